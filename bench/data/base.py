@@ -1,0 +1,98 @@
+"""The contract of a data set: a card, images read by index, factors read by index."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class DataError(RuntimeError):
+    """A data set's file is missing, damaged or not what its card promises; the message names it and the mend."""
+
+
+@dataclass(frozen=True)
+class File:
+    """One file a data set is made from, checked before use."""
+
+    name: str
+    sha256: str | None = None
+    md5: str | None = None
+    urls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a data set: `datasets/cards/NAME.yaml`, typed.
+
+    `factor_sizes` are the numbers of values of each factor. `grid` says that every combination of factor values
+    has exactly one image, in row-major order (the last factor fastest).
+    """
+
+    name: str
+    title: str
+    loader: str
+    num_images: int
+    image_shape: tuple[int, int, int]  # height, width, channels
+    factor_names: tuple[str, ...]
+    factor_sizes: tuple[int, ...]
+    grid: bool
+    licence: str
+    citation: str
+    homepage: str
+    description: str
+    version: int = 1  # raised when a change moves the pixels
+    options: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[File, ...] = ()
+
+
+class DataSet(ABC):
+    """Images in [0, 1] and their factors, read by index. Subclasses read storage; they hold little in memory."""
+
+    def __init__(self, card: Card) -> None:
+        self.card = card
+
+    def __len__(self) -> int:
+        return self.card.num_images
+
+    @abstractmethod
+    def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Images at valid indices; `epoch` is one number for each image. Subclasses implement this."""
+
+    def images(self, index: ArrayLike, epoch: ArrayLike = 0) -> NDArray[np.float32]:
+        """Images (n, height, width, channels), float32 in [0, 1].
+
+        A data set with noise draws it from (its seed, the image's index, `epoch`): epoch 0 is the image that
+        codes and pictures are made of, training uses others. `epoch` is one integer or one for each index.
+
+        Raises:
+            IndexError: an index is outside the data set.
+        """
+        where = self._checked(index)
+        when = np.broadcast_to(np.asarray(epoch, dtype=np.int32), where.shape)
+        return self.read(where, when)
+
+    def factors(self, index: ArrayLike) -> NDArray[np.int64]:
+        """Factor values (n, number of factors), each in [0, size of the factor).
+
+        Raises:
+            IndexError: an index is outside the data set.
+        """
+        where = self._checked(index)
+        return np.stack(np.unravel_index(where, self.card.factor_sizes), axis=1).astype(np.int64)
+
+    def index(self, factors: ArrayLike) -> NDArray[np.int64]:
+        """Indices (n,) of the images with these factor values (n, number of factors); grid data sets only."""
+        if not self.card.grid:
+            raise ValueError(f"{self.card.name} has no factor grid: many images share the same factors")
+        return np.ravel_multi_index(tuple(np.asarray(factors).T), self.card.factor_sizes).astype(np.int64)
+
+    def _checked(self, index: ArrayLike) -> NDArray[np.int64]:
+        where = np.asarray(index)
+        if where.ndim != 1 or where.dtype.kind not in "iu":
+            raise IndexError(f"index must be a one-dimensional integer array, got {where.dtype} {where.shape}")
+        if len(where) and (where.min() < 0 or where.max() >= len(self)):
+            raise IndexError(f"{self.card.name} has images 0..{len(self) - 1}, got {where.min()}..{where.max()}")
+        return where.astype(np.int64, copy=False)

@@ -1,0 +1,132 @@
+"""The contract of a metric: a pure function of codes and factors, and what is declared about it.
+
+```
+@metric(version=1, reads="points", scores={"mig": Score(0, 1)}, paper="Chen et al. 2018, arXiv:1802.04942")
+def mig(codes, factors, *, num_bins=20) -> dict[str, float]: ...
+```
+The function is named as its file. What it is given depends on `reads`:
+
+| reads | called as | rows |
+|---|---|---|
+| "points" | f(codes, factors, ...) | `num_points` random rows |
+| "split" | f(train_codes, train_factors, test_codes, test_factors, ...) | `num_train` and `num_test` disjoint rows |
+| "all" | f(codes, factors, ...) | every encoded row; the metric draws what it needs |
+
+With `min_factors=0` the factors are left out of the call. A metric that draws random numbers takes `seed: int`.
+Keys of the returned dict are score names; "name/3" is the value for factor 3 alone.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Score:
+    """What is known of one number: its range and whether higher is better (None: neither)."""
+
+    low: float
+    high: float
+    higher_is_better: bool | None = True
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a metric declares: enough to call it, to check it and to print it."""
+
+    name: str
+    version: int
+    reads: Literal["points", "split", "all"]
+    scores: Mapping[str, Score]
+    paper: str
+    min_factors: int
+    num_points: int
+    num_train: int
+    num_test: int
+    seeded: bool
+
+    def score(self, name: str) -> Score:
+        """The declaration behind a returned name; "lr_*" declares every name it matches."""
+        stem = name.partition("/")[0]
+        if stem in self.scores:
+            return self.scores[stem]
+        for pattern, score in self.scores.items():
+            if fnmatchcase(stem, pattern):
+                return score
+        raise KeyError(f"metric {self.name!r} returned {name!r}, which it does not declare")
+
+
+F = TypeVar("F", bound=Callable[..., dict[str, float]])
+
+
+def metric(
+    *,
+    version: int,
+    reads: Literal["points", "split", "all"],
+    scores: Mapping[str, Score],
+    paper: str,
+    min_factors: int = 1,
+    num_points: int = 10_000,
+    num_train: int = 10_000,
+    num_test: int = 5_000,
+) -> Callable[[F], F]:
+    """Register a metric function: the declaration is attached as `function.metric`, the function is unchanged.
+
+    Raise `version` whenever a change moves the numbers. Sample sizes are the published protocol's.
+    """
+
+    def attach(function: F) -> F:
+        parameters = inspect.signature(function).parameters
+        function.metric = Metric(  # type: ignore[attr-defined]
+            function.__name__, version, reads, scores, paper, min_factors, num_points, num_train, num_test,
+            seeded="seed" in parameters,
+        )  # fmt: skip
+        return function
+
+    return attach
+
+
+def check_codes(codes: ArrayLike, name: str = "codes") -> Floats:
+    """Codes as a finite float64 array (N, D).
+
+    Raises:
+        ValueError: not two-dimensional, empty, not real numbers, or not finite; the message names the argument.
+    """
+    array = np.asarray(codes)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must be real numbers, got dtype {array.dtype}")
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"{name} must be a non-empty (N, D) array, got shape {array.shape}")
+    array = array.astype(np.float64, copy=False)
+    bad = ~np.isfinite(array)
+    if bad.any():
+        row, dim = np.argwhere(bad)[0]
+        raise ValueError(f"{name} has {bad.sum()} NaN or infinite values, the first at row {row}, dim {dim}")
+    return array
+
+
+def check_factors(factors: ArrayLike, rows: int, name: str = "factors") -> Ints:
+    """Factors as an int64 array (N, F) of class indices.
+
+    Raises:
+        ValueError: not integers, negative, not two-dimensional, or another number of rows than the codes.
+    """
+    array = np.asarray(factors)
+    if array.dtype.kind not in "iub":
+        raise ValueError(f"{name} must be integers (one class index per factor), got dtype {array.dtype}; bin them")
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"{name} must be a non-empty (N, F) array, got shape {array.shape}")
+    if len(array) != rows:
+        raise ValueError(f"{name} has {len(array)} rows, the codes have {rows}")
+    array = array.astype(np.int64, copy=False)
+    if array.min() < 0:
+        raise ValueError(f"{name} must not be negative, got {array.min()}")
+    return array

@@ -1,0 +1,117 @@
+"""The only module that knows paths: where things lie, how they are written whole, how they are read back.
+
+```
+RESULTS/runs/ID/            one folder a run
+    config.json             the resolved configuration the id is the hash of
+    checkpoint.safetensors  parameters, optimiser state and step, only while training
+    losses.csv              reconstruction, KL and regulariser against step
+    weights.safetensors     the trained learner
+    done.json               versions, device, wall time: the mark of a trained run, written last
+    failed.json             the traceback of a run that failed instead
+    codes-*.safetensors     mean and log-variance of the encoded images
+    scores-*.json           the scores of one call of the scoring stage
+RESULTS/studies/NAME/       figures, tables and summary: views over runs
+```
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+_PACKAGE = Path(__file__).resolve().parent
+_CHECKOUT = _PACKAGE.parent
+
+
+class StoreError(RuntimeError):
+    """A file of the store cannot be read or written; the message names it."""
+
+
+def in_checkout() -> bool:
+    """Whether the package runs from a checkout (or an editable install of one)."""
+    return (_CHECKOUT / "conf" / "config.yaml").is_file() and (_CHECKOUT / "pyproject.toml").is_file()
+
+
+def conf_dir() -> Path:
+    """The shipped Hydra configuration: of the checkout, else of the wheel."""
+    return _CHECKOUT / "conf" if in_checkout() else _PACKAGE / "_shipped" / "conf"
+
+
+def cards_dir() -> Path:
+    """The shipped data-set cards: of the checkout, else of the wheel."""
+    return _CHECKOUT / "datasets" / "cards" if in_checkout() else _PACKAGE / "_shipped" / "cards"
+
+
+def downloads_dir() -> Path:
+    """Where data files are fetched to and cached: $BENCH_DATA, else the checkout's, else the user's cache."""
+    if chosen := os.environ.get("BENCH_DATA"):
+        return Path(chosen).expanduser().resolve()
+    if in_checkout():
+        return _CHECKOUT / "datasets" / "downloads"
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+    return cache / "disentanglement-bench"
+
+
+def default_results_dir() -> Path:
+    """Where results go unless `results_dir` says otherwise: the checkout's results/, else ./results."""
+    return _CHECKOUT / "results" if in_checkout() else Path.cwd() / "results"
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A binary file that appears under its name only when it is whole: temporary name, fsync, rename.
+
+    Raises:
+        StoreError: the folder cannot be written or the disk is full; what was there before is untouched.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+        temporary = None
+    except OSError as fault:
+        raise StoreError(f"cannot write {path}: {fault.strerror or fault}") from fault
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file whole."""
+    with writing(path) as file:
+        file.write((json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        StoreError: missing or not JSON; the message names the file.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError) as fault:
+        raise StoreError(f"cannot read {path}: {fault}") from fault
+
+
+def sha256_of(path: Path, hash_name: str = "sha256") -> str:
+    """Hex digest of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, hash_name).hexdigest()
+
+
+def digest(value: Any, length: int = 12) -> str:
+    """A short hash of a JSON value, independent of key order."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
