@@ -1,3 +1,31 @@
-"""A large-scale benchmark of learned representations, in the manner of Locatello et al. (ICML 2019)."""
+"""A large-scale benchmark of learned representations, in the manner of Locatello et al. (ICML 2019).
+
+```
+data  = bench.load_data("dsprites")                # images and factors, read by index
+codes = bench.encode(model_or_callable, data)      # mean and log-variance of every image
+bench.score(codes.mean, data.factors(codes.index)) # score name -> value; any (N, D) and (N, F) arrays
+bench.scores(study="quick")                        # the long score table, a pandas.DataFrame
+```
+"""
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+__all__ = ["encode", "load_data", "score", "scores"]
+
+if TYPE_CHECKING:
+    from bench.codes import encode
+    from bench.data import load_data
+    from bench.scoring import score
+    from bench.table import scores
+
+_HOME = {"encode": "bench.codes", "load_data": "bench.data", "score": "bench.scoring", "scores": "bench.table"}
+
+
+def __getattr__(name: str) -> Any:
+    """The public functions, imported on first use: `import bench` alone stays instant."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'bench' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name]), name)

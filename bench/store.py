@@ -10,7 +10,8 @@ RESULTS/runs/ID/            one folder a run
     failed.json             the traceback of a run that failed instead
     codes-*.safetensors     mean and log-variance of the encoded images
     scores-*.json           the scores of one call of the scoring stage
-RESULTS/studies/NAME/       figures, tables and summary: views over runs
+RESULTS/datasets/NAME.png   contact sheets
+RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs
 ```
 """
 
@@ -18,10 +19,13 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent
@@ -115,3 +119,93 @@ def digest(value: Any, length: int = 12) -> str:
     """A short hash of a JSON value, independent of key order."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], notes: Mapping[str, str] | None = None) -> None:
+    """Write named arrays and short notes whole, as safetensors."""
+    from safetensors.numpy import save
+
+    with writing(path) as file:
+        file.write(save({n: np.ascontiguousarray(a) for n, a in arrays.items()}, dict(notes or {})))
+
+
+def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Named arrays and notes of a safetensors file.
+
+    Raises:
+        StoreError: missing, truncated or not safetensors; the message names the file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {n: file.get_tensor(n) for n in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (OSError, SafetensorError) as fault:
+        raise StoreError(f"cannot read {path}: {fault}") from fault
+
+
+class RunFolder:
+    """The files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.json"
+        self.checkpoint = path / "checkpoint.safetensors"
+        self.losses = path / "losses.csv"
+        self.weights = path / "weights.safetensors"
+        self.done = path / "done.json"
+        self.failed = path / "failed.json"
+
+    def codes(self, pool: int) -> Path:
+        """The codes of a pool of images."""
+        return self.path / f"codes-{pool}.safetensors"
+
+    def scores(self, key: str) -> Path:
+        """The scores of one call of the scoring stage."""
+        return self.path / f"scores-{key}.json"
+
+    def state(self) -> str:
+        """ "done", "failed" or "missing"."""
+        return "done" if self.done.exists() else "failed" if self.failed.exists() else "missing"
+
+    def score_files(self) -> list[Path]:
+        """Every file of scores, in a fixed order."""
+        return sorted(self.path.glob("scores-*.json"))
+
+
+class Store:
+    """A results folder.
+
+    Raises:
+        StoreError: it cannot be created or written to.
+    """
+
+    def __init__(self, results_dir: Path | str | None = None, *, writable: bool = False) -> None:
+        self.path = Path(results_dir).expanduser().resolve() if results_dir else default_results_dir()
+        if writable:
+            with writing(self.path / "runs" / ".writable") as file:
+                file.write(b"")
+
+    def run(self, run_id: str) -> RunFolder:
+        """The folder of a run, which may not exist yet."""
+        return RunFolder(self.path / "runs" / run_id)
+
+    def run_ids(self) -> list[str]:
+        """Every run that left a folder."""
+        return sorted(p.parent.name for p in self.path.glob("runs/*/config.json"))
+
+    def study(self, name: str) -> Path:
+        """The folder of a study's view."""
+        return self.path / "studies" / name
+
+    def study_plan(self, name: str) -> Path:
+        """The runs and score cells that a study consists of."""
+        return self.study(name) / "plan.json"
+
+    def sheet(self, dataset: str) -> Path:
+        """The contact sheet of a data set."""
+        return self.path / "datasets" / f"{dataset}.png"
+
+    def studies(self) -> list[str]:
+        """Names of the studies that were started here."""
+        return sorted(p.parent.name for p in self.path.glob("studies/*/plan.json"))

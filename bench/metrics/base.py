@@ -46,6 +46,7 @@ class Metric:
     version: int
     reads: Literal["points", "split", "all"]
     scores: Mapping[str, Score]
+    headline: str | None
     paper: str
     min_factors: int
     num_points: int
@@ -73,6 +74,7 @@ def metric(
     reads: Literal["points", "split", "all"],
     scores: Mapping[str, Score],
     paper: str,
+    headline: str | None = None,
     min_factors: int = 1,
     num_points: int = 10_000,
     num_train: int = 10_000,
@@ -80,13 +82,14 @@ def metric(
 ) -> Callable[[F], F]:
     """Register a metric function: the declaration is attached as `function.metric`, the function is unchanged.
 
-    Raise `version` whenever a change moves the numbers. Sample sizes are the published protocol's.
+    Raise `version` whenever a change moves the numbers. `headline` is the score that stands for the metric among
+    others (None: it is no measure of disentanglement). Sample sizes are the published protocol's.
     """
 
     def attach(function: F) -> F:
         parameters = inspect.signature(function).parameters
         function.metric = Metric(  # type: ignore[attr-defined]
-            function.__name__, version, reads, scores, paper, min_factors, num_points, num_train, num_test,
+            function.__name__, version, reads, scores, headline, paper, min_factors, num_points, num_train, num_test,
             seeded="seed" in parameters,
         )  # fmt: skip
         return function

@@ -1,0 +1,22 @@
+# make setup : the environment       make quick : set-up + the quick study       make test : set-up + the tests
+# the first interpreter that really runs (version managers leave shims that do not) and can make an environment
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do $$p -c 'import sys,venv,ensurepip; sys.exit(not (3,11)<=sys.version_info[:2])' >/dev/null 2>&1 && { echo $$p; break; }; done)
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+.PHONY: setup quick test clean
+setup: $(STAMP)
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "No Python >= 3.11 with venv found (Debian/Ubuntu: apt install python3-venv). Or: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[test]'
+	touch $@
+quick: $(STAMP)
+	$(BIN)/python -m bench run study=quick
+test: $(STAMP)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -m pytest -q
+clean:
+	rm -rf $(VENV)

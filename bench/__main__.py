@@ -1,0 +1,111 @@
+"""`python -m bench STAGE [hydra overrides]`: the command line, and the only module that imports Hydra."""
+
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import hydra
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from bench import data, store
+from bench.registry import PluginError, UnknownNameError, unknown
+
+STAGES = ("run", "train", "score", "analyze", "report", "status", "data", "list")
+HELP = """usage: python -m bench STAGE [key=value ...] [-m] [--cfg job]
+
+stages
+  run      train, score, analyze, report: all that is missing of a study
+  train    train the study's missing runs
+  score    compute the missing scores of its trained runs
+  analyze  tables and figures from its scores
+  report   pictures of its models and the summary page
+  status   count its runs and scores: done, failed, missing
+  data     fetch, verify and draw the data sets (dataset=NAME chooses)
+  list     names of models, metrics, datasets or studies
+
+examples
+  python -m bench run study=quick
+  python -m bench run model=beta_vae strength=[0,3] seed=[0,1] dataset=dsprites trainer.steps=200
+  python -m bench list metrics
+  python -m bench run study=quick --cfg job     shows the composed configuration
+"""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line's entry point."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(HELP)
+        return
+    try:
+        sys.argv = ["bench", *_hydra_words(words)]
+    except _user_errors() as fault:
+        sys.exit(f"{type(fault).__name__}: {fault}")
+    _hydra_main()
+
+
+def _user_errors() -> tuple[type[Exception], ...]:
+    """Errors that say by themselves what is wrong: shown as one line, without a traceback."""
+    from bench.data.base import DataError
+    from bench.grid import ConfigError
+    from bench.pool import WorkerDiedError
+
+    return (UnknownNameError, PluginError, ConfigError, DataError, store.StoreError, WorkerDiedError)
+
+
+def _hydra_words(words: list[str]) -> list[str]:
+    """`STAGE [what] overrides` as Hydra overrides, with a did-you-mean for every unknown name.
+
+    Raises:
+        UnknownNameError: no such stage, key or group option.
+    """
+    stage, *rest = words
+    if stage not in STAGES:
+        raise unknown("stage", stage, STAGES)
+    if stage == "list" and rest and "=" not in rest[0] and not rest[0].startswith("-"):
+        rest[0] = f"what={rest[0]}"
+    if stage == "data" and not any(w.startswith("dataset=") for w in rest):
+        rest.append(f"dataset=[{','.join(data.names())}]")
+    for word in rest:
+        if match := re.fullmatch(r"([a-z_]+)=(.*)", word):
+            _check_override(*match.groups())
+    return [f"stage={stage}", *rest]
+
+
+def _check_override(key: str, value: str) -> None:
+    groups = sorted(p.name for p in store.conf_dir().iterdir() if p.is_dir())
+    keys = {*groups, *_top_level_keys()}
+    if key not in keys:
+        raise unknown("key", key, keys)
+    if key in groups:
+        options = group_options(key)
+        for name in re.findall(r"[\w.-]+", value):
+            if name not in options:
+                raise unknown(key, name, options)
+
+
+def _top_level_keys() -> set[str]:
+    files = [store.conf_dir() / "config.yaml", store.conf_dir() / "study" / "custom.yaml"]
+    return {k for f in files for k in yaml.safe_load(f.read_text(encoding="utf-8"))} - {"defaults", "hydra"}
+
+
+def group_options(group: str) -> list[str]:
+    """The shipped options of a configuration group, such as the studies."""
+    return sorted(p.stem for p in (store.conf_dir() / group).glob("*.yaml"))
+
+
+@hydra.main(version_base="1.3", config_path=str(store.conf_dir()), config_name="config")
+def _hydra_main(config: DictConfig) -> None:
+    from bench import commands
+
+    settings: Mapping[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    try:
+        sys.exit(commands.perform(settings, {g: group_options(g) for g in ("model", "study")}))
+    except _user_errors() as fault:
+        sys.exit(f"{type(fault).__name__}: {fault}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+"""What each stage of the command line does, from a composed configuration to an exit code."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from bench import data, grid, registry
+from bench.grid import ConfigError, Plan, Run
+from bench.pool import Pool, report
+from bench.progress import Meter, console, say, stage
+from bench.scoring import Cell, cell_records, cells, score_run, state
+from bench.store import Store, read_json
+from bench.table import scores, write_plan
+
+Settings = Mapping[str, Any]
+
+
+def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
+    """Run one stage of a composed configuration.
+
+    Args:
+        settings: the configuration.
+        options: shipped names of configuration groups, for `list`.
+
+    Returns:
+        The exit code: 0, or 1 where some run or score failed.
+    """
+    name = settings["stage"]
+    if name == "list":
+        return list_names(settings["what"], options)
+    if name == "data":
+        return data_sets(settings)
+    plan = grid.plan(settings)
+    store = Store(settings["results_dir"], writable=name != "status")
+    if name == "status":
+        return status(plan, store)
+    write_plan(plan, store)
+    try:
+        return _work(name, plan, store, settings)
+    except KeyboardInterrupt:
+        say("interrupted: what is finished is kept, the same command continues")
+        return 130
+
+
+def _work(name: str, plan: Plan, store: Store, settings: Settings) -> int:
+    if name in ("run", "train", "score"):
+        for dataset in dict.fromkeys(r.dataset for r in plan.runs):
+            data.fetch(dataset)
+        with Pool(settings["processes"]) as pool:
+            if name in ("run", "train"):
+                train(plan, store, pool, settings)
+            if name in ("run", "score"):
+                score(plan, store, pool, settings)
+    if name in ("run", "analyze"):
+        analyze(plan, store)
+    if name in ("run", "report"):
+        make_report(plan, store)
+    return closing(plan, store)
+
+
+def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
+    """Train what is missing: on a GPU as fleets, on CPUs as one run a process."""
+    redo = settings["retry_failed"]
+    todo = [r for r in plan.runs if store.run(r.id).state() == "missing" or (redo and store.run(r.id).failed.exists())]
+    if not todo:
+        return say("train: nothing is missing")
+    accelerator = _accelerator(settings["device"])
+    with Meter("train", sum(_steps(r) for r in todo), "steps") as meter:
+        if accelerator == "cuda":
+            for group in _fleets(todo):
+                _train_task(group, store.path, accelerator, meter.advance)
+        else:
+            tasks = [((run,), store.path, accelerator, report) for run in todo]
+            for position, (outcome,) in pool.run(_train_task, tasks, meter.advance):
+                meter.advance(0, str(todo[position]) if outcome == "done" else f"FAILED {todo[position]}")
+
+
+def score(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
+    """Compute the missing scores of trained runs."""
+    redo = settings["retry_failed"]
+    todo: list[tuple[Run, list[Cell]]] = []
+    wanted = cells(plan.metrics, plan.protocol)
+    for run in plan.runs:
+        folder = store.run(run.id)
+        if folder.state() == "done":
+            records = cell_records(folder)
+            again = ("missing", "failed") if redo else ("missing",)
+            missing = [c for c in wanted if state(records.get(c.key)) in again]
+            todo += [(run, missing)] if missing else []
+    if not todo:
+        return say("score: nothing is missing")
+    with Meter("score", sum(len(c) for _, c in todo), "scores") as meter:
+        tasks = [(run, missing, store.path) for run, missing in todo]
+        for position, failed in pool.run(_score_task, tasks, meter.advance):
+            run, missing = todo[position]
+            meter.advance(len(missing), f"FAILED {run}: {', '.join(failed)}" if failed else str(run))
+
+
+def _train_task(runs: Sequence[Run], path: Path, accelerator: str, told: Callable[[float], None]) -> list[str]:
+    from bench.training.train import train as train_runs
+
+    return train_runs(runs, Store(path), accelerator, told)
+
+
+def _score_task(run: Run, missing: list[Cell], path: Path) -> list[str]:
+    from bench.training.train import load_learner
+
+    records = score_run(run, missing, Store(path), load_learner)
+    return [r["metric"] for r in records if "failed" in r]
+
+
+def _accelerator(device: str) -> str:
+    import torch
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise registry.unknown("device", device, ["auto", "cpu", "cuda"])
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device=cuda, but torch sees no CUDA device")
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def _fleets(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs that train together: one model, one data set, one schedule."""
+    groups: dict[Any, list[Run]] = {}
+    for run in runs:
+        groups.setdefault((*run.group, run.schedule), []).append(run)
+    return list(groups.values())
+
+
+def _steps(run: Run) -> int:
+    return 1 if run.fitted else run.schedule.steps
+
+
+def analyze(plan: Plan, store: Store) -> None:
+    """Draw every figure that the study's scores allow; say why for the others."""
+    from bench.report.figures import draw_all
+
+    with stage("analyze"):
+        for line in draw_all(scores(plan.name, store.path), plan, store.study(plan.name)):
+            say(f"  {line}")
+
+
+def make_report(plan: Plan, store: Store) -> None:
+    """Draw pictures of trained models and write the one-page summary."""
+    from bench.report.pictures import draw_models
+    from bench.report.summary import write_summary
+    from bench.training.train import load_learner
+
+    with stage("report"):
+        pictures = draw_models(plan, store, load_learner)
+        page = write_summary(scores(plan.name, store.path), plan, store, pictures)
+    say(f"summary: {page}\npictures: {page.parent}")
+
+
+def closing(plan: Plan, store: Store) -> int:
+    """Name every failure; the exit code."""
+    faults = []
+    for run in plan.runs:
+        folder = store.run(run.id)
+        if folder.state() == "failed":
+            faults.append((str(run), "train", read_json(folder.failed)["error"]))
+        failed = [r for r in cell_records(folder).values() if "failed" in r]
+        faults += [(str(run), r["metric"], r["failed"]) for r in failed]
+    if faults:
+        table = Table("run", "stage", "error", title=f"{len(faults)} failed; retry_failed=true tries again")
+        for row in faults:
+            table.add_row(*row)
+        console.print(table)
+    return 1 if faults else 0
+
+
+def status(plan: Plan, store: Store) -> int:
+    """Count runs and scores of a study: done, failed, missing, for each model and data set."""
+    wanted = cells(plan.metrics, plan.protocol)
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for run in plan.runs:
+        folder = store.run(run.id)
+        count = counts.setdefault(run.group, Counter())
+        records = cell_records(folder)
+        count[folder.state()] += 1
+        count.update(f"cell {state(records.get(c.key))}" for c in wanted)
+    table = Table("model", "data set", "trained", "failed", "missing", "scores", "skipped", "failed", "missing")
+    table.title = f"{plan.title}: {len(plan.runs)} runs ({plan.budget})"
+    columns = ("done", "failed", "missing", "cell done", "cell skipped", "cell failed", "cell missing")
+    for (model, dataset), count in counts.items():
+        table.add_row(model, dataset, *(str(count[c]) for c in columns))
+    table.add_section()
+    total = sum(counts.values(), Counter())
+    table.add_row("all", "", *(str(total[c]) for c in columns))
+    console.print(table)
+    return 0
+
+
+def data_sets(settings: Settings) -> int:
+    """Fetch and verify the chosen data sets and draw a contact sheet of each."""
+    from bench.data.sheet import draw_sheet
+
+    table = Table("data set", "images", "shape", "factors", "was", "now", "contact sheet")
+    for name in settings["dataset"] if isinstance(settings["dataset"], list) else [settings["dataset"]]:
+        card, before = data.card(name), data.state(name)
+        data.fetch(name)
+        data.verify(name)
+        sheet = Store(settings["results_dir"], writable=True).sheet(name)
+        draw_sheet(data.load_data(name), sheet)
+        factors = ", ".join(f"{f} {n}" for f, n in zip(card.factor_names, card.factor_sizes, strict=True))
+        shape = "x".join(map(str, card.image_shape))
+        table.add_row(name, f"{card.num_images:,}", shape, factors, before, data.state(name), str(sheet))
+    console.print(table)
+    return 0
+
+
+def list_names(what: str | None, options: Mapping[str, Sequence[str]]) -> int:
+    """Print the names of one kind of thing, or of every kind."""
+    kinds = {
+        "models": list(options["model"]),
+        "metrics": registry.names("metrics"),
+        "datasets": data.names(),
+        "studies": list(options["study"]),
+    }
+    if what is not None and what not in kinds:
+        raise registry.unknown("kind", what, kinds)
+    for kind in [what] if what else kinds:
+        print("\n".join(kinds[kind]) if what else f"{kind}: {', '.join(kinds[kind])}")
+    return 0

@@ -1,0 +1,227 @@
+"""From a composed configuration to runs: what a study consists of, and each run's identity.
+
+A run is one (model, strength, seed, data set, schedule). Its id is a hash of what changes its numbers and of
+nothing else, so the same run asked for by two studies is trained once, and a changed hyper-parameter never
+overwrites. Composing the configuration is `bench.__main__`'s work; this module takes plain dictionaries.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bench import data, registry, store
+
+LOSSES = ("loss", "reconstruction", "kl", "regulariser")
+
+
+class ConfigError(ValueError):
+    """A configuration that does not describe a study; the message names the key."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How gradient-trained models are trained. The first group of fields changes numbers and is hashed."""
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    image_size: int
+    architecture: str
+    latent_dim: int
+    threads: int
+    name: str
+    checkpoint_every: int
+    log_every: int
+
+    HASHED = ("steps", "batch_size", "learning_rate", "image_size", "architecture", "latent_dim", "threads")
+
+    @property
+    def label(self) -> str:
+        """The budget, as printed beside every result that rests on it."""
+        return f"{self.name}: {self.steps:,} steps, {self.image_size}x{self.image_size} px"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the grid, resolved: everything that decides its numbers.
+
+    `strength` is the index into the model's published values, None for a model that sweeps nothing or a value
+    outside the list; `value` is the hyper-parameter itself.
+    """
+
+    model: str
+    version: int
+    fitted: bool
+    hyper: Mapping[str, float]
+    strength: int | None
+    value: float | None
+    seed: int
+    dataset: str
+    dataset_version: int
+    schedule: Schedule
+
+    def config(self) -> dict[str, Any]:
+        """What the id is the hash of. A fitted learner does not depend on the steps it does not take."""
+        hashed = ("image_size",) if self.fitted else Schedule.HASHED
+        return {
+            "model": {"name": self.model, "version": self.version, "hyper": dict(self.hyper)},
+            "seed": self.seed,
+            "dataset": {"name": self.dataset, "version": self.dataset_version},
+            "schedule": {k: getattr(self.schedule, k) for k in hashed},
+        }
+
+    def record(self) -> dict[str, Any]:
+        """What a run's folder keeps: the configuration and what a reader wants to see beside its scores."""
+        shown = {"id": self.id, "strength": self.strength, "value": self.value, "schedule_label": self.schedule.label}
+        return self.config() | shown
+
+    @cached_property
+    def id(self) -> str:
+        """Twelve hex digits: the hash of `config()`."""
+        return store.digest(self.config())
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Runs that can train together as a fleet share this: (model, data set)."""
+        return self.model, self.dataset
+
+    def __str__(self) -> str:
+        value = "" if self.value is None else f" {self.value:g}"
+        return f"{self.model}{value} seed {self.seed} on {self.dataset} [{self.id}]"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How runs are scored: sample sizes, representations, and options of single metrics.
+
+    `pool` images are encoded for each data set (None: all of them), the same ones for every run; a metric's sizes
+    are its published ones unless given here.
+    """
+
+    name: str
+    pool: int | None
+    num_points: int | None
+    num_train: int | None
+    num_test: int | None
+    representations: tuple[str, ...]
+    options: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study made concrete."""
+
+    name: str
+    title: str
+    runs: tuple[Run, ...]
+    metrics: tuple[str, ...]
+    protocol: Protocol
+
+    @property
+    def budget(self) -> str:
+        """The schedules behind the runs, in words."""
+        return "; ".join(dict.fromkeys(r.schedule.label for r in self.runs))
+
+
+def plan(config: Mapping[str, Any]) -> Plan:
+    """The study that a composed configuration describes.
+
+    Raises:
+        ConfigError: a key is missing, of the wrong type, or out of range.
+        UnknownNameError: no such data set, model or metric; the message offers the nearest.
+    """
+    schedule = _build(Schedule, "trainer", config["trainer"])
+    protocol = _protocol(config["scoring"])
+    metrics = tuple(_listed(config["metric"]))
+    for name in metrics:
+        if name not in registry.names("metrics"):
+            raise registry.unknown("metric", name, registry.names("metrics"))
+    runs = tuple(dict.fromkeys(_runs(config, schedule)))
+    return Plan(str(config["study"]["name"]), str(config["study"]["title"]), runs, metrics, protocol)
+
+
+def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
+    if not config["model"]:
+        raise ConfigError("the grid has no model: give model=beta_vae, or model=[beta_vae,pca]")
+    for name in _listed(config["dataset"]):
+        card = data.card(name)
+        for model, entry in config["model"].items():
+            for strength, value, hyper in _settings(model, entry, _listed(config["strength"])):
+                for seed in _listed(config["seed"]):
+                    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+                        raise ConfigError(f"seed must be integers from 0, got {seed!r}")
+                    yield Run(
+                        model=model,
+                        version=entry["version"],
+                        fitted=entry["fitted"],
+                        hyper=_Frozen(hyper),
+                        strength=strength,
+                        value=value,
+                        seed=seed,
+                        dataset=name,
+                        dataset_version=card.version,
+                        schedule=schedule,
+                    )
+
+
+def _settings(
+    model: str, entry: Mapping[str, Any], strengths: Sequence[Any]
+) -> Iterator[tuple[int | None, float | None, dict[str, float]]]:
+    """(strength, value, hyper-parameters) of each asked strength: integers index the list, floats are values."""
+    fixed = {k: v for k, v in entry["hyper"].items() if v is not None}
+    swept, values = entry.get("sweeps"), entry.get("values") or []
+    if swept is None:
+        yield None, None, fixed
+        return
+    for strength in strengths:
+        if isinstance(strength, bool) or not isinstance(strength, int | float):
+            raise ConfigError(f"strength must be indices or values, got {strength!r}")
+        if isinstance(strength, int) and not 0 <= strength < len(values):
+            listed = ", ".join(f"{v:g}" for v in values)
+            raise ConfigError(
+                f"strength {strength} of {model} is out of range: 0..{len(values) - 1} choose {swept} from {listed}; "
+                f"for {swept} = {strength} itself write strength={strength:.1f}"
+            )
+        value = float(values[strength]) if isinstance(strength, int) else strength
+        index = next((i for i, v in enumerate(values) if v == value), None)
+        yield index, value, fixed | {swept: value}
+
+
+def _protocol(entry: Mapping[str, Any]) -> Protocol:
+    entry = dict(entry) | {"representations": tuple(_listed(entry["representations"]))}
+    protocol: Protocol = _build(Protocol, "scoring", entry)
+    for kind in protocol.representations:
+        if kind not in ("mean", "sampled"):
+            raise registry.unknown("representation", kind, ["mean", "sampled"])
+    for name in protocol.options:
+        if name not in registry.names("metrics"):
+            raise registry.unknown("metric", name, registry.names("metrics"))
+    return protocol
+
+
+def _build(cls: Any, group: str, entry: Mapping[str, Any]) -> Any:
+    wanted = {f.name: f.type for f in dataclasses.fields(cls)}
+    if missing := wanted.keys() - entry.keys():
+        raise ConfigError(f"{group} lacks {', '.join(sorted(missing))}")
+    if extra := sorted(entry.keys() - wanted.keys()):
+        raise registry.unknown(f"{group} key", extra[0], wanted)
+    for name, kind in wanted.items():
+        if kind in (int, float) and not (isinstance(entry[name], int | float) and entry[name] > 0):
+            raise ConfigError(f"{group}.{name} must be a positive number, got {entry[name]!r}")
+        if kind is int and entry[name] != int(entry[name]):
+            raise ConfigError(f"{group}.{name} must be an integer, got {entry[name]!r}")
+    return cls(**entry)
+
+
+def _listed(value: Any) -> list[Any]:
+    """A scalar as a list of one."""
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+class _Frozen(dict[str, float]):
+    """Hyper-parameters that can be part of a hashable run."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted(self.items())))

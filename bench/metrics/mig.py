@@ -1,0 +1,44 @@
+"""Mutual information gap (Chen et al. 2018)."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bench.metrics.base import Score, check_codes, check_factors, metric
+from bench.metrics.information import dense, discretise, entropy, mutual_information
+
+
+@metric(
+    version=1,
+    reads="points",
+    scores={"mig": Score(0, 1)},
+    headline="mig",
+    paper="Chen et al. 2018, arXiv:1802.04942",
+)
+def mig(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str, float]:
+    """For each factor, how much more the most informative dimension tells of it than the second most.
+
+    MIG = mean_k [I(z_(1); v_k) - I(z_(2); v_k)] / H(v_k), with codes in `num_bins` equal-width bins, so that a perfect
+    code of a factor with more values than bins scores below 1. Factors with a single value are left out.
+
+    Args:
+        codes: (N, D).
+        factors: (N, F) class indices.
+        num_bins: bins of each code dimension.
+
+    Raises:
+        ValueError: bad codes or factors, or no factor has two values.
+
+    Example:
+        >>> factors = np.random.default_rng(0).integers(0, 4, (1000, 2))
+        >>> round(mig(factors.astype(float), factors)["mig"], 2)
+        1.0
+    """
+    array = check_codes(codes)
+    classes = dense(check_factors(factors, len(array)))
+    entropies = entropy(classes)
+    varied = entropies > 0
+    if not varied.any():
+        raise ValueError("factors have a single value each: there is nothing to be informed of")
+    information = np.sort(mutual_information(discretise(array, num_bins), classes[:, varied]), axis=0)[::-1]
+    second = information[1] if len(information) > 1 else 0.0
+    return {"mig": float(np.mean((information[0] - second) / entropies[varied]))}

@@ -1,0 +1,87 @@
+"""The contract of a model: something that learns codes of images, and can encode and, where it can, decode.
+
+`bench/models/NAME.py` defines one class under `@model()`; `conf/model/NAME.yaml` holds its version, its
+hyper-parameters and the values its strength sweeps. A learner that is fitted directly derives from `Fitted`; one
+trained by gradient steps derives from `bench.models.vae.GaussianVAE`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.data.base import DataSet
+
+Images = NDArray[np.float32]
+Codes = NDArray[np.float32]
+State = dict[str, NDArray[np.float32]]
+
+
+class ModelError(ValueError):
+    """A model cannot be built or trained with what it was given; the message names the hyper-parameter."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a registered class is known by."""
+
+    name: str
+
+
+C = TypeVar("C", bound=type)
+
+
+def model() -> Callable[[C], C]:
+    """Register a class as the model named like its file: attaches `cls.model`."""
+
+    def attach(cls: C) -> C:
+        cls.model = Model(cls.__module__.rpartition(".")[2])  # type: ignore[attr-defined]
+        return cls
+
+    return attach
+
+
+class Learner(ABC):
+    """A learned representation of images."""
+
+    @abstractmethod
+    def encode(self, images: Images) -> tuple[Codes, Codes | None]:
+        """Mean and log-variance (n, D) of the codes of images (n, height, width, channels); None: no variance."""
+
+    @abstractmethod
+    def decode(self, codes: Codes) -> Images:
+        """Images (n, height, width, channels) in [0, 1] of codes (n, D)."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """Every learned array by name: all that `load` needs."""
+
+    @abstractmethod
+    def load(self, state: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take learned arrays back.
+
+        Raises:
+            ModelError: a name or shape does not belong to this model.
+        """
+
+
+class Fitted(Learner):
+    """A learner fitted directly to a data set, without gradient steps."""
+
+    def __init__(self, image_shape: tuple[int, int, int], **hyper: float) -> None:
+        self.image_shape = image_shape
+        self.hyper = hyper
+        self.arrays: State = {}
+
+    @abstractmethod
+    def fit(self, data: DataSet, seed: int) -> None:
+        """Learn from a data set; every random choice comes from the seed."""
+
+    def state(self) -> State:
+        return self.arrays
+
+    def load(self, state: Mapping[str, NDArray[np.float32]]) -> None:
+        self.arrays = dict(state)

@@ -1,0 +1,39 @@
+"""Principal component analysis, the classical linear representation (Pearson 1901, Hotelling 1933)."""
+
+import numpy as np
+
+from bench.data.base import DataSet
+from bench.models.base import Codes, Fitted, Images, ModelError, model
+
+
+@model()
+class PCA(Fitted):
+    """Codes z = (x - mean) W / sigma: the first `latent_dim` principal components, each of unit variance.
+
+    Fitted to `num_images` random images through the eigenvectors of their covariance matrix. The sign of a
+    component is chosen so that its largest weight is positive.
+    """
+
+    def fit(self, data: DataSet, seed: int) -> None:
+        count = min(int(self.hyper["num_images"]), len(data))
+        dims = int(self.hyper["latent_dim"])
+        if not 1 <= dims < min(count, int(np.prod(self.image_shape))):
+            raise ModelError(f"pca: latent_dim {dims} must be below the {count} images and the pixels of each")
+        rng = np.random.default_rng([seed, 0x9CA])
+        x = data.images(rng.choice(len(data), count, replace=False)).reshape(count, -1)
+        mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
+        x -= mean
+        variances, vectors = np.linalg.eigh(x.T @ x / np.float32(count - 1))
+        vectors = vectors[:, ::-1][:, :dims]
+        largest = np.abs(vectors).argmax(axis=0)
+        vectors = vectors * np.sign(vectors[largest, range(dims)])
+        sigma = np.sqrt(np.maximum(variances[::-1][:dims], 1e-12))
+        self.arrays = {"mean": mean, "components": vectors.astype(np.float32), "sigma": sigma.astype(np.float32)}
+
+    def encode(self, images: Images) -> tuple[Codes, None]:
+        centred = images.reshape(len(images), -1) - self.arrays["mean"]
+        return (centred @ self.arrays["components"] / self.arrays["sigma"]).astype(np.float32), None
+
+    def decode(self, codes: Codes) -> Images:
+        pixels = (codes * self.arrays["sigma"]) @ self.arrays["components"].T + self.arrays["mean"]
+        return np.clip(pixels, 0, 1).astype(np.float32).reshape(-1, *self.image_shape)

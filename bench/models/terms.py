@@ -1,0 +1,48 @@
+"""Terms that objectives are made of. Every tensor starts with the fleet dimension K; every term is (K,)."""
+
+import math
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def bernoulli_reconstruction(logits: Tensor, images: Tensor, fleet: int) -> Tensor:
+    """-log p(x|z) of Bernoulli pixels: summed over pixels and channels, mean over the batch.
+
+    Args:
+        logits: (batch, K * channels, height, width).
+        images: the same shape, in [0, 1].
+        fleet: K.
+    """
+    loss = F.binary_cross_entropy_with_logits(logits, images, reduction="none").permute(0, 2, 3, 1)
+    return loss.unflatten(3, (fleet, -1)).sum(dim=(1, 2, 4)).mean(dim=0)
+
+
+def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
+    """KL(N(mean, exp(logvar)) || N(0, I)) = 0.5 sum(mean^2 + exp(logvar) - logvar - 1), mean over the batch."""
+    return 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(dim=2).mean(dim=1)
+
+
+def total_correlation(mean: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
+    """Minibatch estimate of KL(q(z) || prod_l q(z_l)) (Chen et al. 2018), without importance weights or constants.
+
+    mean_j [ logsumexp_i sum_l log q(z_jl|x_i) - sum_l logsumexp_i log q(z_jl|x_i) ].
+    """
+    m, s = mean[:, None], logvar[:, None]
+    log_density = -0.5 * ((z[:, :, None] - m).square() * (-s).exp() + s + math.log(2 * math.pi))  # (K, j, i, D)
+    joint = log_density.sum(dim=3).logsumexp(dim=2)
+    product = log_density.logsumexp(dim=2).sum(dim=2)
+    return (joint - product).mean(dim=1)
+
+
+def covariance(mean: Tensor) -> Tensor:
+    """Biased covariance of the codes over the batch: (K, D, D)."""
+    centred = mean - mean.mean(dim=1, keepdim=True)
+    return centred.transpose(1, 2) @ centred / mean.shape[1]
+
+
+def identity_penalty(matrix: Tensor, off_diagonal: Tensor, diagonal: Tensor) -> Tensor:
+    """off_diagonal sum_{i != j} M_ij^2 + diagonal sum_i (M_ii - 1)^2 (Kumar et al. 2018), weights (K,)."""
+    variances = matrix.diagonal(dim1=1, dim2=2)
+    off = matrix.square().sum(dim=(1, 2)) - variances.square().sum(dim=1)
+    return off_diagonal * off + diagonal * (variances - 1).square().sum(dim=1)

@@ -1,0 +1,129 @@
+"""The Gaussian variational autoencoder that every gradient-trained objective shares, stacked K models deep."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bench.models.base import Codes, Images, Learner, ModelError, State
+from bench.models.nets import ARCHITECTURES, Decoder, Encoder
+from bench.models.terms import bernoulli_reconstruction, gaussian_kl
+from bench.registry import unknown
+
+
+class Latent(NamedTuple):
+    """Codes of one batch for each model: mean, log-variance and a sample z, each (K, batch, D)."""
+
+    mean: Tensor
+    logvar: Tensor
+    z: Tensor
+
+
+class GaussianVAE(Learner, nn.Module):
+    """K variational autoencoders (Kingma & Welling 2014): loss = reconstruction + regulariser.
+
+    A subclass is one objective: it defines `regulariser` from the latent codes and its hyper-parameters, which
+    are (K,) tensors under their own names in `self.hyper`.
+
+    Args:
+        image_shape: height, width, channels.
+        architecture: a name in `bench.models.nets.ARCHITECTURES`.
+        latent_dim: D.
+        seeds: K seeds, one for each model's initial weights.
+        hyper: K dictionaries of hyper-parameters.
+
+    Raises:
+        ModelError: the images do not fit the architecture, or a hyper-parameter is not a number.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        architecture: str,
+        latent_dim: int,
+        seeds: Sequence[int] = (0,),
+        hyper: Sequence[Mapping[str, float]] = ({},),
+    ) -> None:
+        super().__init__()
+        if architecture not in ARCHITECTURES:
+            raise unknown("architecture", architecture, ARCHITECTURES)
+        networks = ARCHITECTURES[architecture]
+        size = networks.image_size
+        if image_shape[:2] != (size, size):
+            raise ModelError(f"architecture {architecture!r} takes {size}x{size} images, got {image_shape}")
+        self.image_shape, self.fleet = image_shape, len(seeds)
+        self.encoder = Encoder(tuple(seeds), networks, image_shape[2], latent_dim)
+        self.decoder = Decoder(tuple(seeds), networks, image_shape[2], latent_dim)
+        self.hyper = nn.ParameterDict(
+            {k: nn.Parameter(torch.tensor([float(h[k]) for h in hyper]), requires_grad=False) for k in hyper[0]}
+        )
+
+    @abstractmethod
+    def regulariser(self, latent: Latent, step: int) -> Tensor:
+        """What the objective adds to the reconstruction, (K,), at a step counted from 0."""
+
+    def losses(self, images: Tensor, noise: Tensor, step: int) -> dict[str, Tensor]:
+        """Loss of each model and its parts, each (K,).
+
+        Args:
+            images: (batch, K * channels, height, width) in [0, 1].
+            noise: (K, batch, D) standard normal: z = mean + exp(logvar / 2) noise.
+            step: updates done so far.
+        """
+        mean, logvar = self.encoder(images)
+        latent = Latent(mean, logvar, mean + (logvar / 2).exp() * noise)
+        reconstruction = bernoulli_reconstruction(self.decoder(latent.z), images, self.fleet)
+        regulariser = self.regulariser(latent, step)
+        return {
+            "loss": reconstruction + regulariser,
+            "reconstruction": reconstruction,
+            "kl": gaussian_kl(mean, logvar),
+            "regulariser": regulariser,
+        }
+
+    def learned(self) -> dict[str, Tensor]:
+        """The stacked weights by name, each (K, ...)."""
+        return {name: p for name, p in self.named_parameters() if p.requires_grad}
+
+    def member(self, k: int) -> State:
+        """The weights of model k alone."""
+        return {n: p[k].detach().cpu().numpy().copy() for n, p in self.learned().items()}
+
+    def load_member(self, k: int, state: Mapping[str, NDArray[np.float32]]) -> None:
+        """Set the weights of model k.
+
+        Raises:
+            ModelError: names or shapes are those of another architecture.
+        """
+        mine = {n: tuple(p.shape[1:]) for n, p in self.learned().items()}
+        theirs = {n: tuple(a.shape) for n, a in state.items()}
+        if mine != theirs:
+            wrong = sorted(n for n in mine.keys() | theirs.keys() if mine.get(n) != theirs.get(n))
+            raise ModelError(f"these weights are of another architecture: {', '.join(wrong[:4])} differ")
+        with torch.no_grad():
+            for name, p in self.learned().items():
+                p[k].copy_(torch.from_numpy(np.array(state[name])))
+
+    def state(self) -> State:
+        return self.member(0)
+
+    def load(self, state: Mapping[str, NDArray[np.float32]]) -> None:
+        self.load_member(0, state)
+
+    @torch.inference_mode()
+    def encode(self, images: Images) -> tuple[Codes, Codes]:
+        mean, logvar = self.encoder(torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2))
+        return mean[0].cpu().numpy(), logvar[0].cpu().numpy()
+
+    @torch.inference_mode()
+    def decode(self, codes: Codes) -> Images:
+        logits = self.decoder(torch.from_numpy(codes).to(self._device)[None])
+        return logits.sigmoid().permute(0, 2, 3, 1).cpu().numpy()
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.parameters()).device

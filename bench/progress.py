@@ -1,0 +1,75 @@
+"""What a user sees of long work: a rich progress bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+console = Console(stderr=True, highlight=False)
+
+
+class Meter:
+    """Counts units of work under a title: `advance` as they get done, `note` what is going on."""
+
+    def __init__(self, title: str, total: float, unit: str, every_s: float = 15.0) -> None:
+        self.title, self.total, self.unit, self.every_s = title, total, unit, every_s
+        self.done, self.started, self.printed = 0.0, time.monotonic(), time.monotonic()
+        self.bar: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            self.bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn(self.unit),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+                console=console,
+            )
+            self.bar.start()
+            self.task = self.bar.add_task(self.title, total=self.total, note="")
+        else:
+            say(f"{self.title}: {self.total:,.0f} {self.unit}")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: object, trace: TracebackType | None) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+        elif kind is None:
+            say(f"{self.title}: {self.done:,.0f}/{self.total:,.0f} {self.unit} in {self._elapsed():.0f} s")
+
+    def advance(self, amount: float = 1.0, note: str = "") -> None:
+        """Count work as done; outside a terminal a line appears every `every_s` seconds at most."""
+        self.done += amount
+        if self.bar is not None:
+            self.bar.update(self.task, completed=int(self.done), note=note)
+        elif time.monotonic() - self.printed > self.every_s and self.done > 0:
+            self.printed = time.monotonic()
+            left = self._elapsed() * (self.total / self.done - 1)
+            say(
+                f"{self.title}: {self.done:,.0f}/{self.total:,.0f} {self.unit}, about {left:.0f} s left {note}".rstrip()
+            )
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self.started
+
+
+def say(text: str) -> None:
+    """One line to the user."""
+    console.print(text, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def stage(title: str) -> Iterator[None]:
+    """A named piece of work whose time is told at its end."""
+    started = time.monotonic()
+    yield
+    say(f"{title}: {time.monotonic() - started:.0f} s")

@@ -1,0 +1,68 @@
+"""How every figure looks and is saved: legible at column width, colour-blind safe, its budget printed on it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from bench.store import writing
+
+DATASET_TITLES = {"dsprites": "dSprites", "noisy_dsprites": "Noisy-dSprites", "mnist": "MNIST"}
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+SETTINGS: Mapping[str, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "pdf.fonttype": 42,  # text stays text
+    "svg.fonttype": "none",
+    "figure.dpi": 150,
+    "savefig.dpi": 200,
+}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of a size in inches, in the house style, that no global state knows of."""
+    mpl.rcParams.update(SETTINGS)
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def dataset_title(name: str) -> str:
+    """How a data set is written in a figure."""
+    return DATASET_TITLES.get(name, name)
+
+
+def colours(models: list[str]) -> dict[str, Any]:
+    """A colour-blind safe colour for each model."""
+    return dict(zip(models, sns.color_palette("colorblind", len(models)), strict=True))
+
+
+def footnote(figure: Figure, text: str) -> None:
+    """A line under the figure: what budget stands behind it."""
+    figure.supxlabel(text, fontsize=7, color="0.35")
+
+
+def save(figure: Figure, drawn: pd.DataFrame, stem: Path, command: str) -> list[Path]:
+    """Write a figure as pdf and png, and the numbers drawn as csv; the command that made it is in their metadata.
+
+    Raises:
+        ValueError: nothing was drawn.
+    """
+    if drawn.empty:
+        raise ValueError(f"{stem.name}: a figure without numbers is not a figure")
+    paths = [stem.with_suffix(s) for s in (".pdf", ".png", ".csv")]
+    with writing(paths[0]) as file:
+        figure.savefig(file, format="pdf", metadata={"Subject": command, "CreationDate": None})
+    with writing(paths[1]) as file:
+        figure.savefig(file, format="png", metadata={"Description": command})
+    with writing(paths[2]) as file:
+        file.write(drawn.to_csv(index=False).encode())
+    return paths

@@ -1,0 +1,78 @@
+"""The one-page summary of a study: what was run, at what budget, its scores, its pictures, how to remake them."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from bench.analysis.agreement import wide
+from bench.analysis.names import disentanglement_scores, downstream_scores, title
+from bench.grid import Plan
+from bench.report.style import dataset_title
+from bench.scoring import cell_records
+from bench.store import Store, read_json, writing
+
+
+def write_summary(table: pd.DataFrame, plan: Plan, store: Store, pictures: list[Path]) -> Path:
+    """Write `summary.md` and the score table as `scores.csv` into the study's folder; return the page."""
+    folder = store.study(plan.name)
+    with writing(folder / "scores.csv") as file:
+        file.write(table.to_csv(index=False).encode())
+    sections = [_head(plan, store), *_score_tables(table), _skipped(plan, store), _figures(folder, pictures)]
+    page = folder / "summary.md"
+    with writing(page) as file:
+        file.write(("\n\n".join(s for s in sections if s) + "\n").encode())
+    return page
+
+
+def _head(plan: Plan, store: Store) -> str:
+    states = [store.run(r.id).state() for r in plan.runs]
+    seconds = sum(read_json(store.run(r.id).done)["seconds"] for r in plan.runs if store.run(r.id).done.exists())
+    counted = ", ".join(f"{states.count(s)} {s}" for s in ("done", "failed", "missing") if s in states)
+    return (
+        f"# {plan.title}\n\n"
+        f"Budget: **{plan.budget}**; scored under the **{plan.protocol.name}** protocol. "
+        f"{len(plan.runs)} runs: {counted}; {seconds / 60:.1f} minutes of training.\n\n"
+        f"Remake it with `python -m bench run study={plan.name}`; every score is in [scores.csv](scores.csv)."
+    )
+
+
+def _score_tables(table: pd.DataFrame) -> list[str]:
+    """A table for each data set: the mean over seeds of each setting's scores, and the sample sizes behind them."""
+    if table.empty:
+        return ["No scores yet."]
+    scores = wide(table)
+    wanted = [*disentanglement_scores(table), *downstream_scores(scores.columns)]
+    sections = []
+    for dataset in scores.index.unique("dataset"):
+        mine = scores.xs(dataset).reindex(columns=wanted).dropna(axis="columns", how="all")
+        lines = [_row(["model", "value", "seeds", *map(title, mine.columns)]), _row(["---"] * (3 + mine.shape[1]))]
+        for (model, value), group in mine.groupby(["model", "value"], dropna=False):
+            shown = ["" if pd.isna(v) else f"{v:.3f}" for v in group.mean()]
+            lines.append(_row([model, "" if pd.isna(value) else f"{value:g}", str(len(group)), *shown]))
+        sections.append(f"## {dataset_title(str(dataset))}\n\n{_sizes(table, str(dataset))}\n\n" + "\n".join(lines))
+    return sections
+
+
+def _sizes(table: pd.DataFrame, dataset: str) -> str:
+    rows = table[table["dataset"] == dataset].drop_duplicates("metric")
+    sizes = [f"{r.metric} {r.num_train:,}" + (f" + {r.num_test:,}" if r.num_test else "") for r in rows.itertuples()]
+    return f"Rows read (train + test): {', '.join(sizes)}. Means over seeds."
+
+
+def _skipped(plan: Plan, store: Store) -> str:
+    reasons = set()
+    for run in plan.runs:
+        for record in cell_records(store.run(run.id)).values():
+            if "skipped" in record:
+                reasons.add(f"- {dataset_title(run.dataset)}: {record['skipped']}")
+    return "## Not applicable\n\n" + "\n".join(sorted(reasons)) if reasons else ""
+
+
+def _figures(folder: Path, pictures: list[Path]) -> str:
+    drawn = sorted((folder / "figures").glob("*.png"))
+    links = [f"![{p.stem}]({p.relative_to(folder)})" for p in [*drawn, *pictures]]
+    return "## Figures\n\n" + "\n\n".join(links) if links else ""
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

@@ -1,0 +1,165 @@
+"""The training stage: takes runs, leaves trained weights, losses and a mark of completion in their folders."""
+
+import platform
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from bench import registry
+from bench.data import load_data
+from bench.data.pooled import at_size
+from bench.grid import LOSSES, Run
+from bench.models.base import Fitted, Learner
+from bench.models.vae import GaussianVAE
+from bench.store import RunFolder, Store, read_arrays, write_arrays, write_json, writing
+from bench.training.batches import Batches
+from bench.training.fleet import EveryMacroStep, Fleet, Progress, fit
+
+PACKAGES = ("torch", "pytorch-lightning", "numpy", "scikit-learn")
+
+
+class DivergedError(ArithmeticError):
+    """A run's loss was not finite; the message says by which step."""
+
+
+def train(runs: Sequence[Run], store: Store, accelerator: str, report: Callable[[float], None]) -> list[str]:
+    """Train runs of one group that are not done yet, as one fleet; a run that fails leaves a record and no more.
+
+    Args:
+        runs: runs that share model, data set and schedule.
+        store: where their folders are.
+        accelerator: "cpu" or "cuda".
+        report: told each step done.
+
+    Returns:
+        The state of each run: "done" or "failed".
+    """
+    folders = [store.run(r.id) for r in runs]
+    for run, folder in zip(runs, folders, strict=True):
+        folder.failed.unlink(missing_ok=True)
+        write_json(folder.config, run.record())
+    started = time.monotonic()
+    try:
+        faults = _fit(runs, folders, report) if runs[0].fitted else _train(runs, folders, accelerator, report)
+    except Exception as fault:
+        faults = [fault] * len(runs)
+    for run, folder, raised in zip(runs, folders, faults, strict=True):
+        _conclude(run, folder, raised, accelerator, time.monotonic() - started)
+    return [f.state() for f in folders]
+
+
+def new_learner(runs: Sequence[Run]) -> Learner:
+    """The untrained learner of runs of one group: stacked where the model is trained by gradient steps."""
+    run = runs[0]
+    cls = registry.load("models", run.model)
+    schedule = run.schedule
+    shape = (schedule.image_size, schedule.image_size, load_data(run.dataset).card.image_shape[2])
+    if run.fitted:
+        return cls(shape, **run.hyper)
+    seeds, hyper = [r.seed for r in runs], [r.hyper for r in runs]
+    return cls(shape, schedule.architecture, schedule.latent_dim, seeds, hyper)
+
+
+def load_learner(run: Run, folder: RunFolder) -> Learner:
+    """The trained learner of a finished run, read from its weights alone."""
+    learner = new_learner([run])
+    learner.load(read_arrays(folder.weights)[0])
+    return learner
+
+
+def _fit(runs: Sequence[Run], folders: Sequence[RunFolder], report: Callable[[float], None]) -> list[Exception | None]:
+    for run, folder in zip(runs, folders, strict=True):
+        learner = new_learner([run])
+        assert isinstance(learner, Fitted)
+        learner.fit(at_size(load_data(run.dataset), run.schedule.image_size), run.seed)
+        write_arrays(folder.weights, learner.state())
+        report(1)
+    return [None] * len(runs)
+
+
+def _train(
+    runs: Sequence[Run], folders: Sequence[RunFolder], accelerator: str, report: Callable[[float], None]
+) -> list[Exception | None]:
+    import torch
+
+    schedule = runs[0].schedule
+    torch.set_num_threads(schedule.threads)
+    model = new_learner(runs)
+    assert isinstance(model, GaussianVAE)
+    data = at_size(load_data(runs[0].dataset), schedule.image_size)
+    batches = Batches(data, [r.seed for r in runs], schedule.batch_size, schedule.latent_dim)
+    fleet = Fleet(model, batches, schedule.learning_rate, schedule.log_every)
+    if all(f.checkpoint.exists() for f in folders):
+        fleet.resume([_read_progress(f) for f in folders])
+    callback = EveryMacroStep(
+        schedule.checkpoint_every, lambda k, p: _write_progress(folders[k], p), _increments(report, fleet.step)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning advises on workers and logging that macro-steps do not need
+        fit(fleet, schedule.steps, accelerator, callback)
+    for k in map(int, np.flatnonzero(fleet.failed < 0)):
+        write_arrays(folders[k].weights, model.member(k))
+        _write_losses(folders[k], fleet.losses(k))
+    return [
+        DivergedError(f"the loss of {run} was not finite by step {step}") if step >= 0 else None
+        for run, step in zip(runs, fleet.failed, strict=True)
+    ]
+
+
+def _increments(report: Callable[[float], None], start: int) -> Callable[[int], None]:
+    """Turns steps reached into steps done since last told."""
+    last = start
+    report(start)
+
+    def told(step: int) -> None:
+        nonlocal last
+        report(step - last)
+        last = step
+
+    return told
+
+
+def _conclude(run: Run, folder: RunFolder, fault: Exception | None, accelerator: str, seconds: float) -> None:
+    if fault is None:
+        write_json(folder.done, provenance() | {"device": _device(accelerator), "seconds": round(seconds, 2)})
+        folder.checkpoint.unlink(missing_ok=True)
+    else:
+        trace = "".join(traceback.format_exception(fault))
+        write_json(folder.failed, {"error": f"{type(fault).__name__}: {fault}", "traceback": trace})
+
+
+def provenance() -> dict[str, Any]:
+    """Versions that stand behind a result."""
+    import bench
+
+    packages = {p: version(p) for p in PACKAGES} | {"python": platform.python_version(), "bench": bench.__version__}
+    return {"versions": packages}
+
+
+def _device(accelerator: str) -> str:
+    if accelerator == "cpu":
+        return f"cpu ({platform.machine()})"
+    import torch
+
+    return torch.cuda.get_device_name()
+
+
+def _write_progress(folder: RunFolder, progress: Progress) -> None:
+    write_arrays(folder.checkpoint, progress.arrays, {"step": str(progress.step)})
+
+
+def _read_progress(folder: RunFolder) -> Progress:
+    arrays, notes = read_arrays(folder.checkpoint)
+    return Progress(int(notes["step"]), arrays)
+
+
+def _write_losses(folder: RunFolder, losses: np.ndarray) -> None:
+    with writing(folder.losses) as file:
+        file.write(("step," + ",".join(LOSSES) + "\n").encode())
+        for step, *row in losses:
+            file.write((f"{step:.0f}," + ",".join(f"{v:.6g}" for v in row) + "\n").encode())

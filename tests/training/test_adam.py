@@ -1,0 +1,23 @@
+"""Adam is TensorFlow 1's: trajectories of the reference, epsilon outside the bias correction."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from bench.training.adam import Adam
+
+ARRAYS = np.load(Path(__file__).parents[1] / "golden" / "loss_golden.npz")
+START = [1.0, -2.0, 0.5, 0.001]
+
+
+@pytest.mark.parametrize(("name", "betas"), [("adam_traj_vae", (0.9, 0.999)), ("adam_traj_discriminator", (0.5, 0.9))])
+def test_trajectory_is_the_references(name: str, betas: tuple[float, float]) -> None:
+    w = torch.nn.Parameter(torch.tensor(START))
+    adam = Adam([w], lr=1e-4, betas=betas)
+    walked = []
+    for gradient in ARRAYS["adam_grads"]:
+        w.grad = torch.from_numpy(gradient.copy())
+        adam.step()
+        walked.append(w.detach().numpy().copy())
+    np.testing.assert_allclose(np.array(walked), ARRAYS[name], rtol=2e-7, atol=1e-9)

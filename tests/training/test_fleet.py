@@ -1,0 +1,101 @@
+"""A model trains the same alone, in any fleet, in any slot, and across a kill and a resume."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from bench import registry
+from bench.data.base import Card, DataSet
+from bench.models.vae import GaussianVAE
+from bench.training.batches import Batches
+from bench.training.fleet import EveryMacroStep, Fleet, Progress, fit
+
+CARD = Card("toy", "Toy", "toy", 64, (32, 32, 1), ("row", "column"), (8, 8), True, "", "", "", "", 1)
+GRADIENT_MODELS = [n for n in registry.names("models") if issubclass(registry.load("models", n), GaussianVAE)]
+
+
+class Toy(DataSet):
+    """A bright square that moves over an 8x8 grid, with noise of the epoch."""
+
+    def read(self, index: np.ndarray, epoch: np.ndarray) -> np.ndarray:
+        images = np.zeros((len(index), 32, 32, 1), np.float32)
+        for image, (row, column), use in zip(images, self.factors(index), epoch, strict=True):
+            image[4 * row : 4 * row + 4, 4 * column : 4 * column + 4] = 1 / (1 + use % 3)
+        return images
+
+
+def new_fleet(name: str, seeds: Sequence[int], hyper: Sequence[dict[str, float]], rate: float = 1e-3) -> Fleet:
+    model = registry.load("models", name)((32, 32, 1), "small", 6, seeds, hyper)
+    return Fleet(model, Batches(Toy(CARD), seeds, 8, 6), rate, log_every=5)
+
+
+def run_to(fleet: Fleet, steps: int, save: Callable[[int, Progress], None] = lambda k, p: None) -> Fleet:
+    fit(fleet, steps, "cpu", EveryMacroStep(10, save, lambda step: None), macro_step=5)
+    return fleet
+
+
+def settings(name: str, count: int) -> list[dict[str, float]]:
+    import yaml
+    from bench import store
+
+    entry = yaml.safe_load((store.conf_dir() / "model" / f"{name}.yaml").read_text())
+    return [entry["hyper"] | {entry["sweeps"]: v} for v in entry["values"][:count]]
+
+
+def largest_difference(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:
+    return max(float(np.abs(a[n] - b[n]).max()) for n in a)
+
+
+@pytest.mark.parametrize("name", GRADIENT_MODELS)
+def test_a_member_trains_as_if_alone(name: str) -> None:
+    hyper, seeds = settings(name, 3), [5, 0, 9]
+    together = run_to(new_fleet(name, seeds, hyper), 20)
+    for k in range(3):
+        alone = run_to(new_fleet(name, seeds[k : k + 1], hyper[k : k + 1]), 20)
+        assert largest_difference(alone.model.member(0), together.model.member(k)) < 1e-5
+        np.testing.assert_allclose(alone.losses(0), together.losses(k), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", GRADIENT_MODELS)
+def test_a_killed_fleet_resumes_bit_for_bit(name: str) -> None:
+    hyper, seeds = settings(name, 1), [3]
+    saved: list[Progress] = []
+    undisturbed = run_to(new_fleet(name, seeds, hyper), 30, lambda k, p: saved.append(p))
+    resumed = new_fleet(name, seeds, hyper)
+    resumed.resume([saved[0]])
+    assert saved[0].step == 10
+    run_to(resumed, 30)
+    assert largest_difference(undisturbed.model.member(0), resumed.model.member(0)) == 0
+    np.testing.assert_array_equal(undisturbed.losses(0), resumed.losses(0))
+
+
+def test_a_poisoned_member_is_marked_and_leaves_the_others_bitwise_unchanged() -> None:
+    hyper = [{"beta": 1.0}, {"beta": 2.0}, {"beta": 4.0}]
+    healthy = run_to(new_fleet("beta_vae", [0, 1, 2], hyper), 20)
+    poisoned = new_fleet("beta_vae", [0, 1, 2], [hyper[0], {"beta": float("nan")}, hyper[2]])
+    saved: list[int] = []
+    run_to(poisoned, 20, lambda k, p: saved.append(k))
+    assert list(poisoned.failed) == [-1, 5, -1]
+    assert set(saved) == {0, 2}
+    for k in (0, 2):
+        assert largest_difference(healthy.model.member(k), poisoned.model.member(k)) == 0
+
+
+def test_training_stops_when_every_member_has_failed() -> None:
+    fleet = run_to(new_fleet("beta_vae", [0], [{"beta": float("nan")}]), 100)
+    assert fleet.step < 100
+
+
+def test_training_lowers_the_loss() -> None:
+    losses = run_to(new_fleet("beta_vae", [0], [{"beta": 1.0}], rate=3e-3), 150).losses(0)[:, 1]
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_batches_depend_on_seed_and_step_alone() -> None:
+    data = Toy(CARD)
+    pair, single = Batches(data, [1, 2], 8, 6), Batches(data, [2], 8, 6)
+    np.testing.assert_array_equal(pair.index(7)[1], single.index(7)[0])
+    assert (pair.noise(7)[1] == single.noise(7)[0]).all()
+    assert (pair.images(7)[:, 1] == single.images(7)[:, 0]).all()
+    assert (pair.index(7) != pair.index(8)).any()
+    assert (pair.index(7)[0] != pair.index(7)[1]).any()
