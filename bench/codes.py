@@ -41,12 +41,15 @@ class Codes:
             return self.mean
         if self.logvar is None:
             raise ValueError("a deterministic code has no sampled representation")
-        return self.mean + np.exp(self.logvar / 2) * _standard_normal(identity, self.mean.shape)
+        noise = _standard_normal(identity, self.mean.shape)
+        return (self.mean + np.exp(self.logvar / 2) * noise).astype(np.float32, copy=False)
 
     def save(self, folder: RunFolder) -> None:
         """Write the codes into a run's folder."""
-        arrays = {"mean": self.mean, "index": self.index}
-        write_arrays(folder.codes(len(self.index)), arrays | ({} if self.logvar is None else {"logvar": self.logvar}))
+        arrays: dict[str, NDArray[Any]] = {"mean": self.mean, "index": self.index}
+        if self.logvar is not None:
+            arrays["logvar"] = self.logvar
+        write_arrays(folder.codes(len(self.index)), arrays)
 
 
 def load(folder: RunFolder, index: NDArray[np.int64]) -> Codes | None:

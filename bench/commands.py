@@ -10,7 +10,7 @@ from rich.table import Table
 from bench import data, grid, registry
 from bench.grid import ConfigError, Plan, Run
 from bench.pool import Pool, report
-from bench.progress import Meter, console, say, stage
+from bench.progress import Meter, results, say, stage
 from bench.scoring import Cell, cell_records, cells, score_run, state
 from bench.store import Store, read_json
 from bench.table import scores, write_plan
@@ -168,7 +168,7 @@ def closing(plan: Plan, store: Store) -> int:
         table = Table("run", "stage", "error", title=f"{len(faults)} failed; retry_failed=true tries again")
         for row in faults:
             table.add_row(*row)
-        console.print(table)
+        results.print(table)
     return 1 if faults else 0
 
 
@@ -190,7 +190,7 @@ def status(plan: Plan, store: Store) -> int:
     table.add_section()
     total = sum(counts.values(), Counter())
     table.add_row("all", "", *(str(total[c]) for c in columns))
-    console.print(table)
+    results.print(table)
     return 0
 
 
@@ -208,7 +208,7 @@ def data_sets(settings: Settings) -> int:
         factors = ", ".join(f"{f} {n}" for f, n in zip(card.factor_names, card.factor_sizes, strict=True))
         shape = "x".join(map(str, card.image_shape))
         table.add_row(name, f"{card.num_images:,}", shape, factors, before, data.state(name), str(sheet))
-    console.print(table)
+    results.print(table)
     return 0
 
 

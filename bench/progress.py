@@ -10,7 +10,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False)  # what happens
+results = Console(highlight=False, width=None if sys.stdout.isatty() else 140)  # what was asked for
 
 
 class Meter:

@@ -1,7 +1,7 @@
 """Finds metrics and models by file name, imports them only when they are used.
 
-A file `bench/metrics/foo.py` that defines a function under `@metric(...)` is the metric `foo`; a file
-`bench/models/foo.py` that defines a class under `@model(...)` is the model `foo`. Nothing is imported to list
+A file `bench/metrics/foo.py` that defines a function `foo` under `@metric(...)` is the metric `foo`; a file
+`bench/models/foo.py` that defines a class under `@model()` is the model `foo`. Nothing is imported to list
 names, so a broken plug-in breaks only itself. Other distributions add theirs through the entry-point groups
 `bench.metrics`, `bench.models` and `bench.data` (name = module).
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-_MARKS = {"metrics": re.compile(r"^@metric\(", re.M), "models": re.compile(r"^@model\(", re.M)}
+_MARKS = {"metrics": r"^@metric\((.|\n)*^def {name}\(", "models": r"^@model\(\)\nclass "}
 
 
 class UnknownNameError(ValueError):
@@ -48,7 +48,7 @@ def modules(kind: str) -> dict[str, str]:
     own = {
         f.stem: f"bench.{kind}.{f.stem}"
         for f in sorted(folder.glob("*.py"))
-        if _MARKS[kind].search(f.read_text(encoding="utf-8"))
+        if re.search(_MARKS[kind].format(name=f.stem), f.read_text(encoding="utf-8"), re.M)
     }
     return own | {n: m for n, m in sorted(entry_points(kind).items()) if n not in own}
 

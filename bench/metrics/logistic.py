@@ -59,7 +59,7 @@ def _best(rows: Floats, positive: Floats, cs: Floats, penalise_intercept: bool) 
     for held_out in np.array_split(np.arange(len(rows)), min(FOLDS, len(rows))):
         kept = np.ones(len(rows), bool)
         kept[held_out] = False
-        weights = np.zeros((positive.shape[1], rows.shape[1]))
+        weights: Floats = np.zeros((positive.shape[1], rows.shape[1]))
         for i, c in enumerate(cs):
             candidates = np.full(len(weights), c)
             weights = newton(rows[kept], positive[kept], candidates, weights, penalise_intercept=penalise_intercept)
@@ -101,7 +101,8 @@ def newton(rows: Floats, positive: Floats, cs: Floats, start: Floats, *, penalis
         hessian = np.empty((open_.sum(), rows.shape[1], rows.shape[1]))
         hessian[:, upper[0], upper[1]] = (curvature[:, open_].T @ products) * cs[active[open_], None]
         hessian[:, upper[1], upper[0]] = hessian[:, upper[0], upper[1]]
-        hessian[:, *np.diag_indices(rows.shape[1])] += penalty + 1e-10 * (1 + hessian.diagonal(axis1=1, axis2=2))
+        diagonal = np.einsum("pii->pi", hessian)  # a view
+        diagonal += penalty + 1e-10 * (1 + diagonal)
         moved = active[open_]
         step[moved] = -np.linalg.solve(hessian, gradient[open_, :, None])[:, :, 0]
         weights[moved] += step[moved]

@@ -59,16 +59,18 @@ def _gaussian(codes: Floats) -> dict[str, float]:
     if codes.shape[1] == 0:
         names = ("gaussian_total_correlation", "gaussian_wasserstein", "gaussian_wasserstein_normalised")
         return dict.fromkeys(names, 0.0)
-    scale = np.abs(codes - codes.mean(axis=0)).max()  # keeps squares of tiny and of huge codes representable
-    covariance = np.atleast_2d(np.cov(codes / scale, rowvar=False))
-    deviations = np.sqrt(covariance.diagonal())
-    correlation = covariance / np.outer(deviations, deviations)
+    centred = codes - codes.mean(axis=0)
+    sizes = np.abs(centred).max(axis=0)  # dividing by them keeps the squares of tiny and of huge codes representable
+    correlation = np.atleast_2d(np.corrcoef(centred / sizes, rowvar=False))
+    deviations = (centred / sizes).std(axis=0, ddof=1) * sizes
     eigenvalues = np.maximum(np.linalg.eigvalsh(correlation), LEAST_EIGENVALUE)
-    mixed = np.linalg.eigvalsh(covariance * np.outer(deviations, deviations))  # similar to diag(S) S
+    relative = deviations / deviations.max()
+    covariance = correlation * np.outer(relative, relative)
+    mixed = np.linalg.eigvalsh(covariance * np.outer(relative, relative))  # similar to diag(S) S
     trace = covariance.trace()
     distance = max(0.0, 2 * trace - 2 * np.sqrt(np.maximum(mixed, 0)).sum())
     return {
         "gaussian_total_correlation": max(0.0, float(-0.5 * np.log(eigenvalues).sum())),
-        "gaussian_wasserstein": float(distance * scale**2),
+        "gaussian_wasserstein": float(distance * deviations.max() ** 2),
         "gaussian_wasserstein_normalised": float(distance / trace),
     }

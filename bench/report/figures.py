@@ -1,17 +1,20 @@
 """The paper's figures from a score table: one function a figure."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.analysis.agreement import TooFewRunsError, rank_correlations, wide
 from bench.analysis.names import disentanglement_scores, downstream_scores, efficiencies, title
 from bench.grid import Plan
-from bench.report.style import MARKERS, colours, dataset_title, footnote, new_figure, save
+from bench.report.style import MARKERS, colours, dataset_title, footnote, new_figure, remove, save
 
 Drawn = tuple[Figure, pd.DataFrame]
 SEED = 2019
@@ -19,18 +22,18 @@ SEED = 2019
 
 def draw_all(table: pd.DataFrame, plan: Plan, folder: Path) -> Iterator[str]:
     """Draw every figure into a study's folder; yield a line for each: where it is, or why it was not drawn."""
-    figures: dict[str, Callable[[pd.DataFrame, str], Drawn]] = {
-        "fig2_metric_agreement": metric_agreement,
-        "fig5_metrics_and_downstream": metrics_and_downstream,
-        "fig6_efficiency": efficiency_scatter,
+    figures: dict[str, Callable[[], Drawn]] = {
+        "fig2_metric_agreement": partial(metric_agreement, table, plan.budget),
+        "fig5_metrics_and_downstream": partial(metrics_and_downstream, table, plan.budget),
     }
+    for dataset in dict.fromkeys(r.dataset for r in plan.runs):
+        figures[f"fig6_efficiency_{dataset}"] = partial(efficiency_scatter, table, dataset, plan.budget)
     for name, draw in figures.items():
         stem = folder / "figures" / name
         try:
-            figure, drawn = draw(table, plan.budget)
+            figure, drawn = draw()
         except TooFewRunsError as reason:
-            for old in (stem.with_suffix(s) for s in (".pdf", ".png", ".csv")):
-                old.unlink(missing_ok=True)
+            remove(stem)
             yield f"{name}: not drawn: {reason}"
         else:
             yield f"{name}: {save(figure, drawn, stem, f'python -m bench analyze study={plan.name}')[1]}"
@@ -57,63 +60,45 @@ def metrics_and_downstream(table: pd.DataFrame, budget: str) -> Drawn:
     return _heatmaps(drawn, budget, "Rank correlation of metrics with downstream accuracy and efficiency"), drawn
 
 
-def efficiency_scatter(table: pd.DataFrame, budget: str) -> Drawn:
-    """Figures 6, 20 and 21: statistical efficiency against each metric, a point a run."""
-    drawn = pd.DataFrame(_efficiency_points(table))
-    if drawn.empty:
-        raise TooFewRunsError("no data set has enough runs with both a metric and an efficiency")
-    rows = list(dict.fromkeys(zip(drawn["dataset"], drawn["efficiency"], strict=True)))
-    names = list(dict.fromkeys(drawn["metric"]))
-    figure = new_figure(1.2 + 2.1 * len(names), 0.7 + 1.9 * len(rows))
-    axes = figure.subplots(len(rows), len(names), squeeze=False, sharex="col", sharey="row")
+def efficiency_scatter(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
+    """Figures 6, 20 and 21: statistical efficiency against each metric on one data set, a point a run."""
+    scores = _of(table, dataset)
+    names = [n for n in disentanglement_scores(table) if n in scores.columns]
+    ratios = efficiencies(scores.columns)
+    if not names or not ratios:
+        raise TooFewRunsError(f"{dataset} has {len(names)} metrics and {len(ratios)} efficiencies")
+    drawn = pd.concat([_points(scores, n, e) for e in ratios for n in names], ignore_index=True)
+    figure = new_figure(2.0 + 1.9 * len(names), 0.8 + 1.75 * len(ratios))
+    axes = figure.subplots(len(ratios), len(names), squeeze=False, sharex="col", sharey="row")
     palette = colours(sorted(drawn["model"].unique()))
-    for i, (dataset, efficiency) in enumerate(rows):
-        for j, name in enumerate(names):
-            mine = drawn["dataset"].eq(dataset) & drawn["efficiency"].eq(efficiency) & drawn["metric"].eq(name)
-            _scatter(axes[i, j], drawn[mine], palette)
-            axes[i, j].set_xlabel(title(name) if i == len(rows) - 1 else "")
-        axes[i, 0].set_ylabel(f"{dataset_title(dataset)}\n{title(efficiency)}")
-    handles, labels = max((a.get_legend_handles_labels() for a in axes.flat), key=lambda h: len(h[1]))
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
-    footnote(figure, f"{_sizes(table)}; {budget}")
+    for (ratio, name), ax in zip([(e, n) for e in ratios for n in names], axes.flat, strict=True):
+        _scatter(ax, drawn[drawn["efficiency"].eq(ratio) & drawn["metric"].eq(name)], palette)
+    for ax, name in zip(axes[-1], names, strict=True):
+        ax.set_xlabel(title(name))
+    for ax, ratio in zip(axes[:, 0], ratios, strict=True):
+        ax.set_ylabel(title(ratio))
+    figure.suptitle(f"{dataset_title(dataset)} ({len(scores)} runs)", fontsize=10)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", frameon=False)
+    footnote(figure, f"{_sizes(scores)}; {budget}")
     return figure, drawn
 
 
-def _sizes(table: pd.DataFrame) -> str:
+def _sizes(scores: pd.DataFrame) -> str:
     """What the numerator and denominator of the efficiencies are."""
-    labels = sorted({int(n.partition("_")[2]) for n in downstream_scores(table["name"].unique()) if n[-1].isdigit()})
-    return f"efficiency: accuracy with 100 labels / with {labels[-1]:,}" if labels else "no accuracies"
+    most = max(int(n.partition("_")[2]) for n in downstream_scores(scores.columns) if n[-1].isdigit())
+    return f"efficiency: accuracy with 100 labels / with {most:,}"
 
 
-def _efficiency_points(table: pd.DataFrame) -> Iterator[dict[str, object]]:
-    for dataset, scores in _by_dataset(table):
-        names = [n for n in disentanglement_scores(table) if n in scores.columns]
-        for efficiency in efficiencies(scores.columns):
-            for name in names:
-                pair = scores[[name, efficiency]].dropna()
-                try:
-                    correlation = rank_correlations(pair, [name], [efficiency], np.random.default_rng(SEED)).iloc[0]
-                except TooFewRunsError:
-                    continue
-                for index, (x, y) in zip(pair.index, pair.to_numpy(), strict=True):
-                    yield {
-                        "dataset": dataset,
-                        "model": index[1],
-                        "value": index[2],
-                        "seed": index[3],
-                        "run": index[4],
-                        "metric": name,
-                        "score": x,
-                        "efficiency": efficiency,
-                        "efficiency_score": y,
-                        **{k: correlation[k] for k in ("spearman", "low", "high", "runs")},
-                    }
+def _points(scores: pd.DataFrame, name: str, ratio: str) -> pd.DataFrame:
+    """A row a run: both scores, and their rank correlation with its interval."""
+    pair = scores[[name, ratio]].dropna()
+    correlation = rank_correlations(pair, [name], [ratio], np.random.default_rng(SEED)).iloc[0]
+    rows = pair.set_axis(["score", "efficiency_score"], axis="columns").reset_index()
+    return rows.assign(metric=name, efficiency=ratio, **correlation[["spearman", "low", "high", "runs"]])
 
 
-def _scatter(ax, points: pd.DataFrame, palette: dict[str, object]) -> None:  # type: ignore[no-untyped-def]
-    if points.empty:
-        ax.set_axis_off()
-        return
+def _scatter(ax: Axes, points: pd.DataFrame, palette: dict[str, Any]) -> None:
     for marker, (model, group) in zip(MARKERS * 9, points.groupby("model"), strict=False):
         ax.scatter(group["score"], group["efficiency_score"], s=16, marker=marker, color=palette[model], label=model)
     first = points.iloc[0]
@@ -126,7 +111,8 @@ def _correlations(
     table: pd.DataFrame, chosen: Callable[[pd.DataFrame], tuple[list[str], list[str]]], least: int
 ) -> pd.DataFrame:
     parts, reasons = [], []
-    for dataset, scores in _by_dataset(table):
+    for dataset in table["dataset"].unique():
+        scores = _of(table, dataset)
         rows, columns = chosen(scores)
         if len(rows) < least or not columns:
             reasons.append(f"{dataset} has {len(rows)} metrics and {len(columns)} scores to compare with")
@@ -142,33 +128,43 @@ def _correlations(
     return pd.concat(parts, ignore_index=True)
 
 
-def _by_dataset(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    scores = wide(table)
-    for dataset in scores.index.unique("dataset"):
-        yield dataset, scores.xs(dataset, drop_level=False).dropna(axis="columns", how="all")
+def _of(table: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    """Scores of one data set, one row a run."""
+    return wide(table[table["dataset"] == dataset]).dropna(axis="columns", how="all")
 
 
 def _heatmaps(drawn: pd.DataFrame, budget: str, heading: str) -> Figure:
     panels = list(drawn.groupby("dataset", sort=False))
-    shapes = [(part["row"].nunique(), part["column"].nunique()) for _, part in panels]
-    widths = [0.55 * columns + 0.4 for _, columns in shapes]
-    figure = new_figure(1.9 + sum(widths), 2.2 + 0.42 * max(rows for rows, _ in shapes))
-    axes = figure.subplots(1, len(panels), squeeze=False, width_ratios=widths)[0]
-    for ax, (dataset, part) in zip(axes, panels, strict=True):
-        matrix = part.pivot(index="row", columns="column", values="spearman")
-        matrix = matrix.loc[list(dict.fromkeys(part["row"])), list(dict.fromkeys(part["column"]))]
-        sns.heatmap(
-            100 * matrix,
-            ax=ax, vmin=-100, vmax=100, cmap="vlag", annot=True, fmt=".0f", annot_kws={"size": 8}, linewidths=0.6,
-            square=True, cbar=False, xticklabels=[title(n) for n in matrix.columns],
-            yticklabels=[title(n) for n in matrix.index],
-        )  # fmt: skip
-        ax.set_facecolor("0.9")  # an undefined correlation shows no colour and no number
-        ax.set(title=f"{dataset_title(str(dataset))} ({part['runs'].iloc[0]} runs)", xlabel="", ylabel="")
-        ax.tick_params(axis="x", rotation=60, length=0)
-        ax.tick_params(axis="y", rotation=0, length=0)
-        for label in ax.get_xticklabels():
-            label.set(ha="right", rotation_mode="anchor")
-    figure.suptitle(f"{heading} (Spearman x 100)", fontsize=10)
+    rows, columns = (max(part[axis].nunique() for _, part in panels) for axis in ("row", "column"))
+    across = 1 if columns > 5 else min(3, len(panels))
+    down = -(-len(panels) // across)
+    heights = [part["row"].nunique() for _, part in panels] if across == 1 else [rows] * down
+    figure = new_figure(across * (0.5 * columns + 1.5), 0.42 * sum(heights) + 0.4 * down + 1.9)
+    axes = figure.subplots(down, across, squeeze=False, sharex=across == 1, height_ratios=heights)
+    for ax in axes.flat[len(panels) :]:
+        ax.set_axis_off()
+    for ax, (dataset, part) in zip(axes.flat, panels, strict=False):
+        _heatmap(ax, part)
+        ax.set_title(f"{dataset_title(str(dataset))} ({part['runs'].iloc[0]} runs)", fontsize=9)
+    figure.suptitle(f"{heading}\nSpearman x 100; bold: 95% interval excludes 0", fontsize=9)
     footnote(figure, budget)
     return figure
+
+
+def _heatmap(ax: Axes, part: pd.DataFrame) -> None:
+    names = [list(dict.fromkeys(part[axis])) for axis in ("row", "column")]
+    tables = {v: part.pivot(index="row", columns="column", values=v).loc[*names] for v in ("spearman", "low", "high")}
+    sns.heatmap(
+        100 * tables["spearman"], ax=ax, vmin=-100, vmax=100, cmap="vlag", annot=True, fmt=".0f", linewidths=0.6,
+        annot_kws={"size": 8}, cbar=False, xticklabels=[title(n) for n in names[1]],
+        yticklabels=[title(n) for n in names[0]],
+    )  # fmt: skip
+    ax.set_facecolor("0.9")  # an undefined correlation shows no colour and no number
+    sure = ((tables["low"] > 0) | (tables["high"] < 0)).to_numpy()[tables["spearman"].notna().to_numpy()]
+    for text, bold in zip(ax.texts, sure, strict=True):
+        text.set_fontweight("bold" if bold else "normal")
+    ax.set(xlabel="", ylabel="")
+    ax.tick_params(axis="both", length=0)
+    ax.tick_params(axis="y", rotation=0)
+    for label in ax.get_xticklabels():
+        label.set(rotation=50, ha="right", rotation_mode="anchor")

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -58,8 +58,8 @@ def model_page(learner: Learner, data: DataSet, run: Run) -> tuple[Figure, pd.Da
     reconstructed = learner.decode(mean[:SHOWN])
     dims = list(statistics["dim"])
     walks = [_traversal(learner, mean[0], int(d)) for d in dims]
-    figure = new_figure(0.5 * SHOWN + 0.9, 0.5 * (len(dims) + 2) + 1.1)
-    upper, lower = figure.subfigures(2, 1, height_ratios=[2.5, len(dims) + 0.6])
+    figure = new_figure(0.5 * SHOWN + 0.9, 0.5 * (len(dims) + 2) + 1.0)
+    upper, lower = figure.subplots(2, 1, height_ratios=[2, len(dims)])
     _grid(upper, [images[:SHOWN], reconstructed], ["image", "decoded"], "Reconstructions")
     labels = [f"z{d}  {s:.2f}" for d, s in zip(dims, statistics.iloc[:, 1], strict=True)]
     what = "KL, nats" if logvar is not None else "variance"
@@ -85,12 +85,15 @@ def _traversal(learner: Learner, code: Images, dim: int) -> Images:
     return learner.decode(walk)
 
 
-def _grid(part: Any, rows: list[Images], labels: list[str], heading: str) -> None:
-    axes = part.subplots(len(rows), SHOWN, squeeze=False, gridspec_kw={"wspace": 0.04, "hspace": 0.04})
-    for line, images, label in zip(axes, rows, labels, strict=True):
-        for ax, image in zip(line, images, strict=True):
-            ax.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            ax.set(xticks=[], yticks=[])
-            ax.spines[:].set_visible(False)
-        line[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=7.5)
-    part.suptitle(heading, fontsize=8.5)
+def _grid(ax: Axes, rows: list[Images], labels: list[str], heading: str) -> None:
+    """Rows of images as one mosaic with white lines between them."""
+    size = rows[0].shape[1]
+    mosaic = np.ones((len(rows), SHOWN, size + 1, size + 1, rows[0].shape[3]), np.float32)
+    mosaic[:, :, :size, :size] = np.stack(rows)
+    picture = mosaic.transpose(0, 2, 1, 3, 4).reshape(len(rows) * (size + 1), SHOWN * (size + 1), -1)
+    ax.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    ax.set_yticks([(i + 0.5) * (size + 1) - 1 for i in range(len(rows))], labels)
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_title(heading, fontsize=8.5)

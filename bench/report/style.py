@@ -1,6 +1,5 @@
 """How every figure looks and is saved: legible at column width, colour-blind safe, its budget printed on it."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,9 @@ from matplotlib.figure import Figure
 from bench.store import writing
 
 DATASET_TITLES = {"dsprites": "dSprites", "noisy_dsprites": "Noisy-dSprites", "mnist": "MNIST"}
+SUFFIXES = (".pdf", ".png", ".csv")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
-SETTINGS: Mapping[str, Any] = {
+SETTINGS: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.labelsize": 9,
@@ -58,7 +58,7 @@ def save(figure: Figure, drawn: pd.DataFrame, stem: Path, command: str) -> list[
     """
     if drawn.empty:
         raise ValueError(f"{stem.name}: a figure without numbers is not a figure")
-    paths = [stem.with_suffix(s) for s in (".pdf", ".png", ".csv")]
+    paths = [stem.with_suffix(s) for s in SUFFIXES]
     with writing(paths[0]) as file:
         figure.savefig(file, format="pdf", metadata={"Subject": command, "CreationDate": None})
     with writing(paths[1]) as file:
@@ -66,3 +66,9 @@ def save(figure: Figure, drawn: pd.DataFrame, stem: Path, command: str) -> list[
     with writing(paths[2]) as file:
         file.write(drawn.to_csv(index=False).encode())
     return paths
+
+
+def remove(stem: Path) -> None:
+    """Take away a figure that can no longer be drawn, so that no stale one stays."""
+    for suffix in SUFFIXES:
+        stem.with_suffix(suffix).unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from bench.models.beta_vae import BetaVAE
 from bench.models.nets import ARCHITECTURES
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+
 from bench import registry, store
 from bench.models.beta_vae import BetaVAE
 from bench.models.terms import bernoulli_reconstruction, gaussian_kl

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from bench.training.adam import Adam
 
 ARRAYS = np.load(Path(__file__).parents[1] / "golden" / "loss_golden.npz")

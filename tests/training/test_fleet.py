@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+
 from bench import registry
 from bench.data.base import Card, DataSet
 from bench.models.vae import GaussianVAE
@@ -36,6 +37,7 @@ def run_to(fleet: Fleet, steps: int, save: Callable[[int, Progress], None] = lam
 
 def settings(name: str, count: int) -> list[dict[str, float]]:
     import yaml
+
     from bench import store
 
     entry = yaml.safe_load((store.conf_dir() / "model" / f"{name}.yaml").read_text())

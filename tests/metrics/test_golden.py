@@ -1,0 +1,95 @@
+"""Metrics give the values of the unmodified reference implementation on the same arrays."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.metrics.beta_vae_score import beta_vae_score, from_features
+from bench.metrics.downstream import downstream
+from bench.metrics.factor_vae_score import factor_vae_score, from_votes
+from bench.metrics.information import discretise, entropy, mutual_information
+from bench.metrics.mig import mig
+from bench.metrics.unsupervised import unsupervised
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+VALUES = json.loads((GOLDEN / "scores.json").read_text())
+NAMES = ("identity", "noisy", "tanh10")
+Arrays = dict[str, np.ndarray]
+
+
+def arrays(name: str, kind: str = "arrays") -> Arrays:
+    with np.load(GOLDEN / f"{kind}_{name}.npz") as file:
+        return dict(file)
+
+
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_bins_entropies_and_information(name: str) -> None:
+    given, expected = arrays(name), arrays(name, "matrices")
+    binned = discretise(given["train_codes"].astype(float), 20)
+    np.testing.assert_array_equal(binned.T + 1, expected["discretized_train"])
+    factors = given["train_factors"].astype(int)
+    np.testing.assert_allclose(mutual_information(binned, factors), expected["mi_matrix"], rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(entropy(factors), expected["factor_entropy"], rtol=1e-9)
+
+
+def test_mig(name: str) -> None:
+    given = arrays(name)
+    expected = VALUES[name]["on_arrays"]["mig"]
+    assert mig(given["train_codes"], given["train_factors"])["mig"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_unsupervised_scores(name: str) -> None:
+    for key, value in unsupervised(arrays(name)["train_codes"]).items():
+        assert value == pytest.approx(VALUES[name]["on_arrays"][key], rel=1e-6), key
+
+
+def test_beta_vae_score_on_the_references_features(name: str) -> None:
+    given = arrays(name, "beta_vae_features")
+    scores = from_features(*(given[k] for k in ("train_x", "train_k", "test_x", "test_k")))
+    for key, value in scores.items():
+        assert value == pytest.approx(VALUES[name]["beta_vae_on_features"][key], abs=0.005), key
+
+
+@pytest.mark.parametrize("score", [beta_vae_score, factor_vae_score], ids=lambda s: s.__name__)
+def test_scores_that_draw_their_own_rows(name: str, score) -> None:  # type: ignore[no-untyped-def]
+    given = arrays(name)
+    for key, value in score(given["train_codes"], given["train_factors"]).items():
+        expected = VALUES[name]["sampled_anew_5_seeds"][key]
+        # rows are drawn from 10,000 given ones, not from the whole grid
+        assert value == pytest.approx(expected["mean"], abs=5 * expected["std"] + 0.005), key
+
+
+def test_factor_vae_score_on_the_references_votes() -> None:
+    given = arrays("tanh10", "factor_vae_votes")
+    train, test = given["train_votes"], given["eval_votes"]
+    columns = range(train.shape[1])
+    scores = from_votes(train, test)
+    assert scores["factor_vae_test"] == sum(test[train[:, d].argmax(), d] for d in columns) / test.sum()
+    assert scores["factor_vae_train"] == pytest.approx(0.80046, abs=0.01)
+
+
+@pytest.mark.parametrize(("size", "lr", "gbt"), [(10, 0.02, 0.03), (100, 0.02, 0.03), (1000, 0.005, 0.03)])
+def test_downstream_accuracies(name: str, size: int, lr: float, gbt: float) -> None:
+    expected = VALUES[name]["on_arrays"]
+    scores = _downstream(name, ("lr", "gbt"), size)
+    assert scores[f"lr_{size}"] == pytest.approx(expected[f"lr_{size}"], abs=lr)
+    assert scores[f"gbt_{size}"] == pytest.approx(expected[f"gbt_{size}"], abs=gbt)
+
+
+def test_downstream_accuracies_with_the_most_labels(name: str) -> None:
+    expected = VALUES[name]["on_arrays"]
+    scores = _downstream(name, ("lr", "gbt"), 10_000)
+    assert scores["lr_10000"] == pytest.approx(expected["lr_10000"], abs=0.005)
+    assert scores["gbt_10000"] == pytest.approx(expected["dci_informativeness_test"], abs=0.03)
+
+
+def _downstream(name: str, predictor: tuple[str, ...], size: int) -> dict[str, float]:
+    given = arrays(name)
+    parts = [given[f"{part}_{kind}"] for part in ("train", "test") for kind in ("codes", "factors")]
+    return downstream(*parts, predictor=predictor, train_sizes=[size])

@@ -1,0 +1,150 @@
+"""A small study from end to end: killed, continued, failed, extended, drawn."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import bench
+from bench.store import Store
+
+GRID = [
+    "model=[beta_vae,pca]", "strength=[0,5]", "seed=[0,1]", "dataset=dsprites", "trainer.steps=60",
+    "trainer.checkpoint_every=50", "trainer.batch_size=8", "scoring.pool=1500", "scoring.num_train=400",
+    "scoring.num_test=300", "scoring.options.downstream.train_sizes=[100,400]", "study.name=tiny",
+    "+scoring.options.downstream.num_rounds=5",
+]  # fmt: skip
+
+
+def command(stage: str, results: Path, *extra: str) -> list[str]:
+    return [sys.executable, "-m", "bench", stage, *GRID, f"results_dir={results}", *extra]
+
+
+def run(stage: str, results: Path, *extra: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(stage, results, *extra), capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The finished study, after a kill -9 in its middle."""
+    folder = tmp_path_factory.mktemp("results")
+    process = subprocess.Popen(command("run", folder), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list(folder.glob("runs/*/done.json")):
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert list(folder.glob("runs/*/done.json")), "the study got nowhere"
+    finished = run("run", folder)
+    assert finished.returncode == 0, finished.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def table(results: Path) -> pd.DataFrame:
+    return bench.scores("tiny", results)
+
+
+def test_a_killed_study_is_finished_by_the_same_command(table: pd.DataFrame) -> None:
+    assert table["run"].nunique() == 6
+    assert table.groupby("run").size().nunique() == 1
+
+
+def test_the_table_has_its_schema(table: pd.DataFrame) -> None:
+    from bench.table import COLUMNS
+
+    assert {c: str(t) for c, t in table.dtypes.items()} == COLUMNS
+    assert set(table["factor"].dropna()) == {"shape", "scale", "orientation", "x", "y"}
+    assert set(table.loc[table["metric"] == "downstream", "num_train"]) == {400}
+    assert not table["score"].isna().any()
+
+
+def test_an_interrupted_study_gives_the_numbers_of_an_undisturbed_one(table: pd.DataFrame, tmp_path: Path) -> None:
+    assert run("run", tmp_path, "model=beta_vae", "strength=5", "seed=1").returncode == 0
+    again = bench.scores("tiny", tmp_path)
+    (identity,) = again["run"].unique()
+    key = ["name", "factor"]
+    first, second = (t[t["run"] == identity].sort_values(key)["score"].to_numpy() for t in (table, again))
+    assert (first == second).all()
+
+
+def test_nothing_is_done_twice(results: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in results.glob("runs/*/*")}
+    done = run("run", results)
+    assert "train: nothing is missing" in done.stderr
+    assert "score: nothing is missing" in done.stderr
+    assert {p: p.stat().st_mtime_ns for p in results.glob("runs/*/*")} == before
+
+
+def test_pictures_and_their_numbers_are_there(results: Path) -> None:
+    study = results / "studies" / "tiny"
+    for stem in ("figures/fig2_metric_agreement", "figures/fig5_metrics_and_downstream",
+                 "figures/fig6_efficiency_dsprites", "models/dsprites_beta_vae", "models/dsprites_pca"):  # fmt: skip
+        for suffix in (".pdf", ".png", ".csv"):
+            assert (study / f"{stem}{suffix}").stat().st_size > 0
+    drawn = pd.read_csv(study / "figures" / "fig2_metric_agreement.csv")
+    assert {"row", "column", "spearman", "low", "high", "runs"} <= set(drawn.columns)
+    assert (drawn["runs"] == 6).all()
+
+
+def test_the_drawn_correlations_can_be_recomputed_from_the_table(results: Path, table: pd.DataFrame) -> None:
+    from scipy.stats import spearmanr
+
+    drawn = pd.read_csv(results / "studies" / "tiny" / "figures" / "fig2_metric_agreement.csv")
+    scores = table[table["factor"].isna()].pivot(index="run", columns="name", values="score")
+    for line in drawn.itertuples():
+        assert line.spearman == pytest.approx(spearmanr(scores[line.row], scores[line.column]).statistic)
+
+
+def test_the_summary_states_the_budget(results: Path) -> None:
+    text = (results / "studies" / "tiny" / "summary.md").read_text()
+    assert "60 steps, 32x32 px" in text
+    assert "6 runs: 6 done" in text
+
+
+def test_status_counts(results: Path) -> None:
+    text = run("status", results).stdout
+    assert "6 runs" in text
+    assert "beta_vae" in text
+
+
+def test_a_new_metric_computes_its_own_cells_alone(results: Path) -> None:
+    before = {p: p.read_bytes() for p in results.glob("runs/*/scores-*.json")}
+    assert run("score", results, "+scoring.options.mig.num_bins=7").returncode == 0
+    after = {p: p.read_bytes() for p in results.glob("runs/*/scores-*.json")}
+    assert all(after[p] == content for p, content in before.items())
+    added = [json.loads(c)["cells"] for p, c in after.items() if p not in before]
+    assert len(added) == 6
+    assert all([c["metric"] for c in cells] == ["mig"] for cells in added)
+
+
+def test_a_run_that_fails_is_recorded_and_stops_nothing(tmp_path: Path) -> None:
+    done = run("run", tmp_path, "model=beta_vae", "strength=[1.0,1e39]", "seed=0")
+    assert done.returncode == 1
+    assert "1 failed" in done.stdout
+    assert "DivergedError" in done.stdout
+    states = sorted(f.state() for f in map(Store(tmp_path).run, Store(tmp_path).run_ids()))
+    assert states == ["done", "failed"]
+    assert "not drawn" in done.stderr
+    assert (
+        "train: nothing is missing" in run("train", tmp_path, "model=beta_vae", "strength=[1.0,1e39]", "seed=0").stderr
+    )
+
+
+def test_ctrl_c_ends_the_study_and_its_workers(tmp_path: Path) -> None:
+    process = subprocess.Popen(command("run", tmp_path, "trainer.steps=100000"), stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list(tmp_path.glob("runs/*/checkpoint.safetensors")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130, told
+    assert "the same command continues" in told
+    assert list(tmp_path.glob("runs/*/checkpoint.safetensors"))
