@@ -44,6 +44,10 @@ def main(arguments: list[str] | None = None) -> None:
     except _user_errors() as fault:
         sys.exit(f"{type(fault).__name__}: {fault}")
     _hydra_main()
+    sys.exit(_exit_code)
+
+
+_exit_code = 0
 
 
 def _user_errors() -> tuple[type[Exception], ...]:
@@ -71,7 +75,9 @@ def _hydra_words(words: list[str]) -> list[str]:
     for word in rest:
         if match := re.fullmatch(r"([a-z_]+)=(.*)", word):
             _check_override(*match.groups())
-    return [f"stage={stage}", *rest]
+    overrides = [w for w in rest if re.match(r"[^-].*=|~", w)]
+    flags = [w for w in rest if w not in overrides]
+    return [*flags, f"stage={stage}", *overrides]  # Hydra takes flags first
 
 
 def _check_override(key: str, value: str) -> None:
@@ -101,10 +107,13 @@ def _hydra_main(config: DictConfig) -> None:
     from bench import commands
 
     settings: Mapping[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    global _exit_code
     try:
-        sys.exit(commands.perform(settings, {g: group_options(g) for g in ("model", "study")}))
+        code = commands.perform(settings, {g: group_options(g) for g in ("model", "study")})
     except _user_errors() as fault:
-        sys.exit(f"{type(fault).__name__}: {fault}")
+        print(f"{type(fault).__name__}: {fault}", file=sys.stderr)
+        code = 1
+    _exit_code = max(_exit_code, code)  # of several jobs (-m) none ends the others
 
 
 if __name__ == "__main__":

@@ -1,16 +1,19 @@
 """What each stage of the command line does, from a composed configuration to an exit code."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from bench import data, grid, registry
 from bench.grid import ConfigError, Plan, Run
 from bench.pool import Pool, report
 from bench.progress import Meter, results, say, stage
+from bench.registry import PluginError
 from bench.scoring import Cell, cell_records, cells, score_run, state
 from bench.store import Store, read_json
 from bench.table import scores, write_plan
@@ -33,19 +36,38 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         return list_names(settings["what"], options)
     if name == "data":
         return data_sets(settings)
-    plan = grid.plan(settings)
+    plan, broken = _usable(grid.plan(settings), settings["metric"])
     store = Store(settings["results_dir"], writable=name != "status")
     if name == "status":
         return status(plan, store)
     write_plan(plan, store)
     try:
-        return _work(name, plan, store, settings)
+        _work(name, plan, store, settings)
+        return closing(plan, store, broken)
     except KeyboardInterrupt:
         say("interrupted: what is finished is kept, the same command continues")
         return 130
 
 
-def _work(name: str, plan: Plan, store: Store, settings: Settings) -> int:
+def _usable(plan: Plan, asked: Any) -> tuple[Plan, list[PluginError]]:
+    """The plan without metrics that cannot be imported, and why; one that was asked for by name is an error.
+
+    Raises:
+        PluginError: a metric that was named cannot be imported.
+    """
+    broken: dict[str, PluginError] = {}
+    for name in plan.metrics:
+        try:
+            registry.load("metrics", name)
+        except PluginError as fault:
+            if asked != "all":
+                raise
+            broken[name] = fault
+    metrics = tuple(m for m in plan.metrics if m not in broken)
+    return dataclasses.replace(plan, metrics=metrics), list(broken.values())
+
+
+def _work(name: str, plan: Plan, store: Store, settings: Settings) -> None:
     if name in ("run", "train", "score"):
         for dataset in dict.fromkeys(r.dataset for r in plan.runs):
             data.fetch(dataset)
@@ -58,7 +80,6 @@ def _work(name: str, plan: Plan, store: Store, settings: Settings) -> int:
         analyze(plan, store)
     if name in ("run", "report"):
         make_report(plan, store)
-    return closing(plan, store)
 
 
 def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
@@ -155,9 +176,9 @@ def make_report(plan: Plan, store: Store) -> None:
     say(f"summary: {page}\npictures: {page.parent}")
 
 
-def closing(plan: Plan, store: Store) -> int:
+def closing(plan: Plan, store: Store, broken: Sequence[PluginError]) -> int:
     """Name every failure; the exit code."""
-    faults = []
+    faults = [("", "metric", str(fault)) for fault in broken]
     for run in plan.runs:
         folder = store.run(run.id)
         if folder.state() == "failed":
@@ -167,7 +188,7 @@ def closing(plan: Plan, store: Store) -> int:
     if faults:
         table = Table("run", "stage", "error", title=f"{len(faults)} failed; retry_failed=true tries again")
         for row in faults:
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         results.print(table)
     return 1 if faults else 0
 

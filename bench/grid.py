@@ -47,14 +47,15 @@ class Schedule:
 class Run:
     """One run of the grid, resolved: everything that decides its numbers.
 
-    `strength` is the index into the model's published values, None for a model that sweeps nothing or a value
-    outside the list; `value` is the hyper-parameter itself.
+    `sweeps` names the hyper-parameter that strength chooses, `value` is what it is, `strength` its index among the
+    model's published values (None for a value outside the list). All are None for a model that sweeps nothing.
     """
 
     model: str
     version: int
     fitted: bool
     hyper: Mapping[str, float]
+    sweeps: str | None
     strength: int | None
     value: float | None
     seed: int
@@ -88,8 +89,12 @@ class Run:
         return self.model, self.dataset
 
     def __str__(self) -> str:
-        value = "" if self.value is None else f" {self.value:g}"
-        return f"{self.model}{value} seed {self.seed} on {self.dataset} [{self.id}]"
+        return f"{self.setting}, seed {self.seed}, on {self.dataset} [{self.id}]"
+
+    @property
+    def setting(self) -> str:
+        """The model and what is swept, in words."""
+        return self.model if self.value is None else f"{self.model}, {self.sweeps} {self.value:g}"
 
 
 @dataclass(frozen=True)
@@ -134,10 +139,11 @@ def plan(config: Mapping[str, Any]) -> Plan:
     """
     schedule = _build(Schedule, "trainer", config["trainer"])
     protocol = _protocol(config["scoring"])
-    metrics = tuple(_listed(config["metric"]))
+    known = registry.names("metrics")
+    metrics = tuple(known if config["metric"] == "all" else _listed(config["metric"]))
     for name in metrics:
-        if name not in registry.names("metrics"):
-            raise registry.unknown("metric", name, registry.names("metrics"))
+        if name not in known:
+            raise registry.unknown("metric", name, [*known, "all"])
     runs = tuple(dict.fromkeys(_runs(config, schedule)))
     return Plan(str(config["study"]["name"]), str(config["study"]["title"]), runs, metrics, protocol)
 
@@ -157,6 +163,7 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                         version=entry["version"],
                         fitted=entry["fitted"],
                         hyper=_Frozen(hyper),
+                        sweeps=entry["sweeps"],
                         strength=strength,
                         value=value,
                         seed=seed,

@@ -183,8 +183,10 @@ class Store:
     def __init__(self, results_dir: Path | str | None = None, *, writable: bool = False) -> None:
         self.path = Path(results_dir).expanduser().resolve() if results_dir else default_results_dir()
         if writable:
-            with writing(self.path / "runs" / ".writable") as file:
+            mark = self.path / "runs" / ".writable"
+            with writing(mark) as file:
                 file.write(b"")
+            mark.unlink(missing_ok=True)
 
     def run(self, run_id: str) -> RunFolder:
         """The folder of a run, which may not exist yet."""

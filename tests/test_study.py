@@ -148,3 +148,29 @@ def test_ctrl_c_ends_the_study_and_its_workers(tmp_path: Path) -> None:
     assert process.returncode == 130, told
     assert "the same command continues" in told
     assert list(tmp_path.glob("runs/*/checkpoint.safetensors"))
+
+
+def test_a_broken_metric_is_named_and_stops_nothing(results: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken_plugin.py").write_text("this is no python\n")
+    info = tmp_path / "broken-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[bench.metrics]\nbroken = broken_plugin\n")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    words = command("score", results)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 1
+    assert "score: nothing is missing" in done.stderr
+    assert "PluginError" not in done.stderr
+    assert "metrics plug-in" in done.stdout
+    named = subprocess.run([*words, "metric=[broken]"], capture_output=True, text=True, check=False, env=environment)
+    assert "PluginError: the metrics plug-in 'broken'" in named.stderr
+
+
+def test_several_commands_in_one_go_on_after_one_fails(tmp_path: Path) -> None:
+    words = ["train", "-m", "model=pca", "seed=0", "dataset=dsprites,nonsense"]
+    words = [sys.executable, "-m", "bench", *words, f"results_dir={tmp_path}"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "unknown data set 'nonsense'" in done.stderr
+    assert len(list(tmp_path.glob("runs/*/done.json"))) == 1

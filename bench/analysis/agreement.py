@@ -1,5 +1,6 @@
 """Do scores order runs alike? Spearman's rank correlation with bootstrap intervals (paper: figures 2, 5, 12, 19)."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.stats import rankdata
 from bench.analysis.intervals import bootstrap
 
 MIN_RUNS = 6
+MIN_SEEDS = 5  # seeds a setting below which a bootstrap over them says too little to rest a claim on
 
 
 class TooFewRunsError(ValueError):
@@ -51,7 +53,8 @@ def rank_correlations(
         rng: of the bootstrap, which redraws seeds within each (model, strength).
 
     Returns:
-        Long table: row, column, spearman, low, high (95 %), runs. A correlation with a constant score is missing.
+        Long table: row, column, spearman, low, high (95 %), runs, and seeds: the fewest of a setting, which the
+        interval rests on. A correlation with a constant score is missing.
 
     Raises:
         TooFewRunsError: fewer than `MIN_RUNS` runs have every score.
@@ -60,15 +63,15 @@ def rank_correlations(
     if len(complete) < MIN_RUNS:
         raise TooFewRunsError(f"{len(complete)} runs have all of these scores, {MIN_RUNS} are needed")
     x, y = complete[list(rows)].to_numpy(), complete[list(columns)].to_numpy()
-    low, high = bootstrap(lambda i: spearman(x[i], y[i]), settings(complete), rng)
+    strata = settings(complete)
+    low, high = bootstrap(lambda i: spearman(x[i], y[i]), strata, rng)
     point = spearman(x, y)
-    return pd.DataFrame(
-        [
-            {"row": r, "column": c, "spearman": point[i, j], "low": low[i, j], "high": high[i, j], "runs": len(x)}
-            for i, r in enumerate(rows)
-            for j, c in enumerate(columns)
-        ]
-    )
+    found = [
+        {"row": r, "column": c, "spearman": point[i, j], "low": low[i, j], "high": high[i, j]}
+        for i, r in enumerate(rows)
+        for j, c in enumerate(columns)
+    ]
+    return pd.DataFrame(found).assign(runs=len(x), seeds=min(Counter(strata).values()))
 
 
 def settings(scores: pd.DataFrame) -> list[tuple[str, ...]]:

@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.analysis.agreement import TooFewRunsError, rank_correlations, wide
+from bench.analysis.agreement import MIN_SEEDS, TooFewRunsError, rank_correlations, wide
 from bench.analysis.names import disentanglement_scores, downstream_scores, efficiencies, title
 from bench.grid import Plan
 from bench.report.style import MARKERS, colours, dataset_title, footnote, new_figure, remove, save
@@ -77,7 +77,9 @@ def efficiency_scatter(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
         ax.set_xlabel(title(name))
     for ax, ratio in zip(axes[:, 0], ratios, strict=True):
         ax.set_ylabel(title(ratio))
-    figure.suptitle(f"{dataset_title(dataset)} ({len(scores)} runs)", fontsize=10)
+    seeds = int(drawn["seeds"].min())
+    heading = f"{dataset_title(dataset)} ({len(scores)} runs, {seeds} seeds a setting); ρ: Spearman [95% interval]"
+    figure.suptitle(heading, fontsize=9)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False)
     footnote(figure, f"{_sizes(scores)}; {budget}")
@@ -95,7 +97,7 @@ def _points(scores: pd.DataFrame, name: str, ratio: str) -> pd.DataFrame:
     pair = scores[[name, ratio]].dropna()
     correlation = rank_correlations(pair, [name], [ratio], np.random.default_rng(SEED)).iloc[0]
     rows = pair.set_axis(["score", "efficiency_score"], axis="columns").reset_index()
-    return rows.assign(metric=name, efficiency=ratio, **correlation[["spearman", "low", "high", "runs"]])
+    return rows.assign(metric=name, efficiency=ratio, **correlation[["spearman", "low", "high", "runs", "seeds"]])
 
 
 def _scatter(ax: Axes, points: pd.DataFrame, palette: dict[str, Any]) -> None:
@@ -146,21 +148,30 @@ def _heatmaps(drawn: pd.DataFrame, budget: str, heading: str) -> Figure:
     for ax, (dataset, part) in zip(axes.flat, panels, strict=False):
         _heatmap(ax, part)
         ax.set_title(f"{dataset_title(str(dataset))} ({part['runs'].iloc[0]} runs)", fontsize=9)
-    figure.suptitle(f"{heading}\nSpearman x 100; bold: 95% interval excludes 0", fontsize=9)
+    figure.suptitle(f"{heading}\nSpearman x 100; {_reading(drawn)}", fontsize=9)
     footnote(figure, budget)
     return figure
+
+
+def _reading(drawn: pd.DataFrame) -> str:
+    """What the type of the numbers says: nothing where the intervals rest on too few seeds."""
+    seeds = int(drawn["seeds"].min())
+    if seeds < MIN_SEEDS:
+        return f"{seeds} seed{'s' if seeds > 1 else ''} a setting: too few to call any sure"
+    return "bold: 95% interval excludes 0"
 
 
 def _heatmap(ax: Axes, part: pd.DataFrame) -> None:
     names = [list(dict.fromkeys(part[axis])) for axis in ("row", "column")]
     tables = {v: part.pivot(index="row", columns="column", values=v).loc[*names] for v in ("spearman", "low", "high")}
     sns.heatmap(
-        100 * tables["spearman"], ax=ax, vmin=-100, vmax=100, cmap="vlag", annot=True, fmt=".0f", linewidths=0.6,
+        100 * tables["spearman"], ax=ax, vmin=-100, vmax=100, cmap="vlag", annot=True, fmt="z.0f", linewidths=0.6,
         annot_kws={"size": 8}, cbar=False, xticklabels=[title(n) for n in names[1]],
         yticklabels=[title(n) for n in names[0]],
     )  # fmt: skip
     ax.set_facecolor("0.9")  # an undefined correlation shows no colour and no number
-    sure = ((tables["low"] > 0) | (tables["high"] < 0)).to_numpy()[tables["spearman"].notna().to_numpy()]
+    excluded = (tables["low"] > 0) | (tables["high"] < 0)
+    sure = excluded.to_numpy()[tables["spearman"].notna().to_numpy()] & (part["seeds"].iloc[0] >= MIN_SEEDS)
     for text, bold in zip(ax.texts, sure, strict=True):
         text.set_fontweight("bold" if bold else "normal")
     ax.set(xlabel="", ylabel="")

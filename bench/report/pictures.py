@@ -64,8 +64,7 @@ def model_page(learner: Learner, data: DataSet, run: Run) -> tuple[Figure, pd.Da
     labels = [f"z{d}  {s:.2f}" for d, s in zip(dims, statistics.iloc[:, 1], strict=True)]
     what = "KL, nats" if logvar is not None else "variance"
     _grid(lower, walks, labels, f"Traversals from -{SPAN:g} to {SPAN:g} (dimension, {what})")
-    setting = run.model if run.value is None else f"{run.model}, value {run.value:g}"
-    figure.suptitle(f"{dataset_title(run.dataset)}: {setting}, seed {run.seed}", fontsize=10)
+    figure.suptitle(f"{dataset_title(run.dataset)}: {run.setting}, seed {run.seed}", fontsize=10)
     footnote(figure, "fitted directly" if run.fitted else run.schedule.label)
     return figure, statistics
 

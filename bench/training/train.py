@@ -12,11 +12,12 @@ import numpy as np
 
 from bench import registry
 from bench.data import load_data
+from bench.data.base import DataError
 from bench.data.pooled import at_size
 from bench.grid import LOSSES, Run
 from bench.models.base import Fitted, Learner
 from bench.models.vae import GaussianVAE
-from bench.store import RunFolder, Store, read_arrays, write_arrays, write_json, writing
+from bench.store import RunFolder, Store, StoreError, read_arrays, write_arrays, write_json, writing
 from bench.training.batches import Batches
 from bench.training.fleet import EveryMacroStep, Fleet, Progress, fit
 
@@ -38,6 +39,10 @@ def train(runs: Sequence[Run], store: Store, accelerator: str, report: Callable[
 
     Returns:
         The state of each run: "done" or "failed".
+
+    Raises:
+        StoreError: a file cannot be written; what was there before is intact.
+        DataError: the data set cannot be had.
     """
     folders = [store.run(r.id) for r in runs]
     for run, folder in zip(runs, folders, strict=True):
@@ -46,6 +51,8 @@ def train(runs: Sequence[Run], store: Store, accelerator: str, report: Callable[
     started = time.monotonic()
     try:
         faults = _fit(runs, folders, report) if runs[0].fitted else _train(runs, folders, accelerator, report)
+    except (StoreError, DataError):  # the disk's or the data's fault, not the run's
+        raise
     except Exception as fault:
         faults = [fault] * len(runs)
     for run, folder, raised in zip(runs, folders, faults, strict=True):
