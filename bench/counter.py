@@ -62,10 +62,10 @@ def below(words: Array, n: int) -> Array:
 
 
 def uniform(words: Array) -> Array:
-    """Float32 in (0, 1) from random words (24 bits, never 0 nor 1)."""
-    low = words & 0xFFFFFF
+    """Float32 in (0, 1) from random words (23 bits, so that neither 0 nor 1 can come out)."""
+    low = words & 0x7FFFFF
     real = low.astype(np.float32) if isinstance(words, np.ndarray) else low.float()
-    return real * 2.0**-24 + 2.0**-25
+    return real * 2.0**-23 + 2.0**-24
 
 
 def normal(words: Array, other: Array) -> Array:

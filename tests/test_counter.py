@@ -28,6 +28,10 @@ def test_uniforms_are_uniform() -> None:
     assert stats.kstest(drawn, "uniform").pvalue > 0.001
 
 
+def test_the_extreme_words_stay_inside_the_open_interval() -> None:
+    assert 0 < counter.uniform(np.array([0], np.int32))[0] < counter.uniform(np.array([-1], np.int32))[0] < 1
+
+
 def test_normals_are_normal() -> None:
     drawn = counter.normal(torch.from_numpy(words(0, "a")), torch.from_numpy(words(0, "b"))).numpy()
     assert stats.kstest(drawn, "norm").pvalue > 0.001

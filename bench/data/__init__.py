@@ -1,4 +1,7 @@
-"""Data sets by name: a card says what one is and which module reads it; nothing is imported before it is used."""
+"""Data sets by name: a card says what one is and which module reads it; nothing is imported before it is used.
+
+A module that reads a data set defines `load(card, folder) -> DataSet`, which first puts the card's files in place.
+"""
 
 import dataclasses
 from functools import cache
@@ -9,6 +12,7 @@ import yaml
 
 from bench import registry, store
 from bench.data.base import Card, DataError, DataSet, File
+from bench.data.files import State, state_of
 from bench.registry import PluginError, unknown
 
 __all__ = ["card", "fetch", "load_data", "names", "state", "verify"]
@@ -25,70 +29,92 @@ def card(name: str) -> Card:
 
     Raises:
         UnknownNameError: no such data set; the message offers the nearest names.
-        DataError: its card lacks a key or has one too many.
+        DataError: its card lacks a key, has one too many or contradicts itself; the message names the file.
     """
     if name not in names():
         raise unknown("data set", name, names())
-    path = store.cards_dir() / f"{name}.yaml"
+    path = _card_path(name)
     return _read_card(path) if path.exists() else _plugin(name).CARD
 
 
 @cache
 def load_data(name: str) -> DataSet:
-    """A data set, ready to be read by index; fetched or rendered first where that has not been done.
+    """A data set, ready to be read by index; fetched or drawn first where that has not been done.
 
     Raises:
         UnknownNameError: no such data set.
-        DataError: its files cannot be had or are damaged.
+        DataError: its files cannot be had.
+        PluginError: the module that reads it cannot be imported.
     """
-    return _module(name).load(card(name), store.downloads_dir())
+    own = card(name)
+    module = _reader(name, f"bench.data.{own.loader}") if _card_path(name).exists() else _plugin(name)
+    return module.load(own, store.downloads_dir())
 
 
 def fetch(name: str) -> None:
-    """Make a data set's files available and check them.
+    """Put a data set's files in place, each checked by its checksum.
 
     Raises:
-        DataError: no source could be reached, or a file is not what the card promises.
+        DataError: no source has them; the message lists the attempts.
     """
     load_data(name)
 
 
 def verify(name: str) -> None:
-    """Check every byte of a data set's files against the card.
+    """Read every byte of a data set's files and compare it with the card.
 
     Raises:
         DataError: a file is missing or damaged; the message names it.
     """
-    _module(name).verify(card(name), store.downloads_dir())
+    for file in card(name).files:
+        if (found := state_of(file, store.downloads_dir(), every_byte=True)) != "ready":
+            mend = f"`python -m bench data dataset={name}` replaces it"
+            raise DataError(f"{store.downloads_dir() / file.name} is {found}: {mend}")
 
 
-def state(name: str) -> str:
-    """ "ready", or why it is not: "not fetched" or "damaged". Checks presence and size only."""
-    return str(_module(name).state(card(name), store.downloads_dir()))
+def state(name: str) -> State:
+    """Whether a data set's files are all "ready", or else "damaged" or "not fetched"."""
+    found = {state_of(file, store.downloads_dir()) for file in card(name).files}
+    return "damaged" if "damaged" in found else "not fetched" if "not fetched" in found else "ready"
 
 
-def _module(name: str) -> Any:
-    loader = card(name).loader
-    if name in registry.entry_points("data"):
-        return _plugin(name)
-    return registry.import_plugin("data", name, f"bench.data.{loader}")
+def _card_path(name: str) -> Path:
+    return store.cards_dir() / f"{name}.yaml"
 
 
 def _plugin(name: str) -> Any:
-    module = registry.import_plugin("data", name, registry.entry_points("data")[name])
+    module = _reader(name, registry.entry_points("data")[name])
     if not isinstance(getattr(module, "CARD", None), Card):
         raise PluginError(f"the data plug-in {name!r} ({module.__file__}) must define CARD, a bench.data.base.Card")
     return module
 
 
+def _reader(name: str, path: str) -> Any:
+    module = registry.import_plugin("data", name, path)
+    if not callable(getattr(module, "load", None)):
+        raise PluginError(f"the data plug-in {name!r} ({module.__file__}) must define load(card, folder)")
+    return module
+
+
 def _read_card(path: Path) -> Card:
-    entry = yaml.safe_load(path.read_text(encoding="utf-8"))
+    try:
+        return _typed(yaml.safe_load(path.read_text(encoding="utf-8")), path.stem)
+    except (OSError, TypeError, ValueError, yaml.YAMLError) as fault:
+        raise DataError(f"the card {path} is not valid: {fault}") from fault
+
+
+def _typed(entry: Any, name: str) -> Card:
+    """The card that plain YAML values describe."""
+    if not isinstance(entry, dict):
+        raise ValueError("it holds no keys and values")
     fields = {f.name: f for f in dataclasses.fields(Card)}
     required = {n for n, f in fields.items() if f.default is f.default_factory is dataclasses.MISSING}
     if missing := required - entry.keys():
-        raise DataError(f"the card {path} lacks {', '.join(sorted(missing))}")
+        raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     if extra := entry.keys() - fields.keys():
-        raise DataError(f"the card {path} has unknown keys {', '.join(sorted(extra))}")
+        raise ValueError(f"unknown keys {', '.join(sorted(extra))}")
+    if entry["name"] != name:
+        raise ValueError(f"it is named {entry['name']!r} inside")
     files = tuple(File(**f | {"urls": tuple(f.get("urls", ()))}) for f in entry.pop("files", ()))
     listed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
     return Card(**listed, files=files)

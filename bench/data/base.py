@@ -1,5 +1,6 @@
 """The contract of a data set: a card, images read by index, factors read by index."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,12 +16,25 @@ class DataError(RuntimeError):
 
 @dataclass(frozen=True)
 class File:
-    """One file a data set is made from, checked before use."""
+    """One file a data set is made from, checked before use.
 
-    name: str
+    Raises:
+        ValueError: neither checksum is given.
+    """
+
+    name: str  # below the downloads folder
     sha256: str | None = None
     md5: str | None = None
     urls: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not (self.sha256 or self.md5):
+            raise ValueError(f"the file {self.name} has no checksum")
+
+    @property
+    def checksum(self) -> tuple[str, str]:
+        """The kind of checksum and its value: ("sha256", "3a22...")."""
+        return ("sha256", self.sha256) if self.sha256 else ("md5", str(self.md5))
 
 
 @dataclass(frozen=True)
@@ -29,6 +43,9 @@ class Card:
 
     `factor_sizes` are the numbers of values of each factor. `grid` says that every combination of factor values
     has exactly one image, in row-major order (the last factor fastest).
+
+    Raises:
+        ValueError: the numbers contradict each other.
     """
 
     name: str
@@ -46,6 +63,14 @@ class Card:
     version: int = 1  # raised when a change moves the pixels
     options: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[File, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.image_shape) != 3:
+            raise ValueError(f"image_shape {self.image_shape} is not (height, width, channels)")
+        if len(self.factor_names) != len(self.factor_sizes):
+            raise ValueError(f"{len(self.factor_names)} factor_names for {len(self.factor_sizes)} factor_sizes")
+        if self.grid and math.prod(self.factor_sizes) != self.num_images:
+            raise ValueError(f"the factors have {math.prod(self.factor_sizes)} combinations, not {self.num_images}")
 
 
 class DataSet(ABC):
@@ -71,8 +96,8 @@ class DataSet(ABC):
             IndexError: an index is outside the data set.
         """
         where = self._checked(index)
-        when = np.broadcast_to(np.asarray(epoch, dtype=np.int32), where.shape)
-        return self.read(where, when)
+        when = np.asarray(epoch).astype(np.int32, casting="same_kind")  # a TypeError for fractions
+        return self.read(where, np.broadcast_to(when, where.shape))
 
     def factors(self, index: ArrayLike) -> NDArray[np.int64]:
         """Factor values (n, number of factors), each in [0, size of the factor).
@@ -84,10 +109,22 @@ class DataSet(ABC):
         return np.stack(np.unravel_index(where, self.card.factor_sizes), axis=1).astype(np.int64)
 
     def index(self, factors: ArrayLike) -> NDArray[np.int64]:
-        """Indices (n,) of the images with these factor values (n, number of factors); grid data sets only."""
-        if not self.card.grid:
-            raise ValueError(f"{self.card.name} has no factor grid: many images share the same factors")
-        return np.ravel_multi_index(tuple(np.asarray(factors).T), self.card.factor_sizes).astype(np.int64)
+        """Indices (n,) of the images with these factor values (n, number of factors); grid data sets only.
+
+        Raises:
+            ValueError: the data set has no grid, or a value is not one of its factor's.
+        """
+        card, values = self.card, np.asarray(factors)
+        if not card.grid:
+            raise ValueError(f"{card.name} has no factor grid: many images share the same factors")
+        if values.ndim != 2 or values.shape[1] != len(card.factor_sizes) or values.dtype.kind not in "iu":
+            raise ValueError(
+                f"factors must be integers (n, {len(card.factor_sizes)}), got {values.dtype} {values.shape}"
+            )
+        for name, size, column in zip(card.factor_names, card.factor_sizes, values.T, strict=True):
+            if ((column < 0) | (column >= size)).any():
+                raise ValueError(f"{name} of {card.name} has values 0..{size - 1}, got {column.min()}..{column.max()}")
+        return np.ravel_multi_index(tuple(values.T), card.factor_sizes).astype(np.int64)
 
     def _checked(self, index: ArrayLike) -> NDArray[np.int64]:
         where = np.asarray(index)

@@ -1,0 +1,161 @@
+"""The files of data sets: checked against their card, taken from the first source that has them whole.
+
+A file is read through once, when it comes. A small record beside it then vouches for its size and time of change, so
+that opening 377 MB costs nothing; a file that no record vouches for is read through again.
+"""
+
+import gzip
+import hashlib
+import http.client
+import logging
+import urllib.request
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from bench.data.base import Card, DataError, File
+from bench.store import StoreError, read_json, sha256_of, write_json, writing
+
+log = logging.getLogger(__name__)
+
+State = Literal["ready", "not fetched", "damaged"]
+Contents = Mapping[str, Iterable[bytes]]  # a file's name -> its bytes, in pieces
+TIMEOUT_S = 5.0
+
+
+class NoSourceError(DataError):
+    """No source could give a data set's files; the message tells what became of each attempt."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Somewhere to have files from. `give` returns their contents, or raises a DataError that says why it cannot."""
+
+    title: str  # what is going on while it gives: "downloading from HOST"
+    give: Callable[[Sequence[File]], Contents]
+
+
+def state_of(file: File, folder: Path, *, every_byte: bool = False) -> State:
+    """Whether a file is here and is what its card says; `every_byte` reads it through whatever its record says."""
+    path = folder / file.name
+    if not path.is_file():
+        return "not fetched"
+    marks = _marks(file, path)
+    if not every_byte and _recorded(path) == marks:
+        return "ready"
+    kind, expected = file.checksum
+    if sha256_of(path, kind) != expected:
+        with suppress(OSError):  # what vouched for the file was wrong: the next `obtain` replaces it
+            _record_path(path).unlink(missing_ok=True)
+        return "damaged"
+    _record(path, marks)
+    return "ready"
+
+
+def obtain(card: Card, folder: Path, sources: Iterable[Source]) -> None:
+    """Put every file of a card in place that is not there or is damaged, from the first source that has them.
+
+    Raises:
+        NoSourceError: no source has them; the message lists the attempts.
+        StoreError: the folder cannot be written.
+    """
+    states = {file: state_of(file, folder) for file in card.files}
+    wanted = [file for file in card.files if states[file] != "ready"]
+    if not wanted:
+        return
+    for file in wanted:
+        if states[file] == "damaged":
+            log.warning("%s: %s is damaged, replacing it", card.name, folder / file.name)
+    failures = []
+    for source in sources:
+        log.info("%s: %s", card.name, source.title)
+        try:
+            contents = source.give(wanted)
+            for file in wanted:
+                _save(file, folder, contents[file.name])
+            return
+        except DataError as fault:
+            failures.append(f"\n  {source.title}: {fault}")
+    names = ", ".join(str(folder / file.name) for file in wanted)
+    raise NoSourceError(f"{card.name} needs {names}; no source has them whole. Tried:{''.join(failures)}")
+
+
+def beside(folder: Path) -> Source:
+    """What the user put into the folder: each file compressed, as NAME.gz."""
+
+    def give(files: Sequence[File]) -> Contents:
+        return {f.name: [_decompressed(_read(folder / f"{f.name}.gz"))] for f in files}
+
+    return Source(f"looking for .gz files in {folder}", give)
+
+
+def mirrors(card: Card) -> list[Source]:
+    """The n-th addresses of a card's files make its n-th mirror."""
+
+    def give(mirror: int, files: Sequence[File]) -> Contents:
+        return {f.name: [_decompressed(_download(f.urls[mirror]))] for f in files}
+
+    addresses = card.files[0].urls
+    return [Source(f"downloading from {urlsplit(url).hostname}", partial(give, i)) for i, url in enumerate(addresses)]
+
+
+def _save(file: File, folder: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file under its name only if its checksum is the card's."""
+    path = folder / file.name
+    kind, expected = file.checksum
+    found = hashlib.new(kind)
+    with writing(path) as out:
+        for piece in pieces:
+            found.update(piece)
+            out.write(piece)
+        if found.hexdigest() != expected:
+            raise DataError(f"wrong checksum of {file.name}: {kind} {found.hexdigest()}, not {expected}")
+    _record(path, _marks(file, path))
+
+
+def _marks(file: File, path: Path) -> dict[str, Any]:
+    about = path.stat()
+    return {"checksum": list(file.checksum), "size": about.st_size, "changed_ns": about.st_mtime_ns}
+
+
+def _record_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.verified.json")
+
+
+def _recorded(path: Path) -> Any:
+    try:
+        return read_json(_record_path(path))
+    except StoreError:
+        return None
+
+
+def _record(path: Path, marks: Mapping[str, Any]) -> None:
+    with suppress(StoreError):  # in a folder that others own, a file is read through each time instead
+        write_json(_record_path(path), marks)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise DataError(f"{path.name}: {fault.strerror}") from fault
+
+
+def _download(url: str) -> bytes:
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
+            return bytes(answer.read())
+    except (OSError, http.client.HTTPException) as fault:
+        raise DataError(f"{url}: {fault}") from fault
+
+
+def _decompressed(packed: bytes) -> bytes:
+    try:
+        return gzip.decompress(packed)
+    except (OSError, EOFError, zlib.error) as fault:
+        raise DataError(f"not a whole gzip file: {fault}") from fault

