@@ -13,6 +13,7 @@ from typing import Any
 
 from bench import data, registry, store
 
+PUBLISHED_STEPS = 300_000  # what hyper-parameters counted in steps are given for
 LOSSES = ("loss", "reconstruction", "kl", "regulariser")
 
 
@@ -154,7 +155,10 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
     for name in _listed(config["dataset"]):
         card = data.card(name)
         for model, entry in config["model"].items():
+            own = _own_schedule(model, entry, schedule)
             for strength, value, hyper in _settings(model, entry, _listed(config["strength"])):
+                for key in entry.get("scaled", ()):
+                    hyper[key] *= own.steps / PUBLISHED_STEPS
                 for seed in _listed(config["seed"]):
                     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
                         raise ConfigError(f"seed must be integers from 0, got {seed!r}")
@@ -169,8 +173,18 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                         seed=seed,
                         dataset=name,
                         dataset_version=card.version,
-                        schedule=schedule,
+                        schedule=own,
                     )
+
+
+def _own_schedule(model: str, entry: Mapping[str, Any], schedule: Schedule) -> Schedule:
+    """The trainer's schedule, with the share of its updates that the model's own `schedule` gives it."""
+    if "updates" not in entry:
+        return schedule
+    if entry["schedule"] not in entry["updates"]:
+        raise registry.unknown(f"schedule of {model}", entry["schedule"], entry["updates"])
+    steps = round(schedule.steps * entry["updates"][entry["schedule"]])
+    return dataclasses.replace(schedule, steps=max(1, steps))
 
 
 def _settings(

@@ -23,11 +23,13 @@ class Architecture:
         convolutions: (channels, kernel size) of each encoder layer.
         hidden: units of the fully connected layer between convolutions and codes, and back.
         deconvolutions: channels of the decoder's first 4x4 map, then of every layer but the last, kernel size 4.
+        discriminator: units of a hidden layer of a discriminator of codes, where the objective has one.
     """
 
     convolutions: tuple[tuple[int, int], ...]
     hidden: int
     deconvolutions: tuple[int, ...]
+    discriminator: int
 
     @property
     def image_size(self) -> int:
@@ -37,9 +39,9 @@ class Architecture:
 
 ARCHITECTURES = {
     # Locatello et al. 2019, as run: 2x2 kernels in the last two convolutions, where the paper's table prints 4x4
-    "locatello2019": Architecture(((32, 4), (32, 4), (64, 2), (64, 2)), 256, (64, 64, 32, 32)),
+    "locatello2019": Architecture(((32, 4), (32, 4), (64, 2), (64, 2)), 256, (64, 64, 32, 32), 1000),
     # for small budgets, on average-pooled images: a tenth of the work of a step at 64x64
-    "small": Architecture(((16, 4), (32, 4), (32, 2)), 128, (32, 32, 16)),
+    "small": Architecture(((16, 4), (32, 4), (32, 2)), 128, (32, 32, 16), 128),
 }
 
 

@@ -1,10 +1,8 @@
 """The Gaussian variational autoencoder that every gradient-trained objective shares, stacked K models deep."""
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -27,7 +25,8 @@ class GaussianVAE(Learner, nn.Module):
     """K variational autoencoders (Kingma & Welling 2014): loss = reconstruction + regulariser.
 
     A subclass is one objective: it defines `regulariser` from the latent codes and its hyper-parameters, which
-    are (K,) tensors under their own names in `self.hyper`.
+    are (K,) tensors under their own names in `self.hyper`. One with an adversary sets `self.adversary` and defines
+    `objective` instead.
 
     Args:
         image_shape: height, width, channels.
@@ -62,9 +61,15 @@ class GaussianVAE(Learner, nn.Module):
             {k: nn.Parameter(torch.tensor([float(h[k]) for h in hyper]), requires_grad=False) for k in hyper[0]}
         )
 
-    @abstractmethod
+        self.adversary: nn.Module | None = None
+
     def regulariser(self, latent: Latent, step: int) -> Tensor:
         """What the objective adds to the reconstruction, (K,), at a step counted from 0."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither regulariser nor objective")
+
+    def objective(self, latent: Latent, step: int) -> dict[str, Tensor]:
+        """The "regulariser" and, where there is one, the loss of the "adversary", each (K,)."""
+        return {"regulariser": self.regulariser(latent, step)}
 
     def losses(self, images: Tensor, noise: Tensor, step: int) -> dict[str, Tensor]:
         """Loss of each model and its parts, each (K,).
@@ -77,41 +82,38 @@ class GaussianVAE(Learner, nn.Module):
         mean, logvar = self.encoder(images)
         latent = Latent(mean, logvar, mean + (logvar / 2).exp() * noise)
         reconstruction = bernoulli_reconstruction(self.decoder(latent.z), images, self.fleet)
-        regulariser = self.regulariser(latent, step)
-        return {
-            "loss": reconstruction + regulariser,
-            "reconstruction": reconstruction,
-            "kl": gaussian_kl(mean, logvar),
-            "regulariser": regulariser,
-        }
+        terms = self.objective(latent, step)
+        loss = reconstruction + terms["regulariser"]
+        return {"loss": loss, "reconstruction": reconstruction, "kl": gaussian_kl(mean, logvar), **terms}
+
+    def players(self) -> dict[str, dict[str, Tensor]]:
+        """Who lowers which loss: its name -> the stacked weights that follow its gradient, each (K, ...)."""
+        own: dict[str, Tensor] = {n: p for n, p in self.named_parameters() if n.startswith(("encoder.", "decoder."))}
+        if self.adversary is None:
+            return {"loss": own}
+        its: dict[str, Tensor] = {f"adversary.{n}": p for n, p in self.adversary.named_parameters()}
+        return {"loss": own, "adversary": its}
 
     def learned(self) -> dict[str, Tensor]:
-        """The stacked weights by name, each (K, ...)."""
-        return {name: p for name, p in self.named_parameters() if p.requires_grad}
+        """The stacked weights of encoder and decoder by name, each (K, ...)."""
+        return self.players()["loss"]
 
     def member(self, k: int) -> State:
         """The weights of model k alone."""
-        return {n: p[k].detach().cpu().numpy().copy() for n, p in self.learned().items()}
+        return member(self.learned(), k)
 
-    def load_member(self, k: int, state: Mapping[str, NDArray[np.float32]]) -> None:
+    def load_member(self, k: int, state: Mapping[str, NDArray[Any]]) -> None:
         """Set the weights of model k.
 
         Raises:
             ModelError: names or shapes are those of another architecture.
         """
-        mine = {n: tuple(p.shape[1:]) for n, p in self.learned().items()}
-        theirs = {n: tuple(a.shape) for n, a in state.items()}
-        if mine != theirs:
-            wrong = sorted(n for n in mine.keys() | theirs.keys() if mine.get(n) != theirs.get(n))
-            raise ModelError(f"these weights are of another architecture: {', '.join(wrong[:4])} differ")
-        with torch.no_grad():
-            for name, p in self.learned().items():
-                p[k].copy_(torch.from_numpy(np.array(state[name])))
+        set_member(self.learned(), k, state)
 
     def state(self) -> State:
         return self.member(0)
 
-    def load(self, state: Mapping[str, NDArray[np.float32]]) -> None:
+    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
         self.load_member(0, state)
 
     @torch.inference_mode()
@@ -127,3 +129,24 @@ class GaussianVAE(Learner, nn.Module):
     @property
     def _device(self) -> torch.device:
         return next(self.parameters()).device
+
+
+def member(stacked: Mapping[str, Tensor], k: int) -> State:
+    """Slice k of stacked tensors, as arrays of their own."""
+    return {n: p[k].detach().cpu().numpy().copy() for n, p in stacked.items()}
+
+
+def set_member(stacked: Mapping[str, Tensor], k: int, state: Mapping[str, NDArray[Any]]) -> None:
+    """Set slice k of stacked tensors.
+
+    Raises:
+        ModelError: names or shapes are those of another architecture.
+    """
+    mine = {n: tuple(p.shape[1:]) for n, p in stacked.items()}
+    theirs = {n: tuple(a.shape) for n, a in state.items()}
+    if mine != theirs:
+        wrong = sorted(n for n in mine.keys() | theirs.keys() if mine.get(n) != theirs.get(n))
+        raise ModelError(f"these weights are of another architecture: {', '.join(wrong[:4])} differ")
+    with torch.no_grad():
+        for name, p in stacked.items():
+            p[k].copy_(torch.from_numpy(state[name]))

@@ -1,6 +1,7 @@
 """Adam in the form TensorFlow 1 gave it, which the study used: epsilon outside the bias correction."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,9 +14,13 @@ class Adam(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, parameters: Iterable[Tensor], lr: float, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
+        self,
+        parameters: Iterable[Tensor] | Iterable[dict[str, Any]],
+        lr: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
     ) -> None:
-        super().__init__(list(parameters), {"lr": lr, "betas": betas, "eps": eps})
+        super().__init__(parameters, {"lr": lr, "betas": betas, "eps": eps})
         self.steps = 0
         for group in self.param_groups:
             for p in group["params"]:

@@ -17,10 +17,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from bench.grid import LOSSES
-from bench.models.vae import GaussianVAE
+from bench.models.vae import GaussianVAE, member, set_member
 from bench.training.adam import Adam
 from bench.training.batches import Batches
 
+BETAS = {"loss": (0.9, 0.999), "adversary": (0.5, 0.9)}
 Arrays = dict[str, NDArray[np.float32]]
 
 
@@ -46,7 +47,10 @@ class Fleet(pl.LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.model, self.batches, self.log_every = model, batches, log_every
-        self.adam = Adam(model.learned().values(), learning_rate)
+        players = model.players()
+        self.weights = {n: p for weights in players.values() for n, p in weights.items()}
+        groups = [{"params": list(weights.values()), "betas": BETAS[name]} for name, weights in players.items()]
+        self.adam = Adam(groups, learning_rate)
         self.step = 0
         self.failed = np.full(model.fleet, -1)
         self.record: list[NDArray[np.float32]] = []
@@ -55,17 +59,16 @@ class Fleet(pl.LightningModule):
         return self.adam
 
     def training_step(self, last: int) -> None:
-        """Update every member up to step `last`; a member whose loss is not finite is marked with that step."""
-        finite = torch.ones(self.model.fleet, device=self.device)
+        """Update every member up to step `last`; mark one whose loss is not finite with the step where that began."""
+        first_bad = torch.full((self.model.fleet,), -1, device=self.device)
         while self.step < last:
             losses = self.update()
-            finite = finite * losses["loss"].isfinite()
             self.step += 1
+            first_bad = torch.where((first_bad < 0) & ~losses["loss"].isfinite(), self.step, first_bad)
             if self.step % self.log_every == 0 or self.step == 1:
                 rows = torch.stack([losses[n] for n in LOSSES], dim=1).cpu().numpy()
                 self.record.append(np.concatenate([np.full((len(rows), 1), self.step), rows], axis=1))
-        broken = (finite.cpu().numpy() == 0) & (self.failed < 0)
-        self.failed[broken] = self.step
+        self.failed = np.where(self.failed < 0, first_bad.cpu().numpy(), self.failed)
         if (self.failed >= 0).all():
             self.trainer.should_stop = True
 
@@ -74,18 +77,23 @@ class Fleet(pl.LightningModule):
         images = self.batches.images(self.step).to(self.device)
         noise = self.batches.noise(self.step).to(self.device)
         losses = self.model.losses(images, noise, self.step)
-        self.adam.zero_grad()
-        losses["loss"].sum().backward()
+        players = self.model.players()
+        for player, weights in players.items():
+            gradients = torch.autograd.grad(losses[player].sum(), list(weights.values()), retain_graph=len(players) > 1)
+            for p, gradient in zip(weights.values(), gradients, strict=True):
+                p.grad = gradient
         self.adam.step()
         return {name: loss.detach() for name, loss in losses.items()}
 
     def progress(self, k: int) -> Progress:
         """What member k needs to go on."""
-        arrays = {f"weights/{n}": a for n, a in self.model.member(k).items()}
-        for name, p in self.model.learned().items():
-            for part in ("m", "v"):
-                arrays[f"{part}/{name}"] = self.adam.state[p][part][k].cpu().numpy().copy()
+        arrays = {f"{part}/{n}": a for part, stacked in self._parts().items() for n, a in member(stacked, k).items()}
         return Progress(self.step, arrays | {"losses": self.losses(k)})
+
+    def _parts(self) -> dict[str, dict[str, Tensor]]:
+        """Everything an update changes: weights and both moments of Adam, by name, each (K, ...)."""
+        moments = {part: {n: self.adam.state[p][part] for n, p in self.weights.items()} for part in ("m", "v")}
+        return {"weights": self.weights} | moments
 
     def losses(self, k: int) -> NDArray[np.float32]:
         """The recorded losses of member k: (rows, 1 + 4), the step first."""
@@ -95,11 +103,9 @@ class Fleet(pl.LightningModule):
         """Continue from where the members stood, all at the same step."""
         (self.step,) = {m.step for m in members}
         self.adam.steps = self.step
-        for k, member in enumerate(members):
-            self.model.load_member(k, _part(member.arrays, "weights"))
-            for part in ("m", "v"):
-                for name, p in self.model.learned().items():
-                    self.adam.state[p][part][k].copy_(torch.from_numpy(member.arrays[f"{part}/{name}"]))
+        for k, saved in enumerate(members):
+            for part, stacked in self._parts().items():
+                set_member(stacked, k, _part(saved.arrays, part))
         self.record = list(np.stack([m.arrays["losses"] for m in members], axis=1))
 
 

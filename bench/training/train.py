@@ -14,9 +14,10 @@ from bench import registry
 from bench.data import load_data
 from bench.data.base import DataError
 from bench.data.pooled import at_size
-from bench.grid import LOSSES, Run
+from bench.grid import LOSSES, Run, Schedule
 from bench.models.base import Fitted, Learner
 from bench.models.vae import GaussianVAE
+from bench.progress import say
 from bench.store import RunFolder, Store, StoreError, read_arrays, write_arrays, write_json, writing
 from bench.training.batches import Batches
 from bench.training.fleet import EveryMacroStep, Fleet, Progress, fit
@@ -25,7 +26,7 @@ PACKAGES = ("torch", "pytorch-lightning", "numpy", "scikit-learn")
 
 
 class DivergedError(ArithmeticError):
-    """A run's loss was not finite; the message says by which step."""
+    """A run's loss was not finite; the message says at which step."""
 
 
 def train(runs: Sequence[Run], store: Store, accelerator: str, report: Callable[[float], None]) -> list[str]:
@@ -92,30 +93,64 @@ def _fit(runs: Sequence[Run], folders: Sequence[RunFolder], report: Callable[[fl
 def _train(
     runs: Sequence[Run], folders: Sequence[RunFolder], accelerator: str, report: Callable[[float], None]
 ) -> list[Exception | None]:
+    """Train runs as fleets: those that stand at the same step together, in halves where memory does not do."""
     import torch
 
-    schedule = runs[0].schedule
-    torch.set_num_threads(schedule.threads)
+    torch.set_num_threads(runs[0].schedule.threads)
+    saved = {r: _read_progress(f) if f.checkpoint.exists() else None for r, f in zip(runs, folders, strict=True)}
+    faults: dict[Run, Exception | None] = {}
+    for step in sorted({p.step if p else 0 for p in saved.values()}):
+        members = [(r, f) for r, f in zip(runs, folders, strict=True) if (p.step if (p := saved[r]) else 0) == step]
+        faults |= _train_fleet(members, [saved[r] for r, _ in members], accelerator, report)
+    return [faults[run] for run in runs]
+
+
+Members = Sequence[tuple[Run, RunFolder]]
+
+
+def _train_fleet(
+    members: Members, saved: Sequence[Progress | None], accelerator: str, report: Callable[[float], None]
+) -> dict[Run, Exception | None]:
+    import torch
+
+    try:
+        return _train_together(members, saved, accelerator, report)
+    except torch.OutOfMemoryError:
+        if len(members) == 1:
+            raise
+        say(f"{len(members)} models of {members[0][0].model} do not fit the device's memory: training them in halves")
+    half = len(members) // 2
+    parts = (slice(0, half), slice(half, None))
+    done = [_train_fleet(members[part], saved[part], accelerator, report) for part in parts]
+    return done[0] | done[1]
+
+
+def _train_together(
+    members: Members, saved: Sequence[Progress | None], accelerator: str, report: Callable[[float], None]
+) -> dict[Run, Exception | None]:
+    runs, folders = zip(*members, strict=True)
+    schedule: Schedule = runs[0].schedule
     model = new_learner(runs)
     assert isinstance(model, GaussianVAE)
     data = at_size(load_data(runs[0].dataset), schedule.image_size)
     batches = Batches(data, [r.seed for r in runs], schedule.batch_size, schedule.latent_dim)
     fleet = Fleet(model, batches, schedule.learning_rate, schedule.log_every)
-    if all(f.checkpoint.exists() for f in folders):
-        fleet.resume([_read_progress(f) for f in folders])
+    standing = [p for p in saved if p is not None]
+    if standing:
+        fleet.resume(standing)
     callback = EveryMacroStep(
         schedule.checkpoint_every, lambda k, p: _write_progress(folders[k], p), _increments(report, fleet.step)
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning advises on workers and logging that macro-steps do not need
-        fit(fleet, schedule.steps, accelerator, callback)
+        fit(fleet, schedule.steps, accelerator, callback, min(50, schedule.checkpoint_every))
     for k in map(int, np.flatnonzero(fleet.failed < 0)):
         write_arrays(folders[k].weights, model.member(k))
         _write_losses(folders[k], fleet.losses(k))
-    return [
-        DivergedError(f"the loss of {run} was not finite by step {step}") if step >= 0 else None
+    return {
+        run: DivergedError(f"the loss of {run} was not finite at step {step}") if step >= 0 else None
         for run, step in zip(runs, fleet.failed, strict=True)
-    ]
+    }
 
 
 def _increments(report: Callable[[float], None], start: int) -> Callable[[int], None]:

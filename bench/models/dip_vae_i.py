@@ -1,0 +1,21 @@
+"""DIP-VAE-I (Kumar et al. 2018): the covariance of the mean codes is drawn to the identity."""
+
+from torch import Tensor
+
+from bench.models.base import model
+from bench.models.terms import covariance, gaussian_kl, identity_penalty
+from bench.models.vae import GaussianVAE, Latent
+
+
+@model()
+class DIPVAEI(GaussianVAE):
+    """loss = ELBO terms + lambda_od sum_{i != j} Cov[mean]_ij^2 + lambda_d sum_i (Cov[mean]_ii - 1)^2.
+
+    lambda_d = lambda_d_factor lambda_od.
+    """
+
+    def regulariser(self, latent: Latent, step: int) -> Tensor:
+        off_diagonal = self.hyper["lambda_od"]
+        diagonal = self.hyper["lambda_d_factor"] * off_diagonal
+        penalty = identity_penalty(covariance(latent.mean), off_diagonal, diagonal)
+        return gaussian_kl(latent.mean, latent.logvar) + penalty

@@ -1,0 +1,80 @@
+"""FactorVAE (Kim & Mnih 2018): total correlation, estimated by a discriminator that is trained alongside."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bench import counter
+from bench.models.base import model
+from bench.models.nets import ARCHITECTURES, Dense
+from bench.models.terms import gaussian_kl
+from bench.models.vae import GaussianVAE, Latent
+
+
+@model()
+class FactorVAE(GaussianVAE):
+    """loss = E[-log p(x|z)] + KL(q(z|x) || N(0, I)) + gamma E[log D(z) - log(1 - D(z))].
+
+    D tells codes from codes whose dimensions were shuffled over the same batch, each by its own permutation. It is
+    trained by its own Adam on -(0.5 E[log D(z)] + 0.5 E[log(1 - D(z_shuffled))]); both updates come from the same
+    forward pass and neither's gradient reaches the other's weights.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        architecture: str,
+        latent_dim: int,
+        seeds: Sequence[int] = (0,),
+        hyper: Sequence[Mapping[str, float]] = ({},),
+    ) -> None:
+        super().__init__(image_shape, architecture, latent_dim, seeds, hyper)
+        self.adversary = Discriminator(tuple(seeds), latent_dim, ARCHITECTURES[architecture].discriminator)
+        roots = [counter.root(seed, "shuffle") for seed in seeds]
+        self.register_buffer("key_a", torch.stack([torch.from_numpy(k.a) for k in roots]), persistent=False)
+        self.register_buffer("key_b", torch.stack([torch.from_numpy(k.b) for k in roots]), persistent=False)
+
+    def objective(self, latent: Latent, step: int) -> dict[str, Tensor]:
+        assert self.adversary is not None
+        logits = self.adversary(latent.z)
+        shuffled = self.adversary(self.shuffle(latent.z.detach(), step))
+        kl = gaussian_kl(latent.mean, latent.logvar)
+        return {
+            "regulariser": kl + self.hyper["gamma"] * (logits[..., 0] - logits[..., 1]).mean(dim=1),
+            "adversary": discriminator_loss(logits, shuffled),
+        }
+
+    def shuffle(self, z: Tensor, step: int) -> Tensor:
+        """Codes (K, batch, D) with each dimension shuffled over the batch, a function of (seed, step)."""
+        when = torch.tensor([step], dtype=torch.int32, device=z.device)
+        key = counter.fold(counter.Key(self.key_a, self.key_b), when)
+        places = counter.mix(torch.arange(z[0].numel(), dtype=torch.int32, device=z.device))
+        order = counter.bits(key, places).view(z.shape).argsort(dim=1)
+        return z.gather(1, order)
+
+
+class Discriminator(nn.Module):
+    """K discriminators: six hidden layers of leaky ReLU (slope 0.2) and two logits (real, shuffled)."""
+
+    def __init__(self, seeds: tuple[int, ...], latent_dim: int, units: int) -> None:
+        super().__init__()
+        widths = [latent_dim, *[units] * 6, 2]
+        self.layers = nn.ModuleList(
+            Dense(seeds, f"discriminator.{i}", widths[i], widths[i + 1]) for i in range(len(widths) - 1)
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        for layer in self.layers[:-1]:
+            z = F.leaky_relu(layer(z), 0.2)
+        return self.layers[-1](z)
+
+
+def discriminator_loss(logits: Tensor, shuffled: Tensor) -> Tensor:
+    """-(0.5 E[log p(real|z)] + 0.5 E[log p(shuffled|z_shuffled)]) of logits (K, batch, 2): (K,).
+
+    Probabilities are clipped to [1e-6, 1 - 1e-6], as the study did.
+    """
+    real, fake = (x.softmax(dim=2).clamp(1e-6, 1 - 1e-6).log() for x in (logits, shuffled))
+    return -(0.5 * real[..., 0] + 0.5 * fake[..., 1]).mean(dim=1)

@@ -1,0 +1,100 @@
+"""The training stage leaves what it promises in a run's folder, whatever interrupts it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bench.grid import Run, Schedule
+from bench.models.base import ModelError
+from bench.store import Store, read_arrays, read_json
+from bench.training import train as stage
+from bench.training.fleet import Fleet
+
+SCHEDULE = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5)
+
+
+def run(beta: float = 1.0, seed: int = 0, schedule: Schedule = SCHEDULE) -> Run:
+    from bench.grid import _Frozen
+
+    return Run("beta_vae", 1, False, _Frozen(beta=beta), "beta", None, beta, seed, "dsprites", 1, schedule)
+
+
+def train(runs: Sequence[Run], folder: Path) -> list[str]:
+    return stage.train(runs, Store(folder), "cpu", lambda steps: None)
+
+
+def weights(a: Run, folder: Path) -> dict[str, np.ndarray]:
+    return read_arrays(Store(folder).run(a.id).weights)[0]
+
+
+def test_a_trained_run_leaves_weights_losses_and_provenance(tmp_path: Path) -> None:
+    told: list[float] = []
+    assert stage.train([run()], Store(tmp_path), "cpu", told.append) == ["done"]
+    folder = Store(tmp_path).run(run().id)
+    assert sum(told) == 30
+    assert folder.losses.read_text().splitlines()[0] == "step,loss,reconstruction,kl,regulariser"
+    assert len(folder.losses.read_text().splitlines()) == 1 + 7  # step 1 and every fifth
+    assert read_json(folder.done)["versions"]["torch"] == torch.__version__
+    assert not folder.checkpoint.exists()
+    assert stage.load_learner(run(), folder).encode(np.zeros((2, 32, 32, 1), np.float32))[0].shape == (2, 6)
+
+
+def test_members_that_stand_at_different_steps_finish_as_if_undisturbed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [run(seed=s) for s in (0, 1)]
+    for one in runs:
+        train([one], tmp_path / "undisturbed")
+    update = Fleet.update
+
+    def killed(fleet: Fleet) -> dict[str, torch.Tensor]:
+        if fleet.step == 25:
+            raise KeyboardInterrupt
+        return update(fleet)
+
+    monkeypatch.setattr(Fleet, "update", killed)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        train(runs[:1], tmp_path / "killed")
+    monkeypatch.setattr(Fleet, "update", update)
+    assert Store(tmp_path / "killed").run(runs[0].id).checkpoint.exists()
+    assert train(runs, tmp_path / "killed") == ["done", "done"]
+    for one in runs:
+        first, second = (weights(one, tmp_path / d) for d in ("undisturbed", "killed"))
+        assert all((first[n] == second[n]).all() for n in first)
+
+
+def test_a_fleet_larger_than_memory_is_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    losses = stage.GaussianVAE.losses
+
+    def small_memory(model, images, noise, step):  # type: ignore[no-untyped-def]
+        if model.fleet > 2:
+            raise torch.OutOfMemoryError("device out of memory")
+        return losses(model, images, noise, step)
+
+    monkeypatch.setattr(stage.GaussianVAE, "losses", small_memory)
+    assert train([run(seed=s) for s in range(5)], tmp_path) == ["done"] * 5
+    assert "in halves" in capsys.readouterr().err
+
+
+def test_a_diverging_member_is_recorded_with_its_step_and_the_others_finish(tmp_path: Path) -> None:
+    runs = [run(1.0), run(1e39), run(4.0)]
+    assert train(runs, tmp_path) == ["done", "failed", "done"]
+    failure = read_json(Store(tmp_path).run(runs[1].id).failed)
+    assert "not finite at step 1" in failure["error"]
+
+
+def test_images_that_do_not_fit_the_architecture_are_named(tmp_path: Path) -> None:
+    wrong = run(schedule=replace(SCHEDULE, architecture="locatello2019"))
+    assert train([wrong], tmp_path) == ["failed"]
+    assert "takes 64x64 images" in read_json(Store(tmp_path).run(wrong.id).failed)["error"]
+
+
+def test_weights_of_another_architecture_are_refused_by_name(tmp_path: Path) -> None:
+    small, wide = run(), run(schedule=replace(SCHEDULE, latent_dim=9))
+    train([small], tmp_path)
+    with pytest.raises(ModelError, match="another architecture"):
+        stage.load_learner(wide, Store(tmp_path).run(small.id))
