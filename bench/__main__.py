@@ -1,8 +1,10 @@
 """`python -m bench STAGE [hydra overrides]`: the command line, and the only module that imports Hydra."""
 
+import logging
 import re
 import sys
 from collections.abc import Mapping
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import hydra
@@ -43,7 +45,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.argv = ["bench", *_hydra_words(words)]
     except _user_errors() as fault:
         sys.exit(f"{type(fault).__name__}: {fault}")
-    _hydra_main()
+    with TemporaryDirectory() as scratch:  # where Hydra notes what a sweep (-m) was asked for
+        sys.argv.append(f"hydra.sweep.dir={scratch}")
+        _hydra_main()
     sys.exit(_exit_code)
 
 
@@ -54,9 +58,10 @@ def _user_errors() -> tuple[type[Exception], ...]:
     """Errors that say by themselves what is wrong: shown as one line, without a traceback."""
     from bench.data.base import DataError
     from bench.grid import ConfigError
+    from bench.models.base import ModelError
     from bench.pool import WorkerDiedError
 
-    return (UnknownNameError, PluginError, ConfigError, DataError, store.StoreError, WorkerDiedError)
+    return (UnknownNameError, PluginError, ConfigError, ModelError, DataError, store.StoreError, WorkerDiedError)
 
 
 def _hydra_words(words: list[str]) -> list[str]:
@@ -106,6 +111,9 @@ def group_options(group: str) -> list[str]:
 def _hydra_main(config: DictConfig) -> None:
     from bench import commands
 
+    log = logging.getLogger("bench")
+    log.setLevel(logging.INFO)
+    log.handlers = [logging.StreamHandler()]
     settings: Mapping[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     global _exit_code
     try:

@@ -88,6 +88,8 @@ def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
     todo = [r for r in plan.runs if store.run(r.id).state() == "missing" or (redo and store.run(r.id).failed.exists())]
     if not todo:
         return say("train: nothing is missing")
+    if settings["checkpoint"] is not None:
+        return _adopt(todo[0], store, Path(settings["checkpoint"]))
     accelerator = _accelerator(settings["device"])
     with Meter("train", sum(_steps(r) for r in todo), "steps") as meter:
         if accelerator == "cuda":
@@ -118,6 +120,13 @@ def score(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
         for position, failed in pool.run(_score_task, tasks, meter.advance):
             run, missing = todo[position]
             meter.advance(len(missing), f"FAILED {run}: {', '.join(failed)}" if failed else str(run))
+
+
+def _adopt(run: Run, store: Store, checkpoint: Path) -> None:
+    from bench.training.train import adopt
+
+    adopt(run, store, checkpoint)
+    say(f"train: took the weights of {checkpoint} as {run}")
 
 
 def _train_task(runs: Sequence[Run], path: Path, accelerator: str, told: Callable[[float], None]) -> list[str]:

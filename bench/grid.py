@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from bench import data, registry, store
@@ -63,11 +64,13 @@ class Run:
     dataset: str
     dataset_version: int
     schedule: Schedule
+    checkpoint: str | None = None  # sha256 of the weights that were taken instead of training
 
     def config(self) -> dict[str, Any]:
         """What the id is the hash of. A fitted learner does not depend on the steps it does not take."""
         hashed = ("image_size",) if self.fitted else Schedule.HASHED
-        return {
+        taken = {} if self.checkpoint is None else {"checkpoint": self.checkpoint}
+        return taken | {
             "model": {"name": self.model, "version": self.version, "hyper": dict(self.hyper)},
             "seed": self.seed,
             "dataset": {"name": self.dataset, "version": self.dataset_version},
@@ -146,7 +149,20 @@ def plan(config: Mapping[str, Any]) -> Plan:
         if name not in known:
             raise registry.unknown("metric", name, [*known, "all"])
     runs = tuple(dict.fromkeys(_runs(config, schedule)))
+    if config["checkpoint"] is not None:
+        runs = (_from_checkpoint(runs, Path(config["checkpoint"])),)
     return Plan(str(config["study"]["name"]), str(config["study"]["title"]), runs, metrics, protocol)
+
+
+def _from_checkpoint(runs: Sequence[Run], path: Path) -> Run:
+    """The one run of a grid, as one whose weights are those of a file."""
+    if len(runs) != 1:
+        raise ConfigError(
+            f"a checkpoint is one run's, the grid has {len(runs)}: give model, strength, seed and dataset"
+        )
+    if not path.is_file():
+        raise ConfigError(f"there is no checkpoint {path}")
+    return dataclasses.replace(runs[0], checkpoint=store.sha256_of(path))
 
 
 def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:

@@ -82,10 +82,8 @@ def score(
         >>> round(score(factors.astype(float), factors, metrics=["mig"])["mig"], 2)
         1.0
     """
-    array = check_codes(codes)
+    array = check_codes(codes, min_rows=2)
     classes = None if factors is None else check_factors(factors, len(array))
-    if len(array) < 2:
-        raise ValueError("codes has 1 row; a score needs at least 2")
     values: dict[str, float] = {}
     for name in registry.names("metrics") if metrics is None else metrics:
         try:
@@ -110,9 +108,9 @@ def evaluate(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> 
     """
     function = registry.load("metrics", cell.metric)
     declared: Metric = function.metric
-    available = 0 if factors is None else factors.shape[1]
+    available = 0 if factors is None else int((np.ptp(factors, axis=0) > 0).sum())
     if available < declared.min_factors:
-        needed = f"{declared.min_factors} factor{'s' if declared.min_factors > 1 else ''}"
+        needed = f"{declared.min_factors} factor{'s' if declared.min_factors > 1 else ''} of two values or more"
         raise SkippedError(f"{cell.metric} needs at least {needed}, got {available}")
     options = dict(cell.options)
     if declared.seeded:

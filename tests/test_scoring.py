@@ -42,8 +42,8 @@ def test_every_metric_that_applies_is_the_default() -> None:
         (CODES, FACTORS[:-1], None, "factors has 1199 rows, the codes have 1200"),
         (CODES[:1], FACTORS[:1], None, "1 row"),
         (CODES[:, 0], FACTORS, None, r"codes must be a non-empty \(N, D\) array"),
-        (CODES, FACTORS[:, :1], ["beta_vae_score"], "needs at least 2 factors, got 1"),
-        (CODES, None, ["mig"], "needs at least 1 factor, got 0"),
+        (CODES, FACTORS[:, :1], ["beta_vae_score"], "needs at least 2 factors of two values or more, got 1"),
+        (CODES, None, ["mig"], "needs at least 1 factor of two values or more, got 0"),
     ],
 )
 def test_bad_input_is_named(codes: object, factors: object, metrics: list[str] | None, message: str) -> None:

@@ -19,7 +19,7 @@ GRID = [
     "model=[beta_vae,pca]", "strength=[0,5]", "seed=[0,1]", "dataset=dsprites", "trainer.steps=60",
     "trainer.checkpoint_every=50", "trainer.batch_size=8", "scoring.pool=1500", "scoring.num_train=400",
     "scoring.num_test=300", "scoring.options.downstream.train_sizes=[100,400]", "study.name=tiny",
-    "+scoring.options.downstream.num_rounds=5",
+    "scoring.options.downstream.num_rounds=5",
 ]  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("results")
     process = subprocess.Popen(command("run", folder), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not list(folder.glob("runs/*/done.json")):
+    while time.monotonic() < deadline and process.poll() is None and not list(folder.glob("runs/*/done.json")):
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
@@ -170,7 +170,28 @@ def test_a_broken_metric_is_named_and_stops_nothing(results: Path, tmp_path: Pat
 def test_several_commands_in_one_go_on_after_one_fails(tmp_path: Path) -> None:
     words = ["train", "-m", "model=pca", "seed=0", "dataset=dsprites,nonsense"]
     words = [sys.executable, "-m", "bench", *words, f"results_dir={tmp_path}"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 1
     assert "unknown data set 'nonsense'" in done.stderr
+    assert {p.name for p in tmp_path.iterdir()} == {"runs", "studies"}
     assert len(list(tmp_path.glob("runs/*/done.json"))) == 1
+
+
+def test_a_checkpoint_alone_is_encoded_and_scored(results: Path, table: pd.DataFrame, tmp_path: Path) -> None:
+    chosen = table[(table["model"] == "beta_vae") & (table["seed"] == 1) & (table["strength"] == 5)]
+    weights = Store(results).run(chosen["run"].iloc[0]).weights
+    grid = ["model=beta_vae", "strength=5", "seed=1"]
+    assert run("run", tmp_path, *grid, f"+checkpoint={weights}").returncode == 0
+    taken = bench.scores("tiny", tmp_path)
+    assert set(taken["run"]).isdisjoint(table["run"])
+    mig = [t.loc[t["name"] == "mig", "score"].item() for t in (chosen, taken)]
+    assert mig[0] == pytest.approx(mig[1], abs=0.02)  # the same codes, other random rows
+    many = run("train", tmp_path, f"checkpoint={weights}")
+    assert "a checkpoint is one run's, the grid has 6" in many.stderr
+    other = run("train", tmp_path, *grid, f"checkpoint={weights}", "trainer.latent_dim=7")
+    assert "weights are of another architecture" in other.stderr
+    weights_copy = tmp_path / "truncated.safetensors"
+    weights_copy.write_bytes(weights.read_bytes()[:1000])
+    torn = run("train", tmp_path, *grid, f"checkpoint={weights_copy}")
+    assert "cannot read" in torn.stderr
+    assert "truncated.safetensors" in torn.stderr

@@ -28,6 +28,8 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 
+LARGEST = 1e38  # codes beyond it have a range that 32-bit floats cannot hold
+
 
 @dataclass(frozen=True)
 class Score:
@@ -97,24 +99,27 @@ def metric(
     return attach
 
 
-def check_codes(codes: ArrayLike, name: str = "codes") -> Floats:
+def check_codes(codes: ArrayLike, name: str = "codes", *, min_rows: int = 1) -> Floats:
     """Codes as a finite float64 array (N, D).
 
     Raises:
-        ValueError: not two-dimensional, empty, not real numbers, or not finite; the message names the argument.
+        ValueError: not two-dimensional, empty, not real numbers, not finite, beyond 1e38 in size, or of fewer than
+            `min_rows` rows; the message names the argument.
     """
     array = np.asarray(codes)
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} must be real numbers, got dtype {array.dtype}")
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"{name} must be a non-empty (N, D) array, got shape {array.shape}")
+    if len(array) < min_rows:
+        raise ValueError(f"{name} has {_rows(len(array))}, at least {min_rows} are needed")
     array = array.astype(np.float64, copy=False)
     bad = ~np.isfinite(array)
     if bad.any():
         row, dim = np.argwhere(bad)[0]
         raise ValueError(f"{name} has {bad.sum()} NaN or infinite values, the first at row {row}, dim {dim}")
-    if np.abs(array).max() > np.finfo(np.float32).max:
-        raise ValueError(f"{name} must fit 32-bit floats, got {np.abs(array).max():.3g}")
+    if np.abs(array).max() > LARGEST:
+        raise ValueError(f"{name} must not exceed {LARGEST:g} in size, got {np.abs(array).max():.3g}")
     return array
 
 
@@ -130,8 +135,23 @@ def check_factors(factors: ArrayLike, rows: int, name: str = "factors") -> Ints:
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"{name} must be a non-empty (N, F) array, got shape {array.shape}")
     if len(array) != rows:
-        raise ValueError(f"{name} has {len(array)} rows, the codes have {rows}")
+        raise ValueError(f"{name} has {_rows(len(array))}, the codes have {rows}")
     array = array.astype(np.int64, copy=False)
     if array.min() < 0:
         raise ValueError(f"{name} must not be negative, got {array.min()}")
     return array
+
+
+def check_count(value: int, name: str, least: int = 1) -> int:
+    """A number of bins, points or rows.
+
+    Raises:
+        ValueError: not an integer, or below `least`; the message names the argument.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    return int(value)
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'s' if count != 1 else ''}"

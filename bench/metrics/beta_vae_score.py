@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, Ints, Score, check_codes, check_factors, metric
-from bench.metrics.logistic import OneVsRest
-from bench.metrics.shared_factor import SharedFactor, points_by_factor
+from bench.metrics.base import Floats, Ints, Score, check_codes, check_count, check_factors, metric
+from bench.metrics.logistic import fit
+from bench.metrics.shared_factor import SharedFactor
 
 
 @metric(
@@ -27,6 +27,8 @@ def beta_vae_score(
 ) -> dict[str, float]:
     """Accuracy of predicting the shared factor k from mean |z1 - z2| over pairs of rows with the same value of k.
 
+    Pairs are drawn from the given rows, with replacement. Factors with a single value are left out.
+
     Args:
         codes: (N, D).
         factors: (N, F) class indices, F >= 2.
@@ -36,45 +38,61 @@ def beta_vae_score(
         num_test: points it is tested on.
 
     Raises:
-        ValueError: bad codes or factors, or a single factor.
+        ValueError: bad codes or factors, fewer than two factors that vary, or a number below 1.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 4, (1000, 2))
         >>> beta_vae_score(factors.astype(float), factors, num_train=200, num_test=100)["beta_vae_test"]
         1.0
     """
-    array = check_codes(codes)
-    classes = check_factors(factors, len(array))
-    if classes.shape[1] < 2:
-        raise ValueError("factors has 1 column: telling factors apart needs at least 2")
+    array = check_codes(codes, min_rows=2)
+    shared = SharedFactor(check_factors(factors, len(array)))
+    pairs = check_count(batch_size, "batch_size")
+    sizes = check_count(num_train, "num_train"), check_count(num_test, "num_test")
     rng = np.random.default_rng(seed)
-    shared = SharedFactor(classes)
-    train, test = (_points(array, shared, n, batch_size, rng) for n in (num_train, num_test))
+    train, test = (_points(array, shared, size, pairs, rng) for size in sizes)
     return from_features(*train, *test)
 
 
 def from_features(train_x: ArrayLike, train_k: ArrayLike, test_x: ArrayLike, test_k: ArrayLike) -> dict[str, float]:
-    """The score from features (n, D) and the index of the factor each shares (n,).
+    """The score from features of points and the factor that each shares.
 
     The classifier is the study's: one-vs-rest logistic regression, C = 1, the intercept penalised (liblinear).
 
+    Args:
+        train_x: (n, D) features.
+        train_k: (n,) indices of factors.
+        test_x: (m, D).
+        test_k: (m,).
+
     Raises:
-        ValueError: bad features.
+        ValueError: bad features or indices; the message names the argument.
+
+    Example:
+        >>> scores = from_features([[0, 1], [1, 0]], [0, 1], [[0, 2], [2, 0]], [0, 0])
+        >>> scores["beta_vae_train"], scores["beta_vae_test"]
+        (1.0, 0.5)
     """
     x, test = check_codes(train_x, "train_x"), check_codes(test_x, "test_x")
-    k, expected = np.asarray(train_k), np.asarray(test_k)
-    fitted = OneVsRest.fit(x, k, np.array([1.0]), penalise_intercept=True)
+    if x.shape[1] != test.shape[1]:
+        raise ValueError(f"test_x has {test.shape[1]} dims, train_x has {x.shape[1]}")
+    k, expected = _indices(train_k, len(x), "train_k"), _indices(test_k, len(test), "test_k")
+    classifier = fit(x, k)
     return {
-        "beta_vae_train": float(np.mean(fitted.predict(x) == k)),
-        "beta_vae_test": float(np.mean(fitted.predict(test) == expected)),
+        "beta_vae_train": float(np.mean(classifier.predict(x) == k)),
+        "beta_vae_test": float(np.mean(classifier.predict(test) == expected)),
     }
+
+
+def _indices(k: ArrayLike, rows: int, name: str) -> Ints:
+    return check_factors(np.asarray(k)[..., None], rows, name)[:, 0]
 
 
 def _points(
     codes: Floats, shared: SharedFactor, num_points: int, batch_size: int, rng: np.random.Generator
 ) -> tuple[Floats, Ints]:
     features, ks = [], []
-    for factor, count in points_by_factor(num_points, shared.factors.shape[1], batch_size, rng):
+    for factor, count in shared.points(num_points, batch_size * codes.shape[1], rng):
         first = rng.integers(len(codes), size=(count, batch_size))
         second = shared.partners(first, factor, rng)
         features.append(np.abs(codes[first] - codes[second]).mean(axis=1))

@@ -1,15 +1,15 @@
 """Downstream tasks (Locatello et al. 2019): predicting each factor from codes, with few labels and with many."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, Ints, Score, check_codes, check_factors, metric
-from bench.metrics.logistic import CS, OneVsRest
+from bench.metrics import boosted_trees
+from bench.metrics.base import Floats, Ints, Score, check_codes, check_count, check_factors, metric
+from bench.metrics.logistic import fit_cross_validated
 from bench.registry import unknown
 
-EXACT_ROWS = 256  # up to here trees split halfway between values, as the study's; beyond, at histogram edges
 FEW = 100  # labels in the numerator of the statistical efficiency
 
 
@@ -39,7 +39,8 @@ def downstream(
 
     `lr` is cross-validated one-vs-rest logistic regression, `gbt` gradient boosted trees. "lr_100" is the mean
     accuracy over factors with 100 labels, "lr_100/2" that of factor 2; sizes above the rows at hand become the rows
-    at hand. "lr_efficiency" is accuracy with 100 labels over accuracy with the most labels.
+    at hand. "lr_efficiency" is accuracy with 100 labels over accuracy with the most labels; it is left out where either
+    was not asked for, or the latter is 0.
 
     Args:
         train_codes: (n, D).
@@ -52,7 +53,7 @@ def downstream(
         seed: of the trees.
 
     Raises:
-        ValueError: bad codes or factors, or an unknown predictor.
+        ValueError: bad codes, factors or sizes, or an unknown predictor.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 3, (300, 1))
@@ -62,76 +63,51 @@ def downstream(
         >>> scores["gbt_100"]
         1.0
     """
-    x, test = check_codes(train_codes, "train_codes"), check_codes(test_codes, "test_codes")
+    x, test = check_codes(train_codes, "train_codes", min_rows=2), check_codes(test_codes, "test_codes")
     y = check_factors(train_factors, len(x), "train_factors")
     expected = check_factors(test_factors, len(test), "test_factors")
     if x.shape[1] != test.shape[1] or y.shape[1] != expected.shape[1]:
         raise ValueError("test_codes and test_factors must have the columns of train_codes and train_factors")
+    sizes = _effective(train_sizes, len(x))
     scores: dict[str, float] = {}
-    for name in (predictor,) if isinstance(predictor, str) else predictor:
-        for size in _effective(train_sizes, len(x)):
-            hits = _accuracies(_predictor(name, num_rounds, seed), x[:size], y[:size], test, expected)
+    for name, predict in _predictors(predictor, check_count(num_rounds, "num_rounds"), seed).items():
+        for size in sizes:
+            hits = _accuracies(predict, x[:size], y[:size], test, expected)
             scores[f"{name}_{size}"] = float(np.mean(hits))
             scores |= {f"{name}_{size}/{k}": hit for k, hit in enumerate(hits)}
-        scores |= _efficiency(name, scores)
+        scores |= _efficiency(name, scores, sizes[-1])
     return scores
 
 
 Predictor = Callable[[Floats, Ints, Floats], Ints]
 
 
-def _predictor(name: str, num_rounds: int, seed: int) -> Predictor:
-    predictors: dict[str, Predictor] = {
-        "lr": lambda x, y, test: OneVsRest.fit(x, y, CS).predict(test),
-        "gbt": lambda x, y, test: boosted_trees(x, y, test, num_rounds, seed),
+def _predictors(wanted: str | Sequence[str], num_rounds: int, seed: int) -> Mapping[str, Predictor]:
+    known: dict[str, Predictor] = {
+        "lr": lambda x, y, test: fit_cross_validated(x, y).predict(test),
+        "gbt": lambda x, y, test: boosted_trees.predict(x, y, test, num_rounds=num_rounds, seed=seed),
     }
-    if name not in predictors:
-        raise unknown("predictor", name, predictors)
-    return predictors[name]
+    names = (wanted,) if isinstance(wanted, str) else tuple(wanted)
+    if not names:
+        raise ValueError(f"predictor names none of {', '.join(known)}")
+    for name in names:
+        if name not in known:
+            raise unknown("predictor", name, known)
+    return {name: known[name] for name in names}
 
 
 def _effective(train_sizes: Sequence[int], rows: int) -> list[int]:
     """Sizes that can be had, ascending, each once: those above the rows there are become the rows there are."""
-    if not train_sizes or min(train_sizes) < 1:
-        raise ValueError(f"train_sizes must be positive numbers of labels, got {list(train_sizes)}")
-    return sorted({min(int(n), rows) for n in train_sizes})
+    if not train_sizes:
+        raise ValueError("train_sizes is empty")
+    return sorted({min(check_count(size, "train_sizes"), rows) for size in train_sizes})
 
 
 def _accuracies(predict: Predictor, x: Floats, y: Ints, test: Floats, expected: Ints) -> list[float]:
     return [float(np.mean(predict(x, y[:, k], test) == expected[:, k])) for k in range(y.shape[1])]
 
 
-def _efficiency(name: str, scores: dict[str, float]) -> dict[str, float]:
-    sizes = [int(n.removeprefix(f"{name}_")) for n in scores if n.startswith(f"{name}_") and "/" not in n]
-    most = max(sizes)
-    if FEW not in sizes or most == FEW or scores[f"{name}_{most}"] == 0:
+def _efficiency(name: str, scores: Mapping[str, float], most: int) -> dict[str, float]:
+    if f"{name}_{FEW}" not in scores or most == FEW or scores[f"{name}_{most}"] == 0:
         return {}
     return {f"{name}_efficiency": scores[f"{name}_{FEW}"] / scores[f"{name}_{most}"]}
-
-
-def boosted_trees(x: Floats, y: Ints, test: Floats, num_rounds: int, seed: int) -> Ints:
-    """Predictions of XGBoost with the study's settings: depth 3, learning rate 0.1, no regularisation, one thread."""
-    import xgboost
-
-    classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) == 1:
-        return np.repeat(classes, len(test))
-    few = len(x) <= EXACT_ROWS
-    settings = {
-        "objective": "multi:softprob",
-        "num_class": len(classes),
-        "tree_method": "exact" if few else "hist",
-        "max_depth": 3,
-        "eta": 0.1,
-        "lambda": 0,
-        "min_child_weight": 0,
-        "base_score": 0.0,
-        "nthread": 1,
-        "seed": seed,
-        "verbosity": 0,
-    }
-    prior = np.log(np.bincount(codes) / len(codes))  # boosting starts from the classes' frequencies
-    matrix = xgboost.DMatrix if few else xgboost.QuantileDMatrix
-    data = matrix(x, codes, base_margin=np.tile(prior, (len(x), 1)), nthread=1)
-    model = xgboost.train(settings, data, num_rounds)
-    return classes[model.inplace_predict(test, base_margin=np.tile(prior, (len(test), 1))).argmax(axis=1)]

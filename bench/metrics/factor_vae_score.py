@@ -1,13 +1,12 @@
 """FactorVAE score (Kim & Mnih 2018): does fixing a factor always still the same dimension?"""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, Score, check_codes, check_factors, metric
-from bench.metrics.shared_factor import SharedFactor, points_by_factor
+from bench.metrics.base import Floats, Ints, Score, check_codes, check_count, check_factors, metric
+from bench.metrics.shared_factor import SharedFactor
 
 LEAST_DEVIATION = 0.05  # standard deviation below which a dimension is not active
-Votes = NDArray[np.int64]
 
 
 @metric(
@@ -30,65 +29,76 @@ def factor_vae_score(
 ) -> dict[str, float]:
     """Accuracy of a majority vote: which factor is fixed, by the dimension of least relative variance in a batch.
 
-    A vote fixes a random factor at a random row's value, draws `batch_size` rows with it, and takes the argmin over
-    active dimensions (standard deviation >= 0.05) of variance in the batch over variance in `num_variance` rows.
-    A code without active dimensions scores 0.
+    A vote fixes a random factor at a random row's value, draws `batch_size` rows with it (with replacement, from the
+    given rows), and takes the argmin over active dimensions (standard deviation >= 0.05) of the variance in the batch
+    over the variance in `num_variance` rows. A code without active dimensions scores 0. Factors with a single value
+    are left out.
 
     Args:
         codes: (N, D).
         factors: (N, F) class indices, F >= 2.
         seed: of the rows drawn.
-        batch_size: rows behind one vote.
+        batch_size: rows behind one vote, at least 2.
         num_train: votes that decide each dimension's factor.
         num_test: votes it is tested on.
-        num_variance: rows for the variances of the whole.
+        num_variance: rows for the variances of the whole, at least 2.
 
     Raises:
-        ValueError: bad codes or factors, a single factor, or a single row.
+        ValueError: bad codes or factors, fewer than two factors that vary, or too small a number.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 4, (1000, 2))
         >>> factor_vae_score(factors.astype(float), factors, num_train=200, num_test=100)["factor_vae_test"]
         1.0
     """
-    array = check_codes(codes)
-    classes = check_factors(factors, len(array))
-    if classes.shape[1] < 2:
-        raise ValueError("factors has 1 column: telling factors apart needs at least 2")
-    if len(array) < 2:
-        raise ValueError("codes has 1 row; a variance needs at least 2")
+    array = check_codes(codes, min_rows=2)
+    shared = SharedFactor(check_factors(factors, len(array)))
+    rows = check_count(batch_size, "batch_size", 2)
+    sizes = check_count(num_train, "num_train"), check_count(num_test, "num_test")
     rng = np.random.default_rng(seed)
-    variances = array[rng.permutation(len(array))[:num_variance]].var(axis=0, ddof=1)
-    active = np.sqrt(variances) >= LEAST_DEVIATION
+    sample = rng.permutation(len(array))[: check_count(num_variance, "num_variance", 2)]
+    deviations = array[sample].std(axis=0, ddof=1)
+    active = deviations >= LEAST_DEVIATION
     if not active.any():
         return {"factor_vae_train": 0.0, "factor_vae_test": 0.0}
-    shared = SharedFactor(classes)
-    relative = array[:, active] / np.sqrt(variances[active])
-    return from_votes(*(_votes(relative, shared, n, batch_size, rng) for n in (num_train, num_test)))
+    relative = array[:, active] / deviations[active]
+    return from_votes(*(_votes(relative, shared, size, rows, rng) for size in sizes))
 
 
 def from_votes(train_votes: ArrayLike, test_votes: ArrayLike) -> dict[str, float]:
-    """The score from counts of votes (F, D): each dimension predicts its row of most training votes.
+    """The score from counts of votes: each dimension predicts the factor of most training votes.
+
+    Args:
+        train_votes: (F, D) counts.
+        test_votes: (F, D) counts.
 
     Raises:
-        ValueError: the tables do not have the same shape, or no votes.
+        ValueError: not two tables of counts of one shape, or no votes; the message names the argument.
+
+    Example:
+        >>> from_votes([[8, 1], [1, 10]], [[5, 2], [1, 2]])
+        {'factor_vae_train': 0.9, 'factor_vae_test': 0.7}
     """
-    train, test = np.asarray(train_votes), np.asarray(test_votes)
-    if train.ndim != 2 or train.shape != test.shape:
-        raise ValueError(f"train_votes and test_votes must be (F, D) counts, got {train.shape} and {test.shape}")
-    if train.sum() == 0 or test.sum() == 0:
-        raise ValueError("train_votes and test_votes must hold at least one vote each")
-    predicted = train.argmax(axis=0)
-    dims = np.arange(train.shape[1])
+    train, test = _counts(train_votes, "train_votes"), _counts(test_votes, "test_votes")
+    if train.shape != test.shape:
+        raise ValueError(f"test_votes has shape {test.shape}, train_votes {train.shape}")
+    predicted, dims = train.argmax(axis=0), np.arange(train.shape[1])
     return {
         "factor_vae_train": float(train[predicted, dims].sum() / train.sum()),
         "factor_vae_test": float(test[predicted, dims].sum() / test.sum()),
     }
 
 
-def _votes(relative: Floats, shared: SharedFactor, num_votes: int, batch_size: int, rng: np.random.Generator) -> Votes:
+def _counts(votes: ArrayLike, name: str) -> Ints:
+    counts = check_factors(votes, len(np.atleast_1d(votes)), name)
+    if not counts.any():
+        raise ValueError(f"{name} must hold at least one vote")
+    return counts
+
+
+def _votes(relative: Floats, shared: SharedFactor, num_votes: int, batch_size: int, rng: np.random.Generator) -> Ints:
     votes = np.zeros((shared.factors.shape[1], relative.shape[1]), np.int64)
-    for factor, count in points_by_factor(num_votes, len(votes), batch_size, rng):
+    for factor, count in shared.points(num_votes, batch_size * relative.shape[1], rng):
         fixed = np.repeat(rng.integers(len(relative), size=(count, 1)), batch_size, axis=1)
         rows = relative[shared.partners(fixed, factor, rng)]
         still = rows.var(axis=1, ddof=1).argmin(axis=1)

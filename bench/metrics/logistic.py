@@ -1,125 +1,111 @@
 """One-vs-rest logistic regression, the form of scikit-learn before 0.22 and of the study, by batched Newton steps.
 
-All classes, regularisation strengths and folds are solved side by side with matrix products instead of thousands of
-solver calls. One binary problem is: minimise over (w, b)
+One binary problem a class: minimise over (w, b)
 
-    1/2 |w|^2 [+ 1/2 b^2 with a penalised intercept] + C sum_i log(1 + exp(-y_i (w x_i + b))),  y_i = +-1.
+    1/2 |w|^2 [+ 1/2 b^2] + C sum_i log(1 + exp(-y_i (w x_i + b))),  y_i = +-1.
+
+The problems of all classes share their rows, so a step of all of them is a few matrix products.
 """
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.metrics.base import Floats, Ints
+from bench.metrics.newton import Problems
 
 CS = np.logspace(-4, 4, 10)
 FOLDS = 5
-TOLERANCE = 1e-4  # largest gradient component at which a problem counts as solved
-MAX_STEPS = 50
 
 
 @dataclass(frozen=True)
 class OneVsRest:
-    """Fitted weights (classes, D + 1), the intercept last; `classes` are the labels seen in training."""
+    """A fitted classifier.
+
+    Attributes:
+        classes: (K,) labels seen in training, ascending; no other is ever predicted.
+        weights: (K, D).
+        intercepts: (K,).
+    """
 
     classes: Ints
     weights: Floats
+    intercepts: Floats
 
-    @classmethod
-    def fit(cls, x: Floats, y: Ints, cs: Floats, *, penalise_intercept: bool = False) -> Self:
-        """Fit one binary problem a class.
-
-        Args:
-            x: (n, D).
-            y: (n,) labels.
-            cs: candidates for C, ascending. Of several, each class takes the one with the best mean accuracy of its
-                binary problem over unshuffled folds, the smallest where they tie.
-            penalise_intercept: liblinear's form.
-        """
-        classes, codes = np.unique(y, return_inverse=True)
-        if len(classes) == 1:
-            return cls(classes, np.zeros((1, x.shape[1] + 1)))
-        rows = np.column_stack([x, np.ones(len(x))])
-        positive = (codes[:, None] == np.arange(len(classes))).astype(np.float64)
-        chosen = cs[_best(rows, positive, cs, penalise_intercept)] if len(cs) > 1 else np.repeat(cs, len(classes))
-        start = np.zeros((len(classes), rows.shape[1]))
-        return cls(classes, newton(rows, positive, chosen, start, penalise_intercept=penalise_intercept))
+    def decisions(self, x: Floats) -> Floats:
+        """w x + b of each class, (n, K)."""
+        return x @ self.weights.T + self.intercepts
 
     def predict(self, x: Floats) -> Ints:
         """The label of the largest decision value, (n,)."""
-        decisions = x @ self.weights[:, :-1].T + self.weights[:, -1]
-        return self.classes[decisions.argmax(axis=1)]
+        return self.classes[self.decisions(x).argmax(axis=1)]
 
 
-def _best(rows: Floats, positive: Floats, cs: Floats, penalise_intercept: bool) -> NDArray[np.intp]:
-    """Position in `cs` of the best C of each class, by accuracy averaged over folds."""
-    accuracy = np.zeros((len(cs), positive.shape[1]))
-    for held_out in np.array_split(np.arange(len(rows)), min(FOLDS, len(rows))):
-        kept = np.ones(len(rows), bool)
-        kept[held_out] = False
-        weights: Floats = np.zeros((positive.shape[1], rows.shape[1]))
-        for i, c in enumerate(cs):
-            candidates = np.full(len(weights), c)
-            weights = newton(rows[kept], positive[kept], candidates, weights, penalise_intercept=penalise_intercept)
-            predicted = rows[held_out] @ weights.T > 0
-            accuracy[i] += (predicted == (positive[held_out] > 0)).mean(axis=0)
-    return accuracy.argmax(axis=0)
-
-
-def newton(rows: Floats, positive: Floats, cs: Floats, start: Floats, *, penalise_intercept: bool = False) -> Floats:
-    """Solve P binary problems that share their rows.
+def fit(x: Floats, y: Ints, c: float = 1.0) -> OneVsRest:
+    """Fit with one C and the intercept penalised, as liblinear does (`LogisticRegression` of the study).
 
     Args:
-        rows: (n, d), the last column ones.
-        positive: (n, P), 1 where a row is of the problem's class, else 0.
-        cs: (P,).
-        start: (P, d) weights to start from.
-        penalise_intercept: whether the last weight is penalised too.
+        x: (n, D).
+        y: (n,) labels.
+        c: inverse strength of the penalty.
 
-    Returns:
-        Weights (P, d). A step that does not lower a problem's objective is halved; separable problems stop when
-        their gradient has all but vanished.
+    Example:
+        >>> fit(np.array([[-2.0], [-1.0], [1.0], [2.0]]), np.array([3, 3, 7, 7])).predict(np.array([[-9.0], [9.0]]))
+        array([3, 7])
     """
-    weights = start.copy()
-    penalty = np.ones(rows.shape[1])
-    penalty[-1] = float(penalise_intercept)
-    upper = np.triu_indices(rows.shape[1])
-    products = rows[:, upper[0]] * rows[:, upper[1]]
-    step = np.zeros_like(weights)
-    value = np.full(len(weights), np.inf)
-    active = np.arange(len(weights))
-    for _ in range(MAX_STEPS):
-        new_value, gradient, curvature = _derivatives(rows, positive[:, active], cs[active], weights[active], penalty)
-        worse = new_value > value[active] + 1e-9 * np.abs(value[active])
-        step[active[worse]] /= 2
-        weights[active[worse]] -= step[active[worse]]  # back half of the way
-        better = ~worse
-        value[active[better]] = new_value[better]
-        open_ = better & (np.abs(gradient).max(axis=1) > TOLERANCE)
-        hessian = np.empty((open_.sum(), rows.shape[1], rows.shape[1]))
-        hessian[:, upper[0], upper[1]] = (curvature[:, open_].T @ products) * cs[active[open_], None]
-        hessian[:, upper[1], upper[0]] = hessian[:, upper[0], upper[1]]
-        diagonal = np.einsum("pii->pi", hessian)  # a view
-        diagonal += penalty + 1e-10 * (1 + diagonal)
-        moved = active[open_]
-        step[moved] = -np.linalg.solve(hessian, gradient[open_, :, None])[:, :, 0]
-        weights[moved] += step[moved]
-        active = active[worse | open_]
-        if not len(active):
-            break
-    return weights
+    classes, positive = _one_hot(y)
+    rows = np.column_stack([x, np.ones(len(x))])
+    start = np.zeros((len(classes), rows.shape[1]))
+    weights = Problems(rows, positive).solve(np.full(rows.shape[1], 1 / c), start)
+    return OneVsRest(classes, weights[:, :-1], weights[:, -1])
 
 
-def _derivatives(
-    rows: Floats, positive: Floats, cs: Floats, weights: Floats, penalty: Floats
-) -> tuple[Floats, Floats, Floats]:
-    """Objective (P,), gradient (P, d) and curvature p (1 - p) of each row (n, P)."""
-    decisions = rows @ weights.T
-    small = np.exp(-np.abs(decisions))
-    probability = np.where(decisions >= 0, 1, small) / (1 + small)
-    loss = np.maximum(decisions, 0) + np.log1p(small) - positive * decisions
-    objective = 0.5 * (penalty * weights**2).sum(axis=1) + cs * loss.sum(axis=0)
-    gradient = penalty * weights + cs[:, None] * ((probability - positive).T @ rows)
-    return objective, gradient, probability * (1 - probability)
+def fit_cross_validated(x: Floats, y: Ints, cs: Floats = CS) -> OneVsRest:
+    """Fit with a free intercept and, for each class, the best C (`LogisticRegressionCV` of the study).
+
+    The best C has the best sum over unshuffled folds of the accuracy of the binary problem, the smallest where they
+    tie. Sums are compared to the last bit, as in scikit-learn: among ties, rounding can prefer a larger C, and the
+    published accuracies include that.
+
+    Args:
+        x: (n, D).
+        y: (n,) labels.
+        cs: candidates, ascending.
+    """
+    classes, positive = _one_hot(y)
+    mean = x.mean(axis=0)  # moves into the intercept, which is free: large means would spoil the Newton steps
+    rows = np.column_stack([x - mean, np.ones(len(x))])
+    penalties = np.column_stack([np.repeat(1 / cs[:, None], x.shape[1], axis=1), np.zeros(len(cs))])
+    paths = _path(rows, positive, penalties)
+    best = _accuracies(rows, positive, penalties, paths).argmax(axis=0)
+    weights = paths[best, np.arange(len(classes))]
+    return OneVsRest(classes, weights[:, :-1], weights[:, -1] - weights[:, :-1] @ mean)
+
+
+def _one_hot(y: Ints) -> tuple[Ints, Floats]:
+    """Labels seen (K,), and whether each row has each of them (K, n)."""
+    classes, codes = np.unique(y, return_inverse=True)
+    return classes, (codes == np.arange(len(classes))[:, None]).astype(np.float64)
+
+
+def _path(rows: Floats, positive: Floats, penalties: Floats) -> Floats:
+    """Weights under every penalty, each started from the one before: (C, K, D + 1)."""
+    problems = Problems(rows, positive)
+    weights: Floats = np.zeros((len(positive), rows.shape[1]))
+    share = (positive.sum(axis=1) + 0.5) / (len(rows) + 1)
+    weights[:, -1] = np.log(share / (1 - share))
+    return np.stack([weights := problems.solve(p, weights) for p in penalties])
+
+
+def _accuracies(rows: Floats, positive: Floats, penalties: Floats, paths: Floats) -> Floats:
+    """Accuracy of each binary problem under each penalty, summed over folds: (C, K).
+
+    A fold's problems start from the solutions on all rows, which are close to their own.
+    """
+    total = np.zeros(paths.shape[:2])
+    for held_out in np.array_split(np.arange(len(rows)), min(FOLDS, len(rows))):
+        problems = Problems(np.delete(rows, held_out, axis=0), np.delete(positive, held_out, axis=1))
+        for i, penalty in enumerate(penalties):
+            weights = problems.solve(penalty, paths[i])
+            total[i] += ((weights @ rows[held_out].T > 0) == (positive[:, held_out] > 0)).mean(axis=1)
+    return total

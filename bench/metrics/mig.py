@@ -18,7 +18,8 @@ def mig(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str
     """For each factor, how much more the most informative dimension tells of it than the second most.
 
     MIG = mean_k [I(z_(1); v_k) - I(z_(2); v_k)] / H(v_k), with codes in `num_bins` equal-width bins, so that a perfect
-    code of a factor with more values than bins scores below 1. Factors with a single value are left out.
+    code of a factor with more values than bins scores below 1. A code of one dimension has no second: its MI is 0.
+    Factors with a single value are left out.
 
     Args:
         codes: (N, D).
@@ -26,19 +27,20 @@ def mig(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str
         num_bins: bins of each code dimension.
 
     Raises:
-        ValueError: bad codes or factors, or no factor has two values.
+        ValueError: bad codes, factors or number of bins, or no factor has two values.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 4, (1000, 2))
         >>> round(mig(factors.astype(float), factors)["mig"], 2)
         1.0
     """
-    array = check_codes(codes)
+    array = check_codes(codes, min_rows=2)
     classes = dense(check_factors(factors, len(array)))
     entropies = entropy(classes)
     varied = entropies > 0
     if not varied.any():
         raise ValueError("factors have a single value each: there is nothing to be informed of")
-    information = np.sort(mutual_information(discretise(array, num_bins), classes[:, varied]), axis=0)[::-1]
-    second = information[1] if len(information) > 1 else 0.0
-    return {"mig": float(np.mean((information[0] - second) / entropies[varied]))}
+    information = np.sort(mutual_information(discretise(array, num_bins), classes[:, varied]), axis=0)
+    second = information[-2] if len(information) > 1 else 0.0
+    gaps = (information[-1] - second) / entropies[varied]
+    return {"mig": float(min(gaps.mean(), 1.0))}  # rounding can take a perfect code beyond 1

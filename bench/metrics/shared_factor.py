@@ -8,31 +8,49 @@ from numpy.typing import NDArray
 from bench.metrics.base import Ints
 from bench.metrics.information import dense
 
-CHUNK_ROWS = 65_536  # rows gathered at once
+CHUNK_NUMBERS = 2**20  # code values gathered at once
 
 
 class SharedFactor:
-    """Draws rows with the same value of one factor as given rows; each factor's rows are grouped once."""
+    """Draws rows with the same value of one factor as given rows; each factor's rows are grouped once.
+
+    Factors with a single value are left out: to share it is to share nothing. Those left are numbered anew.
+
+    Attributes:
+        factors: (N, F), without gaps in their values.
+    """
 
     def __init__(self, factors: Ints) -> None:
-        self.factors = dense(factors)
-        self.orders = np.argsort(self.factors, axis=0, kind="stable")
-        self.counts = [np.bincount(column) for column in self.factors.T]
-        self.starts = [np.cumsum(c) - c for c in self.counts]
+        """Group the rows of a table (N, columns).
 
-    def partners(self, rows: NDArray[np.int64], factor: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        Raises:
+            ValueError: fewer than two columns have at least two values each.
+        """
+        varied = factors[:, np.ptp(factors, axis=0) > 0]
+        if varied.shape[1] < 2:
+            raise ValueError(f"factors has {varied.shape[1]} columns of two values or more; telling them apart needs 2")
+        self.factors = dense(varied)
+        self._orders = np.argsort(self.factors, axis=0, kind="stable")
+        self._counts = [np.bincount(column) for column in self.factors.T]
+        self._starts = [np.cumsum(c) - c for c in self._counts]
+
+    def partners(self, rows: Ints, factor: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """For each row (any shape), a random row (with replacement, itself included) that shares its factor."""
         values = self.factors[rows, factor]
-        picks = (rng.random(rows.shape) * self.counts[factor][values]).astype(np.int64)
-        return self.orders[self.starts[factor][values] + picks, factor]
+        picks = (rng.random(rows.shape) * self._counts[factor][values]).astype(np.int64)
+        return self._orders[self._starts[factor][values] + picks, factor]
 
+    def points(self, num_points: int, numbers_a_point: int, rng: np.random.Generator) -> Iterator[tuple[int, int]]:
+        """(factor, points) in chunks that fit memory: each of `num_points` points has a random factor.
 
-def points_by_factor(
-    num_points: int, num_factors: int, batch_size: int, rng: np.random.Generator
-) -> Iterator[tuple[int, int]]:
-    """(factor, points) in chunks that fit memory: each of `num_points` points has a random factor."""
-    counts = np.bincount(rng.integers(num_factors, size=num_points), minlength=num_factors)
-    most = max(1, CHUNK_ROWS // batch_size)
-    for factor, count in enumerate(counts):
-        for start in range(0, int(count), most):
-            yield factor, min(most, int(count) - start)
+        Args:
+            num_points: how many in all.
+            numbers_a_point: code values that one point reads, which decides the size of a chunk.
+            rng: of the factors.
+        """
+        num_factors = self.factors.shape[1]
+        counts = np.bincount(rng.integers(num_factors, size=num_points), minlength=num_factors)
+        most = max(1, CHUNK_NUMBERS // numbers_a_point)
+        for factor, count in enumerate(counts):
+            for start in range(0, int(count), most):
+                yield factor, min(most, int(count) - start)

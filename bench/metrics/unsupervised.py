@@ -3,11 +3,12 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, Score, check_codes, metric
+from bench.metrics.base import Floats, Ints, Score, check_codes, metric
 from bench.metrics.information import discretise, mutual_information
 
 INFINITY = float("inf")
 LEAST_EIGENVALUE = 1e-12  # of a correlation matrix: what exactly dependent dimensions are taken to leave
+LEAST_RANGE = 1e-150  # of a dimension that is not constant: the square of less is not a number
 
 
 @metric(
@@ -30,29 +31,30 @@ def unsupervised(codes: ArrayLike, *, num_bins: int = 20) -> dict[str, float]:
       the same over tr S;
     * mutual information, mean over pairs of dimensions, each in `num_bins` equal-width bins.
 
-    Constant dimensions depend on nothing and add nothing; exactly dependent ones give a large finite total correlation.
+    Constant dimensions depend on nothing and add nothing. Where dimensions depend on each other exactly and the total
+    correlation is infinite, each redundant one adds 13.8 nats: eigenvalues below 1e-12 are taken to be 1e-12.
 
     Args:
         codes: (N, D).
         num_bins: bins of each dimension.
 
     Raises:
-        ValueError: bad codes, or a single row.
+        ValueError: bad codes or number of bins, or a single row.
 
     Example:
         >>> scores = unsupervised(np.random.default_rng(0).normal(size=(10_000, 3)))
         >>> scores["gaussian_total_correlation"] < 0.01
         True
     """
-    array = check_codes(codes)
-    if len(array) < 2:
-        raise ValueError("codes has 1 row; a covariance needs at least 2")
-    dims = array.shape[1]
-    varied = array[:, np.ptp(array, axis=0) > 0]
-    binned = discretise(varied, num_bins)
-    information = mutual_information(binned, binned) if varied.shape[1] else np.zeros((0, 0))
-    off_diagonal = information.sum() - np.trace(information)
-    return _gaussian(varied) | {"mutual_information": float(off_diagonal / max(dims * (dims - 1), 1))}
+    array = check_codes(codes, min_rows=2)
+    information = _mean_pairwise_information(discretise(array, num_bins))
+    return _gaussian(array[:, np.ptp(array, axis=0) > LEAST_RANGE]) | {"mutual_information": information}
+
+
+def _mean_pairwise_information(binned: Ints) -> float:
+    dims = binned.shape[1]
+    pairs = [mutual_information(binned[:, d : d + 1], binned[:, d + 1 :]).sum() for d in range(dims - 1)]
+    return float(np.sum(pairs) * 2 / max(dims * (dims - 1), 1))
 
 
 def _gaussian(codes: Floats) -> dict[str, float]:
@@ -63,14 +65,23 @@ def _gaussian(codes: Floats) -> dict[str, float]:
     sizes = np.abs(centred).max(axis=0)  # dividing by them keeps the squares of tiny and of huge codes representable
     correlation = np.atleast_2d(np.corrcoef(centred / sizes, rowvar=False))
     deviations = (centred / sizes).std(axis=0, ddof=1) * sizes
-    eigenvalues = np.maximum(np.linalg.eigvalsh(correlation), LEAST_EIGENVALUE)
-    relative = deviations / deviations.max()
-    covariance = correlation * np.outer(relative, relative)
-    mixed = np.linalg.eigvalsh(covariance * np.outer(relative, relative))  # similar to diag(S) S
-    trace = covariance.trace()
-    distance = max(0.0, 2 * trace - 2 * np.sqrt(np.maximum(mixed, 0)).sum())
+    largest = deviations.max()
+    distance, trace = _wasserstein(correlation, deviations / largest)
     return {
-        "gaussian_total_correlation": max(0.0, float(-0.5 * np.log(eigenvalues).sum())),
-        "gaussian_wasserstein": float(distance * deviations.max() ** 2),
+        "gaussian_total_correlation": _total_correlation(correlation),
+        "gaussian_wasserstein": float(distance * largest**2),
         "gaussian_wasserstein_normalised": float(distance / trace),
     }
+
+
+def _total_correlation(correlation: Floats) -> float:
+    eigenvalues = np.maximum(np.linalg.eigvalsh(correlation), LEAST_EIGENVALUE)
+    return max(0.0, float(-0.5 * np.log(eigenvalues).sum()))
+
+
+def _wasserstein(correlation: Floats, deviations: Floats) -> tuple[float, float]:
+    """2 tr S - 2 tr (diag(S) S)^(1/2), and tr S, of the covariance S."""
+    covariance = correlation * np.outer(deviations, deviations)
+    eigenvalues = np.linalg.eigvalsh(covariance * np.outer(deviations, deviations))  # symmetric, similar to diag(S) S
+    trace = float(covariance.trace())
+    return max(0.0, 2 * trace - 2 * float(np.sqrt(np.maximum(eigenvalues, 0)).sum())), trace

@@ -1,14 +1,12 @@
 """FactorVAE (Kim & Mnih 2018): total correlation, estimated by a discriminator that is trained alongside."""
 
-from collections.abc import Mapping, Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench import counter
 from bench.models.base import model
-from bench.models.nets import ARCHITECTURES, Dense
+from bench.models.nets import Architecture, Dense
 from bench.models.terms import gaussian_kl
 from bench.models.vae import GaussianVAE, Latent
 
@@ -22,19 +20,9 @@ class FactorVAE(GaussianVAE):
     forward pass and neither's gradient reaches the other's weights.
     """
 
-    def __init__(
-        self,
-        image_shape: tuple[int, int, int],
-        architecture: str,
-        latent_dim: int,
-        seeds: Sequence[int] = (0,),
-        hyper: Sequence[Mapping[str, float]] = ({},),
-    ) -> None:
-        super().__init__(image_shape, architecture, latent_dim, seeds, hyper)
-        self.adversary = Discriminator(tuple(seeds), latent_dim, ARCHITECTURES[architecture].discriminator)
-        roots = [counter.root(seed, "shuffle") for seed in seeds]
-        self.register_buffer("key_a", torch.stack([torch.from_numpy(k.a) for k in roots]), persistent=False)
-        self.register_buffer("key_b", torch.stack([torch.from_numpy(k.b) for k in roots]), persistent=False)
+    def new_adversary(self, seeds: tuple[int, ...], networks: Architecture, latent_dim: int) -> nn.Module:
+        self.shuffle = Shuffle(seeds)
+        return Discriminator(seeds, latent_dim, networks.discriminator)
 
     def objective(self, latent: Latent, step: int) -> dict[str, Tensor]:
         assert self.adversary is not None
@@ -46,13 +34,21 @@ class FactorVAE(GaussianVAE):
             "adversary": discriminator_loss(logits, shuffled),
         }
 
-    def shuffle(self, z: Tensor, step: int) -> Tensor:
-        """Codes (K, batch, D) with each dimension shuffled over the batch, a function of (seed, step)."""
+
+class Shuffle(nn.Module):
+    """Shuffles each dimension of codes (K, batch, D) over the batch, a function of (seed, step) for each model."""
+
+    def __init__(self, seeds: tuple[int, ...]) -> None:
+        super().__init__()
+        roots = [counter.root(seed, "shuffle") for seed in seeds]
+        self.register_buffer("a", torch.stack([torch.from_numpy(k.a) for k in roots]), persistent=False)
+        self.register_buffer("b", torch.stack([torch.from_numpy(k.b) for k in roots]), persistent=False)
+
+    def forward(self, z: Tensor, step: int) -> Tensor:
         when = torch.tensor([step], dtype=torch.int32, device=z.device)
-        key = counter.fold(counter.Key(self.key_a, self.key_b), when)
         places = counter.mix(torch.arange(z[0].numel(), dtype=torch.int32, device=z.device))
-        order = counter.bits(key, places).view(z.shape).argsort(dim=1)
-        return z.gather(1, order)
+        words: Tensor = counter.bits(counter.fold(counter.Key(self.a, self.b), when), places)
+        return z.gather(1, words.view(z.shape).argsort(dim=1))
 
 
 class Discriminator(nn.Module):

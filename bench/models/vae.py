@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.models.base import Codes, Images, Learner, ModelError, State
-from bench.models.nets import ARCHITECTURES, Decoder, Encoder
+from bench.models.nets import ARCHITECTURES, Architecture, Decoder, Encoder
 from bench.models.terms import bernoulli_reconstruction, gaussian_kl
 from bench.registry import unknown
 
@@ -25,8 +25,8 @@ class GaussianVAE(Learner, nn.Module):
     """K variational autoencoders (Kingma & Welling 2014): loss = reconstruction + regulariser.
 
     A subclass is one objective: it defines `regulariser` from the latent codes and its hyper-parameters, which
-    are (K,) tensors under their own names in `self.hyper`. One with an adversary sets `self.adversary` and defines
-    `objective` instead.
+    are (K,) tensors under their own names in `self.hyper`. One with an adversary
+    defines `new_adversary` and `objective` instead.
 
     Args:
         image_shape: height, width, channels.
@@ -61,7 +61,11 @@ class GaussianVAE(Learner, nn.Module):
             {k: nn.Parameter(torch.tensor([float(h[k]) for h in hyper]), requires_grad=False) for k in hyper[0]}
         )
 
-        self.adversary: nn.Module | None = None
+        self.adversary = self.new_adversary(tuple(seeds), networks, latent_dim)
+
+    def new_adversary(self, seeds: tuple[int, ...], networks: Architecture, latent_dim: int) -> nn.Module | None:
+        """A network that is trained against the models, on a loss of its own; None: there is none."""
+        return None
 
     def regulariser(self, latent: Latent, step: int) -> Tensor:
         """What the objective adds to the reconstruction, (K,), at a step counted from 0."""

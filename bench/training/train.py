@@ -6,6 +6,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,21 @@ def train(runs: Sequence[Run], store: Store, accelerator: str, report: Callable[
     for run, folder, raised in zip(runs, folders, faults, strict=True):
         _conclude(run, folder, raised, accelerator, time.monotonic() - started)
     return [f.state() for f in folders]
+
+
+def adopt(run: Run, store: Store, checkpoint: Path) -> None:
+    """Take the weights of a file in the place of training: the run is then encoded and scored like any other.
+
+    Raises:
+        StoreError: the file is no safetensors file or is truncated.
+        ModelError: its weights are those of another architecture.
+    """
+    learner = new_learner([run])
+    learner.load(read_arrays(checkpoint)[0])
+    folder = store.run(run.id)
+    write_json(folder.config, run.record())
+    write_arrays(folder.weights, learner.state())
+    write_json(folder.done, provenance() | {"device": "none: weights were given", "seconds": 0.0})
 
 
 def new_learner(runs: Sequence[Run]) -> Learner:

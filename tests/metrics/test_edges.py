@@ -2,23 +2,16 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis.extra import numpy as hnp
 
+from bench.metrics.beta_vae_score import beta_vae_score, from_features
 from bench.metrics.downstream import downstream
-from bench.metrics.factor_vae_score import factor_vae_score
-from bench.metrics.information import discretise, mutual_information
-from bench.metrics.logistic import CS, OneVsRest
+from bench.metrics.factor_vae_score import factor_vae_score, from_votes
 from bench.metrics.mig import mig
+from bench.metrics.shared_factor import SharedFactor
 from bench.metrics.unsupervised import unsupervised
 
 RNG = np.random.default_rng(0)
 FACTORS = np.stack([RNG.integers(n, size=2000) for n in (3, 4)], axis=1)
-
-
-def test_a_constant_dimension_informs_of_nothing_exactly() -> None:
-    binned = discretise(np.full((2000, 1), 0.1), 20)
-    assert (mutual_information(binned, FACTORS) == 0).all()
 
 
 def test_mig_of_one_dimension_has_no_second() -> None:
@@ -75,40 +68,67 @@ def test_an_unknown_predictor_is_offered_the_nearest() -> None:
         downstream(FACTORS, FACTORS, FACTORS, FACTORS, predictor="gbd")
 
 
-def test_logistic_regression_is_scikit_learns_one_vs_rest() -> None:
-    from sklearn.linear_model import LogisticRegressionCV
-    from sklearn.model_selection import KFold
-    from sklearn.multiclass import OneVsRestClassifier
-
-    y = FACTORS[:600, 1]
-    x = np.eye(4)[y] @ RNG.normal(size=(4, 5)) + RNG.normal(size=(600, 5))
-    theirs = OneVsRestClassifier(
-        LogisticRegressionCV(Cs=10, cv=KFold(5), l1_ratios=(0,), use_legacy_attributes=False, scoring="accuracy")
-    ).fit(x, y)
-    ours = OneVsRest.fit(x, y, CS)
-    assert np.mean(ours.predict(x) == theirs.predict(x)) > 0.99
+def test_sizes_must_be_positive_integers() -> None:
+    codes = FACTORS.astype(float)
+    for wrong in ([], [0], [2.5]):
+        with pytest.raises(ValueError, match="train_sizes"):
+            downstream(codes, FACTORS, codes, FACTORS, train_sizes=wrong)
 
 
-def test_the_penalised_intercept_is_liblinears() -> None:
-    from sklearn.linear_model import LogisticRegression
+def test_a_single_row_is_refused() -> None:
+    one = np.ones((1, 2)), np.ones((1, 2), int)
+    for score in (mig, beta_vae_score, factor_vae_score):
+        with pytest.raises(ValueError, match="codes has 1 row, at least 2 are needed"):
+            score(*one)
+    with pytest.raises(ValueError, match="codes has 1 row, at least 2 are needed"):
+        unsupervised(one[0])
+    with pytest.raises(ValueError, match="train_codes has 1 row, at least 2 are needed"):
+        downstream(*one, *one)
 
-    x, y = RNG.normal(size=(500, 3)) + 1, (RNG.random(500) < 0.8).astype(int)
-    theirs = LogisticRegression(solver="liblinear", tol=1e-8).fit(x, y)
-    ours = OneVsRest.fit(x, y, np.array([1.0]), penalise_intercept=True).weights[1]
-    np.testing.assert_allclose(ours[:3], theirs.coef_[0], atol=1e-3)
-    assert ours[3] == pytest.approx(theirs.intercept_[0], abs=1e-3)
+
+def test_factors_with_one_value_are_never_the_shared_one() -> None:
+    constant, codes = np.zeros((2000, 1), int), FACTORS.astype(float)
+    for score in (beta_vae_score, factor_vae_score):
+        assert score(codes, np.hstack([FACTORS, constant])) == score(codes, FACTORS)
+        with pytest.raises(ValueError, match="factors has 1 columns of two values or more"):
+            score(codes, np.hstack([FACTORS[:, :1], constant]))
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    codes=hnp.arrays(np.float64, hnp.array_shapes(min_dims=1, max_dims=3, max_side=12)),
-    factors=hnp.arrays(np.int64, hnp.array_shapes(min_dims=1, max_dims=3, max_side=12)),
-)
-def test_any_input_is_scored_or_refused_by_name(codes: np.ndarray, factors: np.ndarray) -> None:
-    for score in (lambda: mig(codes, factors), lambda: unsupervised(codes)):
-        try:
-            values = score()
-        except ValueError as fault:
-            assert "codes" in str(fault) or "factors" in str(fault)  # noqa: PT017
-        else:
-            assert all(np.isfinite(v) for v in values.values())
+def test_partners_share_the_value_and_are_drawn_evenly() -> None:
+    shared = SharedFactor(FACTORS)
+    rows = np.repeat(np.arange(20), 3000).reshape(20, 3000)
+    for factor in range(2):
+        partners = shared.partners(rows, factor, np.random.default_rng(0))
+        assert (FACTORS[partners, factor] == FACTORS[rows, factor]).all()
+        fellows = (FACTORS[:, factor] == FACTORS[0, factor]).sum()
+        assert len(np.unique(partners[0])) > 0.95 * fellows
+
+
+def test_votes_are_counts_of_one_shape() -> None:
+    votes = np.array([[3, 0], [1, 2]])
+    for train, test, fault in [
+        (votes - 1, votes, "train_votes must not be negative"),
+        (votes, votes / 2, "test_votes must be integers"),
+        (votes, votes[:, :1], "test_votes has shape"),
+        (votes * 0, votes, "train_votes must hold at least one vote"),
+        (votes[0], votes, "train_votes must be a non-empty"),
+    ]:
+        with pytest.raises(ValueError, match=fault):
+            from_votes(train, test)
+
+
+def test_features_and_their_factors_have_the_same_rows() -> None:
+    x, k = RNG.normal(size=(20, 2)), RNG.integers(2, size=20)
+    with pytest.raises(ValueError, match="test_k has 19 rows"):
+        from_features(x, k, x, k[1:])
+    with pytest.raises(ValueError, match="test_x has 1 dims"):
+        from_features(x, k, x[:, :1], k)
+
+
+def test_duplicated_and_dead_dimensions_have_a_finite_total_correlation() -> None:
+    x = RNG.normal(size=(1000, 2))
+    dead = np.full((1000, 1), 0.1)
+    scores = unsupervised(np.hstack([x, dead]))
+    assert scores["gaussian_total_correlation"] == unsupervised(x)["gaussian_total_correlation"]
+    assert unsupervised(x[:, [0, 0]])["gaussian_total_correlation"] == pytest.approx(13.8, abs=0.5)
+    assert unsupervised(x[:5].repeat(9, axis=1))["gaussian_total_correlation"] < 14 * 17
