@@ -60,8 +60,18 @@ def _user_errors() -> tuple[type[Exception], ...]:
     from bench.grid import ConfigError
     from bench.models.base import ModelError
     from bench.pool import WorkerDiedError
+    from bench.training.loggers import LoggerError
 
-    return (UnknownNameError, PluginError, ConfigError, ModelError, DataError, store.StoreError, WorkerDiedError)
+    return (
+        UnknownNameError,
+        PluginError,
+        ConfigError,
+        ModelError,
+        DataError,
+        store.StoreError,
+        LoggerError,
+        WorkerDiedError,
+    )
 
 
 def _hydra_words(words: list[str]) -> list[str]:
@@ -77,6 +87,8 @@ def _hydra_words(words: list[str]) -> list[str]:
         rest[0] = f"what={rest[0]}"
     if stage == "data" and not any(w.startswith("dataset=") for w in rest):
         rest.append(f"dataset=[{','.join(data.names())}]")
+    if any(w.startswith("strength=") for w in rest):
+        rest.append("strength_of=null")  # what is asked for on the command line is asked of every model
     for word in rest:
         if match := re.fullmatch(r"([a-z_]+)=(.*)", word):
             _check_override(*match.groups())

@@ -90,13 +90,13 @@ def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
         return say("train: nothing is missing")
     if settings["checkpoint"] is not None:
         return _adopt(todo[0], store, Path(settings["checkpoint"]))
-    accelerator = _accelerator(settings["device"])
+    accelerator, logger = _accelerator(settings["device"]), settings["logger"]
     with Meter("train", sum(_steps(r) for r in todo), "steps") as meter:
         if accelerator == "cuda":
             for group in _fleets(todo):
-                _train_task(group, store.path, accelerator, meter.advance)
+                _train_task(group, store.path, accelerator, meter.advance, logger)
         else:
-            tasks = [((run,), store.path, accelerator, report) for run in todo]
+            tasks = [((run,), store.path, accelerator, report, logger) for run in todo]
             for position, (outcome,) in pool.run(_train_task, tasks, meter.advance):
                 meter.advance(0, str(todo[position]) if outcome == "done" else f"FAILED {todo[position]}")
 
@@ -129,10 +129,13 @@ def _adopt(run: Run, store: Store, checkpoint: Path) -> None:
     say(f"train: took the weights of {checkpoint} as {run}")
 
 
-def _train_task(runs: Sequence[Run], path: Path, accelerator: str, told: Callable[[float], None]) -> list[str]:
+def _train_task(
+    runs: Sequence[Run], path: Path, accelerator: str, told: Callable[[float], None], logger: Mapping[str, Any]
+) -> list[str]:
+    from bench.training.loggers import LoggerSetting
     from bench.training.train import train as train_runs
 
-    return train_runs(runs, Store(path), accelerator, told)
+    return train_runs(runs, Store(path), accelerator, told, LoggerSetting(**logger))
 
 
 def _score_task(run: Run, missing: list[Cell], path: Path) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 from bench import data, registry, store
 
 PUBLISHED_STEPS = 300_000  # what hyper-parameters counted in steps are given for
-LOSSES = ("loss", "reconstruction", "kl", "regulariser")
+LOSSES = ("loss", "reconstruction", "kl", "regulariser", "total_correlation")
 
 
 class ConfigError(ValueError):
@@ -130,8 +130,13 @@ class Plan:
 
     @property
     def budget(self) -> str:
-        """The schedules behind the runs, in words."""
-        return "; ".join(dict.fromkeys(r.schedule.label for r in self.runs))
+        """The schedules behind the runs, in words: the most common one, then who has another."""
+        models: dict[str, list[str]] = {}
+        for run in self.runs:
+            models.setdefault(run.schedule.label, []).append(run.model)
+        common, *others = sorted(models, key=lambda label: -len(models[label]))
+        exceptions = [f"{', '.join(dict.fromkeys(models[label]))}: {label.partition(': ')[2]}" for label in others]
+        return f"{common} ({'; '.join(exceptions)})" if exceptions else common
 
 
 def plan(config: Mapping[str, Any]) -> Plan:
@@ -172,7 +177,7 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
         card = data.card(name)
         for model, entry in config["model"].items():
             own = _own_schedule(model, entry, schedule)
-            for strength, value, hyper in _settings(model, entry, _listed(config["strength"])):
+            for strength, value, hyper in _settings(model, entry, _strengths(model, config)):
                 for key in entry.get("scaled", ()):
                     hyper[key] *= own.steps / PUBLISHED_STEPS
                 for seed in _listed(config["seed"]):
@@ -191,6 +196,11 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                         dataset_version=card.version,
                         schedule=own,
                     )
+
+
+def _strengths(model: str, config: Mapping[str, Any]) -> list[Any]:
+    """The strengths of one model: its own list where the study gives it one, else everybody's."""
+    return _listed((config["strength_of"] or {}).get(model, config["strength"]))
 
 
 def _own_schedule(model: str, entry: Mapping[str, Any], schedule: Schedule) -> Schedule:

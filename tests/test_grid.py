@@ -17,11 +17,14 @@ Composed = dict[str, Any]
 
 
 def composed(*overrides: str) -> Composed:
+    """As the command line composes it: strengths that are given are every model's."""
+    if any(o.startswith("strength=") for o in overrides):
+        overrides = (*overrides, "strength_of=null")
     with initialize_config_dir(str(store.conf_dir()), version_base="1.3"):
         return OmegaConf.to_container(compose("config", list(overrides)), resolve=True)  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("group", ["model", "study", "trainer", "scoring"])
+@pytest.mark.parametrize("group", ["model", "study", "trainer", "scoring", "logger"])
 def test_every_shipped_configuration_composes_into_a_plan(group: str) -> None:
     for option in group_options(group):
         assert plan(composed(f"{group}={option}")).runs
@@ -38,6 +41,33 @@ def test_the_command_line_overrides_a_studys_grid() -> None:
     assert [(r.model, r.value, r.seed, r.dataset) for r in found.runs] == [
         ("beta_vae", v, s, "dsprites") for v in (1.0, 6.0) for s in (0, 1)
     ]
+
+
+def test_a_study_may_give_a_model_strengths_of_its_own() -> None:
+    runs = plan(composed("study=quick", "dataset=mnist", "seed=0")).runs
+    values = {m: [r.strength for r in runs if r.model == m] for m in ("beta_vae", "dip_vae_i", "pca")}
+    assert values == {"beta_vae": [0, 2, 5], "dip_vae_i": [3], "pca": [None]}
+    assert len(plan(composed("study=quick", "model=pca")).runs) == 6
+
+
+def test_factor_vae_has_half_the_updates_unless_it_is_to_be_fair() -> None:
+    steps = [
+        plan(composed("model=factor_vae", "trainer=published", f"model.factor_vae.schedule={s}")).runs[0].schedule.steps
+        for s in ("published", "fair")
+    ]
+    assert steps == [150_000, 300_000]
+    with pytest.raises(UnknownNameError, match="Did you mean 'fair'"):
+        plan(composed("model=factor_vae", "model.factor_vae.schedule=fare"))
+
+
+def test_the_annealing_threshold_shrinks_with_the_schedule() -> None:
+    runs = [plan(composed("model=annealed_vae", f"trainer={t}")).runs[0] for t in ("published", "quick")]
+    assert [r.hyper["threshold"] for r in runs] == pytest.approx([100_000, runs[1].schedule.steps / 3])
+
+
+def test_the_budget_names_who_has_another_one() -> None:
+    found = plan(composed("model=[beta_vae,factor_vae,dip_vae_i]", "trainer.steps=800"))
+    assert found.budget == "quick: 800 steps, 32x32 px (factor_vae: 400 steps, 32x32 px)"
 
 
 def test_a_model_without_strengths_runs_once_a_seed() -> None:
@@ -119,6 +149,10 @@ def test_the_command_line_offers_the_nearest_name(words: list[str], message: str
 def test_the_command_line_lists_names() -> None:
     assert bench("list", "models").stdout.split() == group_options("model")
     assert "mig" in bench("list").stdout
+
+
+def test_strength_on_the_command_line_is_every_models() -> None:
+    assert "strength_of: null" in bench("run", "study=quick", "strength=[1]", "--cfg", "job").stdout
 
 
 def test_hydra_shows_the_composed_configuration() -> None:

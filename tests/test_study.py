@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -139,7 +140,9 @@ def test_a_run_that_fails_is_recorded_and_stops_nothing(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_the_study_and_its_workers(tmp_path: Path) -> None:
-    process = subprocess.Popen(command("run", tmp_path, "trainer.steps=100000"), stderr=subprocess.PIPE, text=True)
+    heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are started deaf to it
+    words = command("run", tmp_path, "trainer.steps=100000")
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=heeded)
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and not list(tmp_path.glob("runs/*/checkpoint.safetensors")):
         time.sleep(0.05)

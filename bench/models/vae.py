@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from bench.models.base import Codes, Images, Learner, ModelError, State
 from bench.models.nets import ARCHITECTURES, Architecture, Decoder, Encoder
-from bench.models.terms import bernoulli_reconstruction, gaussian_kl
+from bench.models.terms import bernoulli_reconstruction, gaussian_kl, total_correlation
 from bench.registry import unknown
 
 
@@ -75,20 +75,22 @@ class GaussianVAE(Learner, nn.Module):
         """The "regulariser" and, where there is one, the loss of the "adversary", each (K,)."""
         return {"regulariser": self.regulariser(latent, step)}
 
-    def losses(self, images: Tensor, noise: Tensor, step: int) -> dict[str, Tensor]:
+    def losses(self, images: Tensor, noise: Tensor, step: int, *, curves: bool = False) -> dict[str, Tensor]:
         """Loss of each model and its parts, each (K,).
 
         Args:
             images: (batch, K * channels, height, width) in [0, 1].
             noise: (K, batch, D) standard normal: z = mean + exp(logvar / 2) noise.
             step: updates done so far.
+            curves: add what is only looked at, the estimate of the total correlation.
         """
         mean, logvar = self.encoder(images)
         latent = Latent(mean, logvar, mean + (logvar / 2).exp() * noise)
         reconstruction = bernoulli_reconstruction(self.decoder(latent.z), images, self.fleet)
         terms = self.objective(latent, step)
         loss = reconstruction + terms["regulariser"]
-        return {"loss": loss, "reconstruction": reconstruction, "kl": gaussian_kl(mean, logvar), **terms}
+        watched = {"total_correlation": total_correlation(*latent)} if curves else {}
+        return {"loss": loss, "reconstruction": reconstruction, "kl": gaussian_kl(mean, logvar), **terms, **watched}
 
     def players(self) -> dict[str, dict[str, Tensor]]:
         """Who lowers which loss: its name -> the stacked weights that follow its gradient, each (K, ...)."""

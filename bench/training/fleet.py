@@ -8,6 +8,7 @@ fleet resumes bit for bit, in whatever fleet its members find themselves next.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -27,7 +28,7 @@ Arrays = dict[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a member stands: updates done, its arrays (weights/, m/, v/) and its recorded losses (rows, 1 + 4)."""
+    """Where a member stands: updates done, its arrays (weights/, m/, v/) and its recorded losses, the step first."""
 
     step: int
     arrays: Arrays
@@ -62,21 +63,22 @@ class Fleet(pl.LightningModule):
         """Update every member up to step `last`; mark one whose loss is not finite with the step where that began."""
         first_bad = torch.full((self.model.fleet,), -1, device=self.device)
         while self.step < last:
-            losses = self.update()
+            recorded = (self.step + 1) % self.log_every == 0 or self.step == 0
+            losses = self.update(curves=recorded)
             self.step += 1
             first_bad = torch.where((first_bad < 0) & ~losses["loss"].isfinite(), self.step, first_bad)
-            if self.step % self.log_every == 0 or self.step == 1:
+            if recorded:
                 rows = torch.stack([losses[n] for n in LOSSES], dim=1).cpu().numpy()
                 self.record.append(np.concatenate([np.full((len(rows), 1), self.step), rows], axis=1))
         self.failed = np.where(self.failed < 0, first_bad.cpu().numpy(), self.failed)
         if (self.failed >= 0).all():
             self.trainer.should_stop = True
 
-    def update(self) -> dict[str, Tensor]:
+    def update(self, *, curves: bool = False) -> dict[str, Tensor]:
         """One step of every member. Losses are summed over members, so each gets exactly its own gradient."""
         images = self.batches.images(self.step).to(self.device)
         noise = self.batches.noise(self.step).to(self.device)
-        losses = self.model.losses(images, noise, self.step)
+        losses = self.model.losses(images, noise, self.step, curves=curves)
         players = self.model.players()
         for player, weights in players.items():
             gradients = torch.autograd.grad(losses[player].sum(), list(weights.values()), retain_graph=len(players) > 1)
@@ -96,7 +98,7 @@ class Fleet(pl.LightningModule):
         return {"weights": self.weights} | moments
 
     def losses(self, k: int) -> NDArray[np.float32]:
-        """The recorded losses of member k: (rows, 1 + 4), the step first."""
+        """The recorded losses of member k: (rows, 1 + number of losses), the step first."""
         return np.array([rows[k] for rows in self.record], np.float32).reshape(-1, 1 + len(LOSSES))
 
     def resume(self, members: Sequence[Progress]) -> None:
@@ -110,13 +112,24 @@ class Fleet(pl.LightningModule):
 
 
 class EveryMacroStep(pl.Callback):
-    """After each macro-step: report the step, and hand every living member's progress to `save` when it is due."""
+    """After each macro-step: report the step, log new losses with each member's logger, save progress when due."""
 
-    def __init__(self, every: int, save: Callable[[int, Progress], None], report: Callable[[int], None]) -> None:
-        self.every, self.save, self.report, self.saved = every, save, report, 0
+    def __init__(
+        self,
+        every: int,
+        save: Callable[[int, Progress], None],
+        report: Callable[[int], None],
+        loggers: Sequence[Any] = (),
+    ) -> None:
+        self.every, self.save, self.report, self.loggers = every, save, report, loggers
+        self.saved = self.logged = 0
 
     def on_train_batch_end(self, trainer: pl.Trainer, fleet: Fleet, *_: object) -> None:  # type: ignore[override]
         self.report(fleet.step)
+        for rows in fleet.record[self.logged :]:
+            for logger, (step, *losses) in zip(self.loggers, rows, strict=False):  # there may be no loggers
+                logger.log_metrics(dict(zip(LOSSES, map(float, losses), strict=True)), int(step))
+        self.logged = len(fleet.record)
         if fleet.step - self.saved >= self.every:
             self.saved = fleet.step
             for k in np.flatnonzero(fleet.failed < 0):
@@ -126,7 +139,7 @@ class EveryMacroStep(pl.Callback):
 def fit(fleet: Fleet, steps: int, accelerator: str, callback: EveryMacroStep, macro_step: int = 50) -> None:
     """Train a fleet to `steps` updates under a Lightning Trainer, in macro-steps."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # no advertisements
-    callback.saved = fleet.step
+    callback.saved, callback.logged = fleet.step, len(fleet.record)
     ends = [*range(fleet.step + macro_step, steps, macro_step), steps]
     trainer = pl.Trainer(
         max_epochs=1,

@@ -22,7 +22,9 @@ from bench.progress import say
 from bench.store import RunFolder, Store, StoreError, read_arrays, write_arrays, write_json, writing
 from bench.training.batches import Batches
 from bench.training.fleet import EveryMacroStep, Fleet, Progress, fit
+from bench.training.loggers import LoggerError, LoggerSetting
 
+CSV = LoggerSetting()
 PACKAGES = ("torch", "pytorch-lightning", "numpy", "scikit-learn")
 
 
@@ -30,7 +32,9 @@ class DivergedError(ArithmeticError):
     """A run's loss was not finite; the message says at which step."""
 
 
-def train(runs: Sequence[Run], store: Store, accelerator: str, report: Callable[[float], None]) -> list[str]:
+def train(
+    runs: Sequence[Run], store: Store, accelerator: str, report: Callable[[float], None], logger: LoggerSetting = CSV
+) -> list[str]:
     """Train runs of one group that are not done yet, as one fleet; a run that fails leaves a record and no more.
 
     Args:
@@ -38,6 +42,7 @@ def train(runs: Sequence[Run], store: Store, accelerator: str, report: Callable[
         store: where their folders are.
         accelerator: "cpu" or "cuda".
         report: told each step done.
+        logger: where loss curves go beside losses.csv.
 
     Returns:
         The state of each run: "done" or "failed".
@@ -52,8 +57,8 @@ def train(runs: Sequence[Run], store: Store, accelerator: str, report: Callable[
         write_json(folder.config, run.record())
     started = time.monotonic()
     try:
-        faults = _fit(runs, folders, report) if runs[0].fitted else _train(runs, folders, accelerator, report)
-    except (StoreError, DataError):  # the disk's or the data's fault, not the run's
+        faults = _fit(runs, folders, report) if runs[0].fitted else _train(runs, folders, accelerator, report, logger)
+    except (StoreError, DataError, LoggerError):  # the fault of the disk, the data or the settings, not the run's
         raise
     except Exception as fault:
         faults = [fault] * len(runs)
@@ -107,7 +112,11 @@ def _fit(runs: Sequence[Run], folders: Sequence[RunFolder], report: Callable[[fl
 
 
 def _train(
-    runs: Sequence[Run], folders: Sequence[RunFolder], accelerator: str, report: Callable[[float], None]
+    runs: Sequence[Run],
+    folders: Sequence[RunFolder],
+    accelerator: str,
+    report: Callable[[float], None],
+    logger: LoggerSetting,
 ) -> list[Exception | None]:
     """Train runs as fleets: those that stand at the same step together, in halves where memory does not do."""
     import torch
@@ -117,7 +126,7 @@ def _train(
     faults: dict[Run, Exception | None] = {}
     for step in sorted({p.step if p else 0 for p in saved.values()}):
         members = [(r, f) for r, f in zip(runs, folders, strict=True) if (p.step if (p := saved[r]) else 0) == step]
-        faults |= _train_fleet(members, [saved[r] for r, _ in members], accelerator, report)
+        faults |= _train_fleet(members, [saved[r] for r, _ in members], accelerator, report, logger)
     return [faults[run] for run in runs]
 
 
@@ -125,24 +134,32 @@ Members = Sequence[tuple[Run, RunFolder]]
 
 
 def _train_fleet(
-    members: Members, saved: Sequence[Progress | None], accelerator: str, report: Callable[[float], None]
+    members: Members,
+    saved: Sequence[Progress | None],
+    accelerator: str,
+    report: Callable[[float], None],
+    logger: LoggerSetting,
 ) -> dict[Run, Exception | None]:
     import torch
 
     try:
-        return _train_together(members, saved, accelerator, report)
+        return _train_together(members, saved, accelerator, report, logger)
     except torch.OutOfMemoryError:
         if len(members) == 1:
             raise
         say(f"{len(members)} models of {members[0][0].model} do not fit the device's memory: training them in halves")
     half = len(members) // 2
     parts = (slice(0, half), slice(half, None))
-    done = [_train_fleet(members[part], saved[part], accelerator, report) for part in parts]
+    done = [_train_fleet(members[part], saved[part], accelerator, report, logger) for part in parts]
     return done[0] | done[1]
 
 
 def _train_together(
-    members: Members, saved: Sequence[Progress | None], accelerator: str, report: Callable[[float], None]
+    members: Members,
+    saved: Sequence[Progress | None],
+    accelerator: str,
+    report: Callable[[float], None],
+    logger: LoggerSetting,
 ) -> dict[Run, Exception | None]:
     runs, folders = zip(*members, strict=True)
     schedule: Schedule = runs[0].schedule
@@ -154,12 +171,15 @@ def _train_together(
     standing = [p for p in saved if p is not None]
     if standing:
         fleet.resume(standing)
+    loggers = [own for run, folder in members if (own := logger.start(run, folder)) is not None]
     callback = EveryMacroStep(
-        schedule.checkpoint_every, lambda k, p: _write_progress(folders[k], p), _increments(report, fleet.step)
+        schedule.checkpoint_every, lambda k, p: _write_progress(folders[k], p), _increments(report, fleet.step), loggers
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning advises on workers and logging that macro-steps do not need
         fit(fleet, schedule.steps, accelerator, callback, min(50, schedule.checkpoint_every))
+    for own in loggers:
+        own.finalize("success")
     for k in map(int, np.flatnonzero(fleet.failed < 0)):
         write_arrays(folders[k].weights, model.member(k))
         _write_losses(folders[k], fleet.losses(k))

@@ -13,6 +13,7 @@ from bench.models.base import ModelError
 from bench.store import Store, read_arrays, read_json
 from bench.training import train as stage
 from bench.training.fleet import Fleet
+from bench.training.loggers import LoggerError, LoggerSetting
 
 SCHEDULE = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5)
 
@@ -36,7 +37,7 @@ def test_a_trained_run_leaves_weights_losses_and_provenance(tmp_path: Path) -> N
     assert stage.train([run()], Store(tmp_path), "cpu", told.append) == ["done"]
     folder = Store(tmp_path).run(run().id)
     assert sum(told) == 30
-    assert folder.losses.read_text().splitlines()[0] == "step,loss,reconstruction,kl,regulariser"
+    assert folder.losses.read_text().splitlines()[0] == "step,loss,reconstruction,kl,regulariser,total_correlation"
     assert len(folder.losses.read_text().splitlines()) == 1 + 7  # step 1 and every fifth
     assert read_json(folder.done)["versions"]["torch"] == torch.__version__
     assert not folder.checkpoint.exists()
@@ -51,10 +52,10 @@ def test_members_that_stand_at_different_steps_finish_as_if_undisturbed(
         train([one], tmp_path / "undisturbed")
     update = Fleet.update
 
-    def killed(fleet: Fleet) -> dict[str, torch.Tensor]:
+    def killed(fleet: Fleet, **options: bool) -> dict[str, torch.Tensor]:
         if fleet.step == 25:
             raise KeyboardInterrupt
-        return update(fleet)
+        return update(fleet, **options)
 
     monkeypatch.setattr(Fleet, "update", killed)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
@@ -70,10 +71,10 @@ def test_members_that_stand_at_different_steps_finish_as_if_undisturbed(
 def test_a_fleet_larger_than_memory_is_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:  # type: ignore[no-untyped-def]
     losses = stage.GaussianVAE.losses
 
-    def small_memory(model, images, noise, step):  # type: ignore[no-untyped-def]
+    def small_memory(model, images, noise, step, **options):  # type: ignore[no-untyped-def]
         if model.fleet > 2:
             raise torch.OutOfMemoryError("device out of memory")
-        return losses(model, images, noise, step)
+        return losses(model, images, noise, step, **options)
 
     monkeypatch.setattr(stage.GaussianVAE, "losses", small_memory)
     assert train([run(seed=s) for s in range(5)], tmp_path) == ["done"] * 5
@@ -98,3 +99,44 @@ def test_weights_of_another_architecture_are_refused_by_name(tmp_path: Path) -> 
     train([small], tmp_path)
     with pytest.raises(ModelError, match="another architecture"):
         stage.load_learner(wide, Store(tmp_path).run(small.id))
+
+
+class Remembering:
+    """Stands for any Lightning logger."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def log_hyperparams(self, record: dict[str, object]) -> None:
+        (self.folder / "hyper").write_text(str(record["id"]))
+
+    def log_metrics(self, metrics: dict[str, float], step: int) -> None:
+        with (self.folder / "metrics").open("a") as file:
+            file.write(f"{step} {sorted(metrics)}\n")
+
+    def finalize(self, status: str) -> None:
+        (self.folder / "status").write_text(status)
+
+
+def test_loss_curves_go_to_the_logger_of_each_member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "remembering", sys.modules[__name__])
+    setting = LoggerSetting("remembering", "remembering.Remembering", {"folder": "{results}/log/{run}"})
+    runs = [run(1.0), run(4.0)]
+    stage.train(runs, Store(tmp_path), "cpu", lambda steps: None, setting)
+    for one in runs:
+        folder = tmp_path / "log" / one.id
+        assert (folder / "hyper").read_text() == one.id
+        assert (folder / "status").read_text() == "success"
+        lines = (folder / "metrics").read_text().splitlines()
+        assert [int(line.split()[0]) for line in lines] == [1, 5, 10, 15, 20, 25, 30]
+        assert "total_correlation" in lines[0]
+
+
+def test_a_logger_that_cannot_be_started_is_named_and_fails_no_run(tmp_path: Path) -> None:
+    setting = LoggerSetting("nonsense", "no_such_package.Logger")
+    with pytest.raises(LoggerError, match="the logger nonsense cannot be started: ModuleNotFoundError"):
+        stage.train([run()], Store(tmp_path), "cpu", lambda steps: None, setting)
+    assert Store(tmp_path).run(run().id).state() == "missing"
