@@ -89,8 +89,9 @@ def _hydra_words(words: list[str]) -> list[str]:
         rest.append(f"dataset=[{','.join(data.names())}]")
     if any(w.startswith("strength=") for w in rest):
         rest.append("strength_of=null")  # what is asked for on the command line is asked of every model
+    foreign = any(w.startswith("hydra.searchpath=") for w in rest)  # then there are options that are not shipped
     for word in rest:
-        if match := re.fullmatch(r"([a-z_]+)=(.*)", word):
+        if (match := re.fullmatch(r"([a-z_]+)=(.*)", word)) and not foreign:
             _check_override(*match.groups())
     overrides = [w for w in rest if re.match(r"[^-].*=|~", w)]
     flags = [w for w in rest if w not in overrides]

@@ -146,16 +146,21 @@ def score_run(
 ) -> list[dict[str, Any]]:
     """Compute cells of a trained run and write them as one file of scores.
 
-    A metric that fails leaves its traceback in its own cell; the others are unharmed.
+    A metric that fails leaves its traceback in its own cell; the others are unharmed. A run that cannot be encoded
+    leaves it in all of them.
 
     Returns:
         The records written, one a cell.
     """
     folder = store.run(run.id)
     data = at_size(load_data(run.dataset), run.schedule.image_size)
-    codes = _codes(run, folder, data, wanted[0].pool, load_learner)
-    factors = data.factors(codes.index)
-    records = [_record(cell, codes, factors, run.id) for cell in wanted]
+    try:
+        codes = _codes(run, folder, data, wanted[0].pool, load_learner)
+    except Exception as fault:
+        records = [_described(cell) | _failure(fault) | {"seconds": 0.0} for cell in wanted]
+    else:
+        factors = data.factors(codes.index)
+        records = [_record(cell, codes, factors, run.id) for cell in wanted]
     write_json(folder.scores(digest([c.key for c in wanted])), {"run": run.id, "cells": records})
     return records
 
@@ -173,7 +178,7 @@ def _codes(
 
 
 def _record(cell: Cell, codes: coding.Codes, factors: Ints, identity: str) -> dict[str, Any]:
-    record = dataclasses.asdict(cell) | {"key": cell.key}
+    record = _described(cell)
     started = time.perf_counter()
     try:
         if cell.representation == "sampled" and codes.logvar is None:
@@ -184,9 +189,17 @@ def _record(cell: Cell, codes: coding.Codes, factors: Ints, identity: str) -> di
     except SkippedError as reason:
         record |= {"skipped": str(reason)}
     except Exception as fault:
-        trace = "".join(traceback.format_exception(fault))
-        record |= {"failed": f"{type(fault).__name__}: {fault}", "traceback": trace}
+        record |= _failure(fault)
     return record | {"seconds": round(time.perf_counter() - started, 4)}
+
+
+def _described(cell: Cell) -> dict[str, Any]:
+    return dataclasses.asdict(cell) | {"key": cell.key}
+
+
+def _failure(fault: Exception) -> dict[str, str]:
+    trace = "".join(traceback.format_exception(fault))
+    return {"failed": f"{type(fault).__name__}: {fault}", "traceback": trace}
 
 
 def cell_records(folder: RunFolder) -> dict[str, dict[str, Any]]:

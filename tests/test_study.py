@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -137,6 +138,20 @@ def test_a_run_that_fails_is_recorded_and_stops_nothing(tmp_path: Path) -> None:
     assert (
         "train: nothing is missing" in run("train", tmp_path, "model=beta_vae", "strength=[1.0,1e39]", "seed=0").stderr
     )
+
+
+def test_a_run_whose_weights_are_damaged_is_named_and_stops_nothing(results: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(results, copy)
+    damaged = sorted(copy.glob("runs/*/weights.safetensors"))[0]
+    damaged.write_bytes(damaged.read_bytes()[:500])
+    (codes,) = damaged.parent.glob("codes-*")
+    codes.unlink()
+    done = run("score", copy, "+scoring.options.mig.num_bins=9")
+    assert done.returncode == 1
+    assert "1 failed" in done.stdout
+    assert "weights.safetensors" in done.stdout.replace("\n", "")
+    assert len(list(copy.glob("runs/*/scores-*.json"))) >= 12
 
 
 def test_ctrl_c_ends_the_study_and_its_workers(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def efficiency_scatter(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
     if not names or not ratios:
         raise TooFewRunsError(f"{dataset} has {len(names)} metrics and {len(ratios)} efficiencies")
     drawn = pd.concat([_points(scores, n, e) for e in ratios for n in names], ignore_index=True)
-    figure = new_figure(2.0 + 1.9 * len(names), 0.8 + 1.75 * len(ratios))
+    figure = new_figure(max(5.5, 2.0 + 1.9 * len(names)), 1.0 + 1.75 * len(ratios))
     axes = figure.subplots(len(ratios), len(names), squeeze=False, sharex="col", sharey="row")
     palette = colours(sorted(drawn["model"].unique()))
     for (ratio, name), ax in zip([(e, n) for e in ratios for n in names], axes.flat, strict=True):
@@ -78,11 +78,11 @@ def efficiency_scatter(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
     for ax, ratio in zip(axes[:, 0], ratios, strict=True):
         ax.set_ylabel(title(ratio))
     seeds = int(drawn["seeds"].min())
-    heading = f"{dataset_title(dataset)} ({len(scores)} runs, {seeds} seeds a setting); ρ: Spearman [95% interval]"
+    heading = f"{dataset_title(dataset)} ({len(scores)} runs, {seeds} seeds a setting)\nρ: Spearman [95% interval]"
     figure.suptitle(heading, fontsize=9)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False)
-    footnote(figure, f"{_sizes(scores)}; {budget}")
+    footnote(figure, f"{_sizes(scores)}\n{budget}")
     return figure, drawn
 
 
