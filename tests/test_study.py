@@ -150,7 +150,7 @@ def test_a_run_whose_weights_are_damaged_is_named_and_stops_nothing(results: Pat
     done = run("score", copy, "+scoring.options.mig.num_bins=9")
     assert done.returncode == 1
     assert "1 failed" in done.stdout
-    assert "weights.safetensors" in done.stdout.replace("\n", "")
+    assert "StoreError: cannot read" in done.stdout
     assert len(list(copy.glob("runs/*/scores-*.json"))) >= 12
 
 
