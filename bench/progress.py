@@ -32,7 +32,7 @@ class Meter:
                 TimeElapsedColumn(),
                 TextColumn("left"),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
+                TextColumn("{task.fields[note]}", markup=False),  # run ids stand in brackets
                 console=console,
             )
             self.bar.start()

@@ -69,7 +69,9 @@ class Learner(ABC):
 
 
 class Fitted(Learner):
-    """A learner fitted directly to a data set, without gradient steps."""
+    """A learner fitted directly to a data set, without gradient steps; `names` are the arrays it learns."""
+
+    names: tuple[str, ...]
 
     def __init__(self, image_shape: tuple[int, int, int], **hyper: float) -> None:
         self.image_shape = image_shape
@@ -84,4 +86,8 @@ class Fitted(Learner):
         return self.arrays
 
     def load(self, state: Mapping[str, NDArray[np.float32]]) -> None:
+        if set(state) != set(self.names):
+            raise ModelError(
+                f"these weights are of another model: {', '.join(sorted(state))}, not {', '.join(self.names)}"
+            )
         self.arrays = dict(state)

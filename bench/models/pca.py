@@ -14,6 +14,8 @@ class PCA(Fitted):
     component is chosen so that its largest weight is positive.
     """
 
+    names = ("mean", "components", "sigma")
+
     def fit(self, data: DataSet, seed: int) -> None:
         count = min(int(self.hyper["num_images"]), len(data))
         dims = int(self.hyper["latent_dim"])
