@@ -91,7 +91,7 @@ def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
     if settings["checkpoint"] is not None:
         return _adopt(todo[0], store, Path(settings["checkpoint"]))
     accelerator, logger = _accelerator(settings["device"]), settings["logger"]
-    with Meter("train", sum(_steps(r) for r in todo), "steps") as meter:
+    with Meter("train", sum(_steps(r) for r in todo), "steps", len(todo)) as meter:
         if accelerator == "cuda":
             for group in _fleets(todo):
                 _train_task(group, store.path, accelerator, meter.advance, logger)
@@ -130,7 +130,7 @@ def _adopt(run: Run, store: Store, checkpoint: Path) -> None:
 
 
 def _train_task(
-    runs: Sequence[Run], path: Path, accelerator: str, told: Callable[[float], None], logger: Mapping[str, Any]
+    runs: Sequence[Run], path: Path, accelerator: str, told: Callable[[float, str], None], logger: Mapping[str, Any]
 ) -> list[str]:
     from bench.training.loggers import LoggerSetting
     from bench.training.train import train as train_runs

@@ -16,6 +16,7 @@ from bench import data, registry, store
 
 PUBLISHED_STEPS = 300_000  # what hyper-parameters counted in steps are given for
 LOSSES = ("loss", "reconstruction", "kl", "regulariser", "total_correlation")
+PRECISIONS = ("float32", "tf32", "bfloat16")
 
 
 class ConfigError(ValueError):
@@ -36,13 +37,24 @@ class Schedule:
     name: str
     checkpoint_every: int
     log_every: int
+    precision: str = "float32"
+    convolution: str = "grouped"
+    stack: int = 1
+    fleet: int = 32
 
-    HASHED = ("steps", "batch_size", "learning_rate", "image_size", "architecture", "latent_dim", "threads")
+    HASHED = (
+        "steps", "batch_size", "learning_rate", "image_size", "architecture", "latent_dim", "threads", "precision",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise registry.unknown("precision", self.precision, PRECISIONS)
 
     @property
     def label(self) -> str:
         """The budget, as printed beside every result that rests on it."""
-        return f"{self.name}: {self.steps:,} steps, {self.image_size}x{self.image_size} px"
+        reduced = "" if self.precision == "float32" else f", {self.precision}"
+        return f"{self.name}: {self.steps:,} steps, {self.image_size}x{self.image_size} px{reduced}"
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,10 @@ class WorkerDiedError(RuntimeError):
     """A worker process was killed (often for lack of memory); finished work is kept, the same command continues."""
 
 
-def report(amount: float) -> None:
-    """Called inside a task: tell the parent that some of its work is done."""
+def report(amount: float, note: str = "") -> None:
+    """Called inside a task: tell the parent that some of its work is done, and how it stands."""
     if _reports is not None:
-        _reports.put(amount)
+        _reports.put((amount, note))
 
 
 class Pool:
@@ -52,7 +52,7 @@ class Pool:
         self.executor.shutdown(wait=True, cancel_futures=True)
 
     def run(
-        self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], on_report: Callable[[float], None]
+        self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], on_report: Callable[[float, str], None]
     ) -> Iterator[tuple[int, Any]]:
         """Call `function(*task)` for each task; yield (position, result) as they finish.
 
@@ -71,10 +71,10 @@ class Pool:
                     raise WorkerDiedError("a worker process was killed; the same command continues") from fault
         self._drain(on_report)
 
-    def _drain(self, on_report: Callable[[float], None]) -> None:
+    def _drain(self, on_report: Callable[[float, str], None]) -> None:
         while True:
             try:
-                on_report(self.reports.get_nowait())
+                on_report(*self.reports.get_nowait())
             except queue.Empty:
                 return
 

@@ -15,10 +15,22 @@ results = Console(highlight=False, width=None if sys.stdout.isatty() else 140)  
 
 
 class Meter:
-    """Counts units of work under a title: `advance` as they get done, `note` what is going on."""
+    """Counts units of work under a title: `advance` as they get done, `note` what is going on.
 
-    def __init__(self, title: str, total: float, unit: str, every_s: float = 15.0) -> None:
+    Args:
+        title: what is being done.
+        total: units of work in all.
+        unit: what is counted.
+        items: how many whole things, such as models, the work makes; their rate is shown.
+        item: what they are called.
+        every_s: seconds between two lines outside a terminal.
+    """
+
+    def __init__(
+        self, title: str, total: float, unit: str, items: int = 0, item: str = "models", every_s: float = 15.0
+    ) -> None:
         self.title, self.total, self.unit, self.every_s = title, total, unit, every_s
+        self.items, self.item = items, item
         self.done, self.started, self.printed = 0.0, time.monotonic(), time.monotonic()
         self.bar: Progress | None = None
 
@@ -32,11 +44,12 @@ class Meter:
                 TimeElapsedColumn(),
                 TextColumn("left"),
                 TimeRemainingColumn(),
+                TextColumn("{task.fields[rate]}"),
                 TextColumn("{task.fields[note]}", markup=False),  # run ids stand in brackets
                 console=console,
             )
             self.bar.start()
-            self.task = self.bar.add_task(self.title, total=self.total, note="")
+            self.task = self.bar.add_task(self.title, total=self.total, note="", rate="")
         else:
             say(f"{self.title}: {self.total:,.0f} {self.unit}")
         return self
@@ -51,13 +64,19 @@ class Meter:
         """Count work as done; outside a terminal a line appears every `every_s` seconds at most."""
         self.done += amount
         if self.bar is not None:
-            self.bar.update(self.task, completed=int(self.done), note=note)
+            self.bar.update(self.task, completed=int(self.done), note=note, rate=self._rate())
         elif time.monotonic() - self.printed > self.every_s and self.done > 0:
             self.printed = time.monotonic()
             left = self._elapsed() * (self.total / self.done - 1)
-            say(
-                f"{self.title}: {self.done:,.0f}/{self.total:,.0f} {self.unit}, about {left:.0f} s left {note}".rstrip()
-            )
+            done = f"{self.title}: {self.done:,.0f}/{self.total:,.0f} {self.unit}"
+            say(", ".join(part for part in (done, self._rate(), f"about {left:.0f} s left", note) if part))
+
+    def _rate(self) -> str:
+        """Units a second and items an hour so far."""
+        if not self.items or self.done <= 0:
+            return ""
+        a_second = self.done / max(self._elapsed(), 1e-9)
+        return f"{a_second:,.0f} {self.unit}/s, {3600 * a_second / self.total * self.items:,.0f} {self.item}/h"
 
     def _elapsed(self) -> float:
         return time.monotonic() - self.started

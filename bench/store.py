@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -163,6 +164,12 @@ class RunFolder:
     def scores(self, key: str) -> Path:
         """The scores of one call of the scoring stage."""
         return self.path / f"scores-{key}.json"
+
+    def set_aside(self, file: Path) -> Path:
+        """Rename a file of the run that cannot be read, so that it is kept but never read again; its new name."""
+        aside = file.with_name(f"damaged-{int(time.time())}-{file.name}")
+        file.rename(aside)
+        return aside
 
     def state(self) -> str:
         """ "done", "failed" or "missing"."""

@@ -4,10 +4,15 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from bench.data.reader import Reader
+
+if TYPE_CHECKING:
+    import torch
 
 
 class DataError(RuntimeError):
@@ -85,6 +90,13 @@ class DataSet(ABC):
     @abstractmethod
     def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
         """Images at valid indices; `epoch` is one number for each image. Subclasses implement this."""
+
+    def resident(self, device: "torch.device") -> Reader | None:
+        """A reader that holds the images on a device and makes them there, to the bit as `read` does; None: not made.
+
+        A data set without one trains on a GPU as well, its images read by the CPU in each step, which takes longer.
+        """
+        return None
 
     def images(self, index: ArrayLike, epoch: ArrayLike = 0) -> NDArray[np.float32]:
         """Images (n, height, width, channels), float32 in [0, 1].

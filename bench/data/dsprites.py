@@ -3,16 +3,21 @@
 Its variants derive from `Sprites`, each in a file of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.data.base import Card, DataSet, File
 from bench.data.files import Contents, Source, obtain
+from bench.data.reader import Reader
 from bench.data.sprites import blocks
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 class Sprites(DataSet):
@@ -40,6 +45,18 @@ class Sprites(DataSet):
 
     def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
         return self.sprites(index)[..., None].astype(np.float32)
+
+    def resident(self, device: "torch.device") -> Reader:
+        sprites = self.resident_sprites(device)
+        return lambda index, epoch: sprites(index)[..., None].float()
+
+    def resident_sprites(self, device: "torch.device") -> Callable[["Tensor"], "Tensor"]:
+        """Images (n, 64, 64) of 0 and 1 from indices, out of bits that lie on the device (377 MB)."""
+        import torch
+
+        packed = torch.tensor(self.packed, device=device)
+        places = torch.arange(7, -1, -1, dtype=torch.uint8, device=device)  # of a byte's bits, the first the highest
+        return lambda index: ((packed[index][..., None] >> places) & 1).flatten(2)
 
 
 def load(card: Card, folder: Path) -> DataSet:

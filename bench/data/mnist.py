@@ -16,13 +16,17 @@ import zipfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.data.base import Card, DataError, DataSet, File
 from bench.data.files import Contents, Source, beside, mirrors, obtain
+from bench.data.reader import Reader
+
+if TYPE_CHECKING:
+    import torch
 
 PARTS = {"train": slice(0, 60_000), "t10k": slice(60_000, 70_000)}
 
@@ -56,6 +60,17 @@ class Digits(DataSet):
         for row, column in np.ndindex(2, 2):  # the four copies of each pixel, inside a border of 2 x 2 pixels
             images[:, 4 + row : 60 : 2, 4 + column : 60 : 2, 0] = digits
         return images
+
+    def resident(self, device: "torch.device") -> Reader:
+        import torch
+
+        digits = torch.tensor(np.concatenate([self.train, self.test]), device=device)
+
+        def read(index: "torch.Tensor", epoch: "torch.Tensor") -> "torch.Tensor":
+            padded = torch.nn.functional.pad(digits[index].float() / 255, (2, 2, 2, 2))
+            return padded.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)[..., None]
+
+        return read
 
     def factors(self, index: ArrayLike) -> NDArray[np.int64]:
         return self.labels[self._checked(index)][:, None]

@@ -1,6 +1,7 @@
 """Noisy-dSprites (Locatello et al. 2019): white sprites in colour noise."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,10 @@ from numpy.typing import NDArray
 from bench import counter
 from bench.data.base import Card, DataSet
 from bench.data.dsprites import Sprites
+from bench.data.reader import Reader
+
+if TYPE_CHECKING:
+    import torch
 
 CACHED = 4  # images whose noise is made at once: what fits a core's cache
 
@@ -27,6 +32,21 @@ class NoisySprites(Sprites):
             images[some] = self.noise(index[some], epoch[some])
         images[self.sprites(index).view(np.bool_)] = 1  # there, sprite + noise is above 1
         return images
+
+    def resident(self, device: "torch.device") -> Reader:
+        import torch
+
+        sprites = self.resident_sprites(device)
+        seed = counter.Key(*(torch.tensor(k, device=device) for k in self.key))
+        places = torch.tensor(self.places, device=device)
+
+        def read(index: "torch.Tensor", epoch: "torch.Tensor") -> "torch.Tensor":
+            key = counter.fold(counter.fold(seed, index.int()), epoch)
+            words = counter.bits(counter.Key(key.a[:, None], key.b[:, None]), places)
+            noise = counter.uniform(words).view(-1, 64, 64, 3)
+            return torch.where(sprites(index)[..., None].bool(), 1.0, noise)
+
+        return read
 
     def noise(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
         """U(0, 1) for each pixel and channel: (n, 64, 64, 3)."""

@@ -1,11 +1,16 @@
 """A data set seen at a lower resolution: each pixel the average of a block of pixels."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.data.base import DataSet
+from bench.data.reader import Reader
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Pooled(DataSet):
@@ -31,6 +36,16 @@ class Pooled(DataSet):
             rows += images[:, :, i]
         # a product with stacked identities sums each block's columns: far faster than strided slices of 3 channels
         return (rows.reshape(-1, self.block * channels) @ self.columns).reshape(-1, size, size, channels)
+
+    def resident(self, device: "torch.device") -> Reader | None:
+        whole, size, block = self.data.resident(device), self.card.image_shape[0], self.block
+        if whole is None:
+            return None
+
+        def read(index: "torch.Tensor", epoch: "torch.Tensor") -> "torch.Tensor":
+            return whole(index, epoch).unflatten(2, (size, block)).unflatten(1, (size, block)).mean(dim=(2, 4))
+
+        return read
 
     def factors(self, index: ArrayLike) -> NDArray[np.int64]:
         return self.data.factors(index)

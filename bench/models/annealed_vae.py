@@ -11,6 +11,6 @@ from bench.models.vae import GaussianVAE, Latent
 class AnnealedVAE(GaussianVAE):
     """loss = E[-log p(x|z)] + gamma |KL(q(z|x) || N(0, I)) - C(t)|, C(t) = min(c_max, c_max t / threshold)."""
 
-    def regulariser(self, latent: Latent, step: int) -> Tensor:
+    def regulariser(self, latent: Latent, step: Tensor) -> Tensor:
         capacity = self.hyper["c_max"] * (step / self.hyper["threshold"]).clamp(max=1)
         return self.hyper["gamma"] * (gaussian_kl(latent.mean, latent.logvar) - capacity).abs()

@@ -11,6 +11,6 @@ from bench.models.vae import GaussianVAE, Latent
 class BetaTCVAE(GaussianVAE):
     """loss = E[-log p(x|z)] + KL(q(z|x) || N(0, I)) + (beta - 1) TC(z)."""
 
-    def regulariser(self, latent: Latent, step: int) -> Tensor:
+    def regulariser(self, latent: Latent, step: Tensor) -> Tensor:
         kl = gaussian_kl(latent.mean, latent.logvar)
         return kl + (self.hyper["beta"] - 1) * total_correlation(*latent)

@@ -11,5 +11,5 @@ from bench.models.vae import GaussianVAE, Latent
 class BetaVAE(GaussianVAE):
     """loss = E[-log p(x|z)] + beta KL(q(z|x) || N(0, I))."""
 
-    def regulariser(self, latent: Latent, step: int) -> Tensor:
+    def regulariser(self, latent: Latent, step: Tensor) -> Tensor:
         return self.hyper["beta"] * gaussian_kl(latent.mean, latent.logvar)

@@ -14,7 +14,7 @@ class DIPVAEI(GaussianVAE):
     lambda_d = lambda_d_factor lambda_od.
     """
 
-    def regulariser(self, latent: Latent, step: int) -> Tensor:
+    def regulariser(self, latent: Latent, step: Tensor) -> Tensor:
         off_diagonal = self.hyper["lambda_od"]
         diagonal = self.hyper["lambda_d_factor"] * off_diagonal
         penalty = identity_penalty(covariance(latent.mean), off_diagonal, diagonal)

@@ -11,7 +11,7 @@ from bench.models.vae import GaussianVAE, Latent
 class DIPVAEII(GaussianVAE):
     """As DIP-VAE-I, with Cov[z] = Cov[mean] + E[diag(exp(logvar))] in the place of Cov[mean]."""
 
-    def regulariser(self, latent: Latent, step: int) -> Tensor:
+    def regulariser(self, latent: Latent, step: Tensor) -> Tensor:
         off_diagonal = self.hyper["lambda_od"]
         diagonal = self.hyper["lambda_d_factor"] * off_diagonal
         total = covariance(latent.mean) + latent.logvar.exp().mean(dim=1).diag_embed()

@@ -24,7 +24,7 @@ class FactorVAE(GaussianVAE):
         self.shuffle = Shuffle(seeds)
         return Discriminator(seeds, latent_dim, networks.discriminator)
 
-    def objective(self, latent: Latent, step: int) -> dict[str, Tensor]:
+    def objective(self, latent: Latent, step: Tensor) -> dict[str, Tensor]:
         assert self.adversary is not None
         logits = self.adversary(latent.z)
         shuffled = self.adversary(self.shuffle(latent.z.detach(), step))
@@ -44,10 +44,9 @@ class Shuffle(nn.Module):
         self.register_buffer("a", torch.stack([torch.from_numpy(k.a) for k in roots]), persistent=False)
         self.register_buffer("b", torch.stack([torch.from_numpy(k.b) for k in roots]), persistent=False)
 
-    def forward(self, z: Tensor, step: int) -> Tensor:
-        when = torch.tensor([step], dtype=torch.int32, device=z.device)
+    def forward(self, z: Tensor, step: Tensor) -> Tensor:
         places = counter.mix(torch.arange(z[0].numel(), dtype=torch.int32, device=z.device))
-        words: Tensor = counter.bits(counter.fold(counter.Key(self.a, self.b), when), places)
+        words: Tensor = counter.bits(counter.fold(counter.Key(self.a, self.b), step), places)
         return z.gather(1, words.view(z.shape).argsort(dim=1))
 
 

@@ -1,11 +1,10 @@
 """Encoder and decoder networks, stacked: one module holds the networks of K models, each with its own weights.
 
-Activations of a fleet are (batch, K * channels, height, width) in channels-last memory, and a convolution is a
-grouped one with a group for each model; fully connected layers are batched matrix products over (K, batch, units).
-With K = 1 these are the plain operations. Layers and flattening order are the study's (disentanglement_lib).
+Convolutions are computed in one of the ways of `convolutions`; fully connected layers are batched matrix products over
+(K, batch, units). With K = 1 these are the plain operations. Layers and flattening order are the study's
+(disentanglement_lib). Under autocast the layers that give mean, log-variance and logits stay in float32.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench import counter
+from bench.models.convolutions import Convolutions, convolutions
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,17 @@ class Dense(nn.Module):
 
 
 class Convolution(nn.Module):
-    """K stride-2 convolutions as one grouped one, or their transpose: weights (K, first, second, k, k)."""
+    """K stride-2 convolutions, or their transpose: weights (K, first, second, k, k), biases (K, outputs)."""
 
     def __init__(
-        self, seeds: tuple[int, ...], name: str, inputs: int, outputs: int, kernel: int, transposed: bool = False
+        self,
+        seeds: tuple[int, ...],
+        name: str,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        way: Convolutions,
+        transposed: bool = False,
     ) -> None:
         super().__init__()
         first, second = (inputs, outputs) if transposed else (outputs, inputs)
@@ -78,54 +85,64 @@ class Convolution(nn.Module):
         stacked = torch.stack([glorot_uniform(s, name, shape, fans) for s in seeds])
         self.weight = nn.Parameter(stacked.permute(0, 1, 4, 2, 3))  # channels-last memory
         self.bias = nn.Parameter(torch.zeros(len(seeds), outputs))
-        self.padding = (kernel - 2) // 2
-        self.operation: Callable[..., Tensor] = F.conv_transpose2d if transposed else F.conv2d
+        self.operation = way.transpose if transposed else way.convolve
 
-    def forward(self, x: Tensor) -> Tensor:
-        weight, bias = self.weight.flatten(0, 1), self.bias.flatten()
-        return self.operation(x, weight, bias, stride=2, padding=self.padding, groups=len(self.weight))
+    def forward(self, h: Tensor, *, relu: bool = True) -> Tensor:
+        return self.operation(h, self.weight, self.bias, relu=relu)
 
 
 class Encoder(nn.Module):
-    """K encoders: images (batch, K * channels, size, size) -> mean and log-variance, each (K, batch, latent_dim)."""
+    """K encoders: images (K, batch, size, size, channels) -> mean and log-variance, each (K, batch, latent_dim)."""
 
-    def __init__(self, seeds: tuple[int, ...], architecture: Architecture, channels: int, latent_dim: int) -> None:
+    def __init__(
+        self, seeds: tuple[int, ...], architecture: Architecture, channels: int, latent_dim: int, way: str
+    ) -> None:
         super().__init__()
+        self.way: Convolutions = convolutions(way, len(seeds))
         widths = [channels, *(c for c, _ in architecture.convolutions)]
         self.convolutions = nn.ModuleList(
-            Convolution(seeds, f"encoder.{i}", widths[i], width, kernel)
+            Convolution(seeds, f"encoder.{i}", widths[i], width, kernel, self.way)
             for i, (width, kernel) in enumerate(architecture.convolutions)
         )
         self.hidden = Dense(seeds, "encoder.hidden", 16 * widths[-1], architecture.hidden)
         self.mean = Dense(seeds, "encoder.mean", architecture.hidden, latent_dim)
         self.logvar = Dense(seeds, "encoder.logvar", architecture.hidden, latent_dim)
-        self.fleet = len(seeds)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        h = images
-        for convolution in self.convolutions:
-            h = F.relu(convolution(h))
-        h = h.permute(0, 2, 3, 1).unflatten(3, (self.fleet, -1)).permute(3, 0, 1, 2, 4).flatten(2)  # (K, batch, HWC)
-        h = F.relu(self.hidden(h))
-        return self.mean(h), self.logvar(h)
+        h = self.way.enter(images)
+        for layer in self.convolutions:
+            h = layer(h)
+        h = F.relu(self.hidden(self.way.leave(h).flatten(2)))  # (K, batch, HWC) before
+        with _float32(h.device):
+            return self.mean(h.float()), self.logvar(h.float())
 
 
 class Decoder(nn.Module):
-    """K decoders: codes (K, batch, latent_dim) -> logits (batch, K * channels, size, size)."""
+    """K decoders: codes (K, batch, latent_dim) -> logits (K, batch, size, size, channels)."""
 
-    def __init__(self, seeds: tuple[int, ...], architecture: Architecture, channels: int, latent_dim: int) -> None:
+    def __init__(
+        self, seeds: tuple[int, ...], architecture: Architecture, channels: int, latent_dim: int, way: str
+    ) -> None:
         super().__init__()
+        self.way: Convolutions = convolutions(way, len(seeds))
         widths = [*architecture.deconvolutions, channels]
         self.hidden = Dense(seeds, "decoder.hidden", latent_dim, architecture.hidden)
         self.map = Dense(seeds, "decoder.map", architecture.hidden, 16 * widths[0])
         self.deconvolutions = nn.ModuleList(
-            Convolution(seeds, f"decoder.{i}", widths[i], widths[i + 1], 4, transposed=True)
+            Convolution(seeds, f"decoder.{i}", widths[i], widths[i + 1], 4, self.way, transposed=True)
             for i in range(len(widths) - 1)
         )
 
     def forward(self, codes: Tensor) -> Tensor:
         h = F.relu(self.map(F.relu(self.hidden(codes))))
-        h = h.unflatten(2, (4, 4, -1)).permute(1, 2, 3, 0, 4).flatten(3).permute(0, 3, 1, 2)  # (batch, K * C, 4, 4)
-        for deconvolution in self.deconvolutions[:-1]:
-            h = F.relu(deconvolution(h))
-        return self.deconvolutions[-1](h)
+        h = self.way.enter(h.unflatten(2, (4, 4, -1)))
+        *hidden, last = self.deconvolutions
+        for layer in hidden:
+            h = layer(h)
+        with _float32(h.device):
+            return self.way.leave(last(h.float(), relu=False))
+
+
+def _float32(device: torch.device) -> torch.autocast:
+    """Keeps autocast out of the layers whose outputs need float32."""
+    return torch.autocast(device.type, enabled=False)

@@ -6,16 +6,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def bernoulli_reconstruction(logits: Tensor, images: Tensor, fleet: int) -> Tensor:
+def bernoulli_reconstruction(logits: Tensor, images: Tensor) -> Tensor:
     """-log p(x|z) of Bernoulli pixels: summed over pixels and channels, mean over the batch.
 
     Args:
-        logits: (batch, K * channels, height, width).
+        logits: (K, batch, height, width, channels).
         images: the same shape, in [0, 1].
-        fleet: K.
     """
-    loss = F.binary_cross_entropy_with_logits(logits, images, reduction="none").permute(0, 2, 3, 1)
-    return loss.unflatten(3, (fleet, -1)).sum(dim=(1, 2, 4)).mean(dim=0)
+    loss = F.binary_cross_entropy_with_logits(logits, images, reduction="none")
+    return loss.sum(dim=(2, 3, 4)).mean(dim=1)
 
 
 def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:

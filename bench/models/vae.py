@@ -34,6 +34,7 @@ class GaussianVAE(Learner, nn.Module):
         latent_dim: D.
         seeds: K seeds, one for each model's initial weights.
         hyper: K dictionaries of hyper-parameters.
+        convolution: how convolutions are computed, a name of `bench.models.convolutions`.
 
     Raises:
         ModelError: the images do not fit the architecture, or a hyper-parameter is not a number.
@@ -46,6 +47,7 @@ class GaussianVAE(Learner, nn.Module):
         latent_dim: int,
         seeds: Sequence[int] = (0,),
         hyper: Sequence[Mapping[str, float]] = ({},),
+        convolution: str = "grouped",
     ) -> None:
         super().__init__()
         if architecture not in ARCHITECTURES:
@@ -55,8 +57,8 @@ class GaussianVAE(Learner, nn.Module):
         if image_shape[:2] != (size, size):
             raise ModelError(f"architecture {architecture!r} takes {size}x{size} images, got {image_shape}")
         self.image_shape, self.fleet = image_shape, len(seeds)
-        self.encoder = Encoder(tuple(seeds), networks, image_shape[2], latent_dim)
-        self.decoder = Decoder(tuple(seeds), networks, image_shape[2], latent_dim)
+        self.encoder = Encoder(tuple(seeds), networks, image_shape[2], latent_dim, convolution)
+        self.decoder = Decoder(tuple(seeds), networks, image_shape[2], latent_dim, convolution)
         self.hyper = nn.ParameterDict(
             {k: nn.Parameter(torch.tensor([float(h[k]) for h in hyper]), requires_grad=False) for k in hyper[0]}
         )
@@ -67,26 +69,26 @@ class GaussianVAE(Learner, nn.Module):
         """A network that is trained against the models, on a loss of its own; None: there is none."""
         return None
 
-    def regulariser(self, latent: Latent, step: int) -> Tensor:
-        """What the objective adds to the reconstruction, (K,), at a step counted from 0."""
+    def regulariser(self, latent: Latent, step: Tensor) -> Tensor:
+        """What the objective adds to the reconstruction, (K,), at a step counted from 0, an int32 tensor (1,)."""
         raise NotImplementedError(f"{type(self).__name__} defines neither regulariser nor objective")
 
-    def objective(self, latent: Latent, step: int) -> dict[str, Tensor]:
+    def objective(self, latent: Latent, step: Tensor) -> dict[str, Tensor]:
         """The "regulariser" and, where there is one, the loss of the "adversary", each (K,)."""
         return {"regulariser": self.regulariser(latent, step)}
 
-    def losses(self, images: Tensor, noise: Tensor, step: int, *, curves: bool = False) -> dict[str, Tensor]:
+    def losses(self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False) -> dict[str, Tensor]:
         """Loss of each model and its parts, each (K,).
 
         Args:
-            images: (batch, K * channels, height, width) in [0, 1].
+            images: (K, batch, height, width, channels) in [0, 1].
             noise: (K, batch, D) standard normal: z = mean + exp(logvar / 2) noise.
-            step: updates done so far.
+            step: updates done so far, an int32 tensor (1,).
             curves: add what is only looked at, the estimate of the total correlation.
         """
         mean, logvar = self.encoder(images)
         latent = Latent(mean, logvar, mean + (logvar / 2).exp() * noise)
-        reconstruction = bernoulli_reconstruction(self.decoder(latent.z), images, self.fleet)
+        reconstruction = bernoulli_reconstruction(self.decoder(latent.z), images)
         terms = self.objective(latent, step)
         loss = reconstruction + terms["regulariser"]
         watched = {"total_correlation": total_correlation(*latent)} if curves else {}
@@ -124,13 +126,13 @@ class GaussianVAE(Learner, nn.Module):
 
     @torch.inference_mode()
     def encode(self, images: Images) -> tuple[Codes, Codes]:
-        mean, logvar = self.encoder(torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2))
+        mean, logvar = self.encoder(torch.from_numpy(images).to(self._device)[None])
         return mean[0].cpu().numpy(), logvar[0].cpu().numpy()
 
     @torch.inference_mode()
     def decode(self, codes: Codes) -> Images:
         logits = self.decoder(torch.from_numpy(codes).to(self._device)[None])
-        return logits.sigmoid().permute(0, 2, 3, 1).cpu().numpy()
+        return logits[0].sigmoid().cpu().numpy()
 
     @property
     def _device(self) -> torch.device:

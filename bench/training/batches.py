@@ -2,49 +2,59 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bench import counter
 from bench.data.base import DataSet
+from bench.data.reader import reader
 
 
 class Batches:
     """Draws for K models: images i.i.d. with replacement, fresh image noise at every use, standard normal noise.
 
     Nothing depends on the other members or on earlier steps, so a model sees the same numbers alone, in any
-    fleet, and after a resume.
+    fleet, and after a resume. Where the data set can, images are made on the device itself.
+
+    Args:
+        data: the data set.
+        seeds: K seeds.
+        batch_size: images a model and step.
+        latent_dim: D.
+        device: where the tensors are wanted.
+
+    Attributes:
+        on_device: whether nothing passes through the CPU, as a CUDA graph needs it.
     """
 
-    def __init__(self, data: DataSet, seeds: Sequence[int], batch_size: int, latent_dim: int) -> None:
-        self.data, self.fleet, self.batch_size, self.latent_dim = data, len(seeds), batch_size, latent_dim
-        self.index_key = _stacked([counter.root(s, "batch") for s in seeds])
-        self.noise_keys = [_stacked([counter.root(s, "latent", i) for s in seeds]) for i in (0, 1)]
-        self.slots = counter.mix(np.arange(batch_size, dtype=np.int32))
-        self.places = counter.mix(np.arange(batch_size * latent_dim, dtype=np.int32))
+    def __init__(
+        self, data: DataSet, seeds: Sequence[int], batch_size: int, latent_dim: int, device: torch.device
+    ) -> None:
+        self.shape, self.total = (len(seeds), batch_size), len(data)
+        self.latent_dim = latent_dim
+        self.index_key = _stacked([counter.root(s, "batch") for s in seeds], device)
+        self.noise_keys = [_stacked([counter.root(s, "latent", i) for s in seeds], device) for i in (0, 1)]
+        self.uses = torch.arange(1, batch_size + 1, dtype=torch.int32, device=device)  # epoch 0 is for codes
+        self.slots = counter.mix(torch.arange(batch_size, dtype=torch.int32, device=device))
+        self.places = counter.mix(torch.arange(batch_size * latent_dim, dtype=torch.int32, device=device))
+        self.read, self.on_device = reader(data, device)
 
-    def index(self, step: int) -> np.ndarray:
-        """Image indices (K, batch)."""
-        words = counter.bits(counter.fold(self.index_key, np.array([step], np.int32)), self.slots)
-        return counter.below(words, len(self.data))
+    def index(self, step: Tensor) -> Tensor:
+        """Image indices (K, batch) of a step, an int32 tensor (1,) counted from 0."""
+        return counter.below(counter.bits(counter.fold(self.index_key, step), self.slots), self.total)
 
-    def images(self, step: int) -> Tensor:
-        """Images (batch, K * channels, height, width), channels-last, of a step counted from 0."""
-        uses = 1 + step * self.batch_size + np.arange(self.batch_size, dtype=np.int32)  # epoch 0 is for codes
-        pixels = self.data.images(self.index(step).ravel(), np.tile(uses, self.fleet))
-        if self.fleet == 1:
-            return torch.from_numpy(pixels).permute(0, 3, 1, 2)
-        stacked = torch.from_numpy(pixels).unflatten(0, (self.fleet, self.batch_size))
-        return stacked.permute(1, 2, 3, 0, 4).flatten(3).permute(0, 3, 1, 2)
+    def images(self, step: Tensor) -> Tensor:
+        """Images (K, batch, height, width, channels)."""
+        fleet, batch = self.shape
+        uses = (step * batch + self.uses).repeat(fleet)
+        return self.read(self.index(step).flatten(), uses).unflatten(0, self.shape)
 
-    def noise(self, step: int) -> Tensor:
+    def noise(self, step: Tensor) -> Tensor:
         """Standard normal noise (K, batch, latent_dim)."""
-        when = np.array([step], np.int32)
-        words = [torch.from_numpy(counter.bits(counter.fold(k, when), self.places)) for k in self.noise_keys]
-        return counter.normal(*words).unflatten(1, (self.batch_size, self.latent_dim))
+        words = [counter.bits(counter.fold(key, step), self.places) for key in self.noise_keys]
+        return counter.normal(*words).unflatten(1, (self.shape[1], self.latent_dim))
 
 
-def _stacked(keys: Sequence[counter.Key]) -> counter.Key:
+def _stacked(keys: Sequence[counter.Key], device: torch.device) -> counter.Key:
     """Keys of K members as one key of shape (K, 1)."""
-    return counter.Key(np.stack([k.a for k in keys]), np.stack([k.b for k in keys]))
+    return counter.Key(*(torch.stack([torch.from_numpy(k[i]) for k in keys]).to(device) for i in (0, 1)))

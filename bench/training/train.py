@@ -21,9 +21,11 @@ from bench.models.vae import GaussianVAE
 from bench.progress import say
 from bench.store import RunFolder, Store, StoreError, read_arrays, write_arrays, write_json, writing
 from bench.training.batches import Batches
-from bench.training.fleet import EveryMacroStep, Fleet, Progress, fit
+from bench.training.fleet import MACRO_STEPS, EveryMacroStep, Fleet, fit
 from bench.training.loggers import LoggerError, LoggerSetting
+from bench.training.stack import Progress, Stack
 
+Report = Callable[[float, str], None]
 CSV = LoggerSetting()
 PACKAGES = ("torch", "pytorch-lightning", "numpy", "scikit-learn")
 
@@ -33,7 +35,7 @@ class DivergedError(ArithmeticError):
 
 
 def train(
-    runs: Sequence[Run], store: Store, accelerator: str, report: Callable[[float], None], logger: LoggerSetting = CSV
+    runs: Sequence[Run], store: Store, accelerator: str, report: Report, logger: LoggerSetting = CSV
 ) -> list[str]:
     """Train runs of one group that are not done yet, as one fleet; a run that fails leaves a record and no more.
 
@@ -41,7 +43,7 @@ def train(
         runs: runs that share model, data set and schedule.
         store: where their folders are.
         accelerator: "cpu" or "cuda".
-        report: told each step done.
+        report: told steps done, and in words how the slowest member stands.
         logger: where loss curves go beside losses.csv.
 
     Returns:
@@ -91,7 +93,7 @@ def new_learner(runs: Sequence[Run]) -> Learner:
     if run.fitted:
         return cls(shape, **run.hyper)
     seeds, hyper = [r.seed for r in runs], [r.hyper for r in runs]
-    return cls(shape, schedule.architecture, schedule.latent_dim, seeds, hyper)
+    return cls(shape, schedule.architecture, schedule.latent_dim, seeds, hyper, schedule.convolution)
 
 
 def load_learner(run: Run, folder: RunFolder) -> Learner:
@@ -101,13 +103,13 @@ def load_learner(run: Run, folder: RunFolder) -> Learner:
     return learner
 
 
-def _fit(runs: Sequence[Run], folders: Sequence[RunFolder], report: Callable[[float], None]) -> list[Exception | None]:
+def _fit(runs: Sequence[Run], folders: Sequence[RunFolder], report: Report) -> list[Exception | None]:
     for run, folder in zip(runs, folders, strict=True):
         learner = new_learner([run])
         assert isinstance(learner, Fitted)
         learner.fit(at_size(load_data(run.dataset), run.schedule.image_size), run.seed)
         write_arrays(folder.weights, learner.state())
-        report(1)
+        report(1, str(run))
     return [None] * len(runs)
 
 
@@ -115,88 +117,122 @@ def _train(
     runs: Sequence[Run],
     folders: Sequence[RunFolder],
     accelerator: str,
-    report: Callable[[float], None],
+    report: Report,
     logger: LoggerSetting,
 ) -> list[Exception | None]:
-    """Train runs as fleets: those that stand at the same step together, in halves where memory does not do."""
+    """Train runs as fleets of those that stand at the same step, no larger than the schedule says."""
     import torch
 
-    torch.set_num_threads(runs[0].schedule.threads)
-    saved = {r: _read_progress(f) if f.checkpoint.exists() else None for r, f in zip(runs, folders, strict=True)}
+    schedule = runs[0].schedule
+    torch.set_num_threads(schedule.threads)
+    if accelerator == "cuda":
+        torch.set_float32_matmul_precision("high" if schedule.precision == "tf32" else "highest")
     faults: dict[Run, Exception | None] = {}
-    for step in sorted({p.step if p else 0 for p in saved.values()}):
-        members = [(r, f) for r, f in zip(runs, folders, strict=True) if (p.step if (p := saved[r]) else 0) == step]
-        faults |= _train_fleet(members, [saved[r] for r, _ in members], accelerator, report, logger)
+    standing: dict[int, list[Member]] = {}
+    for run, folder in zip(runs, folders, strict=True):
+        progress = _standing(run, folder)
+        standing.setdefault(progress.step if progress else 0, []).append((run, folder, progress))
+    for _, members in sorted(standing.items()):
+        for start in range(0, len(members), schedule.fleet):
+            faults |= _train_fleet(members[start : start + schedule.fleet], accelerator, report, logger)
     return [faults[run] for run in runs]
 
 
-Members = Sequence[tuple[Run, RunFolder]]
+Member = tuple[Run, RunFolder, Progress | None]
+
+
+def _standing(run: Run, folder: RunFolder) -> Progress | None:
+    """Where a run was left; a checkpoint that cannot be read is set aside, and the run starts anew."""
+    if not folder.checkpoint.exists():
+        return None
+    try:
+        return _read_progress(folder)
+    except StoreError as fault:
+        aside = folder.set_aside(folder.checkpoint)
+        say(f"{run}: {fault}; kept as {aside.name}, training starts anew")
+        return None
 
 
 def _train_fleet(
-    members: Members,
-    saved: Sequence[Progress | None],
-    accelerator: str,
-    report: Callable[[float], None],
-    logger: LoggerSetting,
+    members: Sequence[Member], accelerator: str, report: Report, logger: LoggerSetting
 ) -> dict[Run, Exception | None]:
     import torch
 
+    done = 0.0
+
+    def counted(steps: float, note: str) -> None:
+        nonlocal done
+        done += steps
+        report(steps, note)
+
     try:
-        return _train_together(members, saved, accelerator, report, logger)
+        return _train_together(members, accelerator, counted, logger)
     except torch.OutOfMemoryError:
         if len(members) == 1:
             raise
-        say(f"{len(members)} models of {members[0][0].model} do not fit the device's memory: training them in halves")
+    say(f"{len(members)} models of {members[0][0].model} do not fit the device's memory: training them in halves")
+    report(-done, "")
+    if accelerator == "cuda":
+        torch.cuda.empty_cache()
     half = len(members) // 2
-    parts = (slice(0, half), slice(half, None))
-    done = [_train_fleet(members[part], saved[part], accelerator, report, logger) for part in parts]
-    return done[0] | done[1]
+    first, second = (_train_fleet(m, accelerator, report, logger) for m in (members[:half], members[half:]))
+    return first | second
 
 
 def _train_together(
-    members: Members,
-    saved: Sequence[Progress | None],
-    accelerator: str,
-    report: Callable[[float], None],
-    logger: LoggerSetting,
+    members: Sequence[Member], accelerator: str, report: Report, logger: LoggerSetting
 ) -> dict[Run, Exception | None]:
-    runs, folders = zip(*members, strict=True)
+    runs, folders, _ = zip(*members, strict=True)
     schedule: Schedule = runs[0].schedule
-    model = new_learner(runs)
-    assert isinstance(model, GaussianVAE)
-    data = at_size(load_data(runs[0].dataset), schedule.image_size)
-    batches = Batches(data, [r.seed for r in runs], schedule.batch_size, schedule.latent_dim)
-    fleet = Fleet(model, batches, schedule.learning_rate, schedule.log_every)
-    standing = [p for p in saved if p is not None]
-    if standing:
-        fleet.resume(standing)
-    loggers = [own for run, folder in members if (own := logger.start(run, folder)) is not None]
+    parts = [members[i : i + schedule.stack] for i in range(0, len(members), schedule.stack)]
+    fleet = Fleet([_stack(part, accelerator) for part in parts], schedule.log_every)
+    loggers = [own for run, folder in zip(runs, folders, strict=True) if (own := logger.start(run, folder)) is not None]
     callback = EveryMacroStep(
-        schedule.checkpoint_every, lambda k, p: _write_progress(folders[k], p), _increments(report, fleet.step), loggers
+        schedule.checkpoint_every, lambda k, p: _write_progress(folders[k], p), _told(report, runs, fleet), loggers
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning advises on workers and logging that macro-steps do not need
-        fit(fleet, schedule.steps, accelerator, callback, min(50, schedule.checkpoint_every))
+        macro_step = min(MACRO_STEPS[accelerator], schedule.checkpoint_every)
+        fit(fleet, schedule.steps, accelerator, callback, macro_step)
     for own in loggers:
         own.finalize("success")
+    losses = fleet.losses()
     for k in map(int, np.flatnonzero(fleet.failed < 0)):
-        write_arrays(folders[k].weights, model.member(k))
-        _write_losses(folders[k], fleet.losses(k))
+        write_arrays(folders[k].weights, fleet.state(k))
+        _write_losses(folders[k], losses[:, k])
     return {
         run: DivergedError(f"the loss of {run} was not finite at step {step}") if step >= 0 else None
         for run, step in zip(runs, fleet.failed, strict=True)
     }
 
 
-def _increments(report: Callable[[float], None], start: int) -> Callable[[int], None]:
-    """Turns steps reached into steps done since last told."""
-    last = start
-    report(start)
+def _stack(members: Sequence[Member], accelerator: str) -> Stack:
+    """Models that train as one stacked module, from where they were left."""
+    import torch
 
-    def told(step: int) -> None:
+    runs = [run for run, _, _ in members]
+    schedule, device = runs[0].schedule, torch.device(accelerator)
+    model = new_learner(runs)
+    assert isinstance(model, GaussianVAE)
+    data = at_size(load_data(runs[0].dataset), schedule.image_size)
+    batches = Batches(data, [r.seed for r in runs], schedule.batch_size, schedule.latent_dim, device)
+    stack = Stack(model.to(device), batches, schedule.learning_rate, schedule.precision)
+    saved = [progress for _, _, progress in members if progress is not None]
+    if saved:
+        stack.resume(saved)
+    return stack
+
+
+def _told(report: Report, runs: Sequence[Run], fleet: Fleet) -> Callable[[int, np.ndarray], None]:
+    """Turns steps reached into model-steps done since last told, with the loss of the member that lags most."""
+    last = fleet.step
+    report(last * len(runs), "")
+
+    def told(step: int, losses: np.ndarray) -> None:
         nonlocal last
-        report(step - last)
+        now = np.where(fleet.failed < 0, losses[-1, :, 1], -np.inf)
+        slowest = int(now.argmax())
+        report((step - last) * len(runs), f"highest loss {now[slowest]:.1f}: {runs[slowest]}")
         last = step
 
     return told

@@ -19,6 +19,10 @@ ARRAYS = np.load(GOLDEN / "loss_golden.npz")
 VALUES = json.loads((GOLDEN / "loss_golden.json").read_text())
 
 
+def at(step: int) -> torch.Tensor:
+    return torch.tensor([step], dtype=torch.int32)
+
+
 def latent() -> Latent:
     mean, logvar, eps = (torch.from_numpy(ARRAYS[n])[None] for n in ("z_mean", "z_logvar", "eps"))
     mean.requires_grad_()
@@ -32,13 +36,13 @@ def test_kl_is_the_references() -> None:
 
 
 def test_bernoulli_reconstruction_is_the_references() -> None:
-    logits, images = (torch.from_numpy(ARRAYS[n]).permute(0, 3, 1, 2) for n in ("recon_logits", "images"))
-    loss = bernoulli_reconstruction(logits, images, 1)
+    logits, images = (torch.from_numpy(ARRAYS[n])[None] for n in ("recon_logits", "images"))
+    loss = bernoulli_reconstruction(logits, images)
     assert loss.item() == pytest.approx(float(ARRAYS["bernoulli_logits_plain"].mean()), rel=1e-5)
 
 
 def regulariser(name: str, hyper: dict[str, float], step: int = 0) -> torch.Tensor:
-    return build(name, settings(name) | hyper).objective(latent(), step)["regulariser"]
+    return build(name, settings(name) | hyper).objective(latent(), at(step))["regulariser"]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +79,7 @@ def test_annealed_vae_is_the_references_at_every_step(c_max: int, step: int) -> 
 )
 def test_gradients_are_the_references(name: str, hyper: dict[str, float], golden: str) -> None:
     codes = latent()
-    build(name, settings(name) | hyper).objective(codes, 0)["regulariser"].sum().backward()
+    build(name, settings(name) | hyper).objective(codes, at(0))["regulariser"].sum().backward()
     for tensor, part in ((codes.mean, "zmean"), (codes.logvar, "zlogvar")):
         expected = ARRAYS[f"grad_{part}_{golden}"]
         np.testing.assert_allclose(tensor.grad[0].numpy(), expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
@@ -101,7 +105,7 @@ class _FixedLogits(torch.nn.Module):
 def test_factor_vae_is_the_references(gamma: int) -> None:
     vae = build("factor_vae", {"gamma": gamma})
     vae.adversary = _FixedLogits()
-    terms = vae.objective(latent(), 0)
+    terms = vae.objective(latent(), at(0))
     assert terms["regulariser"].item() == pytest.approx(VALUES["factor_vae_regularizer"][f"{gamma:.1f}"], rel=1e-5)
     assert terms["adversary"].item() == pytest.approx(VALUES["factor_vae_discriminator_loss_minimised"], rel=1e-5)
 
@@ -109,12 +113,12 @@ def test_factor_vae_is_the_references(gamma: int) -> None:
 def test_factor_vae_shuffles_each_dimension_of_the_same_batch_by_its_own_permutation() -> None:
     vae = build("factor_vae", {"gamma": 10})
     z = torch.randn(1, 64, 10)
-    shuffled = vae.shuffle(z, 3)
+    shuffled = vae.shuffle(z, at(3))
     assert torch.equal(shuffled.sort(dim=1).values, z.sort(dim=1).values)
     moves = [int((shuffled[0, :, d] != z[0, :, d]).sum()) for d in range(10)]
     assert min(moves) > 50
-    assert torch.equal(shuffled, vae.shuffle(z, 3))
-    assert not torch.equal(shuffled, vae.shuffle(z, 4))
+    assert torch.equal(shuffled, vae.shuffle(z, at(3)))
+    assert not torch.equal(shuffled, vae.shuffle(z, at(4)))
 
 
 def test_the_discriminator_is_the_studys_and_stays_out_of_the_trained_model() -> None:
@@ -139,8 +143,8 @@ def build(name: str, hyper: dict[str, float]) -> GaussianVAE:
 
 def loss(name: str, hyper: dict[str, float]) -> torch.Tensor:
     rng = torch.Generator().manual_seed(0)
-    images, noise = torch.rand(16, 1, 32, 32, generator=rng), torch.randn(1, 16, 10, generator=rng)
-    return build(name, hyper).losses(images, noise, 10)["loss"]
+    images, noise = torch.rand(1, 16, 32, 32, 1, generator=rng), torch.randn(1, 16, 10, generator=rng)
+    return build(name, hyper).losses(images, noise, at(10))["loss"]
 
 
 @pytest.mark.parametrize("name", registry.names("models"))
@@ -151,8 +155,8 @@ def test_every_model_has_a_configuration(name: str) -> None:
 @pytest.mark.parametrize("name", gradient_models())
 def test_loss_and_gradients_are_finite(name: str) -> None:
     model = build(name, settings(name))
-    images, noise = torch.rand(16, 1, 32, 32), torch.randn(1, 16, 10)
-    losses = model.losses(images, noise, 10)
+    images, noise = torch.rand(1, 16, 32, 32, 1), torch.randn(1, 16, 10)
+    losses = model.losses(images, noise, at(10))
     assert all(loss.isfinite().all() for loss in losses.values())
     for player, weights in model.players().items():
         gradients = torch.autograd.grad(losses[player].sum(), list(weights.values()), retain_graph=True)

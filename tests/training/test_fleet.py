@@ -1,22 +1,25 @@
-"""A model trains the same alone, in any fleet, in any slot, and across a kill and a resume."""
+"""A model trains the same alone, in any fleet, in any slot of any stack, and across a kill and a resume."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
-from bench import registry
+from bench import registry, store
 from bench.data.base import Card, DataSet
 from bench.models.vae import GaussianVAE
 from bench.training.batches import Batches
-from bench.training.fleet import EveryMacroStep, Fleet, Progress, fit
+from bench.training.fleet import EveryMacroStep, Fleet, fit
+from bench.training.stack import Progress, Stack
 
-TOLERANCE = (
-    1e-3  # relative, of all weights: products of another shape round otherwise, and Adam enlarges tiny gradients
-)
+# relative, of all weights after 20 steps in one stack: products of another shape round otherwise, and Adam enlarges
+# the difference where gradients are tiny
+TOLERANCE = 1e-3
 CARD = Card("toy", "Toy", "toy", 64, (32, 32, 1), ("row", "column"), (8, 8), True, "", "", "", "", 1)
 GRADIENT_MODELS = [n for n in registry.names("models") if issubclass(registry.load("models", n), GaussianVAE)]
+CPU = torch.device("cpu")
 
 
 class Toy(DataSet):
@@ -29,21 +32,25 @@ class Toy(DataSet):
         return images
 
 
-def new_fleet(name: str, seeds: Sequence[int], hyper: Sequence[dict[str, float]], rate: float = 1e-3) -> Fleet:
+Hyper = Sequence[dict[str, float]]
+
+
+def new_stack(name: str, seeds: Sequence[int], hyper: Hyper, rate: float = 1e-3, precision: str = "float32") -> Stack:
     model = registry.load("models", name)((32, 32, 1), "small", 6, seeds, hyper)
-    return Fleet(model, Batches(Toy(CARD), seeds, 8, 6), rate, log_every=5)
+    return Stack(model, Batches(Toy(CARD), seeds, 8, 6, CPU), rate, precision)
+
+
+def new_fleet(name: str, seeds: Sequence[int], hyper: Hyper, rate: float = 1e-3) -> Fleet:
+    """One stack."""
+    return Fleet([new_stack(name, seeds, hyper, rate)], log_every=5)
 
 
 def run_to(fleet: Fleet, steps: int, save: Callable[[int, Progress], None] = lambda k, p: None) -> Fleet:
-    fit(fleet, steps, "cpu", EveryMacroStep(10, save, lambda step: None), macro_step=5)
+    fit(fleet, steps, "cpu", EveryMacroStep(10, save, lambda step, losses: None), macro_step=5)
     return fleet
 
 
 def settings(name: str, count: int) -> list[dict[str, float]]:
-    import yaml
-
-    from bench import store
-
     entry = yaml.safe_load((store.conf_dir() / "model" / f"{name}.yaml").read_text())
     return [entry["hyper"] | {entry["sweeps"]: v} for v in entry["values"][:count]]
 
@@ -58,13 +65,24 @@ def largest_difference(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> fl
 
 
 @pytest.mark.parametrize("name", GRADIENT_MODELS)
-def test_a_member_trains_as_if_alone(name: str) -> None:
+def test_a_member_of_a_stack_trains_as_if_alone(name: str) -> None:
     hyper, seeds = settings(name, 3), [5, 0, 9]
     together = run_to(new_fleet(name, seeds, hyper), 20)
     for k in range(3):
         alone = run_to(new_fleet(name, seeds[k : k + 1], hyper[k : k + 1]), 20)
-        assert relative_difference(alone.model.member(0), together.model.member(k)) < TOLERANCE
-        np.testing.assert_allclose(alone.losses(0)[:, 1:3], together.losses(k)[:, 1:3], rtol=TOLERANCE)
+        assert relative_difference(alone.state(0), together.state(k)) < TOLERANCE
+        np.testing.assert_allclose(alone.losses()[:, 0, 1:3], together.losses()[:, k, 1:3], rtol=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", GRADIENT_MODELS)
+def test_a_stack_of_its_own_trains_bit_for_bit_as_alone_in_any_fleet_slot_and_order(name: str) -> None:
+    hyper, seeds = settings(name, 3), [5, 0, 9]
+    alone = [run_to(new_fleet(name, [s], [h]), 20) for s, h in zip(seeds, hyper, strict=True)]
+    for order in ([0, 1, 2], [2, 0]):
+        fleet = run_to(Fleet([new_stack(name, [seeds[i]], [hyper[i]]) for i in order], log_every=5), 20)
+        for k, i in enumerate(order):
+            assert largest_difference(alone[i].state(0), fleet.state(k)) == 0
+            np.testing.assert_array_equal(alone[i].losses()[:, 0], fleet.losses()[:, k])
 
 
 @pytest.mark.parametrize("name", GRADIENT_MODELS)
@@ -72,12 +90,12 @@ def test_a_killed_fleet_resumes_bit_for_bit(name: str) -> None:
     hyper, seeds = settings(name, 1), [3]
     saved: list[Progress] = []
     undisturbed = run_to(new_fleet(name, seeds, hyper), 30, lambda k, p: saved.append(p))
-    resumed = new_fleet(name, seeds, hyper)
+    resumed = new_stack(name, seeds, hyper)
     resumed.resume([saved[0]])
     assert saved[0].step == 10
-    run_to(resumed, 30)
-    assert largest_difference(undisturbed.model.member(0), resumed.model.member(0)) == 0
-    np.testing.assert_array_equal(undisturbed.losses(0), resumed.losses(0))
+    continued = run_to(Fleet([resumed], log_every=5), 30)
+    assert largest_difference(undisturbed.state(0), continued.state(0)) == 0
+    np.testing.assert_array_equal(undisturbed.losses(), continued.losses())
 
 
 def test_a_poisoned_member_is_marked_and_leaves_the_others_bitwise_unchanged() -> None:
@@ -89,17 +107,18 @@ def test_a_poisoned_member_is_marked_and_leaves_the_others_bitwise_unchanged() -
     assert list(poisoned.failed) == [-1, 1, -1]
     assert set(saved) == {0, 2}
     for k in (0, 2):
-        assert largest_difference(healthy.model.member(k), poisoned.model.member(k)) == 0
+        assert largest_difference(healthy.state(k), poisoned.state(k)) == 0
 
 
 def test_each_player_of_factor_vae_follows_its_own_loss_alone() -> None:
-    fleet = new_fleet("factor_vae", [0], settings("factor_vae", 1))
-    before = {n: w.detach().clone() for n, w in fleet.weights.items()}
-    fleet.update()
-    for player, weights in fleet.model.players().items():
-        expected = new_fleet("factor_vae", [0], settings("factor_vae", 1))
-        losses = expected.model.losses(expected.batches.images(0), expected.batches.noise(0), 0)
-        own = expected.model.players()[player]
+    stack = new_stack("factor_vae", [0], settings("factor_vae", 1))
+    before = {n: w.detach().clone() for n, w in stack.weights.items()}
+    start = stack.clock.clone()
+    stack.update()
+    for player, weights in stack.players.items():
+        expected = new_stack("factor_vae", [0], settings("factor_vae", 1))
+        losses = expected.model.losses(expected.batches.images(start), expected.batches.noise(start), start)
+        own = expected.players[player]
         for (name, weight), gradient in zip(
             weights.items(), torch.autograd.grad(losses[player].sum(), list(own.values())), strict=True
         ):
@@ -113,15 +132,27 @@ def test_training_stops_when_every_member_has_failed() -> None:
 
 
 def test_training_lowers_the_loss() -> None:
-    losses = run_to(new_fleet("beta_vae", [0], [{"beta": 1.0}], rate=3e-3), 150).losses(0)[:, 1]
+    losses = run_to(new_fleet("beta_vae", [0], [{"beta": 1.0}], rate=3e-3), 150).losses()[:, 0, 1]
     assert losses[-1] < 0.6 * losses[0]
+
+
+def test_bfloat16_reduces_the_inner_layers_alone() -> None:
+    hyper = settings("beta_vae", 1)
+    exact, reduced = (new_stack("beta_vae", [0], hyper, precision=p) for p in ("float32", "bfloat16"))
+    for stack in (exact, reduced):
+        for _ in range(5):
+            stack.update(curves=True)
+    assert all(w.dtype == torch.float32 for w in reduced.weights.values())
+    np.testing.assert_allclose(reduced.losses()[..., 1], exact.losses()[..., 1], rtol=0.01)
+    assert (reduced.losses()[..., 1] != exact.losses()[..., 1]).any()
 
 
 def test_batches_depend_on_seed_and_step_alone() -> None:
     data = Toy(CARD)
-    pair, single = Batches(data, [1, 2], 8, 6), Batches(data, [2], 8, 6)
-    np.testing.assert_array_equal(pair.index(7)[1], single.index(7)[0])
-    assert (pair.noise(7)[1] == single.noise(7)[0]).all()
-    assert (pair.images(7)[:, 1] == single.images(7)[:, 0]).all()
-    assert (pair.index(7) != pair.index(8)).any()
-    assert (pair.index(7)[0] != pair.index(7)[1]).any()
+    pair, single = Batches(data, [1, 2], 8, 6, CPU), Batches(data, [2], 8, 6, CPU)
+    seven, eight = (torch.tensor([step], dtype=torch.int32) for step in (7, 8))
+    assert torch.equal(pair.index(seven)[1], single.index(seven)[0])
+    assert torch.equal(pair.noise(seven)[1], single.noise(seven)[0])
+    assert torch.equal(pair.images(seven)[1], single.images(seven)[0])
+    assert (pair.index(seven) != pair.index(eight)).any()
+    assert (pair.index(seven)[0] != pair.index(seven)[1]).any()

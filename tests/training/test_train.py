@@ -10,7 +10,7 @@ import torch
 
 from bench.grid import Run, Schedule
 from bench.models.base import ModelError
-from bench.store import Store, read_arrays, read_json
+from bench.store import RunFolder, Store, read_arrays, read_json
 from bench.training import train as stage
 from bench.training.fleet import Fleet
 from bench.training.loggers import LoggerError, LoggerSetting
@@ -25,7 +25,12 @@ def run(beta: float = 1.0, seed: int = 0, schedule: Schedule = SCHEDULE) -> Run:
 
 
 def train(runs: Sequence[Run], folder: Path) -> list[str]:
-    return stage.train(runs, Store(folder), "cpu", lambda steps: None)
+    return stage.train(runs, Store(folder), "cpu", lambda steps, note: None)
+
+
+def stage_loss(folder: RunFolder) -> float:
+    """The last loss that a run recorded."""
+    return float(folder.losses.read_text().splitlines()[-1].split(",")[1])
 
 
 def weights(a: Run, folder: Path) -> dict[str, np.ndarray]:
@@ -33,10 +38,11 @@ def weights(a: Run, folder: Path) -> dict[str, np.ndarray]:
 
 
 def test_a_trained_run_leaves_weights_losses_and_provenance(tmp_path: Path) -> None:
-    told: list[float] = []
-    assert stage.train([run()], Store(tmp_path), "cpu", told.append) == ["done"]
+    told: list[tuple[float, str]] = []
+    assert stage.train([run()], Store(tmp_path), "cpu", lambda *news: told.append(news)) == ["done"]
     folder = Store(tmp_path).run(run().id)
-    assert sum(told) == 30
+    assert sum(steps for steps, _ in told) == 30
+    assert f"highest loss {stage_loss(folder):.1f}: {run()}" == told[-1][1]
     assert folder.losses.read_text().splitlines()[0] == "step,loss,reconstruction,kl,regulariser,total_correlation"
     assert len(folder.losses.read_text().splitlines()) == 1 + 7  # step 1 and every fifth
     assert read_json(folder.done)["versions"]["torch"] == torch.__version__
@@ -52,10 +58,10 @@ def test_members_that_stand_at_different_steps_finish_as_if_undisturbed(
         train([one], tmp_path / "undisturbed")
     update = Fleet.update
 
-    def killed(fleet: Fleet, **options: bool) -> dict[str, torch.Tensor]:
+    def killed(fleet: Fleet, recorded: bool) -> None:
         if fleet.step == 25:
             raise KeyboardInterrupt
-        return update(fleet, **options)
+        update(fleet, recorded)
 
     monkeypatch.setattr(Fleet, "update", killed)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
@@ -72,13 +78,43 @@ def test_a_fleet_larger_than_memory_is_split(tmp_path: Path, monkeypatch: pytest
     losses = stage.GaussianVAE.losses
 
     def small_memory(model, images, noise, step, **options):  # type: ignore[no-untyped-def]
-        if model.fleet > 2:
+        if model.fleet > 2:  # of stacks of five
             raise torch.OutOfMemoryError("device out of memory")
         return losses(model, images, noise, step, **options)
 
     monkeypatch.setattr(stage.GaussianVAE, "losses", small_memory)
-    assert train([run(seed=s) for s in range(5)], tmp_path) == ["done"] * 5
+    stacked = replace(SCHEDULE, stack=5)
+    told: list[float] = []
+    runs = [run(seed=s, schedule=stacked) for s in range(5)]
+    assert stage.train(runs, Store(tmp_path), "cpu", lambda steps, note: told.append(steps)) == ["done"] * 5
     assert "in halves" in capsys.readouterr().err
+    assert sum(told) == 5 * 30
+
+
+def test_a_truncated_checkpoint_is_set_aside_and_the_run_starts_anew(tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    folder = Store(tmp_path).run(run().id)
+    folder.path.mkdir(parents=True)
+    folder.checkpoint.write_bytes(b"cut off")
+    assert train([run()], tmp_path) == ["done"]
+    assert "training starts anew" in capsys.readouterr().err
+    (kept,) = folder.path.glob("damaged-*")
+    assert kept.read_bytes() == b"cut off"
+
+
+def test_a_batch_may_be_larger_than_the_data_set_for_images_are_drawn_with_replacement(tmp_path: Path) -> None:
+    large = run(schedule=replace(SCHEDULE, batch_size=80_000, steps=1, image_size=32))
+    data = stage.load_data("mnist")
+    assert len(data) < large.schedule.batch_size
+    batches = stage.Batches(data, [0], 80_000, 2, torch.device("cpu"))
+    index = batches.index(torch.zeros(1, dtype=torch.int32))
+    assert index.shape == (1, 80_000)
+    assert 0 <= int(index.min()) <= int(index.max()) < len(data)
+
+
+def test_a_learning_rate_that_diverges_is_recorded_with_its_step(tmp_path: Path) -> None:
+    wild = run(schedule=replace(SCHEDULE, learning_rate=1e12))
+    assert train([wild], tmp_path) == ["failed"]
+    assert "was not finite at step 2" in read_json(Store(tmp_path).run(wild.id).failed)["error"]
 
 
 def test_a_diverging_member_is_recorded_with_its_step_and_the_others_finish(tmp_path: Path) -> None:
@@ -125,7 +161,7 @@ def test_loss_curves_go_to_the_logger_of_each_member(tmp_path: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "remembering", sys.modules[__name__])
     setting = LoggerSetting("remembering", "remembering.Remembering", {"folder": "{results}/log/{run}"})
     runs = [run(1.0), run(4.0)]
-    stage.train(runs, Store(tmp_path), "cpu", lambda steps: None, setting)
+    stage.train(runs, Store(tmp_path), "cpu", lambda steps, note: None, setting)
     for one in runs:
         folder = tmp_path / "log" / one.id
         assert (folder / "hyper").read_text() == one.id
@@ -138,5 +174,5 @@ def test_loss_curves_go_to_the_logger_of_each_member(tmp_path: Path, monkeypatch
 def test_a_logger_that_cannot_be_started_is_named_and_fails_no_run(tmp_path: Path) -> None:
     setting = LoggerSetting("nonsense", "no_such_package.Logger")
     with pytest.raises(LoggerError, match="the logger nonsense cannot be started: ModuleNotFoundError"):
-        stage.train([run()], Store(tmp_path), "cpu", lambda steps: None, setting)
+        stage.train([run()], Store(tmp_path), "cpu", lambda steps, note: None, setting)
     assert Store(tmp_path).run(run().id).state() == "missing"

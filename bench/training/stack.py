@@ -1,0 +1,116 @@
+"""A stack: K models that advance as one stacked module, with their optimiser and their clock.
+
+A member's progress is its slice of the parameters and optimiser state, the step, and the losses recorded so far: it
+resumes bit for bit, in whatever stack it finds itself next.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.grid import LOSSES
+from bench.models.vae import GaussianVAE, member, set_member
+from bench.training.adam import Adam
+from bench.training.batches import Batches
+
+BETAS = {"loss": (0.9, 0.999), "adversary": (0.5, 0.9)}
+Arrays = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a member stands: updates done, its arrays (weights/, m/, v/) and its recorded losses, the step first."""
+
+    step: int
+    arrays: Arrays
+
+
+class Stack:
+    """K models on one device; an update touches tensors of the device alone, so that a CUDA graph can hold it.
+
+    Args:
+        model: the stacked models, on the device they are to train on.
+        batches: what each step reads.
+        learning_rate: Adam's, for every member.
+        precision: "float32", "tf32" (the caller's process allows it), or "bfloat16" for the networks' inner layers.
+
+    Attributes:
+        clock: updates done, an int32 tensor (1,).
+        first_bad: the step at which each member's loss was first not finite, else -1: int32 (K,).
+    """
+
+    def __init__(self, model: GaussianVAE, batches: Batches, learning_rate: float, precision: str = "float32") -> None:
+        self.model, self.batches = model, batches
+        self.reduced = precision == "bfloat16"
+        self.device = next(model.parameters()).device
+        self.players = model.players()
+        self.weights = {n: p for weights in self.players.values() for n, p in weights.items()}
+        groups = [{"params": list(weights.values()), "betas": BETAS[name]} for name, weights in self.players.items()]
+        self.adam = Adam(groups, learning_rate)
+        self.clock = torch.zeros(1, dtype=torch.int32, device=self.device)
+        self.first_bad = torch.full((model.fleet,), -1, dtype=torch.int32, device=self.device)
+        self.record: list[Tensor] = []
+
+    def update(self, *, curves: bool = False) -> None:
+        """One step of every member. Losses are summed over members, so each gets exactly its own gradient.
+
+        Args:
+            curves: record the losses, and what is only looked at.
+        """
+        images, noise = self.batches.images(self.clock), self.batches.noise(self.clock)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced, cache_enabled=False):
+            losses = self.model.losses(images, noise, self.clock, curves=curves)
+        for player, weights in self.players.items():
+            keep = len(self.players) > 1
+            gradients = torch.autograd.grad(losses[player].sum(), list(weights.values()), retain_graph=keep)
+            for p, gradient in zip(weights.values(), gradients, strict=True):
+                p.grad = gradient
+        self.adam.update(self.clock)
+        self.clock += 1
+        bad = (self.first_bad < 0) & ~losses["loss"].isfinite()
+        self.first_bad.copy_(torch.where(bad, self.clock, self.first_bad))
+        if curves:
+            self.record.append(_row(self.clock, losses))
+
+    def losses(self) -> NDArray[np.float32]:
+        """The recorded losses: (records, K, 1 + number of losses), the step first."""
+        if not self.record:
+            return np.empty((0, self.model.fleet, 1 + len(LOSSES)), np.float32)
+        return torch.stack(self.record).cpu().numpy()
+
+    def progress(self, k: int) -> Progress:
+        """What member k needs to go on."""
+        arrays = {f"{part}/{n}": a for part, stacked in self._parts().items() for n, a in member(stacked, k).items()}
+        return Progress(int(self.clock), arrays | {"losses": self.losses()[:, k]})
+
+    def resume(self, members: Sequence[Progress]) -> None:
+        """Continue from where the members stood, all at the same step.
+
+        Raises:
+            ModelError: their arrays are those of another architecture.
+        """
+        (step,) = {m.step for m in members}
+        self.clock.fill_(step)
+        for k, saved in enumerate(members):
+            for part, stacked in self._parts().items():
+                set_member(stacked, k, _part(saved.arrays, part))
+        rows = np.stack([m.arrays["losses"] for m in members], axis=1)
+        self.record = list(torch.from_numpy(rows).to(self.device))
+
+    def _parts(self) -> dict[str, dict[str, Tensor]]:
+        """Everything an update changes: weights and both moments of Adam, by name, each (K, ...)."""
+        moments = {part: {n: self.adam.state[p][part] for n, p in self.weights.items()} for part in ("m", "v")}
+        return {"weights": self.weights} | moments
+
+
+def _row(clock: Tensor, losses: Mapping[str, Tensor]) -> Tensor:
+    values = [losses[n].detach() for n in LOSSES]
+    return torch.stack([clock.float().expand_as(values[0]), *values], dim=1)
+
+
+def _part(arrays: Mapping[str, NDArray[np.float32]], part: str) -> Arrays:
+    return {n.removeprefix(f"{part}/"): a for n, a in arrays.items() if n.startswith(f"{part}/")}

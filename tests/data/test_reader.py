@@ -1,0 +1,32 @@
+"""Images made on a device are the images that the CPU reads."""
+
+import numpy as np
+import pytest
+import torch
+
+from bench.data import load_data
+from bench.data.pooled import at_size
+from bench.data.reader import reader
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["dsprites", "noisy_dsprites", "mnist"])
+@pytest.mark.parametrize(("size", "tolerance"), [(64, 0), (32, 1e-6)])
+def test_resident_images_are_those_of_the_cpu(name: str, size: int, tolerance: float) -> None:
+    data = at_size(load_data(name), size)
+    resident = data.resident(CPU)
+    assert resident is not None
+    index = np.random.default_rng(0).integers(len(data), size=40)
+    epoch = np.arange(40, dtype=np.int32) * 1000
+    images = resident(torch.from_numpy(index), torch.from_numpy(epoch))
+    assert images.dtype == torch.float32
+    np.testing.assert_allclose(images.numpy(), data.images(index, epoch), rtol=0, atol=tolerance)
+
+
+def test_on_the_cpu_nothing_is_held_twice() -> None:
+    data = load_data("dsprites")
+    read, on_device = reader(data, CPU)
+    assert on_device
+    index = torch.arange(5)
+    np.testing.assert_array_equal(read(index, torch.zeros(5, dtype=torch.int32)).numpy(), data.images(index.numpy()))
