@@ -21,6 +21,7 @@ from bench.data.pooled import at_size
 from bench.models.nets import ARCHITECTURES
 from bench.training.batches import Batches
 from bench.training.fleet import EveryMacroStep, Fleet, fit
+from bench.training.stack import Stack
 
 BATCH, LATENT = 64, 10
 
@@ -71,13 +72,14 @@ def suite(model: str, architecture: str, steps: int, *, lightning: bool) -> floa
     data = at_size(load_data("dsprites"), ARCHITECTURES[architecture].image_size)
     hyper = entry["hyper"] | {entry["sweeps"]: entry["values"][2]}
     learner = registry.load("models", model)(data.card.image_shape, architecture, LATENT, [0], [hyper])
-    fleet = Fleet(learner, Batches(data, [0], BATCH, LATENT), 1e-4, log_every=1000)
+    stack = Stack(learner, Batches(data, [0], BATCH, LATENT, torch.device("cpu")), 1e-4)
+    fleet = Fleet([stack], log_every=1000)
     started = time.process_time()
     if lightning:
-        fit(fleet, steps, "cpu", EveryMacroStep(10**9, lambda k, p: None, lambda step: None))
+        fit(fleet, steps, "cpu", EveryMacroStep(10**9, lambda k, p: None, lambda step, losses: None), macro_step=50)
     else:
         while fleet.step < steps:
-            fleet.update()
+            fleet.update(recorded=False)
             fleet.step += 1
     return (time.process_time() - started) / steps * 1e3
 

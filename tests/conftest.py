@@ -2,11 +2,12 @@
 
 import os
 
-import torch
-
 from bench.pool import THREAD_VARIABLES
 
 for name in THREAD_VARIABLES:
-    os.environ[name] = "1"
+    os.environ[name] = "1"  # before torch is imported, which reads it
+
+import torch
+
 if not torch.cuda.is_available():
-    os.environ["TRITON_INTERPRET"] = "1"  # kernels are interpreted, before triton is first imported
+    os.environ["TRITON_INTERPRET"] = "1"  # kernels are interpreted; before triton is imported
