@@ -1,0 +1,176 @@
+"""The device programme, in resumable pieces: correctness, speed, reference runs.
+
+python -m benchmarks.gpu correctness|speed|reference --out DIR [--minutes 9] [--wheels FOLDER] [--device cuda|cpu]
+
+`--out` gathers what is to be brought back; the same call again goes on where the last one stopped. `--wheels` installs
+missing packages from a folder first, for machines without a network. `reference` trains full-length runs as fleets into
+DIR-store, finishing as many as the minutes allow, and packs the finished ones, weights included, into DIR/runs.tar.gz:
+unpack it into a results folder and `python -m bench score` and `analyze` read it like runs that were trained there.
+`--device cpu` is the dry run: the same code with few steps and small networks.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+SIZES = (1, 8, 32)
+WAYS = ("grouped", "matmul", "triton")
+PRECISIONS = ("tf32", "bfloat16", "float32")
+STEPS, ROUNDS = 200, 5
+KEPT = ("config.json", "done.json", "losses.csv", "weights.safetensors")  # of a run: what is brought back
+MODELS = ("beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii")
+
+
+def main() -> None:
+    """Run one piece."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("piece", choices=["correctness", "speed", "reference"])
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=9)
+    parser.add_argument("--wheels", type=Path)
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    if chosen.wheels:
+        wheels = map(str, sorted(chosen.wheels.glob("*.whl")))
+        subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", *wheels], check=True)
+    pieces = {"correctness": correctness, "speed": speed, "reference": reference}
+    sys.exit(pieces[chosen.piece](chosen.out, chosen.device, time.monotonic() + 60 * chosen.minutes))
+
+
+def correctness(out: Path, device: str, deadline: float) -> int:
+    """The tests that need a device; their report goes to DIR/correctness.txt."""
+    left = max(1.0, deadline - time.monotonic())
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu" if device == "cuda" else "not slow and not gpu"]
+    ran = subprocess.run([*command, "tests/training", "tests/models"], capture_output=True, text=True, timeout=left)
+    (out / "correctness.txt").write_text(ran.stdout + ran.stderr)
+    print(ran.stdout)
+    return ran.returncode
+
+
+def speed(out: Path, device: str, deadline: float) -> int:
+    """Microseconds a model-step of each rung: way of convolving x precision x fleet size, stacked and as branches."""
+    results = out / "speed.jsonl"
+    done = {json.loads(line)["rung"] for line in results.read_text().splitlines()} if results.exists() else set()
+    for rung in _rungs(device):
+        name = " ".join(map(str, rung))
+        if name in done:
+            continue
+        if time.monotonic() > deadline:
+            print("out of time: the same call goes on here")
+            return 0
+        row: dict[str, Any] = {"rung": name, "device": _device_name(device)}
+        try:
+            row |= _measure(*rung, device)
+        except Exception as fault:  # a rung that cannot run is a result of this programme: its error is kept
+            row["error"] = f"{type(fault).__name__}: {fault}"
+        with results.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        print(json.dumps(row), flush=True)
+    return 0
+
+
+def _rungs(device: str) -> Iterator[tuple[str, str, str, int, int]]:
+    """(model, way, precision, fleet, stack): branches of one model each, then whole stacks."""
+    sizes, precisions = (SIZES, PRECISIONS) if device == "cuda" else ((1, 2), ("float32",))
+    ways = WAYS if device == "cuda" else WAYS[:2]
+    for precision in precisions:
+        for fleet in sizes:
+            if fleet > 1:
+                yield "beta_vae", "grouped", precision, fleet, 1
+            for way in ways:
+                yield "beta_vae", way, precision, fleet, fleet
+    yield "factor_vae", "grouped", precisions[0], sizes[-1], 1
+
+
+def _measure(model: str, way: str, precision: str, fleet: int, stack: int, device: str) -> dict[str, float]:
+    import torch
+
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    trained = _fleet(model, way, precision, fleet, stack, device)
+    for _ in range(8):  # algorithms are chosen, the graph is recorded
+        trained.update(recorded=False)
+    steps = STEPS if device == "cuda" else 3
+    times = []
+    for _ in range(ROUNDS):
+        _wait(device)
+        started = time.perf_counter()
+        for _ in range(steps):
+            trained.update(recorded=False)
+        _wait(device)
+        times.append((time.perf_counter() - started) / steps / fleet * 1e6)
+    memory = torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else 0.0
+    return {"us_a_model_step": statistics.median(times), "low": min(times), "high": max(times), "memory_gib": memory}
+
+
+def _fleet(model: str, way: str, precision: str, fleet: int, stack: int, device: str) -> Any:
+    import torch
+    import yaml
+
+    from bench import registry, store
+    from bench.data import load_data
+    from bench.data.pooled import at_size
+    from bench.models.nets import ARCHITECTURES
+    from bench.training.batches import Batches
+    from bench.training.fleet import Fleet
+    from bench.training.stack import Stack
+
+    architecture, batch = ("locatello2019", 64) if device == "cuda" else ("small", 8)
+    entry = yaml.safe_load((store.conf_dir() / "model" / f"{model}.yaml").read_text())
+    data = at_size(load_data("dsprites"), ARCHITECTURES[architecture].image_size)
+    hyper = [entry["hyper"] | {entry["sweeps"]: entry["values"][2]}] * stack
+    stacks = []
+    for start in range(0, fleet, stack):
+        seeds = list(range(start, start + stack))
+        learner = registry.load("models", model)(data.card.image_shape, architecture, 10, seeds, hyper, way)
+        batches = Batches(data, seeds, batch, 10, torch.device(device))
+        stacks.append(Stack(learner.to(device), batches, 1e-4, precision))
+    return Fleet(stacks, log_every=1000)
+
+
+def reference(out: Path, device: str, deadline: float) -> int:
+    """Full-length runs, seed by seed over all models and strengths, in the commands that a user would give."""
+    store = out.with_name(f"{out.name}-store")
+    budget = ["trainer=published", "trainer.precision=tf32"] if device == "cuda" else ["trainer.steps=20"]
+    grids = [(s, d, m) for s in range(50) for d in ("dsprites", "noisy_dsprites") for m in MODELS]
+    for seed, dataset, model in grids if device == "cuda" else grids[:1]:
+        left = deadline - time.monotonic()
+        if left < 5:
+            break
+        command = [sys.executable, "-m", "bench", "train", f"model={model}", f"dataset={dataset}", f"seed={seed}"]
+        command += [*budget, f"device={device}", f"results_dir={store}", "study.name=reference"]
+        try:
+            subprocess.run(command, check=True, timeout=left)
+        except subprocess.TimeoutExpired:  # its checkpoints stay, the same call goes on
+            break
+    runs = [d.parent for d in sorted((store / "runs").glob("*/done.json"))]
+    with tarfile.open(out / "runs.tar.gz", "w:gz") as packed:
+        for run in runs:
+            for name in KEPT:
+                packed.add(run / name, f"runs/{run.name}/{name}")
+    print(f"{len(runs)} runs are finished and packed")
+    return 0
+
+
+def _wait(device: str) -> None:
+    import torch
+
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _device_name(device: str) -> str:
+    import torch
+
+    return torch.cuda.get_device_name() if device == "cuda" else "cpu (dry run)"
+
+
+if __name__ == "__main__":
+    main()
