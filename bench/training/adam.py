@@ -42,11 +42,17 @@ class Adam(torch.optim.Optimizer):
 
     @torch.no_grad()
     def update(self, step: Tensor) -> None:
-        """One update from the gradients at hand; `step` is the number of updates before it, an integer tensor (1,)."""
+        """One update from the gradients at hand; `step` is the number of updates before it, an integer tensor (1,).
+
+        Raises:
+            ValueError: a gradient lies in memory otherwise than its weights: the fused kernel would mix up elements.
+        """
         for group in self.param_groups:
             parameters, rates = group["params"], group["rates"]
             m, v = ([self.state[p][part] for p in parameters] for part in ("m", "v"))
             gradients = [p.grad for p in parameters]
+            if any(g.stride() != p.stride() for g, p in zip(gradients, parameters, strict=True)):
+                raise ValueError("gradients must have the strides of their weights")
             rate = rates[step.long().clamp(max=len(rates) - 1)].squeeze(0)
             beta1, beta2 = group["betas"]
             torch._fused_adam_(

@@ -68,7 +68,7 @@ class Stack:
             keep = len(self.players) > 1
             gradients = torch.autograd.grad(losses[player].sum(), list(weights.values()), retain_graph=keep)
             for p, gradient in zip(weights.values(), gradients, strict=True):
-                p.grad = gradient
+                p.grad = torch.empty_like(p).copy_(gradient) if gradient.stride() != p.stride() else gradient
         self.adam.update(self.clock)
         self.clock += 1
         bad = (self.first_bad < 0) & ~losses["loss"].isfinite()

@@ -28,3 +28,10 @@ def test_the_bias_correction_ends_at_the_learning_rate() -> None:
     rates = corrected_rates(1e-4, 0.9, 0.999)
     assert rates[0] == pytest.approx(1e-4 * 0.001**0.5 / 0.1)
     assert rates[-1] == np.float32(1e-4)
+
+
+def test_a_gradient_of_another_memory_layout_is_refused() -> None:
+    w = torch.nn.Parameter(torch.zeros(3, 4))
+    w.grad = torch.ones(4, 3).t()
+    with pytest.raises(ValueError, match="strides"):
+        Adam([w], lr=1.0).update(torch.zeros(1, dtype=torch.int32))

@@ -35,8 +35,10 @@ class Toy(DataSet):
 Hyper = Sequence[dict[str, float]]
 
 
-def new_stack(name: str, seeds: Sequence[int], hyper: Hyper, rate: float = 1e-3, precision: str = "float32") -> Stack:
-    model = registry.load("models", name)((32, 32, 1), "small", 6, seeds, hyper)
+def new_stack(
+    name: str, seeds: Sequence[int], hyper: Hyper, rate: float = 1e-3, precision: str = "float32", way: str = "grouped"
+) -> Stack:
+    model = registry.load("models", name)((32, 32, 1), "small", 6, seeds, hyper, way)
     return Stack(model, Batches(Toy(CARD), seeds, 8, 6, CPU), rate, precision)
 
 
@@ -134,6 +136,26 @@ def test_training_stops_when_every_member_has_failed() -> None:
 def test_training_lowers_the_loss() -> None:
     losses = run_to(new_fleet("beta_vae", [0], [{"beta": 1.0}], rate=3e-3), 150).losses()[:, 0, 1]
     assert losses[-1] < 0.6 * losses[0]
+
+
+def test_every_way_to_convolve_trains_the_same_weights() -> None:
+    hyper, seeds = settings("beta_vae", 2), [5, 0]
+    grouped, matmul = (
+        run_to(Fleet([new_stack("beta_vae", seeds, hyper, way=w)], log_every=5), 20) for w in ("grouped", "matmul")
+    )
+    for k in (0, 1):
+        assert relative_difference(grouped.state(k), matmul.state(k)) < TOLERANCE
+
+
+def test_adam_updates_weights_of_any_memory_layout_as_the_formula_says() -> None:
+    stack = new_stack("beta_vae", [0], settings("beta_vae", 1))
+    before = {n: w.detach().clone() for n, w in stack.weights.items()}
+    stack.update()
+    for name, weight in stack.weights.items():
+        gradient = weight.grad.double()
+        m, v = 0.1 * gradient, 0.001 * gradient**2
+        expected = before[name] - 1e-3 * 0.001**0.5 / 0.1 * m / (v.sqrt() + 1e-8)
+        torch.testing.assert_close(weight.detach().double(), expected, rtol=0, atol=1e-7)
 
 
 def test_bfloat16_reduces_the_inner_layers_alone() -> None:
