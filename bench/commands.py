@@ -15,7 +15,7 @@ from bench.pool import Pool, report
 from bench.progress import Meter, results, say, stage
 from bench.registry import PluginError
 from bench.scoring import Cell, cell_records, cells, score_run, state
-from bench.store import Store, read_json
+from bench.store import Store, StoreError, read_json
 from bench.table import scores, write_plan
 
 Settings = Mapping[str, Any]
@@ -228,21 +228,28 @@ def status(plan: Plan, store: Store) -> int:
 
 
 def data_sets(settings: Settings) -> int:
-    """Fetch and verify the chosen data sets and draw a contact sheet of each."""
+    """Fetch and verify the chosen data sets and draw a contact sheet of each; those that cannot be had are listed."""
     from bench.data.sheet import draw_sheet
 
     table = Table("data set", "images", "shape", "factors", "was", "now", "contact sheet")
+    faults = []
     for name in settings["dataset"] if isinstance(settings["dataset"], list) else [settings["dataset"]]:
         card, before = data.card(name), data.state(name)
-        data.fetch(name)
-        data.verify(name)
-        sheet = Store(settings["results_dir"], writable=True).sheet(name)
-        draw_sheet(data.load_data(name), sheet)
+        sheet = None
+        try:
+            data.fetch(name)
+            data.verify(name)
+            sheet = Store(settings["results_dir"], writable=True).sheet(name)
+            draw_sheet(data.load_data(name), sheet)
+        except (data.DataError, StoreError) as fault:
+            faults.append(str(fault))
         factors = ", ".join(f"{f} {n}" for f, n in zip(card.factor_names, card.factor_sizes, strict=True))
         shape = "x".join(map(str, card.image_shape))
-        table.add_row(name, f"{card.num_images:,}", shape, factors, before, data.state(name), str(sheet))
+        table.add_row(name, f"{card.num_images:,}", shape, factors, before, data.state(name), str(sheet or "none"))
     results.print(table)
-    return 0
+    for told in faults:
+        say(told)
+    return 1 if faults else 0
 
 
 def list_names(what: str | None, options: Mapping[str, Sequence[str]]) -> int:

@@ -68,7 +68,7 @@ def verify(name: str) -> None:
     """
     for file in card(name).files:
         if (found := state_of(file, store.downloads_dir(), every_byte=True)) != "ready":
-            mend = f"`python -m bench data dataset={name}` replaces it"
+            mend = f"`python -m bench data dataset={name}` replaces it or says where it comes from"
             raise DataError(f"{store.downloads_dir() / file.name} is {found}: {mend}")
 
 

@@ -23,22 +23,30 @@ class DataError(RuntimeError):
 class File:
     """One file a data set is made from, checked before use.
 
+    `own` marks a file of the user's choice, whose checksum no card can know: the one it has when it is first seen is
+    kept, and a file with another is not taken for it.
+
     Raises:
-        ValueError: neither checksum is given.
+        ValueError: no checksum is given, or one is for a file of the user's choice.
     """
 
     name: str  # below the downloads folder
     sha256: str | None = None
     md5: str | None = None
     urls: tuple[str, ...] = ()
+    own: bool = False
 
     def __post_init__(self) -> None:
-        if not (self.sha256 or self.md5):
+        if self.own and (self.sha256 or self.md5):
+            raise ValueError(f"the file {self.name} is the user's own and has a checksum")
+        if not (self.own or self.sha256 or self.md5):
             raise ValueError(f"the file {self.name} has no checksum")
 
     @property
-    def checksum(self) -> tuple[str, str]:
-        """The kind of checksum and its value: ("sha256", "3a22...")."""
+    def checksum(self) -> tuple[str, str] | None:
+        """The kind of checksum and its value, ("sha256", "3a22..."); None for a file of the user's choice."""
+        if self.own:
+            return None
         return ("sha256", self.sha256) if self.sha256 else ("md5", str(self.md5))
 
 

@@ -45,15 +45,17 @@ def state_of(file: File, folder: Path, *, every_byte: bool = False) -> State:
     path = folder / file.name
     if not path.is_file():
         return "not fetched"
-    marks = _marks(file, path)
-    if not every_byte and _recorded(path) == marks:
+    recorded = _recorded(path)
+    kind, expected = file.checksum or _pinned(recorded) or ("sha256", None)
+    if not every_byte and recorded == _marks((kind, expected), path):
         return "ready"
-    kind, expected = file.checksum
-    if sha256_of(path, kind) != expected:
-        with suppress(OSError):  # what vouched for the file was wrong: the next `obtain` replaces it
-            _record_path(path).unlink(missing_ok=True)
+    found = sha256_of(path, kind)
+    if found != (expected or found):
+        if not file.own:  # what vouched for the file was wrong: the next `obtain` replaces it
+            with suppress(OSError):
+                _record_path(path).unlink(missing_ok=True)
         return "damaged"
-    _record(path, marks)
+    _record(path, _marks((kind, found), path))
     return "ready"
 
 
@@ -85,6 +87,35 @@ def obtain(card: Card, folder: Path, sources: Iterable[Source]) -> None:
     raise NoSourceError(f"{card.name} needs {names}; no source has them whole. Tried:{''.join(failures)}")
 
 
+def require(name: str, files: Iterable[File], folder: Path) -> None:
+    """Files of a data set that its user downloads by hand must be in place and whole.
+
+    Raises:
+        NoSourceError: some are not; the message tells where each comes from and where it goes.
+    """
+    states = {file: state_of(file, folder) for file in files}
+    faults = "".join(f"\n  {_mend(file, folder, state)}" for file, state in states.items() if state != "ready")
+    if faults:
+        raise NoSourceError(f"{name} is read from files that you download yourself:{faults}")
+
+
+def converted(card: Card, folder: Path, pieces: Callable[[], Iterable[bytes]]) -> Path:
+    """NAME/images.npy, written once from a card's files; again when they, it or the card's version changed.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    path = folder / card.name / "images.npy"
+    made_of = {"version": card.version, "files": [list(file.checksum or ()) for file in card.files]}
+    if not (path.is_file() and _recorded(path) == made_of | _size_and_time(path)):
+        log.info("%s: converting its files into %s (once)", card.name, path)
+        with writing(path) as out:
+            for piece in pieces():
+                out.write(piece)
+        _record(path, made_of | _size_and_time(path))
+    return path
+
+
 def beside(folder: Path) -> Source:
     """What the user put into the folder: each file compressed, as NAME.gz."""
 
@@ -106,6 +137,8 @@ def mirrors(card: Card) -> list[Source]:
 
 def _save(file: File, folder: Path, pieces: Iterable[bytes]) -> None:
     """Write a file under its name only if its checksum is the card's."""
+    if file.checksum is None:
+        raise DataError(f"{file.name} is a file of your choice: nothing else is put in its place")
     path = folder / file.name
     kind, expected = file.checksum
     found = hashlib.new(kind)
@@ -115,12 +148,34 @@ def _save(file: File, folder: Path, pieces: Iterable[bytes]) -> None:
             out.write(piece)
         if found.hexdigest() != expected:
             raise DataError(f"wrong checksum of {file.name}: {kind} {found.hexdigest()}, not {expected}")
-    _record(path, _marks(file, path))
+    _record(path, _marks(file.checksum, path))
 
 
-def _marks(file: File, path: Path) -> dict[str, Any]:
+def _mend(file: File, folder: Path, state: State) -> str:
+    path, url = folder / file.name, " or ".join(file.urls)
+    if file.checksum:
+        return f"{path} is {state}: save {url} there ({' '.join(file.checksum)})"
+    if state == "not fetched":
+        return f"{path} is not fetched: save one of your choice there; the study's is {url}"
+    record = _record_path(path).name
+    return f"{path} is not the one first used: put that back, or delete {record} and every result made with it"
+
+
+def _marks(checksum: tuple[str, str | None], path: Path) -> dict[str, Any]:
+    return {"checksum": list(checksum)} | _size_and_time(path)
+
+
+def _size_and_time(path: Path) -> dict[str, Any]:
     about = path.stat()
-    return {"checksum": list(file.checksum), "size": about.st_size, "changed_ns": about.st_mtime_ns}
+    return {"size": about.st_size, "changed_ns": about.st_mtime_ns}
+
+
+def _pinned(recorded: Any) -> tuple[str, str] | None:
+    """The checksum that a record holds."""
+    match recorded:
+        case {"checksum": ["sha256", str(value)]}:
+            return "sha256", value
+    return None
 
 
 def _record_path(path: Path) -> Path:

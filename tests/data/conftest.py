@@ -1,10 +1,31 @@
-"""The data sets under test, opened from the downloads folder they are cached in."""
+"""The data sets under test: from the downloads folder, or small stand-ins of those whose files users bring themselves.
 
+A stand-in has the official files' format and few images; its card differs from the shipped one in its numbers alone,
+so that the same code reads both.
+"""
+
+import gzip
+import hashlib
+import io
+import math
+import tarfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
+import scipy.io
+from numpy.typing import NDArray
+from PIL import Image
 
-from bench import data
-from bench.data.base import DataSet
+from bench import data, store
+from bench.data.base import Card, DataSet
 from bench.data.files import NoSourceError
+
+StandIn = Callable[..., Card]
+Files = Mapping[str, bytes]  # by the names in the card, or by their last parts
 
 
 def opened(name: str) -> DataSet:
@@ -15,9 +36,132 @@ def opened(name: str) -> DataSet:
         pytest.skip(str(fault))
 
 
+def blocks(count: int, height: int, width: int, *channels: int) -> NDArray[np.uint8]:
+    """Images of 8x8 blocks of random brightness or colour."""
+    values = np.random.default_rng(count).integers(0, 256, (count, 8, 8, *channels), np.uint8)
+    return values.repeat(height // 8, axis=1).repeat(width // 8, axis=2)
+
+
+def painting(card: Card, size: tuple[int, int] = (120, 200)) -> Files:
+    file = io.BytesIO()
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    Image.fromarray(pixels).save(file, "png")
+    return {"scream.jpg": file.getvalue()}
+
+
+def hdf5(card: Card, images: Any = None, labels: Any = None) -> Files:
+    import h5py
+
+    grid = np.stack(np.unravel_index(np.arange(card.num_images), card.factor_sizes), axis=1) / 7
+    file = io.BytesIO()
+    with h5py.File(file, "w") as out:
+        pixels = blocks(card.num_images, 64, 64, 3) if images is None else images
+        out.create_dataset("images", data=pixels, chunks=(10, *pixels.shape[1:]), compression="gzip")
+        out["labels"] = grid if labels is None else labels
+    return {"3dshapes.h5": file.getvalue()}
+
+
+def cars(card: Card, count: int | None = None, change: Callable[[Any], Any] = lambda im: im) -> Files:
+    elevations, azimuths, number = card.factor_sizes
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as archive:
+        for name, content in [("data/shapes48.mat", b"another set"), ("data/cars/list.txt", b"names")]:
+            _add(archive, name, content)
+        for k in reversed(range(number if count is None else count)):  # the archive's order is not the names'
+            im = blocks(elevations * azimuths + k, 128, 128, 3)[k:].reshape(elevations, azimuths, 128, 128, 3)
+            mat = io.BytesIO()
+            scipy.io.savemat(mat, {"im": change(im.transpose(2, 3, 4, 1, 0)), "mask": np.ones(3)})
+            _add(archive, f"data/cars/car_{k:03}_mesh.mat", mat.getvalue())
+    return {"nips2015-analogy-data.tar.gz": file.getvalue()}
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    archive.addfile(member, io.BytesIO(content))
+
+
+def norb(card: Card, change: Callable[[str, Any], Any] = lambda part, matrix: matrix) -> Files:
+    """Both parts, each with half of the instances, in random order, and the right camera's view all black."""
+    sizes, instances = card.factor_sizes, card.options["instances"]
+    rng, files = np.random.default_rng(0), {}
+    for part, own in (("training", range(instances // 2, instances)), ("testing", range(instances // 2))):
+        factors = np.array([(*f, i) for f in np.ndindex(sizes) for i in own], np.int32)
+        category, elevation, azimuth, lighting, instance = rng.permutation(factors).T
+        info = np.stack([instance, elevation, 2 * azimuth, lighting], axis=1)
+        places = np.ravel_multi_index((category, elevation, azimuth, lighting, instance), (*sizes, instances))
+        dat = np.zeros((len(info), 2, 96, 96), np.uint8)
+        dat[:, 0] = blocks(card.num_images, 96, 96)[places]
+        for kind, matrix in (("dat", dat), ("cat", category), ("info", info)):
+            name = next(f.name for f in card.files if f"{part}-{kind}" in f.name)
+            files[Path(name).name] = gzip.compress(_matrix(change(f"{part}-{kind}", matrix)))
+    return files
+
+
+def _matrix(values: Any) -> bytes:
+    kind = {"uint8": 0x1E3D4C55, "int32": 0x1E3D4C54}[values.dtype.name]
+    lengths = [*values.shape, *[1] * (3 - values.ndim)]
+    return np.array([kind, values.ndim, *lengths], "<i4").tobytes() + values.tobytes()
+
+
+def npz(card: Card, images: Any = None, save: Callable[..., None] = np.savez) -> Files:
+    file = io.BytesIO()
+    save(file, images=blocks(card.num_images, 64, 64, 3) if images is None else images)
+    return {Path(card.files[0].name).name: file.getvalue()}
+
+
+# each data set whose files users bring: the factor sizes of its stand-in, and what makes its files
+BROUGHT: dict[str, tuple[tuple[int, ...] | None, Callable[..., Files]]] = {
+    "cars3d": ((2, 4, 6), cars),
+    "mpi3d_real": ((2, 2, 2, 2, 2, 2, 2), npz),
+    "mpi3d_realistic": ((2, 2, 2, 2, 2, 2, 2), npz),
+    "mpi3d_toy": ((2, 2, 2, 2, 2, 2, 2), npz),
+    "scream_dsprites": (None, painting),
+    "shapes3d": ((3, 2, 2, 2, 2, 3), hdf5),
+    "smallnorb": ((2, 3, 2, 2), norb),
+}
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """Puts a data set's stand-in, made with these options, into a downloads folder of its own: its card."""
+
+    def put(name: str, **options: Any) -> Card:
+        sizes, make = BROUGHT[name]
+        card = data.card(name)
+        if sizes:
+            few = {"instances": 4} if name == "smallnorb" else {}
+            count = math.prod((*sizes, *few.values()))
+            card = replace(card, num_images=count, factor_sizes=sizes, options={**card.options, **few})
+        else:
+            opened("dsprites")
+            (tmp_path / "dsprites").symlink_to(store.downloads_dir() / "dsprites")
+        made = make(card, **options)
+        for file in card.files:
+            if (content := made.get(Path(file.name).name)) is not None:
+                (tmp_path / file.name).parent.mkdir(exist_ok=True)
+                (tmp_path / file.name).write_bytes(content)
+        checked = [_of(f, made) if not f.own and Path(f.name).name in made else f for f in card.files]
+        card, shipped = replace(card, files=tuple(checked)), data.card
+        monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+        monkeypatch.setattr(data, "card", lambda asked: card if asked == name else shipped(asked))
+        return card
+
+    return put
+
+
+def _of(file: Any, made: Files) -> Any:
+    """The file with the checksum of what was made."""
+    kind = "sha256" if file.sha256 else "md5"
+    return replace(file, **{kind: hashlib.new(kind, made[Path(file.name).name]).hexdigest()})
+
+
 @pytest.fixture(params=data.names())
 def dataset(request: pytest.FixtureRequest) -> DataSet:
-    return opened(request.param)
+    if request.param not in BROUGHT:
+        return opened(request.param)
+    request.getfixturevalue("stand_in")(request.param)
+    return data.load_data.__wrapped__(request.param)
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ def write_card(folder: Path, monkeypatch: pytest.MonkeyPatch, card: object) -> N
         (entry(factor_names=["shape"]), "1 factor_names for 5 factor_sizes"),
         (entry(image_shape=[64, 64]), r"image_shape \(64, 64\)"),
         (entry(files=[{"name": "a.bin"}]), "the file a.bin has no checksum"),
+        (entry(files=[{"name": "a.bin", "own": True, "md5": "0"}]), "a.bin is the user's own and has a checksum"),
         (entry(files=[{"name": "a.bin", "sha": "0"}]), "unexpected keyword argument 'sha'"),
         ("only words", "no keys and values"),
     ],

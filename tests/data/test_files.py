@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ import pytest
 from bench import data
 from bench.data import files
 from bench.data.base import Card, File
-from bench.data.files import NoSourceError, Source, obtain, state_of
+from bench.data.files import NoSourceError, Source, converted, obtain, state_of
 
 BYTES = b"pixels" * 1000
 FILE = File("small/file.bin", sha256=hashlib.sha256(BYTES).hexdigest())
@@ -109,3 +109,51 @@ def test_verify_names_the_damaged_file_and_the_mend(
     assert data.state("small") == "damaged"
     with pytest.raises(data.DataError, match=r"file\.bin is damaged"):
         data.verify("small")
+
+
+def test_a_file_of_the_users_choice_is_known_by_the_checksum_it_had_first(tmp_path: Path) -> None:
+    own = File("file.bin", own=True)
+    (tmp_path / "file.bin").write_bytes(BYTES)
+    assert state_of(own, tmp_path) == "ready"
+    (tmp_path / "file.bin").write_bytes(b"another")
+    assert [state_of(own, tmp_path), state_of(own, tmp_path, every_byte=True)] == ["damaged"] * 2
+    (tmp_path / "file.bin").write_bytes(BYTES)
+    assert state_of(own, tmp_path) == "ready"
+    (tmp_path / "file.bin.verified.json").unlink()
+    (tmp_path / "file.bin").write_bytes(b"another")
+    assert state_of(own, tmp_path) == "ready"
+
+
+def test_nothing_is_put_in_the_place_of_a_users_own_file(card: Card, tmp_path: Path) -> None:
+    with pytest.raises(NoSourceError, match=r"file\.bin is a file of your choice"):
+        obtain(replace(card, files=(File("small/file.bin", own=True),)), tmp_path, [GOOD])
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.write_bytes(b"short"), lambda path: os.utime(path, ns=(5, 5))])
+def test_a_converted_file_is_made_again_when_it_changed(
+    spoil: Callable[[Path], object], card: Card, tmp_path: Path
+) -> None:
+    made = []
+
+    def pieces() -> Iterator[bytes]:
+        made.append("made")
+        yield from (b"pix", b"els")
+
+    path = converted(card, tmp_path, pieces)
+    assert converted(card, tmp_path, pieces).read_bytes() == b"pixels"
+    assert len(made) == 1
+    spoil(path)
+    assert converted(card, tmp_path, pieces).read_bytes() == b"pixels"
+    converted(replace(card, version=2), tmp_path, pieces)
+    converted(replace(card, version=2, files=(replace(FILE, sha256="0" * 64),)), tmp_path, pieces)
+    assert len(made) == 4
+
+
+def test_a_conversion_that_fails_leaves_nothing_behind(card: Card, tmp_path: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"pix"
+        raise data.DataError("the rest is missing")
+
+    with pytest.raises(data.DataError, match="the rest is missing"):
+        converted(card, tmp_path, pieces)
+    assert not list((tmp_path / card.name).iterdir())

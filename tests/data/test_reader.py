@@ -5,16 +5,16 @@ import pytest
 import torch
 
 from bench.data import load_data
+from bench.data.base import DataSet
 from bench.data.pooled import at_size
 from bench.data.reader import reader
 
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", ["dsprites", "noisy_dsprites", "mnist"])
 @pytest.mark.parametrize(("size", "tolerance"), [(64, 0), (32, 1e-6)])
-def test_resident_images_are_those_of_the_cpu(name: str, size: int, tolerance: float) -> None:
-    data = at_size(load_data(name), size)
+def test_resident_images_are_those_of_the_cpu(dataset: DataSet, size: int, tolerance: float) -> None:
+    data = at_size(dataset, size)
     resident = data.resident(CPU)
     assert resident is not None
     index = np.random.default_rng(0).integers(len(data), size=40)

@@ -1,0 +1,116 @@
+"""Data sets whose images lie as bytes in one array on disk, which is mapped into memory and read by index."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.data.base import Card, DataError, DataSet
+from bench.data.files import converted, require
+from bench.data.reader import Reader
+
+if TYPE_CHECKING:
+    import torch
+
+SHARE = 0.25  # of a device's memory that images may take there
+Bytes = NDArray[np.uint8]
+
+
+class Stored(DataSet):
+    """Images whose pixels are byte / 255.
+
+    Raises:
+        NoSourceError: a file is missing or damaged; the message tells where it comes from and where it goes.
+        DataError: a file does not hold what the card says.
+        StoreError: the folder cannot be written.
+    """
+
+    def __init__(self, card: Card, folder: Path) -> None:
+        super().__init__(card)
+        self.folder = folder
+        require(card.name, card.files, folder)
+        self.pixels = np.asarray(self.mapped())  # a plain view: the subclass is slow to index
+        if self.pixels.shape != self.shape or self.pixels.dtype != np.uint8:
+            raise self.fault(f"{self.pixels.dtype} {self.pixels.shape}, not uint8 {self.shape}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.card, self.folder)  # another process maps the file again
+
+    @abstractmethod
+    def mapped(self) -> Bytes:
+        """The mapped array (number of images, height, width, channels). Subclasses implement this."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the mapped array."""
+        return len(self), *self.card.image_shape
+
+    @property
+    def path(self) -> Path:
+        """The first file of the card."""
+        return self.folder / self.card.files[0].name
+
+    def fault(self, what: object) -> DataError:
+        """An error that names the file."""
+        return DataError(f"{self.path} is not what the card of {self.card.name} says: {what}")
+
+    def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
+        images = self.pixels[index].astype(np.float32)
+        images /= 255
+        return images
+
+    def resident(self, device: "torch.device") -> Reader | None:
+        import torch
+
+        if device.type == "cuda":
+            memory = torch.cuda.get_device_properties(device).total_memory
+            if self.pixels.nbytes > SHARE * memory:
+                return None
+        pixels = torch.empty(self.pixels.shape, dtype=torch.uint8, device=device)
+        for i in range(0, len(self), 4096):
+            pixels[i : i + 4096] = torch.tensor(self.pixels[i : i + 4096])
+        scale = torch.tensor([255.0], device=device)  # a number would be turned into a product, which rounds otherwise
+        return lambda index, epoch: pixels[index].float() / scale
+
+
+class Converted(Stored):
+    """Images whose files hold them in another form: converted once into NAME/images.npy."""
+
+    @abstractmethod
+    def pieces(self) -> Iterator[Bytes]:
+        """All images in order, some (n, height, width, channels) at a time. Subclasses implement this.
+
+        Raises:
+            DataError: a file does not hold what the card says; the message names it.
+        """
+
+    def mapped(self) -> Bytes:
+        path = converted(self.card, self.folder, self._npy)
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+
+    def _npy(self) -> Iterator[bytes]:
+        yield _header(self.shape)
+        for images in self.pieces():
+            yield np.ascontiguousarray(images).tobytes()
+
+
+def shrunk(images: Bytes, height: int, width: int) -> Bytes:
+    """Images (n, h, w) or (n, h, w, 3) at another size by Lanczos' filter, as the 2019 study resized them."""
+    from PIL import Image
+
+    small = np.empty((len(images), height, width, *images.shape[3:]), np.uint8)
+    for i, image in enumerate(images):
+        small[i] = Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS)
+    return small
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    """The header of an .npy file of bytes."""
+    import io
+
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return file.getvalue()
