@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from bench import data
@@ -105,3 +107,11 @@ def test_the_shipped_cards_keep_the_numbers_of_the_papers() -> None:
     assert sizes["shapes3d"] == (10, 10, 10, 8, 4, 15)
     assert sizes["smallnorb"] == (5, 9, 18, 6)
     assert sizes["mpi3d_toy"] == (6, 6, 2, 3, 3, 40, 40)
+
+
+def test_images_stay_off_a_device_that_they_would_fill(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in("mpi3d_toy")
+    own = load("mpi3d_toy")
+    about = SimpleNamespace(total_memory=3 * own.pixels.nbytes)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: about)
+    assert own.resident(torch.device("cuda")) is None
