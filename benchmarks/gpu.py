@@ -117,6 +117,7 @@ def _fleet(model: str, way: str, precision: str, fleet: int, stack: int, device:
     from bench import registry, store
     from bench.data import load_data
     from bench.data.pooled import at_size
+    from bench.data.reader import images_on
     from bench.models.nets import ARCHITECTURES
     from bench.training.batches import Batches
     from bench.training.fleet import Fleet
@@ -125,12 +126,13 @@ def _fleet(model: str, way: str, precision: str, fleet: int, stack: int, device:
     architecture, batch = ("locatello2019", 64) if device == "cuda" else ("small", 8)
     entry = yaml.safe_load((store.conf_dir() / "model" / f"{model}.yaml").read_text())
     data = at_size(load_data("dsprites"), ARCHITECTURES[architecture].image_size)
+    source = images_on(torch.device(device), data)
     hyper = [entry["hyper"] | {entry["sweeps"]: entry["values"][2]}] * stack
     stacks = []
     for start in range(0, fleet, stack):
         seeds = list(range(start, start + stack))
         learner = registry.load("models", model)(data.card.image_shape, architecture, 10, seeds, hyper, way)
-        batches = Batches(data, seeds, batch, 10, torch.device(device))
+        batches = Batches(source, seeds, batch, 10)
         stacks.append(Stack(learner.to(device), batches, 1e-4, precision))
     return Fleet(stacks, log_every=1000)
 

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from bench import registry, store
 from bench.data import load_data
 from bench.data.pooled import at_size
+from bench.data.reader import images_on
 from bench.models.nets import ARCHITECTURES
 from bench.training.batches import Batches
 from bench.training.fleet import EveryMacroStep, Fleet, fit
@@ -72,7 +73,7 @@ def suite(model: str, architecture: str, steps: int, *, lightning: bool) -> floa
     data = at_size(load_data("dsprites"), ARCHITECTURES[architecture].image_size)
     hyper = entry["hyper"] | {entry["sweeps"]: entry["values"][2]}
     learner = registry.load("models", model)(data.card.image_shape, architecture, LATENT, [0], [hyper])
-    stack = Stack(learner, Batches(data, [0], BATCH, LATENT, torch.device("cpu")), 1e-4)
+    stack = Stack(learner, Batches(images_on(torch.device("cpu"), data), [0], BATCH, LATENT), 1e-4)
     fleet = Fleet([stack], log_every=1000)
     started = time.process_time()
     if lightning:

@@ -1,6 +1,7 @@
 """Images as tensors of a device: read there where a data set can, else by the CPU and sent over."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,10 +13,28 @@ if TYPE_CHECKING:
 Reader = Callable[["Tensor", "Tensor"], "Tensor"]  # (index, epoch) -> images (n, height, width, channels), float32
 
 
-def reader(data: "DataSet", device: "torch.device") -> tuple[Reader, bool]:
-    """A function from indices (n,) int64 and epochs (n,) int32 to images, and whether it stays on the device."""
+@dataclass(frozen=True)
+class DeviceImages:
+    """A data set's images for one device: held there once, whatever the number of models that read them.
+
+    Attributes:
+        read: from indices (n,) int64 and epochs (n,) int32 to images (n, height, width, channels), float32.
+        total: how many images there are.
+        device: where they are wanted.
+        on_device: whether nothing passes through the CPU, as a CUDA graph needs it.
+    """
+
+    read: Reader
+    total: int
+    device: "torch.device"
+    on_device: bool
+
+
+def images_on(device: "torch.device", data: "DataSet") -> DeviceImages:
+    """A data set's images for a device."""
     resident = None if device.type == "cpu" else data.resident(device)
-    return (_by_cpu(data, device), device.type == "cpu") if resident is None else (resident, True)
+    read = _by_cpu(data, device) if resident is None else resident
+    return DeviceImages(read, len(data), device, resident is not None or device.type == "cpu")
 
 
 def _by_cpu(data: "DataSet", device: "torch.device") -> Reader:

@@ -6,48 +6,40 @@ import torch
 from torch import Tensor
 
 from bench import counter
-from bench.data.base import DataSet
-from bench.data.reader import reader
+from bench.data.reader import DeviceImages
 
 
 class Batches:
     """Draws for K models: images i.i.d. with replacement, fresh image noise at every use, standard normal noise.
 
     Nothing depends on the other members or on earlier steps, so a model sees the same numbers alone, in any
-    fleet, and after a resume. Where the data set can, images are made on the device itself.
+    fleet, and after a resume.
 
     Args:
-        data: the data set.
+        source: the images, for the device where the tensors are wanted.
         seeds: K seeds.
         batch_size: images a model and step.
         latent_dim: D.
-        device: where the tensors are wanted.
-
-    Attributes:
-        on_device: whether nothing passes through the CPU, as a CUDA graph needs it.
     """
 
-    def __init__(
-        self, data: DataSet, seeds: Sequence[int], batch_size: int, latent_dim: int, device: torch.device
-    ) -> None:
-        self.shape, self.total = (len(seeds), batch_size), len(data)
-        self.latent_dim = latent_dim
+    def __init__(self, source: DeviceImages, seeds: Sequence[int], batch_size: int, latent_dim: int) -> None:
+        device = source.device
+        self.source, self.shape, self.latent_dim = source, (len(seeds), batch_size), latent_dim
         self.index_key = _stacked([counter.root(s, "batch") for s in seeds], device)
         self.noise_keys = [_stacked([counter.root(s, "latent", i) for s in seeds], device) for i in (0, 1)]
         self.uses = torch.arange(1, batch_size + 1, dtype=torch.int32, device=device)  # epoch 0 is for codes
         self.slots = counter.mix(torch.arange(batch_size, dtype=torch.int32, device=device))
         self.places = counter.mix(torch.arange(batch_size * latent_dim, dtype=torch.int32, device=device))
-        self.read, self.on_device = reader(data, device)
 
     def index(self, step: Tensor) -> Tensor:
         """Image indices (K, batch) of a step, an int32 tensor (1,) counted from 0."""
-        return counter.below(counter.bits(counter.fold(self.index_key, step), self.slots), self.total)
+        return counter.below(counter.bits(counter.fold(self.index_key, step), self.slots), self.source.total)
 
     def images(self, step: Tensor) -> Tensor:
         """Images (K, batch, height, width, channels)."""
         fleet, batch = self.shape
         uses = (step * batch + self.uses).repeat(fleet)
-        return self.read(self.index(step).flatten(), uses).unflatten(0, self.shape)
+        return self.source.read(self.index(step).flatten(), uses).unflatten(0, self.shape)
 
     def noise(self, step: Tensor) -> Tensor:
         """Standard normal noise (K, batch, latent_dim)."""

@@ -42,7 +42,7 @@ class Fleet(pl.LightningModule):
         (self.step,) = {int(s.clock) for s in stacks}
         self.failed = np.full(len(self.places), -1)
         self.updates = 0
-        on_gpu = all(s.device.type == "cuda" and s.batches.on_device for s in stacks)
+        on_gpu = all(s.device.type == "cuda" and s.batches.source.on_device for s in stacks)
         self.graph = StepGraph([s.update for s in stacks]) if on_gpu else None
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:

@@ -15,6 +15,7 @@ from bench import registry
 from bench.data import load_data
 from bench.data.base import DataError
 from bench.data.pooled import at_size
+from bench.data.reader import DeviceImages, images_on
 from bench.grid import LOSSES, Run, Schedule
 from bench.models.base import Fitted, Learner
 from bench.models.vae import GaussianVAE
@@ -43,7 +44,7 @@ def train(
         runs: runs that share model, data set and schedule.
         store: where their folders are.
         accelerator: "cpu" or "cuda".
-        report: told steps done, and in words how the slowest member stands.
+        report: told steps done, and in words the highest loss among the members.
         logger: where loss curves go beside losses.csv.
 
     Returns:
@@ -182,10 +183,13 @@ def _train_fleet(
 def _train_together(
     members: Sequence[Member], accelerator: str, report: Report, logger: LoggerSetting
 ) -> dict[Run, Exception | None]:
+    import torch
+
     runs, folders, _ = zip(*members, strict=True)
     schedule: Schedule = runs[0].schedule
+    source = images_on(torch.device(accelerator), at_size(load_data(runs[0].dataset), schedule.image_size))
     parts = [members[i : i + schedule.stack] for i in range(0, len(members), schedule.stack)]
-    fleet = Fleet([_stack(part, accelerator) for part in parts], schedule.log_every)
+    fleet = Fleet([_stack(part, source) for part in parts], schedule.log_every)
     loggers = [own for run, folder in zip(runs, folders, strict=True) if (own := logger.start(run, folder)) is not None]
     callback = EveryMacroStep(
         schedule.checkpoint_every, lambda k, p: _write_progress(folders[k], p), _told(report, runs, fleet), loggers
@@ -206,17 +210,14 @@ def _train_together(
     }
 
 
-def _stack(members: Sequence[Member], accelerator: str) -> Stack:
+def _stack(members: Sequence[Member], source: DeviceImages) -> Stack:
     """Models that train as one stacked module, from where they were left."""
-    import torch
-
     runs = [run for run, _, _ in members]
-    schedule, device = runs[0].schedule, torch.device(accelerator)
+    schedule = runs[0].schedule
     model = new_learner(runs)
     assert isinstance(model, GaussianVAE)
-    data = at_size(load_data(runs[0].dataset), schedule.image_size)
-    batches = Batches(data, [r.seed for r in runs], schedule.batch_size, schedule.latent_dim, device)
-    stack = Stack(model.to(device), batches, schedule.learning_rate, schedule.precision)
+    batches = Batches(source, [r.seed for r in runs], schedule.batch_size, schedule.latent_dim)
+    stack = Stack(model.to(source.device), batches, schedule.learning_rate, schedule.precision)
     saved = [progress for _, _, progress in members if progress is not None]
     if saved:
         stack.resume(saved)
@@ -224,15 +225,15 @@ def _stack(members: Sequence[Member], accelerator: str) -> Stack:
 
 
 def _told(report: Report, runs: Sequence[Run], fleet: Fleet) -> Callable[[int, np.ndarray], None]:
-    """Turns steps reached into model-steps done since last told, with the loss of the member that lags most."""
+    """Turns steps reached into model-steps done since last told, with the highest loss."""
     last = fleet.step
     report(last * len(runs), "")
 
     def told(step: int, losses: np.ndarray) -> None:
         nonlocal last
         now = np.where(fleet.failed < 0, losses[-1, :, 1], -np.inf)
-        slowest = int(now.argmax())
-        report((step - last) * len(runs), f"highest loss {now[slowest]:.1f}: {runs[slowest]}")
+        worst = int(now.argmax())
+        report((step - last) * len(runs), f"highest loss {now[worst]:.1f}: {runs[worst]}")
         last = step
 
     return told

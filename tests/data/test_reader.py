@@ -7,7 +7,7 @@ import torch
 from bench.data import load_data
 from bench.data.base import DataSet
 from bench.data.pooled import at_size
-from bench.data.reader import reader
+from bench.data.reader import images_on
 
 CPU = torch.device("cpu")
 
@@ -26,7 +26,10 @@ def test_resident_images_are_those_of_the_cpu(dataset: DataSet, size: int, toler
 
 def test_on_the_cpu_nothing_is_held_twice() -> None:
     data = load_data("dsprites")
-    read, on_device = reader(data, CPU)
-    assert on_device
+    source = images_on(CPU, data)
+    assert source.on_device
+    assert source.total == len(data)
     index = torch.arange(5)
-    np.testing.assert_array_equal(read(index, torch.zeros(5, dtype=torch.int32)).numpy(), data.images(index.numpy()))
+    np.testing.assert_array_equal(
+        source.read(index, torch.zeros(5, dtype=torch.int32)).numpy(), data.images(index.numpy())
+    )

@@ -9,6 +9,7 @@ import yaml
 
 from bench import registry, store
 from bench.data.base import Card, DataSet
+from bench.data.reader import images_on
 from bench.models.vae import GaussianVAE
 from bench.training.batches import Batches
 from bench.training.fleet import EveryMacroStep, Fleet, fit
@@ -39,7 +40,7 @@ def new_stack(
     name: str, seeds: Sequence[int], hyper: Hyper, rate: float = 1e-3, precision: str = "float32", way: str = "grouped"
 ) -> Stack:
     model = registry.load("models", name)((32, 32, 1), "small", 6, seeds, hyper, way)
-    return Stack(model, Batches(Toy(CARD), seeds, 8, 6, CPU), rate, precision)
+    return Stack(model, Batches(images_on(CPU, Toy(CARD)), seeds, 8, 6), rate, precision)
 
 
 def new_fleet(name: str, seeds: Sequence[int], hyper: Hyper, rate: float = 1e-3) -> Fleet:
@@ -170,8 +171,8 @@ def test_bfloat16_reduces_the_inner_layers_alone() -> None:
 
 
 def test_batches_depend_on_seed_and_step_alone() -> None:
-    data = Toy(CARD)
-    pair, single = Batches(data, [1, 2], 8, 6, CPU), Batches(data, [2], 8, 6, CPU)
+    source = images_on(CPU, Toy(CARD))
+    pair, single = Batches(source, [1, 2], 8, 6), Batches(source, [2], 8, 6)
     seven, eight = (torch.tensor([step], dtype=torch.int32) for step in (7, 8))
     assert torch.equal(pair.index(seven)[1], single.index(seven)[0])
     assert torch.equal(pair.noise(seven)[1], single.noise(seven)[0])

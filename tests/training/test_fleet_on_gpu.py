@@ -10,6 +10,7 @@ import yaml
 from bench import registry, store
 from bench.data import load_data
 from bench.data.pooled import at_size
+from bench.data.reader import images_on
 from bench.training.batches import Batches
 from bench.training.fleet import Fleet
 from bench.training.stack import Stack
@@ -26,7 +27,7 @@ def stack(name: str, seeds: Sequence[int], device: str, way: str = "grouped", po
         hyper[poison][entry["sweeps"]] = float("nan")
     data = at_size(load_data("noisy_dsprites"), 32)
     model = registry.load("models", name)((32, 32, 3), "small", 6, seeds, hyper, way).to(device)
-    return Stack(model, Batches(data, seeds, 16, 6, torch.device(device)), 1e-3)
+    return Stack(model, Batches(images_on(torch.device(device), data), seeds, 16, 6), 1e-3)
 
 
 def trained(stacks: Sequence[Stack], steps: int = 20) -> Fleet:

@@ -91,6 +91,16 @@ def test_a_fleet_larger_than_memory_is_split(tmp_path: Path, monkeypatch: pytest
     assert sum(told) == 5 * 30
 
 
+def test_the_images_are_put_on_the_device_once_for_a_whole_fleet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = []
+    images_on = stage.images_on
+    monkeypatch.setattr(stage, "images_on", lambda *given: sources.append(images_on(*given)) or sources[-1])
+    assert train([run(seed=s) for s in range(3)], tmp_path) == ["done"] * 3
+    assert len(sources) == 1
+
+
 def test_a_truncated_checkpoint_is_set_aside_and_the_run_starts_anew(tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
     folder = Store(tmp_path).run(run().id)
     folder.path.mkdir(parents=True)
@@ -105,7 +115,7 @@ def test_a_batch_may_be_larger_than_the_data_set_for_images_are_drawn_with_repla
     large = run(schedule=replace(SCHEDULE, batch_size=80_000, steps=1, image_size=32))
     data = stage.load_data("mnist")
     assert len(data) < large.schedule.batch_size
-    batches = stage.Batches(data, [0], 80_000, 2, torch.device("cpu"))
+    batches = stage.Batches(stage.images_on(torch.device("cpu"), data), [0], 80_000, 2)
     index = batches.index(torch.zeros(1, dtype=torch.int32))
     assert index.shape == (1, 80_000)
     assert 0 <= int(index.min()) <= int(index.max()) < len(data)
