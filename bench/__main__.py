@@ -58,6 +58,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
     """Errors that say by themselves what is wrong: shown as one line, without a traceback."""
     from bench.data.base import DataError
     from bench.grid import ConfigError
+    from bench.launch.base import LaunchError
     from bench.models.base import ModelError
     from bench.pool import WorkerDiedError
     from bench.training.loggers import LoggerError
@@ -71,6 +72,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
         store.StoreError,
         LoggerError,
         WorkerDiedError,
+        LaunchError,
     )
 
 

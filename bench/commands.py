@@ -11,7 +11,7 @@ from rich.table import Table
 
 from bench import data, grid, registry
 from bench.grid import ConfigError, Plan, Run
-from bench.pool import Pool, report
+from bench.pool import Here, Pool, report
 from bench.progress import Meter, results, say, stage
 from bench.registry import PluginError
 from bench.scoring import Cell, cell_records, cells, score_run, state
@@ -42,8 +42,9 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         return status(plan, store)
     write_plan(plan, store)
     try:
-        _work(name, plan, store, settings)
-        return closing(plan, store, broken)
+        if (lost := _work(name, plan, store, settings)) is None:
+            return 0  # jobs go on by themselves
+        return closing(plan, store, broken, lost)
     except KeyboardInterrupt:
         say("interrupted: what is finished is kept, the same command continues")
         return 130
@@ -67,25 +68,66 @@ def _usable(plan: Plan, asked: Any) -> tuple[Plan, list[PluginError]]:
     return dataclasses.replace(plan, metrics=metrics), list(broken.values())
 
 
-def _work(name: str, plan: Plan, store: Store, settings: Settings) -> None:
+def _work(name: str, plan: Plan, store: Store, settings: Settings) -> list[tuple[str, str]] | None:
+    """Do a stage; (job, fault) of the jobs that died, or None where they were not waited for."""
+    lost: list[tuple[str, str]] | None = []
     if name in ("run", "train", "score"):
         for dataset in dict.fromkeys(r.dataset for r in plan.runs):
             data.fetch(dataset)
-        with Pool(settings["processes"]) as pool:
-            if name in ("run", "train"):
-                train(plan, store, pool, settings)
-            if name in ("run", "score"):
-                score(plan, store, pool, settings)
+        if settings["launcher"]["name"] == "local" or settings["checkpoint"] is not None:
+            finish(name, plan, store.path, settings)
+        elif (lost := _launch(name, plan, store, settings)) is None:
+            return None
     if name in ("run", "analyze"):
         analyze(plan, store)
     if name in ("run", "report"):
         make_report(plan, store)
+    return lost
+
+
+def finish(name: str, plan: Plan, path: Path, settings: Settings) -> None:
+    """Train and score what is missing of a study, or of the part of it that a job is given."""
+    store, cpus = Store(path), settings["launcher"].get("cpus")
+    with Here() if cpus == 1 else Pool(cpus or settings["processes"]) as pool:
+        if name in ("run", "train"):
+            train(plan, store, pool, settings)
+        if name in ("run", "score"):
+            score(plan, store, pool, settings)
+
+
+def _launch(name: str, plan: Plan, store: Store, settings: Settings) -> list[tuple[str, str]] | None:
+    from bench.launch.driver import Work, distribute
+
+    def missing() -> list[Run]:
+        wanted = _untrained(plan, store, settings) if name != "score" else []
+        wanted += [run for run, _ in _unscored(plan, store, settings)] if name != "train" else []
+        return wanted
+
+    return distribute(Work(name, plan, settings, store, missing, finish))
+
+
+def _untrained(plan: Plan, store: Store, settings: Settings) -> list[Run]:
+    redo = settings["retry_failed"]
+    return [r for r in plan.runs if store.run(r.id).state() == "missing" or (redo and store.run(r.id).failed.exists())]
+
+
+def _unscored(plan: Plan, store: Store, settings: Settings) -> list[tuple[Run, list[Cell]]]:
+    """Trained runs, each with the cells that it lacks."""
+    again = ("missing", "failed") if settings["retry_failed"] else ("missing",)
+    todo: list[tuple[Run, list[Cell]]] = []
+    wanted = cells(plan.metrics, plan.protocol)
+    for run in plan.runs:
+        folder = store.run(run.id)
+        if folder.state() == "done":
+            records = cell_records(folder)
+            missing = [c for c in wanted if state(records.get(c.key)) in again]
+            todo += [(run, missing)] if missing else []
+    return todo
 
 
 def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
     """Train what is missing: on a GPU as fleets, on CPUs as one run a process."""
-    redo = settings["retry_failed"]
-    todo = [r for r in plan.runs if store.run(r.id).state() == "missing" or (redo and store.run(r.id).failed.exists())]
+    todo = _untrained(plan, store, settings)
     if not todo:
         return say("train: nothing is missing")
     if settings["checkpoint"] is not None:
@@ -103,16 +145,7 @@ def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
 
 def score(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
     """Compute the missing scores of trained runs."""
-    redo = settings["retry_failed"]
-    todo: list[tuple[Run, list[Cell]]] = []
-    wanted = cells(plan.metrics, plan.protocol)
-    for run in plan.runs:
-        folder = store.run(run.id)
-        if folder.state() == "done":
-            records = cell_records(folder)
-            again = ("missing", "failed") if redo else ("missing",)
-            missing = [c for c in wanted if state(records.get(c.key)) in again]
-            todo += [(run, missing)] if missing else []
+    todo = _unscored(plan, store, settings)
     if not todo:
         return say("score: nothing is missing")
     with Meter("score", sum(len(c) for _, c in todo), "scores") as meter:
@@ -188,9 +221,10 @@ def make_report(plan: Plan, store: Store) -> None:
     say(f"summary: {page}\npictures: {page.parent}")
 
 
-def closing(plan: Plan, store: Store, broken: Sequence[PluginError]) -> int:
+def closing(plan: Plan, store: Store, broken: Sequence[PluginError], lost: Sequence[tuple[str, str]] = ()) -> int:
     """Name every failure; the exit code."""
     faults = [("", "metric", str(fault)) for fault in broken]
+    faults += [(f"job {job}", "launch", f"{fault} (the same command continues)") for job, fault in lost]
     for run in plan.runs:
         folder = store.run(run.id)
         if folder.state() == "failed":

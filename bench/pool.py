@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -33,6 +34,8 @@ def report(amount: float, note: str = "") -> None:
 
 class Pool:
     """Worker processes that run tasks; use as a context."""
+
+    reports: Any
 
     def __init__(self, processes: int | None = None) -> None:
         self.processes = processes or available_cores()
@@ -79,6 +82,31 @@ class Pool:
                 return
 
 
+class Here(Pool):
+    """The same interface without worker processes: tasks run in this one, in turn."""
+
+    def __init__(self) -> None:
+        self.reports = queue.SimpleQueue()
+
+    def __enter__(self) -> Self:
+        global _reports
+        _reports = self.reports
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: object, trace: TracebackType | None) -> None:
+        global _reports
+        _reports = None
+
+    def run(
+        self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], on_report: Callable[[float, str], None]
+    ) -> Iterator[tuple[int, Any]]:
+        """Call `function(*task)` for each task; yield (position, result) as they finish."""
+        for position, task in enumerate(tasks):
+            result = function(*task)
+            self._drain(on_report)
+            yield position, result
+
+
 def available_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -89,6 +117,12 @@ def _start(reports: Any) -> None:
     global _reports
     _reports = reports
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+
+
+@cache
+def end_with_parent() -> None:
+    """From now on this process ends when the one that started it does."""
     threading.Thread(target=_outlive, args=(os.getppid(),), daemon=True).start()
 
 

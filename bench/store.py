@@ -11,6 +11,7 @@ RESULTS/runs/ID/            one folder a run
     codes-*.safetensors     mean and log-variance of the encoded images
     scores-*.json           the scores of one call of the scoring stage
 RESULTS/datasets/NAME.png   contact sheets
+RESULTS/jobs/               jobs that a cluster still has, and their logs
 RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs
 ```
 """
@@ -210,6 +211,11 @@ class Store:
     def study_plan(self, name: str) -> Path:
         """The runs and score cells that a study consists of."""
         return self.study(name) / "plan.json"
+
+    @property
+    def jobs(self) -> Path:
+        """What launchers keep of their jobs: records, logs, and the engine's own files."""
+        return self.path / "jobs"
 
     def sheet(self, dataset: str) -> Path:
         """The contact sheet of a data set."""
