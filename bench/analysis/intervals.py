@@ -50,21 +50,36 @@ def resample_counts(
         rng: of the draws.
         seeds: rows drawn from each stratum, with replacement; None: as many as it has.
     """
+    total = len(strata)
     if seeds is None:
-        rows, total = resamples(strata, draws, rng), len(strata)
-    else:
-        _, first, labels = np.unique(np.array([repr(s) for s in strata]), return_index=True, return_inverse=True)
-        members = [np.flatnonzero(labels == k) for k in range(len(first))]
-        rows = np.hstack([m[(rng.random((draws, seeds)) * len(m)).astype(np.int64)] for m in members])
-        total = len(strata)
-    offsets = np.arange(draws)[:, None] * total
-    return np.bincount((rows + offsets).ravel(), minlength=draws * total).reshape(draws, total)
+        return _counted(resamples(strata, draws, rng), total)
+    labels = np.unique(np.array([repr(s) for s in strata]), return_inverse=True)[1]
+    members = [np.flatnonzero(labels == k) for k in range(labels.max() + 1)]
+    rows = np.hstack([m[rng.integers(len(m), size=(draws, seeds))] for m in members])
+    return _counted(rows, total)
+
+
+def _counted(rows: NDArray[np.int64], total: int) -> NDArray[np.int64]:
+    """How often each of `total` rows is in each line of row indices."""
+    offsets = np.arange(len(rows))[:, None] * total
+    return np.bincount((rows + offsets).ravel(), minlength=len(rows) * total).reshape(len(rows), total)
 
 
 def percentile_interval(values: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
     """Low and high ends over the first axis; a cell that is undefined in some draws is undefined (NaN)."""
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high
+
+
+def basic_interval(point: Floats, drawn: Floats) -> tuple[Floats, Floats]:
+    """The percentile interval turned about the estimate: where redrawing biases a statistic, this takes it off again.
+
+    Args:
+        point: the estimate (...).
+        drawn: the statistic of each resample (draws, ...).
+    """
+    low, high = percentile_interval(drawn)
+    return 2 * point - high, 2 * point - low
 
 
 def bootstrap(
