@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 COLUMNS = {
@@ -75,3 +76,8 @@ def coded(column: "pa.ChunkedArray") -> tuple[NDArray[np.int32], NDArray[np.obje
     joined = column.unify_dictionaries().combine_chunks()
     codes = joined.indices.fill_null(-1) if joined.null_count else joined.indices
     return codes.to_numpy(), np.array(joined.dictionary.to_pylist(), dtype=object)
+
+
+def with_text(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Rows of the table whose categories are plain text: for the few that an analysis works on."""
+    return rows.astype(dict.fromkeys(rows.select_dtypes("category"), "str"))
