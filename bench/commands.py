@@ -17,7 +17,7 @@ from bench.ledger import ledger, mend
 from bench.pool import Pool, report
 from bench.progress import Meter, results, say, stage
 from bench.registry import PluginError
-from bench.scoring import Cell, cell_records, cells, score_run, state
+from bench.scoring import Cell, LostWeightsError, cell_records, cells, score_run, state
 from bench.store import Store, StoreError
 from bench.table import export, scores, write_plan
 
@@ -191,7 +191,10 @@ def _score_task(run: Run, missing: list[Cell], path: Path) -> list[str] | None:
             return None
         records = cell_records(folder)  # another process may have been here
         missing = [cell for cell in missing if state(records.get(cell.key)) in ("missing", "failed")]
-        written = score_run(run, missing, Store(path), load_learner) if missing else []
+        try:
+            written = score_run(run, missing, Store(path), load_learner) if missing else []
+        except LostWeightsError as fault:
+            return [str(fault)]
     return [r["metric"] for r in written if "failed" in r]
 
 
