@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.grid import ConfigError, Plan, Run
-from bench.launch.base import ENDED, Launcher, start
+from bench.launch.base import ENDED, Launcher, State, start
 from bench.progress import say
 from bench.store import Store, read_json, write_json
 
@@ -43,11 +43,11 @@ class Work:
     job: Callable[[str, Plan, Path, Settings], None]
 
 
-def distribute(work: Work) -> list[tuple[str, str]] | None:
+def distribute(work: Work) -> dict[str, str] | None:
     """Have everything that is missing done by jobs.
 
     Returns:
-        (job, what it died of) for each job that left something undone; None where jobs are not waited for.
+        Run id -> what its job died of, of runs that are still to do; None where jobs are not waited for.
 
     Raises:
         LaunchError: the engine is not installed, cannot be reached or refuses the jobs.
@@ -72,7 +72,7 @@ def distribute(work: Work) -> list[tuple[str, str]] | None:
         jobs = {}
     if not tried:
         say(f"{work.stage}: nothing is missing")
-    return list(lost.items())
+    return lost
 
 
 def _submit(launcher: Launcher, runs: Sequence[Run], work: Work) -> Jobs:
@@ -132,7 +132,7 @@ def _forget(jobs: Jobs, store: Store) -> None:
 
 
 def _follow(launcher: Launcher, jobs: Jobs, work: Work) -> dict[str, str]:
-    """Tell how the jobs stand until all have ended; those that died with work undone, and of what."""
+    """Tell how the jobs stand until all have ended; the runs that are still to do, and what their job died of."""
     died: dict[str, str] = {}
     ended: set[str] = set()
     said, last = -EVERY_S, ""
@@ -144,7 +144,7 @@ def _follow(launcher: Launcher, jobs: Jobs, work: Work) -> dict[str, str]:
                 if states[i].word == "failed":
                     died[i] = states[i].why
                     say(f"{launcher.name}: job {i} FAILED: {died[i]}")
-            line = ", ".join(f"{n} {word}" for word, n in sorted(Counter(s.word for s in states.values()).items()))
+            line = ", ".join(f"{n} {word}" for word, n in sorted(Counter(map(_described, states.values())).items()))
             if len(ended) == len(jobs) or (line != last and time.monotonic() - said > EVERY_S):
                 said, last = time.monotonic(), line
                 say(f"{launcher.name}: jobs: {line}; models to do: {len(work.missing())}")
@@ -152,4 +152,9 @@ def _follow(launcher: Launcher, jobs: Jobs, work: Work) -> dict[str, str]:
         say(f"{launcher.name}: {launcher.interrupt()}")
         raise
     undone = {r.id for r in work.missing()}
-    return {i: why for i, why in died.items() if undone.intersection(jobs[i])}
+    return {run: f"job {i}: {why}" for i, why in died.items() for run in jobs[i] if run in undone}
+
+
+def _described(state: State) -> str:
+    """A state in words, with the reason why a job waits."""
+    return f"{state.word} ({state.why})" if state.why and state.word not in ENDED else state.word

@@ -70,7 +70,7 @@ class Slurm(Launcher):
     def adopt(self, jobs: Sequence[str]) -> list[str]:
         """Jobs of an earlier command that have not ended."""
         queue = self._queue()
-        alive = [i for i in jobs if queue is None or queue.get(i, OVER[0]) not in OVER]
+        alive = [i for i in jobs if queue is None or queue.get(i, (OVER[0], ""))[0] not in OVER]
         self.states |= dict.fromkeys(alive, State("queued"))
         return alive
 
@@ -79,12 +79,12 @@ class Slurm(Launcher):
         time.sleep(self.settings["poll_seconds"])
         if (queue := self._queue()) is not None:
             open_jobs = [i for i, s in self.states.items() if s.word not in ENDED]
-            self.states |= {i: self._state(i, queue.get(i)) for i in open_jobs}
+            self.states |= {i: self._state(i, *queue.get(i, ("", ""))) for i in open_jobs}
         return dict(self.states)
 
-    def _state(self, job: str, word: str | None) -> State:
-        if word is not None and word not in OVER:
-            return State("running" if word == "RUNNING" else "queued")
+    def _state(self, job: str, word: str, reason: str) -> State:
+        if word and word not in OVER:
+            return State("running") if word == "RUNNING" else State("queued", "" if reason == "None" else reason)
         paths = self.submitit.core.utils.JobPaths(self.folder, job)
         os.listdir(paths.folder)  # a network file system then looks anew
         if not paths.result_pickle.exists():
@@ -92,14 +92,15 @@ class Slurm(Launcher):
         outcome, trace = self.submitit.core.utils.pickle_load(paths.result_pickle)
         return State("done") if outcome == "success" else State("failed", trace.strip().splitlines()[-1])
 
-    def _queue(self) -> dict[str, str] | None:
-        """Job -> Slurm's word for its state; None where the controller does not answer."""
-        asked = ["squeue", "--me", "--noheader", "--array", "--states=all", "--format=%i|%T"]
+    def _queue(self) -> dict[str, tuple[str, str]] | None:
+        """Job -> Slurm's word for its state, and why it waits; None where the controller does not answer."""
+        asked = ["squeue", "--me", "--noheader", "--array", "--states=all", "--format=%i|%T|%r"]
         told = subprocess.run(asked, capture_output=True, text=True, check=False)
         if told.returncode:
             say(f"squeue does not answer: {told.stderr.strip()}")
             return None
-        return dict(line.split("|") for line in told.stdout.split())
+        lines = (line.split("|") for line in told.stdout.splitlines())
+        return {job: (word, reason) for job, word, reason in lines}
 
     def interrupt(self) -> str:
         """Let the jobs go on, or cancel them where `launcher.cancel` says so."""

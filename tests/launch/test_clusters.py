@@ -26,7 +26,10 @@ GRID = [
     "trainer.checkpoint_every=20", "trainer.batch_size=8", "scoring.pool=1500", "scoring.num_train=400",
     "scoring.num_test=300", "metric=[mig,factor_vae_score,unsupervised]",
 ]  # fmt: skip
-SLURM = ["launcher=slurm", "launcher.memory_gb=1", "launcher.poll_seconds=1", "launcher.cpus=1", "launcher.runs=1"]
+SLURM = [
+    "launcher=slurm", "launcher.memory_gb=1", "launcher.poll_seconds=1", "launcher.cpus=1", "launcher.runs=1",
+    "launcher.minutes=30",
+]  # fmt: skip
 SLURM_LOCAL = Path(__file__).with_name("slurm_local.sh")
 RAY_CLUSTER = """
 import sys
@@ -87,8 +90,8 @@ def never_goes_back(process: subprocess.Popen[str], results: Path, reached: dict
 
 def scored(results: Path) -> pd.DataFrame:
     """The score table without wall times, in a fixed order."""
-    key = ["run", "metric", "name", "factor"]
-    return bench.scores("tiny", results).drop(columns="seconds").sort_values(key, ignore_index=True)
+    table = bench.scores("tiny", results).drop(columns=["seconds", "train_seconds"]).astype(object)
+    return table.sort_values(["run", "metric", "name", "factor"], ignore_index=True)
 
 
 def assert_same(results: Path, reference: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 import bench
 from bench import store
-from bench.commands import finish
+from bench.commands import job as finish
 from bench.grid import ConfigError, plan
 from bench.launch.base import LaunchError, engine, environment, start
 from bench.launch.driver import Work, distribute
@@ -41,7 +41,9 @@ def work(results: Path, *overrides: str, job: Callable[..., None] = finish) -> W
 
 
 def scored(results: Path) -> pd.DataFrame:
-    return bench.scores("tiny", results).drop(columns="seconds").sort_values(["run", "name"], ignore_index=True)
+    """The score table without wall times, in a fixed order."""
+    table = bench.scores("tiny", results).drop(columns=["seconds", "train_seconds"]).astype(object)
+    return table.sort_values(["run", "metric", "name"], ignore_index=True)
 
 
 def dies_once(stage: str, part: Any, path: Path, settings: Any) -> None:
@@ -73,16 +75,17 @@ def test_joblib_gives_the_scores_of_this_process_even_after_a_worker_was_killed(
     own = work(tmp_path, "launcher=joblib", "launcher.runs=2", job=dies_once)
     lost = distribute(own)
     assert lost
-    assert all("killed" in why for _, why in lost)
-    assert distribute(own) == []
+    assert all("killed" in why for why in lost.values())
+    assert distribute(own) == {}
     pd.testing.assert_frame_equal(scored(tmp_path), here)
-    assert distribute(own) == []
+    assert distribute(own) == {}
     assert "run: nothing is missing" in capsys.readouterr().err
 
 
 def test_a_job_that_raises_is_named_and_ends_no_other(tmp_path: Path, here: pd.DataFrame) -> None:
     lost = distribute(work(tmp_path, "launcher=joblib", "launcher.runs=1", job=raises))
-    assert [why for _, why in lost] == ["OSError: no space left"]
+    assert lost
+    assert list(lost.values()) == ["job 0: OSError: no space left"]
     pd.testing.assert_frame_equal(scored(tmp_path), here[here["seed"] == 1].reset_index(drop=True))
 
 
