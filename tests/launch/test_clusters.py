@@ -22,9 +22,9 @@ import bench
 from bench.store import Store, StoreError, read_arrays
 
 GRID = [
-    "model=[beta_vae,pca]", "strength=[0]", "seed=[0,1,2]", "dataset=dsprites", "trainer.steps=200", "study.name=tiny",
+    "model=[beta_vae,pca]", "strength=[0]", "seed=[0,1]", "dataset=dsprites", "trainer.steps=200", "study.name=tiny",
     "trainer.checkpoint_every=20", "trainer.batch_size=8", "scoring.pool=1500", "scoring.num_train=400",
-    "scoring.num_test=300", "metric=[mig,factor_vae_score,unsupervised]",
+    "scoring.num_test=300", "metric=[mig,unsupervised]",
 ]  # fmt: skip
 SLURM = [
     "launcher=slurm", "launcher.memory_gb=1", "launcher.poll_seconds=1", "launcher.cpus=1", "launcher.runs=1",
@@ -122,8 +122,8 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         subprocess.run([SLURM_LOCAL, "stop", folder], check=True)
 
 
-def queued() -> list[str]:
-    asked = ["squeue", "--me", "--noheader", "--array", "--format=%i"]
+def queued(states: str = "pending,running") -> list[str]:
+    asked = ["squeue", "--me", "--noheader", "--array", "--format=%i", f"--states={states}"]
     return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()
 
 
@@ -142,7 +142,7 @@ def kill_node(folder: Path, node: str) -> None:
 @pytest.mark.slurm
 def test_slurm_finishes_a_study_after_a_node_was_killed(slurm: Path, reference: pd.DataFrame, tmp_path: Path) -> None:
     process = study(tmp_path, *SLURM)
-    until(lambda: len(steps(tmp_path)) >= 3)
+    until(lambda: len(steps(tmp_path)) >= 2)
     reached = steps(tmp_path)
     kill_node(slurm, "n1")
     never_goes_back(process, tmp_path, reached)
@@ -161,7 +161,8 @@ def test_a_preempted_job_is_requeued_and_resumes(
     process = study(tmp_path, *SLURM, f"launcher.cpus={cpus}", f"launcher.runs={cpus}")
     until(lambda: steps(tmp_path))
     reached = steps(tmp_path)
-    subprocess.run(["scancel", "--signal=USR2", *queued()], check=True)
+    for job in queued("running"):
+        subprocess.run(["scancel", "--signal=USR2", job], check=False)  # it tries again what has been requeued, and fails
     never_goes_back(process, tmp_path, reached)
     finished(process)
     assert_same(tmp_path, reference)
@@ -174,7 +175,7 @@ def test_jobs_outlive_their_driver_and_are_followed_by_the_next(
     slurm: Path, reference: pd.DataFrame, tmp_path: Path
 ) -> None:
     submitted = finished(study(tmp_path, *SLURM, "launcher.wait=false"))
-    assert "6 jobs" in submitted
+    assert "4 jobs" in submitted
     first = set(queued())
     process = study(tmp_path, *SLURM)
     until(lambda: steps(tmp_path))
@@ -185,7 +186,7 @@ def test_jobs_outlive_their_driver_and_are_followed_by_the_next(
     told = finished(study(tmp_path, *SLURM))
     assert "jobs of an earlier command go on" in told
     assert_same(tmp_path, reference)
-    assert {p.name for p in tmp_path.glob("jobs/*_*")} == first, "a run was submitted twice"
+    assert {p.name for p in tmp_path.glob("jobs/[0-9]*_*")} == first, "a run was submitted twice"
 
 
 @pytest.mark.slurm
@@ -194,7 +195,7 @@ def test_ctrl_c_cancels_the_jobs_where_it_is_told_to(slurm: Path, tmp_path: Path
     until(lambda: list(tmp_path.glob("jobs/*.json")))
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
-    assert "6 jobs were cancelled" in told
+    assert "4 jobs were cancelled" in told
     until(lambda: not queued())
 
 
