@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from bench.metrics.beta_vae_score import beta_vae_score, from_features
+from bench.metrics.dci import dci
 from bench.metrics.downstream import downstream
+from bench.metrics.exact_trees import boost
 from bench.metrics.factor_vae_score import factor_vae_score, from_votes
 from bench.metrics.information import discretise, entropy, mutual_information
 from bench.metrics.mig import mig
@@ -74,6 +76,23 @@ def test_factor_vae_score_on_the_references_votes() -> None:
     assert scores["factor_vae_train"] == pytest.approx(0.80046, abs=0.01)
 
 
+def test_dci_and_the_accuracy_of_exact_trees_with_the_most_labels(name: str) -> None:
+    expected, given = VALUES[name]["on_arrays"], split(name)
+    for key, value in dci(*given).items():
+        if "per_tree" not in key:
+            assert value == pytest.approx(expected[key], abs=0.01), key
+    importances = [boost(given[0], given[1][:, k], given[2]).importances for k in range(given[1].shape[1])]
+    np.testing.assert_allclose(np.stack(importances, axis=1), arrays(name, "matrices")["dci_importance"], atol=0.02)
+    scores = downstream(*given, predictor="gbt", trees="exact", train_sizes=[10_000])
+    assert scores["gbt_10000"] == pytest.approx(expected["dci_informativeness_test"], abs=0.01)
+
+
+@pytest.mark.parametrize(("size", "tolerance"), [(10, 0.03), (100, 0.03), (1000, 0.01)])
+def test_accuracies_of_exact_trees(name: str, size: int, tolerance: float) -> None:
+    scores = downstream(*split(name), predictor="gbt", trees="exact", train_sizes=[size])
+    assert scores[f"gbt_{size}"] == pytest.approx(VALUES[name]["on_arrays"][f"gbt_{size}"], abs=tolerance)
+
+
 @pytest.mark.parametrize(("size", "lr", "gbt"), [(10, 0.02, 0.03), (100, 0.02, 0.03), (1000, 0.005, 0.03)])
 def test_downstream_accuracies(name: str, size: int, lr: float, gbt: float) -> None:
     expected = VALUES[name]["on_arrays"]
@@ -89,7 +108,10 @@ def test_downstream_accuracies_with_the_most_labels(name: str) -> None:
     assert scores["gbt_10000"] == pytest.approx(expected["dci_informativeness_test"], abs=0.03)
 
 
-def _downstream(name: str, predictor: tuple[str, ...], size: int) -> dict[str, float]:
+def split(name: str) -> list[np.ndarray]:
     given = arrays(name)
-    parts = [given[f"{part}_{kind}"] for part in ("train", "test") for kind in ("codes", "factors")]
-    return downstream(*parts, predictor=predictor, train_sizes=[size])
+    return [given[f"{part}_{kind}"] for part in ("train", "test") for kind in ("codes", "factors")]
+
+
+def _downstream(name: str, predictor: tuple[str, ...], size: int) -> dict[str, float]:
+    return downstream(*split(name), predictor=predictor, train_sizes=[size])
