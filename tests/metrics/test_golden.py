@@ -11,6 +11,7 @@ from bench.metrics.downstream import downstream
 from bench.metrics.factor_vae_score import factor_vae_score, from_votes
 from bench.metrics.information import discretise, entropy, mutual_information
 from bench.metrics.mig import mig
+from bench.metrics.sap import sap
 from bench.metrics.unsupervised import unsupervised
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -90,6 +91,16 @@ def test_downstream_accuracies_with_the_most_labels(name: str) -> None:
 
 
 def _downstream(name: str, predictor: tuple[str, ...], size: int) -> dict[str, float]:
+    return downstream(*_split(name), predictor=predictor, train_sizes=[size])
+
+
+def _split(name: str) -> list[np.ndarray]:
     given = arrays(name)
-    parts = [given[f"{part}_{kind}"] for part in ("train", "test") for kind in ("codes", "factors")]
-    return downstream(*parts, predictor=predictor, train_sizes=[size])
+    return [given[f"{part}_{kind}"] for part in ("train", "test") for kind in ("codes", "factors")]
+
+
+def test_sap(name: str) -> None:
+    expected, scores = VALUES[name]["on_arrays"], sap(*_split(name))
+    assert scores["sap"] == pytest.approx(expected["sap"], abs=0.005)
+    assert scores["sap_continuous"] == pytest.approx(expected["sap_continuous"], rel=1e-6)
+    assert sap(*_split(name), continuous=True)["sap"] == scores["sap_continuous"]
