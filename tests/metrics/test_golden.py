@@ -8,9 +8,12 @@ import pytest
 
 from bench.metrics.beta_vae_score import beta_vae_score, from_features
 from bench.metrics.downstream import downstream
+from bench.metrics.explicitness import explicitness
 from bench.metrics.factor_vae_score import factor_vae_score, from_votes
 from bench.metrics.information import discretise, entropy, mutual_information
+from bench.metrics.irs import irs
 from bench.metrics.mig import mig
+from bench.metrics.modularity import modularity
 from bench.metrics.sap import sap
 from bench.metrics.unsupervised import unsupervised
 
@@ -45,6 +48,18 @@ def test_mig(name: str) -> None:
     assert mig(given["train_codes"], given["train_factors"])["mig"] == pytest.approx(expected, rel=1e-6)
 
 
+def test_modularity(name: str) -> None:
+    given = arrays(name)
+    expected = VALUES[name]["on_arrays"]["modularity"]
+    assert modularity(given["train_codes"], given["train_factors"])["modularity"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_irs(name: str) -> None:
+    given = arrays(name)
+    expected = VALUES[name]["on_arrays"]["irs"]
+    assert irs(given["train_codes"], given["train_factors"])["irs"] == pytest.approx(expected, rel=1e-5)
+
+
 def test_unsupervised_scores(name: str) -> None:
     for key, value in unsupervised(arrays(name)["train_codes"]).items():
         assert value == pytest.approx(VALUES[name]["on_arrays"][key], rel=1e-6), key
@@ -55,6 +70,13 @@ def test_beta_vae_score_on_the_references_features(name: str) -> None:
     scores = from_features(*(given[k] for k in ("train_x", "train_k", "test_x", "test_k")))
     for key, value in scores.items():
         assert value == pytest.approx(VALUES[name]["beta_vae_on_features"][key], abs=0.005), key
+
+
+def test_the_multinomial_variant_of_the_beta_vae_score(name: str) -> None:
+    given, expected = arrays(name, "beta_vae_features"), VALUES[name]["beta_vae_on_features"]["multinomial_variant"]
+    scores = from_features(*(given[k] for k in ("train_x", "train_k", "test_x", "test_k")), form="multinomial")
+    assert scores["beta_vae_train"] == pytest.approx(expected["train_accuracy"], abs=0.001)
+    assert scores["beta_vae_test"] == pytest.approx(expected["eval_accuracy"], abs=0.001)
 
 
 @pytest.mark.parametrize("score", [beta_vae_score, factor_vae_score], ids=lambda s: s.__name__)
@@ -104,3 +126,8 @@ def test_sap(name: str) -> None:
     assert scores["sap"] == pytest.approx(expected["sap"], abs=0.005)
     assert scores["sap_continuous"] == pytest.approx(expected["sap_continuous"], rel=1e-6)
     assert sap(*_split(name), continuous=True)["sap"] == scores["sap_continuous"]
+
+
+def test_explicitness(name: str) -> None:
+    for key, value in explicitness(*_split(name)).items():
+        assert value == pytest.approx(VALUES[name]["on_arrays"][key], abs=0.005), key
