@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, Ints, Score, check_codes, check_count, check_factors, metric
+from bench.metrics.base import Floats, Ints, Score, check_count, check_split, metric
 from bench.metrics.exact_trees import boost
 
 LEAST_IMPORTANCE = 1e-11  # added to every importance, as by the study: logarithms stay finite
@@ -59,11 +59,7 @@ def dci(
         >>> round(dci(x[:200], factors[:200], x[200:], factors[200:], num_rounds=5)["dci_disentanglement"], 2)
         1.0
     """
-    x, test = check_codes(train_codes, "train_codes", min_rows=2), check_codes(test_codes, "test_codes")
-    y = check_factors(train_factors, len(x), "train_factors")
-    expected = check_factors(test_factors, len(test), "test_factors")
-    if x.shape[1] != test.shape[1] or y.shape[1] != expected.shape[1]:
-        raise ValueError("test_codes and test_factors must have the columns of train_codes and train_factors")
+    x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
     varied = np.flatnonzero(np.ptp(y, axis=0) > 0)
     if len(varied) == 0:
         raise ValueError("train_factors have a single value each: there is nothing to be informed of")

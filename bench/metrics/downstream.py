@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics import boosted_trees, exact_trees
-from bench.metrics.base import Floats, Ints, Score, check_codes, check_count, check_factors, metric
+from bench.metrics.base import Floats, Ints, Score, check_count, check_split, metric
 from bench.metrics.logistic import fit_cross_validated
 from bench.registry import unknown
 
@@ -65,11 +65,7 @@ def downstream(
         >>> scores["gbt_100"]
         1.0
     """
-    x, test = check_codes(train_codes, "train_codes", min_rows=2), check_codes(test_codes, "test_codes")
-    y = check_factors(train_factors, len(x), "train_factors")
-    expected = check_factors(test_factors, len(test), "test_factors")
-    if x.shape[1] != test.shape[1] or y.shape[1] != expected.shape[1]:
-        raise ValueError("test_codes and test_factors must have the columns of train_codes and train_factors")
+    x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
     sizes = _effective(train_sizes, len(x))
     scores: dict[str, float] = {}
     for name, predict in _predictors(predictor, check_count(num_rounds, "num_rounds"), trees, seed).items():
