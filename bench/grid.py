@@ -118,7 +118,7 @@ class Protocol:
     """How runs are scored: sample sizes, representations, and options of single metrics.
 
     `pool` images are encoded for each data set (None: all of them), the same ones for every run; a metric's sizes
-    are its published ones unless given here.
+    are its published ones unless given here. The metrics of `also_sampled` read sampled codes besides.
     """
 
     name: str
@@ -127,6 +127,7 @@ class Protocol:
     num_train: int | None
     num_test: int | None
     representations: tuple[str, ...]
+    also_sampled: tuple[str, ...]
     options: Mapping[str, Mapping[str, Any]]
 
 
@@ -249,12 +250,12 @@ def _settings(
 
 
 def _protocol(entry: Mapping[str, Any]) -> Protocol:
-    entry = dict(entry) | {"representations": tuple(_listed(entry["representations"]))}
-    protocol: Protocol = _build(Protocol, "scoring", entry)
+    lists = {k: tuple(_listed(entry[k])) for k in ("representations", "also_sampled") if k in entry}
+    protocol: Protocol = _build(Protocol, "scoring", dict(entry) | lists)
     for kind in protocol.representations:
         if kind not in ("mean", "sampled"):
             raise registry.unknown("representation", kind, ["mean", "sampled"])
-    for name in protocol.options:
+    for name in (*protocol.options, *protocol.also_sampled):
         if name not in registry.names("metrics"):
             raise registry.unknown("metric", name, registry.names("metrics"))
     return protocol

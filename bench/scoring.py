@@ -23,7 +23,7 @@ from bench.grid import Protocol, Run
 from bench.metrics.base import Floats, Ints, Metric, check_codes, check_factors
 from bench.store import RunFolder, Store, digest, read_json, write_json
 
-PUBLISHED = Protocol("published", None, None, None, None, ("mean",), {})
+PUBLISHED = Protocol("published", None, None, None, None, ("mean",), (), {})
 
 
 class SkippedError(ValueError):
@@ -49,7 +49,12 @@ class Cell:
 
 def cells(metrics: Iterable[str], protocol: Protocol) -> list[Cell]:
     """The cells that a protocol asks of every run."""
-    return [_cell(name, kind, protocol) for name in metrics for kind in protocol.representations]
+    return [_cell(name, kind, protocol) for name in metrics for kind in _kinds(name, protocol)]
+
+
+def _kinds(name: str, protocol: Protocol) -> list[str]:
+    sampled = ("sampled",) if name in protocol.also_sampled else ()
+    return list(dict.fromkeys((*protocol.representations, *sampled)))
 
 
 def _cell(name: str, kind: str, protocol: Protocol) -> Cell:

@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def plan(*runs: Run) -> Plan:
-    return Plan("tiny", "Tiny", runs, (), Protocol("p", POOL, None, None, None, ("mean",), {}))
+    return Plan("tiny", "Tiny", runs, (), Protocol("p", POOL, None, None, None, ("mean",), (), {}))
 
 
 def test_a_run_is_compared_with_the_other_seeds_of_its_setting(store: Store) -> None:

@@ -76,7 +76,7 @@ def test_the_seed_decides_which_rows_are_drawn() -> None:
 
 
 def test_too_few_rows_shrink_train_and_test_in_proportion() -> None:
-    protocol = Protocol("p", None, None, 10_000, 5_000, ("mean",), {"downstream": {"num_rounds": 2}})
+    protocol = Protocol("p", None, None, 10_000, 5_000, ("mean",), (), {"downstream": {"num_rounds": 2}})
     (cell,) = cells(["downstream"], protocol)
     _, rows = evaluate(cell, CODES, FACTORS, "run")
     assert rows == {"num_train": 800, "num_test": 400}
@@ -84,10 +84,10 @@ def test_too_few_rows_shrink_train_and_test_in_proportion() -> None:
 
 def test_a_cells_key_tells_versions_sizes_and_options_apart() -> None:
     protocols = [
-        Protocol("p", None, None, None, None, ("mean", "sampled"), {}),
-        Protocol("p", 100, None, None, None, ("mean",), {}),
-        Protocol("p", None, 7, None, None, ("mean",), {}),
-        Protocol("p", None, None, None, None, ("mean",), {"mig": {"num_bins": 9}}),
+        Protocol("p", None, None, None, None, ("mean", "sampled"), (), {}),
+        Protocol("p", 100, None, None, None, ("mean",), (), {}),
+        Protocol("p", None, 7, None, None, ("mean",), (), {}),
+        Protocol("p", None, None, None, None, ("mean",), (), {"mig": {"num_bins": 9}}),
     ]
     keys = [c.key for p in protocols for c in cells(["mig"], p)]
     assert len(set(keys)) == 5
