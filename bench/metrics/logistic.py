@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import log_expit, log_softmax
+from scipy.special import log_expit, log_softmax, logit
 
 from bench.metrics.base import Floats, Ints
-from bench.metrics.newton import Problems
+from bench.metrics.newton import NARROW, Problems
 from bench.registry import unknown
 
 CS = np.logspace(-4, 4, 10)
@@ -76,7 +76,9 @@ def fit(x: Floats, y: Ints, c: float = 1.0) -> OneVsRest:
     classes, positive = _one_hot(y)
     rows = np.column_stack([x, np.ones(len(x))])
     start = np.zeros((len(classes), rows.shape[1]))
-    weights = Problems(rows, positive).solve(np.full(rows.shape[1], 1 / c), start)
+    start[:, -1] = _log_odds(positive)
+    axes = _principal_axes(rows) if rows.shape[1] > NARROW else np.eye(rows.shape[1])
+    weights = Problems(rows @ axes, positive).solve(np.full(rows.shape[1], 1 / c), start @ axes) @ axes.T
     return OneVsRest(classes, weights[:, :-1], weights[:, -1])
 
 
@@ -144,12 +146,22 @@ def _one_hot(y: Ints) -> tuple[Ints, Floats]:
     return classes, (codes == np.arange(len(classes))[:, None]).astype(np.float64)
 
 
+def _log_odds(positive: Floats) -> Floats:
+    """Of each class among the rows, (K,): what intercepts start from."""
+    return logit((positive.sum(axis=1) + 0.5) / (positive.shape[1] + 1))
+
+
+def _principal_axes(rows: Floats) -> Floats:
+    """An orthogonal basis (d, d) in which columns are uncorrelated, so that conjugate gradients take few steps."""
+    axes: Floats = np.linalg.eigh(rows.T @ rows)[1]
+    return axes
+
+
 def _path(rows: Floats, positive: Floats, penalties: Floats) -> Floats:
     """Weights under every penalty, each started from the one before: (C, K, D + 1)."""
     problems = Problems(rows, positive)
     weights: Floats = np.zeros((len(positive), rows.shape[1]))
-    share = (positive.sum(axis=1) + 0.5) / (len(rows) + 1)
-    weights[:, -1] = np.log(share / (1 - share))
+    weights[:, -1] = _log_odds(positive)
     return np.stack([weights := problems.solve(p, weights) for p in penalties])
 
 
