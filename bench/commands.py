@@ -36,6 +36,8 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         return list_names(settings["what"], options)
     if name == "data":
         return data_sets(settings)
+    if name == "check":
+        return check_metrics(settings)
     plan, broken = _usable(grid.plan(settings), settings["metric"])
     store = Store(settings["results_dir"], writable=name != "status")
     if name == "status":
@@ -250,6 +252,36 @@ def data_sets(settings: Settings) -> int:
     for told in faults:
         say(told)
     return 1 if faults else 0
+
+
+def check_metrics(settings: Settings) -> int:
+    """Print and draw the report card of each metric that is asked for; the exit code is 1 where a property fails."""
+    store = Store(settings["results_dir"], writable=True)
+    passed = [_check_metric(name, store) for name in grid.metric_names(settings["metric"])]
+    return 0 if all(passed) else 1
+
+
+def _check_metric(name: str, store: Store) -> bool:
+    from bench.report.card import draw_card
+    from bench.report.style import save
+    from bench.testing import examine
+    from bench.testing.behaviour import beside, curves
+
+    verdicts = examine(name)
+    version = registry.load("metrics", name).metric.version
+    table = Table("property", "verdict", "why", title=f"{name}, version {version}")
+    for found in verdicts:
+        colour = {"passed": "green", "failed": "bold red"}.get(found.state, "dim")
+        table.add_row(found.property, f"[{colour}]{found.state}[/]", escape(found.reason))
+    results.print(table)
+    try:
+        drawn = curves(beside(name))
+    except Exception as fault:
+        say(f"check: no picture of {name}: {type(fault).__name__}: {fault}")
+        return False
+    paths = save(draw_card(drawn, name), drawn, store.card(name), f"python -m bench check metric={name}")
+    say(f"check: {paths[1]}")
+    return all(v.state != "failed" for v in verdicts)
 
 
 def list_names(what: str | None, options: Mapping[str, Sequence[str]]) -> int:

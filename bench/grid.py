@@ -160,15 +160,25 @@ def plan(config: Mapping[str, Any]) -> Plan:
     """
     schedule = _build(Schedule, "trainer", config["trainer"])
     protocol = _protocol(config["scoring"])
-    known = registry.names("metrics")
-    metrics = tuple(known if config["metric"] == "all" else _listed(config["metric"]))
-    for name in metrics:
-        if name not in known:
-            raise registry.unknown("metric", name, [*known, "all"])
+    metrics = metric_names(config["metric"])
     runs = tuple(dict.fromkeys(_runs(config, schedule)))
     if config["checkpoint"] is not None:
         runs = (_from_checkpoint(runs, Path(config["checkpoint"])),)
     return Plan(str(config["study"]["name"]), str(config["study"]["title"]), runs, metrics, protocol)
+
+
+def metric_names(asked: Any) -> tuple[str, ...]:
+    """The metrics asked for: "all", one, or a list.
+
+    Raises:
+        UnknownNameError: no such metric; the message offers the nearest.
+    """
+    known = registry.names("metrics")
+    names = tuple(known if asked == "all" else _listed(asked))
+    for name in names:
+        if name not in known:
+            raise registry.unknown("metric", name, [*known, "all"])
+    return names
 
 
 def _from_checkpoint(runs: Sequence[Run], path: Path) -> Run:

@@ -11,24 +11,27 @@ from bench.testing.samples import (
     NotDeclaredError,
     are_close,
     declared,
-    noisy_codes,
+    noisy,
+    perfect_codes,
     sample_factors,
     tolerance,
     values,
 )
 
+NOISE = 0.25  # standard deviations, so that no two codes are equal
+
 
 def the_order_of_dimensions_does_not_matter(name: str) -> None:
     """Not at all, or for a metric that draws rows or fits a model, up to that."""
     factors = sample_factors()
-    codes = noisy_codes(factors)
+    codes = noisy(perfect_codes(factors), NOISE)
     are_close(values(name, codes, factors), values(name, codes[:, ::-1], factors), tolerance(name))
 
 
 def the_order_of_rows_does_not_matter(name: str) -> None:
     """Likewise."""
     factors = sample_factors()
-    codes = noisy_codes(factors)
+    codes = noisy(perfect_codes(factors), NOISE)
     order = np.random.default_rng(3).permutation(ROWS)
     are_close(values(name, codes, factors), values(name, codes[order], factors[order]), tolerance(name))
 
@@ -52,14 +55,14 @@ def _mapped(name: str, kind: Map, change: Callable[[Codes], Codes]) -> None:
     if kind not in declared(name).invariant_to:
         raise NotDeclaredError(f"invariant_to does not hold {kind!r}")
     factors = sample_factors()
-    codes = noisy_codes(factors)
+    codes = noisy(perfect_codes(factors), NOISE)
     are_close(values(name, codes, factors), values(name, change(codes), factors), tolerance(name))
 
 
 def the_same_seed_gives_the_same_value(name: str) -> None:
     """To the bit, and the inputs are left as they were."""
     factors = sample_factors()
-    codes = noisy_codes(factors, 1)
+    codes = noisy(perfect_codes(factors), 1)
     before = codes.copy(), factors.copy()
     first, second = (values(name, codes, factors, seed=5) for _ in range(2))
     assert first == second, "two calls differ"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench import registry
 from bench.grid import Protocol
-from bench.metrics.base import Metric
+from bench.metrics.base import Metric, Score
 from bench.scoring import cells, evaluate
 
 ROWS = 700
@@ -37,9 +37,9 @@ def perfect_codes(factors: Factors) -> Codes:
     return (factors - factors.mean(axis=0)) / factors.std(axis=0)
 
 
-def noisy_codes(factors: Factors, deviation: float = 0.25) -> Codes:
-    """A perfect code with Gaussian noise, in units of each dimension's standard deviation."""
-    return perfect_codes(factors) + deviation * np.random.default_rng(2).normal(size=factors.shape)
+def noisy(codes: Codes, deviation: float) -> Codes:
+    """Codes with Gaussian noise of a standard deviation."""
+    return codes + deviation * np.random.default_rng(2).normal(size=codes.shape)
 
 
 def rotated(codes: Codes, degrees: float) -> Codes:
@@ -105,16 +105,18 @@ def are_close(a: Mapping[str, float], b: Mapping[str, float], within: float) -> 
 
 
 def better(name: str, scores: Mapping[str, float]) -> dict[str, float]:
-    """The scores of which higher is better; ratios of two scores, such as efficiencies, are left out.
+    """The scores of which higher is better; ratios are left out.
 
     Raises:
         NotDeclaredError: there are none.
     """
-    found = {
-        key: value
-        for key, value in scores.items()
-        if declared(name).score(key).higher_is_better and declared(name).score(key).high < np.inf
-    }
+    known = {key: declared(name).score(key) for key in scores}
+    found = {key: value for key, value in scores.items() if known[key].higher_is_better and not is_ratio(known[key])}
     if not found:
         raise NotDeclaredError("no score declares that higher is better")
     return found
+
+
+def is_ratio(score: Score) -> bool:
+    """Whether higher is better without end: a ratio of scores, such as an efficiency, that a worse code can raise."""
+    return bool(score.higher_is_better) and score.high == np.inf

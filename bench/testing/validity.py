@@ -1,4 +1,4 @@
-"""Properties of what comes out whatever goes in: a number in its range, a reason, or an error that names the argument."""
+"""Properties of what comes out, whatever goes in: numbers in their range, a reason, or an error that names it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

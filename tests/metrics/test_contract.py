@@ -89,9 +89,7 @@ def test_a_metric_that_does_not_fall_under_rotation_is_told_so(register: Callabl
         left = factors - x @ np.linalg.lstsq(x, factors, rcond=None)[0]
         return {"kind": float(1 - (left.var(axis=0) / factors.var(axis=0)).mean())}
 
-    with pytest.raises(
-        AssertionError, match="kind: rotating pairs of dimensions lowers the headline score: kind: 1 of"
-    ):
+    with pytest.raises(AssertionError, match=r"kind: rotating pairs .* the headline score: kind: 1 of"):
         check_metric(register(kind))
 
 
