@@ -31,6 +31,7 @@ stages
 examples
   python -m bench run study=quick
   python -m bench run model=beta_vae strength=[0,3] seed=[0,1] dataset=dsprites trainer.steps=200
+  python -m bench score codes=mine.npz name=mine   puts arrays codes, factors[, logvar] in the score table
   python -m bench list metrics
   python -m bench run study=quick --cfg job     shows the composed configuration
 """
@@ -88,6 +89,8 @@ def _hydra_words(words: list[str]) -> list[str]:
         rest[0] = f"what={rest[0]}"
     if stage == "data" and not any(w.startswith("dataset=") for w in rest):
         rest.append(f"dataset=[{','.join(data.names())}]")
+    if any(w.startswith("codes=") for w in rest) and not any(w.startswith("dataset=") for w in rest):
+        rest.append(f"dataset={data.CUSTOM}")
     if stage == "check":
         rest = [re.sub(r"^metric=([\w,]*,[\w,]*)$", r"metric=[\1]", w) for w in rest]
     if any(w.startswith("strength=") for w in rest):

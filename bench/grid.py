@@ -159,7 +159,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
         UnknownNameError: no such data set, model or metric; the message offers the nearest.
     """
     schedule = _build(Schedule, "trainer", config["trainer"])
-    protocol = _protocol(config["scoring"])
+    protocol = protocol_of(config["scoring"])
     metrics = metric_names(config["metric"])
     runs = tuple(dict.fromkeys(_runs(config, schedule)))
     if config["checkpoint"] is not None:
@@ -258,7 +258,13 @@ def _settings(
         yield index, value, fixed | {swept: value}
 
 
-def _protocol(entry: Mapping[str, Any]) -> Protocol:
+def protocol_of(entry: Mapping[str, Any]) -> Protocol:
+    """The protocol that a configuration's `scoring` describes.
+
+    Raises:
+        ConfigError: a key is missing or of the wrong type.
+        UnknownNameError: no such key, representation or metric.
+    """
     entry = dict(entry) | {"representations": tuple(_listed(entry["representations"]))}
     protocol: Protocol = _build(Protocol, "scoring", entry)
     for kind in protocol.representations:

@@ -67,7 +67,7 @@ def test_several_metrics_are_given_as_a_list() -> None:
 
 def test_an_unknown_metric_is_offered_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Did you mean 'mig'"):
-        commands.check_metrics({"metric": "meg", "results_dir": tmp_path})
+        commands.perform({"stage": "check", "metric": "meg", "results_dir": tmp_path}, {})
 
 
 def test_the_behaviour_of_mig_is_what_its_definition_says() -> None:
