@@ -59,7 +59,7 @@ def test_values_of_single_factors_bear_the_names_that_the_data_set_gives_them(tm
     named = {d: list(t["factor"].dropna()) for d, t in table.groupby("dataset", observed=True)}
     assert named == {
         "custom": ["0", "1", "2", "3", "4"],
-        "dsprites": ["shape", "scale", "orientation", "pos_x", "pos_y"],
+        "dsprites": ["shape", "scale", "orientation", "x", "y"],
     }
 
 
