@@ -2,19 +2,19 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench import registry
-from bench.grid import Protocol
 from bench.metrics.base import Metric, Score
-from bench.scoring import cells, evaluate
+from bench.scoring import PUBLISHED, cells, evaluate
 
 ROWS = 700
 SIZES = (3, 4, 5)
-PROTOCOL = Protocol("check", None, ROWS, 400, 300, ("mean",), {})
+PROTOCOL = replace(PUBLISHED, name="check", num_points=ROWS, num_train=400, num_test=300)
 SMALLER: Mapping[str, Any] = {"num_train": 600, "num_test": 400, "train_sizes": [300], "num_rounds": 5}
 EXACT = 1e-9
 NOISY = 0.12  # how far a score that draws rows, or fits a model, may move where it should not move
@@ -61,7 +61,7 @@ def values(
     name: str, codes: Any, factors: Factors, seed: int = 0, options: Mapping[str, Any] = SMALLER
 ) -> dict[str, float]:
     """The metric's scores on codes (N, D), with those of the options that it takes."""
-    protocol = Protocol(**vars(PROTOCOL) | {"options": {name: smaller(registry.load("metrics", name), options)}})
+    protocol = replace(PROTOCOL, options={name: smaller(registry.load("metrics", name), options)})
     (cell,) = cells([name], protocol)
     given = factors if declared(name).min_factors else None
     return evaluate(cell, codes, given, f"seed {seed}")[0]
