@@ -108,14 +108,14 @@ def evaluate(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> 
     """
     function = registry.load("metrics", cell.metric)
     declared: Metric = function.metric
-    available = 0 if factors is None else int((np.ptp(factors, axis=0) > 0).sum())
+    rows = _rows(cell, declared, len(codes), identity)
+    available = 0 if factors is None else int((np.ptp(factors[next(iter(rows.values()))], axis=0) > 0).sum())
     if available < declared.min_factors:
         needed = f"{declared.min_factors} factor{'s' if declared.min_factors > 1 else ''} of two values or more"
         raise SkippedError(f"{cell.metric} needs at least {needed}, got {available}")
     options = dict(cell.options)
     if declared.seeded:
         options["seed"] = int(digest([identity, cell.metric, cell.version], 8), 16)
-    rows = _rows(cell, declared, len(codes), identity)
     arguments = [a[r] for r in rows.values() for a in (codes, factors) if a is not None and _wants(declared, a, codes)]
     values = function(*arguments, **options)
     for name in values:

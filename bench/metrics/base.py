@@ -167,6 +167,22 @@ def check_factors(factors: ArrayLike, rows: int, name: str = "factors") -> Ints:
     return array
 
 
+def check_split(
+    train_codes: ArrayLike, train_factors: ArrayLike, test_codes: ArrayLike, test_factors: ArrayLike
+) -> tuple[Floats, Ints, Floats, Ints]:
+    """The four arguments of a metric that reads "split", checked one by one and against each other.
+
+    Raises:
+        ValueError: bad codes or factors, fewer than two training rows, or columns that differ between train and test.
+    """
+    x, test = check_codes(train_codes, "train_codes", min_rows=2), check_codes(test_codes, "test_codes")
+    y = check_factors(train_factors, len(x), "train_factors")
+    expected = check_factors(test_factors, len(test), "test_factors")
+    if x.shape[1] != test.shape[1] or y.shape[1] != expected.shape[1]:
+        raise ValueError("test_codes and test_factors must have the columns of train_codes and train_factors")
+    return x, y, test, expected
+
+
 def check_count(value: int, name: str, least: int = 1) -> int:
     """A number of bins, points or rows.
 
