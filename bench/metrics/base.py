@@ -23,8 +23,8 @@ Keys of the returned dict are score names; "name/3" is the value for factor 3 al
 | "sign" | the sign |
 | "monotone" | any strictly increasing map |
 
-`falls_under_rotation` says that the headline score of a perfect code falls when pairs of its dimensions are rotated by
-30 degrees. By default nothing is claimed; `bench.testing` checks what is.
+`falls_under_rotation` says that the headline score of a perfect code falls, by a fifth or more, when pairs of its
+dimensions are rotated by 30 degrees. By default nothing is claimed; `bench.testing` checks what is.
 """
 
 import inspect

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 
 from bench.testing.samples import (
-    NOISY,
     ROWS,
     SIZES,
     NotDeclaredError,
@@ -19,6 +18,7 @@ from bench.testing.samples import (
 )
 
 LEAST_FALL = 0.1
+LEAST_SHARE = 0.2  # of the headline score, lost by rotation
 DEGREES = 30  # at 45 two dimensions are exchangeable, which lowers scores that no other angle lowers
 
 
@@ -48,14 +48,16 @@ def a_dead_dimension_raises_no_score(name: str) -> None:
 
 
 def rotating_pairs_of_dimensions_lowers_the_headline_score(name: str) -> None:
-    """By 30 degrees, of a perfect code, where it is declared."""
+    """By a fifth at 30 degrees, of a perfect code, where it is declared."""
     headline = declared(name).headline
     if not declared(name).falls_under_rotation or headline is None:
         raise NotDeclaredError("falls_under_rotation is not declared")
     factors = sample_factors(sizes=(4, 4, 5, 5))
     codes = perfect_codes(factors)
     upright, turned = (values(name, c, factors)[headline] for c in (codes, rotated(codes, DEGREES)))
-    assert turned < upright - NOISY, f"{headline}: {upright:.4g} of a perfect code, {turned:.4g} of it rotated"
+    assert turned < upright * (1 - LEAST_SHARE), (
+        f"{headline}: {upright:.4g} of a perfect code, {turned:.4g} of it rotated"
+    )
 
 
 CHECKS: tuple[Callable[[str], None], ...] = (
