@@ -160,16 +160,26 @@ def plan(config: Mapping[str, Any]) -> Plan:
         UnknownNameError: no such data set, model or metric; the message offers the nearest.
     """
     schedule = _build(Schedule, "trainer", config["trainer"])
-    protocol = _protocol(config["scoring"])
-    known = registry.names("metrics")
-    metrics = tuple(known if config["metric"] == "all" else _listed(config["metric"]))
-    for name in metrics:
-        if name not in known:
-            raise registry.unknown("metric", name, [*known, "all"])
+    protocol = protocol_of(config["scoring"])
+    metrics = metric_names(config["metric"])
     runs = tuple(dict.fromkeys(_runs(config, schedule)))
     if config["checkpoint"] is not None:
         runs = (_from_checkpoint(runs, Path(config["checkpoint"])),)
     return Plan(str(config["study"]["name"]), str(config["study"]["title"]), runs, metrics, protocol)
+
+
+def metric_names(asked: Any) -> tuple[str, ...]:
+    """The metrics asked for: "all", one, or a list.
+
+    Raises:
+        UnknownNameError: no such metric; the message offers the nearest.
+    """
+    known = registry.names("metrics")
+    names = tuple(known if asked == "all" else _listed(asked))
+    for name in names:
+        if name not in known:
+            raise registry.unknown("metric", name, [*known, "all"])
+    return names
 
 
 def _from_checkpoint(runs: Sequence[Run], path: Path) -> Run:
@@ -249,7 +259,13 @@ def _settings(
         yield index, value, fixed | {swept: value}
 
 
-def _protocol(entry: Mapping[str, Any]) -> Protocol:
+def protocol_of(entry: Mapping[str, Any]) -> Protocol:
+    """The protocol that a configuration's `scoring` describes.
+
+    Raises:
+        ConfigError: a key is missing or of the wrong type.
+        UnknownNameError: no such key, representation or metric.
+    """
     lists = {k: tuple(_listed(entry[k])) for k in ("representations", "also_sampled") if k in entry}
     protocol: Protocol = _build(Protocol, "scoring", dict(entry) | lists)
     for kind in protocol.representations:

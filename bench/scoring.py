@@ -165,7 +165,7 @@ def score_run(
         records = [_described(cell) | _failure(fault) | {"seconds": 0.0} for cell in wanted]
     else:
         factors = data.factors(codes.index)
-        records = [_record(cell, codes, factors, run.id) for cell in wanted]
+        records = [record_of(cell, codes, factors, run.id) for cell in wanted]
     write_json(folder.scores(digest([c.key for c in wanted])), {"run": run.id, "cells": records})
     return records
 
@@ -182,7 +182,8 @@ def _codes(
     return fresh
 
 
-def _record(cell: Cell, codes: coding.Codes, factors: Ints, identity: str) -> dict[str, Any]:
+def record_of(cell: Cell, codes: coding.Codes, factors: Ints, identity: str) -> dict[str, Any]:
+    """Compute one cell: its values and the rows they rest on, or why it was skipped, or how it failed."""
     record = _described(cell)
     started = time.perf_counter()
     try:

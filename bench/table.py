@@ -110,5 +110,5 @@ def _exploded(run: dict[str, Any], record: dict[str, Any]) -> Iterator[dict[str,
     kept = {c: record[c] for c in ("representation", "metric", "version", "seconds")} | {"cell": record["key"]}
     for name, value in record["values"].items():
         stem, _, factor = name.partition("/")
-        named = data.card(run["dataset"]).factor_names[int(factor)] if factor else None
+        named = data.factor_name(run["dataset"], int(factor)) if factor else None
         yield run | kept | sizes | {"name": stem, "factor": named, "score": value}

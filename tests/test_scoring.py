@@ -24,6 +24,51 @@ def test_arrays_of_any_framework_are_scored() -> None:
     assert score(torch.from_numpy(CODES), torch.from_numpy(FACTORS), METRICS) == expected
     assert score(pd.DataFrame(CODES), pd.DataFrame(FACTORS), METRICS) == expected
     assert score(CODES.tolist(), FACTORS.tolist(), METRICS) == expected
+    assert score(torch.from_numpy(CODES).requires_grad_() * 1, torch.from_numpy(FACTORS), METRICS) == expected
+    assert score(Protocols(CODES), Protocols(FACTORS), METRICS) == expected
+    assert score(Converted(CODES), Converted(FACTORS), METRICS) == expected
+
+
+class Protocols:
+    """An array of a library that speaks DLPack alone."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __dlpack__(self, **options: object) -> object:
+        return self.array.__dlpack__(**options)  # type: ignore[arg-type]
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
+
+class Converted:
+    """An array of a library that converts to numpy, as jax does."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
+        return self.array
+
+
+def test_what_is_no_array_is_named() -> None:
+    import torch
+
+    for wrong in ([[1.0, 2.0], [3.0]], torch.zeros(9, 2, dtype=torch.bfloat16), {"a": 1}, None, "codes"):
+        with pytest.raises(ValueError, match=r"^codes (cannot be read as an array|must be real numbers)"):
+            score(wrong, FACTORS)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="factors cannot be read as an array"):
+        score(CODES[:2], [[0, 1], [2]])
+
+
+def test_scores_are_of_the_numbers_not_of_the_memory_they_lie_in() -> None:
+    expected = score(CODES, FACTORS, METRICS)
+    assert score(np.asfortranarray(CODES), FACTORS[::-1][::-1], METRICS) == expected
+    frozen = CODES.copy(), FACTORS.astype(np.uint8)
+    for array in frozen:
+        array.flags.writeable = False
+    assert score(*frozen, METRICS) == expected
 
 
 def test_every_metric_that_applies_is_the_default() -> None:

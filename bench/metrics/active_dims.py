@@ -12,6 +12,7 @@ from bench.metrics.factor_vae_score import LEAST_DEVIATION
     reads="points",
     min_factors=0,
     scores={"active_dims": Score(0, float("inf"), None)},
+    invariant_to=("sign",),  # not to scale: a dimension is active from a deviation of 0.05
     paper="Kim & Mnih 2018, arXiv:1802.05983",
 )
 def active_dims(codes: ArrayLike) -> dict[str, float]:

@@ -21,6 +21,8 @@ LEAST_IMPORTANCE = 1e-11  # added to every importance, as by the study: logarith
         "dci_per_tree_completeness": Score(0, 1),
     },
     headline="dci_disentanglement",
+    invariant_to=("scale", "sign", "monotone"),  # trees read only the order of codes
+    falls_under_rotation=True,
     paper="Eastwood & Williams 2018, ICLR",
 )
 def dci(

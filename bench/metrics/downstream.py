@@ -22,6 +22,7 @@ FEW = 100  # labels in the numerator of the statistical efficiency
         "lr_*": Score(0, 1),
         "gbt_*": Score(0, 1),
     },
+    invariant_to=("sign",),  # trees follow monotone maps too, logistic regression follows no more than this
     paper="Locatello et al. 2019, arXiv:1811.12359",
 )
 def downstream(

@@ -13,6 +13,7 @@ from bench.metrics.standardise import moments
     reads="split",
     scores={"explicitness_train": Score(0, 1), "explicitness_test": Score(0, 1)},
     headline="explicitness_test",
+    invariant_to=("scale", "sign"),  # codes are standardised
     paper="Ridgeway & Mozer 2018, arXiv:1802.05312",
 )
 def explicitness(

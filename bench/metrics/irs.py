@@ -12,6 +12,8 @@ from bench.metrics.information import discretise
     reads="points",
     scores={"irs": Score(-1, 1)},
     headline="irs",
+    invariant_to=("sign",),  # not to scale: dimensions are weighted by their range
+    falls_under_rotation=True,
     paper="Suter et al. 2019, arXiv:1811.00007",
 )
 def irs(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20, diff_quantile: float = 0.99) -> dict[str, float]:

@@ -13,6 +13,8 @@ from bench.metrics.information import dense, discretise, mutual_information
     min_factors=2,
     scores={"modularity": Score(0, 1)},
     headline="modularity",
+    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    falls_under_rotation=True,
     paper="Ridgeway & Mozer 2018, arXiv:1802.05312",
 )
 def modularity(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str, float]:
