@@ -14,7 +14,7 @@ from bench.analysis.significance import LEVEL
 from bench.report.figures.panels import PAGE
 from bench.report.style import footnote, new_figure
 
-CELL, NAMES = 0.42, 1.35  # inches: of a cell, and of the names beside rows
+CELL, NAMES, LETTER = 0.42, 1.35, 0.085  # inches: of a cell, of the names beside rows, of a letter above a panel
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,12 @@ def heatmaps(
     panels = list(cells.groupby(panel, sort=False))
     sides = [{tuple(dict.fromkeys(part[axis])) for _, part in panels} for axis in ("row", "column")]
     rows, columns = (max(map(len, side)) for side in sides)
-    across = max(1, min(len(panels), int((PAGE - NAMES) / (CELL * columns))))
+    wide = max(CELL * columns, LETTER * max(len(titles[0](str(name))) for name, _ in panels))
+    across = max(1, min(len(panels), int((PAGE - NAMES) / wide)))
     down = -(-len(panels) // across)
     heights = [part["row"].nunique() for _, part in panels] if across == 1 else [rows] * down
     names = NAMES * (across if len(sides[0]) > 1 else 1)
-    figure = new_figure(max(4.2, across * CELL * columns + names), 0.36 * sum(heights) + 0.3 * down + 2.1)
+    figure = new_figure(max(4.2, across * wide + names), 0.36 * sum(heights) + 0.3 * down + 2.1)
     axes = figure.subplots(down, across, squeeze=False, height_ratios=heights)
     for ax in axes.flat[len(panels) :]:
         ax.set_axis_off()

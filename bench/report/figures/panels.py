@@ -98,8 +98,9 @@ def titled(
     free = 0
     if keys is not None:
         handles, labels = keys
-        columns = max(1, min(len(labels), int((width - 0.2) / (0.062 * max(map(len, labels)) + 0.5))))
-        free = -(-len(labels) // columns)
+        fitting = max(1, int(width / (0.055 * max(map(len, labels)) + 0.5)))
+        free = -(-len(labels) // fitting)
+        columns = -(-len(labels) // free)
         top = 1 - (PAD + LINE * len(lines)) / figure.get_figheight()
         figure.legend(
             handles, labels, loc="upper center", bbox_to_anchor=(0.5, top), ncols=columns, frameon=False, borderpad=0.2,
