@@ -82,6 +82,11 @@ class Fitted(Learner):
     def fit(self, data: DataSet, seed: int) -> None:
         """Learn from a data set; every random choice comes from the seed."""
 
+    def sample(self, data: DataSet, rng: np.random.Generator) -> Images:
+        """`num_images` random images of a data set, all of them where it has fewer: (count, pixels)."""
+        count = min(int(self.hyper["num_images"]), len(data))
+        return data.images(rng.choice(len(data), count, replace=False)).reshape(count, -1)
+
     def state(self) -> State:
         return self.arrays
 
