@@ -32,7 +32,7 @@ class UntrainedVAE(Fitted):
     def fit(self, data: DataSet, seed: int) -> None:
         self.vae = self._initial(seed)
 
-    def encode(self, images: Images) -> tuple[Codes, Codes]:
+    def encode(self, images: Images) -> tuple[Codes, Codes | None]:
         return self.vae.encode(images)
 
     def decode(self, codes: Codes) -> Images:
