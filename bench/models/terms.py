@@ -22,6 +22,16 @@ def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(dim=2).mean(dim=1)
 
 
+def sampled_kl(logvar: Tensor, z: Tensor, prior_mean: Tensor, prior_logvar: Tensor) -> Tensor:
+    """KL(q || N(prior_mean, exp(prior_logvar))) where only a sample z of q = N(., exp(logvar)) meets the prior.
+
+    0.5 sum((z - prior_mean)^2 exp(-prior_logvar) + prior_logvar - logvar - 1), mean over the batch: the entropy of q
+    is in closed form, so that the prior may depend on z.
+    """
+    distance = (z - prior_mean).square() * (-prior_logvar).exp()
+    return 0.5 * (distance + prior_logvar - logvar - 1).sum(dim=2).mean(dim=1)
+
+
 def total_correlation(mean: Tensor, logvar: Tensor, z: Tensor) -> Tensor:
     """Minibatch estimate of KL(q(z) || prod_l q(z_l)) (Chen et al. 2018), without importance weights or constants.
 
