@@ -42,11 +42,15 @@ class GaussianVAE(Stacked):
         """The "regulariser" and, where there is one, the loss of the "adversary", each (K,)."""
         return {"regulariser": self.regulariser(latent, step)}
 
+    def reconstruction(self, latent: Latent, images: Tensor) -> Tensor:
+        """Estimate of E[-log p(x|z)] by one sample an image, (K,), whose gradient goes through the sample."""
+        return bernoulli_reconstruction(self.decoder(latent.z), images)
+
     def losses(self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False) -> dict[str, Tensor]:
         """Loss of each model and its parts, each (K,): z = mean + exp(logvar / 2) noise."""
         mean, logvar = self.encoder(images)
         latent = Latent(mean, logvar, mean + (logvar / 2).exp() * noise)
-        reconstruction = bernoulli_reconstruction(self.decoder(latent.z), images)
+        reconstruction = self.reconstruction(latent, images)
         terms = self.objective(latent, step)
         loss = reconstruction + terms["regulariser"]
         watched = {"total_correlation": total_correlation(*latent)} if curves else {}
