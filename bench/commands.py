@@ -298,12 +298,14 @@ def analyze(plan: Plan, store: Store) -> None:
 
 def make_report(plan: Plan, store: Store) -> None:
     """Draw pictures of trained models and write the one-page summary."""
+    from bench.report.gradients import draw_gradients
     from bench.report.pictures import draw_models
     from bench.report.summary import write_summary
     from bench.training.train import load_learner
 
     with stage("report"):
         pictures = draw_models(plan, store, load_learner)
+        draw_gradients(plan, store, load_learner)
         page = write_summary(scores(plan.name, store.path), plan, store, pictures)
     say(f"summary: {page}\npictures: {page.parent}")
 

@@ -20,6 +20,7 @@ from bench.store import RunFolder, Store
 Images = NDArray[np.float32]
 SHOWN = 9
 SPAN = 2.5
+MOST_DIMS = 16  # traversals on a page
 
 
 def draw_models(plan: Plan, store: Store, load_learner: Callable[[Run, RunFolder], Learner]) -> list[Path]:
@@ -56,12 +57,12 @@ def model_page(learner: Learner, data: DataSet, run: Run) -> tuple[Figure, pd.Da
     mean, logvar = learner.encode(images)
     statistics = _statistics(mean, logvar)
     reconstructed = learner.decode(mean[:SHOWN])
-    dims = list(statistics["dim"])
+    dims = list(statistics["dim"])[:MOST_DIMS]
     walks = [_traversal(learner, mean[0], int(d)) for d in dims]
     figure = new_figure(0.5 * SHOWN + 0.9, 0.5 * (len(dims) + 2) + 1.0)
     upper, lower = figure.subplots(2, 1, height_ratios=[2, len(dims)])
     _grid(upper, [images[:SHOWN], reconstructed], ["image", "decoded"], "Reconstructions")
-    labels = [f"z{d}  {s:.2f}" for d, s in zip(dims, statistics.iloc[:, 1], strict=True)]
+    labels = [f"z{d}  {s:.2f}" for d, s in zip(dims, statistics.iloc[:, 1], strict=False)]
     what = "KL, nats" if logvar is not None else "variance"
     _grid(lower, walks, labels, f"Traversals from -{SPAN:g} to {SPAN:g} (dimension, {what})")
     figure.suptitle(f"{dataset_title(run.dataset)}: {run.setting}, seed {run.seed}", fontsize=10)
