@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from bench.grid import Plan, Run
 from bench.models.base import Learner
@@ -19,6 +20,7 @@ ESTIMATORS = {
     ("score_function_vae", 0.0): "score function",
 }
 LINES = ("-", "--", ":")
+PLACES = {"at the start": ("o", False, -0.12), "when trained": ("s", True, 0.12)}  # marker, filled, shift
 
 
 def draw_gradients(plan: Plan, store: Store, load_learner: Callable[[Run, RunFolder], Learner]) -> list[Path]:
@@ -83,6 +85,9 @@ def gradient_page(curves: pd.DataFrame, variances: pd.DataFrame, dataset: str, b
         mean = mine.groupby("step")["loss"].mean()
         left.plot(mean.index, mean, line, color=palette[name], lw=1.6, label=name)
     left.set(xlabel="update", ylabel="loss (negative ELBO, nats)", yscale="log")
+    left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    left.yaxis.set_major_formatter("{x:g}")
+    left.yaxis.set_minor_formatter(NullFormatter())
     left.legend(frameon=False)
     _variances(right, variances, names)
     seeds = curves["seed"].nunique()
@@ -95,15 +100,14 @@ def gradient_page(curves: pd.DataFrame, variances: pd.DataFrame, dataset: str, b
 
 def _variances(ax: Axes, variances: pd.DataFrame, names: list[str]) -> None:
     palette = colours(names)
-    for marker, (place, part) in zip("os", variances.groupby("weights", sort=False), strict=False):
-        for name in names:
-            values = part.loc[part["estimator"] == name, "variance"]
-            filled = palette[name] if marker == "s" else "none"
-            y = [names.index(name) + (0.12 if marker == "s" else -0.12)] * len(values)
-            ax.scatter(values, y, s=18, marker=marker, facecolors=filled, edgecolors=[palette[name]])
-        ax.scatter(
-            [], [], s=18, marker=marker, facecolors="0.4" if marker == "s" else "none", edgecolors="0.4", label=place
-        )
+    for place, (marker, filled, shift) in PLACES.items():
+        part = variances[variances["weights"] == place].groupby("estimator")["variance"]
+        for height, name in enumerate(names):
+            x = part.get_group(name)
+            inside = [palette[name]] if filled else "none"
+            y = [height + shift] * len(x)
+            ax.scatter(x, y, s=18, marker=marker, facecolors=inside, edgecolors=[palette[name]])
+        ax.scatter([], [], s=18, marker=marker, facecolors="0.4" if filled else "none", edgecolors="0.4", label=place)
     ax.set(xscale="log", xlabel="variance of the gradient, nats²", ylim=(len(names) - 0.4, -0.6))
     ax.set_yticks(range(len(names)), [n.replace(", ", ",\n") for n in names])
     ax.legend(frameon=False)
