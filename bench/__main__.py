@@ -63,6 +63,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
     """Errors that say by themselves what is wrong: shown as one line, without a traceback."""
     from bench.data.base import DataError
     from bench.grid import ConfigError
+    from bench.launch.base import LaunchError
     from bench.models.base import ModelError
     from bench.training.loggers import LoggerError
 
@@ -74,6 +75,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
         DataError,
         store.StoreError,
         LoggerError,
+        LaunchError,
     )
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,11 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench import data, grid, registry
-from bench.claims import claiming
+from bench.claims import EXPIRES_S, HEARTBEAT_S, claiming, is_claimed
 from bench.closing import close
 from bench.grid import ConfigError, Plan, Run
 from bench.ledger import ledger, mend
-from bench.pool import Pool, report
+from bench.pool import Here, Pool, report
 from bench.progress import Meter, results, say, stage
 from bench.registry import PluginError
 from bench.scoring import Cell, LostWeightsError, cell_records, cells, score_run, state
@@ -57,8 +58,9 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]], words: Seq
         return dry_run(name, plan, store, settings, words)
     write_plan(plan, store)
     try:
-        absent = _work(name, plan, store, settings)
-        return close(name, plan, store, [str(fault) for fault in broken], absent)
+        if (left := _work(name, plan, store, settings)) is None:
+            return 0  # jobs go on by themselves
+        return close(name, plan, store, [str(fault) for fault in broken], *left)
     except KeyboardInterrupt:
         say("interrupted: what is finished is kept, the same command continues")
         return 130
@@ -82,25 +84,67 @@ def _usable(plan: Plan, asked: Any) -> tuple[Plan, list[PluginError]]:
     return dataclasses.replace(plan, metrics=metrics), list(broken.values())
 
 
-def _work(name: str, plan: Plan, store: Store, settings: Settings) -> dict[str, str]:
-    """Do a stage; the data sets that cannot be had, and why."""
+def _work(
+    name: str, plan: Plan, store: Store, settings: Settings
+) -> tuple[Mapping[str, str], Mapping[str, str]] | None:
+    """Do a stage; the data sets that cannot be had and the runs whose job died, and why. None: jobs are not awaited."""
     absent: dict[str, str] = {}
+    lost: Mapping[str, str] = {}
     if name in ("run", "train", "score"):
         absent = _absent_data(plan)
         had = dataclasses.replace(plan, runs=tuple(r for r in plan.runs if r.dataset not in absent))
         mend(had.runs, store)
-        with Pool(settings["processes"]) as pool:
-            if name in ("run", "train"):
-                train(had, store, pool, settings)
-            if name in ("run", "score"):
-                score(had, store, pool, settings)
+        if settings["launcher"]["name"] == "local" or settings["checkpoint"] is not None:
+            with Pool(settings["processes"]) as pool:
+                _train_and_score(name, had, store, pool, settings)
+        elif (died := _launch(name, had, store, settings)) is None:
+            return None
+        else:
+            lost = died
     if name in ("run", "analyze"):
         analyze(plan, store)
     if name in ("run", "report"):
         make_report(plan, store)
     if name == "export":
         say("\n".join(map(str, export(plan.name, store))))
-    return absent
+    return absent, lost
+
+
+def _train_and_score(name: str, plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
+    if name in ("run", "train"):
+        train(plan, store, pool, settings)
+    if name in ("run", "score"):
+        score(plan, store, pool, settings)
+
+
+def _launch(name: str, plan: Plan, store: Store, settings: Settings) -> dict[str, str] | None:
+    from bench.launch.driver import Work, distribute
+
+    return distribute(Work(name, plan, settings, store, lambda: _missing(name, plan, store, settings), job))
+
+
+def job(name: str, part: Plan, path: Path, settings: Settings) -> None:
+    """What a job of a launcher does: finish its part of a study.
+
+    That takes in what another process was at when its machine died, whose claim first has to expire.
+    """
+    store, cpus = Store(path), settings["launcher"]["cpus"]
+    with Here() if cpus <= 1 else Pool(cpus) as pool:
+        _train_and_score(name, part, store, pool, settings)
+        patience = time.monotonic() + EXPIRES_S + HEARTBEAT_S
+        while time.monotonic() < patience and _claimed(_missing(name, part, store, settings), store):
+            time.sleep(HEARTBEAT_S / 4)
+            _train_and_score(name, part, store, pool, settings)
+
+
+def _claimed(runs: Sequence[Run], store: Store) -> bool:
+    return any(is_claimed(store.run(run.id)) for run in runs)
+
+
+def _missing(name: str, plan: Plan, store: Store, settings: Settings) -> list[Run]:
+    """Runs that a stage still has work for."""
+    untrained = _untrained(plan, store, settings) if name != "score" else []
+    return untrained + ([run for run, _ in _unscored(plan, store, settings)] if name != "train" else [])
 
 
 def _absent_data(plan: Plan) -> dict[str, str]:

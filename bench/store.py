@@ -14,6 +14,7 @@ RESULTS/runs/ID/            one folder a run
 RESULTS/compact/*.parquet   the runs' records in few files, made from them by themselves; may be deleted
 RESULTS/datasets/NAME.png   contact sheets
 RESULTS/checks/NAME.*       report cards of metrics: how they behave, drawn and as numbers
+RESULTS/jobs/               jobs that a cluster still has, and their logs
 RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs
 ```
 """
@@ -281,6 +282,11 @@ class Store:
     def study_plan(self, name: str) -> Path:
         """The runs and score cells that a study consists of."""
         return self.study(name) / "plan.json"
+
+    @property
+    def jobs(self) -> Path:
+        """What launchers keep of their jobs: records, logs, and the engine's own files."""
+        return self.path / "jobs"
 
     def sheet(self, dataset: str) -> Path:
         """The contact sheet of a data set."""
