@@ -4,7 +4,8 @@ python -m benchmarks.faults [--kills 100] [--seed 0] [--processes 2]
 
 Each time the study is started anew, something of it is killed with kill -9 (a random one of its processes, or all of
 them, by turns), and the same command finishes it. The score table must be bit-identical to that of a study that nobody
-disturbed, but for the columns of seconds; do not commit meanwhile, for the git revision is a column. The exit code is 1 where it is not.
+disturbed, but for the columns of seconds. The exit code is 1 where it is not. Do not change the checkout meanwhile: its
+revision is a column.
 """
 
 import argparse
