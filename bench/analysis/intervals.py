@@ -4,9 +4,15 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import trim_mean
 
 DRAWS = 1000
 LEVEL = 0.95
+
+
+def iqm(values: NDArray[np.float64], axis: int = 0) -> NDArray[np.float64]:
+    """Interquartile mean: the mean of the middle 50 %; a quarter of the values, rounded down, is cut at each end."""
+    return trim_mean(values, 0.25, axis=axis)
 
 
 def resamples(strata: Sequence[Hashable], draws: int, rng: np.random.Generator) -> NDArray[np.int64]:
