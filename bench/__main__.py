@@ -3,12 +3,12 @@
 import logging
 import re
 import sys
-from collections.abc import Mapping
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import hydra
 import yaml
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from bench import data, store
@@ -22,7 +22,7 @@ stages
   train    train the study's missing runs
   score    compute the missing scores of its trained runs
   analyze  tables and figures from its scores
-  report   pictures of its models and the summary page
+  report   pictures of its models, the summary and the leaderboard (--open shows it in the browser)
   status   count its runs and scores: done, failed, missing
   data     fetch, verify and draw the data sets (dataset=NAME chooses)
   list     names of models, metrics, datasets or studies
@@ -52,6 +52,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 _exit_code = 0
+
+
+_NO_PART_OF_IT = ("stage", "results_dir", "open", "processes", "device")  # do not say what a study is
 
 
 def _user_errors() -> tuple[type[Exception], ...]:
@@ -87,6 +90,8 @@ def _hydra_words(words: list[str]) -> list[str]:
         rest[0] = f"what={rest[0]}"
     if stage == "data" and not any(w.startswith("dataset=") for w in rest):
         rest.append(f"dataset=[{','.join(data.names())}]")
+    if stage in ("run", "report"):
+        rest = ["open=true" if w == "--open" else w for w in rest]
     if any(w.startswith("strength=") for w in rest):
         rest.append("strength_of=null")  # what is asked for on the command line is asked of every model
     foreign = any(w.startswith("hydra.searchpath=") for w in rest)  # then there are options that are not shipped
@@ -127,7 +132,8 @@ def _hydra_main(config: DictConfig) -> None:
     log = logging.getLogger("bench")
     log.setLevel(logging.INFO)
     log.handlers = [logging.StreamHandler()]
-    settings: Mapping[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    settings: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    settings["overrides"] = [w for w in HydraConfig.get().overrides.task if w.partition("=")[0] not in _NO_PART_OF_IT]
     global _exit_code
     try:
         code = commands.perform(settings, {g: group_options(g) for g in ("model", "study")})

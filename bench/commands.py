@@ -1,6 +1,7 @@
 """What each stage of the command line does, from a composed configuration to an exit code."""
 
 import dataclasses
+import webbrowser
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -79,7 +80,7 @@ def _work(name: str, plan: Plan, store: Store, settings: Settings) -> None:
     if name in ("run", "analyze"):
         analyze(plan, store)
     if name in ("run", "report"):
-        make_report(plan, store)
+        make_report(plan, store, settings)
 
 
 def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
@@ -176,16 +177,21 @@ def analyze(plan: Plan, store: Store) -> None:
             say(f"  {line}")
 
 
-def make_report(plan: Plan, store: Store) -> None:
-    """Draw pictures of trained models and write the one-page summary."""
+def make_report(plan: Plan, store: Store, settings: Settings) -> None:
+    """Draw pictures of trained models, write the one-page summary and the leaderboard."""
+    from bench.report.leaderboard import write_leaderboard
     from bench.report.pictures import draw_models
     from bench.report.summary import write_summary
     from bench.training.train import load_learner
 
     with stage("report"):
         pictures = draw_models(plan, store, load_learner)
-        page = write_summary(scores(plan.name, store.path), plan, store, pictures)
-    say(f"summary: {page}\npictures: {page.parent}")
+        table = scores(plan.name, store.path)
+        page = write_summary(table, plan, store, pictures)
+        board = write_leaderboard(table, plan, store, settings["overrides"])
+    say(f"summary: {page}\npictures: {page.parent}\nleaderboard: {board}")
+    if settings["open"] and not webbrowser.open(board.as_uri()):
+        say("no browser was found to show it in")
 
 
 def closing(plan: Plan, store: Store, broken: Sequence[PluginError]) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.analysis.agreement import MIN_SEEDS
 from bench.analysis.estimates import Array, Estimate
 from bench.analysis.intervals import percentile_interval
 from bench.analysis.ranking import STANDING, Contest, standings
@@ -41,8 +42,8 @@ def board(estimates: Sequence[Mapping[Row, Estimate]], chosen: Sequence[Column],
     nothing = Estimate.nothing(len(chosen))
     grid = [[of.get(r, nothing) for r in rows] for of in estimates]  # data sets x rows
     runs = np.array([[e.runs for e in of] for of in grid])
-    present = runs.any(axis=1)  # data sets x columns
-    counted = present & np.array([c.counted for c in chosen])
+    present: NDArray[np.bool_] = np.any(runs, axis=1)  # data sets x columns
+    counted: NDArray[np.bool_] = present & [c.counted for c in chosen]
     coverage = np.array([[e.coverage for e in of] for of in grid]).transpose(1, 0, 2)
     coverage = coverage[:, counted if counted.any() else present]
     frame = pd.DataFrame(rows, columns=list(keys))
@@ -83,3 +84,23 @@ def _score(name: str, grid: Sequence[Sequence[Estimate]], k: int) -> dict[str, A
     low, high = percentile_interval(np.mean([[e.drawn[:, k] for e in of] for of in grid], axis=0).T)
     runs = np.sum([[e.runs[k] for e in of] for of in grid], axis=0).astype(int)
     return {name: point, f"{name}_low": low, f"{name}_high": high, f"{name}_runs": runs}
+
+
+def sure_best(frame: pd.DataFrame, column: Column) -> Any:
+    """The ranked row whose score is the best beyond chance, None where there is none.
+
+    Its interval rests on at least `MIN_SEEDS` seeds and overlaps no other ranked row's (of a row with a single seed:
+    does not hold its score).
+
+    Args:
+        frame: one board.
+        column: one of its scores.
+    """
+    higher = column.declared.higher_is_better
+    rows = frame[frame["rank"].notna() & frame[column.name].notna()].sort_values(column.name, ascending=not higher)
+    if higher is None or len(rows) < 2 or rows["seeds"].iloc[0] < MIN_SEEDS:
+        return None
+    near, far = ("_low", "_high") if higher else ("_high", "_low")
+    bound = rows[column.name + near].iloc[0]
+    others = rows[column.name + far].fillna(rows[column.name]).iloc[1:]
+    return rows.index[0] if (others < bound if higher else others > bound).all() else None

@@ -27,7 +27,7 @@ class Estimate:
     def nothing(cls, columns: int) -> Self:
         """That of no runs."""
         missing = np.full((DRAWS, columns), np.nan)
-        return cls(missing[0], missing, *np.zeros((2, columns)), seeds=0)
+        return cls(missing[0], missing, np.zeros(columns), np.zeros(columns), 0)
 
 
 def estimate(runs: pd.DataFrame, names: Sequence[str], wanted: NDArray[np.int64], rng: np.random.Generator) -> Estimate:
@@ -40,12 +40,12 @@ def estimate(runs: pd.DataFrame, names: Sequence[str], wanted: NDArray[np.int64]
         rng: of the bootstrap.
     """
     values = runs[list(names)].to_numpy(np.float64)
-    settings = runs["value"].astype(str).to_numpy()
+    settings = [repr(v) for v in runs["value"].astype(float)]  # nan: a model that sweeps nothing
     point, drawn = np.full(len(names), np.nan), np.full((DRAWS, len(names)), np.nan)
     held = ~np.isnan(values)
     for pattern in dict.fromkeys(tuple(h) for h in held.T if h.any()):  # what the same runs have is drawn together
         rows = np.flatnonzero(pattern)
-        picks = resamples(settings[rows], DRAWS, rng)
+        picks = resamples([settings[r] for r in rows], DRAWS, rng)
         for column in np.flatnonzero((pattern == held.T).all(axis=1)):
             mine = values[rows, column]
             point[column], drawn[:, column] = iqm(mine), iqm(mine[picks], axis=1)

@@ -105,6 +105,13 @@ def test_one_seed_has_no_interval() -> None:
     assert board["rank"].to_dict() == {"b": 1, "a": 2, "c": 3}
 
 
+def test_a_model_that_sweeps_nothing_is_one_setting() -> None:
+    table = small({"a": [0.3, 0.4], "b": [0.5, 0.6, 0.7]}).assign(value=np.nan)
+    board = by_model(leaderboard(table, [MIG]))
+    assert board["seeds"].to_dict() == {"a": 2, "b": 3}
+    assert board.loc["b", "mig_low"] < 0.6 < board.loc["b", "mig_high"]
+
+
 def test_one_model_has_scores_but_no_rank() -> None:
     board = by_model(leaderboard(small({"a": [0.3, 0.4, 0.5]}), [MIG]))
     assert np.isnan(board.loc["a", "rank"])
