@@ -30,6 +30,7 @@ stages
 examples
   python -m bench run study=quick
   python -m bench run model=beta_vae strength=[0,3] seed=[0,1] dataset=dsprites trainer.steps=200
+  python -m bench analyze study=quick compare=[beta_vae,dip_vae_i]
   python -m bench list metrics
   python -m bench run study=quick --cfg job     shows the composed configuration
 """

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench import data, grid, registry
+from bench.comparison import compare_named
 from bench.grid import ConfigError, Plan, Run
 from bench.pool import Pool, report
 from bench.progress import Meter, results, say, stage
@@ -37,6 +38,8 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         return list_names(settings["what"], options)
     if name == "data":
         return data_sets(settings)
+    if settings["compare"] is not None:
+        return compare_named(settings)
     plan, broken = _usable(grid.plan(settings), settings["metric"])
     store = Store(settings["results_dir"], writable=name != "status")
     if name == "status":

@@ -10,6 +10,7 @@ RESULTS/runs/ID/            one folder a run
     failed.json             the traceback of a run that failed instead
     codes-*.safetensors     mean and log-variance of the encoded images
     scores-*.json           the scores of one call of the scoring stage
+RESULTS/comparisons/A_vs_B/ figures and tables of two models or studies side by side
 RESULTS/datasets/NAME.png   contact sheets
 RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs
 ```
@@ -18,6 +19,7 @@ RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over 
 import hashlib
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -210,6 +212,10 @@ class Store:
     def study_plan(self, name: str) -> Path:
         """The runs and score cells that a study consists of."""
         return self.study(name) / "plan.json"
+
+    def comparison(self, a: str, b: str) -> Path:
+        """The folder of a comparison of two models or studies."""
+        return self.path / "comparisons" / re.sub(r"[^\w.-]+", "_", f"{a}_vs_{b}")
 
     def sheet(self, dataset: str) -> Path:
         """The contact sheet of a data set."""
