@@ -56,7 +56,8 @@ def matched(a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str], on: Key, rep
 
 
 def _runs(table: pd.DataFrame, names: Sequence[str], on: Key, representation: str) -> pd.DataFrame:
-    rows = table[table["factor"].isna() & (table["representation"] == representation) & table["name"].isin(list(names))]
+    of_it = table["representation"].eq(representation).fillna(False)  # missing: scores of training
+    rows = table[table["factor"].isna() & of_it & table["name"].isin(list(names))]
     if on == "strength":
         rows = rows[rows["strength"].notna()]
         rows = rows.assign(setting=rows["strength"].astype(int))

@@ -120,7 +120,8 @@ def _row(row: pd.Series, shown: Sequence[_Shown], level: str) -> Html:
     cells.append(_cell(row["rank"], "{:.0f}", _interval(row, "rank", "{:.0f}")))
     cells.append(_cell(row["rank_by_mean"], "{:.0f}", _interval(row, "rank_by_mean", "{:.0f}")))
     cells.append(_cell(row["mean_score"], "{:.3f}"))
-    cells.append(_cell(row["coverage"], "{:.0%}", f"{row['runs']:,} run{'' if row['runs'] == 1 else 's'}"))
+    covered = np.floor(100 * row["coverage"] + 1e-9)  # what lacks a run is not 100 %
+    cells.append(_cell(covered, "{:.0f}%", f"{row['runs']:,} run{'' if row['runs'] == 1 else 's'}"))
     for score in shown:
         name_, bold = score.column.name, row.name == score.best
         whisker = _whisker(row, score) if level == "model" else None

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bench.analysis.board import Column
@@ -93,7 +94,7 @@ def _markdown(plan: Plan, boards: pd.DataFrame, chosen: Sequence[Column]) -> str
         heads = ["model", "rank", "coverage", *(title(c.name) + ("" if c.counted else " (not ranked)") for c in shown)]
         lines = [_line(heads), _line(["---"] + ["---:"] * (len(heads) - 1))]
         for _, row in board.iterrows():
-            values = [_number(row, "rank", "{:.0f}"), f"{row['coverage']:.0%}"]
+            values = [_number(row, "rank", "{:.0f}"), f"{np.floor(100 * row['coverage'] + 1e-9):.0f}%"]
             values += [_number(row, c.name, "{:.3f}") for c in shown]
             lines.append(_line([_text(row["model"]), *values]))
         parts.append(f"## {board_title(dataset)}, {representation} representation\n\n" + "\n".join(lines))
