@@ -25,7 +25,8 @@ class Matched:
     def paired(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The runs of which both sides have setting and seed, row by row."""
         shared = self.a.index.droplevel("run").intersection(self.b.index.droplevel("run"))
-        return tuple(s[s.index.droplevel("run").isin(shared)] for s in (self.a, self.b))  # type: ignore[return-value]
+        x, y = (s[s.index.droplevel("run").isin(shared)] for s in (self.a, self.b))
+        return x, y
 
     @property
     def seeds(self) -> int:
