@@ -3,6 +3,7 @@
 import dataclasses
 import shlex
 import time
+import webbrowser
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.table import Table
 from bench import data, grid, registry
 from bench.claims import EXPIRES_S, HEARTBEAT_S, claiming, is_claimed
 from bench.closing import close
+from bench.comparison import compare_named
 from bench.grid import ConfigError, Plan, Run
 from bench.ledger import ledger, mend
 from bench.pool import Here, Pool, report
@@ -26,13 +28,12 @@ from bench.table import export, scores, write_plan
 Settings = Mapping[str, Any]
 
 
-def perform(settings: Settings, options: Mapping[str, Sequence[str]], words: Sequence[str] = ()) -> int:
+def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     """Run one stage of a composed configuration.
 
     Args:
-        settings: the configuration.
+        settings: the configuration, and the `overrides` of the command line.
         options: shipped names of configuration groups, for `list`.
-        words: the overrides of the command line, for `dry_run`.
 
     Returns:
         The exit code: 0, or 1 where some run or score failed.
@@ -50,12 +51,14 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]], words: Seq
         return check_metrics(grid.metric_names(settings["metric"]), Store(settings["results_dir"], writable=True))
     if settings["codes"] is not None:
         return score_file(settings)
+    if settings["compare"] is not None:
+        return compare_named(settings)
     plan, broken = _usable(grid.plan(settings), settings["metric"])
     store = Store(settings["results_dir"], writable=name != "status" and not settings["dry_run"])
     if name == "status":
         return status(plan, store)
     if settings["dry_run"]:
-        return dry_run(name, plan, store, settings, words)
+        return dry_run(name, plan, store, settings)
     write_plan(plan, store)
     try:
         if (left := _work(name, plan, store, settings)) is None:
@@ -104,7 +107,7 @@ def _work(
     if name in ("run", "analyze"):
         analyze(plan, store)
     if name in ("run", "report"):
-        make_report(plan, store)
+        make_report(plan, store, settings)
     if name == "export":
         say("\n".join(map(str, export(plan.name, store))))
     return absent, lost
@@ -340,9 +343,10 @@ def analyze(plan: Plan, store: Store) -> None:
             say(f"  {line}")
 
 
-def make_report(plan: Plan, store: Store) -> None:
-    """Draw pictures of trained models and write the one-page summary."""
+def make_report(plan: Plan, store: Store, settings: Settings) -> None:
+    """Draw pictures of trained models, write the one-page summary and the leaderboard."""
     from bench.report.gradients import draw_gradients
+    from bench.report.leaderboard import write_leaderboard
     from bench.report.pictures import draw_models
     from bench.report.summary import write_summary
     from bench.training.train import load_learner
@@ -350,8 +354,19 @@ def make_report(plan: Plan, store: Store) -> None:
     with stage("report"):
         pictures = draw_models(plan, store, load_learner)
         draw_gradients(plan, store, load_learner)
-        page = write_summary(scores(plan.name, store.path), plan, store, pictures)
-    say(f"summary: {page}\npictures: {page.parent}")
+        table = scores(plan.name, store.path)
+        page = write_summary(table, plan, store, pictures)
+        board = write_leaderboard(
+            table, plan, store, _overrides(settings, "results_dir", "open", "processes", "device")
+        )
+    say(f"summary: {page}\npictures: {page.parent}\nleaderboard: {board}")
+    if settings["open"] and not webbrowser.open(board.as_uri()):
+        say("no browser was found to show it in")
+
+
+def _overrides(settings: Settings, *others: str) -> list[str]:
+    """What the command line asked for, without the stage and other words that do not matter."""
+    return [w for w in settings["overrides"] if w.partition("=")[0] not in ("stage", *others)]
 
 
 def status(plan: Plan, store: Store) -> int:
@@ -376,7 +391,7 @@ def status(plan: Plan, store: Store) -> int:
     return 0
 
 
-def dry_run(name: str, plan: Plan, store: Store, settings: Settings, words: Sequence[str]) -> int:
+def dry_run(name: str, plan: Plan, store: Store, settings: Settings) -> int:
     """Show what a command would do, and do nothing."""
     from bench.dry_run import show_work
 
@@ -384,7 +399,7 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings, words: Sequ
     unscored = _unscored(plan, store, settings) if name in ("run", "score") else []
     if name == "run":
         unscored += [(run, cells(plan.metrics, plan.protocol)) for run in untrained]
-    kept = [w for w in words if w.partition("=")[0] not in ("stage", "dry_run", "model", "dataset")]
+    kept = _overrides(settings, "dry_run", "model", "dataset")
     command = " ".join(["python -m bench", name, *map(shlex.quote, kept)])
     show_work(untrained, unscored, store, _accelerator(settings["device"]) == "cuda", command)
     for dataset in dict.fromkeys(run.dataset for run in untrained):

@@ -12,6 +12,7 @@ RESULTS/runs/ID/            one folder a run
     scores-*.json           the scores of one call of the scoring stage
     claim-*                 who works on the run now; see bench.claims
 RESULTS/compact/*.parquet   the runs' records in few files, made from them by themselves; may be deleted
+RESULTS/comparisons/A_vs_B/ figures and tables of two models or studies side by side
 RESULTS/datasets/NAME.png   contact sheets
 RESULTS/checks/NAME.*       report cards of metrics: how they behave, drawn and as numbers
 RESULTS/jobs/               jobs that a cluster still has, and their logs
@@ -22,6 +23,7 @@ RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over 
 import hashlib
 import json
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -287,6 +289,10 @@ class Store:
     def jobs(self) -> Path:
         """What launchers keep of their jobs: records, logs, and the engine's own files."""
         return self.path / "jobs"
+
+    def comparison(self, a: str, b: str) -> Path:
+        """The folder of a comparison of two models or studies."""
+        return self.path / "comparisons" / re.sub(r"[^\w.-]+", "_", f"{a}_vs_{b}")
 
     def sheet(self, dataset: str) -> Path:
         """The contact sheet of a data set."""
