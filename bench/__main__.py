@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from bench import data, store
 from bench.registry import PluginError, UnknownNameError, unknown
 
-STAGES = ("run", "train", "score", "analyze", "report", "status", "data", "list")
+STAGES = ("run", "train", "score", "analyze", "report", "export", "merge", "status", "data", "list")
 HELP = """usage: python -m bench STAGE [key=value ...] [-m] [--cfg job]
 
 stages
@@ -23,6 +23,8 @@ stages
   score    compute the missing scores of its trained runs
   analyze  tables and figures from its scores
   report   pictures of its models and the summary page
+  export   its score table and a card, to be handed on without its runs
+  merge    add an exported table to the reference table (merge FOLDER)
   status   count its runs and scores: done, failed, missing
   data     fetch, verify and draw the data sets (dataset=NAME chooses)
   list     names of models, metrics, datasets or studies
@@ -85,6 +87,9 @@ def _hydra_words(words: list[str]) -> list[str]:
         raise unknown("stage", stage, STAGES)
     if stage == "list" and rest and "=" not in rest[0] and not rest[0].startswith("-"):
         rest[0] = f"what={rest[0]}"
+    if stage == "merge" and rest and not re.match(r"[a-z_.]+=", rest[0]):
+        quoted = rest[0].replace("'", r"\'")
+        rest[0] = f"folder='{quoted}'"
     if stage == "data" and not any(w.startswith("dataset=") for w in rest):
         rest.append(f"dataset=[{','.join(data.names())}]")
     if any(w.startswith("strength=") for w in rest):

@@ -13,9 +13,10 @@ from bench import data, grid, registry
 from bench.grid import ConfigError, Plan, Run
 from bench.pool import Pool, report
 from bench.progress import Meter, results, say, stage
+from bench.reference import merge, plan_scores, write_reference
 from bench.registry import PluginError
 from bench.scoring import Cell, cell_records, cells, score_run, state
-from bench.store import Store, StoreError, read_json
+from bench.store import Store, StoreError, TableFolder, read_json
 from bench.table import scores, write_plan
 
 Settings = Mapping[str, Any]
@@ -36,6 +37,8 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         return list_names(settings["what"], options)
     if name == "data":
         return data_sets(settings)
+    if name == "merge":
+        return merge_table(settings)
     plan, broken = _usable(grid.plan(settings), settings["metric"])
     store = Store(settings["results_dir"], writable=name != "status")
     if name == "status":
@@ -80,6 +83,8 @@ def _work(name: str, plan: Plan, store: Store, settings: Settings) -> None:
         analyze(plan, store)
     if name in ("run", "report"):
         make_report(plan, store)
+    if name == "export":
+        export(plan, store)
 
 
 def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
@@ -172,7 +177,10 @@ def analyze(plan: Plan, store: Store) -> None:
     from bench.report.figures import draw_all
 
     with stage("analyze"):
-        for line in draw_all(scores(plan.name, store.path), plan, store.study(plan.name)):
+        table, origin = plan_scores(plan, store)
+        if origin:
+            say(f"  {origin}")
+        for line in draw_all(table, plan, store.study(plan.name)):
             say(f"  {line}")
 
 
@@ -184,8 +192,31 @@ def make_report(plan: Plan, store: Store) -> None:
 
     with stage("report"):
         pictures = draw_models(plan, store, load_learner)
-        page = write_summary(scores(plan.name, store.path), plan, store, pictures)
+        table, origin = plan_scores(plan, store)
+        page = write_summary(table, plan, store, pictures, origin)
     say(f"summary: {page}\npictures: {page.parent}")
+
+
+def export(plan: Plan, store: Store) -> None:
+    """Write the study's score table and its card where they can be taken from."""
+    folder = store.export(plan.name)
+    table = scores(plan.name, store.path)
+    write_reference(table, plan, store, folder)
+    say(f"export: {len(table):,} rows of {table['run'].nunique()} runs in {folder.path}")
+
+
+def merge_table(settings: Settings) -> int:
+    """Add an exported table to the reference table.
+
+    Raises:
+        ConfigError: no folder is given.
+    """
+    if settings["folder"] is None:
+        raise ConfigError("merge what? give the folder of an exported table: python -m bench merge FOLDER")
+    store = Store(settings["results_dir"], writable=True)
+    added, equal = merge(TableFolder(Path(settings["folder"]).expanduser()), store)
+    say(f"merge: {added:,} rows added, {equal:,} found equal, in {store.reference().path}")
+    return 0
 
 
 def closing(plan: Plan, store: Store, broken: Sequence[PluginError]) -> int:

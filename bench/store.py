@@ -11,7 +11,8 @@ RESULTS/runs/ID/            one folder a run
     codes-*.safetensors     mean and log-variance of the encoded images
     scores-*.json           the scores of one call of the scoring stage
 RESULTS/datasets/NAME.png   contact sheets
-RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs
+RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs; export/: its table and card
+RESULTS/reference/          the reference table and its card, which need no runs
 ```
 """
 
@@ -49,6 +50,20 @@ def conf_dir() -> Path:
 def cards_dir() -> Path:
     """The shipped data-set cards: of the checkout, else of the wheel."""
     return _CHECKOUT / "datasets" / "cards" if in_checkout() else _PACKAGE / "_shipped" / "cards"
+
+
+def published_numbers() -> Path:
+    """The numbers that papers print, as shipped."""
+    return _shipped_results("published") / "numbers.json"
+
+
+def shipped_reference() -> "TableFolder":
+    """The reference table that comes with the package."""
+    return TableFolder(_shipped_results("reference"))
+
+
+def _shipped_results(name: str) -> Path:
+    return _CHECKOUT / "results" / name if in_checkout() else _PACKAGE / "_shipped" / name
 
 
 def downloads_dir() -> Path:
@@ -180,6 +195,15 @@ class RunFolder:
         return sorted(self.path.glob("scores-*.json"))
 
 
+class TableFolder:
+    """A score table that stands alone, without the runs behind it, and the card that says where it comes from."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.table = path / "scores.csv.gz"
+        self.card = path / "card.yaml"
+
+
 class Store:
     """A results folder.
 
@@ -210,6 +234,14 @@ class Store:
     def study_plan(self, name: str) -> Path:
         """The runs and score cells that a study consists of."""
         return self.study(name) / "plan.json"
+
+    def export(self, name: str) -> TableFolder:
+        """A study's scores as they are handed on."""
+        return TableFolder(self.study(name) / "export")
+
+    def reference(self) -> TableFolder:
+        """The reference table of this store, which may not exist."""
+        return TableFolder(self.path / "reference")
 
     def sheet(self, dataset: str) -> Path:
         """The contact sheet of a data set."""
