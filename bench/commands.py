@@ -175,13 +175,15 @@ def _steps(run: Run) -> int:
 def analyze(plan: Plan, store: Store) -> None:
     """Draw every figure that the study's scores allow; say why for the others."""
     from bench.report.figures import draw_all
+    from bench.report.reproduction import draw_reproduction
 
     with stage("analyze"):
         table, origin = plan_scores(plan, store)
         if origin:
             say(f"  {origin}")
-        for line in draw_all(table, plan, store.study(plan.name)):
-            say(f"  {line}")
+        for draw in (draw_all, draw_reproduction):
+            for line in draw(table, plan, store.study(plan.name)):
+                say(f"  {line}")
 
 
 def make_report(plan: Plan, store: Store) -> None:
