@@ -109,13 +109,14 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
     kept = read_reference(folder)[0]
     lacking = {r.id for r in plan.runs} - set(own["run"])
     kept = kept[kept["run"].isin(lacking)]
-    current = kept["cell"].isin({c.key for c in cells(plan.metrics, plan.protocol)})
+    of_plan = kept["cell"].isin({c.key for c in cells(plan.metrics, plan.protocol)})
+    current = of_plan | kept["representation"].isna()  # what is a score of the run has no protocol
     rest = kept[current]
     origin = f"scores of {rest['run'].nunique()} runs from the table {folder.table}"
     origin += f", of {own['run'].nunique()} from runs in {store.path}"
     if not current.all():
         origin += f"; {(~current).sum():,} rows of the table are of another protocol or metric version and left out"
-    return pd.concat([own, rest], ignore_index=True), origin
+    return pd.concat([own, rest], ignore_index=True).astype(COLUMNS), origin
 
 
 def _union(table: "pd.DataFrame", added: "pd.DataFrame", source: TableFolder) -> "pd.DataFrame":
@@ -133,13 +134,13 @@ def _union(table: "pd.DataFrame", added: "pd.DataFrame", source: TableFolder) ->
             f"run {run} has {name}{f' of {factor}' if factor else ''} {a!r} in the reference table and {b!r} in "
             f"{source.table}; {differ.sum()} scores of {runs} runs differ, nothing was merged"
         )
-    return pd.concat([table, added[~theirs.index.isin(mine.index)]], ignore_index=True)
+    return pd.concat([table, added[~theirs.index.isin(mine.index)]], ignore_index=True).astype(COLUMNS)
 
 
 def _keys(table: "pd.DataFrame") -> "pd.MultiIndex":
     import pandas as pd
 
-    return pd.MultiIndex.from_frame(table[KEY].fillna(""))
+    return pd.MultiIndex.from_frame(table[KEY].astype("string").fillna(""))
 
 
 def _read_table(folder: TableFolder) -> "pd.DataFrame":
@@ -171,5 +172,6 @@ def _write(table: "pd.DataFrame", parts: list[dict[str, Any]], folder: TableFold
 
 def _text(table: "pd.DataFrame") -> bytes:
     """The table as csv, its rows in the one order that they have in every file."""
-    ordered = table.sort_values(["dataset", "schedule", "model", "value", "seed", *KEY])
+    words = {c: "string" for c in table if str(table[c].dtype) == "category"}  # a category sorts as it was met
+    ordered = table.astype(words).sort_values(["dataset", "schedule", "model", "value", "seed", *KEY])
     return ordered.to_csv(index=False).encode()

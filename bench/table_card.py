@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def contents(table: "pd.DataFrame") -> dict[str, Any]:
     """What the rows say of themselves."""
-    runs = table.sort_values(["dataset", "schedule", "model"]).drop_duplicates("run")
-    seeds = runs.groupby(["dataset", "schedule", "model", "value"], dropna=False).size()
+    runs = table.drop_duplicates("run")
+    seeds = runs.groupby(["dataset", "schedule", "model", "value"], dropna=False, observed=True).size()
     metrics = table.drop_duplicates(["metric", "version"])
     return {
         "runs": len(runs),
@@ -30,7 +30,7 @@ def contents(table: "pd.DataFrame") -> dict[str, Any]:
 
 
 def _counts(column: "pd.Series[Any]") -> dict[str, int]:
-    return {str(k): int(n) for k, n in column.value_counts(sort=False).items()}
+    return dict(sorted(Counter(map(str, column)).items()))
 
 
 def part(table: "pd.DataFrame", plan: Plan, store: Store) -> dict[str, Any]:

@@ -123,8 +123,7 @@ def _statistics(item: Item, rows: pd.DataFrame, rng: np.random.Generator) -> Ite
             continue
         values, strata = chosen["score"].to_numpy(), chosen["value"].to_list()
         low, high = percentile_interval(statistic(values[resamples(strata, DRAWS, rng)], axis=1))
-        seeds = chosen.groupby("value", dropna=False).size().min()
-        counts = {"runs": len(chosen), "seeds": int(seeds)}
+        counts = {"runs": len(chosen), "seeds": min(Counter(strata).values())}
         yield {"row": row, "column": column, "ours": statistic(values), "low": low, "high": high} | counts
 
 

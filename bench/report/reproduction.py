@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.analysis.names import title
 from bench.analysis.published import Item, items
 from bench.analysis.reproduction import reproduce
 from bench.grid import Plan
-from bench.report.reproduction_page import name, reasons, verdicts, write_page
+from bench.report.reproduction_page import label, name, reasons, verdicts, write_page
 from bench.report.style import dataset_title, footnote, new_figure, remove, save
 from bench.store import writing
 
@@ -46,33 +46,51 @@ def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path) -> Iterator
 
 
 def _forest(item: Item, numbers: pd.DataFrame, budget: str) -> Figure:
-    """A panel a row and data set, a line a column: the published number, ours with its interval."""
-    panels = list(numbers.groupby(["dataset", "row"], sort=False))
-    columns = [c for c in item.columns if c in set(numbers["column"])]
-    across = min(3 if len(columns) > 3 else 4, len(panels))
-    down = -(-len(panels) // across)
-    figure = new_figure(1.5 + 1.75 * max(2, across), 1.35 + down * (0.55 + 0.19 * len(columns)))
-    axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-    for ax in axes.flat[len(panels) :]:
-        ax.set_axis_off()
-    for ax, ((dataset, row), part) in zip(axes.flat, panels, strict=False):
-        _panel(ax, part, columns)
-        place = "" if numbers["dataset"].nunique() == 1 else f"{dataset_title(str(dataset))}: "
-        ax.set_title(f"{place}{title(str(row))}", fontsize=8.5)
-    axes[0, 0].set_yticks(range(len(columns)), [title(c) for c in columns])
-    axes[0, 0].set_ylim(len(columns) - 0.5, -0.5)
-    for ax in axes[:, -1] if down == 1 else axes.flat[len(panels) - across : len(panels)]:
-        ax.tick_params(labelbottom=True)
-    figure.suptitle(f"{name(item)}\n{verdicts(numbers)}", fontsize=9)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-    footnote(figure, f"{item.quantity}\nours: {_behind(numbers)}; {budget}")
+    """A panel a row, a line a column: the published number and ours with its interval. One column is one panel."""
+    panel, line = ("column", "row") if len(item.columns) == 1 else ("row", "column")
+    shown = _whole(numbers) if item.rows == item.columns else numbers
+    lines = [k for k in getattr(item, f"{line}s") if k in set(shown[line])]
+    parts = list(shown.groupby(["dataset", panel], sort=False))
+    figure, panels = _panels(len(parts), len(lines))
+    for ax, ((dataset, key), part) in zip(panels, parts, strict=True):
+        _panel(ax, part, [lines.index(k) for k in part[line]])
+        place = f"{dataset_title(str(dataset))}: " if shown["dataset"].nunique() > 1 else ""
+        ax.set_title(place + label(item, str(key)) if len(parts) > 1 else "", fontsize=8.5)
+    panels[0].set_yticks(range(len(lines)), [label(item, k) for k in lines])
+    panels[0].set_ylim(len(lines) - 0.5, -0.5)
+    letters = round(12 * (figure.get_figwidth() - 1.3))  # beside the legend
+    where = ", ".join(map(dataset_title, shown["dataset"].unique()))
+    figure.suptitle(
+        "\n".join([*wrap(f"{name(item)}, {where}", letters), *wrap(verdicts(numbers), letters)]), fontsize=9
+    )
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
+    behind = wrap(f"ours: {_behind(numbers)}; {budget}", round(1.6 * letters))
+    footnote(figure, "\n".join([item.quantity, *behind]))
     return figure
 
 
-def _panel(ax: Axes, part: pd.DataFrame, columns: list[str]) -> None:
-    places = [columns.index(c) for c in part["column"]]
+def _whole(numbers: pd.DataFrame) -> pd.DataFrame:
+    """Both halves of a symmetric matrix, of which numbers hold one."""
+    mirrored = numbers.rename(columns={"row": "column", "column": "row"})
+    return pd.concat([numbers, mirrored])
+
+
+def _panels(count: int, lines: int) -> tuple[Figure, list[Axes]]:
+    """Panels with common axes, up to three abreast; the lowest of each column shows the numbers of its axis."""
+    across = min(3, count)
+    down = -(-count // across)
+    figure = new_figure(2.9 + 1.7 * max(2, across), 1.1 + down * (0.5 + 0.19 * lines))
+    axes = list(figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).flat)
+    for ax in axes[count:]:
+        ax.set_visible(False)
+    for ax in axes[count - across : count]:
+        ax.tick_params(labelbottom=True)
+    return figure, axes[:count]
+
+
+def _panel(ax: Axes, part: pd.DataFrame, places: list[int]) -> None:
     spread = np.stack([part["ours"] - part["low"], part["high"] - part["ours"]]).clip(min=0)
-    ax.errorbar(part["ours"], places, xerr=spread, fmt="o", ms=4, lw=1.4, color=OURS, label="ours [95% interval]")
+    ax.errorbar(part["ours"], places, xerr=spread, fmt="o", ms=4, lw=1.4, color=OURS, label="ours\n[95% interval]")
     ax.plot(part["published"], places, "D", ms=5, mfc="none", mec=PUBLISHED, mew=1.4, label="published")
     ax.grid(axis="y", lw=0.4, color="0.88")
     ax.set_axisbelow(True)

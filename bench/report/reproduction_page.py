@@ -1,5 +1,7 @@
 """The page of the reproduction report, in Markdown."""
 
+from collections import Counter
+
 import pandas as pd
 
 from bench.analysis.names import title
@@ -18,7 +20,7 @@ def write_page(table: pd.DataFrame, plan: Plan, compared: list[tuple[Item, pd.Da
         drawn: items that have a figure.
     """
     runs = table.drop_duplicates("run")
-    budgets = ", ".join(f"{n} runs {label}" for label, n in runs["schedule"].value_counts().items())
+    budgets = ", ".join(f"{n} of {label}" for label, n in Counter(runs["schedule"]).most_common())
     head = (
         f"# {plan.title} beside published numbers\n\n"
         f"Behind ours: {len(runs)} runs ({budgets or 'none'}), scored under the **{plan.protocol.name}** protocol. "
@@ -55,10 +57,17 @@ def _rows(item: Item, there: pd.DataFrame) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for n in there.itertuples():
-        ours = f"{n.ours:.{digits}f} [{n.low:.{digits}f}, {n.high:.{digits}f}]"
-        names = f"{dataset_title(n.dataset)} | {title(n.row)} | {title(n.column)}"
-        lines.append(f"| {names} | {n.published:g} | {ours} | {n.difference:+.{digits}f} | {n.verdict} |")
+        ours = f"{n.ours:z.{digits}f} [{n.low:z.{digits}f}, {n.high:z.{digits}f}]"
+        names = f"{dataset_title(n.dataset)} | {label(item, n.row)} | {label(item, n.column)}"
+        lines.append(f"| {names} | {n.published:g} | {ours} | {n.difference:+z.{digits}f} | {n.verdict} |")
     return "\n".join(lines)
+
+
+def label(item: Item, key: str) -> str:
+    """How a row or a column of an item is written."""
+    if key in item.source.get("study", {}).get("models", ()):
+        return key
+    return f"strength {key}" if key.isdigit() else title(key)
 
 
 def name(item: Item) -> str:

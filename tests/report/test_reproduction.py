@@ -48,7 +48,7 @@ def test_the_report_says_what_it_rests_on_and_draws_what_it_can(report: tuple[Pa
     assert drawn == {"reproduction_fig5"}
     assert "reproduction_fig4_left: not drawn: there are no scores on cars3d" in lines
     page = (folder / "reproduction.md").read_text()
-    assert "Behind ours: 24 runs (24 runs quick: 2,000 steps, 32x32 px), scored under the **quick** protocol" in page
+    assert "Behind ours: 24 runs (24 of quick: 2,000 steps, 32x32 px), scored under the **quick** protocol" in page
     assert (
         "![Rank correlation of metrics with downstream accuracy and efficiency](figures/reproduction_fig5.png)" in page
     )
