@@ -82,7 +82,7 @@ def _work(name: str, plan: Plan, store: Store, settings: Settings) -> None:
     if name in ("run", "analyze"):
         analyze(plan, store)
     if name in ("run", "report"):
-        make_report(plan, store)
+        make_report(plan, store, settings["rank_by"])
     if name == "export":
         export(plan, store)
 
@@ -186,15 +186,15 @@ def analyze(plan: Plan, store: Store) -> None:
                 say(f"  {line}")
 
 
-def make_report(plan: Plan, store: Store) -> None:
+def make_report(plan: Plan, store: Store, rank_by: str) -> None:
     """Draw pictures of trained models and write the one-page summary."""
     from bench.report.pictures import draw_models
     from bench.report.summary import write_summary
     from bench.training.train import load_learner
 
     with stage("report"):
-        pictures = draw_models(plan, store, load_learner)
         table, origin = plan_scores(plan, store)
+        pictures = draw_models(table, plan, store, load_learner, rank_by)
         page = write_summary(table, plan, store, pictures, origin)
     say(f"summary: {page}\npictures: {page.parent}")
 

@@ -75,6 +75,8 @@ def _skipped(plan: Plan, store: Store) -> str:
 def _figures(folder: Path, pictures: list[Path]) -> str:
     drawn = sorted((folder / "figures").glob("*.png"))
     links = [f"![{p.stem}]({p.relative_to(folder)})" for p in [*drawn, *pictures]]
+    moving = [p.with_suffix(".gif").relative_to(folder) for p in pictures]
+    links += ["Moving: " + ", ".join(f"[{p.stem}]({p})" for p in moving)] if moving else []
     return "## Figures\n\n" + "\n\n".join(links) if links else ""
 
 
