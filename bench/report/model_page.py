@@ -40,7 +40,7 @@ def _heights(seen: Sights, pitch: int) -> int:
 def _blocks(seen: Sights) -> Iterator[tuple[str, list[Images], list[str]]]:
     """Heading, rows of images and their labels of each part of a column."""
     yield "reconstructions", [seen.images, seen.decoded], ["image", "decoded"]
-    yield "samples of the prior, decoded", [seen.samples[:SHOWN], seen.samples[SHOWN:]], ["", ""]
+    yield "samples of N(0, 1), decoded", [seen.samples[:SHOWN], seen.samples[SHOWN:]], ["", ""]
     what = "variance" if "variance" in seen.statistics else "KL in nats"
     every = (seen.walks.shape[1] - 1) // (SHOWN - 1)
     heading = f"traversals from -{SPAN:g} to {SPAN:g} (dimension, {what})"

@@ -28,7 +28,7 @@ def write_traversals(sights: list[Sights], path: Path) -> None:
     if sights[0].images.shape[-1] == 1:
         frames = [f.convert("L").point(COARSE) for f in frames]
     else:
-        colours = frames[0].quantize(128)
+        colours = _together(frames[:: len(frames) // 4]).quantize(255)
         frames = [f.quantize(palette=colours, dither=Image.Dither.NONE) for f in frames]
     with writing(path) as file:
         frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=MILLISECONDS, loop=0)
@@ -59,3 +59,12 @@ def _frame(canvas: Image.Image, places: list[list[tuple[int, int]]], sights: lis
     for seen, row in zip(sights, places, strict=True):
         paste(frame, row, seen.walks[:, station], CELL)
     return frame
+
+
+def _together(frames: list[Image.Image]) -> Image.Image:
+    """Frames side by side: their colours are those of all of them."""
+    width, height = frames[0].size
+    whole = page(len(frames) * width, height)
+    for k, frame in enumerate(frames):
+        whole.paste(frame, (k * width, 0))
+    return whole
