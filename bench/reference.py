@@ -22,7 +22,6 @@ from bench.table_card import contents, part
 if TYPE_CHECKING:
     import pandas as pd
 
-STUDY = "reference"  # the study whose table comes with the package
 KEY = ["run", "cell", "name", "factor"]  # what a score is the score of
 NUMBERS = ["score", "num_train", "num_test"]  # what must be the same wherever it was computed
 
@@ -98,17 +97,20 @@ def known(store: Store) -> TableFolder | None:
 def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
     """The scores of a plan's runs, and a remark on where they come from ("": all from the store).
 
-    For the reference study, runs that have no score in the store have those of the reference table.
+    A run that the store has is read from the store; one that was never started there has the reference table's
+    scores, if it has any of this protocol and these metric versions.
     """
     import pandas as pd
 
     own = scores(plan.name, store.path)
     folder = known(store)
-    if plan.name != STUDY or folder is None:
+    if folder is None:
         return own, ""
     kept = read_reference(folder)[0]
-    lacking = {r.id for r in plan.runs} - set(own["run"])
-    kept = kept[kept["run"].isin(lacking)]
+    asked = {r.id for r in plan.runs} & set(kept["run"])
+    kept = kept[kept["run"].isin({r for r in asked if store.run(r).state() == "missing"})]
+    if kept.empty:
+        return own, ""
     of_plan = kept["cell"].isin({c.key for c in cells(plan.metrics, plan.protocol)})
     current = of_plan | kept["representation"].isna()  # what is a score of the run has no protocol
     rest = kept[current]

@@ -146,7 +146,7 @@ def test_a_score_that_is_no_number_or_there_twice_is_refused(tmp_path: Path) -> 
         write_reference(table[:0], plan, results, folder)
 
 
-def test_a_run_with_scores_of_its_own_is_read_from_the_store_and_the_others_from_the_table(tmp_path: Path) -> None:
+def test_a_run_that_the_store_has_is_read_from_it_and_the_others_from_the_table(tmp_path: Path) -> None:
     plan, results = planned(), Store(tmp_path / "own")
     merge(exported(tmp_path / "a", plan), results)
     write_plan(plan, results)
@@ -170,12 +170,14 @@ def test_rows_of_another_protocol_or_budget_are_not_drawn_as_if_they_were_the_pl
         assert left is None or left in origin
 
 
-def test_a_study_that_is_not_the_reference_reads_its_runs_alone(tmp_path: Path) -> None:
-    results = Store(tmp_path / "own")
+def test_a_run_that_failed_here_has_no_score_from_elsewhere(tmp_path: Path) -> None:
+    plan, results = planned("study.name=mine"), Store(tmp_path / "own")
     merge(exported(tmp_path / "a", planned()), results)
-    mine = planned("study.name=mine")
-    write_plan(mine, results)
-    assert plan_scores(mine, results)[0].empty
+    write_plan(plan, results)
+    write_json(results.run(plan.runs[0].id).failed, {"error": "DivergedError: at step 3"})
+    table, origin = plan_scores(plan, results)
+    assert set(table["run"]) == {r.id for r in plan.runs[1:]}
+    assert "of 29 runs from the table" in origin
 
 
 def test_the_reference_study_is_drawn_where_nothing_was_trained(tmp_path: Path) -> None:
