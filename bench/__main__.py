@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from bench import data, store
 from bench.registry import PluginError, UnknownNameError, unknown
 
-STAGES = ("run", "train", "score", "analyze", "report", "export", "merge", "status", "data", "list")
+STAGES = ("run", "train", "score", "analyze", "report", "export", "merge", "status", "data", "list", "check")
 HELP = """usage: python -m bench STAGE [key=value ...] [-m] [--cfg job]
 
 stages
@@ -28,10 +28,12 @@ stages
   status   count its runs and scores: done, failed, missing
   data     fetch, verify and draw the data sets (dataset=NAME chooses)
   list     names of models, metrics, datasets or studies
+  check    the contract of a metric and a picture of how it behaves (metric=NAME chooses)
 
 examples
   python -m bench run study=quick
   python -m bench run model=beta_vae strength=[0,3] seed=[0,1] dataset=dsprites trainer.steps=200
+  python -m bench score codes=mine.npz name=mine   puts arrays codes, factors[, logvar] in the score table
   python -m bench list metrics
   python -m bench run study=quick --cfg job     shows the composed configuration
 """
@@ -92,6 +94,10 @@ def _hydra_words(words: list[str]) -> list[str]:
         rest[0] = f"folder='{quoted}'"
     if stage == "data" and not any(w.startswith("dataset=") for w in rest):
         rest.append(f"dataset=[{','.join(data.names())}]")
+    if any(w.startswith("codes=") for w in rest) and not any(w.startswith("dataset=") for w in rest):
+        rest.append(f"dataset={data.CUSTOM}")
+    if stage == "check":
+        rest = [re.sub(r"^metric=([\w,]*,[\w,]*)$", r"metric=[\1]", w) for w in rest]
     if any(w.startswith("strength=") for w in rest):
         rest.append("strength_of=null")  # what is asked for on the command line is asked of every model
     foreign = any(w.startswith("hydra.searchpath=") for w in rest)  # then there are options that are not shipped

@@ -34,11 +34,19 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     """
     name = settings["stage"]
     if name == "list":
+        from bench.listing import list_names
+
         return list_names(settings["what"], options)
     if name == "data":
         return data_sets(settings)
     if name == "merge":
         return merge_table(settings)
+    if name == "check":
+        from bench.check import check_metrics
+
+        return check_metrics(grid.metric_names(settings["metric"]), Store(settings["results_dir"], writable=True))
+    if settings["codes"] is not None:
+        return score_file(settings)
     plan, broken = _usable(grid.plan(settings), settings["metric"])
     store = Store(settings["results_dir"], writable=name != "status")
     if name == "status":
@@ -172,6 +180,64 @@ def _steps(run: Run) -> int:
     return 1 if run.fitted else run.schedule.steps
 
 
+def score_file(settings: Settings) -> int:
+    """Score a representation from elsewhere; the exit code is 1 where a metric failed.
+
+    Raises:
+        ConfigError: it is not one file with one name, data set and seed, or another stage than `score` was asked for.
+    """
+    from bench import foreign
+
+    if settings["stage"] != "score":
+        raise ConfigError(f"codes=FILE is scored, not {settings['stage']}: python -m bench score codes=FILE name=NAME")
+    if settings["name"] is None:
+        raise ConfigError("codes=FILE needs a name to be listed under: name=NAME")
+    own = foreign.read(
+        Path(str(settings["codes"])).expanduser(), str(settings["name"]), _single(settings, "dataset"),
+        _single(settings, "seed"),
+    )  # fmt: skip
+    asked = grid.metric_names(settings["metric"])
+    study = Plan(settings["study"]["name"], "", (), asked, grid.protocol_of(settings["scoring"]))
+    plan, broken = _usable(study, settings["metric"])
+    store, wanted = Store(settings["results_dir"], writable=True), cells(plan.metrics, plan.protocol)
+    folder = store.run(own.id)
+    foreign.put(own, store)
+    if todo := foreign.missing(wanted, folder):
+        with Meter("score", len(todo), "scores") as meter:
+            foreign.score(own, todo, folder, lambda metric: meter.advance(1, metric))
+    else:
+        say("score: nothing is missing")
+    if plan.name != "custom":
+        foreign.add_to_study(own, wanted, store, plan.name, plan.protocol.name)
+    records = cell_records(folder)
+    _show_scores(f"{own.name}, seed {own.seed}, of {own.dataset} [{own.id}]", [records[c.key] for c in wanted])
+    for fault in broken:
+        say(str(fault))
+    return 1 if broken or any(state(records[c.key]) == "failed" for c in wanted) else 0
+
+
+def _single(settings: Settings, key: str) -> Any:
+    """The one value of a key that may hold a list."""
+    found = settings[key] if isinstance(settings[key], list) else [settings[key]]
+    if len(found) != 1:
+        raise ConfigError(f"codes=FILE is of one {key}, got {found}")
+    return found[0]
+
+
+def _show_scores(title: str, records: Sequence[Mapping[str, Any]]) -> None:
+    table = Table("metric", "representation", "score", "value", "rows", title=escape(title))
+    for record in records:
+        head = record["metric"], record["representation"]
+        rows = " + ".join(f"{n:,}" for n in record.get("rows", {}).values())
+        for name, value in record.get("values", {}).items():
+            if "/" not in name:
+                table.add_row(*head, name, f"{value:.4f}", rows)
+        for outcome in ("skipped", "failed"):
+            if outcome in record:
+                table.add_row(*head, outcome, escape(record[outcome]), "")
+    results.print(table)
+
+
 def analyze(plan: Plan, store: Store) -> None:
     """Draw every figure that the study's scores allow; say why for the others."""
     from bench.report.figures import draw_all
@@ -283,18 +349,3 @@ def data_sets(settings: Settings) -> int:
     for told in faults:
         say(told)
     return 1 if faults else 0
-
-
-def list_names(what: str | None, options: Mapping[str, Sequence[str]]) -> int:
-    """Print the names of one kind of thing, or of every kind."""
-    kinds = {
-        "models": list(options["model"]),
-        "metrics": registry.names("metrics"),
-        "datasets": data.names(),
-        "studies": list(options["study"]),
-    }
-    if what is not None and what not in kinds:
-        raise registry.unknown("kind", what, kinds)
-    for kind in [what] if what else kinds:
-        print("\n".join(kinds[kind]) if what else f"{kind}: {', '.join(kinds[kind])}")
-    return 0

@@ -11,6 +11,7 @@ RESULTS/runs/ID/            one folder a run
     codes-*.safetensors     mean and log-variance of the encoded images
     scores-*.json           the scores of one call of the scoring stage
 RESULTS/datasets/NAME.png   contact sheets
+RESULTS/checks/NAME.*       report cards of metrics: how they behave, drawn and as numbers
 RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs; export/: its table and card
 RESULTS/reference/          the reference table and its card, which need no runs
 ```
@@ -246,6 +247,10 @@ class Store:
     def sheet(self, dataset: str) -> Path:
         """The contact sheet of a data set."""
         return self.path / "datasets" / f"{dataset}.png"
+
+    def card(self, metric: str) -> Path:
+        """The report card of a metric, without a suffix: a picture and the numbers in it."""
+        return self.path / "checks" / metric
 
     def studies(self) -> list[str]:
         """Names of the studies that were started here."""

@@ -5,7 +5,7 @@
 | run | run id |
 | model, seed, dataset, schedule | the run |
 | strength, value | index into the model's published values; the hyper-parameter itself |
-| representation | mean or sampled |
+| representation | mean or sampled; missing: a score of the run, not of its codes |
 | metric, version | what computed the score |
 | name | the score, such as "dci_disentanglement" |
 | factor | the factor it is for; missing: all factors together |
@@ -13,8 +13,13 @@
 | num_train, num_test | rows it rests on (num_train alone where nothing is held out) |
 | cell | key of (metric, version, representation, sizes, options) |
 | seconds | wall time of the cell |
+
+Rows of the metric "training" are the end of a run's losses: reconstruction, kl (nats an image, lower is better) and
+elbo = -(reconstruction + kl), means over the logged steps of the last fifth of training; num_train is the number of
+images in them. Fitted learners have none.
 """
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +33,9 @@ from bench.store import RunFolder, Store, StoreError, read_json, write_json
 if TYPE_CHECKING:
     import pandas as pd
 
+TRAINING = "training"  # the metric of scores that come from a run's losses
+TRAINING_VERSION = 1
+LAST = 0.2  # the share of training that its final losses are means over
 COLUMNS = {
     "run": "string",
     "model": "string",
@@ -86,6 +94,8 @@ def _rows(store: Store, run_ids: list[str], wanted: set[str] | None) -> Iterator
         for key, record in cell_records(folder).items():
             if "values" in record and (wanted is None or key in wanted):
                 yield from _exploded(run, record)
+        if folder.done.exists() and folder.losses.exists():
+            yield from _training(run, folder)
 
 
 def _described(folder: RunFolder) -> dict[str, Any]:
@@ -110,5 +120,32 @@ def _exploded(run: dict[str, Any], record: dict[str, Any]) -> Iterator[dict[str,
     kept = {c: record[c] for c in ("representation", "metric", "version", "seconds")} | {"cell": record["key"]}
     for name, value in record["values"].items():
         stem, _, factor = name.partition("/")
-        named = data.card(run["dataset"]).factor_names[int(factor)] if factor else None
+        named = data.factor_name(run["dataset"], int(factor)) if factor else None
         yield run | kept | sizes | {"name": stem, "factor": named, "score": value}
+
+
+def _training(run: dict[str, Any], folder: RunFolder) -> Iterator[dict[str, Any]]:
+    """The final losses of a run as rows of the table."""
+    schedule = read_json(folder.config)["schedule"]
+    values, records = _final_losses(folder)
+    fixed = {"representation": None, "metric": TRAINING, "version": TRAINING_VERSION, "cell": TRAINING, "seconds": 0.0}
+    sizes = {"num_train": records * schedule["batch_size"], "num_test": 0}
+    for name, value in values.items():
+        yield run | fixed | sizes | {"name": name, "factor": None, "score": value}
+
+
+def _final_losses(folder: RunFolder) -> tuple[dict[str, float], int]:
+    """Mean reconstruction, KL and ELBO over the last logged steps, and how many those are.
+
+    Raises:
+        StoreError: the file of losses is damaged; the message names it.
+    """
+    try:
+        with folder.losses.open(encoding="utf-8", newline="") as file:
+            rows = [(int(r["step"]), float(r["reconstruction"]), float(r["kl"])) for r in csv.DictReader(file)]
+        end = rows[-1][0]
+    except (OSError, KeyError, TypeError, ValueError, IndexError) as fault:
+        raise StoreError(f"cannot read {folder.losses}: {fault!r}") from fault
+    last = [r for r in rows if r[0] > (1 - LAST) * end]
+    reconstruction, kl = (sum(r[k] for r in last) / len(last) for k in (1, 2))
+    return {"reconstruction": reconstruction, "kl": kl, "elbo": -(reconstruction + kl)}, len(last)

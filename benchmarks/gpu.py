@@ -5,8 +5,8 @@ python -m benchmarks.gpu correctness|speed|reference --out DIR [--minutes 9] [--
 `--out` gathers what is to be brought back; the same call again goes on where the last one stopped. `--wheels` installs
 missing packages from a folder first, for machines without a network. `reference` trains full-length runs as fleets into
 DIR-store, finishing as many as the minutes allow, and scores them. DIR/export is their score table and its card, which
-`python -m bench merge DIR/export` adds to the reference table. DIR/runs.tar.gz has the finished runs with their weights:
-unpack it into a results folder and `python -m bench score` and `analyze` read it like runs that were trained there.
+`python -m bench merge DIR/export` adds to the reference table. DIR/runs.tar.gz has the finished runs with weights:
+unpack it into a results folder and `score` and `analyze` read it like runs that were trained there.
 `--device cpu` is the dry run: the same code with few steps and small networks.
 """
 

@@ -1,14 +1,17 @@
-"""Do scores order runs alike? Spearman's rank correlation with bootstrap intervals (paper: figures 2, 5, 12, 19)."""
+"""Do scores order runs alike? Spearman's rank correlation with bootstrap intervals.
+
+Paper: figures 2, 4 (centre), 5, 12, 16, 19 and 24.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.stats import rankdata
 
-from bench.analysis.intervals import bootstrap
+from bench.analysis.intervals import DRAWS, percentile_interval, resample_counts
+from bench.analysis.ranks import resampled_spearman, spearman
+from bench.analysis.significance import benjamini_hochberg, two_sided
 
 MIN_RUNS = 6
 MIN_SEEDS = 5  # seeds a setting below which a bootstrap over them says too little to rest a claim on
@@ -21,24 +24,12 @@ class TooFewRunsError(ValueError):
 def wide(table: pd.DataFrame, representation: str = "mean") -> pd.DataFrame:
     """One row a run, one column a score (all factors together), indexed by the run's identity.
 
-    The index levels are dataset, model, strength, value, seed, run.
+    The index levels are dataset, model, value, seed, run. Scores of the run itself, such as its final losses, are
+    there whatever the representation.
     """
-    rows = table[table["factor"].isna() & (table["representation"] == representation)]
+    chosen = table["representation"].isna() | table["representation"].eq(representation).fillna(False)
     index = ["dataset", "model", "value", "seed", "run"]
-    return rows.pivot(index=index, columns="name", values="score")
-
-
-def spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rank correlation of each column of x (N, A) with each of y (N, B): (A, B); NaN where a column is constant."""
-    a, b = (_standardised_ranks(m) for m in (x, y))
-    return np.clip(a.T @ b, -1, 1)
-
-
-def _standardised_ranks(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    ranks = rankdata(x, axis=0)
-    ranks -= ranks.mean(axis=0)
-    norms = np.sqrt((ranks**2).sum(axis=0))
-    return ranks / np.where(norms > 0, norms, np.nan)
+    return table[table["factor"].isna() & chosen].pivot(index=index, columns="name", values="score")
 
 
 def rank_correlations(
@@ -50,11 +41,11 @@ def rank_correlations(
         scores: as `wide` gives it, of one data set.
         rows: score names.
         columns: score names.
-        rng: of the bootstrap, which redraws seeds within each (model, strength).
+        rng: of the bootstrap, which redraws seeds within each (model, strength) and ranks the drawn runs anew.
 
     Returns:
-        Long table: row, column, spearman, low, high (95 %), runs, and seeds: the fewest of a setting, which the
-        interval rests on. A correlation with a constant score is missing.
+        Long table: row, column, spearman, low, high (95 %), p (that it is not 0), runs, and seeds: the fewest of a
+        setting, which the interval rests on. A correlation with a constant score is missing.
 
     Raises:
         TooFewRunsError: fewer than `MIN_RUNS` runs have every score.
@@ -64,17 +55,34 @@ def rank_correlations(
         raise TooFewRunsError(f"{len(complete)} runs have all of these scores, {MIN_RUNS} are needed")
     x, y = complete[list(rows)].to_numpy(), complete[list(columns)].to_numpy()
     strata = settings(complete)
-    low, high = bootstrap(lambda i: spearman(x[i], y[i]), strata, rng)
-    point = spearman(x, y)
+    drawn = resampled_spearman(x, y, resample_counts(strata, DRAWS, rng))
+    (low, high), p, point = percentile_interval(drawn), two_sided(drawn), spearman(x, y)
     found = [
-        {"row": r, "column": c, "spearman": point[i, j], "low": low[i, j], "high": high[i, j]}
+        {"row": r, "column": c, "spearman": point[i, j], "low": low[i, j], "high": high[i, j], "p": p[i, j]}
         for i, r in enumerate(rows)
         for j, c in enumerate(columns)
     ]
-    return pd.DataFrame(found).assign(runs=len(x), seeds=min(Counter(strata).values()))
+    return pd.DataFrame(found).assign(runs=len(x), seeds=fewest_seeds(complete))
+
+
+def adjusted(cells: pd.DataFrame) -> pd.DataFrame:
+    """Add `q`: p of each cell adjusted for all the cells (Benjamini-Hochberg), each pair of scores counted once.
+
+    A score's correlation with itself is no finding: its q is missing.
+    """
+    pairs = [tuple(sorted(pair)) for pair in zip(cells["row"], cells["column"], strict=True)]
+    named = cells.assign(pair=pairs)
+    tested = named[named["row"] != named["column"]].drop_duplicates(["dataset", "pair"])
+    q = tested[["dataset", "pair"]].assign(q=benjamini_hochberg(tested["p"]))
+    return named.merge(q, how="left", on=["dataset", "pair"]).drop(columns="pair")
 
 
 def settings(scores: pd.DataFrame) -> list[tuple[str, ...]]:
     """The (data set, model, value) of each row: what a bootstrap over seeds keeps fixed."""
     frame = scores.index.to_frame(index=False)
     return list(zip(frame["dataset"], frame["model"], frame["value"].astype(str), strict=True))
+
+
+def fewest_seeds(scores: pd.DataFrame) -> int:
+    """Seeds of the setting that has the fewest."""
+    return min(Counter(settings(scores)).values())

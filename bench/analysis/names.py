@@ -7,8 +7,26 @@ import pandas as pd
 
 from bench import registry
 
-# the six of the paper, in its order
-PAPER_ORDER = ("beta_vae_score", "factor_vae_score", "mig", "dci", "modularity", "sap")
+# the six of the paper, in its order, and the score that stands for each
+PAPER = {
+    "beta_vae_score": "beta_vae_test",
+    "factor_vae_score": "factor_vae_test",
+    "mig": "mig",
+    "dci": "dci_disentanglement",
+    "modularity": "modularity",
+    "sap": "sap",
+}
+TC, MI = "gaussian_total_correlation", "mutual_information"
+TC_SAMPLED = f"{TC}_sampled"
+# scores that need no factors, and whether higher is better
+UNSUPERVISED = {
+    "reconstruction": False,
+    "kl": False,
+    "elbo": True,
+    TC_SAMPLED: False,
+    "udr_lasso": True,
+    "udr_spearman": True,
+}
 TITLES = {
     "beta_vae_test": "BetaVAE score",
     "factor_vae_test": "FactorVAE score",
@@ -16,22 +34,36 @@ TITLES = {
     "dci_disentanglement": "DCI disentanglement",
     "modularity": "Modularity",
     "sap": "SAP",
+    "irs": "IRS",
+    "explicitness_test": "Explicitness",
+    "reconstruction": "Reconstruction",
+    "kl": "KL",
+    "elbo": "ELBO",
+    TC: "Total correlation",
+    TC_SAMPLED: "TC (sampled)",
+    MI: "Mutual information",
+    "udr_lasso": "UDR (Lasso)",
+    "udr_spearman": "UDR (Spearman)",
 }
 
 
 def disentanglement_scores(table: pd.DataFrame) -> list[str]:
     """The headline score of every disentanglement metric in the table: the paper's six first, then the others."""
     present = set(table["metric"])
-    ordered = [m for m in PAPER_ORDER if m in present] + sorted(present - set(PAPER_ORDER))
-    headlines = [registry.load("metrics", m).metric.headline for m in ordered]
-    return [h for h in headlines if h is not None]
+    others = sorted(present & set(registry.names("metrics")) - set(PAPER))
+    headlines = [registry.load("metrics", m).metric.headline for m in others]
+    return [PAPER[m] for m in PAPER if m in present] + [h for h in headlines if h is not None]
 
 
 def downstream_scores(names: Iterable[str]) -> list[str]:
     """Accuracies by predictor and number of labels, then efficiencies."""
+    return accuracies(names) + efficiencies(names)
+
+
+def accuracies(names: Iterable[str]) -> list[str]:
+    """Downstream accuracies: logistic regression first, by rising number of labels."""
     found = [(m[1], int(m[2]), n) for n in names if (m := re.fullmatch(r"([a-z]+)_(\d+)", n))]
-    accuracies = [n for *_, n in sorted(found, key=lambda f: (f[0] != "lr", f[0], f[1]))]
-    return accuracies + efficiencies(names)
+    return [n for *_, n in sorted(found, key=lambda f: (f[0] != "lr", f[0], f[1]))]
 
 
 def efficiencies(names: Iterable[str]) -> list[str]:

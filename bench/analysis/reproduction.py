@@ -10,7 +10,10 @@ import pandas as pd
 
 from bench.analysis.agreement import TooFewRunsError, rank_correlations, wide
 from bench.analysis.intervals import DRAWS, percentile_interval, resamples
+from bench.analysis.names import PAPER
 from bench.analysis.published import Item
+from bench.analysis.transfer import complete_grid, transfer
+from bench.analysis.variance import variance_explained
 from bench.grid import Protocol, Run
 
 COMPARED = ["row", "column", "ours", "low", "high", "runs", "seeds"]
@@ -48,7 +51,10 @@ def reproduce(item: Item, table: pd.DataFrame, runs: Iterable[Run], protocol: Pr
         both = numbers.merge(ours, how="left", on=["row", "column"])
         both[["ours", "low", "high"]] = both[["ours", "low", "high"]].astype(float) / item.scale
         here = [r for r in behind if r.dataset == dataset or dataset == "all"]
-        reasons = shortfalls(here, protocol, item.source.get("study"))
+        study = item.source.get("study")
+        reasons = shortfalls(here, protocol, study)
+        if dataset == "all" and study and (lacking := set(study["datasets"]) - {r.dataset for r in here}):
+            reasons.append(f"{len(study['datasets']) - len(lacking)} data sets for {len(study['datasets'])}")
         parts.append(_judged(both, item, reasons, missing))
     return pd.concat(parts, ignore_index=True)
 
@@ -109,6 +115,26 @@ def correlations(item: Item, table: pd.DataFrame, rng: np.random.Generator) -> p
     return rank_correlations(scores, rows, columns, rng).rename(columns={"spearman": "ours"})[COMPARED]
 
 
+def variance(item: Item, table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Variance of scores explained by the model, and by model and strength (table 5)."""
+    scores = wide(table, item.representation).dropna(axis="columns", how="all")
+    names = [n for n in item.columns if n in scores.columns]
+    if not names:
+        raise NothingToCompareError("the table lacks the scores")
+    found = variance_explained(scores, names, rng)
+    return found.rename(columns={"by": "row", "name": "column", "explained": "ours"})[COMPARED]
+
+
+def transferred(item: Item, table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """How often a setting chosen by one score does at least as well as a random one elsewhere (tables 1 and 6)."""
+    scores = wide(table, item.representation).dropna(axis="columns", how="all")
+    grid = complete_grid(scores, [n for n in PAPER.values() if n in scores.columns])
+    found = transfer(grid, rng).assign(runs=grid.scores[:, 0].size)
+    names = {"row": found["metric"] + "_metric", "column": found["dataset"] + "_dataset"}
+    percent = {"ours": "percent", "low": "low", "high": "high"}
+    return found.assign(**names, **{k: found[v] * item.scale for k, v in percent.items()})[COMPARED]
+
+
 def setting_statistics(item: Item, table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Median or mean of a score over the seeds of settings (figures 1, 3 and 4)."""
     rows = table[table["factor"].isna() & (table["representation"] == item.representation)]
@@ -141,6 +167,8 @@ Analysis = Callable[[Item, pd.DataFrame, np.random.Generator], pd.DataFrame]
 ANALYSES: dict[str, Analysis] = {
     "fig2": correlations,
     "fig5": correlations,
+    "table5": variance,
+    "table1": transferred,
     "fig4_left": setting_statistics,
     "fig3_left": setting_statistics,
     "fig1_sampled": setting_statistics,

@@ -54,12 +54,12 @@ def _forest(item: Item, numbers: pd.DataFrame, budget: str) -> Figure:
     figure, panels = _panels(len(parts), len(lines))
     for ax, ((dataset, key), part) in zip(panels, parts, strict=True):
         _panel(ax, part, [lines.index(k) for k in part[line]])
-        place = f"{dataset_title(str(dataset))}: " if shown["dataset"].nunique() > 1 else ""
+        place = f"{dataset_title(str(dataset))}\n" if shown["dataset"].nunique() > 1 else ""
         ax.set_title(place + label(item, str(key)) if len(parts) > 1 else "", fontsize=8.5)
     panels[0].set_yticks(range(len(lines)), [label(item, k) for k in lines])
     panels[0].set_ylim(len(lines) - 0.5, -0.5)
     letters = round(12 * (figure.get_figwidth() - 1.3))  # beside the legend
-    where = ", ".join(map(dataset_title, shown["dataset"].unique()))
+    where = ", ".join(map(dataset_title, shown["dataset"].unique())).replace("all", "all data sets")
     figure.suptitle(
         "\n".join([*wrap(f"{name(item)}, {where}", letters), *wrap(verdicts(numbers), letters)]), fontsize=9
     )
@@ -79,7 +79,7 @@ def _panels(count: int, lines: int) -> tuple[Figure, list[Axes]]:
     """Panels with common axes, up to three abreast; the lowest of each column shows the numbers of its axis."""
     across = min(3, count)
     down = -(-count // across)
-    figure = new_figure(2.9 + 1.7 * max(2, across), 1.1 + down * (0.5 + 0.19 * lines))
+    figure = new_figure(2.9 + 1.7 * max(2, across), 1.9 + down * (0.5 + 0.19 * lines))
     axes = list(figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).flat)
     for ax in axes[count:]:
         ax.set_visible(False)

@@ -10,7 +10,25 @@ from matplotlib.figure import Figure
 
 from bench.store import writing
 
-DATASET_TITLES = {"dsprites": "dSprites", "noisy_dsprites": "Noisy-dSprites", "mnist": "MNIST"}
+DATASET_TITLES = {
+    "dsprites": "dSprites",
+    "color_dsprites": "Color-dSprites",
+    "noisy_dsprites": "Noisy-dSprites",
+    "scream_dsprites": "Scream-dSprites",
+    "smallnorb": "SmallNORB",
+    "cars3d": "Cars3D",
+    "shapes3d": "Shapes3D",
+    "mnist": "MNIST",
+}
+MODEL_TITLES = {
+    "beta_vae": "β-VAE",
+    "annealed_vae": "AnnealedVAE",
+    "factor_vae": "FactorVAE",
+    "beta_tcvae": "β-TCVAE",
+    "dip_vae_i": "DIP-VAE-I",
+    "dip_vae_ii": "DIP-VAE-II",
+    "pca": "PCA",
+}
 SUFFIXES = (".pdf", ".png", ".csv")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
 SETTINGS: dict[Any, Any] = {
@@ -40,6 +58,11 @@ def dataset_title(name: str) -> str:
     return DATASET_TITLES.get(name, name)
 
 
+def model_title(name: str) -> str:
+    """How a model is written in a figure."""
+    return MODEL_TITLES.get(name, name)
+
+
 def colours(models: list[str]) -> dict[str, Any]:
     """A colour-blind safe colour for each model."""
     return dict(zip(models, sns.color_palette("colorblind", len(models)), strict=True))
@@ -61,6 +84,7 @@ def save(figure: Figure, drawn: pd.DataFrame, stem: Path, command: str) -> list[
     paths = [stem.with_suffix(s) for s in SUFFIXES]
     with writing(paths[0]) as file:
         figure.savefig(file, format="pdf", metadata={"Subject": command, "CreationDate": None})
+    figure.set_layout_engine("none")  # it is laid out: once is enough
     with writing(paths[1]) as file:
         figure.savefig(file, format="png", metadata={"Description": command})
     with writing(paths[2]) as file:

@@ -11,12 +11,12 @@ from scipy.stats import spearmanr
 
 from bench.analysis.published import Item, items
 from bench.analysis.reproduction import reproduce, shortfalls
-from bench.grid import Protocol, Run, Schedule
+from bench.grid import Run, Schedule
+from bench.scoring import PUBLISHED
 from bench.table import COLUMNS
 
 ITEMS = {item.name: item for item in items()}
 STUDY = ITEMS["fig2"].source["study"]
-PUBLISHED = Protocol("published", None, None, None, None, ("mean",), {})
 SIX = ITEMS["fig2"].rows
 
 
@@ -132,6 +132,18 @@ def test_half_the_updates_are_the_published_ones_of_factor_vae_alone() -> None:
 def test_part_of_the_grid_is_not_the_grid() -> None:
     part = [r for r in study(["d"], 1) if r.strength in (0, 5)]
     assert shortfalls(part, PUBLISHED, STUDY) == ["12 settings for 36"]
+
+
+def test_variance_explained_and_transfer_are_of_the_same_analyses_as_the_figures() -> None:
+    runs = study(["dsprites", "smallnorb"], seeds=3)
+    scores = {n: lambda i, r, k=k: k + STUDY["models"].index(r.model) + 0.01 * i % 7 for k, n in enumerate(SIX)}
+    table = table_of(runs, scores)
+    explained = reproduce(ITEMS["table5"], table, runs, PUBLISHED).dropna(subset="ours")
+    assert len(explained) == 2 * 2 * 6
+    assert explained["ours"].between(99, 100).all()
+    moved = reproduce(ITEMS["table1"], table, runs, PUBLISHED)
+    assert moved["ours"].between(80, 100).all()
+    assert moved["reason"].str.contains("2 data sets for 7").all()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""The paper's figures from a score table: one function a figure, listed here once."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from bench.analysis.agreement import TooFewRunsError
+from bench.grid import Plan
+from bench.report.figures.accuracy import accuracy_by_dci, accuracy_by_mig
+from bench.report.figures.across_datasets import dataset_agreement, dataset_scatter, transfer_of_settings
+from bench.report.figures.comparison import model_comparisons, variance_by_model
+from bench.report.figures.correlations import (
+    metric_agreement,
+    metrics_and_downstream,
+    unsupervised_and_downstream,
+    unsupervised_and_metrics,
+)
+from bench.report.figures.dependence import mutual_information, total_correlation, total_correlation_scatter
+from bench.report.figures.distributions import scores_by_model, scores_by_strength
+from bench.report.figures.panels import Drawn
+from bench.report.figures.scatters import efficiency_scatter, metric_pairs
+from bench.report.figures.seeds import seeds_needed
+from bench.report.figures.selection import selected_runs
+from bench.report.figures.strengths import medians_against_strength
+from bench.report.style import remove, save
+
+FIGURES: dict[str, Callable[[pd.DataFrame, str], Drawn]] = {
+    "fig1_total_correlation": total_correlation,
+    "fig2_metric_agreement": metric_agreement,
+    "fig5_metrics_and_downstream": metrics_and_downstream,
+    "fig10_total_correlation_scatter": total_correlation_scatter,
+    "fig16_unsupervised_and_metrics": unsupervised_and_metrics,
+    "fig17_agreement_across_datasets": dataset_agreement,
+    "fig18_datasets_scatter": dataset_scatter,
+    "fig22_accuracy_by_dci": accuracy_by_dci,
+    "fig23_accuracy_by_mig": accuracy_by_mig,
+    "fig24_unsupervised_and_downstream": unsupervised_and_downstream,
+    "fig27_mutual_information": mutual_information,
+    "table1_transfer_of_settings": transfer_of_settings,
+    "table5_variance_explained": variance_by_model,
+    "seeds_needed": seeds_needed,
+}
+DATASET_FIGURES: dict[str, Callable[[pd.DataFrame, str, str], Drawn]] = {
+    "fig3_scores_by_model": scores_by_model,
+    "fig4_scores_and_strength": medians_against_strength,
+    "fig6_efficiency": efficiency_scatter,
+    "fig11_metric_pairs": metric_pairs,
+    "fig14_scores_by_strength": scores_by_strength,
+    "probability_of_beating": model_comparisons,
+    "selected_runs": selected_runs,
+}
+
+
+def draw_all(table: pd.DataFrame, plan: Plan, folder: Path) -> Iterator[str]:
+    """Draw every figure into a study's folder; yield a line for each: where it is, or why it was not drawn."""
+    drawings: dict[str, Callable[[], Drawn]] = {n: partial(d, table, plan.budget) for n, d in FIGURES.items()}
+    for dataset in dict.fromkeys(r.dataset for r in plan.runs):
+        for name, draw in DATASET_FIGURES.items():
+            drawings[f"{name}_{dataset}"] = partial(draw, table, dataset, plan.budget)
+    for name, drawing in drawings.items():
+        stem = folder / "figures" / name
+        try:
+            figure, drawn = drawing()
+        except TooFewRunsError as reason:
+            remove(stem)
+            yield f"{name}: not drawn: {reason}"
+        else:
+            yield f"{name}: {save(figure, drawn, stem, f'python -m bench analyze study={plan.name}')[1]}"
