@@ -9,13 +9,14 @@ from typing import Any
 
 import hydra
 import yaml
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from bench import data, store
 from bench.registry import PluginError, UnknownNameError, unknown
 
 STAGES = ("run", "train", "score", "analyze", "report", "export", "merge", "status", "data", "list", "check")
-HELP = """usage: python -m bench STAGE [key=value ...] [-m] [--cfg job]
+HELP = """usage: python -m bench STAGE [key=value ...] [--dry-run] [-m] [--cfg job]
 
 stages
   run      train, score, analyze, report: all that is missing of a study
@@ -23,7 +24,7 @@ stages
   score    compute the missing scores of its trained runs
   analyze  tables and figures from its scores
   report   pictures of its models and the summary page
-  export   its score table and a card, to be handed on without its runs
+  export   write the score table as parquet and csv, and with a card to be handed on without its runs
   merge    add an exported table to the reference table (merge FOLDER)
   status   count its runs and scores: done, failed, missing
   data     fetch, verify and draw the data sets (dataset=NAME chooses)
@@ -34,6 +35,7 @@ examples
   python -m bench run study=quick
   python -m bench run model=beta_vae strength=[0,3] seed=[0,1] dataset=dsprites trainer.steps=200
   python -m bench score codes=mine.npz name=mine   puts arrays codes, factors[, logvar] in the score table
+  python -m bench train study=locatello2019 --dry-run       shows the jobs, about how long they take, and their commands
   python -m bench list metrics
   python -m bench run study=quick --cfg job     shows the composed configuration
 """
@@ -62,8 +64,8 @@ def _user_errors() -> tuple[type[Exception], ...]:
     """Errors that say by themselves what is wrong: shown as one line, without a traceback."""
     from bench.data.base import DataError
     from bench.grid import ConfigError
+    from bench.launch.base import LaunchError
     from bench.models.base import ModelError
-    from bench.pool import WorkerDiedError
     from bench.training.loggers import LoggerError
 
     return (
@@ -74,7 +76,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
         DataError,
         store.StoreError,
         LoggerError,
-        WorkerDiedError,
+        LaunchError,
     )
 
 
@@ -100,6 +102,7 @@ def _hydra_words(words: list[str]) -> list[str]:
         rest = [re.sub(r"^metric=([\w,]*,[\w,]*)$", r"metric=[\1]", w) for w in rest]
     if any(w.startswith("strength=") for w in rest):
         rest.append("strength_of=null")  # what is asked for on the command line is asked of every model
+    rest = ["dry_run=true" if w == "--dry-run" else w for w in rest]
     foreign = any(w.startswith("hydra.searchpath=") for w in rest)  # then there are options that are not shipped
     for word in rest:
         if (match := re.fullmatch(r"([a-z_]+)=(.*)", word)) and not foreign:
@@ -141,7 +144,8 @@ def _hydra_main(config: DictConfig) -> None:
     settings: Mapping[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     global _exit_code
     try:
-        code = commands.perform(settings, {g: group_options(g) for g in ("model", "study")})
+        words = HydraConfig.get().overrides.task
+        code = commands.perform(settings, {g: group_options(g) for g in ("model", "study")}, words)
     except _user_errors() as fault:
         print(f"{type(fault).__name__}: {fault}", file=sys.stderr)
         code = 1

@@ -1,8 +1,10 @@
 """What each stage of the command line does, from a composed configuration to an exit code."""
 
 import dataclasses
+import shlex
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +12,28 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench import data, grid, registry
+from bench.claims import EXPIRES_S, HEARTBEAT_S, claiming, is_claimed
+from bench.closing import close
 from bench.grid import ConfigError, Plan, Run
-from bench.pool import Pool, report
+from bench.ledger import ledger, mend
+from bench.pool import Here, Pool, report
 from bench.progress import Meter, results, say, stage
 from bench.reference import merge, plan_scores, write_reference
 from bench.registry import PluginError
-from bench.scoring import Cell, cell_records, cells, score_run, state
-from bench.store import Store, StoreError, TableFolder, read_json
-from bench.table import scores, write_plan
+from bench.scoring import Cell, LostWeightsError, cell_records, cells, score_run, state
+from bench.store import Store, StoreError, TableFolder
+from bench.table import export, scores, write_plan
 
 Settings = Mapping[str, Any]
 
 
-def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
+def perform(settings: Settings, options: Mapping[str, Sequence[str]], words: Sequence[str] = ()) -> int:
     """Run one stage of a composed configuration.
 
     Args:
         settings: the configuration.
         options: shipped names of configuration groups, for `list`.
+        words: the overrides of the command line, for `dry_run`.
 
     Returns:
         The exit code: 0, or 1 where some run or score failed.
@@ -48,13 +54,16 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     if settings["codes"] is not None:
         return score_file(settings)
     plan, broken = _usable(grid.plan(settings), settings["metric"])
-    store = Store(settings["results_dir"], writable=name != "status")
+    store = Store(settings["results_dir"], writable=name != "status" and not settings["dry_run"])
     if name == "status":
         return status(plan, store)
+    if settings["dry_run"]:
+        return dry_run(name, plan, store, settings, words)
     write_plan(plan, store)
     try:
-        _work(name, plan, store, settings)
-        return closing(plan, store, broken)
+        if (left := _work(name, plan, store, settings)) is None:
+            return 0  # jobs go on by themselves
+        return close(name, plan, store, [str(fault) for fault in broken], *left)
     except KeyboardInterrupt:
         say("interrupted: what is finished is kept, the same command continues")
         return 130
@@ -78,61 +87,138 @@ def _usable(plan: Plan, asked: Any) -> tuple[Plan, list[PluginError]]:
     return dataclasses.replace(plan, metrics=metrics), list(broken.values())
 
 
-def _work(name: str, plan: Plan, store: Store, settings: Settings) -> None:
+def _work(
+    name: str, plan: Plan, store: Store, settings: Settings
+) -> tuple[Mapping[str, str], Mapping[str, str]] | None:
+    """Do a stage; the data sets that cannot be had and the runs whose job died, and why. None: jobs are not awaited."""
+    absent: dict[str, str] = {}
+    lost: Mapping[str, str] = {}
     if name in ("run", "train", "score"):
-        for dataset in dict.fromkeys(r.dataset for r in plan.runs):
-            data.fetch(dataset)
-        with Pool(settings["processes"]) as pool:
-            if name in ("run", "train"):
-                train(plan, store, pool, settings)
-            if name in ("run", "score"):
-                score(plan, store, pool, settings)
+        absent = _absent_data(plan)
+        had = dataclasses.replace(plan, runs=tuple(r for r in plan.runs if r.dataset not in absent))
+        mend(had.runs, store)
+        if settings["launcher"]["name"] == "local" or settings["checkpoint"] is not None:
+            with Pool(settings["processes"]) as pool:
+                _train_and_score(name, had, store, pool, settings)
+        elif (died := _launch(name, had, store, settings)) is None:
+            return None
+        else:
+            lost = died
     if name in ("run", "analyze"):
         analyze(plan, store)
     if name in ("run", "report"):
         make_report(plan, store, settings["rank_by"])
     if name == "export":
-        export(plan, store)
+        hand_on(plan, store)
+    return absent, lost
+
+
+def _train_and_score(name: str, plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
+    if name in ("run", "train"):
+        train(plan, store, pool, settings)
+    if name in ("run", "score"):
+        score(plan, store, pool, settings)
+
+
+def _launch(name: str, plan: Plan, store: Store, settings: Settings) -> dict[str, str] | None:
+    from bench.launch.driver import Work, distribute
+
+    return distribute(Work(name, plan, settings, store, lambda: _missing(name, plan, store, settings), job))
+
+
+def job(name: str, part: Plan, path: Path, settings: Settings) -> None:
+    """What a job of a launcher does: finish its part of a study.
+
+    That takes in what another process was at when its machine died, whose claim first has to expire.
+    """
+    store, cpus = Store(path), settings["launcher"]["cpus"]
+    with Here() if cpus <= 1 else Pool(cpus) as pool:
+        _train_and_score(name, part, store, pool, settings)
+        patience = time.monotonic() + EXPIRES_S + HEARTBEAT_S
+        while time.monotonic() < patience and _claimed(_missing(name, part, store, settings), store):
+            time.sleep(HEARTBEAT_S / 4)
+            _train_and_score(name, part, store, pool, settings)
+
+
+def _claimed(runs: Sequence[Run], store: Store) -> bool:
+    return any(is_claimed(store.run(run.id)) for run in runs)
+
+
+def _missing(name: str, plan: Plan, store: Store, settings: Settings) -> list[Run]:
+    """Runs that a stage still has work for."""
+    untrained = _untrained(plan, store, settings) if name != "score" else []
+    return untrained + ([run for run, _ in _unscored(plan, store, settings)] if name != "train" else [])
+
+
+def _absent_data(plan: Plan) -> dict[str, str]:
+    """The data sets of a study that cannot be had, and where to get them: their runs are left out, the rest goes on."""
+    absent = {}
+    for dataset in dict.fromkeys(r.dataset for r in plan.runs):
+        try:
+            data.fetch(dataset)
+        except data.DataError as fault:
+            absent[dataset] = str(fault)
+            say(f"{dataset} is left out: {fault}")
+    return absent
+
+
+def _untrained(plan: Plan, store: Store, settings: Settings) -> list[Run]:
+    """What is to be trained: missing runs, and failed ones where that is asked for."""
+    wanted = ("missing", "failed") if settings["retry_failed"] else ("missing",)
+    found = store.listings()
+    return [r for r in plan.runs if (found[r.id].state if r.id in found else "missing") in wanted]
+
+
+def _unscored(plan: Plan, store: Store, settings: Settings) -> list[tuple[Run, list[Cell]]]:
+    """Trained runs, each with the cells that it lacks."""
+    again = ("missing", "failed") if settings["retry_failed"] else ("missing",)
+    asked, known = {cell.key: cell for cell in cells(plan.metrics, plan.protocol)}, ledger(store)
+    trained = [run for run in plan.runs if known.run(run) == "done"]
+    todo = [(run, [cell for key, cell in asked.items() if known.cell(run, key) in again]) for run in trained]
+    return [(run, lacking) for run, lacking in todo if lacking]
 
 
 def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
     """Train what is missing: on a GPU as fleets, on CPUs as one run a process."""
-    redo = settings["retry_failed"]
-    todo = [r for r in plan.runs if store.run(r.id).state() == "missing" or (redo and store.run(r.id).failed.exists())]
+    todo = _untrained(plan, store, settings)
     if not todo:
         return say("train: nothing is missing")
     if settings["checkpoint"] is not None:
         return _adopt(todo[0], store, Path(settings["checkpoint"]))
     accelerator, logger = _accelerator(settings["device"]), settings["logger"]
     with Meter("train", sum(_steps(r) for r in todo), "steps", len(todo)) as meter:
-        if accelerator == "cuda":
-            for group in _fleets(todo):
-                _train_task(group, store.path, accelerator, meter.advance, logger)
-        else:
-            tasks = [((run,), store.path, accelerator, report, logger) for run in todo]
-            for position, (outcome,) in pool.run(_train_task, tasks, meter.advance):
-                meter.advance(0, str(todo[position]) if outcome == "done" else f"FAILED {todo[position]}")
+        for _ in range(2):  # the second time those that were worked on elsewhere, where that was by one who died
+            groups = _fleets(todo) if accelerator == "cuda" else [[run] for run in todo]
+            tasks = [(group, store.path, accelerator, report, logger) for group in groups]
+            if accelerator == "cuda":
+                ended: Iterator[tuple[int, Any]] = (
+                    (i, _train_task(*task[:3], meter.advance, logger)) for i, task in enumerate(tasks)
+                )
+            else:
+                ended = pool.run(_train_task, tasks, meter.advance, killed=["KILLED"])
+            todo = []
+            for position, states in ended:
+                for run, how in zip(groups[position], states, strict=True):
+                    todo += [run] if how == "elsewhere" else []
+                    meter.advance(0, str(run) if how == "done" else f"{how.upper()} {run}")
 
 
 def score(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
     """Compute the missing scores of trained runs."""
-    redo = settings["retry_failed"]
-    todo: list[tuple[Run, list[Cell]]] = []
-    wanted = cells(plan.metrics, plan.protocol)
-    for run in plan.runs:
-        folder = store.run(run.id)
-        if folder.state() == "done":
-            records = cell_records(folder)
-            again = ("missing", "failed") if redo else ("missing",)
-            missing = [c for c in wanted if state(records.get(c.key)) in again]
-            todo += [(run, missing)] if missing else []
+    todo = _unscored(plan, store, settings)
     if not todo:
         return say("score: nothing is missing")
     with Meter("score", sum(len(c) for _, c in todo), "scores") as meter:
-        tasks = [(run, missing, store.path) for run, missing in todo]
-        for position, failed in pool.run(_score_task, tasks, meter.advance):
-            run, missing = todo[position]
-            meter.advance(len(missing), f"FAILED {run}: {', '.join(failed)}" if failed else str(run))
+        for _ in range(2):  # as in training
+            tasks = [(run, missing, store.path) for run, missing in todo]
+            later = []
+            for position, failed in pool.run(_score_task, tasks, meter.advance, killed=["KILLED"]):
+                run, missing = todo[position]
+                if failed is None:
+                    later.append(todo[position])
+                else:
+                    meter.advance(len(missing), f"FAILED {run}: {', '.join(failed)}" if failed else str(run))
+            todo = later
 
 
 def _adopt(run: Run, store: Store, checkpoint: Path) -> None:
@@ -151,11 +237,21 @@ def _train_task(
     return train_runs(runs, Store(path), accelerator, told, LoggerSetting(**logger))
 
 
-def _score_task(run: Run, missing: list[Cell], path: Path) -> list[str]:
+def _score_task(run: Run, missing: list[Cell], path: Path) -> list[str] | None:
+    """Score a run; the metrics that failed, or None where another process works on it."""
     from bench.training.train import load_learner
 
-    records = score_run(run, missing, Store(path), load_learner)
-    return [r["metric"] for r in records if "failed" in r]
+    folder = Store(path).run(run.id)
+    with claiming([folder]) as (claim,):
+        if claim is None:
+            return None
+        records = cell_records(folder)  # another process may have been here
+        missing = [cell for cell in missing if state(records.get(cell.key)) in ("missing", "failed")]
+        try:
+            written = score_run(run, missing, Store(path), load_learner) if missing else []
+        except LostWeightsError as fault:
+            return [str(fault)]
+    return [r["metric"] for r in written if "failed" in r]
 
 
 def _accelerator(device: str) -> str:
@@ -254,6 +350,7 @@ def analyze(plan: Plan, store: Store) -> None:
 
 def make_report(plan: Plan, store: Store, rank_by: str) -> None:
     """Draw pictures of trained models and write the one-page summary."""
+    from bench.report.gradients import draw_gradients
     from bench.report.pictures import draw_models
     from bench.report.summary import write_summary
     from bench.training.train import load_learner
@@ -261,12 +358,14 @@ def make_report(plan: Plan, store: Store, rank_by: str) -> None:
     with stage("report"):
         table, origin = plan_scores(plan, store)
         pictures = draw_models(table, plan, store, load_learner, rank_by)
+        draw_gradients(plan, store, load_learner)
         page = write_summary(table, plan, store, pictures, origin)
     say(f"summary: {page}\npictures: {page.parent}")
 
 
-def export(plan: Plan, store: Store) -> None:
-    """Write the study's score table and its card where they can be taken from."""
+def hand_on(plan: Plan, store: Store) -> None:
+    """Write the study's score table as parquet and csv, and with its card where they can be taken from."""
+    say("\n".join(map(str, export(plan.name, store))))
     folder = store.export(plan.name)
     table = scores(plan.name, store.path)
     write_reference(table, plan, store, folder)
@@ -287,33 +386,14 @@ def merge_table(settings: Settings) -> int:
     return 0
 
 
-def closing(plan: Plan, store: Store, broken: Sequence[PluginError]) -> int:
-    """Name every failure; the exit code."""
-    faults = [("", "metric", str(fault)) for fault in broken]
-    for run in plan.runs:
-        folder = store.run(run.id)
-        if folder.state() == "failed":
-            faults.append((str(run), "train", read_json(folder.failed)["error"]))
-        failed = [r for r in cell_records(folder).values() if "failed" in r]
-        faults += [(str(run), r["metric"], r["failed"]) for r in failed]
-    if faults:
-        table = Table("run", "stage", "error", title=f"{len(faults)} failed; retry_failed=true tries again")
-        for row in faults:
-            table.add_row(*map(escape, row))
-        results.print(table)
-    return 1 if faults else 0
-
-
 def status(plan: Plan, store: Store) -> int:
     """Count runs and scores of a study: done, failed, missing, for each model and data set."""
-    wanted = cells(plan.metrics, plan.protocol)
+    keys, known = [cell.key for cell in cells(plan.metrics, plan.protocol)], ledger(store)
     counts: dict[tuple[str, str], Counter[str]] = {}
     for run in plan.runs:
-        folder = store.run(run.id)
         count = counts.setdefault(run.group, Counter())
-        records = cell_records(folder)
-        count[folder.state()] += 1
-        count.update(f"cell {state(records.get(c.key))}" for c in wanted)
+        count[known.run(run)] += 1
+        count.update(f"cell {known.cell(run, key)}" for key in keys)
     table = Table("model", "data set", "trained", "failed", "missing", "scores", "skipped", "failed", "missing")
     table.title = f"{plan.title}: {len(plan.runs)} runs ({plan.budget})"
     columns = ("done", "failed", "missing", "cell done", "cell skipped", "cell failed", "cell missing")
@@ -323,6 +403,25 @@ def status(plan: Plan, store: Store) -> int:
     total = sum(counts.values(), Counter())
     table.add_row("all", "", *(str(total[c]) for c in columns))
     results.print(table)
+    for damage in known.damaged:
+        say(f"run {damage.run}: {damage.fault}")
+    return 0
+
+
+def dry_run(name: str, plan: Plan, store: Store, settings: Settings, words: Sequence[str]) -> int:
+    """Show what a command would do, and do nothing."""
+    from bench.dry_run import show_work
+
+    untrained = _untrained(plan, store, settings) if name in ("run", "train") else []
+    unscored = _unscored(plan, store, settings) if name in ("run", "score") else []
+    if name == "run":
+        unscored += [(run, cells(plan.metrics, plan.protocol)) for run in untrained]
+    kept = [w for w in words if w.partition("=")[0] not in ("stage", "dry_run", "model", "dataset")]
+    command = " ".join(["python -m bench", name, *map(shlex.quote, kept)])
+    show_work(untrained, unscored, store, _accelerator(settings["device"]) == "cuda", command)
+    for dataset in dict.fromkeys(run.dataset for run in untrained):
+        if data.state(dataset) != "ready":
+            say(f"{dataset} is {data.state(dataset)}: `python -m bench data dataset={dataset}` fetches it or says how")
     return 0
 
 

@@ -6,6 +6,7 @@ overwrites. Composing the configuration is `bench.__main__`'s work; this module 
 """
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -196,6 +197,7 @@ def _from_checkpoint(runs: Sequence[Run], path: Path) -> Run:
 def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
     if not config["model"]:
         raise ConfigError("the grid has no model: give model=beta_vae, or model=[beta_vae,pca]")
+    seeds = [seed for entry in _listed(config["seed"]) for seed in _span(entry)]
     for name in _listed(config["dataset"]):
         card = data.card(name)
         for model, entry in config["model"].items():
@@ -203,9 +205,7 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
             for strength, value, hyper in _settings(model, entry, _strengths(model, config)):
                 for key in entry.get("scaled", ()):
                     hyper[key] *= own.steps / PUBLISHED_STEPS
-                for seed in _listed(config["seed"]):
-                    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-                        raise ConfigError(f"seed must be integers from 0, got {seed!r}")
+                for seed in seeds:
                     yield Run(
                         model=model,
                         version=entry["version"],
@@ -219,6 +219,19 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                         dataset_version=card.version,
                         schedule=own,
                     )
+
+
+def _span(entry: Any) -> Sequence[int]:
+    """The seeds that one entry stands for: an integer is itself, "0..49" is fifty.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if isinstance(entry, int) and not isinstance(entry, bool) and entry >= 0:
+        return [entry]
+    if isinstance(entry, str) and (ends := re.fullmatch(r"(\d+)\.\.(\d+)", entry)) and int(ends[1]) <= int(ends[2]):
+        return range(int(ends[1]), int(ends[2]) + 1)
+    raise ConfigError(f"seed must be integers from 0, or spans such as 0..49, got {entry!r}")
 
 
 def _strengths(model: str, config: Mapping[str, Any]) -> list[Any]:

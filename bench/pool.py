@@ -1,34 +1,31 @@
 """One process a core, one thread a process: how many independent tasks run on CPUs.
 
 Measured on two cores, this trains small models faster than stacking them. Workers live as long as the pool, so
-importing torch is paid once each. A task that raises is that task's result, never the pool's end.
+importing torch is paid once each. A worker that is killed costs the task it was at; another takes its place.
 """
 
 import multiprocessing
 import os
-import queue
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from functools import cache
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Self
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
-_reports: Any = None
-
-
-class WorkerDiedError(RuntimeError):
-    """A worker process was killed (often for lack of memory); finished work is kept, the same command continues."""
+_told: Callable[[float, str], None] | None = None
 
 
 def report(amount: float, note: str = "") -> None:
     """Called inside a task: tell the parent that some of its work is done, and how it stands."""
-    if _reports is not None:
-        _reports.put((amount, note))
+    if _told is not None:
+        _told(amount, note)
 
 
 class Pool:
@@ -36,47 +33,100 @@ class Pool:
 
     def __init__(self, processes: int | None = None) -> None:
         self.processes = processes or available_cores()
+        self.idle: list[_Worker] = []
+        self.busy: dict[Connection, tuple[_Worker, int]] = {}
 
     def __enter__(self) -> Self:
         for name in THREAD_VARIABLES:
             os.environ.setdefault(name, "1")
-        context = multiprocessing.get_context("spawn")
-        self.reports = context.Queue()
-        self.executor = ProcessPoolExecutor(self.processes, context, _start, (self.reports,))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: object, trace: TracebackType | None) -> None:
-        if kind is not None:
-            for process in list((self.executor._processes or {}).values()):
-                process.kill()  # nothing is lost: files are written whole
-        self.executor.shutdown(wait=True, cancel_futures=True)
+        workers = [*self.idle, *(worker for worker, _ in self.busy.values())]
+        for worker in workers:
+            worker.line.close()  # an idle worker ends at this
+            if kind is not None:
+                worker.process.kill()  # nothing is lost: files are written whole
+        for worker in workers:
+            worker.process.join()
 
     def run(
-        self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], on_report: Callable[[float, str], None]
+        self,
+        function: Callable[..., Any],
+        tasks: Sequence[tuple[Any, ...]],
+        on_report: Callable[[float, str], None],
+        killed: Any = None,
     ) -> Iterator[tuple[int, Any]]:
         """Call `function(*task)` for each task; yield (position, result) as they finish.
 
-        Raises:
-            WorkerDiedError: a worker process was killed from outside.
-        """
-        waiting: dict[Future[Any], int] = {self.executor.submit(function, *t): i for i, t in enumerate(tasks)}
-        while waiting:
-            finished, _ = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
-            self._drain(on_report)
-            for future in finished:
-                position = waiting.pop(future)
-                try:
-                    yield position, future.result()
-                except BrokenProcessPool as fault:
-                    raise WorkerDiedError("a worker process was killed; the same command continues") from fault
-        self._drain(on_report)
+        Args:
+            function: what workers call.
+            tasks: its arguments.
+            on_report: is given what tasks `report`.
+            killed: stands for the result of a task whose worker was killed.
 
-    def _drain(self, on_report: Callable[[float, str], None]) -> None:
-        while True:
-            try:
-                on_report(*self.reports.get_nowait())
-            except queue.Empty:
-                return
+        Raises:
+            Exception: what a task raised.
+        """
+        waiting = deque(enumerate(tasks))
+        while waiting or self.busy:
+            while waiting and len(self.busy) < self.processes:
+                position, task = waiting.popleft()
+                self._give(position, (function, task))
+            for line in wait(list(self.busy)):
+                worker, position = self.busy[line]  # type: ignore[index]
+                try:
+                    kind, value = worker.line.recv()
+                except (EOFError, OSError):
+                    kind, value = "killed", killed
+                if kind == "report":
+                    on_report(*value)
+                    continue
+                del self.busy[worker.line]
+                if kind == "raised":
+                    self.idle.append(worker)
+                    raise value
+                if kind == "result":
+                    self.idle.append(worker)
+                yield position, value
+
+    def _give(self, position: int, work: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
+        worker = self.idle.pop() if self.idle else _Worker()
+        try:
+            worker.line.send(work)
+        except OSError:  # killed while it was idle
+            worker = _Worker()
+            worker.line.send(work)
+        self.busy[worker.line] = worker, position
+
+
+class _Worker:
+    """A process and the line to it."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.line, far = context.Pipe()
+        self.process: BaseProcess = context.Process(target=_work, args=(far,))
+        self.process.start()
+        far.close()  # so that the line ends when the process does
+
+
+class Here(Pool):
+    """The same interface without worker processes: tasks run in this one, in turn."""
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        tasks: Sequence[tuple[Any, ...]],
+        on_report: Callable[[float, str], None],
+        killed: Any = None,
+    ) -> Iterator[tuple[int, Any]]:
+        """Call `function(*task)` for each task; yield (position, result) as they finish."""
+        global _told
+        _told = on_report
+        for position, task in enumerate(tasks):
+            yield position, function(*task)
+        _told = None
 
 
 def available_cores() -> int:
@@ -84,15 +134,31 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _start(reports: Any) -> None:
+def _work(line: Connection) -> None:
     """Workers leave ctrl-C to the parent, which ends them, and end by themselves when the parent was killed."""
-    global _reports
-    _reports = reports
+    global _told
+    _told = lambda amount, note: line.send(("report", (amount, note)))  # noqa: E731
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
+    while True:
+        try:
+            function, task = line.recv()
+        except EOFError:
+            return
+        try:
+            answer = "result", function(*task)
+        except Exception as fault:
+            answer = "raised", fault
+        line.send(answer)
+
+
+@cache
+def end_with_parent() -> None:
+    """From now on this process ends when the one that started it does."""
     threading.Thread(target=_outlive, args=(os.getppid(),), daemon=True).start()
 
 
 def _outlive(parent: int) -> None:
     while os.getppid() == parent:
-        time.sleep(1)
+        time.sleep(0.2)
     os._exit(1)

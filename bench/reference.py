@@ -1,7 +1,7 @@
 """Score tables that stand alone: a study's scores and their card, without its runs; and how two become one.
 
 The reference table that comes with the package is one: what was trained once is drawn anywhere, in seconds. A folder
-holds `scores.csv.gz`, the table with the columns of `bench.table`, and `card.yaml`: what the rows are, and the parts
+holds `scores.csv.gz`, the table with the columns of `bench.columns`, and `card.yaml`: what the rows are, and the parts
 that went into it, each with its devices, versions, training time, revision, date and command.
 """
 

@@ -21,9 +21,13 @@ from bench.data.base import DataSet
 from bench.data.pooled import at_size
 from bench.grid import Protocol, Run
 from bench.metrics.base import Floats, Ints, Metric, check_codes, check_factors
-from bench.store import RunFolder, Store, digest, read_json, write_json
+from bench.store import RunFolder, Store, StoreError, digest, read_json, write_json
 
 PUBLISHED = Protocol("published", None, None, None, None, ("mean",), (), {})
+
+
+class LostWeightsError(RuntimeError):
+    """The weights of a trained run cannot be read: they are set aside and the run counts as failed."""
 
 
 class SkippedError(ValueError):
@@ -156,11 +160,17 @@ def score_run(
 
     Returns:
         The records written, one a cell.
+
+    Raises:
+        LostWeightsError: its weights cannot be read; no cell is marked.
+        StoreError: a file cannot be written.
     """
     folder = store.run(run.id)
     data = at_size(load_data(run.dataset), run.schedule.image_size)
     try:
         codes = _codes(run, folder, data, wanted[0].pool, load_learner)
+    except (LostWeightsError, StoreError):
+        raise
     except Exception as fault:
         records = [_described(cell) | _failure(fault) | {"seconds": 0.0} for cell in wanted]
     else:
@@ -177,7 +187,14 @@ def _codes(
     stored = coding.load(folder, index)
     if stored is not None:
         return stored
-    fresh = coding.encode(load_learner(run, folder), data, index)
+    try:
+        learner = load_learner(run, folder)
+    except StoreError as fault:
+        aside = [folder.set_aside(file).name for file in (folder.weights, folder.done) if file.exists()]
+        lost = LostWeightsError(f"{fault}; kept as {aside[0] if aside else 'nothing'}")
+        write_json(folder.failed, {"error": f"StoreError: {lost}"} | _failure(fault))
+        raise lost from fault
+    fresh = coding.encode(learner, data, index)
     fresh.save(folder)
     return fresh
 

@@ -10,8 +10,11 @@ RESULTS/runs/ID/            one folder a run
     failed.json             the traceback of a run that failed instead
     codes-*.safetensors     mean and log-variance of the encoded images
     scores-*.json           the scores of one call of the scoring stage
+    claim-*                 who works on the run now; see bench.claims
+RESULTS/compact/*.parquet   the runs' records in few files, made from them by themselves; may be deleted
 RESULTS/datasets/NAME.png   contact sheets
 RESULTS/checks/NAME.*       report cards of metrics: how they behave, drawn and as numbers
+RESULTS/jobs/               jobs that a cluster still has, and their logs
 RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs; export/: its table and card
 RESULTS/reference/          the reference table and its card, which need no runs
 ```
@@ -20,10 +23,13 @@ RESULTS/reference/          the reference table and its card, which need no runs
 import hashlib
 import json
 import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,6 +47,19 @@ class StoreError(RuntimeError):
 def in_checkout() -> bool:
     """Whether the package runs from a checkout (or an editable install of one)."""
     return (_CHECKOUT / "conf" / "config.yaml").is_file() and (_CHECKOUT / "pyproject.toml").is_file()
+
+
+@cache
+def revision() -> str | None:
+    """The git revision of the checkout, "-dirty" where its files differ from it; None without a repository."""
+    if not (in_checkout() and (_CHECKOUT / ".git").exists()):
+        return None
+    command = ["git", "-C", str(_CHECKOUT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):  # no git, or files without a history
+        return None
+    return found.stdout.strip()
 
 
 def conf_dir() -> Path:
@@ -187,6 +206,10 @@ class RunFolder:
         file.rename(aside)
         return aside
 
+    def claim(self, predecessor: str) -> Path:
+        """The claim on the run that follows the claim of that token; the first one follows "0"."""
+        return self.path / f"claim-{predecessor}"
+
     def state(self) -> str:
         """ "done", "failed" or "missing"."""
         return "done" if self.done.exists() else "failed" if self.failed.exists() else "missing"
@@ -194,6 +217,36 @@ class RunFolder:
     def score_files(self) -> list[Path]:
         """Every file of scores, in a fixed order."""
         return sorted(self.path.glob("scores-*.json"))
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What one look at a run's folder tells, without opening a file.
+
+    Attributes:
+        run: its id.
+        state: "done", "failed" or "missing".
+        records: (name, bytes, ns of last change) of config.json, done.json, losses.csv and the files of scores.
+    """
+
+    run: str
+    state: str
+    records: tuple[tuple[str, int, int], ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when a record is added, removed or written again."""
+        return hashlib.blake2b(repr(self.records).encode(), digest_size=12).hexdigest()
+
+
+def _listing(entry: "os.DirEntry[str]") -> Listing:
+    with os.scandir(entry) as files:
+        found = {file.name: file for file in files}
+    names: list[str] = [n for n in ("config.json", "done.json", "losses.csv") if n in found]
+    names += sorted(n for n in found if n.startswith("scores-"))
+    state = "done" if "done.json" in found else "failed" if "failed.json" in found else "missing"
+    stats = [(n, found[n].stat()) for n in names]
+    return Listing(entry.name, state, tuple((n, s.st_size, s.st_mtime_ns) for n, s in stats))
 
 
 class TableFolder:
@@ -224,9 +277,27 @@ class Store:
         """The folder of a run, which may not exist yet."""
         return RunFolder(self.path / "runs" / run_id)
 
+    def record(self, run_id: str, name: str) -> str:
+        """The path of a file in a run's folder, as text: cheap where there are thousands."""
+        return f"{self.path}/runs/{run_id}/{name}"
+
     def run_ids(self) -> list[str]:
         """Every run that left a folder."""
         return sorted(p.parent.name for p in self.path.glob("runs/*/config.json"))
+
+    def listings(self) -> dict[str, Listing]:
+        """Run id -> what its folder holds, in the order of ids; 12,600 folders take about 0.3 s."""
+        runs = self.path / "runs"
+        if not runs.is_dir():
+            return {}
+        with os.scandir(runs) as entries:
+            folders = sorted((e for e in entries if e.is_dir()), key=lambda e: e.name)
+        return {e.name: _listing(e) for e in folders}
+
+    @property
+    def compact(self) -> Path:
+        """The folder of the compacted copy of the runs' records."""
+        return self.path / "compact"
 
     def study(self, name: str) -> Path:
         """The folder of a study's view."""
@@ -243,6 +314,11 @@ class Store:
     def reference(self) -> TableFolder:
         """The reference table of this store, which may not exist."""
         return TableFolder(self.path / "reference")
+
+    @property
+    def jobs(self) -> Path:
+        """What launchers keep of their jobs: records, logs, and the engine's own files."""
+        return self.path / "jobs"
 
     def sheet(self, dataset: str) -> Path:
         """The contact sheet of a data set."""

@@ -56,12 +56,16 @@ def exported(path: Path, plan: Plan, runs: slice = slice(None), shift: float = 0
 
 
 def by_key(table: pd.DataFrame) -> pd.DataFrame:
-    return table.sort_values(["run", "name", "factor"], ignore_index=True)
+    keys = ["run", "name", "factor"]
+    return table.astype(dict.fromkeys(keys, "string")).sort_values(keys, ignore_index=True)
 
 
 def test_a_table_comes_back_to_the_bit_with_its_types(tmp_path: Path) -> None:
     table, _ = read_reference(exported(tmp_path, planned()))
-    pd.testing.assert_frame_equal(by_key(table), by_key(scores("reference", tmp_path)), check_exact=True)
+    own = scores("reference", tmp_path)
+    assert table.dtypes.map(str).to_dict() == own.dtypes.map(str).to_dict()
+    exact = {"check_exact": True, "check_dtype": False, "check_categorical": False}
+    pd.testing.assert_frame_equal(by_key(table), by_key(own), **exact)
     assert len(table) == 30 * 4
 
 
@@ -107,7 +111,7 @@ def test_what_a_metric_took_may_differ_between_machines(tmp_path: Path) -> None:
     folder, results = exported(tmp_path / "a", planned(), slice(0, 2)), Store(tmp_path / "own")
     merge(folder, results)
     text = gzip.decompress(folder.table.read_bytes()).decode()
-    folder.table.write_bytes(gzip.compress(text.replace(",0.1\n", ",0.7\n").encode()))
+    folder.table.write_bytes(gzip.compress(text.replace(",0.1,", ",0.7,").encode()))
     assert merge(folder, results) == (0, 8)
 
 
@@ -197,7 +201,7 @@ def test_the_command_exports_and_merges(tmp_path: Path) -> None:
     for run in plan.runs:
         plant(run, plan, results)
     write_plan(plan, results)
-    commands.export(plan, results)
+    commands.hand_on(plan, results)
     words = ["merge", str(results.export(plan.name).path), f"results_dir={tmp_path / 'own'}"]
     done = subprocess.run([sys.executable, "-m", "bench", *words], capture_output=True, text=True, check=False)
     assert "merge: 120 rows added, 0 found equal" in done.stderr, done.stderr

@@ -12,6 +12,7 @@ import pandas as pd
 from bench.analysis.intervals import DRAWS, percentile_interval, resample_counts
 from bench.analysis.ranks import resampled_spearman, spearman
 from bench.analysis.significance import benjamini_hochberg, two_sided
+from bench.columns import with_text
 
 MIN_RUNS = 6
 MIN_SEEDS = 5  # seeds a setting below which a bootstrap over them says too little to rest a claim on
@@ -29,7 +30,7 @@ def wide(table: pd.DataFrame, representation: str = "mean") -> pd.DataFrame:
     """
     chosen = table["representation"].isna() | table["representation"].eq(representation).fillna(False)
     index = ["dataset", "model", "value", "seed", "run"]
-    return table[table["factor"].isna() & chosen].pivot(index=index, columns="name", values="score")
+    return with_text(table[table["factor"].isna() & chosen]).pivot(index=index, columns="name", values="score")
 
 
 def rank_correlations(

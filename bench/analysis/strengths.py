@@ -10,12 +10,13 @@ import pandas as pd
 
 from bench.analysis.agreement import TooFewRunsError
 from bench.analysis.centres import centres
+from bench.columns import with_text
 
 
 def of_runs(table: pd.DataFrame, names: Sequence[str], representation: str = "mean") -> pd.DataFrame:
     """Long table of chosen scores, all factors together: a row a run and score, with the run's strength."""
     chosen = table["representation"].isna() | table["representation"].eq(representation).fillna(False)
-    return table[table["factor"].isna() & chosen & table["name"].isin(list(names))]
+    return with_text(table[table["factor"].isna() & chosen & table["name"].isin(list(names))])
 
 
 def against_strength(

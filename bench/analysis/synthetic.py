@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from bench.table import COLUMNS, TRAINING
+from bench.columns import COLUMNS
+from bench.records import TRAINING
 
 MODELS = ("beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii")
 
@@ -88,7 +89,8 @@ def synthetic_table(
     shared = rng.normal(size=(setting.max() + 1, len(made)))[setting]
     own = rng.normal(size=(len(runs), len(made)))
     latent = (np.sqrt(explained) * shared + np.sqrt(1 - explained) * own) @ root.T
-    return pd.concat([_rows(runs, n, m, latent[:, k]) for k, (n, m) in enumerate(made)], ignore_index=True)
+    parts = [_rows(runs, n, m, latent[:, k]) for k, (n, m) in enumerate(made)]
+    return pd.concat(parts, ignore_index=True).astype(COLUMNS)
 
 
 def _runs(datasets: Sequence[str], models: Sequence[str], strengths: int, seeds: int) -> pd.DataFrame:
@@ -103,4 +105,4 @@ def _runs(datasets: Sequence[str], models: Sequence[str], strengths: int, seeds:
 def _rows(runs: pd.DataFrame, name: str, made: Made, latent: NDArray[np.float64]) -> pd.DataFrame:
     score = made.low + (made.high - made.low) * ndtr(latent)
     named = {"name": name, "metric": made.metric, "representation": made.representation, "factor": None}
-    return runs.assign(**named, score=score)[list(COLUMNS)].astype(COLUMNS)
+    return runs.assign(**named, score=score).reindex(columns=list(COLUMNS))

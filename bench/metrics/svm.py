@@ -42,7 +42,7 @@ class Lines:
     scale: float
 
     def decisions(self, x: Floats) -> Floats:
-        """w x + b of each class, (n, K)."""
+        """Of each class for each row, (n, K)."""
         return np.multiply.outer((x - self.centre) / self.scale, self.slopes) + self.intercepts
 
 

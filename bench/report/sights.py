@@ -14,6 +14,7 @@ from bench.store import digest
 Images = NDArray[np.float32]
 SHOWN = 9  # images abreast
 SPAN = 2.5  # standard deviations of the prior that a walk goes to each side
+MOST_DIMS = 16  # traversals of a model
 LOOKED_AT = 512  # images that a dimension's KL is a mean over
 
 
@@ -26,7 +27,8 @@ class Sights:
         label: why it is shown, such as "best".
         images, decoded: (SHOWN, height, width, channels), and what the model makes of them.
         samples: (2 SHOWN, ...), decoded from the prior.
-        walks: (D, T, ...): T stations along each dimension, the others held at the first image's code.
+        walks: (dims, T, ...): T stations along each dimension, at most `MOST_DIMS`, the others
+            held at the first image's code.
         statistics: dim, kl (nats; "variance" of a code without one), mean_variance; largest first, in the order of
             the walks.
     """
@@ -48,7 +50,7 @@ class Sights:
     @property
     def carried(self) -> list[str]:
         """Each dimension with what it carries, such as "z3  2.31"."""
-        return [f"z{row.iloc[0]:.0f}  {row.iloc[1]:.2f}" for _, row in self.statistics.iterrows()]
+        return [f"z{row.iloc[0]:.0f}  {row.iloc[1]:.2f}" for _, row in self.statistics[: len(self.walks)].iterrows()]
 
 
 def look(learner: Learner, data: DataSet, run: Run, label: str, stations: int = SHOWN) -> Sights:
@@ -66,7 +68,7 @@ def look(learner: Learner, data: DataSet, run: Run, label: str, stations: int = 
     mean, logvar = learner.encode(images)
     statistics = _statistics(mean, logvar)
     prior = rng.standard_normal((2 * SHOWN, mean.shape[1])).astype(np.float32)
-    walks = [_walk(learner, mean[0], int(dim), stations) for dim in statistics["dim"]]
+    walks = [_walk(learner, mean[0], int(dim), stations) for dim in statistics["dim"][:MOST_DIMS]]
     decoded = learner.decode(mean[:SHOWN])
     return Sights(run, label, images[:SHOWN], decoded, learner.decode(prior), np.stack(walks), statistics)
 

@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from bench import registry
+from bench.claims import Claim, claiming
 from bench.data import load_data
 from bench.data.base import DataError
 from bench.data.pooled import at_size
 from bench.data.reader import DeviceImages, images_on
 from bench.grid import LOSSES, Run, Schedule
 from bench.models.base import Fitted, Learner
-from bench.models.vae import GaussianVAE
+from bench.models.stacked import Stacked
 from bench.progress import say
-from bench.store import RunFolder, Store, StoreError, read_arrays, write_arrays, write_json, writing
+from bench.store import RunFolder, Store, StoreError, read_arrays, revision, write_arrays, write_json, writing
 from bench.training.batches import Batches
 from bench.training.fleet import MACRO_STEPS, EveryMacroStep, Fleet, fit
 from bench.training.loggers import LoggerError, LoggerSetting
@@ -38,7 +39,9 @@ class DivergedError(ArithmeticError):
 def train(
     runs: Sequence[Run], store: Store, accelerator: str, report: Report, logger: LoggerSetting = CSV
 ) -> list[str]:
-    """Train runs of one group that are not done yet, as one fleet; a run that fails leaves a record and no more.
+    """Train runs of one group as one fleet: those that are not done and that no other process works on.
+
+    A run that fails leaves a record and no more.
 
     Args:
         runs: runs that share model, data set and schedule.
@@ -48,26 +51,35 @@ def train(
         logger: where loss curves go beside losses.csv.
 
     Returns:
-        The state of each run: "done" or "failed".
+        The state of each run: "done", "failed", or "elsewhere" where another process works on it.
 
     Raises:
         StoreError: a file cannot be written; what was there before is intact.
         DataError: the data set cannot be had.
     """
-    folders = [store.run(r.id) for r in runs]
-    for run, folder in zip(runs, folders, strict=True):
-        folder.failed.unlink(missing_ok=True)
-        write_json(folder.config, run.record())
+    with claiming([store.run(r.id) for r in runs]) as claims:
+        mine = [(r, c) for r, c in zip(runs, claims, strict=True) if c is not None and c.folder.state() != "done"]
+        if mine:
+            _train_claimed(mine, accelerator, report, logger)
+        return ["elsewhere" if claim is None or not claim.holds() else claim.folder.state() for claim in claims]
+
+
+def _train_claimed(mine: Sequence[tuple[Run, Claim]], accelerator: str, report: Report, logger: LoggerSetting) -> None:
+    runs, claims = zip(*mine, strict=True)
+    for run, claim in mine:
+        claim.folder.failed.unlink(missing_ok=True)
+        write_json(claim.folder.config, run.record())
     started = time.monotonic()
     try:
-        faults = _fit(runs, folders, report) if runs[0].fitted else _train(runs, folders, accelerator, report, logger)
+        faults = _fit(runs, claims, report) if runs[0].fitted else _train(runs, claims, accelerator, report, logger)
     except (StoreError, DataError, LoggerError):  # the fault of the disk, the data or the settings, not the run's
         raise
     except Exception as fault:
         faults = [fault] * len(runs)
-    for run, folder, raised in zip(runs, folders, faults, strict=True):
-        _conclude(run, folder, raised, accelerator, time.monotonic() - started)
-    return [f.state() for f in folders]
+    seconds = time.monotonic() - started
+    for (_, claim), raised in zip(mine, faults, strict=True):
+        if claim.holds():
+            _conclude(claim.folder, raised, {"device": _device(accelerator), "seconds": seconds, "fleet": len(mine)})
 
 
 def adopt(run: Run, store: Store, checkpoint: Path) -> None:
@@ -104,19 +116,19 @@ def load_learner(run: Run, folder: RunFolder) -> Learner:
     return learner
 
 
-def _fit(runs: Sequence[Run], folders: Sequence[RunFolder], report: Report) -> list[Exception | None]:
-    for run, folder in zip(runs, folders, strict=True):
+def _fit(runs: Sequence[Run], claims: Sequence[Claim], report: Report) -> list[Exception | None]:
+    for run, claim in zip(runs, claims, strict=True):
         learner = new_learner([run])
         assert isinstance(learner, Fitted)
         learner.fit(at_size(load_data(run.dataset), run.schedule.image_size), run.seed)
-        write_arrays(folder.weights, learner.state())
+        write_arrays(claim.folder.weights, learner.state())
         report(1, str(run))
     return [None] * len(runs)
 
 
 def _train(
     runs: Sequence[Run],
-    folders: Sequence[RunFolder],
+    claims: Sequence[Claim],
     accelerator: str,
     report: Report,
     logger: LoggerSetting,
@@ -130,16 +142,16 @@ def _train(
         torch.set_float32_matmul_precision("high" if schedule.precision == "tf32" else "highest")
     faults: dict[Run, Exception | None] = {}
     standing: dict[int, list[Member]] = {}
-    for run, folder in zip(runs, folders, strict=True):
-        progress = _standing(run, folder)
-        standing.setdefault(progress.step if progress else 0, []).append((run, folder, progress))
+    for run, claim in zip(runs, claims, strict=True):
+        progress = _standing(run, claim.folder)
+        standing.setdefault(progress.step if progress else 0, []).append((run, claim, progress))
     for _, members in sorted(standing.items()):
         for start in range(0, len(members), schedule.fleet):
             faults |= _train_fleet(members[start : start + schedule.fleet], accelerator, report, logger)
     return [faults[run] for run in runs]
 
 
-Member = tuple[Run, RunFolder, Progress | None]
+Member = tuple[Run, Claim, Progress | None]
 
 
 def _standing(run: Run, folder: RunFolder) -> Progress | None:
@@ -185,7 +197,8 @@ def _train_together(
 ) -> dict[Run, Exception | None]:
     import torch
 
-    runs, folders, _ = zip(*members, strict=True)
+    runs, claims, _ = zip(*members, strict=True)
+    folders = [claim.folder for claim in claims]
     schedule: Schedule = runs[0].schedule
     source = images_on(torch.device(accelerator), at_size(load_data(runs[0].dataset), schedule.image_size))
     parts = [members[i : i + schedule.stack] for i in range(0, len(members), schedule.stack)]
@@ -201,7 +214,7 @@ def _train_together(
     for own in loggers:
         own.finalize("success")
     losses = fleet.losses()
-    for k in map(int, np.flatnonzero(fleet.failed < 0)):
+    for k in (k for k in map(int, np.flatnonzero(fleet.failed < 0)) if claims[k].holds()):
         write_arrays(folders[k].weights, fleet.state(k))
         _write_losses(folders[k], losses[:, k])
     return {
@@ -215,8 +228,8 @@ def _stack(members: Sequence[Member], source: DeviceImages) -> Stack:
     runs = [run for run, _, _ in members]
     schedule = runs[0].schedule
     model = new_learner(runs)
-    assert isinstance(model, GaussianVAE)
-    batches = Batches(source, [r.seed for r in runs], schedule.batch_size, schedule.latent_dim)
+    assert isinstance(model, Stacked)
+    batches = Batches(source, [r.seed for r in runs], schedule.batch_size, model.noise_dim)
     stack = Stack(model.to(source.device), batches, schedule.learning_rate, schedule.precision)
     saved = [progress for _, _, progress in members if progress is not None]
     if saved:
@@ -239,9 +252,9 @@ def _told(report: Report, runs: Sequence[Run], fleet: Fleet) -> Callable[[int, n
     return told
 
 
-def _conclude(run: Run, folder: RunFolder, fault: Exception | None, accelerator: str, seconds: float) -> None:
+def _conclude(folder: RunFolder, fault: Exception | None, how: dict[str, Any]) -> None:
     if fault is None:
-        write_json(folder.done, provenance() | {"device": _device(accelerator), "seconds": round(seconds, 2)})
+        write_json(folder.done, provenance() | how | {"seconds": round(how["seconds"], 2)})
         folder.checkpoint.unlink(missing_ok=True)
     else:
         trace = "".join(traceback.format_exception(fault))
@@ -249,11 +262,11 @@ def _conclude(run: Run, folder: RunFolder, fault: Exception | None, accelerator:
 
 
 def provenance() -> dict[str, Any]:
-    """Versions that stand behind a result."""
+    """What stands behind a result: versions of packages, and of the checkout where there is one."""
     import bench
 
     packages = {p: version(p) for p in PACKAGES} | {"python": platform.python_version(), "bench": bench.__version__}
-    return {"versions": packages}
+    return {"versions": packages, "revision": revision()}
 
 
 def _device(accelerator: str) -> str:

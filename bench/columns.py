@@ -1,0 +1,83 @@
+"""The schema of the long score table, as types of pandas and of parquet.
+
+| column | meaning |
+|---|---|
+| run | run id |
+| model, seed, dataset, schedule | the run |
+| strength, value | index into the model's published values; the hyper-parameter itself |
+| representation | mean or sampled; missing: a score of the run, not of its codes |
+| metric, version | what computed the score |
+| name | the score, such as "dci_disentanglement" |
+| factor | the factor it is for; missing: all factors together |
+| score | its value |
+| num_train, num_test | rows it rests on (num_train alone where nothing is held out) |
+| cell | key of (metric, version, representation, sizes, options) |
+| seconds | wall time of the cell |
+| device, train_seconds | where the run was trained; its share of the wall time of those that trained together |
+| versions, revision | packages and git revision behind the training; missing where they were not recorded |
+
+Rows of the metric "training" are the end of a run's losses: reconstruction, kl (nats an image, lower is better) and
+elbo = -(reconstruction + kl), means over the logged steps of the last fifth of training; num_train is the number of
+images in them. Fitted learners have none.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+COLUMNS = {
+    "run": "category",
+    "model": "category",
+    "strength": "Int64",
+    "value": "float64",
+    "seed": "int64",
+    "dataset": "category",
+    "schedule": "category",
+    "representation": "category",
+    "metric": "category",
+    "version": "int64",
+    "name": "category",
+    "factor": "category",
+    "score": "float64",
+    "num_train": "int64",
+    "num_test": "int64",
+    "cell": "category",
+    "seconds": "float64",
+    "device": "category",
+    "train_seconds": "float64",
+    "versions": "category",
+    "revision": "category",
+}
+OUTCOME = {"state": "category", "reason": "category"}  # of a cell: done, skipped or failed, and why
+OF_RUN = (
+    "run", "model", "strength", "value", "seed", "dataset", "schedule",
+    "device", "train_seconds", "versions", "revision",
+)  # fmt: skip
+OF_CELL = ("representation", "metric", "version", "name", "factor", "num_train", "num_test", "cell", *OUTCOME)
+
+
+def arrow_schema(columns: Mapping[str, str]) -> "pa.Schema":
+    """The same columns for parquet: text is kept once and numbered."""
+    import pyarrow as pa
+
+    text = pa.dictionary(pa.int32(), pa.string())
+    kinds = {"category": text, "Int64": pa.int64(), "int64": pa.int64(), "float64": pa.float64()}
+    return pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
+
+
+def coded(column: "pa.ChunkedArray") -> tuple[NDArray[np.int32], NDArray[np.object_]]:
+    """Text as numbers of words, -1 where there is none, and the words."""
+    joined = column.unify_dictionaries().combine_chunks()
+    codes = joined.indices.fill_null(-1) if joined.null_count else joined.indices
+    return codes.to_numpy(), np.array(joined.dictionary.to_pylist(), dtype=object)
+
+
+def with_text(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Rows of the table whose categories are plain text: for the few that an analysis works on."""
+    return rows.astype(dict.fromkeys(rows.select_dtypes("category"), "str"))

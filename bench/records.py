@@ -1,0 +1,215 @@
+"""The records in runs' folders as columns: a row for each score, and one for each cell that was skipped or failed.
+
+What repeats (a run's description, a cell's) is kept once and repeated at the end, so 12,600 runs of 120 scores are
+read in seconds.
+"""
+
+import json
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench import data
+from bench.columns import COLUMNS, OF_CELL, OF_RUN, OUTCOME, arrow_schema
+from bench.store import Listing, Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA = COLUMNS | OUTCOME
+TRAINING = "training"  # the metric, and the cell, of scores that come from a run's losses
+TRAINING_VERSION = 1
+LAST = 0.2  # the share of training that its final losses are means over
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A record that cannot be read."""
+
+    run: str
+    name: str
+    fault: str
+
+
+def read_records(store: Store, listings: Iterable[Listing]) -> tuple["pa.Table", list[Damage]]:
+    """The rows of runs, and which of their records cannot be read (the others count).
+
+    Returns:
+        A table of the columns of the score table and of `columns.OUTCOME`; the damaged files.
+    """
+    rows, damaged = _Rows(), list[Damage]()
+    for listing in listings:
+        parsed = {name: _parsed(store, listing.run, name, damaged) for name, *_ in listing.records}
+        run, training, final = (parsed.pop(name, None) for name in ("config.json", "done.json", "losses.csv"))
+        if run is not None:
+            trained = [_training_cell(run, *final)] if training and final else []
+            try:
+                rows.add(run | (training or {}), _best(cells for cells in parsed.values() if cells) + trained)
+            except (LookupError, ValueError) as fault:  # of a data set or factor that does not exist
+                damaged.append(Damage(listing.run, "config.json", f"cannot describe run {listing.run}: {fault}"))
+    return rows.table(), damaged
+
+
+def _parsed(store: Store, run: str, name: str, damaged: list[Damage]) -> Any:
+    """What a record says; None where it cannot be read, which is noted."""
+    path = store.record(run, name)
+    try:
+        with open(path, "rb") as file:
+            return PARSERS.get(name, _described_cells)(file.read())
+    except (OSError, LookupError, TypeError, AttributeError, ValueError) as fault:
+        damaged.append(Damage(run, name, f"cannot read {path}: {type(fault).__name__}: {fault}"))
+    return None
+
+
+def _described_run(text: bytes) -> dict[str, Any]:
+    config = json.loads(text)
+    return {
+        "run": config["id"],
+        "model": config["model"]["name"],
+        "strength": config["strength"],
+        "value": config["value"],
+        "seed": config["seed"],
+        "dataset": config["dataset"]["name"],
+        "schedule": config["schedule_label"],
+        "batch_size": config.get("schedule", {}).get("batch_size", 0),
+    }
+
+
+def _described_training(text: bytes) -> dict[str, Any]:
+    done = json.loads(text)
+    return {
+        "device": done["device"],
+        "train_seconds": done["seconds"] / done.get("fleet", 1),
+        "versions": ", ".join(f"{name} {version}" for name, version in sorted(done["versions"].items())),
+        "revision": done.get("revision"),
+    }
+
+
+def _final_losses(text: bytes) -> tuple[float, float, int]:
+    """Mean reconstruction and KL over the logged steps of the last fifth of training, and how many those are."""
+    head, *lines = text.decode().splitlines()
+    names, step = head.split(","), 0
+    last: list[list[str]] = []
+    if not lines:
+        raise ValueError("it holds no losses")
+    while lines and (not last or int(lines[-1].partition(",")[0]) > (1 - LAST) * step):
+        last.append(lines.pop().split(","))
+        step = step or int(last[0][0])
+    reconstruction, kl = (sum(float(row[names.index(n)]) for row in last) / len(last) for n in ("reconstruction", "kl"))
+    return reconstruction, kl, len(last)
+
+
+PARSERS = {"config.json": _described_run, "done.json": _described_training, "losses.csv": _final_losses}
+
+
+def _training_cell(run: Mapping[str, Any], reconstruction: float, kl: float, logged: int) -> tuple[Any, ...]:
+    """The end of a run's losses as a cell of scores: nats an image, lower is better; the ELBO is minus their sum."""
+    values = {"reconstruction": reconstruction, "kl": kl, "elbo": -(reconstruction + kl)}
+    size = logged * run["batch_size"]
+    return (
+        (TRAINING, None, TRAINING_VERSION, TRAINING, size, 0, "done", None, tuple(values)),
+        0.0,
+        list(values.values()),
+    )
+
+
+def _described_cells(text: bytes) -> dict[str, tuple[Any, ...]]:
+    """Cell key -> (what repeats from run to run, seconds, values)."""
+    return {record["key"]: _described_cell(record) for record in json.loads(text)["cells"]}
+
+
+def _described_cell(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    values, rows = record.get("values", {}), record.get("rows", {})
+    state = next((s for s in ("skipped", "failed") if s in record), "done")
+    sizes = rows.get("num_train", rows.get("num_points", 0)), rows.get("num_test", 0)
+    kept = record["metric"], record["representation"], record["version"], record["key"]
+    return (
+        (*kept, *sizes, state, record.get(state), tuple(values)),
+        record["seconds"],
+        list(map(float, values.values())),
+    )
+
+
+def _best(files: Iterable[Mapping[str, tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
+    """Each cell once, in an order that does not depend on the files; one that succeeded outweighs one that failed."""
+    best: dict[str, tuple[Any, ...]] = {}
+    for cells in files:
+        for key, cell in cells.items():
+            if key not in best or best[key][0][6] == "failed":
+                best[key] = cell
+    return sorted(best.values(), key=lambda cell: cell[0][:4])
+
+
+@dataclass
+class _Rows:
+    """Grows by runs; what repeats is kept once."""
+
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    blocks: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    heads: list[dict[str, Any]] = field(default_factory=list)
+    first: list[int] = field(default_factory=list)
+    of_run: list[int] = field(default_factory=list)
+    of_block: list[int] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    values: "array[float]" = field(default_factory=lambda: array("d"))
+
+    def add(self, run: dict[str, Any], cells: Iterable[tuple[Any, ...]]) -> None:
+        for head, seconds, values in cells:
+            self.of_block.append(self._block(run["dataset"], head))
+            self.of_run.append(len(self.runs))
+            self.lengths.append(len(values) or 1)
+            self.seconds.append(seconds)
+            self.values.extend(values or [np.nan])
+        self.runs.append(run)
+
+    def _block(self, dataset: str, head: tuple[Any, ...]) -> int:
+        """The number of a cell's description, which most runs of a data set share."""
+        if (dataset, head) not in self.blocks:
+            self.first.append(len(self.heads))
+            self.heads += _described_rows(dataset, head)
+            self.blocks[dataset, head] = len(self.blocks)
+        return self.blocks[dataset, head]
+
+    def table(self) -> "pa.Table":
+        import pyarrow as pa
+
+        lengths = np.array(self.lengths, dtype=np.int64)
+        first = np.array(self.first, dtype=np.int64)[np.array(self.of_block, dtype=np.int64)]
+        within = np.arange(lengths.sum()) - np.repeat(lengths.cumsum() - lengths, lengths)
+        columns = _repeated(OF_RUN, self.runs, np.repeat(np.array(self.of_run, dtype=np.int64), lengths))
+        columns |= _repeated(OF_CELL, self.heads, np.repeat(first, lengths) + within)
+        columns["score"] = pa.array(np.array(self.values))
+        columns["seconds"] = pa.array(np.repeat(np.array(self.seconds, dtype=np.float64), lengths))
+        return pa.table([columns[name] for name in SCHEMA], schema=arrow_schema(SCHEMA))
+
+
+def _described_rows(dataset: str, head: tuple[Any, ...]) -> list[dict[str, Any]]:
+    metric, representation, version, cell, num_train, num_test, state, reason, names = head
+    shared = {
+        "metric": metric, "representation": representation, "version": version, "cell": cell,
+        "num_train": num_train, "num_test": num_test, "state": state, "reason": reason,
+    }  # fmt: skip
+    if not names:
+        return [shared]
+    parts = [name.partition("/") for name in names]
+    factors = [data.factor_name(dataset, int(factor)) if factor else None for _, _, factor in parts]
+    return [shared | {"name": stem, "factor": factor} for (stem, _, _), factor in zip(parts, factors, strict=True)]
+
+
+def _repeated(names: Iterable[str], rows: list[dict[str, Any]], index: np.ndarray) -> dict[str, Any]:
+    """Columns of few distinct rows, repeated as `index` says."""
+    import pyarrow as pa
+
+    few = arrow_schema({name: SCHEMA[name] for name in names})
+    arrays = {f.name: pa.array([row.get(f.name) for row in rows], _plain(f.type)).cast(f.type) for f in few}
+    return {name: array.take(pa.array(index)) for name, array in arrays.items()}
+
+
+def _plain(kind: "pa.DataType") -> "pa.DataType":
+    import pyarrow as pa
+
+    return kind.value_type if pa.types.is_dictionary(kind) else kind

@@ -1,0 +1,102 @@
+"""What 12,600 runs cost to plan, to count and to read: on a synthetic store, written through the store's own path.
+
+python -m benchmarks.store [--runs 12600] [--scores 60] [--keep DIR]
+
+Every file is written as training and scoring write it; the numbers in it are random. Printed: seconds of wall and CPU.
+"""
+
+import argparse
+import dataclasses
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from bench import grid, store
+from bench.scoring import Cell, cells
+from bench.store import Store, digest, write_json
+from bench.table import write_plan
+
+VERSIONS = {"bench": "0.1.0", "numpy": "2.4.6", "python": "3.11.9", "torch": "2.13.0", "scikit-learn": "1.9.1"}
+
+
+def study(runs: int | None) -> grid.Plan:
+    """The study of 12,600 runs, or the first of them."""
+    with initialize_config_dir(str(store.conf_dir()), version_base="1.3"):
+        settings = OmegaConf.to_container(compose("config", ["study=locatello2019"]), resolve=True)
+    plan = grid.plan(settings)  # type: ignore[arg-type]
+    return dataclasses.replace(plan, runs=plan.runs[:runs])
+
+
+def fill(plan: grid.Plan, target: Store, scores: int) -> None:
+    """Give every run of a study what training and scoring leave, with random scores, `scores` a representation."""
+    generator = np.random.default_rng(0)
+    wanted = cells(plan.metrics, plan.protocol)
+    metrics = len(wanted) // len(plan.protocol.representations)
+    counts = [len(part) for part in np.array_split(range(scores), metrics)]
+    for run in plan.runs:
+        folder = target.run(run.id)
+        write_json(folder.config, run.record())
+        write_json(folder.done, {"versions": VERSIONS, "revision": None, "device": "none", "seconds": 1.0, "fleet": 1})
+        records = [_record(c, counts[i // len(plan.protocol.representations)], generator) for i, c in enumerate(wanted)]
+        write_json(folder.scores(digest([c.key for c in wanted])), {"run": run.id, "cells": records})
+    write_plan(plan, target)
+
+
+def _record(cell: Cell, count: int, generator: np.random.Generator) -> dict[str, Any]:
+    values = {f"{cell.metric}_{k}": v for k, v in enumerate(generator.random(count).tolist())}
+    rows = {"num_train": 10_000, "num_test": 5_000}
+    return dataclasses.asdict(cell) | {"key": cell.key, "values": values, "rows": rows, "seconds": 1.0}
+
+
+def timings(plan: grid.Plan, target: Store) -> Iterator[tuple[str, float, float]]:
+    """(what, wall seconds, CPU seconds), in the order a user meets them."""
+    import pandas  # noqa: F401  their import is paid once a process
+    import pyarrow.parquet  # noqa: F401
+
+    from bench.commands import status
+    from bench.table import export, scores
+
+    yield "compose and plan the study", *timed(lambda: study(None))
+    yield "list every run's folder", *timed(target.listings)
+    yield "read the table from the runs' folders", *timed(lambda: scores(plan.name, target.path))
+    yield "read the table from the compacted copy", *timed(lambda: scores(plan.name, target.path))
+    yield "count runs and scores (status)", *timed(lambda: status(plan, target))
+    yield "export as parquet and csv", *timed(lambda: export(plan.name, target))
+
+
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Wall and CPU seconds of a piece of work."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def main() -> None:
+    """Fill a store, unless it is there already, and print the timings."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=12_600)
+    parser.add_argument("--scores", type=int, default=60, help="of each of two representations")
+    parser.add_argument("--keep", type=Path, help="the store; written if it is empty, left there")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        plan, target = study(chosen.runs), Store(chosen.keep or scratch, writable=True)
+        if not target.listings():
+            print(f"writing {len(plan.runs):,} runs: {timed(lambda: fill(plan, target, chosen.scores))[0]:.0f} s")
+        for path in target.compact.glob("*"):
+            path.unlink()
+        for what, wall, cpu in timings(plan, target):
+            print(f"{what}: {wall:.2f} s ({cpu:.2f} s of CPU)", file=sys.stderr)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"most memory: {peak:,.0f} MB", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

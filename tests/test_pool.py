@@ -1,0 +1,62 @@
+"""Tasks run on workers; one that raises raises, one whose worker is killed costs itself alone."""
+
+import os
+import signal
+from itertools import count
+
+import pytest
+
+from bench.pool import Pool, report
+
+
+def double(number: int) -> int:
+    report(1, f"at {number}")
+    return 2 * number
+
+
+def die(number: int) -> int:
+    if number == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def fail(number: int) -> int:
+    raise ValueError(f"no {number}")
+
+
+def test_every_task_gives_its_result_and_its_reports() -> None:
+    told: list[tuple[float, str]] = []
+    with Pool(2) as pool:
+        found = dict(pool.run(double, [(i,) for i in range(5)], lambda *news: told.append(news)))
+    assert found == {i: 2 * i for i in range(5)}
+    assert sorted(told) == [(1, f"at {i}") for i in range(5)]
+
+
+def test_a_killed_worker_costs_its_own_task_and_another_takes_its_place() -> None:
+    with Pool(2) as pool:
+        found = dict(pool.run(die, [(i,) for i in range(5)], lambda *_: None, killed="killed"))
+        assert found == {0: 0, 1: "killed", 2: 2, 3: 3, 4: 4}
+        assert dict(pool.run(double, [(7,)], lambda *_: None)) == {0: 14}
+
+
+def test_a_worker_that_is_killed_while_idle_costs_nothing() -> None:
+    with Pool(1) as pool:
+        assert dict(pool.run(double, [(1,)], lambda *_: None)) == {0: 2}
+        (idle,) = pool.idle
+        idle.process.kill()
+        idle.process.join()
+        assert dict(pool.run(double, [(2,)], lambda *_: None, killed="killed")) == {0: 4}
+
+
+def test_what_a_task_raises_is_raised_and_ends_the_workers() -> None:
+    pool = Pool(1)
+    with pytest.raises(ValueError, match="no 3"), pool:
+        dict(pool.run(fail, [(3,)], lambda *_: None))
+    assert not any(worker.process.is_alive() for worker in pool.idle)
+
+
+def test_results_come_as_they_are_ready() -> None:
+    order = count()
+    with Pool(1) as pool:
+        first = [(next(order), result) for _, result in pool.run(double, [(1,), (2,)], lambda *_: None)]
+    assert first == [(0, 2), (1, 4)]
