@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from bench import data, store
 from bench.registry import PluginError, UnknownNameError, unknown
 
-STAGES = ("run", "train", "score", "analyze", "report", "export", "status", "data", "list", "check")
+STAGES = ("run", "train", "score", "analyze", "report", "export", "merge", "status", "data", "list", "check")
 HELP = """usage: python -m bench STAGE [key=value ...] [--dry-run] [-m] [--cfg job]
 
 stages
@@ -23,7 +23,8 @@ stages
   score    compute the missing scores of its trained runs
   analyze  tables and figures from its scores
   report   pictures of its models, the summary and the leaderboard (--open shows it in the browser)
-  export   write the score table as parquet and csv
+  export   write the score table as parquet and csv, and with a card to be handed on without its runs
+  merge    add an exported table to the reference table (merge FOLDER)
   status   count its runs and scores: done, failed, missing
   data     fetch, verify and draw the data sets (dataset=NAME chooses)
   list     names of models, metrics, datasets or studies
@@ -90,6 +91,9 @@ def _hydra_words(words: list[str]) -> list[str]:
         raise unknown("stage", stage, STAGES)
     if stage == "list" and rest and "=" not in rest[0] and not rest[0].startswith("-"):
         rest[0] = f"what={rest[0]}"
+    if stage == "merge" and rest and not re.match(r"[a-z_.]+=", rest[0]):
+        quoted = rest[0].replace("'", r"\'")
+        rest[0] = f"folder='{quoted}'"
     if stage == "data" and not any(w.startswith("dataset=") for w in rest):
         rest.append(f"dataset=[{','.join(data.names())}]")
     if any(w.startswith("codes=") for w in rest) and not any(w.startswith("dataset=") for w in rest):

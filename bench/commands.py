@@ -20,9 +20,10 @@ from bench.grid import ConfigError, Plan, Run
 from bench.ledger import ledger, mend
 from bench.pool import Here, Pool, report
 from bench.progress import Meter, results, say, stage
+from bench.reference import merge, plan_scores, write_reference
 from bench.registry import PluginError
 from bench.scoring import Cell, LostWeightsError, cell_records, cells, score_run, state
-from bench.store import Store, StoreError
+from bench.store import Store, StoreError, TableFolder
 from bench.table import export, scores, write_plan
 
 Settings = Mapping[str, Any]
@@ -45,6 +46,8 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         return list_names(settings["what"], options)
     if name == "data":
         return data_sets(settings)
+    if name == "merge":
+        return merge_table(settings)
     if name == "check":
         from bench.check import check_metrics
 
@@ -109,7 +112,7 @@ def _work(
     if name in ("run", "report"):
         make_report(plan, store, settings)
     if name == "export":
-        say("\n".join(map(str, export(plan.name, store))))
+        hand_on(plan, store)
     return absent, lost
 
 
@@ -337,10 +340,15 @@ def _show_scores(title: str, records: Sequence[Mapping[str, Any]]) -> None:
 def analyze(plan: Plan, store: Store) -> None:
     """Draw every figure that the study's scores allow; say why for the others."""
     from bench.report.figures import draw_all
+    from bench.report.reproduction import draw_reproduction
 
     with stage("analyze"):
-        for line in draw_all(scores(plan.name, store.path), plan, store.study(plan.name)):
-            say(f"  {line}")
+        table, origin = plan_scores(plan, store)
+        if origin:
+            say(f"  {origin}")
+        for draw in (draw_all, draw_reproduction):
+            for line in draw(table, plan, store.study(plan.name)):
+                say(f"  {line}")
 
 
 def make_report(plan: Plan, store: Store, settings: Settings) -> None:
@@ -352,13 +360,12 @@ def make_report(plan: Plan, store: Store, settings: Settings) -> None:
     from bench.training.train import load_learner
 
     with stage("report"):
-        pictures = draw_models(plan, store, load_learner)
+        table, origin = plan_scores(plan, store)
+        pictures = draw_models(table, plan, store, load_learner, settings["rank_by"])
         draw_gradients(plan, store, load_learner)
-        table = scores(plan.name, store.path)
-        page = write_summary(table, plan, store, pictures)
-        board = write_leaderboard(
-            table, plan, store, _overrides(settings, "results_dir", "open", "processes", "device")
-        )
+        page = write_summary(table, plan, store, pictures, origin)
+        asked = _overrides(settings, "results_dir", "open", "processes", "device")
+        board = write_leaderboard(table, plan, store, asked)
     say(f"summary: {page}\npictures: {page.parent}\nleaderboard: {board}")
     if settings["open"] and not webbrowser.open(board.as_uri()):
         say("no browser was found to show it in")
@@ -367,6 +374,29 @@ def make_report(plan: Plan, store: Store, settings: Settings) -> None:
 def _overrides(settings: Settings, *others: str) -> list[str]:
     """What the command line asked for, without the stage and other words that do not matter."""
     return [w for w in settings["overrides"] if w.partition("=")[0] not in ("stage", *others)]
+
+
+def hand_on(plan: Plan, store: Store) -> None:
+    """Write the study's score table as parquet and csv, and with its card where they can be taken from."""
+    say("\n".join(map(str, export(plan.name, store))))
+    folder = store.export(plan.name)
+    table = scores(plan.name, store.path)
+    write_reference(table, plan, store, folder)
+    say(f"export: {len(table):,} rows of {table['run'].nunique()} runs in {folder.path}")
+
+
+def merge_table(settings: Settings) -> int:
+    """Add an exported table to the reference table.
+
+    Raises:
+        ConfigError: no folder is given.
+    """
+    if settings["folder"] is None:
+        raise ConfigError("merge what? give the folder of an exported table: python -m bench merge FOLDER")
+    store = Store(settings["results_dir"], writable=True)
+    added, equal = merge(TableFolder(Path(settings["folder"]).expanduser()), store)
+    say(f"merge: {added:,} rows added, {equal:,} found equal, in {store.reference().path}")
+    return 0
 
 
 def status(plan: Plan, store: Store) -> int:

@@ -16,7 +16,8 @@ RESULTS/comparisons/A_vs_B/ figures and tables of two models or studies side by 
 RESULTS/datasets/NAME.png   contact sheets
 RESULTS/checks/NAME.*       report cards of metrics: how they behave, drawn and as numbers
 RESULTS/jobs/               jobs that a cluster still has, and their logs
-RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs
+RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs; export/: its table and card
+RESULTS/reference/          the reference table and its card, which need no runs
 ```
 """
 
@@ -71,6 +72,20 @@ def conf_dir() -> Path:
 def cards_dir() -> Path:
     """The shipped data-set cards: of the checkout, else of the wheel."""
     return _CHECKOUT / "datasets" / "cards" if in_checkout() else _PACKAGE / "_shipped" / "cards"
+
+
+def published_numbers() -> Path:
+    """The numbers that papers print, as shipped."""
+    return _shipped_results("published") / "numbers.json"
+
+
+def shipped_reference() -> "TableFolder":
+    """The reference table that comes with the package."""
+    return TableFolder(_shipped_results("reference"))
+
+
+def _shipped_results(name: str) -> Path:
+    return _CHECKOUT / "results" / name if in_checkout() else _PACKAGE / "_shipped" / name
 
 
 def downloads_dir() -> Path:
@@ -236,6 +251,15 @@ def _listing(entry: "os.DirEntry[str]") -> Listing:
     return Listing(entry.name, state, tuple((n, s.st_size, s.st_mtime_ns) for n, s in stats))
 
 
+class TableFolder:
+    """A score table that stands alone, without the runs behind it, and the card that says where it comes from."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.table = path / "scores.csv.gz"
+        self.card = path / "card.yaml"
+
+
 class Store:
     """A results folder.
 
@@ -284,6 +308,14 @@ class Store:
     def study_plan(self, name: str) -> Path:
         """The runs and score cells that a study consists of."""
         return self.study(name) / "plan.json"
+
+    def export(self, name: str) -> TableFolder:
+        """A study's scores as they are handed on."""
+        return TableFolder(self.study(name) / "export")
+
+    def reference(self) -> TableFolder:
+        """The reference table of this store, which may not exist."""
+        return TableFolder(self.path / "reference")
 
     @property
     def jobs(self) -> Path:
