@@ -10,6 +10,7 @@ from rich.table import Table
 
 from bench.grid import ConfigError
 from bench.progress import results, say, stage
+from bench.reference import studies_with_scores, study_scores
 from bench.registry import unknown
 from bench.store import Store
 from bench.table import scores
@@ -70,8 +71,8 @@ def find_sides(asked: Any, study: str, store: Store) -> Sides:
     a, b = map(str, asked)
     if a == b:
         raise ConfigError(f"compare takes two different names, got {a!r} twice")
-    studies = store.studies()
-    table = scores(study if study in studies else None, store.path)
+    studies = studies_with_scores(store)
+    table = study_scores(study, store) if study in studies else scores(None, store.path)
     models = sorted(table["model"].unique())
     if a in models and b in models:
         return Sides((a, b), (_of_model(table, a), _of_model(table, b)), "strength")
@@ -79,7 +80,7 @@ def find_sides(asked: Any, study: str, store: Store) -> Sides:
         if name not in models and name not in studies:
             raise unknown("model with scores, or study", name, [*models, *studies])
     if a in studies and b in studies:
-        return Sides((a, b), (scores(a, store.path), scores(b, store.path)), "setting")
+        return Sides((a, b), (study_scores(a, store), study_scores(b, store)), "setting")
     raise ConfigError(f"compare takes two models or two studies; of {a!r} and {b!r} one is a model and one is a study")
 
 

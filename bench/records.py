@@ -107,8 +107,12 @@ PARSERS = {"config.json": _described_run, "done.json": _described_training, "los
 
 
 def _training_cell(run: Mapping[str, Any], reconstruction: float, kl: float, logged: int) -> tuple[Any, ...]:
-    """The end of a run's losses as a cell of scores: nats an image, lower is better; the ELBO is minus their sum."""
-    values = {"reconstruction": reconstruction, "kl": kl, "elbo": -(reconstruction + kl)}
+    """The end of a run's losses as a cell of scores: nats an image, lower is better; the ELBO is minus their sum.
+
+    A model without a KL (NaN) has its reconstruction alone.
+    """
+    ends = {"reconstruction": reconstruction, "kl": kl, "elbo": -(reconstruction + kl)}
+    values = {name: value for name, value in ends.items() if value == value}
     size = logged * run["batch_size"]
     return (
         (TRAINING, None, TRAINING_VERSION, TRAINING, size, 0, "done", None, tuple(values)),

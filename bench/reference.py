@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from bench.grid import Plan
+from bench.group_scoring import UDR, udr_scores
 from bench.scoring import cells
 from bench.store import Store, StoreError, TableFolder, shipped_reference, writing
 from bench.table import COLUMNS, scores
@@ -22,6 +23,7 @@ from bench.table_card import contents, part
 if TYPE_CHECKING:
     import pandas as pd
 
+STUDY = "reference"  # the study whose table comes with the package
 KEY = ["run", "cell", "name", "factor"]  # what a score is the score of
 NUMBERS = ["score", "num_train", "num_test"]  # what must be the same wherever it was computed
 
@@ -95,14 +97,14 @@ def known(store: Store) -> TableFolder | None:
 
 
 def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
-    """The scores of a plan's runs, and a remark on where they come from ("": all from the store).
+    """The scores of a plan's runs and groups, and a remark on where they come from ("": all from the store).
 
     A run that the store has is read from the store; one that was never started there has the reference table's
     scores, if it has any of this protocol and these metric versions.
     """
     import pandas as pd
 
-    own = scores(plan.name, store.path)
+    own = pd.concat([scores(plan.name, store.path), udr_scores(plan, store)], ignore_index=True).astype(COLUMNS)
     folder = known(store)
     if folder is None:
         return own, ""
@@ -112,13 +114,25 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
     if kept.empty:
         return own, ""
     of_plan = kept["cell"].isin({c.key for c in cells(plan.metrics, plan.protocol)})
-    current = of_plan | kept["representation"].isna()  # what is a score of the run has no protocol
+    current = of_plan | kept["representation"].isna() | kept["metric"].eq(UDR)  # of a run, or of a group of runs
     rest = kept[current]
     origin = f"scores of {rest['run'].nunique()} runs from the table {folder.table}"
     origin += f", of {own['run'].nunique()} from runs in {store.path}"
     if not current.all():
         origin += f"; {(~current).sum():,} rows of the table are of another protocol or metric version and left out"
     return pd.concat([own, rest], ignore_index=True).astype(COLUMNS), origin
+
+
+def studies_with_scores(store: Store) -> list[str]:
+    """Studies started in a store, and the one whose table comes with the package."""
+    return sorted({*store.studies(), *([STUDY] if known(store) else [])})
+
+
+def study_scores(study: str, store: Store) -> "pd.DataFrame":
+    """The scores of a study by its name: of its runs in the store; where it has none there, of the reference table."""
+    if study == STUDY and (study not in store.studies() or scores(study, store.path).empty):
+        return read_reference(known(store))[0]
+    return scores(study, store.path)
 
 
 def _union(table: "pd.DataFrame", added: "pd.DataFrame", source: TableFolder) -> "pd.DataFrame":

@@ -182,6 +182,22 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         raise StoreError(f"cannot read {path}: {fault}") from fault
 
 
+def read_rows(path: Path, rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """Some rows of every array of a safetensors file; nothing else is read.
+
+    Raises:
+        StoreError: missing, truncated or not safetensors; the message names the file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            slices = {n: file.get_slice(n) for n in file.keys()}  # noqa: SIM118
+            return {n: np.concatenate([s[int(i) : int(i) + 1] for i in rows]) for n, s in slices.items()}
+    except (OSError, SafetensorError) as fault:
+        raise StoreError(f"cannot read {path}: {fault}") from fault
+
+
 class RunFolder:
     """The files of one run."""
 

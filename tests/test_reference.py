@@ -190,7 +190,7 @@ def test_the_reference_study_is_drawn_where_nothing_was_trained(tmp_path: Path) 
     merge(exported(tmp_path / "a", plan), results)
     write_plan(plan, results)
     commands.analyze(plan, results)
-    commands.make_report(plan, results, "mig")
+    commands.make_report(plan, results, {"rank_by": "mig", "open": False, "overrides": ["study=reference"]})
     text = (tmp_path / "own" / "studies" / "reference" / "summary.md").read_text()
     assert "Scores of 30 runs from the table" in text
     assert not (tmp_path / "own" / "runs").exists()
