@@ -2,51 +2,65 @@
 
 import dataclasses
 import shlex
-import time
+import webbrowser
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from bench import data, grid, registry
-from bench.claims import EXPIRES_S, HEARTBEAT_S, claiming, is_claimed
+from bench import data, grid
 from bench.closing import close
-from bench.grid import ConfigError, Plan, Run
+from bench.comparison import compare_named
+from bench.grid import ConfigError, Plan
 from bench.ledger import ledger, mend
-from bench.pool import Here, Pool, report
-from bench.progress import Meter, results, say, stage
-from bench.registry import PluginError
-from bench.scoring import Cell, LostWeightsError, cell_records, cells, score_run, state
-from bench.store import Store, StoreError
-from bench.table import export, scores, write_plan
+from bench.pool import Pool
+from bench.progress import results, say, stage
+from bench.reference import merge, plan_scores, write_reference
+from bench.scoring import cells
+from bench.store import Store, StoreError, TableFolder
+from bench.table import export, write_plan
+from bench.work import accelerator_of, job, missing_work, train_and_score, unscored_cells, untrained_runs
 
 Settings = Mapping[str, Any]
 
 
-def perform(settings: Settings, options: Mapping[str, Sequence[str]], words: Sequence[str] = ()) -> int:
+def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     """Run one stage of a composed configuration.
 
     Args:
-        settings: the configuration.
+        settings: the configuration, and the `overrides` of the command line.
         options: shipped names of configuration groups, for `list`.
-        words: the overrides of the command line, for `dry_run`.
 
     Returns:
         The exit code: 0, or 1 where some run or score failed.
     """
     name = settings["stage"]
     if name == "list":
+        from bench.listing import list_names
+
         return list_names(settings["what"], options)
     if name == "data":
         return data_sets(settings)
-    plan, broken = _usable(grid.plan(settings), settings["metric"])
+    if name == "merge":
+        return merge_table(settings)
+    if name == "check":
+        from bench.check import check_metrics
+
+        return check_metrics(grid.metric_names(settings["metric"]), Store(settings["results_dir"], writable=True))
+    if settings["codes"] is not None:
+        from bench.score_file import score_file
+
+        return score_file(settings)
+    if settings["compare"] is not None:
+        return compare_named(settings)
+    plan, broken = grid.usable(grid.plan(settings), settings["metric"])
     store = Store(settings["results_dir"], writable=name != "status" and not settings["dry_run"])
     if name == "status":
         return status(plan, store)
     if settings["dry_run"]:
-        return dry_run(name, plan, store, settings, words)
+        return dry_run(name, plan, store, settings)
     write_plan(plan, store)
     try:
         if (left := _work(name, plan, store, settings)) is None:
@@ -55,24 +69,6 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]], words: Seq
     except KeyboardInterrupt:
         say("interrupted: what is finished is kept, the same command continues")
         return 130
-
-
-def _usable(plan: Plan, asked: Any) -> tuple[Plan, list[PluginError]]:
-    """The plan without metrics that cannot be imported, and why; one that was asked for by name is an error.
-
-    Raises:
-        PluginError: a metric that was named cannot be imported.
-    """
-    broken: dict[str, PluginError] = {}
-    for name in plan.metrics:
-        try:
-            registry.load("metrics", name)
-        except PluginError as fault:
-            if asked != "all":
-                raise
-            broken[name] = fault
-    metrics = tuple(m for m in plan.metrics if m not in broken)
-    return dataclasses.replace(plan, metrics=metrics), list(broken.values())
 
 
 def _work(
@@ -87,7 +83,7 @@ def _work(
         mend(had.runs, store)
         if settings["launcher"]["name"] == "local" or settings["checkpoint"] is not None:
             with Pool(settings["processes"]) as pool:
-                _train_and_score(name, had, store, pool, settings)
+                train_and_score(name, had, store, pool, settings)
         elif (died := _launch(name, had, store, settings)) is None:
             return None
         else:
@@ -95,47 +91,16 @@ def _work(
     if name in ("run", "analyze"):
         analyze(plan, store)
     if name in ("run", "report"):
-        make_report(plan, store)
+        make_report(plan, store, settings)
     if name == "export":
-        say("\n".join(map(str, export(plan.name, store))))
+        hand_on(plan, store)
     return absent, lost
-
-
-def _train_and_score(name: str, plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
-    if name in ("run", "train"):
-        train(plan, store, pool, settings)
-    if name in ("run", "score"):
-        score(plan, store, pool, settings)
 
 
 def _launch(name: str, plan: Plan, store: Store, settings: Settings) -> dict[str, str] | None:
     from bench.launch.driver import Work, distribute
 
-    return distribute(Work(name, plan, settings, store, lambda: _missing(name, plan, store, settings), job))
-
-
-def job(name: str, part: Plan, path: Path, settings: Settings) -> None:
-    """What a job of a launcher does: finish its part of a study.
-
-    That takes in what another process was at when its machine died, whose claim first has to expire.
-    """
-    store, cpus = Store(path), settings["launcher"]["cpus"]
-    with Here() if cpus <= 1 else Pool(cpus) as pool:
-        _train_and_score(name, part, store, pool, settings)
-        patience = time.monotonic() + EXPIRES_S + HEARTBEAT_S
-        while time.monotonic() < patience and _claimed(_missing(name, part, store, settings), store):
-            time.sleep(HEARTBEAT_S / 4)
-            _train_and_score(name, part, store, pool, settings)
-
-
-def _claimed(runs: Sequence[Run], store: Store) -> bool:
-    return any(is_claimed(store.run(run.id)) for run in runs)
-
-
-def _missing(name: str, plan: Plan, store: Store, settings: Settings) -> list[Run]:
-    """Runs that a stage still has work for."""
-    untrained = _untrained(plan, store, settings) if name != "score" else []
-    return untrained + ([run for run, _ in _unscored(plan, store, settings)] if name != "train" else [])
+    return distribute(Work(name, plan, settings, store, lambda: missing_work(name, plan, store, settings), job))
 
 
 def _absent_data(plan: Plan) -> dict[str, str]:
@@ -150,139 +115,66 @@ def _absent_data(plan: Plan) -> dict[str, str]:
     return absent
 
 
-def _untrained(plan: Plan, store: Store, settings: Settings) -> list[Run]:
-    """What is to be trained: missing runs, and failed ones where that is asked for."""
-    wanted = ("missing", "failed") if settings["retry_failed"] else ("missing",)
-    found = store.listings()
-    return [r for r in plan.runs if (found[r.id].state if r.id in found else "missing") in wanted]
-
-
-def _unscored(plan: Plan, store: Store, settings: Settings) -> list[tuple[Run, list[Cell]]]:
-    """Trained runs, each with the cells that it lacks."""
-    again = ("missing", "failed") if settings["retry_failed"] else ("missing",)
-    asked, known = {cell.key: cell for cell in cells(plan.metrics, plan.protocol)}, ledger(store)
-    trained = [run for run in plan.runs if known.run(run) == "done"]
-    todo = [(run, [cell for key, cell in asked.items() if known.cell(run, key) in again]) for run in trained]
-    return [(run, lacking) for run, lacking in todo if lacking]
-
-
-def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
-    """Train what is missing: on a GPU as fleets, on CPUs as one run a process."""
-    todo = _untrained(plan, store, settings)
-    if not todo:
-        return say("train: nothing is missing")
-    if settings["checkpoint"] is not None:
-        return _adopt(todo[0], store, Path(settings["checkpoint"]))
-    accelerator, logger = _accelerator(settings["device"]), settings["logger"]
-    with Meter("train", sum(_steps(r) for r in todo), "steps", len(todo)) as meter:
-        for _ in range(2):  # the second time those that were worked on elsewhere, where that was by one who died
-            groups = _fleets(todo) if accelerator == "cuda" else [[run] for run in todo]
-            tasks = [(group, store.path, accelerator, report, logger) for group in groups]
-            if accelerator == "cuda":
-                ended: Iterator[tuple[int, Any]] = (
-                    (i, _train_task(*task[:3], meter.advance, logger)) for i, task in enumerate(tasks)
-                )
-            else:
-                ended = pool.run(_train_task, tasks, meter.advance, killed=["KILLED"])
-            todo = []
-            for position, states in ended:
-                for run, how in zip(groups[position], states, strict=True):
-                    todo += [run] if how == "elsewhere" else []
-                    meter.advance(0, str(run) if how == "done" else f"{how.upper()} {run}")
-
-
-def score(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
-    """Compute the missing scores of trained runs."""
-    todo = _unscored(plan, store, settings)
-    if not todo:
-        return say("score: nothing is missing")
-    with Meter("score", sum(len(c) for _, c in todo), "scores") as meter:
-        for _ in range(2):  # as in training
-            tasks = [(run, missing, store.path) for run, missing in todo]
-            later = []
-            for position, failed in pool.run(_score_task, tasks, meter.advance, killed=["KILLED"]):
-                run, missing = todo[position]
-                if failed is None:
-                    later.append(todo[position])
-                else:
-                    meter.advance(len(missing), f"FAILED {run}: {', '.join(failed)}" if failed else str(run))
-            todo = later
-
-
-def _adopt(run: Run, store: Store, checkpoint: Path) -> None:
-    from bench.training.train import adopt
-
-    adopt(run, store, checkpoint)
-    say(f"train: took the weights of {checkpoint} as {run}")
-
-
-def _train_task(
-    runs: Sequence[Run], path: Path, accelerator: str, told: Callable[[float, str], None], logger: Mapping[str, Any]
-) -> list[str]:
-    from bench.training.loggers import LoggerSetting
-    from bench.training.train import train as train_runs
-
-    return train_runs(runs, Store(path), accelerator, told, LoggerSetting(**logger))
-
-
-def _score_task(run: Run, missing: list[Cell], path: Path) -> list[str] | None:
-    """Score a run; the metrics that failed, or None where another process works on it."""
-    from bench.training.train import load_learner
-
-    folder = Store(path).run(run.id)
-    with claiming([folder]) as (claim,):
-        if claim is None:
-            return None
-        records = cell_records(folder)  # another process may have been here
-        missing = [cell for cell in missing if state(records.get(cell.key)) in ("missing", "failed")]
-        try:
-            written = score_run(run, missing, Store(path), load_learner) if missing else []
-        except LostWeightsError as fault:
-            return [str(fault)]
-    return [r["metric"] for r in written if "failed" in r]
-
-
-def _accelerator(device: str) -> str:
-    import torch
-
-    if device not in ("auto", "cpu", "cuda"):
-        raise registry.unknown("device", device, ["auto", "cpu", "cuda"])
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device=cuda, but torch sees no CUDA device")
-    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def _fleets(runs: Sequence[Run]) -> list[list[Run]]:
-    """Runs that train together: one model, one data set, one schedule."""
-    groups: dict[Any, list[Run]] = {}
-    for run in runs:
-        groups.setdefault((*run.group, run.schedule), []).append(run)
-    return list(groups.values())
-
-
-def _steps(run: Run) -> int:
-    return 1 if run.fitted else run.schedule.steps
-
-
 def analyze(plan: Plan, store: Store) -> None:
     """Draw every figure that the study's scores allow; say why for the others."""
     from bench.report.figures import draw_all
+    from bench.report.reproduction import draw_reproduction
 
     with stage("analyze"):
-        for line in draw_all(scores(plan.name, store.path), plan, store.study(plan.name)):
-            say(f"  {line}")
+        table, origin = plan_scores(plan, store)
+        if origin:
+            say(f"  {origin}")
+        for draw in (draw_all, draw_reproduction):
+            for line in draw(table, plan, store.study(plan.name)):
+                say(f"  {line}")
 
 
-def make_report(plan: Plan, store: Store) -> None:
-    """Draw pictures of trained models and write the one-page summary."""
+def make_report(plan: Plan, store: Store, settings: Settings) -> None:
+    """Draw pictures of trained models, write the one-page summary and the leaderboard."""
+    from bench.report.gradients import draw_gradients
+    from bench.report.leaderboard import write_leaderboard
     from bench.report.pictures import draw_models
     from bench.report.summary import write_summary
     from bench.training.train import load_learner
 
     with stage("report"):
-        pictures = draw_models(plan, store, load_learner)
-        page = write_summary(scores(plan.name, store.path), plan, store, pictures)
-    say(f"summary: {page}\npictures: {page.parent}")
+        table, origin = plan_scores(plan, store)
+        pictures = draw_models(table, plan, store, load_learner, settings["rank_by"])
+        draw_gradients(plan, store, load_learner)
+        page = write_summary(table, plan, store, pictures, origin)
+        asked = _overrides(settings, "results_dir", "open", "processes", "device")
+        board = write_leaderboard(table, plan, store, asked)
+    say(f"summary: {page}\npictures: {page.parent}\nleaderboard: {board}")
+    if settings["open"] and not webbrowser.open(board.as_uri()):
+        say("no browser was found to show it in")
+
+
+def _overrides(settings: Settings, *others: str) -> list[str]:
+    """What the command line asked for, without the stage and other words that do not matter."""
+    return [w for w in settings["overrides"] if w.partition("=")[0] not in ("stage", *others)]
+
+
+def hand_on(plan: Plan, store: Store) -> None:
+    """Write the study's score table as parquet and csv, and with its card where they can be taken from."""
+    say("\n".join(map(str, export(plan.name, store))))
+    folder = store.export(plan.name)
+    table = plan_scores(plan, store)[0]
+    write_reference(table, plan, store, folder)
+    say(f"export: {len(table):,} rows of {table['run'].nunique()} runs in {folder.path}")
+
+
+def merge_table(settings: Settings) -> int:
+    """Add an exported table to the reference table.
+
+    Raises:
+        ConfigError: no folder is given.
+    """
+    if settings["folder"] is None:
+        raise ConfigError("merge what? give the folder of an exported table: python -m bench merge FOLDER")
+    store = Store(settings["results_dir"], writable=True)
+    added, equal = merge(TableFolder(Path(settings["folder"]).expanduser()), store)
+    say(f"merge: {added:,} rows added, {equal:,} found equal, in {store.reference().path}")
+    return 0
 
 
 def status(plan: Plan, store: Store) -> int:
@@ -307,17 +199,17 @@ def status(plan: Plan, store: Store) -> int:
     return 0
 
 
-def dry_run(name: str, plan: Plan, store: Store, settings: Settings, words: Sequence[str]) -> int:
+def dry_run(name: str, plan: Plan, store: Store, settings: Settings) -> int:
     """Show what a command would do, and do nothing."""
     from bench.dry_run import show_work
 
-    untrained = _untrained(plan, store, settings) if name in ("run", "train") else []
-    unscored = _unscored(plan, store, settings) if name in ("run", "score") else []
+    untrained = untrained_runs(plan, store, settings) if name in ("run", "train") else []
+    unscored = unscored_cells(plan, store, settings) if name in ("run", "score") else []
     if name == "run":
         unscored += [(run, cells(plan.metrics, plan.protocol)) for run in untrained]
-    kept = [w for w in words if w.partition("=")[0] not in ("stage", "dry_run", "model", "dataset")]
+    kept = _overrides(settings, "dry_run", "model", "dataset")
     command = " ".join(["python -m bench", name, *map(shlex.quote, kept)])
-    show_work(untrained, unscored, store, _accelerator(settings["device"]) == "cuda", command)
+    show_work(untrained, unscored, store, accelerator_of(settings["device"]) == "cuda", command)
     for dataset in dict.fromkeys(run.dataset for run in untrained):
         if data.state(dataset) != "ready":
             say(f"{dataset} is {data.state(dataset)}: `python -m bench data dataset={dataset}` fetches it or says how")
@@ -347,18 +239,3 @@ def data_sets(settings: Settings) -> int:
     for told in faults:
         say(told)
     return 1 if faults else 0
-
-
-def list_names(what: str | None, options: Mapping[str, Sequence[str]]) -> int:
-    """Print the names of one kind of thing, or of every kind."""
-    kinds = {
-        "models": list(options["model"]),
-        "metrics": registry.names("metrics"),
-        "datasets": data.names(),
-        "studies": list(options["study"]),
-    }
-    if what is not None and what not in kinds:
-        raise registry.unknown("kind", what, kinds)
-    for kind in [what] if what else kinds:
-        print("\n".join(kinds[kind]) if what else f"{kind}: {', '.join(kinds[kind])}")
-    return 0

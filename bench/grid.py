@@ -119,7 +119,7 @@ class Protocol:
     """How runs are scored: sample sizes, representations, and options of single metrics.
 
     `pool` images are encoded for each data set (None: all of them), the same ones for every run; a metric's sizes
-    are its published ones unless given here.
+    are its published ones unless given here. The metrics of `also_sampled` read sampled codes besides.
     """
 
     name: str
@@ -128,6 +128,7 @@ class Protocol:
     num_train: int | None
     num_test: int | None
     representations: tuple[str, ...]
+    also_sampled: tuple[str, ...]
     options: Mapping[str, Mapping[str, Any]]
 
 
@@ -160,16 +161,44 @@ def plan(config: Mapping[str, Any]) -> Plan:
         UnknownNameError: no such data set, model or metric; the message offers the nearest.
     """
     schedule = _build(Schedule, "trainer", config["trainer"])
-    protocol = _protocol(config["scoring"])
-    known = registry.names("metrics")
-    metrics = tuple(known if config["metric"] == "all" else _listed(config["metric"]))
-    for name in metrics:
-        if name not in known:
-            raise registry.unknown("metric", name, [*known, "all"])
+    protocol = protocol_of(config["scoring"])
+    metrics = metric_names(config["metric"])
     runs = tuple(dict.fromkeys(_runs(config, schedule)))
     if config["checkpoint"] is not None:
         runs = (_from_checkpoint(runs, Path(config["checkpoint"])),)
     return Plan(str(config["study"]["name"]), str(config["study"]["title"]), runs, metrics, protocol)
+
+
+def metric_names(asked: Any) -> tuple[str, ...]:
+    """The metrics asked for: "all", one, or a list.
+
+    Raises:
+        UnknownNameError: no such metric; the message offers the nearest.
+    """
+    known = registry.names("metrics")
+    names = tuple(known if asked == "all" else _listed(asked))
+    for name in names:
+        if name not in known:
+            raise registry.unknown("metric", name, [*known, "all"])
+    return names
+
+
+def usable(plan: Plan, asked: Any) -> tuple[Plan, list[registry.PluginError]]:
+    """The plan without metrics that cannot be imported, and why; one that was asked for by name is an error.
+
+    Raises:
+        registry.PluginError: a metric that was named cannot be imported.
+    """
+    broken: dict[str, registry.PluginError] = {}
+    for name in plan.metrics:
+        try:
+            registry.load("metrics", name)
+        except registry.PluginError as fault:
+            if asked != "all":
+                raise
+            broken[name] = fault
+    metrics = tuple(m for m in plan.metrics if m not in broken)
+    return dataclasses.replace(plan, metrics=metrics), list(broken.values())
 
 
 def _from_checkpoint(runs: Sequence[Run], path: Path) -> Run:
@@ -261,13 +290,19 @@ def _settings(
         yield index, value, fixed | {swept: value}
 
 
-def _protocol(entry: Mapping[str, Any]) -> Protocol:
-    entry = dict(entry) | {"representations": tuple(_listed(entry["representations"]))}
-    protocol: Protocol = _build(Protocol, "scoring", entry)
+def protocol_of(entry: Mapping[str, Any]) -> Protocol:
+    """The protocol that a configuration's `scoring` describes.
+
+    Raises:
+        ConfigError: a key is missing or of the wrong type.
+        UnknownNameError: no such key, representation or metric.
+    """
+    lists = {k: tuple(_listed(entry[k])) for k in ("representations", "also_sampled") if k in entry}
+    protocol: Protocol = _build(Protocol, "scoring", dict(entry) | lists)
     for kind in protocol.representations:
         if kind not in ("mean", "sampled"):
             raise registry.unknown("representation", kind, ["mean", "sampled"])
-    for name in protocol.options:
+    for name in (*protocol.options, *protocol.also_sampled):
         if name not in registry.names("metrics"):
             raise registry.unknown("metric", name, registry.names("metrics"))
     return protocol

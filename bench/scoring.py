@@ -23,7 +23,7 @@ from bench.grid import Protocol, Run
 from bench.metrics.base import Floats, Ints, Metric, check_codes, check_factors
 from bench.store import RunFolder, Store, StoreError, digest, read_json, write_json
 
-PUBLISHED = Protocol("published", None, None, None, None, ("mean",), {})
+PUBLISHED = Protocol("published", None, None, None, None, ("mean",), (), {})
 
 
 class LostWeightsError(RuntimeError):
@@ -53,7 +53,12 @@ class Cell:
 
 def cells(metrics: Iterable[str], protocol: Protocol) -> list[Cell]:
     """The cells that a protocol asks of every run."""
-    return [_cell(name, kind, protocol) for name in metrics for kind in protocol.representations]
+    return [_cell(name, kind, protocol) for name in metrics for kind in _kinds(name, protocol)]
+
+
+def _kinds(name: str, protocol: Protocol) -> list[str]:
+    sampled = ("sampled",) if name in protocol.also_sampled else ()
+    return list(dict.fromkeys((*protocol.representations, *sampled)))
 
 
 def _cell(name: str, kind: str, protocol: Protocol) -> Cell:
@@ -112,14 +117,14 @@ def evaluate(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> 
     """
     function = registry.load("metrics", cell.metric)
     declared: Metric = function.metric
-    available = 0 if factors is None else int((np.ptp(factors, axis=0) > 0).sum())
+    rows = _rows(cell, declared, len(codes), identity)
+    available = 0 if factors is None else int((np.ptp(factors[next(iter(rows.values()))], axis=0) > 0).sum())
     if available < declared.min_factors:
         needed = f"{declared.min_factors} factor{'s' if declared.min_factors > 1 else ''} of two values or more"
         raise SkippedError(f"{cell.metric} needs at least {needed}, got {available}")
     options = dict(cell.options)
     if declared.seeded:
         options["seed"] = int(digest([identity, cell.metric, cell.version], 8), 16)
-    rows = _rows(cell, declared, len(codes), identity)
     arguments = [a[r] for r in rows.values() for a in (codes, factors) if a is not None and _wants(declared, a, codes)]
     values = function(*arguments, **options)
     for name in values:
@@ -170,7 +175,7 @@ def score_run(
         records = [_described(cell) | _failure(fault) | {"seconds": 0.0} for cell in wanted]
     else:
         factors = data.factors(codes.index)
-        records = [_record(cell, codes, factors, run.id) for cell in wanted]
+        records = [record_of(cell, codes, factors, run.id) for cell in wanted]
     write_json(folder.scores(digest([c.key for c in wanted])), {"run": run.id, "cells": records})
     return records
 
@@ -194,7 +199,8 @@ def _codes(
     return fresh
 
 
-def _record(cell: Cell, codes: coding.Codes, factors: Ints, identity: str) -> dict[str, Any]:
+def record_of(cell: Cell, codes: coding.Codes, factors: Ints, identity: str) -> dict[str, Any]:
+    """Compute one cell: its values and the rows they rest on, or why it was skipped, or how it failed."""
     record = _described(cell)
     started = time.perf_counter()
     try:

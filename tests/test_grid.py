@@ -70,6 +70,19 @@ def test_the_budget_names_who_has_another_one() -> None:
     assert found.budget == "quick: 800 steps, 32x32 px (factor_vae: 400 steps, 32x32 px)"
 
 
+def test_the_studies_have_the_sizes_they_say() -> None:
+    sizes = {study: len(plan(composed(f"study={study}")).runs) for study in ("small", "card", "locatello2019")}
+    assert sizes == {"small": 108, "card": 1080, "locatello2019": 12_600}
+    assert {r.seed for r in plan(composed("study=locatello2019", "dataset=dsprites", "model=beta_vae")).runs} == {
+        *range(50)
+    }
+
+
+@pytest.mark.parametrize(("given", "seeds"), [("0..2", [0, 1, 2]), ("[7,1..2]", [7, 1, 2]), ("3..3", [3])])
+def test_seeds_may_be_given_as_spans(given: str, seeds: list[int]) -> None:
+    assert [r.seed for r in plan(composed("model=pca", f"seed={given}")).runs] == seeds
+
+
 def test_a_model_without_strengths_runs_once_a_seed() -> None:
     assert len(plan(composed("model=pca", "seed=[0,1]")).runs) == 2
 
@@ -110,6 +123,7 @@ def test_a_fitted_model_does_not_depend_on_the_steps_it_does_not_take() -> None:
         (["strength=9"], ConfigError, r"strength 9 of beta_vae is out of range: 0\.\.5"),
         (["strength=x"], ConfigError, "indices or values"),
         (["seed=-1"], ConfigError, "seed must be integers"),
+        (["seed=5..3"], ConfigError, "seed must be integers from 0, or spans such as 0..49, got '5..3'"),
         (["dataset=dsprits"], UnknownNameError, "Did you mean 'dsprites'"),
         (["metric=mog"], UnknownNameError, "Did you mean 'mig'"),
         (["trainer.steps=0"], ConfigError, "trainer.steps must be a positive number"),

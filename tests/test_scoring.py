@@ -24,6 +24,51 @@ def test_arrays_of_any_framework_are_scored() -> None:
     assert score(torch.from_numpy(CODES), torch.from_numpy(FACTORS), METRICS) == expected
     assert score(pd.DataFrame(CODES), pd.DataFrame(FACTORS), METRICS) == expected
     assert score(CODES.tolist(), FACTORS.tolist(), METRICS) == expected
+    assert score(torch.from_numpy(CODES).requires_grad_() * 1, torch.from_numpy(FACTORS), METRICS) == expected
+    assert score(Protocols(CODES), Protocols(FACTORS), METRICS) == expected
+    assert score(Converted(CODES), Converted(FACTORS), METRICS) == expected
+
+
+class Protocols:
+    """An array of a library that speaks DLPack alone."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __dlpack__(self, **options: object) -> object:
+        return self.array.__dlpack__(**options)  # type: ignore[arg-type]
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.array.__dlpack_device__()
+
+
+class Converted:
+    """An array of a library that converts to numpy, as jax does."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
+        return self.array
+
+
+def test_what_is_no_array_is_named() -> None:
+    import torch
+
+    for wrong in ([[1.0, 2.0], [3.0]], torch.zeros(9, 2, dtype=torch.bfloat16), {"a": 1}, None, "codes"):
+        with pytest.raises(ValueError, match=r"^codes (cannot be read as an array|must be real numbers)"):
+            score(wrong, FACTORS)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="factors cannot be read as an array"):
+        score(CODES[:2], [[0, 1], [2]])
+
+
+def test_scores_are_of_the_numbers_not_of_the_memory_they_lie_in() -> None:
+    expected = score(CODES, FACTORS, METRICS)
+    assert score(np.asfortranarray(CODES), FACTORS[::-1][::-1], METRICS) == expected
+    frozen = CODES.copy(), FACTORS.astype(np.uint8)
+    for array in frozen:
+        array.flags.writeable = False
+    assert score(*frozen, METRICS) == expected
 
 
 def test_every_metric_that_applies_is_the_default() -> None:
@@ -31,7 +76,7 @@ def test_every_metric_that_applies_is_the_default() -> None:
     alone = score(CODES[:200], FACTORS[:200, :1])
     assert "mig" in alone
     assert "beta_vae_test" not in alone
-    assert set(score(CODES)) == set(score(CODES, None, ["unsupervised"]))
+    assert set(score(CODES)) == set(score(CODES, None, ["unsupervised", "active_dims"]))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +121,7 @@ def test_the_seed_decides_which_rows_are_drawn() -> None:
 
 
 def test_too_few_rows_shrink_train_and_test_in_proportion() -> None:
-    protocol = Protocol("p", None, None, 10_000, 5_000, ("mean",), {"downstream": {"num_rounds": 2}})
+    protocol = Protocol("p", None, None, 10_000, 5_000, ("mean",), (), {"downstream": {"num_rounds": 2}})
     (cell,) = cells(["downstream"], protocol)
     _, rows = evaluate(cell, CODES, FACTORS, "run")
     assert rows == {"num_train": 800, "num_test": 400}
@@ -84,10 +129,10 @@ def test_too_few_rows_shrink_train_and_test_in_proportion() -> None:
 
 def test_a_cells_key_tells_versions_sizes_and_options_apart() -> None:
     protocols = [
-        Protocol("p", None, None, None, None, ("mean", "sampled"), {}),
-        Protocol("p", 100, None, None, None, ("mean",), {}),
-        Protocol("p", None, 7, None, None, ("mean",), {}),
-        Protocol("p", None, None, None, None, ("mean",), {"mig": {"num_bins": 9}}),
+        Protocol("p", None, None, None, None, ("mean", "sampled"), (), {}),
+        Protocol("p", 100, None, None, None, ("mean",), (), {}),
+        Protocol("p", None, 7, None, None, ("mean",), (), {}),
+        Protocol("p", None, None, None, None, ("mean",), (), {"mig": {"num_bins": 9}}),
     ]
     keys = [c.key for p in protocols for c in cells(["mig"], p)]
     assert len(set(keys)) == 5

@@ -38,8 +38,10 @@ def accuracy_by_third(
             f"{MIN_RUNS} runs of {len(GROUPS)} values are needed"
         )
 
+    columns = np.ascontiguousarray(y.T)
+
     def medians(rows: NDArray[np.int64]) -> Floats:
-        return np.stack([np.median(y[rows[part]], axis=0) for part in _thirds(x[rows])])
+        return np.stack([np.median(columns[:, rows[part]], axis=1) for part in _thirds(x[rows])])
 
     low, high = bootstrap(medians, settings(complete), rng)
     found = []

@@ -1,14 +1,14 @@
 """Spearman's rank correlation: of a sample, and of many resamples at once with ranks taken anew in each."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
-CHUNK = 2**22  # ranks held at once
+Ints = NDArray[np.int64]
+CHUNK = 2**18  # ranks held at once: what a processor keeps near
 
 
 def spearman(x: Floats, y: Floats) -> Floats:
@@ -29,7 +29,7 @@ def _standardised(ranks: Floats) -> Floats:
     return ranks / np.where(norms > 0, norms, np.nan)
 
 
-def resampled_spearman(x: Floats, y: Floats, counts: Counts) -> Floats:
+def resampled_spearman(x: Floats, y: Floats, counts: Ints) -> Floats:
     """Rank correlations of resamples, exactly those of the drawn rows themselves.
 
     A rank in a resample is a running sum of counts along the column's order, so nothing is sorted again and nothing
@@ -43,37 +43,40 @@ def resampled_spearman(x: Floats, y: Floats, counts: Counts) -> Floats:
     Returns:
         (draws, A, B); NaN where a column is constant in the resample.
     """
-    same = x.shape == y.shape and np.array_equal(x, y)
+    both = np.concatenate([x, y], axis=1)
+    names, columns = np.unique(both, axis=1, return_inverse=True)  # a score that is in both is ranked once
+    ordered = [_order(column) for column in names.T]
+    first, second = columns[: x.shape[1]], columns[x.shape[1] :]
+    size = max(1, CHUNK // names.size)
     found = []
-    for part in _chunks(counts, x.shape[1] + y.shape[1]):
-        a = _weighted_ranks(x, part)
-        found.append(np.clip(a @ (a if same else _weighted_ranks(y, part)).transpose(0, 2, 1), -1, 1))
+    for start in range(0, len(counts), size):
+        ranks = _weighted_ranks(ordered, counts[start : start + size])
+        found.append(np.clip(ranks[:, first] @ ranks[:, second].transpose(0, 2, 1), -1, 1))
     return np.concatenate(found)
 
 
-def _chunks(counts: Counts, columns: int) -> Iterator[Counts]:
-    size = max(1, CHUNK // (counts.shape[1] * columns))
-    for start in range(0, len(counts), size):
-        yield counts[start : start + size]
-
-
-def _weighted_ranks(x: Floats, counts: Counts) -> Floats:
+def _weighted_ranks(ordered: Sequence[tuple[Ints, Ints, Ints]], counts: Ints) -> Floats:
     """Standardised ranks times the root of the counts (draws, columns, N): their products are correlations."""
-    drawn = counts.sum(axis=1, keepdims=True)
-    ranks = np.stack([_ranks(column, counts) for column in x.T], axis=1) - (drawn[:, None] + 1) / 2
+    by_row = np.ascontiguousarray(counts.T)
+    ranks = np.stack([_ranks(*column, by_row).T for column in ordered], axis=1)
+    ranks -= (counts.sum(axis=1)[:, None, None] + 1) / 2
     ranks *= np.sqrt(counts)[:, None]
     norms = np.sqrt(np.einsum("dcn,dcn->dc", ranks, ranks))[..., None]
-    return ranks / np.where(norms > 1e-6, norms, np.nan)
+    ranks /= np.where(norms > 1e-6, norms, np.nan)
+    return ranks
 
 
-def _ranks(column: Floats, counts: Counts) -> Floats:
-    """Middle ranks (draws, N) of one column's values among those drawn."""
+def _order(column: Floats) -> tuple[Ints, Ints, Ints]:
+    """Rows in rising order, where each distinct value starts among them, and which value each row has."""
     values, group = np.unique(column, return_inverse=True)
-    if len(values) == len(column):
-        sizes = np.empty_like(counts)
-        sizes[:, group] = counts
-    else:
-        order = np.argsort(group, kind="stable")
-        sizes = np.add.reduceat(counts[:, order], np.searchsorted(group[order], np.arange(len(values))), axis=1)
-    middle = np.cumsum(sizes, axis=1) - (sizes - 1) / 2
-    return middle[:, group]
+    order = np.argsort(group, kind="stable")
+    return order, np.searchsorted(group[order], np.arange(len(values))), group
+
+
+def _ranks(order: Ints, starts: Ints, group: Ints, counts: Ints) -> Floats:
+    """Middle ranks (N, draws) of one column's values among those drawn; counts are (N, draws)."""
+    sizes = np.take(counts, order, axis=0)
+    if len(starts) < len(order):
+        sizes = np.add.reduceat(sizes, starts, axis=0)
+    middle = np.cumsum(sizes, axis=0) - (sizes - 1) / 2
+    return np.take(middle, group, axis=0)

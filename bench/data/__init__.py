@@ -15,7 +15,9 @@ from bench.data.base import Card, DataError, DataSet, File
 from bench.data.files import State, state_of
 from bench.registry import PluginError, unknown
 
-__all__ = ["card", "fetch", "load_data", "names", "state", "verify"]
+__all__ = ["CUSTOM", "card", "factor_name", "fetch", "load_data", "names", "state", "verify"]
+
+CUSTOM = "custom"  # what codes are of whose data set is not the suite's
 
 
 def names() -> list[str]:
@@ -35,6 +37,11 @@ def card(name: str) -> Card:
         raise unknown("data set", name, names())
     path = _card_path(name)
     return _read_card(path) if path.exists() else _plugin(name).CARD
+
+
+def factor_name(dataset: str, index: int) -> str:
+    """What a data set calls a factor; of a custom one, its index."""
+    return str(index) if dataset == CUSTOM else card(dataset).factor_names[index]
 
 
 @cache

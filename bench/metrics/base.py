@@ -14,19 +14,32 @@ The function is named as its file. What it is given depends on `reads`:
 
 With `min_factors=0` the factors are left out of the call. A metric that draws random numbers takes `seed: int`.
 Keys of the returned dict are score names; "name/3" is the value for factor 3 alone.
+
+`invariant_to` says what leaves every score as it is, exactly, or up to the rows drawn and the model fitted:
+
+| invariant to | of each dimension |
+|---|---|
+| "scale" | a positive factor and an offset |
+| "sign" | the sign |
+| "monotone" | any strictly increasing map |
+
+`falls_under_rotation` says that the headline score of a perfect code falls, by a fifth or more, when pairs of its
+dimensions are rotated by 30 degrees. By default nothing is claimed; `bench.testing` checks what is.
 """
 
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
+
+Map = Literal["scale", "sign", "monotone"]  # of single dimensions
 
 LARGEST = 1e38  # codes beyond it have a range that 32-bit floats cannot hold
 
@@ -55,6 +68,8 @@ class Metric:
     num_train: int
     num_test: int
     seeded: bool
+    invariant_to: tuple[Map, ...] = ()
+    falls_under_rotation: bool = False
 
     def score(self, name: str) -> Score:
         """The declaration behind a returned name; "lr_*" declares every name it matches."""
@@ -81,18 +96,28 @@ def metric(
     num_points: int = 10_000,
     num_train: int = 10_000,
     num_test: int = 5_000,
+    invariant_to: tuple[Map, ...] = (),
+    falls_under_rotation: bool = False,
 ) -> Callable[[F], F]:
     """Register a metric function: the declaration is attached as `function.metric`, the function is unchanged.
 
     Raise `version` whenever a change moves the numbers. `headline` is the score that stands for the metric among
     others (None: it is no measure of disentanglement). Sample sizes are the published protocol's.
+
+    Raises:
+        ValueError: `invariant_to` holds something else than the names above, or a metric without a headline is said to
+            fall under rotation.
     """
+    if not isinstance(invariant_to, tuple) or set(invariant_to) - set(get_args(Map)):
+        raise ValueError(f"invariant_to must be a tuple of {', '.join(get_args(Map))}, got {invariant_to!r}")
+    if falls_under_rotation and headline is None:
+        raise ValueError("falls_under_rotation is said of the headline score, and there is none")
 
     def attach(function: F) -> F:
         parameters = inspect.signature(function).parameters
         function.metric = Metric(  # type: ignore[attr-defined]
             function.__name__, version, reads, scores, headline, paper, min_factors, num_points, num_train, num_test,
-            seeded="seed" in parameters,
+            "seed" in parameters, invariant_to, falls_under_rotation,
         )  # fmt: skip
         return function
 
@@ -106,7 +131,7 @@ def check_codes(codes: ArrayLike, name: str = "codes", *, min_rows: int = 1) -> 
         ValueError: not two-dimensional, empty, not real numbers, not finite, beyond 1e38 in size, or of fewer than
             `min_rows` rows; the message names the argument.
     """
-    array = np.asarray(codes)
+    array = _array(codes, name)
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} must be real numbers, got dtype {array.dtype}")
     if array.ndim != 2 or 0 in array.shape:
@@ -129,7 +154,7 @@ def check_factors(factors: ArrayLike, rows: int, name: str = "factors") -> Ints:
     Raises:
         ValueError: not integers, negative, not two-dimensional, or another number of rows than the codes.
     """
-    array = np.asarray(factors)
+    array = _array(factors, name)
     if array.dtype.kind not in "iub":
         raise ValueError(f"{name} must be integers (one class index per factor), got dtype {array.dtype}; bin them")
     if array.ndim != 2 or 0 in array.shape:
@@ -142,6 +167,22 @@ def check_factors(factors: ArrayLike, rows: int, name: str = "factors") -> Ints:
     return array
 
 
+def check_split(
+    train_codes: ArrayLike, train_factors: ArrayLike, test_codes: ArrayLike, test_factors: ArrayLike
+) -> tuple[Floats, Ints, Floats, Ints]:
+    """The four arguments of a metric that reads "split", checked one by one and against each other.
+
+    Raises:
+        ValueError: bad codes or factors, fewer than two training rows, or columns that differ between train and test.
+    """
+    x, test = check_codes(train_codes, "train_codes", min_rows=2), check_codes(test_codes, "test_codes")
+    y = check_factors(train_factors, len(x), "train_factors")
+    expected = check_factors(test_factors, len(test), "test_factors")
+    if x.shape[1] != test.shape[1] or y.shape[1] != expected.shape[1]:
+        raise ValueError("test_codes and test_factors must have the columns of train_codes and train_factors")
+    return x, y, test, expected
+
+
 def check_count(value: int, name: str, least: int = 1) -> int:
     """A number of bins, points or rows.
 
@@ -151,6 +192,18 @@ def check_count(value: int, name: str, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
     return int(value)
+
+
+def _array(values: Any, name: str) -> NDArray[Any]:
+    """A numpy view or copy of anything that holds numbers: lists, frames, arrays and tensors of other libraries."""
+    if hasattr(values, "detach"):  # a torch tensor: gradients are not followed through a score
+        values = values.detach().cpu()
+    try:
+        if hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
+            return np.from_dlpack(values)
+        return np.asarray(values)
+    except (TypeError, ValueError, RuntimeError, BufferError) as fault:
+        raise ValueError(f"{name} cannot be read as an array: {fault}") from fault
 
 
 def _rows(count: int) -> str:

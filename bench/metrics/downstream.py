@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics import boosted_trees
-from bench.metrics.base import Floats, Ints, Score, check_codes, check_count, check_factors, metric
+from bench.metrics import boosted_trees, exact_trees
+from bench.metrics.base import Floats, Ints, Score, check_count, check_split, metric
 from bench.metrics.logistic import fit_cross_validated
 from bench.registry import unknown
 
@@ -22,6 +22,7 @@ FEW = 100  # labels in the numerator of the statistical efficiency
         "lr_*": Score(0, 1),
         "gbt_*": Score(0, 1),
     },
+    invariant_to=("sign",),  # trees follow monotone maps too, logistic regression follows no more than this
     paper="Locatello et al. 2019, arXiv:1811.12359",
 )
 def downstream(
@@ -33,6 +34,7 @@ def downstream(
     predictor: str | Sequence[str] = ("lr", "gbt"),
     train_sizes: Sequence[int] = (10, 100, 1_000, 10_000),
     num_rounds: int = 100,
+    trees: str = "xgboost",
     seed: int = 0,
 ) -> dict[str, float]:
     """Test accuracy of predicting factors from the first n training rows, and statistical efficiency.
@@ -50,10 +52,11 @@ def downstream(
         predictor: "lr", "gbt", or both.
         train_sizes: numbers of labels.
         num_rounds: of boosting.
+        trees: "xgboost", or "exact": the study's own algorithm, whose fits with the most labels are those of DCI.
         seed: of the trees.
 
     Raises:
-        ValueError: bad codes, factors or sizes, or an unknown predictor.
+        ValueError: bad codes, factors or sizes, or an unknown predictor or kind of trees.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 3, (300, 1))
@@ -63,14 +66,10 @@ def downstream(
         >>> scores["gbt_100"]
         1.0
     """
-    x, test = check_codes(train_codes, "train_codes", min_rows=2), check_codes(test_codes, "test_codes")
-    y = check_factors(train_factors, len(x), "train_factors")
-    expected = check_factors(test_factors, len(test), "test_factors")
-    if x.shape[1] != test.shape[1] or y.shape[1] != expected.shape[1]:
-        raise ValueError("test_codes and test_factors must have the columns of train_codes and train_factors")
+    x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
     sizes = _effective(train_sizes, len(x))
     scores: dict[str, float] = {}
-    for name, predict in _predictors(predictor, check_count(num_rounds, "num_rounds"), seed).items():
+    for name, predict in _predictors(predictor, check_count(num_rounds, "num_rounds"), trees, seed).items():
         for size in sizes:
             hits = _accuracies(predict, x[:size], y[:size], test, expected)
             scores[f"{name}_{size}"] = float(np.mean(hits))
@@ -82,10 +81,16 @@ def downstream(
 Predictor = Callable[[Floats, Ints, Floats], Ints]
 
 
-def _predictors(wanted: str | Sequence[str], num_rounds: int, seed: int) -> Mapping[str, Predictor]:
+def _predictors(wanted: str | Sequence[str], num_rounds: int, trees: str, seed: int) -> Mapping[str, Predictor]:
+    engines: dict[str, Predictor] = {
+        "xgboost": lambda x, y, test: boosted_trees.predict(x, y, test, num_rounds=num_rounds, seed=seed),
+        "exact": lambda x, y, test: exact_trees.boost(x, y, test, num_rounds=num_rounds).test,
+    }
+    if trees not in engines:
+        raise unknown("trees", trees, engines)
     known: dict[str, Predictor] = {
         "lr": lambda x, y, test: fit_cross_validated(x, y).predict(test),
-        "gbt": lambda x, y, test: boosted_trees.predict(x, y, test, num_rounds=num_rounds, seed=seed),
+        "gbt": engines[trees],
     }
     names = (wanted,) if isinstance(wanted, str) else tuple(wanted)
     if not names:

@@ -4,22 +4,26 @@ One binary problem a class: minimise over (w, b)
 
     1/2 |w|^2 [+ 1/2 b^2] + C sum_i log(1 + exp(-y_i (w x_i + b))),  y_i = +-1.
 
-The problems of all classes share their rows, so a step of all of them is a few matrix products.
+The problems of all classes share their rows, so a step of all of them is a few matrix products. The multinomial form of
+later versions is a named variant.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import log_expit, log_softmax, logit
 
 from bench.metrics.base import Floats, Ints
-from bench.metrics.newton import Problems
+from bench.metrics.newton import NARROW, Problems
+from bench.registry import unknown
 
 CS = np.logspace(-4, 4, 10)
 FOLDS = 5
 
 
 @dataclass(frozen=True)
-class OneVsRest:
+class Classifier:
     """A fitted classifier.
 
     Attributes:
@@ -41,6 +45,22 @@ class OneVsRest:
         return self.classes[self.decisions(x).argmax(axis=1)]
 
 
+class OneVsRest(Classifier):
+    """One binary problem a class."""
+
+    def log_probabilities(self, x: Floats) -> Floats:
+        """Logarithms of the binary probabilities, scaled to sum to one over classes: (n, K)."""
+        return log_softmax(log_expit(self.decisions(x)), axis=1)
+
+
+class Multinomial(Classifier):
+    """One problem for all classes."""
+
+    def log_probabilities(self, x: Floats) -> Floats:
+        """Logarithms of the probabilities, (n, K)."""
+        return log_softmax(self.decisions(x), axis=1)
+
+
 def fit(x: Floats, y: Ints, c: float = 1.0) -> OneVsRest:
     """Fit with one C and the intercept penalised, as liblinear does (`LogisticRegression` of the study).
 
@@ -56,8 +76,46 @@ def fit(x: Floats, y: Ints, c: float = 1.0) -> OneVsRest:
     classes, positive = _one_hot(y)
     rows = np.column_stack([x, np.ones(len(x))])
     start = np.zeros((len(classes), rows.shape[1]))
-    weights = Problems(rows, positive).solve(np.full(rows.shape[1], 1 / c), start)
+    start[:, -1] = _log_odds(positive)
+    axes = _principal_axes(rows) if rows.shape[1] > NARROW else np.eye(rows.shape[1])
+    weights = Problems(rows @ axes, positive).solve(np.full(rows.shape[1], 1 / c), start @ axes) @ axes.T
     return OneVsRest(classes, weights[:, :-1], weights[:, -1])
+
+
+def fit_multinomial(x: Floats, y: Ints) -> Multinomial:
+    """Fit with C = 1 and the intercept free, as scikit-learn does since 0.22 (and by it).
+
+    Args:
+        x: (n, D).
+        y: (n,) labels.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    classes = np.unique(y)
+    if len(classes) == 1:
+        return Multinomial(classes, np.zeros((1, x.shape[1])), np.zeros(1))
+    fitted = LogisticRegression(max_iter=10_000).fit(x, y)
+    weights, intercepts = fitted.coef_, fitted.intercept_
+    if len(classes) == 2:  # a single row, of the second class against the first
+        weights, intercepts = np.vstack([0 * weights, weights]), np.append(0, intercepts)
+    return Multinomial(classes, weights, intercepts)
+
+
+FORMS: Mapping[str, Callable[[Floats, Ints], OneVsRest | Multinomial]] = {
+    "one_vs_rest": fit,
+    "multinomial": fit_multinomial,
+}
+
+
+def form_named(form: str) -> Callable[[Floats, Ints], OneVsRest | Multinomial]:
+    """The fit of a form: "one_vs_rest", the study's, or "multinomial", today's default of scikit-learn.
+
+    Raises:
+        UnknownNameError: another name.
+    """
+    if form not in FORMS:
+        raise unknown("form", form, FORMS)
+    return FORMS[form]
 
 
 def fit_cross_validated(x: Floats, y: Ints, cs: Floats = CS) -> OneVsRest:
@@ -88,12 +146,22 @@ def _one_hot(y: Ints) -> tuple[Ints, Floats]:
     return classes, (codes == np.arange(len(classes))[:, None]).astype(np.float64)
 
 
+def _log_odds(positive: Floats) -> Floats:
+    """Of each class among the rows, (K,): what intercepts start from."""
+    return logit((positive.sum(axis=1) + 0.5) / (positive.shape[1] + 1))
+
+
+def _principal_axes(rows: Floats) -> Floats:
+    """An orthogonal basis (d, d) in which columns are uncorrelated, so that conjugate gradients take few steps."""
+    axes: Floats = np.linalg.eigh(rows.T @ rows)[1]
+    return axes
+
+
 def _path(rows: Floats, positive: Floats, penalties: Floats) -> Floats:
     """Weights under every penalty, each started from the one before: (C, K, D + 1)."""
     problems = Problems(rows, positive)
     weights: Floats = np.zeros((len(positive), rows.shape[1]))
-    share = (positive.sum(axis=1) + 0.5) / (len(rows) + 1)
-    weights[:, -1] = np.log(share / (1 - share))
+    weights[:, -1] = _log_odds(positive)
     return np.stack([weights := problems.solve(p, weights) for p in penalties])
 
 

@@ -12,6 +12,8 @@ from bench.metrics.information import dense, discretise, entropy, mutual_informa
     reads="points",
     scores={"mig": Score(0, 1)},
     headline="mig",
+    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    falls_under_rotation=True,
     paper="Chen et al. 2018, arXiv:1802.04942",
 )
 def mig(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str, float]:

@@ -21,6 +21,7 @@ LEAST_RANGE = 1e-150  # of a dimension that is not constant: the square of less 
         "gaussian_wasserstein_normalised": Score(0, 2, None),
         "mutual_information": Score(0, INFINITY, None),
     },
+    invariant_to=("sign",),  # the total correlation and the binned information to scale too, Wasserstein is not
     paper="Locatello et al. 2019, arXiv:1811.12359",
 )
 def unsupervised(codes: ArrayLike, *, num_bins: int = 20) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 `bench/models/NAME.py` defines one class under `@model()`; `conf/model/NAME.yaml` holds its version, its
 hyper-parameters and the values its strength sweeps. A learner that is fitted directly derives from `Fitted`; one
-trained by gradient steps derives from `bench.models.vae.GaussianVAE`.
+trained by gradient steps derives from `bench.models.stacked.Stacked`.
 """
 
 from abc import ABC, abstractmethod
@@ -81,6 +81,11 @@ class Fitted(Learner):
     @abstractmethod
     def fit(self, data: DataSet, seed: int) -> None:
         """Learn from a data set; every random choice comes from the seed."""
+
+    def sample(self, data: DataSet, rng: np.random.Generator) -> Images:
+        """`num_images` random images of a data set, all of them where it has fewer: (count, pixels)."""
+        count = min(int(self.hyper["num_images"]), len(data))
+        return data.images(rng.choice(len(data), count, replace=False)).reshape(count, -1)
 
     def state(self) -> State:
         return self.arrays

@@ -1,11 +1,10 @@
 """FactorVAE (Kim & Mnih 2018): total correlation, estimated by a discriminator that is trained alongside."""
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench import counter
 from bench.models.base import model
+from bench.models.draws import Draws
 from bench.models.nets import Architecture, Dense
 from bench.models.terms import gaussian_kl
 from bench.models.vae import GaussianVAE, Latent
@@ -40,14 +39,10 @@ class Shuffle(nn.Module):
 
     def __init__(self, seeds: tuple[int, ...]) -> None:
         super().__init__()
-        roots = [counter.root(seed, "shuffle") for seed in seeds]
-        self.register_buffer("a", torch.stack([torch.from_numpy(k.a) for k in roots]), persistent=False)
-        self.register_buffer("b", torch.stack([torch.from_numpy(k.b) for k in roots]), persistent=False)
+        self.draws = Draws(seeds, "shuffle")
 
     def forward(self, z: Tensor, step: Tensor) -> Tensor:
-        places = counter.mix(torch.arange(z[0].numel(), dtype=torch.int32, device=z.device))
-        words: Tensor = counter.bits(counter.fold(counter.Key(self.a, self.b), step), places)
-        return z.gather(1, words.view(z.shape).argsort(dim=1))
+        return z.gather(1, self.draws(step, z[0].numel()).view(z.shape).argsort(dim=1))
 
 
 class Discriminator(nn.Module):

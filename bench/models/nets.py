@@ -91,8 +91,8 @@ class Convolution(nn.Module):
         return self.operation(h, self.weight, self.bias, relu=relu)
 
 
-class Encoder(nn.Module):
-    """K encoders: images (K, batch, size, size, channels) -> mean and log-variance, each (K, batch, latent_dim)."""
+class PointEncoder(nn.Module):
+    """K encoders without a variance: images (K, batch, size, size, channels) -> codes (K, batch, latent_dim)."""
 
     def __init__(
         self, seeds: tuple[int, ...], architecture: Architecture, channels: int, latent_dim: int, way: str
@@ -106,14 +106,33 @@ class Encoder(nn.Module):
         )
         self.hidden = Dense(seeds, "encoder.hidden", 16 * widths[-1], architecture.hidden)
         self.mean = Dense(seeds, "encoder.mean", architecture.hidden, latent_dim)
-        self.logvar = Dense(seeds, "encoder.logvar", architecture.hidden, latent_dim)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def features(self, images: Tensor) -> Tensor:
+        """The last hidden layer, (K, batch, hidden)."""
         h = self.way.enter(images)
         for layer in self.convolutions:
             h = layer(h)
-        h = F.relu(self.hidden(self.way.leave(h).flatten(2)))  # (K, batch, HWC) before
-        with _float32(h.device):
+        return F.relu(self.hidden(self.way.leave(h).flatten(2)))  # (K, batch, HWC) before
+
+    def forward(self, images: Tensor) -> Tensor:
+        h = self.features(images)
+        with float32(h.device):
+            codes: Tensor = self.mean(h.float())
+        return codes
+
+
+class Encoder(PointEncoder):
+    """K encoders: images (K, batch, size, size, channels) -> mean and log-variance, each (K, batch, latent_dim)."""
+
+    def __init__(
+        self, seeds: tuple[int, ...], architecture: Architecture, channels: int, latent_dim: int, way: str
+    ) -> None:
+        super().__init__(seeds, architecture, channels, latent_dim, way)
+        self.logvar = Dense(seeds, "encoder.logvar", architecture.hidden, latent_dim)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        h = self.features(images)
+        with float32(h.device):
             return self.mean(h.float()), self.logvar(h.float())
 
 
@@ -139,10 +158,10 @@ class Decoder(nn.Module):
         *hidden, last = self.deconvolutions
         for layer in hidden:
             h = layer(h)
-        with _float32(h.device):
+        with float32(h.device):
             return self.way.leave(last(h.float(), relu=False))
 
 
-def _float32(device: torch.device) -> torch.autocast:
+def float32(device: torch.device) -> torch.autocast:
     """Keeps autocast out of the layers whose outputs need float32."""
     return torch.autocast(device.type, enabled=False)

@@ -14,17 +14,19 @@ class PCA(Fitted):
     component is chosen so that its largest weight is positive.
     """
 
-    names = ("mean", "components", "sigma")
+    names: tuple[str, ...] = ("mean", "components", "sigma")
 
     def fit(self, data: DataSet, seed: int) -> None:
-        count = min(int(self.hyper["num_images"]), len(data))
-        dims = int(self.hyper["latent_dim"])
-        if not 1 <= dims < min(count, int(np.prod(self.image_shape))):
-            raise ModelError(f"pca: latent_dim {dims} must be below the {count} images and the pixels of each")
-        rng = np.random.default_rng([seed, 0x9CA])
-        x = data.images(rng.choice(len(data), count, replace=False)).reshape(count, -1)
+        self.fit_images(self.sample(data, np.random.default_rng([seed, 0x9CA])), seed)
+
+    def fit_images(self, x: Images, seed: int) -> None:
+        """Learn from images (count, pixels)."""
+        count, dims = len(x), int(self.hyper["latent_dim"])
+        if not 1 <= dims < min(x.shape):
+            name = type(self).__name__.lower()
+            raise ModelError(f"{name}: latent_dim {dims} must be below the {count} images and the pixels of each")
         mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
-        x -= mean
+        x = x - mean
         variances, vectors = np.linalg.eigh(x.T @ x / np.float32(count - 1))
         vectors = vectors[:, ::-1][:, :dims]
         largest = np.abs(vectors).argmax(axis=0)

@@ -6,20 +6,39 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def bernoulli_reconstruction(logits: Tensor, images: Tensor) -> Tensor:
-    """-log p(x|z) of Bernoulli pixels: summed over pixels and channels, mean over the batch.
+def bernoulli_nll(logits: Tensor, images: Tensor) -> Tensor:
+    """-log p(x|z) of Bernoulli pixels, summed over pixels and channels: (K, batch).
 
     Args:
         logits: (K, batch, height, width, channels).
         images: the same shape, in [0, 1].
     """
-    loss = F.binary_cross_entropy_with_logits(logits, images, reduction="none")
-    return loss.sum(dim=(2, 3, 4)).mean(dim=1)
+    return F.binary_cross_entropy_with_logits(logits, images, reduction="none").sum(dim=(2, 3, 4))
+
+
+def bernoulli_reconstruction(logits: Tensor, images: Tensor) -> Tensor:
+    """-log p(x|z) of Bernoulli pixels, mean over the batch: (K,)."""
+    return bernoulli_nll(logits, images).mean(dim=1)
+
+
+def gaussian_log_density(z: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
+    """log N(z; mean, exp(logvar)), summed over dimensions: (K, batch)."""
+    return -0.5 * ((z - mean).square() * (-logvar).exp() + logvar + math.log(2 * math.pi)).sum(dim=2)
 
 
 def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
     """KL(N(mean, exp(logvar)) || N(0, I)) = 0.5 sum(mean^2 + exp(logvar) - logvar - 1), mean over the batch."""
     return 0.5 * (mean.square() + logvar.exp() - logvar - 1).sum(dim=2).mean(dim=1)
+
+
+def sampled_kl(logvar: Tensor, z: Tensor, prior_mean: Tensor, prior_logvar: Tensor) -> Tensor:
+    """KL(q || N(prior_mean, exp(prior_logvar))) where only a sample z of q = N(., exp(logvar)) meets the prior.
+
+    0.5 sum((z - prior_mean)^2 exp(-prior_logvar) + prior_logvar - logvar - 1), mean over the batch: the entropy of q
+    is in closed form, so that the prior may depend on z.
+    """
+    distance = (z - prior_mean).square() * (-prior_logvar).exp()
+    return 0.5 * (distance + prior_logvar - logvar - 1).sum(dim=2).mean(dim=1)
 
 
 def total_correlation(mean: Tensor, logvar: Tensor, z: Tensor) -> Tensor:

@@ -19,17 +19,17 @@ class Batches:
         source: the images, for the device where the tensors are wanted.
         seeds: K seeds.
         batch_size: images a model and step.
-        latent_dim: D.
+        noise_dim: standard normal numbers an image, as many as codes have dimensions where z is sampled once.
     """
 
-    def __init__(self, source: DeviceImages, seeds: Sequence[int], batch_size: int, latent_dim: int) -> None:
+    def __init__(self, source: DeviceImages, seeds: Sequence[int], batch_size: int, noise_dim: int) -> None:
         device = source.device
-        self.source, self.shape, self.latent_dim = source, (len(seeds), batch_size), latent_dim
+        self.source, self.shape, self.noise_dim = source, (len(seeds), batch_size), noise_dim
         self.index_key = _stacked([counter.root(s, "batch") for s in seeds], device)
         self.noise_keys = [_stacked([counter.root(s, "latent", i) for s in seeds], device) for i in (0, 1)]
         self.uses = torch.arange(1, batch_size + 1, dtype=torch.int32, device=device)  # epoch 0 is for codes
         self.slots = counter.mix(torch.arange(batch_size, dtype=torch.int32, device=device))
-        self.places = counter.mix(torch.arange(batch_size * latent_dim, dtype=torch.int32, device=device))
+        self.places = counter.mix(torch.arange(batch_size * noise_dim, dtype=torch.int32, device=device))
 
     def index(self, step: Tensor) -> Tensor:
         """Image indices (K, batch) of a step, an int32 tensor (1,) counted from 0."""
@@ -42,9 +42,9 @@ class Batches:
         return self.source.read(self.index(step).flatten(), uses).unflatten(0, self.shape)
 
     def noise(self, step: Tensor) -> Tensor:
-        """Standard normal noise (K, batch, latent_dim)."""
+        """Standard normal noise (K, batch, noise_dim)."""
         words = [counter.bits(counter.fold(key, step), self.places) for key in self.noise_keys]
-        return counter.normal(*words).unflatten(1, (self.shape[1], self.latent_dim))
+        return counter.normal(*words).unflatten(1, (self.shape[1], self.noise_dim))
 
 
 def _stacked(keys: Sequence[counter.Key], device: torch.device) -> counter.Key:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.grid import LOSSES
-from bench.models.vae import GaussianVAE, member, set_member
+from bench.models.stacked import Stacked, member, set_member
 from bench.training.adam import Adam
 from bench.training.batches import Batches
 
@@ -43,7 +43,7 @@ class Stack:
         first_bad: the step at which each member's loss was first not finite, else -1: int32 (K,).
     """
 
-    def __init__(self, model: GaussianVAE, batches: Batches, learning_rate: float, precision: str = "float32") -> None:
+    def __init__(self, model: Stacked, batches: Batches, learning_rate: float, precision: str = "float32") -> None:
         self.model, self.batches = model, batches
         self.reduced = precision == "bfloat16"
         self.device = next(model.parameters()).device
@@ -108,8 +108,10 @@ class Stack:
 
 
 def _row(clock: Tensor, losses: Mapping[str, Tensor]) -> Tensor:
-    values = [losses[n].detach() for n in LOSSES]
-    return torch.stack([clock.float().expand_as(values[0]), *values], dim=1)
+    """Step and losses of each member, (K, 1 + number of losses); NaN stands for what a model does not have."""
+    none = torch.full_like(losses["loss"], torch.nan)
+    values = [losses[n].detach() if n in losses else none for n in LOSSES]
+    return torch.stack([clock.float().expand_as(none), *values], dim=1)
 
 
 def _part(arrays: Mapping[str, NDArray[np.float32]], part: str) -> Arrays:

@@ -19,7 +19,7 @@ from bench.data.pooled import at_size
 from bench.data.reader import DeviceImages, images_on
 from bench.grid import LOSSES, Run, Schedule
 from bench.models.base import Fitted, Learner
-from bench.models.vae import GaussianVAE
+from bench.models.stacked import Stacked
 from bench.progress import say
 from bench.store import RunFolder, Store, StoreError, read_arrays, revision, write_arrays, write_json, writing
 from bench.training.batches import Batches
@@ -228,8 +228,8 @@ def _stack(members: Sequence[Member], source: DeviceImages) -> Stack:
     runs = [run for run, _, _ in members]
     schedule = runs[0].schedule
     model = new_learner(runs)
-    assert isinstance(model, GaussianVAE)
-    batches = Batches(source, [r.seed for r in runs], schedule.batch_size, schedule.latent_dim)
+    assert isinstance(model, Stacked)
+    batches = Batches(source, [r.seed for r in runs], schedule.batch_size, model.noise_dim)
     stack = Stack(model.to(source.device), batches, schedule.learning_rate, schedule.precision)
     saved = [progress for _, _, progress in members if progress is not None]
     if saved:

@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bench.analysis.agreement import TooFewRunsError, rank_correlations, spearman, wide
-from bench.analysis.intervals import resamples
+from bench.analysis.agreement import TooFewRunsError, adjusted, rank_correlations, wide
+from bench.analysis.intervals import resample_counts, resamples
+from bench.analysis.ranks import resampled_spearman, row_spearman, spearman
+from bench.analysis.significance import benjamini_hochberg, two_sided
+from bench.analysis.synthetic import Made, synthetic_table
 
 RNG = np.random.default_rng(0)
 
@@ -15,14 +18,25 @@ def scores(runs_a_setting: int = 10, settings: int = 6) -> pd.DataFrame:
     """Two scores that agree by 0.8, one of noise, one that is constant."""
     rows = [("d", "m", float(v), s, f"{v}-{s}") for v in range(settings) for s in range(runs_a_setting)]
     index = pd.MultiIndex.from_tuples(rows, names=["dataset", "model", "value", "seed", "run"])
-    pair = RNG.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=len(rows))
-    return pd.DataFrame({"a": pair[:, 0], "b": pair[:, 1], "c": RNG.normal(size=len(rows)), "k": 1.0}, index=index)
+    rng = np.random.default_rng(0)
+    pair = rng.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], size=len(rows))
+    return pd.DataFrame({"a": pair[:, 0], "b": pair[:, 1], "c": rng.normal(size=len(rows)), "k": 1.0}, index=index)
 
 
 def test_spearman_is_scipys_with_ties() -> None:
     x = RNG.integers(5, size=(50, 3)).astype(float)
     expected = stats.spearmanr(x).statistic
     np.testing.assert_allclose(spearman(x, x), expected, atol=1e-12)
+    np.testing.assert_allclose(row_spearman(x.T[:1], x.T[1:2]), expected[0, 1], atol=1e-12)
+
+
+@pytest.mark.parametrize("levels", [3, 10**6], ids=["many ties", "no ties"])
+def test_correlations_of_resamples_are_those_of_the_drawn_rows(levels: int) -> None:
+    x, y = (RNG.integers(levels, size=(40, k)).astype(float) for k in (2, 3))
+    strata = [i % 4 for i in range(40)]
+    rows = resamples(strata, 20, np.random.default_rng(3))
+    drawn = resampled_spearman(x, y, resample_counts(strata, 20, np.random.default_rng(3)))
+    np.testing.assert_allclose(drawn, [spearman(x[r], y[r]) for r in rows], atol=1e-12)
 
 
 def test_correlations_lie_within_their_intervals() -> None:
@@ -33,18 +47,21 @@ def test_correlations_lie_within_their_intervals() -> None:
     assert table.loc["b", "runs"] == 60
 
 
-def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
-    truth = 6 / np.pi * np.arcsin(0.8 / 2)  # Spearman's of a Gaussian pair
+def test_the_interval_covers_the_known_correlation_of_a_copula_as_often_as_it_says() -> None:
+    made = {"mig": Made("mig", 0.9), "sap": Made("sap", 0.8)}
+    truth = 6 / np.pi * np.arcsin(0.9 * 0.8 / 2)
+    rng = np.random.default_rng(0)
+    table = synthetic_table(rng, datasets=[f"d{k}" for k in range(60)], models=("m",), scores=made, sampled={})
     hits = []
-    for seed in range(60):
-        found = rank_correlations(scores(), ["a"], ["b"], np.random.default_rng(seed)).iloc[0]
+    for _, own in wide(table).groupby("dataset"):
+        found = rank_correlations(own, ["mig"], ["sap"], rng).iloc[0]
         hits.append(found["low"] <= truth <= found["high"])
-    assert np.mean(hits) > 0.8
+    assert np.mean(hits) > 0.85
 
 
-def test_a_constant_score_has_no_correlation() -> None:
+def test_a_constant_score_has_no_correlation_and_no_significance() -> None:
     found = rank_correlations(scores(), ["a"], ["k"], np.random.default_rng(0)).iloc[0]
-    assert np.isnan(found[["spearman", "low", "high"]].astype(float)).all()
+    assert np.isnan(found[["spearman", "low", "high", "p"]].astype(float)).all()
 
 
 def test_too_few_runs_are_said_to_be_too_few() -> None:
@@ -62,9 +79,31 @@ def test_resampling_stays_within_strata() -> None:
     assert set(drawn[:, 0]) == {0, 1, 2, 5}
 
 
-def test_the_wide_table_keeps_scores_of_all_factors_together() -> None:
+def test_the_wide_table_keeps_scores_of_all_factors_together_and_of_the_run() -> None:
     row = {"dataset": "d", "model": "m", "value": 1.0, "seed": 0, "run": "r", "representation": "mean"}
     rows = [row | {"name": "lr_10", "factor": f, "score": s} for f, s in ((None, 0.5), ("shape", 0.9))]
     rows.append(row | {"representation": "sampled", "name": "lr_10", "factor": None, "score": 0.1})
-    found = wide(pd.DataFrame(rows))
-    assert found.to_numpy().tolist() == [[0.5]]
+    rows.append(row | {"representation": None, "name": "elbo", "factor": None, "score": -3.0})
+    table = pd.DataFrame(rows).astype({"representation": "string"})
+    assert wide(table)[["elbo", "lr_10"]].to_numpy().tolist() == [[-3.0, 0.5]]
+    assert wide(table, "sampled")[["elbo", "lr_10"]].to_numpy().tolist() == [[-3.0, 0.1]]
+
+
+def test_each_pair_is_tested_once_and_never_with_itself() -> None:
+    cells = rank_correlations(scores(), ["a", "b", "c"], ["a", "b", "c"], np.random.default_rng(0))
+    found = adjusted(cells.assign(dataset="d")).set_index(["row", "column"])["q"]
+    assert np.isnan(found["a", "a"])
+    assert found["a", "b"] == found["b", "a"] == pytest.approx(3 * 2 / 1001)
+    assert found["a", "c"] > 0.05
+
+
+def test_adjustment_is_scipys_and_leaves_out_what_was_not_tested() -> None:
+    p = RNG.uniform(size=30) ** 3
+    np.testing.assert_allclose(benjamini_hochberg(p), stats.false_discovery_control(p))
+    holes = np.insert(p, 4, np.nan)
+    np.testing.assert_allclose(benjamini_hochberg(holes), np.insert(stats.false_discovery_control(p), 4, np.nan))
+
+
+def test_bootstrap_p_values_are_never_0_and_missing_where_a_draw_is() -> None:
+    drawn = np.stack([np.full(999, 0.5), np.r_[np.full(500, -0.5), np.full(499, 0.5)], np.r_[np.nan, np.ones(998)]], 1)
+    np.testing.assert_allclose(two_sided(drawn), [0.002, 1.0, np.nan])

@@ -13,12 +13,12 @@ from omegaconf import OmegaConf
 
 import bench
 from bench import store
-from bench.commands import job as finish
 from bench.grid import ConfigError, plan
 from bench.launch.base import LaunchError, engine, environment, start
 from bench.launch.driver import Work, distribute
 from bench.store import Store
 from bench.table import write_plan
+from bench.work import job as finish
 
 GRID = [
     "model=[beta_vae]", "strength=[0]", "strength_of=null", "seed=[0,1]", "dataset=dsprites", "trainer.steps=20",

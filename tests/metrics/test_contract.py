@@ -1,30 +1,121 @@
-"""Every registered metric keeps the contract."""
+"""Every registered metric keeps the contract; one that does not is told which property it breaks."""
 
 import warnings
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from bench import registry
-from bench.testing import CHECKS, check_metric
+from bench.metrics.base import Score, metric
+from bench.testing import CHECKS, check_metric, examine, verdict
+
+Function = Callable[..., dict[str, float]]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.__name__)
 @pytest.mark.parametrize("name", registry.names("metrics"))
 def test_contract(name: str, check: Callable[[str], None]) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        check(name)
+    found = verdict(check, name)
+    assert found.state != "failed", found.reason
 
 
-def test_a_metric_that_breaks_the_contract_is_told_which_property(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench.metrics.base import Score, metric
-
-    @metric(version=1, reads="points", scores={"liar": Score(0, 1)}, paper="")
-    def liar(codes, factors):  # type: ignore[no-untyped-def]
-        return {"liar": 0.5}
-
+@pytest.fixture
+def register(monkeypatch: pytest.MonkeyPatch) -> Callable[[Function], str]:
+    """Makes a function a registered metric for the time of a test."""
     load = registry.load
-    monkeypatch.setattr(registry, "load", lambda kind, name: liar if name == "liar" else load(kind, name))
-    with pytest.raises(AssertionError, match="liar: a perfect code scores higher than noise"):
-        check_metric("liar")
+
+    def add(function: Function) -> str:
+        name = function.__name__
+        monkeypatch.setattr(registry, "load", lambda kind, asked: function if asked == name else load(kind, asked))
+        return name
+
+    return add
+
+
+def correlation(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """(D, F) absolute correlations, 0 for constant columns."""
+    codes, factors = codes - codes.mean(axis=0), factors - factors.mean(axis=0)
+    sizes = np.outer(np.linalg.norm(codes, axis=0), np.linalg.norm(factors, axis=0))
+    return np.abs(codes.T @ factors) / np.where(sizes > 0, sizes, np.inf)
+
+
+def best(codes: np.ndarray, factors: np.ndarray) -> float:
+    return float(min(1.0, correlation(codes, factors).max(axis=0).mean()))
+
+
+LIES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "a perfect code scores higher than noise": lambda z, v: 0.5,
+    "a dead dimension raises no score": lambda z, v: min(
+        1.0, best(z, v) * (0.5 + 0.2 * (np.ptp(z, axis=0) == 0).any())
+    ),
+    "the order of dimensions does not matter": lambda z, v: best(z[:, :1], v[:, :1]),
+    "the order of rows does not matter": lambda z, v: best(z[:300], v[:300]),
+    "rescaling and shifting dimensions does not matter": lambda z, v: float(best(z, v) / (1 + np.abs(z).max() / 1e9)),
+    "strictly monotone maps of dimensions do not matter": best,
+    "float32 and float64 agree": lambda z, v: best(z, v) * (0.9 if z.dtype == np.float32 else 1),
+    "integers and floats agree": lambda z, v: best(z, v) * (0.9 if z.dtype.kind == "i" else 1),
+    "any number of dimensions gives valid scores: .*1000 dims is nan": (
+        lambda z, v: best(z, v) if z.shape[1] < 999 else float("nan")
+    ),
+    "dead and duplicated .*a code of dead dims is 9.*, outside its declared range 0..1": (
+        lambda z, v: best(z, v) if np.ptp(z) > 0 else 9 * float(z.any())
+    ),
+    "few rows classes .*183 classes is inf": lambda z, v: best(z, v) if v.max() < 100 else float("inf"),
+    "bad input is named: NaN codes were accepted": lambda z, v: float(np.nan_to_num(best(z, v))),
+}
+
+
+@pytest.mark.parametrize("property_", LIES, ids=lambda p: p.split(":")[0].replace(" ", "_"))
+def test_a_metric_that_breaks_a_property_is_told_which(property_: str, register: Callable[[Function], str]) -> None:
+    @metric(
+        version=1, reads="points", scores={"liar": Score(0, 1)}, headline="liar", paper="",
+        invariant_to=("scale", "monotone") if "dimensions do" in property_ else (),
+    )  # fmt: skip
+    def liar(codes, factors):  # type: ignore[no-untyped-def]
+        return {"liar": LIES[property_](np.asarray(codes), factors)}
+
+    with pytest.raises(AssertionError, match=f"liar: {property_}"):
+        check_metric(register(liar))
+
+
+def test_a_metric_that_does_not_fall_under_rotation_is_told_so(register: Callable[[Function], str]) -> None:
+    @metric(
+        version=1, reads="points", scores={"kind": Score(0, 1)}, headline="kind", paper="", falls_under_rotation=True
+    )
+    def kind(codes, factors):  # type: ignore[no-untyped-def]
+        """The share of each factor that is linear in the code."""
+        x = np.column_stack([codes, np.ones(len(codes))])
+        left = factors - x @ np.linalg.lstsq(x, factors, rcond=None)[0]
+        return {"kind": float(1 - (left.var(axis=0) / factors.var(axis=0)).mean())}
+
+    with pytest.raises(AssertionError, match=r"kind: rotating pairs .* the headline score: kind: 1 of"):
+        check_metric(register(kind))
+
+
+def test_a_warning_and_an_error_are_failures_with_their_text(register: Callable[[Function], str]) -> None:
+    @metric(version=1, reads="points", scores={"loud": Score(0, 1)}, paper="", min_factors=0)
+    def loud(codes):  # type: ignore[no-untyped-def]
+        if codes.shape[1] > 10:
+            raise KeyError("eleven")
+        warnings.warn("mind this", RuntimeWarning, stacklevel=1)
+        return {"loud": 0.0}
+
+    reasons = {v.property: v.reason for v in examine(register(loud)) if v.state == "failed"}
+    assert reasons["the order of rows does not matter"] == "warned: mind this"
+    assert reasons["any number of dimensions gives valid scores"] == "warned: mind this"
+
+
+def test_what_is_not_declared_is_not_looked_at() -> None:
+    reasons = {v.property: v.reason for v in examine("mig") if v.state == "not declared"}
+    assert reasons == {
+        "strictly monotone maps of dimensions do not matter": "invariant_to does not hold 'monotone'",
+        "classes missing from training or test rows give valid scores or a reason": "no rows are held out",
+    }
+
+
+def test_a_declaration_that_means_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="invariant_to must be a tuple of scale, sign, monotone, got 'scale'"):
+        metric(version=1, reads="points", scores={}, paper="", invariant_to="scale")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="falls_under_rotation is said of the headline score"):
+        metric(version=1, reads="points", scores={}, paper="", falls_under_rotation=True)

@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 
+from bench.metrics.active_dims import active_dims
 from bench.metrics.beta_vae_score import beta_vae_score, from_features
 from bench.metrics.downstream import downstream
+from bench.metrics.explicitness import explicitness
 from bench.metrics.factor_vae_score import factor_vae_score, from_votes
+from bench.metrics.irs import irs
 from bench.metrics.mig import mig
+from bench.metrics.modularity import modularity
+from bench.metrics.sap import sap
 from bench.metrics.shared_factor import SharedFactor
 from bench.metrics.unsupervised import unsupervised
 
@@ -18,17 +23,72 @@ def test_mig_of_one_dimension_has_no_second() -> None:
     assert mig(FACTORS[:, :1].astype(float), FACTORS[:, :1])["mig"] == pytest.approx(1)
 
 
-def test_mig_leaves_out_factors_with_one_value() -> None:
+def test_factors_with_one_value_are_left_out() -> None:
     constant = np.zeros((2000, 1), int)
     codes = FACTORS.astype(float)
-    assert mig(codes, np.hstack([FACTORS, constant])) == mig(codes, FACTORS)
-    with pytest.raises(ValueError, match="single value"):
-        mig(codes, constant)
+    for score in (mig, irs, modularity):
+        assert score(codes, np.hstack([FACTORS, constant])) == score(codes, FACTORS)
+        with pytest.raises(ValueError, match="factors ha"):
+            score(codes, constant)
 
 
 def test_a_duplicated_dimension_closes_the_gap() -> None:
     codes = np.hstack([FACTORS, FACTORS]).astype(float)
     assert mig(codes, FACTORS)["mig"] == pytest.approx(0, abs=1e-12)
+
+
+def test_sap_of_one_dimension_has_no_second() -> None:
+    x, y = FACTORS[:, :1].astype(float), FACTORS[:, :1]
+    assert sap(x, y, x, y)["sap_continuous"] == pytest.approx(1)
+    binary = y.clip(max=1)
+    assert sap(x, binary, x, binary)["sap"] == 1
+
+
+def test_sap_is_zero_for_duplicated_and_for_dead_dimensions() -> None:
+    x = FACTORS.astype(float)
+    for codes in (np.hstack([x, x]), np.full((2000, 3), 0.1)):
+        assert sap(codes, FACTORS, codes, FACTORS) == {"sap": 0, "sap_continuous": 0}
+
+
+def test_sap_and_explicitness_leave_out_factors_with_one_value_in_training() -> None:
+    x, y = FACTORS + RNG.normal(size=FACTORS.shape), FACTORS
+    dull, seen_later = np.zeros((2000, 1), int), np.arange(2000)[:, None]
+    for score in (sap, explicitness):
+        assert score(x, np.hstack([y, dull]), x, np.hstack([y, seen_later])) == score(x, y, x, y)
+        with pytest.raises(ValueError, match="train_factors have a single value each"):
+            score(x, dull, x, dull)
+
+
+def test_a_dead_dimension_has_modularity_zero() -> None:
+    x, dead = FACTORS.astype(float), np.full((2000, 2), 0.1)
+    assert modularity(dead, FACTORS)["modularity"] == 0
+    assert modularity(np.hstack([x, dead]), FACTORS)["modularity"] == pytest.approx(
+        modularity(x, FACTORS)["modularity"] / 2
+    )
+
+
+def test_a_dimension_that_tells_of_two_factors_alike_has_modularity_zero() -> None:
+    both = np.stack(np.meshgrid(np.arange(4), np.arange(4)), axis=-1).reshape(-1, 2)
+    assert modularity(both.sum(axis=1, keepdims=True), both)["modularity"] == pytest.approx(0, abs=1e-12)
+
+
+def test_irs_ignores_dead_dimensions_and_is_zero_for_nothing_else() -> None:
+    x, dead = FACTORS + RNG.normal(size=FACTORS.shape), np.full((2000, 2), 0.1)
+    assert irs(np.hstack([x, dead]), FACTORS) == irs(x, FACTORS)
+    assert irs(dead, FACTORS)["irs"] == 0
+
+
+def test_irs_can_fall_below_zero_and_takes_quantiles_between_zero_and_one() -> None:
+    split = np.array([[1.0], [1.0], [-1.0], [-1.0], [-1.0], [1.0]]), np.array([[0], [0], [0], [1], [1], [1]])
+    assert irs(*split)["irs"] == pytest.approx(1 - (4 / 3 * 0.98 + 2 / 3 * 0.02), abs=0.02)
+    assert irs(*split)["irs"] < 0
+    with pytest.raises(ValueError, match="diff_quantile"):
+        irs(*split, diff_quantile=99)
+
+
+def test_active_dimensions_deviate_by_five_hundredths() -> None:
+    x = RNG.normal(size=(2000, 4)) * [1, 0.06, 0.04, 0]
+    assert active_dims(x)["active_dims"] == 2
 
 
 def test_a_code_without_active_dimensions_has_factor_vae_score_zero() -> None:
@@ -77,13 +137,15 @@ def test_sizes_must_be_positive_integers() -> None:
 
 def test_a_single_row_is_refused() -> None:
     one = np.ones((1, 2)), np.ones((1, 2), int)
-    for score in (mig, beta_vae_score, factor_vae_score):
+    for score in (mig, modularity, irs, beta_vae_score, factor_vae_score):
         with pytest.raises(ValueError, match="codes has 1 row, at least 2 are needed"):
             score(*one)
-    with pytest.raises(ValueError, match="codes has 1 row, at least 2 are needed"):
-        unsupervised(one[0])
-    with pytest.raises(ValueError, match="train_codes has 1 row, at least 2 are needed"):
-        downstream(*one, *one)
+    for score in (unsupervised, active_dims):
+        with pytest.raises(ValueError, match="codes has 1 row, at least 2 are needed"):
+            score(one[0])
+    for score in (downstream, sap, explicitness):
+        with pytest.raises(ValueError, match="train_codes has 1 row, at least 2 are needed"):
+            score(*one, *one)
 
 
 def test_factors_with_one_value_are_never_the_shared_one() -> None:

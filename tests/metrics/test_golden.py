@@ -7,10 +7,16 @@ import numpy as np
 import pytest
 
 from bench.metrics.beta_vae_score import beta_vae_score, from_features
+from bench.metrics.dci import dci
 from bench.metrics.downstream import downstream
+from bench.metrics.exact_trees import boost
+from bench.metrics.explicitness import explicitness
 from bench.metrics.factor_vae_score import factor_vae_score, from_votes
 from bench.metrics.information import discretise, entropy, mutual_information
+from bench.metrics.irs import irs
 from bench.metrics.mig import mig
+from bench.metrics.modularity import modularity
+from bench.metrics.sap import sap
 from bench.metrics.unsupervised import unsupervised
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -44,6 +50,18 @@ def test_mig(name: str) -> None:
     assert mig(given["train_codes"], given["train_factors"])["mig"] == pytest.approx(expected, rel=1e-6)
 
 
+def test_modularity(name: str) -> None:
+    given = arrays(name)
+    expected = VALUES[name]["on_arrays"]["modularity"]
+    assert modularity(given["train_codes"], given["train_factors"])["modularity"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_irs(name: str) -> None:
+    given = arrays(name)
+    expected = VALUES[name]["on_arrays"]["irs"]
+    assert irs(given["train_codes"], given["train_factors"])["irs"] == pytest.approx(expected, rel=1e-5)
+
+
 def test_unsupervised_scores(name: str) -> None:
     for key, value in unsupervised(arrays(name)["train_codes"]).items():
         assert value == pytest.approx(VALUES[name]["on_arrays"][key], rel=1e-6), key
@@ -54,6 +72,13 @@ def test_beta_vae_score_on_the_references_features(name: str) -> None:
     scores = from_features(*(given[k] for k in ("train_x", "train_k", "test_x", "test_k")))
     for key, value in scores.items():
         assert value == pytest.approx(VALUES[name]["beta_vae_on_features"][key], abs=0.005), key
+
+
+def test_the_multinomial_variant_of_the_beta_vae_score(name: str) -> None:
+    given, expected = arrays(name, "beta_vae_features"), VALUES[name]["beta_vae_on_features"]["multinomial_variant"]
+    scores = from_features(*(given[k] for k in ("train_x", "train_k", "test_x", "test_k")), form="multinomial")
+    assert scores["beta_vae_train"] == pytest.approx(expected["train_accuracy"], abs=0.001)
+    assert scores["beta_vae_test"] == pytest.approx(expected["eval_accuracy"], abs=0.001)
 
 
 @pytest.mark.parametrize("score", [beta_vae_score, factor_vae_score], ids=lambda s: s.__name__)
@@ -74,6 +99,23 @@ def test_factor_vae_score_on_the_references_votes() -> None:
     assert scores["factor_vae_train"] == pytest.approx(0.80046, abs=0.01)
 
 
+def test_dci_and_the_accuracy_of_exact_trees_with_the_most_labels(name: str) -> None:
+    expected, given = VALUES[name]["on_arrays"], _split(name)
+    for key, value in dci(*given).items():
+        if "per_tree" not in key:
+            assert value == pytest.approx(expected[key], abs=0.01), key
+    importances = [boost(given[0], given[1][:, k], given[2]).importances for k in range(given[1].shape[1])]
+    np.testing.assert_allclose(np.stack(importances, axis=1), arrays(name, "matrices")["dci_importance"], atol=0.02)
+    scores = downstream(*given, predictor="gbt", trees="exact", train_sizes=[10_000])
+    assert scores["gbt_10000"] == pytest.approx(expected["dci_informativeness_test"], abs=0.01)
+
+
+@pytest.mark.parametrize(("size", "tolerance"), [(10, 0.03), (100, 0.03), (1000, 0.01)])
+def test_accuracies_of_exact_trees(name: str, size: int, tolerance: float) -> None:
+    scores = downstream(*_split(name), predictor="gbt", trees="exact", train_sizes=[size])
+    assert scores[f"gbt_{size}"] == pytest.approx(VALUES[name]["on_arrays"][f"gbt_{size}"], abs=tolerance)
+
+
 @pytest.mark.parametrize(("size", "lr", "gbt"), [(10, 0.02, 0.03), (100, 0.02, 0.03), (1000, 0.005, 0.03)])
 def test_downstream_accuracies(name: str, size: int, lr: float, gbt: float) -> None:
     expected = VALUES[name]["on_arrays"]
@@ -90,6 +132,20 @@ def test_downstream_accuracies_with_the_most_labels(name: str) -> None:
 
 
 def _downstream(name: str, predictor: tuple[str, ...], size: int) -> dict[str, float]:
+    return downstream(*_split(name), predictor=predictor, train_sizes=[size])
+
+
+def _split(name: str) -> list[np.ndarray]:
     given = arrays(name)
-    parts = [given[f"{part}_{kind}"] for part in ("train", "test") for kind in ("codes", "factors")]
-    return downstream(*parts, predictor=predictor, train_sizes=[size])
+    return [given[f"{part}_{kind}"] for part in ("train", "test") for kind in ("codes", "factors")]
+
+
+def test_sap(name: str) -> None:
+    expected, scores = VALUES[name]["on_arrays"], sap(*_split(name))
+    assert scores["sap"] == pytest.approx(expected["sap"], abs=0.005)
+    assert scores["sap_continuous"] == pytest.approx(expected["sap_continuous"], rel=1e-6)
+
+
+def test_explicitness(name: str) -> None:
+    for key, value in explicitness(*_split(name)).items():
+        assert value == pytest.approx(VALUES[name]["on_arrays"][key], abs=0.005), key

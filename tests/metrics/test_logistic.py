@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bench.metrics import newton
-from bench.metrics.logistic import fit, fit_cross_validated
+from bench.metrics import logistic, newton
+from bench.metrics.logistic import fit, fit_cross_validated, fit_multinomial
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(4, size=600)
@@ -15,6 +15,7 @@ CODES = np.eye(4)[LABELS] @ RNG.normal(size=(4, 5)) + RNG.normal(size=(600, 5))
 def _solver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "conjugate":
         monkeypatch.setattr(newton, "NARROW", 0)
+        monkeypatch.setattr(logistic, "NARROW", 0)
 
 
 @pytest.mark.usefixtures("_solver")
@@ -39,6 +40,22 @@ def test_the_penalised_intercept_is_liblinears(c: float) -> None:
     ours = fit(x, y, c)
     np.testing.assert_allclose(ours.weights[1], theirs.coef_[0], atol=2e-3)
     assert ours.intercepts[1] == pytest.approx(theirs.intercept_[0], abs=2e-3)
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 4])
+def test_the_multinomial_form_is_scikit_learns_for_any_number_of_classes(num_classes: int) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    labels = LABELS % num_classes + 5
+    ours = fit_multinomial(CODES, labels)
+    probabilities = np.exp(ours.log_probabilities(CODES))
+    if num_classes == 1:
+        assert (ours.predict(CODES) == 5).all()
+        assert (probabilities == 1).all()
+        return
+    theirs = LogisticRegression(max_iter=10_000).fit(CODES, labels)
+    np.testing.assert_array_equal(ours.predict(CODES), theirs.predict(CODES))
+    np.testing.assert_allclose(probabilities, theirs.predict_proba(CODES), atol=1e-9)
 
 
 @pytest.mark.usefixtures("_solver")

@@ -10,7 +10,7 @@ import yaml
 from bench import registry, store
 from bench.data.base import Card, DataSet
 from bench.data.reader import images_on
-from bench.models.vae import GaussianVAE
+from bench.models.stacked import Stacked
 from bench.training.batches import Batches
 from bench.training.fleet import EveryMacroStep, Fleet, fit
 from bench.training.stack import Progress, Stack
@@ -19,7 +19,10 @@ from bench.training.stack import Progress, Stack
 # the difference where gradients are tiny
 TOLERANCE = 1e-3
 CARD = Card("toy", "Toy", "toy", 64, (32, 32, 1), ("row", "column"), (8, 8), True, "", "", "", "", 1)
-GRADIENT_MODELS = [n for n in registry.names("models") if issubclass(registry.load("models", n), GaussianVAE)]
+SIMPLER = {"autoencoder", "sparse_autoencoder"}  # the denoising one does all that they do
+GRADIENT_MODELS = [
+    n for n in registry.names("models") if issubclass(registry.load("models", n), Stacked) and n not in SIMPLER
+]
 CPU = torch.device("cpu")
 
 
@@ -40,7 +43,7 @@ def new_stack(
     name: str, seeds: Sequence[int], hyper: Hyper, rate: float = 1e-3, precision: str = "float32", way: str = "grouped"
 ) -> Stack:
     model = registry.load("models", name)((32, 32, 1), "small", 6, seeds, hyper, way)
-    return Stack(model, Batches(images_on(CPU, Toy(CARD)), seeds, 8, 6), rate, precision)
+    return Stack(model, Batches(images_on(CPU, Toy(CARD)), seeds, 8, model.noise_dim), rate, precision)
 
 
 def new_fleet(name: str, seeds: Sequence[int], hyper: Hyper, rate: float = 1e-3) -> Fleet:
@@ -55,7 +58,10 @@ def run_to(fleet: Fleet, steps: int, save: Callable[[int, Progress], None] = lam
 
 def settings(name: str, count: int) -> list[dict[str, float]]:
     entry = yaml.safe_load((store.conf_dir() / "model" / f"{name}.yaml").read_text())
-    return [entry["hyper"] | {entry["sweeps"]: v} for v in entry["values"][:count]]
+    values = [{entry["sweeps"]: v} for v in entry["values"]] if entry["sweeps"] else [{}]
+    if name == "deep_vae":
+        values = values[1:2]  # a stack has one depth
+    return [entry["hyper"] | values[i % len(values)] for i in range(count)]
 
 
 def relative_difference(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:

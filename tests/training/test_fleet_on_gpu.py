@@ -17,7 +17,10 @@ from bench.training.stack import Stack
 
 pytestmark = pytest.mark.gpu
 TOLERANCE = 2e-3  # relative, of all weights after 20 steps: kernels round differently, and Adam enlarges it
-MODELS = ["beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii"]
+MODELS = [
+    "beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii", "deep_vae",
+    "denoising_autoencoder", "score_function_vae",
+]  # fmt: skip
 
 
 def stack(name: str, seeds: Sequence[int], device: str, way: str = "grouped", poison: int | None = None) -> Stack:
@@ -27,7 +30,7 @@ def stack(name: str, seeds: Sequence[int], device: str, way: str = "grouped", po
         hyper[poison][entry["sweeps"]] = float("nan")
     data = at_size(load_data("noisy_dsprites"), 32)
     model = registry.load("models", name)((32, 32, 3), "small", 6, seeds, hyper, way).to(device)
-    return Stack(model, Batches(images_on(torch.device(device), data), seeds, 16, 6), 1e-3)
+    return Stack(model, Batches(images_on(torch.device(device), data), seeds, 16, model.noise_dim), 1e-3)
 
 
 def trained(stacks: Sequence[Stack], steps: int = 20) -> Fleet:

@@ -10,6 +10,7 @@ import torch
 
 from bench.grid import Run, Schedule
 from bench.models.base import ModelError
+from bench.models.vae import GaussianVAE
 from bench.store import RunFolder, Store, read_arrays, read_json
 from bench.training import train as stage
 from bench.training.fleet import Fleet
@@ -75,14 +76,14 @@ def test_members_that_stand_at_different_steps_finish_as_if_undisturbed(
 
 
 def test_a_fleet_larger_than_memory_is_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:  # type: ignore[no-untyped-def]
-    losses = stage.GaussianVAE.losses
+    losses = GaussianVAE.losses
 
     def small_memory(model, images, noise, step, **options):  # type: ignore[no-untyped-def]
         if model.fleet > 2:  # of stacks of five
             raise torch.OutOfMemoryError("device out of memory")
         return losses(model, images, noise, step, **options)
 
-    monkeypatch.setattr(stage.GaussianVAE, "losses", small_memory)
+    monkeypatch.setattr(GaussianVAE, "losses", small_memory)
     stacked = replace(SCHEDULE, stack=5)
     told: list[float] = []
     runs = [run(seed=s, schedule=stacked) for s in range(5)]

@@ -49,9 +49,7 @@ def _accuracy_by(table: pd.DataFrame, metric: str, budget: str) -> Drawn:
     for ax in axes[-1]:
         ax.set_xlabel("labels", fontsize=8)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    names = [f"{label} of {title(metric)}" for label in labels]
-    figure.legend(handles, names, loc="outside upper center", ncols=3, frameon=False, fontsize=7)
     said = standing(int(found.groupby("dataset")["runs"].first().sum()), int(found["seeds"].min()))
     heading = f"Downstream accuracy by thirds of {title(metric)}: median; band: 95% interval"
-    titled(figure, heading, said, budget)
+    titled(figure, heading, said, budget, keys=(handles, labels))
     return figure, found

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pandas as pd
 
-from bench.analysis.agreement import TooFewRunsError, wide
+from bench.analysis.agreement import MIN_SEEDS, TooFewRunsError, wide
 from bench.analysis.datasets import agreement_across_datasets, setting_medians
 from bench.analysis.names import title
 from bench.analysis.significance import benjamini_hochberg
@@ -12,15 +12,17 @@ from bench.analysis.transfer import TRIALS, complete_grid, transfer
 from bench.report.figures.heatmaps import CORRELATION, Scale, heatmaps, reading
 from bench.report.figures.panels import (
     PAGE,
+    POINTS,
     Drawn,
     metrics_of,
-    model_legend,
+    model_keys,
     palette_of,
     rng,
+    scatter,
     standing_of,
     titled,
 )
-from bench.report.style import MARKERS, dataset_title, new_figure
+from bench.report.style import dataset_title, new_figure
 
 PERCENT = Scale("share", 0, 100, "Blues")
 PAIRS = 7  # rows of the scatter: pairs of data sets
@@ -35,8 +37,10 @@ def dataset_agreement(table: pd.DataFrame, budget: str) -> Drawn:
     back = q.rename(columns={"row": "column", "column": "row"})
     cells = cells.merge(pd.concat([q, back])[["name", "row", "column", "q"]], on=["name", "row", "column"])
     cells = _with_diagonal(cells)
-    heading = "Rank correlation between data sets of each setting's median\n"
-    words = f"{heading}Spearman x 100 over {cells['settings'].min():.0f} settings or more; {reading(cells, '0')}"
+    words = (
+        "Rank correlation between data sets of each setting's median\n"
+        f"Spearman x 100, {cells['settings'].min():.0f} settings; {reading(cells, '0')}"
+    )
     figure = heatmaps(cells, "name", CORRELATION, (title, dataset_title, dataset_title), words, budget)
     return figure, cells
 
@@ -74,16 +78,15 @@ def dataset_scatter(table: pd.DataFrame, budget: str) -> Drawn:
     for row, (x, y) in zip(axes, shown, strict=True):
         for ax, name in zip(row, names, strict=True):
             part = points[points["name"].eq(name) & points["x_dataset"].eq(x) & points["y_dataset"].eq(y)]
-            for marker, (model, group) in zip(MARKERS * 9, part.groupby("model"), strict=False):
-                ax.scatter(group["x"], group["y"], s=9, marker=marker, color=palette[str(model)], linewidth=0)
+            scatter(ax, part["x"], part["y"], part["model"], palette)
             ax.set_xlabel(dataset_title(x), fontsize=7)
-            ax.tick_params(labelsize=6.5)
+            ax.locator_params(nbins=4)
         row[0].set_ylabel(dataset_title(y), fontsize=7)
     for ax, name in zip(axes[0], names, strict=True):
         ax.set_title(title(name), fontsize=8)
-    model_legend(figure, sorted(points["model"].unique()), palette, marker="o", linestyle="", markersize=4)
+    keys = model_keys(sorted(points["model"].unique()), palette, **POINTS)
     note = f"{len(pairs) - PAIRS} more pairs are in the csv" if len(pairs) > PAIRS else ""
-    titled(figure, "Medians of settings on two data sets", standing_of(scores), budget, note)
+    titled(figure, "Medians of settings on two data sets", standing_of(scores), budget, note, keys)
     return figure, points
 
 
@@ -93,14 +96,17 @@ def transfer_of_settings(table: pd.DataFrame, budget: str) -> Drawn:
     found = transfer(complete_grid(scores, metrics_of(table, scores)), rng())
     cells = found.assign(row=found["metric"], column=found["dataset"], share=found["percent"] / 100, panel="")
     first = found.iloc[0]
+    enough = first["seeds"] >= MIN_SEEDS
+    spread = "; [95% interval: seeds redrawn]" if enough else ": too few to be sure of anything"
     words = (
         f"A picked setting is no worse than a random one, % of {TRIALS:,} trials\n"
-        f"{first['settings']} settings, {first['seeds']} seeds; [95% interval: seeds redrawn]"
+        f"{first['settings']} settings, {first['seeds']} seeds{spread}"
     )
     labels = {"same": "same", "random": "another"}
     titles = (str, lambda m: f"{labels[m]} metric", lambda d: f"{labels[d]} data set")
     figure = heatmaps(cells, "panel", PERCENT, titles, words, budget)
     for text, cell in zip(figure.axes[0].texts, found.itertuples(), strict=True):
-        text.set_text(f"{cell.percent:.1f}\n[{cell.low:.1f}, {cell.high:.1f}]")
+        interval = f"\n[{cell.low:.1f}, {cell.high:.1f}]" if enough else ""
+        text.set_text(f"{cell.percent:.1f}{interval}")
         text.set_fontsize(7)
     return figure, found

@@ -21,14 +21,14 @@ def model_comparisons(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
     back = q.rename(columns={"row": "column", "column": "row"})
     cells = cells.merge(pd.concat([q, back]), on=["name", "row", "column"])
     models = sorted(set(cells["row"]))
-    own = pd.DataFrame([{"name": n, "row": m, "column": m} for n in dict.fromkeys(cells["name"]) for m in models])
-    full = pd.concat([own, cells], ignore_index=True).sort_values(["name", "row", "column"], ignore_index=True)
-    full = full.assign(**{c: full[c].fillna(cells[c].iloc[0]) for c in ("runs", "seeds")}).astype({"runs": int})
+    order = [(n, a, b) for n in dict.fromkeys(cells["name"]) for a in models for b in models]
+    full = cells.set_index(["name", "row", "column"]).reindex(order).reset_index()  # a model beside itself: missing
+    full = full.assign(runs=cells["runs"].iloc[0])
     words = (
         f"{dataset_title(dataset)}: chance in % that a run of the row's model\nscores higher than one of the column's; "
         f"{reading(cells, '50')}"
     )
-    return heatmaps(full, "name", SHARE, (title, model_title, model_title), words, budget, across=2), cells
+    return heatmaps(full, "name", SHARE, (title, model_title, model_title), words, budget), cells
 
 
 def variance_by_model(table: pd.DataFrame, budget: str) -> Drawn:
@@ -45,5 +45,5 @@ def variance_by_model(table: pd.DataFrame, budget: str) -> Drawn:
     )
     panels = {"model": "by the model", "model x strength": "by model and strength"}
     titles = (lambda by: panels[by], dataset_title, title)
-    figure = heatmaps(cells.drop(columns="runs"), "by", EXPLAINED, titles, words, budget, across=2)
+    figure = heatmaps(cells.drop(columns="runs"), "by", EXPLAINED, titles, words, budget)
     return figure, cells.drop(columns=["row", "column"])

@@ -1,6 +1,5 @@
 """How dependent the dimensions of codes are on each other: of mean codes and of sampled ones."""
 
-import numpy as np
 import pandas as pd
 
 from bench.analysis.agreement import TooFewRunsError, wide
@@ -8,17 +7,19 @@ from bench.analysis.names import MI, TC, title
 from bench.analysis.strengths import against_strength, of_runs
 from bench.report.figures.panels import (
     PAGE,
+    POINTS,
     Drawn,
-    model_legend,
+    model_keys,
     palette_of,
     panel_grid,
     rng,
+    scatter,
     sizes_of,
     standing_of,
     titled,
 )
-from bench.report.figures.strengths import STRENGTH, strength_lines
-from bench.report.style import MARKERS, dataset_title, new_figure
+from bench.report.figures.strengths import STRENGTH, line_keys, strength_lines
+from bench.report.style import dataset_title, new_figure
 
 SMALL = 1e-3  # nats below which the axis of total correlation is linear
 KINDS = ("sampled", "mean")
@@ -46,12 +47,13 @@ def _against_strength(table: pd.DataFrame, name: str, scale: str, budget: str) -
             strength_lines(ax, lines[lines["dataset"].eq(dataset) & lines["representation"].eq(kind)], palette)
             ax.set_title(f"{dataset_title(dataset)}, {kind} codes", fontsize=9)
         row[0].set_yscale(scale, **({"linthresh": SMALL} if scale == "symlog" else {}))
+        row[0].set_ylim(bottom=0)
         row[0].set_ylabel(f"{title(name)}\n(nats)", fontsize=8)
     for ax in axes[-1]:
         ax.set_xlabel(STRENGTH, fontsize=8)
-    model_legend(figure, sorted(lines["model"].unique()), palette, linewidth=1.5)
     rows = of_runs(table[table["strength"].notna()], [name], "sampled")
-    titled(figure, f"{title(name)}: median over seeds; band: 95% interval", sizes_of(rows), budget)
+    titled(figure, f"{title(name)}: median over seeds; band: 95% interval", sizes_of(rows), budget,
+           keys=line_keys(lines, palette))  # fmt: skip
     return figure, lines.reset_index(drop=True)
 
 
@@ -66,19 +68,18 @@ def total_correlation_scatter(table: pd.DataFrame, budget: str) -> Drawn:
     top = float(both.to_numpy().max()) * 1.5
     for ax, dataset in zip(axes, datasets, strict=True):
         own = points[points["dataset"] == dataset]
-        size = float(np.clip(1500 / len(own), 3, 14))
-        for marker, (model, group) in zip(MARKERS * 9, own.groupby("model"), strict=False):
-            ax.scatter(group["sampled"], group["mean"], s=size, marker=marker, color=palette[str(model)], linewidth=0,
-                       alpha=0.7, rasterized=len(own) > 500)  # fmt: skip
+        scatter(ax, own["sampled"], own["mean"], own["model"], palette)
         ax.plot([0, top], [0, top], color="0.6", linewidth=0.8, linestyle="--")
         ax.set_xscale("symlog", linthresh=SMALL)
         ax.set_yscale("symlog", linthresh=SMALL)
+        ax.set(xlim=(0, top), ylim=(0, top))
         ax.set_title(f"{dataset_title(str(dataset))} ({len(own):,} runs)", fontsize=9)
         ax.set_xlabel("sampled codes (nats)", fontsize=8)
-        ax.tick_params(labelsize=7)
     axes[0].set_ylabel("mean codes (nats)", fontsize=8)
-    model_legend(figure, sorted(points["model"].unique()), palette, marker="o", linestyle="", markersize=4)
-    titled(figure, "Total correlation of mean and of sampled codes; dashed: equal", standing_of(both), budget)
+    keys = model_keys(sorted(points["model"].unique()), palette, **POINTS)
+    titled(
+        figure, "Total correlation of mean and of sampled codes; dashed: equal", standing_of(both), budget, keys=keys
+    )
     return figure, points
 
 

@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from numpy.typing import NDArray
+from scipy.stats import gaussian_kde
 
 from bench.analysis.agreement import TooFewRunsError
 from bench.analysis.intervals import iqm
@@ -15,7 +18,7 @@ from bench.report.figures.panels import (
     Drawn,
     dataset_scores,
     metrics_of,
-    model_legend,
+    model_keys,
     palette_of,
     panel_grid,
     sizes_of,
@@ -23,8 +26,10 @@ from bench.report.figures.panels import (
 )
 from bench.report.style import dataset_title, model_title
 
+Floats = NDArray[np.float64]
 FEW = 10  # runs below which their density is not drawn, but they are
 SHOWN = 60  # runs up to which each is drawn
+SPARSE = 8  # violins in a panel up to which there is room for the runs inside them
 MARKS = "bar: median, circle: interquartile mean"
 
 
@@ -38,7 +43,8 @@ def scores_by_model(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
         _violins(ax, rows[rows["name"] == name], "model", models, [palette[m] for m in models])
         ax.set_title(title(name), fontsize=9)
     for ax in axes[-min(3, len(axes)) :]:
-        ax.set_xticks(range(len(models)), [model_title(m) for m in models], rotation=50, ha="right", fontsize=8)
+        ax.set_xticks(range(len(models)), [model_title(m) for m in models], rotation=45, ha="right", fontsize=7,
+                      rotation_mode="anchor")  # fmt: skip
         ax.tick_params(labelbottom=True)
     titled(figure, f"{dataset_title(dataset)}: scores of each model", sizes_of(rows), budget, MARKS)
     return figure, rows
@@ -65,8 +71,8 @@ def scores_by_strength(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
                 ax.axvline(k - 0.5, color="0.8", linewidth=0.6)
     axes[-1].set_xticks(range(len(order)), [str(s) for _, s in order], fontsize=7)
     axes[-1].set_xlabel("regularisation strength (index into the model's published values)")
-    model_legend(figure, sorted(strengths.index), palette, linewidth=5)
-    titled(figure, f"{dataset_title(dataset)}: scores of each strength", sizes_of(rows), budget, MARKS)
+    keys = model_keys(sorted(strengths.index), palette, linewidth=5)
+    titled(figure, f"{dataset_title(dataset)}: scores of each strength", sizes_of(rows), budget, MARKS, keys)
     return figure, rows.drop(columns="setting")
 
 
@@ -79,21 +85,28 @@ def _rows(table: pd.DataFrame, dataset: str) -> tuple[pd.DataFrame, list[str]]:
 def _violins(ax: Axes, rows: pd.DataFrame, by: str, order: list[str], colours: list[Any]) -> None:
     """Densities where there are enough runs, the runs themselves where there are not too many."""
     groups = {key: group["score"].to_numpy() for key, group in rows.groupby(by)}
-    dense = {k: v for k, v in groups.items() if len(v) >= FEW and np.ptp(v) > 0}
-    for place, (name, colour) in enumerate(zip(order, colours, strict=True)):
-        values = groups.get(name, np.array([]))
-        if name in dense:
-            _violin(ax, values, place, colour)
-        if 0 < len(values) <= SHOWN and (name not in dense or len(order) <= 8):
-            spread = np.linspace(-0.18, 0.18, len(values)) if len(values) > 1 else np.zeros(1)
-            ax.scatter(place + spread, values, s=4, color=colour if name not in dense else "0.25", linewidth=0)
-        if len(values):
-            ax.hlines(np.median(values), place - 0.28, place + 0.28, color="black", linewidth=1.2)
-            ax.scatter(place, float(iqm(values)), s=9, facecolor="white", edgecolor="black", linewidth=0.7, zorder=3)
+    places = {k: (place, c) for place, (k, c) in enumerate(zip(order, colours, strict=True)) if k in groups}
+    dense = {k for k, v in groups.items() if len(v) >= FEW and np.ptp(v) > 0}
+    shapes = [_density(groups[k], p) for k, (p, _) in places.items() if k in dense]
+    edges = [c for k, (_, c) in places.items() if k in dense]
+    pale = [sns.light_palette(c, 3)[1] for c in edges]
+    ax.add_collection(PolyCollection(shapes, facecolors=pale, edgecolors=edges, linewidths=0.8), autolim=True)
+    for key, (place, colour) in places.items():
+        if len(groups[key]) <= SHOWN and (key not in dense or len(order) <= SPARSE):
+            spread = np.linspace(-0.18, 0.18, len(groups[key])) if len(groups[key]) > 1 else 0
+            ax.scatter(place + spread, groups[key], s=4, color="0.25" if key in dense else colour, linewidth=0)
+    x = np.array([place for place, _ in places.values()])
+    middles, trimmed = (np.array([float(f(groups[k])) for k in places]) for f in (np.median, iqm))
+    ax.hlines(middles, x - 0.28, x + 0.28, color="black", linewidth=1.2)
+    ax.scatter(x, trimmed, s=9, facecolor="white", edgecolor="black", linewidth=0.7, zorder=3)
     ax.set_xlim(-0.6, len(order) - 0.4)
+    ax.locator_params(axis="y", nbins=5)
     ax.tick_params(labelsize=7)
 
 
-def _violin(ax: Axes, values: Any, place: int, colour: Any) -> None:
-    (body,) = ax.violinplot([values], [place], widths=0.85, showextrema=False, points=80)["bodies"]  # type: ignore[index, misc]
-    body.set(facecolor=sns.light_palette(colour, 3)[1], edgecolor=colour, alpha=1, linewidth=0.8)
+def _density(values: Floats, place: int) -> Floats:
+    """The outline of a violin (points, 2): Gaussian kernel density between the lowest and the highest value."""
+    grid = np.linspace(values.min(), values.max(), 60)
+    width = gaussian_kde(values)(grid)
+    width *= 0.42 / width.max()
+    return np.concatenate([np.stack([place + width, grid], 1), np.stack([place - width, grid], 1)[::-1]])

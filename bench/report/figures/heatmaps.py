@@ -1,5 +1,6 @@
 """Matrices as heat maps: a number in each cell, bold where it can be told from what nothing would give."""
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +11,10 @@ from matplotlib.figure import Figure
 
 from bench.analysis.agreement import MIN_SEEDS
 from bench.analysis.significance import LEVEL
+from bench.report.figures.panels import PAGE
 from bench.report.style import footnote, new_figure
+
+CELL, NAMES, LETTER = 0.42, 1.35, 0.085  # inches: of a cell, of the names beside rows, of a letter above a panel
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,6 @@ def heatmaps(
     titles: tuple[Callable[[str], str], Callable[[str], str], Callable[[str], str]],
     heading: str,
     budget: str,
-    across: int | None = None,
 ) -> Figure:
     """A heat map for each value of the column `panel`, from long cells (row, column, value, and q where tested).
 
@@ -46,14 +49,16 @@ def heatmaps(
         titles: how panels, rows and columns are written.
         heading: above all.
         budget: below all.
-        across: panels in a row; None: three, or one where matrices are wide.
     """
     panels = list(cells.groupby(panel, sort=False))
-    rows, columns = (max(part[axis].nunique() for _, part in panels) for axis in ("row", "column"))
-    across = across or (1 if columns > 5 else min(3, len(panels)))
+    sides = [{tuple(dict.fromkeys(part[axis])) for _, part in panels} for axis in ("row", "column")]
+    rows, columns = (max(map(len, side)) for side in sides)
+    wide = max(CELL * columns, LETTER * max(len(titles[0](str(name))) for name, _ in panels))
+    across = max(1, min(len(panels), int((PAGE - NAMES) / wide)))
     down = -(-len(panels) // across)
     heights = [part["row"].nunique() for _, part in panels] if across == 1 else [rows] * down
-    figure = new_figure(max(4.2, across * (0.42 * columns + 1.35)), 0.36 * sum(heights) + 0.4 * down + 1.9)
+    names = NAMES * (across if len(sides[0]) > 1 else 1)
+    figure = new_figure(max(4.2, across * wide + names), 0.36 * sum(heights) + 0.3 * down + 2.1)
     axes = figure.subplots(down, across, squeeze=False, height_ratios=heights)
     for ax in axes.flat[len(panels) :]:
         ax.set_axis_off()
@@ -61,7 +66,13 @@ def heatmaps(
         heatmap(ax, part, scale, titles[1], titles[2])
         runs = f" ({part['runs'].iloc[0]:,} runs)" if "runs" in part else ""
         ax.set_title(f"{titles[0](str(name))}{runs}", fontsize=9)
-    figure.suptitle(heading, fontsize=9)
+    for place, ax in enumerate(axes.flat[: len(panels)]):
+        if place % across and len(sides[0]) == 1:  # names stand once where they are the same
+            ax.set_yticklabels([])
+        if place + across < len(panels) and len(sides[1]) == 1:
+            ax.set_xticklabels([])
+    width = int(13 * figure.get_figwidth())
+    figure.suptitle("\n".join(textwrap.fill(line, width) for line in heading.split("\n")), fontsize=9)
     footnote(figure, budget)
     return figure
 
@@ -88,7 +99,7 @@ def heatmap(
     ax.set_facecolor("0.9")  # an undefined cell shows no colour and no number
     if "q" in part:
         found = part.pivot(index="row", columns="column", values="q").reindex_like(values).to_numpy() < LEVEL
-        sure = found[values.notna().to_numpy()] & (part["seeds"].iloc[0] >= MIN_SEEDS)
+        sure = found[values.notna().to_numpy()] & (part["seeds"].min() >= MIN_SEEDS)
         for text, bold in zip(ax.texts, sure, strict=True):
             text.set_fontweight("bold" if bold else "normal")
     ax.set(xlabel="", ylabel="")

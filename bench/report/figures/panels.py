@@ -1,5 +1,6 @@
 """What figures share: scores of each data set, panels in a grid, and the words that say what stands behind them."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from bench.analysis.agreement import MIN_SEEDS, TooFewRunsError, settings, wide
 from bench.analysis.names import disentanglement_scores
@@ -16,6 +18,8 @@ from bench.report.style import colours, footnote, model_title, new_figure
 Drawn = tuple[Figure, pd.DataFrame]
 SEED = 2019
 PAGE = 7.2  # inches: the width of a page; half of it is a column
+PAD, LINE = 0.05, 0.155  # inches above the heading, and of a line of it
+POINTS = {"marker": "o", "linestyle": "", "markersize": 4}  # how a legend shows a scatter
 
 
 def rng() -> np.random.Generator:
@@ -77,9 +81,32 @@ def panel_grid(count: int, across: int, height: float, **shared: Any) -> tuple[F
     return figure, axes[:count]
 
 
-def titled(figure: Figure, heading: str, standing: str, budget: str, note: str = "") -> None:
-    """Above: what it shows and how many runs and seeds stand behind it; below: the budget, and what else to know."""
-    figure.suptitle(f"{heading}\n{standing}", fontsize=9)
+def titled(
+    figure: Figure,
+    heading: str,
+    standing: str,
+    budget: str,
+    note: str = "",
+    keys: tuple[list[Line2D], list[str]] | None = None,
+) -> None:
+    """Above: what it shows, how many runs and seeds stand behind it, the legend; below: what else to know, the budget.
+
+    The legend has lines of the heading kept free for it: the layout would put it over the heading.
+    """
+    width = figure.get_figwidth()
+    lines = textwrap.wrap(heading, int(13 * width)) + textwrap.wrap(standing, int(13 * width))
+    free = 0
+    if keys is not None:
+        handles, labels = keys
+        fitting = max(1, int(width / (0.055 * max(map(len, labels)) + 0.5)))
+        free = -(-len(labels) // fitting)
+        columns = -(-len(labels) // free)
+        top = 1 - (PAD + LINE * len(lines)) / figure.get_figheight()
+        figure.legend(
+            handles, labels, loc="upper center", bbox_to_anchor=(0.5, top), ncols=columns, frameon=False, borderpad=0.2,
+            borderaxespad=0, labelspacing=0.2, columnspacing=1.3, handletextpad=0.5,
+        ).set_in_layout(False)  # fmt: skip
+    figure.suptitle("\n".join([*lines, *[" "] * free]), fontsize=9)
     footnote(figure, f"{note}\n{budget}" if note else budget)
 
 
@@ -100,17 +127,22 @@ def sizes_of(rows: pd.DataFrame) -> str:
     return standing(len(runs), int(runs.groupby(["dataset", "model", "value"], dropna=False).size().min()))
 
 
-def model_legend(figure: Figure, models: Sequence[str], palette: dict[str, Any], **line: Any) -> None:
-    """A legend of models below the heading."""
-    from matplotlib.lines import Line2D
-
-    handles = [Line2D([], [], color=palette[m], **line) for m in models]
-    figure.legend(
-        handles, [model_title(m) for m in models], loc="outside upper center", ncols=min(len(models), 7), frameon=False,
-        columnspacing=1.2, handletextpad=0.4,
-    )  # fmt: skip
+def model_keys(models: Sequence[str], palette: dict[str, Any], **line: Any) -> tuple[list[Line2D], list[str]]:
+    """Handles and labels of a legend of models; lines unless `line` says otherwise."""
+    return [Line2D([], [], color=palette[m], **line) for m in models], [model_title(m) for m in models]
 
 
 def palette_of(table: pd.DataFrame) -> dict[str, Any]:
     """The colour of each model, the same in every figure of a study."""
     return colours(sorted(table["model"].unique()))
+
+
+def scatter(ax: Axes, x: pd.Series, y: pd.Series, models: pd.Series, palette: dict[str, Any]) -> None:
+    """Points in the colours of their models, in random order so that none lies on top for its name."""
+    order = rng().permutation(len(x))
+    size = float(np.clip(1500 / len(x), 2.5, 14))
+    colour = np.array([palette[m] for m in models])[order]
+    many = len(x) > 500
+    ax.scatter(x.to_numpy()[order], y.to_numpy()[order], s=size, c=colour, linewidth=0, alpha=0.6 if many else 0.85,
+               rasterized=many)  # fmt: skip
+    ax.tick_params(labelsize=7)

@@ -45,10 +45,11 @@ def seeds_needed(table: pd.DataFrame, budget: str) -> Drawn:
     for ax in axes[-1]:
         ax.set_xlabel("seeds a setting", fontsize=8)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False)
     said = standing(int(found.groupby("dataset")["runs"].first().sum()), int(found["available"].min()))
     note = (
         "dashed: seeds there are, beyond it foretold from them; grey: middle pair of metrics, 80% of pairs in the band"
     )
-    titled(figure, "Seeds needed: width of intervals (middle setting) against seeds", said, budget, note)
+    titled(
+        figure, "Seeds needed: width of intervals (middle setting) against seeds", said, budget, note, (handles, labels)
+    )
     return figure, found

@@ -35,4 +35,5 @@ def selected_runs(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
 def _label(by: str) -> str:
     if by not in UNSUPERVISED:
         return by
-    return f"{'highest' if UNSUPERVISED[by] else 'lowest'} {title(by)}"
+    name = title(by) if title(by).isupper() or "(" in title(by) else title(by).lower()
+    return f"{'highest' if UNSUPERVISED[by] else 'lowest'} {name}"

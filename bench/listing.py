@@ -1,0 +1,56 @@
+"""`python -m bench list`: names of what there is, and of metrics what is declared about them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from bench import data, registry
+from bench.metrics.base import Metric, Score
+from bench.registry import PluginError
+
+HEAD = ("metric", "scores", "range", "better", "invariant to", "version", "paper")
+
+
+def list_names(what: str | None, options: Mapping[str, Sequence[str]]) -> int:
+    """Print the names of one kind of thing, or of every kind."""
+    kinds = {
+        "models": list(options["model"]),
+        "metrics": registry.names("metrics"),
+        "datasets": data.names(),
+        "studies": list(options["study"]),
+    }
+    if what is not None and what not in kinds:
+        raise registry.unknown("kind", what, kinds)
+    if what == "metrics":
+        print("\n".join(metric_table(kinds["metrics"])))
+        return 0
+    for kind in [what] if what else kinds:
+        print("\n".join(kinds[kind]) if what else f"{kind}: {', '.join(kinds[kind])}")
+    return 0
+
+
+def metric_table(names: Iterable[str]) -> list[str]:
+    """Lines of a table, in Markdown: each metric's scores with their range and direction, its version and its paper."""
+    rows = [HEAD, *map(_row, names)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
+    return [lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]]
+
+
+def _row(name: str) -> tuple[str, ...]:
+    """One metric: its headline first, other ranges behind a semicolon; one that cannot be imported says why."""
+    try:
+        declared: Metric = registry.load("metrics", name).metric
+    except PluginError as fault:
+        return f"`{name}`", str(fault), "", "", "", "", ""
+    groups: dict[Score, list[str]] = {}
+    for score in sorted(declared.scores, key=lambda s: (s != declared.headline, declared.scores[s].high)):
+        groups.setdefault(declared.scores[score], []).append(f"`{score}`")
+    scores = "; ".join(", ".join(group) for group in groups.values())
+    ranges, better = zip(*map(_range, groups), strict=True)
+    directions = "; ".join(dict.fromkeys(better))
+    claims, version = ", ".join(declared.invariant_to), str(declared.version)
+    return f"`{name}`", scores, "; ".join(ranges), directions, claims, version, declared.paper
+
+
+def _range(score: Score) -> tuple[str, str]:
+    better = {True: "higher", False: "lower", None: "neither"}[score.higher_is_better]
+    return (f"{score.low:g}.." if score.high == float("inf") else f"{score.low:g}..{score.high:g}"), better

@@ -1,0 +1,51 @@
+"""Modularity (Ridgeway & Mozer 2018)."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bench.metrics.base import Score, check_codes, check_factors, metric
+from bench.metrics.information import dense, discretise, mutual_information
+
+
+@metric(
+    version=1,
+    reads="points",
+    min_factors=2,
+    scores={"modularity": Score(0, 1)},
+    headline="modularity",
+    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    falls_under_rotation=True,
+    paper="Ridgeway & Mozer 2018, arXiv:1802.05312",
+)
+def modularity(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str, float]:
+    """How far each dimension informs of one factor alone.
+
+    Modularity = mean_d 1 - (sum_k I_dk^2 - max_k I_dk^2) / (max_k I_dk^2 (F - 1)), where I is the mutual information of
+    codes in `num_bins` equal-width bins with factors; a dimension that informs of nothing counts 0. Factors with a
+    single value are left out.
+
+    Information estimated from a finite sample is never quite 0: a dimension of noise has a modularity too.
+
+    Args:
+        codes: (N, D).
+        factors: (N, F) class indices, F >= 2.
+        num_bins: bins of each code dimension.
+
+    Raises:
+        ValueError: bad codes, factors or number of bins, or fewer than two factors that vary.
+
+    Example:
+        >>> factors = np.random.default_rng(0).integers(0, 4, (1000, 2))
+        >>> round(modularity(factors.astype(float), factors)["modularity"], 2)
+        1.0
+    """
+    array = check_codes(codes, min_rows=2)
+    classes = check_factors(factors, len(array))
+    varied = classes[:, np.ptp(classes, axis=0) > 0]
+    if varied.shape[1] < 2:
+        raise ValueError(f"factors has {varied.shape[1]} columns of two values or more, modularity needs 2")
+    squares = mutual_information(discretise(array, num_bins), dense(varied)) ** 2
+    largest = squares.max(axis=1)
+    informed = largest > 0
+    others = (squares[informed].sum(axis=1) - largest[informed]) / (largest[informed] * (varied.shape[1] - 1))
+    return {"modularity": float(np.maximum(1 - others, 0).sum() / len(squares))}  # rounding can take it below 0

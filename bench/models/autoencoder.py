@@ -1,0 +1,47 @@
+"""The autoencoder (Hinton & Salakhutdinov 2006): a bottleneck, and no distribution over codes."""
+
+import torch
+from torch import Tensor
+
+from bench.models.base import model
+from bench.models.nets import Architecture, Decoder, PointEncoder
+from bench.models.stacked import Stacked
+from bench.models.terms import bernoulli_reconstruction
+
+
+@model()
+class Autoencoder(Stacked):
+    """loss = -log p(x | z), z = encoder(x), with the networks of the VAEs.
+
+    A subclass may change what the encoder is shown (`shown`), or put a price on codes (`penalty`).
+    """
+
+    def build(self, seeds: tuple[int, ...], networks: Architecture, convolution: str) -> None:
+        channels = self.image_shape[2]
+        self.encoder = PointEncoder(seeds, networks, channels, self.latent_dim, convolution)
+        self.decoder = Decoder(seeds, networks, channels, self.latent_dim, convolution)
+
+    @property
+    def noise_dim(self) -> int:
+        return 0
+
+    def shown(self, images: Tensor, step: Tensor) -> Tensor:
+        """What the encoder is given in training in the place of images (K, batch, height, width, channels)."""
+        return images
+
+    def penalty(self, codes: Tensor) -> Tensor:
+        """What the objective adds to the reconstruction, (K,), from codes (K, batch, D)."""
+        return torch.zeros(self.fleet, device=codes.device)
+
+    def losses(self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False) -> dict[str, Tensor]:
+        codes, _ = self.codes_of(self.shown(images, step))
+        reconstruction = bernoulli_reconstruction(self.logits_of(codes), images)
+        penalty = self.penalty(codes)
+        return {"loss": reconstruction + penalty, "reconstruction": reconstruction, "regulariser": penalty}
+
+    def codes_of(self, images: Tensor) -> tuple[Tensor, None]:
+        return self.encoder(images), None
+
+    def logits_of(self, codes: Tensor) -> Tensor:
+        logits: Tensor = self.decoder(codes)
+        return logits

@@ -1,0 +1,33 @@
+"""The denoising autoencoder (Vincent et al. 2008): the image is to be found behind one with missing pixels."""
+
+from torch import Tensor
+
+from bench import counter
+from bench.models.autoencoder import Autoencoder
+from bench.models.base import ModelError, model
+from bench.models.draws import Draws
+from bench.models.nets import Architecture
+
+
+@model()
+class DenoisingAutoencoder(Autoencoder):
+    """loss = -log p(x | z), z = encoder(x with each pixel set to 0 with probability `level`).
+
+    Level 0 is the plain autoencoder. Codes are made of whole images.
+
+    Raises:
+        ModelError: the level is not in [0, 1); at 1 nothing is left of an image.
+    """
+
+    def build(self, seeds: tuple[int, ...], networks: Architecture, convolution: str) -> None:
+        for level in self.hyper["level"].tolist():
+            if not 0 <= level < 1:
+                raise ModelError(f"denoising_autoencoder: level must be from 0 to below 1, got {level:g}")
+        super().build(seeds, networks, convolution)
+        self.draws = Draws(seeds, "mask")
+
+    def shown(self, images: Tensor, step: Tensor) -> Tensor:
+        shape = images.shape[:4]  # a pixel loses all of its channels
+        words = self.draws(step, shape[1:].numel())
+        kept = counter.uniform(words) > self.hyper["level"][:, None]
+        return images * kept.view(*shape, 1)

@@ -1,0 +1,142 @@
+"""K models of one architecture as one module: their networks, hyper-parameters, weights by member."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from bench.models.base import Codes, Images, Learner, ModelError, State
+from bench.models.nets import ARCHITECTURES, Architecture
+from bench.registry import unknown
+
+
+class Stacked(Learner, nn.Module):
+    """K models trained by gradient steps, stacked: every tensor starts with the dimension K.
+
+    A subclass makes its networks in `build`, defines `losses`, and how one member encodes and decodes a batch.
+
+    Args:
+        image_shape: height, width, channels.
+        architecture: a name in `bench.models.nets.ARCHITECTURES`.
+        latent_dim: D.
+        seeds: K seeds, one for each model's initial weights.
+        hyper: K dictionaries of hyper-parameters, (K,) tensors under their own names in `self.hyper`.
+        convolution: how convolutions are computed, a name of `bench.models.convolutions`.
+
+    Raises:
+        ModelError: the images do not fit the architecture, or a hyper-parameter is not a number.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        architecture: str,
+        latent_dim: int,
+        seeds: Sequence[int] = (0,),
+        hyper: Sequence[Mapping[str, float]] = ({},),
+        convolution: str = "grouped",
+    ) -> None:
+        super().__init__()
+        if architecture not in ARCHITECTURES:
+            raise unknown("architecture", architecture, ARCHITECTURES)
+        networks = ARCHITECTURES[architecture]
+        size = networks.image_size
+        if image_shape[:2] != (size, size):
+            raise ModelError(f"architecture {architecture!r} takes {size}x{size} images, got {image_shape}")
+        self.image_shape, self.latent_dim, self.fleet = image_shape, latent_dim, len(seeds)
+        self.hyper = nn.ParameterDict(
+            {k: nn.Parameter(torch.tensor([float(h[k]) for h in hyper]), requires_grad=False) for k in hyper[0]}
+        )
+        self.build(tuple(seeds), networks, convolution)
+
+    @abstractmethod
+    def build(self, seeds: tuple[int, ...], networks: Architecture, convolution: str) -> None:
+        """Make the networks."""
+
+    @abstractmethod
+    def losses(self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False) -> dict[str, Tensor]:
+        """The "loss" of each model and its parts, each (K,); a part that a model does not have is left out.
+
+        Args:
+            images: (K, batch, height, width, channels) in [0, 1].
+            noise: (K, batch, noise_dim) standard normal.
+            step: updates done so far, an int32 tensor (1,).
+            curves: add what is only looked at.
+        """
+
+    @property
+    def noise_dim(self) -> int:
+        """Standard normal numbers that `losses` reads for each image."""
+        return self.latent_dim
+
+    def players(self) -> dict[str, dict[str, Tensor]]:
+        """Who lowers which loss: its name -> the stacked weights that follow its gradient, each (K, ...)."""
+        return {"loss": {n: p for n, p in self.named_parameters() if p.requires_grad}}
+
+    def learned(self) -> dict[str, Tensor]:
+        """The stacked weights of encoder and decoder by name, each (K, ...)."""
+        return self.players()["loss"]
+
+    def member(self, k: int) -> State:
+        """The weights of model k alone."""
+        return member(self.learned(), k)
+
+    def load_member(self, k: int, state: Mapping[str, NDArray[Any]]) -> None:
+        """Set the weights of model k.
+
+        Raises:
+            ModelError: names or shapes are those of another architecture.
+        """
+        set_member(self.learned(), k, state)
+
+    def state(self) -> State:
+        return self.member(0)
+
+    def load(self, state: Mapping[str, NDArray[Any]]) -> None:
+        self.load_member(0, state)
+
+    @abstractmethod
+    def codes_of(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Mean and log-variance (K, batch, D) of images (K, batch, height, width, channels)."""
+
+    @abstractmethod
+    def logits_of(self, codes: Tensor) -> Tensor:
+        """Logits (K, batch, height, width, channels) of codes (K, batch, D)."""
+
+    @torch.inference_mode()
+    def encode(self, images: Images) -> tuple[Codes, Codes | None]:
+        mean, logvar = self.codes_of(torch.from_numpy(images).to(self._device)[None])
+        return mean[0].cpu().numpy(), None if logvar is None else logvar[0].cpu().numpy()
+
+    @torch.inference_mode()
+    def decode(self, codes: Codes) -> Images:
+        logits = self.logits_of(torch.from_numpy(codes).to(self._device)[None])
+        return logits[0].sigmoid().cpu().numpy()
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.parameters()).device
+
+
+def member(stacked: Mapping[str, Tensor], k: int) -> State:
+    """Slice k of stacked tensors, as arrays of their own."""
+    return {n: p[k].detach().cpu().numpy().copy() for n, p in stacked.items()}
+
+
+def set_member(stacked: Mapping[str, Tensor], k: int, state: Mapping[str, NDArray[Any]]) -> None:
+    """Set slice k of stacked tensors.
+
+    Raises:
+        ModelError: names or shapes are those of another architecture.
+    """
+    mine = {n: tuple(p.shape[1:]) for n, p in stacked.items()}
+    theirs = {n: tuple(a.shape) for n, a in state.items()}
+    if mine != theirs:
+        wrong = sorted(n for n in mine.keys() | theirs.keys() if mine.get(n) != theirs.get(n))
+        raise ModelError(f"these weights are of another architecture: {', '.join(wrong[:4])} differ")
+    with torch.no_grad():
+        for name, p in stacked.items():
+            p[k].copy_(torch.from_numpy(state[name]))

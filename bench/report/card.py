@@ -1,0 +1,102 @@
+"""The picture on a metric's report card: its scores as a code gets worse, beside those of MIG and DCI."""
+
+from collections.abc import Mapping, Sequence
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench import registry
+from bench.analysis.names import title
+from bench.report.style import MARKERS, colours, footnote, new_figure
+
+PANELS: Mapping[str, tuple[str, str, Sequence[float]]] = {  # heading, unit, ticks
+    "noise": ("Noise is added", "noise (deviations of a dim)", (0, 0.5, 1, 1.5, 2)),
+    "rotation": ("Pairs of dims are rotated", "angle (degrees)", (0, 15, 30, 45)),
+    "duplicates": ("Dims are repeated", "dims there twice, of 4", (0, 1, 2, 3, 4)),
+}
+GAP = 0.075  # between two labels, of the axis
+NOTE = "4 factors, one dim each; the code that is rotated or repeated has noise of 0.1; 1,500 rows, small samples"
+
+
+def draw_card(curves: pd.DataFrame, metric: str) -> Figure:
+    """Draw a metric's behaviour: a column an experiment; scores in 0..1 in one row, each other one in its own.
+
+    Args:
+        curves: of `bench.testing.behaviour`, with those of the metrics it is shown beside.
+        metric: whose card it is.
+    """
+    rows, looks = _rows(curves), _looks(curves, metric)
+    heights = [2.1 if len(names) > 1 else 1.6 for names in rows]
+    figure = new_figure(7.4, 0.95 + sum(heights))
+    axes = figure.subplots(len(rows), len(PANELS), squeeze=False, sharex="col", sharey="row", height_ratios=heights)
+    for line, names in zip(axes, rows, strict=True):
+        for ax, experiment in zip(line, PANELS, strict=True):
+            _panel(ax, curves[curves["experiment"] == experiment], names, looks)
+        line[0].set_ylabel("score" if len(names) > 1 else fill(title(names[0]), 18))
+        if len(names) > 1:
+            _label(line[-1])
+    for ax, (heading, *_) in zip(axes[0], PANELS.values(), strict=True):
+        ax.set_title(heading, fontsize=9)
+    for ax, (_, unit, _) in zip(axes[-1], PANELS.values(), strict=True):
+        ax.set_xlabel(unit)
+    figure.suptitle(f"How {metric} moves as a code gets worse", fontsize=10)
+    footnote(figure, NOTE)
+    return figure
+
+
+def _rows(curves: pd.DataFrame) -> list[list[str]]:
+    """Score names that share a scale: all within 0..1 first, then each of the others."""
+    shared: list[str] = []
+    others: list[str] = []
+    for metric, name in curves[["metric", "name"]].drop_duplicates().itertuples(index=False):
+        score = registry.load("metrics", metric).metric.score(name)
+        (shared if score.low >= 0 and score.high <= 1 else others).append(name)
+    return [names for names in (shared, *([n] for n in others)) if names]
+
+
+def _looks(curves: pd.DataFrame, metric: str) -> dict[str, dict[str, Any]]:
+    """How each score is drawn: the metric's own are thick and on top."""
+    names = list(curves["name"].unique())
+    own = set(curves.loc[curves["metric"] == metric, "name"])
+    thick = {"linewidth": 2, "markersize": 4.5, "zorder": 3}
+    thin = {"linewidth": 1, "markersize": 3, "zorder": 2}
+    markers = dict(zip(names, MARKERS * 2, strict=False))
+    return {n: {"color": c, "marker": markers[n]} | (thick if n in own else thin) for n, c in colours(names).items()}
+
+
+def _panel(ax: Axes, curves: pd.DataFrame, names: Sequence[str], looks: Mapping[str, Mapping[str, Any]]) -> None:
+    for name in names:
+        line = curves[curves["name"] == name]
+        ax.plot(line["x"], line["score"], label=name, **looks[name])
+    if len(names) > 1:
+        ax.set_ylim(-0.04, 1.04)
+    ax.set_xticks(PANELS[curves["experiment"].iloc[0]][2])
+    ax.grid(axis="y", color="0.9", linewidth=0.6)
+
+
+def _label(ax: Axes) -> None:
+    """Names at the right ends of the lines, moved apart where lines end together."""
+    low, high = ax.get_ylim()
+    ends = [(float(np.asarray(line.get_ydata())[-1]) - low) / (high - low) for line in ax.get_lines()]
+    for line, y in zip(ax.get_lines(), spread(ends, GAP), strict=True):
+        ax.annotate(
+            title(str(line.get_label())), (1.03, y), xycoords="axes fraction", va="center", fontsize=8,
+            color=line.get_color(), annotation_clip=False,
+        )  # fmt: skip
+
+
+def spread(places: Sequence[float], gap: float) -> list[float]:
+    """Places on a line moved up until each is at least `gap` from the next, their order kept.
+
+    Example:
+        >>> spread([0.5, 0.0, 0.45], 0.1)
+        [0.55, 0.0, 0.45]
+    """
+    moved, last = list(places), float("-inf")
+    for i in sorted(range(len(places)), key=lambda i: places[i]):
+        moved[i] = last = max(places[i], round(last + gap, 9))
+    return moved

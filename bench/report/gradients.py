@@ -1,0 +1,113 @@
+"""Reparametrisation against the score function: how the estimators' gradients vary, and what training makes of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from bench.grid import Plan, Run
+from bench.models.base import Learner
+from bench.report.style import colours, dataset_title, footnote, new_figure, save
+from bench.store import RunFolder, Store
+
+DRAWS = 100
+ESTIMATORS = {
+    ("beta_vae", 1.0): "reparametrised",
+    ("score_function_vae", 1.0): "score function, baseline",
+    ("score_function_vae", 0.0): "score function",
+}
+LINES = ("-", "--", ":")
+PLACES = {"at the start": ("o", False, -0.12), "when trained": ("s", True, 0.12)}  # marker, filled, shift
+
+
+def draw_gradients(plan: Plan, store: Store, load_learner: Callable[[Run, RunFolder], Learner]) -> list[Path]:
+    """A picture for each data set on which a study trained VAEs (beta 1) by both estimators."""
+    pictures = []
+    for dataset in dict.fromkeys(r.dataset for r in plan.runs):
+        runs = [r for r in plan.runs if r.dataset == dataset and (r.model, r.value) in ESTIMATORS]
+        done = [r for r in runs if store.run(r.id).state() == "done"]
+        if {r.model for r in done} == {"beta_vae", "score_function_vae"}:
+            curves, variances = loss_curves(done, store), gradient_variances(done, store, load_learner)
+            figure = gradient_page(curves, variances, dataset, plan.budget)
+            drawn = pd.concat([curves, variances], ignore_index=True)
+            stem = store.study(plan.name) / "figures" / f"gradient_variance_{dataset}"
+            pictures.append(save(figure, drawn, stem, f"python -m bench report study={plan.name}")[1])
+    return pictures
+
+
+def loss_curves(runs: list[Run], store: Store) -> pd.DataFrame:
+    """A row for each recorded loss: estimator, seed, step, loss in nats."""
+    parts = [pd.read_csv(store.run(r.id).losses)[["step", "loss"]].assign(**_named(r)) for r in runs]
+    return pd.concat(parts, ignore_index=True)
+
+
+def gradient_variances(
+    runs: list[Run], store: Store, load_learner: Callable[[Run, RunFolder], Learner]
+) -> pd.DataFrame:
+    """A row for each estimator, seed and weights: its variance and the squared norm of its mean, summed over weights.
+
+    All estimators are measured at the same weights: where training starts, and where the reparametrised one ends.
+    """
+    from bench.training.gradients import encoder_gradients
+    from bench.training.train import new_learner
+
+    ends = {r.seed: load_learner(r, store.run(r.id)).state() for r in runs if r.model == "beta_vae"}
+    rows = []
+    for run in runs:
+        places = {"at the start": new_learner([run]).state()}
+        if run.seed in ends:
+            places["when trained"] = ends[run.seed]
+        for place, weights in places.items():
+            g = encoder_gradients(run, weights, DRAWS)
+            found = {"variance": g.var(dim=0).sum().item(), "squared_mean": g.mean(dim=0).square().sum().item()}
+            rows.append(_named(run) | {"weights": place} | found)
+    return pd.DataFrame(rows)
+
+
+def _named(run: Run) -> dict[str, object]:
+    assert run.value is not None
+    return {"estimator": ESTIMATORS[run.model, run.value], "seed": run.seed}
+
+
+def gradient_page(curves: pd.DataFrame, variances: pd.DataFrame, dataset: str, budget: str) -> Figure:
+    """Training curves on the left, gradient variances on the right."""
+    names = [n for n in ESTIMATORS.values() if n in set(curves["estimator"])]
+    palette = colours(names)
+    figure = new_figure(7.0, 3.0)
+    left, right = figure.subplots(1, 2, width_ratios=[1.1, 1])
+    for name, line in zip(names, LINES, strict=False):
+        mine = curves[curves["estimator"] == name]
+        for _, one in mine.groupby("seed"):
+            left.plot(one["step"], one["loss"], color=palette[name], lw=0.6, alpha=0.35)
+        mean = mine.groupby("step")["loss"].mean()
+        left.plot(mean.index, mean, line, color=palette[name], lw=1.6, label=name)
+    left.set(xlabel="update", ylabel="loss (negative ELBO, nats)", yscale="log")
+    left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    left.yaxis.set_major_formatter("{x:g}")
+    left.yaxis.set_minor_formatter(NullFormatter())
+    left.legend(frameon=False)
+    _variances(right, variances, names)
+    seeds = curves["seed"].nunique()
+    figure.suptitle(f"{dataset_title(dataset)}: estimators of the gradient of the ELBO ({seeds} seeds)", fontsize=10)
+    footnote(
+        figure, f"variance: of {DRAWS} draws of the encoder's gradient on one batch, summed over weights\n{budget}"
+    )
+    return figure
+
+
+def _variances(ax: Axes, variances: pd.DataFrame, names: list[str]) -> None:
+    palette = colours(names)
+    for place, (marker, filled, shift) in PLACES.items():
+        part = variances[variances["weights"] == place].groupby("estimator")["variance"]
+        for height, name in enumerate(names):
+            x = part.get_group(name)
+            inside = [palette[name]] if filled else "none"
+            y = [height + shift] * len(x)
+            ax.scatter(x, y, s=18, marker=marker, facecolors=inside, edgecolors=[palette[name]])
+        ax.scatter([], [], s=18, marker=marker, facecolors="0.4" if filled else "none", edgecolors="0.4", label=place)
+    ax.set(xscale="log", xlabel="variance of the gradient, nats²", ylim=(len(names) - 0.4, -0.6))
+    ax.set_yticks(range(len(names)), [n.replace(", ", ",\n") for n in names])
+    ax.legend(frameon=False)

@@ -1,0 +1,74 @@
+"""The contract every registered metric must pass, for the suite's own tests and for authors of new metrics.
+
+`check_metric("my_metric")` raises an AssertionError that says which property failed; it returns nothing.
+`examine("my_metric")` gives a verdict on every property.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from bench import registry
+from bench.testing import invariance, quality, validity
+from bench.testing.samples import NotDeclaredError
+
+__all__ = ["CHECKS", "Verdict", "check_metric", "examine", "verdict"]
+
+Check = Callable[[str], None]
+CHECKS: tuple[Check, ...] = (*quality.CHECKS, *invariance.CHECKS, *validity.CHECKS)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of one property: `reason` says why it failed, or why it was not looked at."""
+
+    property: str
+    state: Literal["passed", "failed", "not declared"]
+    reason: str = ""
+    fault: Exception | None = None
+
+
+def check_metric(name: str) -> None:
+    """Check every property of the contract on one registered metric.
+
+    Raises:
+        AssertionError: a property does not hold; the message names it.
+        UnknownNameError: no such metric.
+    """
+    for check in CHECKS:
+        found = verdict(check, name)
+        if found.state == "failed":
+            raise AssertionError(f"{name}: {found.property}: {found.reason}") from found.fault
+
+
+def examine(name: str) -> list[Verdict]:
+    """A verdict on every property of the contract.
+
+    Raises:
+        UnknownNameError: no such metric.
+    """
+    return [verdict(check, name) for check in CHECKS]
+
+
+def verdict(check: Check, name: str) -> Verdict:
+    """Whether one property holds; a warning, or an error of the metric, is a failure of it.
+
+    Raises:
+        UnknownNameError: no such metric.
+    """
+    registry.load("metrics", name)
+    words = check.__name__.replace("_", " ")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            check(name)
+    except NotDeclaredError as reason:
+        return Verdict(words, "not declared", str(reason))
+    except AssertionError as fault:
+        return Verdict(words, "failed", str(fault), fault)
+    except Warning as fault:
+        return Verdict(words, "failed", f"warned: {fault}", fault)
+    except Exception as fault:
+        return Verdict(words, "failed", f"{type(fault).__name__}: {fault}", fault)
+    return Verdict(words, "passed")

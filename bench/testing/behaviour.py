@@ -1,0 +1,82 @@
+"""How scores move as a perfect code gets worse in one way at a time: noise, rotation, duplicated dimensions.
+
+Rotated and duplicated codes have noise of 0.1 standard deviations: a rotated lattice of few exact values would show how
+it falls into bins, not what rotation does.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench import registry
+from bench.testing.samples import (
+    SMALLER,
+    Codes,
+    declared,
+    is_ratio,
+    noisy,
+    perfect_codes,
+    rotated,
+    sample_factors,
+    values,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SIZES = (3, 4, 5, 6)
+ROWS = 1500
+OPTIONS: Mapping[str, Any] = {**SMALLER, "num_rounds": 20, "train_sizes": [100, 400]}
+NOISE = 0.1
+MOST_SCORES = 4  # shown of a metric without a headline
+COLUMNS = ("experiment", "x", "metric", "name", "score")
+
+
+def duplicated(codes: Codes, dims: float) -> Codes:
+    """With the first `dims` dimensions twice."""
+    return np.hstack([codes, codes[:, : int(dims)]])
+
+
+Change = Callable[[Codes, float], Codes]
+EXPERIMENTS: Mapping[str, tuple[Change, float, tuple[float, ...]]] = {  # what is done, to what noise, how much
+    "noise": (noisy, 0, (0, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2)),
+    "rotation": (rotated, NOISE, (0, 5, 10, 15, 20, 25, 30, 35, 40, 45)),
+    "duplicates": (duplicated, NOISE, (0, 1, 2, 3, 4)),
+}
+
+
+def curves(names: list[str]) -> "pd.DataFrame":
+    """Scores of some metrics over every experiment, a row a point.
+
+    Returns:
+        experiment, x (standard deviations of noise, degrees, number of dimensions), metric, name, score.
+
+    Raises:
+        UnknownNameError: no such metric.
+    """
+    import pandas as pd
+
+    rows = [row for name in names for experiment in EXPERIMENTS for row in _curve(name, experiment)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _curve(name: str, experiment: str) -> Iterator[tuple[str, float, str, str, float]]:
+    change, noise, levels = EXPERIMENTS[experiment]
+    factors = sample_factors(ROWS, sizes=SIZES)
+    codes = noisy(perfect_codes(factors), noise)
+    for level in levels:
+        for key, value in _shown(name, values(name, change(codes, level), factors, options=OPTIONS)).items():
+            yield experiment, level, name, key, value
+
+
+def _shown(name: str, scores: Mapping[str, float]) -> dict[str, float]:
+    """The headline score; of a metric without one, its first scores over all factors, ratios left out."""
+    headline = declared(name).headline
+    others = sorted(k for k in scores if "/" not in k and not is_ratio(declared(name).score(k)))
+    return {key: scores[key] for key in ([headline] if headline else others[:MOST_SCORES])}
+
+
+def beside(name: str) -> list[str]:
+    """The metric, and those that it is shown beside: MIG and DCI."""
+    return list(dict.fromkeys([name, *(m for m in ("mig", "dci") if m in registry.names("metrics"))]))

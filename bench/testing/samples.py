@@ -1,0 +1,122 @@
+"""Codes whose quality is known, and what a metric gives on them when it is called as the scoring stage calls it."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import registry
+from bench.metrics.base import Metric, Score
+from bench.scoring import PUBLISHED, cells, evaluate
+
+ROWS = 700
+SIZES = (3, 4, 5)
+PROTOCOL = replace(PUBLISHED, name="check", num_points=ROWS, num_train=400, num_test=300)
+SMALLER: Mapping[str, Any] = {"num_train": 600, "num_test": 400, "train_sizes": [300], "num_rounds": 5}
+EXACT = 1e-9
+NOISY = 0.12  # how far a score that draws rows, or fits a model, may move where it should not move
+Codes = NDArray[np.float64]
+Factors = NDArray[np.int64]
+
+
+class NotDeclaredError(Exception):
+    """A property that the metric does not claim, or that cannot apply to it; the message is the reason."""
+
+
+def sample_factors(rows: int = ROWS, seed: int = 0, sizes: tuple[int, ...] = SIZES) -> Factors:
+    """Independent uniform factors (rows, number of factors)."""
+    rng = np.random.default_rng(seed)
+    return np.stack([rng.integers(n, size=rows) for n in sizes], axis=1)
+
+
+def perfect_codes(factors: Factors) -> Codes:
+    """One standardised dimension a factor."""
+    return (factors - factors.mean(axis=0)) / factors.std(axis=0)
+
+
+def noisy(codes: Codes, deviation: float) -> Codes:
+    """Codes with Gaussian noise of a standard deviation."""
+    return codes + deviation * np.random.default_rng(2).normal(size=codes.shape)
+
+
+def rotated(codes: Codes, degrees: float) -> Codes:
+    """Dimensions 0 and 1, 2 and 3, ... each rotated in their plane; an odd last one is left as it is."""
+    turned, angle = codes.copy(), np.deg2rad(degrees)
+    for d in range(0, codes.shape[1] - 1, 2):
+        turned[:, d] = np.cos(angle) * codes[:, d] - np.sin(angle) * codes[:, d + 1]
+        turned[:, d + 1] = np.sin(angle) * codes[:, d] + np.cos(angle) * codes[:, d + 1]
+    return turned
+
+
+def declared(name: str) -> Metric:
+    """What a metric declares of itself."""
+    declaration: Metric = registry.load("metrics", name).metric
+    return declaration
+
+
+def values(
+    name: str, codes: Any, factors: Factors, seed: int = 0, options: Mapping[str, Any] = SMALLER
+) -> dict[str, float]:
+    """The metric's scores on codes (N, D), with those of the options that it takes."""
+    protocol = replace(PROTOCOL, options={name: smaller(registry.load("metrics", name), options)})
+    (cell,) = cells([name], protocol)
+    given = factors if declared(name).min_factors else None
+    return evaluate(cell, codes, given, f"seed {seed}")[0]
+
+
+def smaller(function: Callable[..., Any], options: Mapping[str, Any] = SMALLER) -> dict[str, Any]:
+    """Options that make a metric quick, of those that it takes."""
+    return {option: v for option, v in options.items() if option in inspect.signature(function).parameters}
+
+
+def tolerance(name: str) -> float:
+    """A metric that reads all rows it is given, and draws nothing, has no excuse to move."""
+    return NOISY if declared(name).seeded or declared(name).reads == "split" else EXACT
+
+
+def is_valid(name: str, scores: Mapping[str, float], what: str) -> None:
+    """Assert that there are scores, finite and in their declared range.
+
+    Raises:
+        AssertionError: the message names the score, and what it was a score of.
+    """
+    assert scores, f"no scores of {what}"
+    for key, value in scores.items():
+        score = declared(name).score(key)
+        assert np.isfinite(value), f"{key} of {what} is {value}"
+        inside = score.low - EXACT <= value <= score.high + EXACT
+        assert inside, f"{key} of {what} is {value}, outside its declared range {score.low:g}..{score.high:g}"
+
+
+def are_close(a: Mapping[str, float], b: Mapping[str, float], within: float) -> None:
+    """Assert that two calls gave the same scores, up to a share of their size (of 1 where they are smaller).
+
+    Where that share is large, means over factors are compared, not the values of single ones.
+
+    Raises:
+        AssertionError: the message names the score that differs.
+    """
+    assert a.keys() == b.keys(), f"other scores: {sorted(a.keys() ^ b.keys())}"
+    for key in (k for k in a if "/" not in k or within < NOISY):
+        assert abs(a[key] - b[key]) <= within * max(1, abs(a[key])), f"{key}: {a[key]:.6g} against {b[key]:.6g}"
+
+
+def better(name: str, scores: Mapping[str, float]) -> dict[str, float]:
+    """The scores of which higher is better; ratios are left out.
+
+    Raises:
+        NotDeclaredError: there are none.
+    """
+    known = {key: declared(name).score(key) for key in scores}
+    found = {key: value for key, value in scores.items() if known[key].higher_is_better and not is_ratio(known[key])}
+    if not found:
+        raise NotDeclaredError("no score declares that higher is better")
+    return found
+
+
+def is_ratio(score: Score) -> bool:
+    """Whether higher is better without end: a ratio of scores, such as an efficiency, that a worse code can raise."""
+    return bool(score.higher_is_better) and score.high == np.inf

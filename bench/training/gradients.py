@@ -1,0 +1,40 @@
+"""How much a stochastic gradient varies: many draws of it at the same weights and on the same images."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bench.data import load_data
+from bench.data.pooled import at_size
+from bench.data.reader import images_on
+from bench.grid import Run
+from bench.models.stacked import Stacked
+from bench.training.batches import Batches
+from bench.training.train import new_learner
+
+
+def encoder_gradients(run: Run, weights: Mapping[str, NDArray[Any]], draws: int) -> Tensor:
+    """The encoder's gradient of a run's loss, (draws, weights of the encoder), each with latent noise of its own.
+
+    Args:
+        run: whose objective and batch size these are; the images are its first batch's.
+        weights: where the gradient is taken, such as another run's.
+        draws: how many, computed as one stack of as many copies.
+
+    Raises:
+        ModelError: the weights are those of another architecture.
+    """
+    model = new_learner([run] * draws)
+    assert isinstance(model, Stacked)
+    for k in range(draws):
+        model.load_member(k, weights)
+    source = images_on(torch.device("cpu"), at_size(load_data(run.dataset), run.schedule.image_size))
+    batch, start = run.schedule.batch_size, torch.zeros(1, dtype=torch.int32)
+    images = Batches(source, [run.seed], batch, 0).images(start).expand(draws, -1, -1, -1, -1)
+    noise = Batches(source, range(draws), batch, model.noise_dim).noise(start)
+    encoder = [p for n, p in model.learned().items() if n.startswith("encoder.")]
+    gradients = torch.autograd.grad(model.losses(images, noise, start)["loss"].sum(), encoder)
+    return torch.cat([g.flatten(1) for g in gradients], dim=1)

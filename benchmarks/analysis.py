@@ -1,0 +1,47 @@
+"""How long all figures of a study at full size take, from a made-up table.
+
+python -m benchmarks.analysis [--datasets 7] [--seeds 50] [--scores 60] [--out DIR]
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from bench.analysis.synthetic import SAMPLED, SCORES, Made, synthetic_table
+from bench.report.figures import draw_all
+
+DATASETS = (
+    "dsprites", "color_dsprites", "noisy_dsprites", "scream_dsprites", "smallnorb", "cars3d", "shapes3d",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Print the seconds of each figure, and of all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--datasets", type=int, default=7)
+    parser.add_argument("--seeds", type=int, default=50)
+    parser.add_argument("--scores", type=int, default=60)
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    datasets = DATASETS[: options.datasets]
+    more = {f"other_{k}": Made("other", 0.5) for k in range(options.scores - len(SCORES) - len(SAMPLED))}
+    rng = np.random.default_rng(0)
+    table = synthetic_table(rng, datasets=datasets, seeds=options.seeds, explained=0.4, scores={**SCORES, **more})
+    print(f"{table['run'].nunique():,} runs x {options.scores} scores = {len(table):,} rows")
+    plan = SimpleNamespace(runs=[SimpleNamespace(dataset=d) for d in datasets], budget="made up", name="made_up")
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter(), time.process_time()
+        last = started
+        for line in draw_all(table, plan, options.out or Path(folder)):  # type: ignore[arg-type]
+            now = time.perf_counter(), time.process_time()
+            print(f"{now[0] - last[0]:6.2f} s ({now[1] - last[1]:5.2f} s of CPU) {line.partition(':')[0]}", flush=True)
+            last = now
+    print(f"all figures: {last[0] - started[0]:.1f} s ({last[1] - started[1]:.1f} s of CPU in this process)")
+
+
+if __name__ == "__main__":
+    main()

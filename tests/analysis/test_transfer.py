@@ -1,0 +1,92 @@
+"""What carries over: order of settings to other data sets, picked settings, picked runs, thirds of runs."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import spearmanr
+
+from bench.analysis.agreement import TooFewRunsError, wide
+from bench.analysis.datasets import agreement_across_datasets
+from bench.analysis.groups import accuracy_by_third
+from bench.analysis.selection import unsupervised_selection, with_sampled_tc
+from bench.analysis.synthetic import Made, synthetic_table
+from bench.analysis.transfer import complete_grid, transfer
+
+MADE = {"mig": Made("mig", 0.8), "sap": Made("sap", 0.6), "elbo": Made("training", 0.5, representation=None),
+        "gbt_100": Made("downstream", 0.9)}  # fmt: skip
+SAMPLED = {"gaussian_total_correlation": Made("unsupervised", -0.5, representation="sampled")}
+TWO = ("dsprites", "mnist")
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def made(**settings: object) -> pd.DataFrame:
+    return synthetic_table(rng(), scores=MADE, sampled=SAMPLED, **settings)  # type: ignore[arg-type]
+
+
+def test_agreement_between_datasets_is_that_of_the_settings_medians() -> None:
+    scores = wide(made(datasets=TWO, explained=0.5))
+    found = agreement_across_datasets(scores, ["mig"], rng()).set_index(["row", "column"])
+    medians = [scores["mig"].xs(d).groupby(["model", "value"]).median() for d in TWO]
+    cell = found.loc[TWO]
+    assert cell["spearman"] == pytest.approx(spearmanr(*medians).statistic)
+    assert cell["low"] < cell["spearman"] < cell["high"]
+    assert cell["settings"] == 36
+    with pytest.raises(TooFewRunsError, match="1 data sets; two are needed"):
+        agreement_across_datasets(wide(made()), ["mig"], rng())
+
+
+def test_a_setting_that_is_always_best_always_transfers() -> None:
+    table = made(datasets=TWO, seeds=4)
+    best = (table["model"] == "beta_vae") & (table["strength"] == 2)
+    table.loc[best, "score"] = 2.0
+    found = transfer(complete_grid(wide(table), ["mig", "sap"]), rng())
+    assert len(found) == 4
+    assert (found[["percent", "low", "high"]] == 100).all(axis=None)
+
+
+def test_settings_of_pure_noise_transfer_as_a_coin_with_ties_does() -> None:
+    found = transfer(complete_grid(wide(made(datasets=TWO, seeds=20)), ["mig", "sap"]), rng())
+    expected = 100 * (35 / 2 + 1) / 36  # no better than the other 35 but for itself
+    assert (found["percent"] - expected).abs().max() < 6
+    assert ((found["low"] - 1 < found["percent"]) & (found["percent"] < found["high"] + 1)).all()
+
+
+def test_transfer_within_one_data_set_is_all_that_one_data_set_gives() -> None:
+    found = transfer(complete_grid(wide(made()), ["mig", "sap"]), rng())
+    assert set(found["dataset"]) == {"same"}
+
+
+def test_seeds_that_some_setting_lacks_are_left_out_of_transfer() -> None:
+    table = made(datasets=TWO, seeds=4)
+    hole = (table["seed"] == 3) & (table["model"] == "beta_vae") & (table["name"] == "mig")
+    grid = complete_grid(wide(table[~hole]), ["mig", "sap"])
+    assert grid.scores.shape == (2, 2, 36, 3)
+    assert np.isfinite(grid.scores).all()
+    with pytest.raises(TooFewRunsError, match="1 seeds in common"):
+        complete_grid(wide(made(seeds=1)), ["mig"])
+
+
+def test_the_picked_run_is_the_one_the_unsupervised_score_likes_best() -> None:
+    scores = with_sampled_tc(made())
+    found = unsupervised_selection(scores, ["mig"], rng()).set_index("by")
+    tc = scores["gaussian_total_correlation_sampled"]
+    assert found.loc["elbo", "score"] == scores["mig"][scores["elbo"].idxmax()]
+    assert found.loc["gaussian_total_correlation_sampled", "score"] == scores["mig"][tc.idxmin()]
+    assert found.loc["best run", "score"] == scores["mig"].max()
+    assert found.loc["median run", "score"] == scores["mig"].median()
+    with pytest.raises(TooFewRunsError, match="0 unsupervised scores"):
+        unsupervised_selection(scores[["mig"]], ["mig"], rng())
+
+
+def test_accuracy_rises_with_the_thirds_of_what_it_goes_with() -> None:
+    scores = wide(made())
+    found = accuracy_by_third(scores, "mig", ["gbt_100"], rng())
+    assert found["median"].is_monotonic_increasing
+    assert (found["low"] <= found["median"]).all()
+    order = scores["mig"].sort_values().index[:120]
+    assert found["median"].iloc[0] == scores.loc[order, "gbt_100"].median()
+    with pytest.raises(TooFewRunsError, match="1 values of mig"):
+        accuracy_by_third(scores.assign(mig=0.5), "mig", ["gbt_100"], rng())

@@ -1,0 +1,70 @@
+"""Exact trees are scikit-learn's, up to ties: residuals of the first round have two values, and rounding chooses."""
+
+import numpy as np
+import pytest
+from sklearn.ensemble import GradientBoostingClassifier
+
+from bench.metrics.exact_trees import boost
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(400, 4)).astype(np.float32)
+TEST = RNG.normal(size=(200, 4)).astype(np.float32)
+
+
+def labels(classes: int) -> np.ndarray:
+    return np.digitize(X[:, 0] * X[:, 1] + X[:, 2] + RNG.normal(size=len(X)) / 4, np.linspace(-1, 1, classes - 1))
+
+
+@pytest.mark.parametrize("classes", [2, 3, 8])
+def test_labels_and_importances_are_scikit_learns(classes: int) -> None:
+    y = labels(classes)
+    theirs = GradientBoostingClassifier(n_estimators=20).fit(X, y)
+    ours = boost(X, y, TEST, num_rounds=20)
+    assert (ours.train == theirs.predict(X)).mean() > 0.97
+    assert (ours.test == theirs.predict(TEST)).mean() > 0.95
+    np.testing.assert_allclose(ours.importances, theirs.feature_importances_, atol=0.01)
+
+
+def test_importances_by_tree_are_shares_within_each_tree() -> None:
+    y = labels(3)
+    theirs = GradientBoostingClassifier(n_estimators=20).fit(X, y)
+    shares = [t.feature_importances_ for t in theirs.estimators_.ravel()]
+    np.testing.assert_allclose(boost(X, y, TEST, num_rounds=20).per_tree, np.mean(shares, axis=0), atol=0.01)
+
+
+def test_equal_values_are_never_parted() -> None:
+    coarse = np.round(X)
+    fit = boost(coarse, labels(4), coarse, num_rounds=20)
+    np.testing.assert_array_equal(fit.train, fit.test)
+    _, kind = np.unique(coarse, axis=0, return_inverse=True)
+    assert all(len(set(fit.train[kind == k])) == 1 for k in range(kind.max() + 1))
+
+
+def test_the_number_of_threads_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        monkeypatch.setattr("bench.metrics.exact_trees._fits", {})
+        found.append(boost(X, labels_of(5), TEST, num_rounds=10))
+    np.testing.assert_array_equal(found[0].importances, found[1].importances)
+    np.testing.assert_array_equal(found[0].test, found[1].test)
+
+
+def labels_of(classes: int) -> np.ndarray:
+    return np.digitize(X[:, 0] + X[:, 3], np.linspace(-1, 1, classes - 1))
+
+
+def test_a_label_that_training_lacks_is_never_predicted_and_a_single_one_always() -> None:
+    y = np.where(X[:, 0] > 0, 9, 4)
+    assert set(boost(X, y, TEST, num_rounds=5).test) == {4, 9}
+    single = boost(X, np.full(len(X), 6), TEST, num_rounds=5)
+    assert set(single.test) == {6}
+    assert not single.importances.any()
+
+
+def test_constant_codes_predict_the_most_frequent_label() -> None:
+    y = np.repeat([0, 1, 2], [100, 200, 100])
+    fit = boost(np.zeros((400, 3)), y, np.zeros((5, 3)), num_rounds=5)
+    assert set(fit.test) == {1}
+    assert not fit.importances.any()
+    assert not fit.per_tree.any()

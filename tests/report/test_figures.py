@@ -1,0 +1,99 @@
+"""Every figure is drawn from what a table has, says what stands behind it, and says why where it is not drawn."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.analysis.agreement import TooFewRunsError
+from bench.analysis.synthetic import SCORES, synthetic_table
+from bench.report.figures import DATASET_FIGURES, FIGURES, draw_all
+from bench.report.figures.panels import Drawn
+
+BUDGET = "made up: 7 steps"
+KEPT = ("mig", "dci_disentanglement", "lr_100", "lr_1000", "lr_efficiency", "elbo", "gaussian_total_correlation",
+        "mutual_information")  # fmt: skip
+DRAWINGS: dict[str, Callable[[pd.DataFrame], Drawn]] = {
+    **{name: partial(_draw, budget=BUDGET) for name, _draw in FIGURES.items()},
+    **{name: partial(_draw, dataset="dsprites", budget=BUDGET) for name, _draw in DATASET_FIGURES.items()},
+}
+
+
+def made(seeds: int = 5, models: tuple[str, ...] = ("beta_vae", "dip_vae_i"), strengths: int = 3) -> pd.DataFrame:
+    scores = {n: SCORES[n] for n in KEPT}
+    datasets = ("dsprites", "noisy_dsprites")
+    rng = np.random.default_rng(0)
+    return synthetic_table(rng, datasets=datasets, models=models, strengths=strengths, seeds=seeds, scores=scores)
+
+
+def said(figure: object) -> str:
+    return " ".join(t.get_text() for t in figure.findobj(lambda a: hasattr(a, "get_text")))  # type: ignore[attr-defined]
+
+
+def words_or_reason(name: str, table: pd.DataFrame) -> str:
+    try:
+        return said(DRAWINGS[name](table)[0])
+    except TooFewRunsError as reason:
+        return str(reason)
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_a_figure_states_its_budget_runs_and_seeds_and_has_its_numbers(name: str) -> None:
+    figure, drawn = DRAWINGS[name](made())
+    words = said(figure)
+    assert BUDGET in words
+    assert "seeds" in words
+    assert not drawn.empty
+    assert not drawn.select_dtypes("number").drop(columns=["q"], errors="ignore").isna().all().any()
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_an_empty_table_is_a_reason_not_to_draw(name: str) -> None:
+    with pytest.raises(TooFewRunsError, match=r"\w{3,}"):
+        DRAWINGS[name](made().iloc[:0])
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_a_poor_table_is_drawn_or_refused_but_breaks_nothing(name: str) -> None:
+    poor = made(seeds=1, models=("beta_vae",))
+    poor.loc[poor["name"] == "mig", "score"] = 0.25
+    holes = poor[~((poor["name"] == "dci_disentanglement") & (poor["strength"] == 1))]
+    words = words_or_reason(name, holes)
+    assert "1 seed a setting: too few" in words or re.search("needed|no |lacks", words)
+
+
+def test_a_correlation_with_a_constant_score_has_no_number() -> None:
+    table = made()
+    table.loc[(table["name"] == "mig"), "score"] = 0.25
+    figure, drawn = DRAWINGS["fig2_metric_agreement"](table)
+    assert [t.get_text() for t in figure.axes[0].texts] == ["100"]
+    assert drawn["spearman"].isna().sum() == 2 * 3
+
+
+def test_total_correlation_needs_both_representations() -> None:
+    table = made()
+    for name in ("fig1_total_correlation", "fig10_total_correlation_scatter", "fig27_mutual_information"):
+        with pytest.raises(TooFewRunsError, match="of sampled codes is not in the table: score with"):
+            DRAWINGS[name](table[table["representation"] != "sampled"])
+
+
+def test_every_figure_is_a_pdf_a_png_and_a_csv_and_stale_ones_go(tmp_path: Path) -> None:
+    table = made(models=("beta_vae", "dip_vae_i"))
+    plan = SimpleNamespace(runs=[SimpleNamespace(dataset="dsprites")], budget=BUDGET, name="mine")
+    few = {n: d for n, d in FIGURES.items() if n in ("fig2_metric_agreement", "table5_variance_explained")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.report.figures.FIGURES", few)
+        patch.setattr("bench.report.figures.DATASET_FIGURES", {})
+        lines = list(draw_all(table, plan, tmp_path))  # type: ignore[arg-type]
+        assert len(lines) == 2
+        for name in few:
+            for suffix in ("pdf", "png", "csv"):
+                assert (tmp_path / "figures" / f"{name}.{suffix}").stat().st_size > 0
+        lines = list(draw_all(table[table["model"] == "beta_vae"], plan, tmp_path))  # type: ignore[arg-type]
+    assert lines[1].startswith("table5_variance_explained: not drawn: dsprites: 1 models")
+    assert not list(tmp_path.glob("figures/table5*"))

@@ -1,0 +1,164 @@
+"""What is done, failed and missing of a study; what cannot be read is named and set aside, what is left out is told."""
+
+from pathlib import Path
+
+import pytest
+
+from bench import commands, work
+from bench.claims import claiming
+from bench.closing import close
+from bench.data.base import DataError
+from bench.dry_run import words
+from bench.grid import Plan, Protocol, Run, Schedule, _Frozen
+from bench.ledger import ledger, mend
+from bench.scoring import cells
+from bench.store import Store, digest, read_json, write_json
+
+SCHEDULE = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5)
+PROTOCOL = Protocol("tiny", None, None, None, None, ("mean",), (), {})
+
+
+def run(seed: int, dataset: str = "dsprites") -> Run:
+    return Run("beta_vae", 1, False, _Frozen(beta=1.0), "beta", 0, 1.0, seed, dataset, 1, SCHEDULE)
+
+
+def plan(*runs: Run) -> Plan:
+    return Plan("tiny", "Tiny", runs, ("mig", "downstream"), PROTOCOL)
+
+
+PLAN = plan(*(run(seed) for seed in range(4)))
+
+
+def finish(store: Store, run: Run, *outcomes: dict[str, object]) -> None:
+    """A trained run, the cells of which came out as given."""
+    folder = store.run(run.id)
+    write_json(folder.config, run.record())
+    write_json(folder.done, {"device": "cpu", "seconds": 90.0, "versions": {}})
+    if outcomes:
+        wanted = cells(PLAN.metrics, PROTOCOL)
+        kept = [
+            {"metric": c.metric, "version": 1, "representation": "mean", "seconds": 3.0, "key": c.key} for c in wanted
+        ]
+        records = [k | o for k, o in zip(kept, outcomes, strict=True)]
+        write_json(folder.scores(digest("x")), {"run": run.id, "cells": records})
+
+
+SCORED: dict[str, object] = {"values": {"mig": 0.5}, "rows": {"num_points": 10}}
+FAILED: dict[str, object] = {"failed": "Oops: no", "traceback": ""}
+SKIPPED: dict[str, object] = {"skipped": "not here"}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """One run scored, one trained, one failed, one not begun."""
+    store = Store(tmp_path, writable=True)
+    finish(store, PLAN.runs[0], SCORED, FAILED)
+    finish(store, PLAN.runs[1], SCORED, SKIPPED)
+    write_json(store.run(PLAN.runs[2].id).config, PLAN.runs[2].record())
+    write_json(store.run(PLAN.runs[2].id).failed, {"error": "DivergedError: at step 3", "traceback": ""})
+    return store
+
+
+def test_runs_and_cells_are_counted(store: Store) -> None:
+    known = ledger(store)
+    keys = [c.key for c in cells(PLAN.metrics, PROTOCOL)]
+    assert [known.run(r) for r in PLAN.runs] == ["done", "done", "failed", "missing"]
+    states = [[known.cell(r, key) for key in keys] for r in PLAN.runs]
+    assert states == [["done", "failed"], ["done", "skipped"], ["missing"] * 2, ["missing"] * 2]
+    assert [(metric, reason) for _, metric, reason in known.failures] == [("downstream", "Oops: no")]
+
+
+def test_only_what_is_missing_is_to_be_done_and_what_failed_where_that_is_asked_for(store: Store) -> None:
+    for redo, untrained, unscored in ((False, [3], []), (True, [2, 3], [0])):
+        settings = {"retry_failed": redo}
+        assert work.untrained_runs(PLAN, store, settings) == [PLAN.runs[i] for i in untrained]
+        assert [r for r, _ in work.unscored_cells(PLAN, store, settings)] == [PLAN.runs[i] for i in unscored]
+
+
+@pytest.mark.parametrize("name", ["config.json", "done.json", "scores"])
+def test_a_record_that_cannot_be_read_is_named_and_set_aside(
+    store: Store, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = store.run(PLAN.runs[0].id)
+    path = folder.score_files()[0] if name == "scores" else folder.path / name
+    path.write_bytes(path.read_bytes()[:-30])
+    assert commands.status(PLAN, store) == 0
+    assert f"cannot read {path}" in capsys.readouterr().err
+    mend(PLAN.runs, store)
+    assert f"{PLAN.runs[0]}: cannot read {path}" in capsys.readouterr().err.replace("\n", "")
+    (aside,) = folder.path.glob("damaged-*")
+    assert aside.name.endswith(path.name)
+    assert not ledger(store).damaged
+    assert ledger(store).run(PLAN.runs[0]) == ("missing" if name == "done.json" else "done")
+    if name == "config.json":
+        assert read_json(folder.config) == PLAN.runs[0].record()
+    mend(PLAN.runs, store)
+    assert not capsys.readouterr().err
+
+
+def test_the_closing_table_names_failures_and_what_was_not_finished(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    absent = {"cars3d": "download it from there"}
+    assert close("train", plan(*PLAN.runs, run(0, "cars3d")), store, ["metric x is broken"], absent) == 1
+    told = capsys.readouterr().out
+    for expected in ("5 failed", "metric x is broken", "DivergedError: at step 3", "Oops: no", "download it from there",
+                     "not finished: its process was killed"):  # fmt: skip
+        assert expected in told
+    assert close("analyze", plan(PLAN.runs[1], PLAN.runs[3]), store, [], {}) == 0
+
+
+def test_runs_worked_on_elsewhere_are_told_and_are_no_failure(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    with claiming([store.run(PLAN.runs[3].id)]):
+        assert close("train", plan(*PLAN.runs[1::2]), store, [], {}) == 0
+    assert "1 run being worked on elsewhere" in capsys.readouterr().err
+    assert close("train", plan(*PLAN.runs[1::2]), store, [], {}) == 1
+
+
+def test_data_sets_that_cannot_be_had_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fetch(name: str) -> None:
+        if name == "cars3d":
+            raise DataError("download it from there")
+
+    monkeypatch.setattr(commands.data, "fetch", fetch)
+    absent = commands._absent_data(plan(run(0), run(0, "cars3d")))
+    assert absent == {"cars3d": "download it from there"}
+    assert "cars3d is left out: download it from there" in capsys.readouterr().err
+
+
+@pytest.fixture
+def settings() -> dict[str, object]:
+    return {"retry_failed": False, "device": "cpu"}
+
+
+def test_a_dry_run_estimates_from_finished_runs_and_writes_nothing(
+    store: Store, settings: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(store.path.rglob("*"))
+    asked = ["stage=run", "study.name=my study", "model=[beta_vae,pca]", "dry_run=true"]
+    assert commands.dry_run("run", PLAN, store, settings | {"overrides": asked}) == 0
+    told = capsys.readouterr().out
+    assert sorted(store.path.rglob("*")) == before
+    assert "python -m bench run 'study.name=my study' model=beta_vae dataset=dsprites" in told
+    (row,) = [line for line in told.splitlines() if "beta_vae" in line and "python" not in line]
+    assert [part.strip() for part in row.strip("│ ").split("│")] == [
+        "beta_vae",
+        "dsprites",
+        "1",
+        "1",
+        "90 s",
+        "2",
+        "6 s",
+    ]
+
+
+def test_a_dry_run_says_where_nothing_is_known(tmp_path: Path, settings: dict[str, object], capsys) -> None:  # type: ignore[no-untyped-def]
+    commands.dry_run("train", PLAN, Store(tmp_path / "none"), settings | {"overrides": []})
+    assert "unknown" in capsys.readouterr().out
+    assert not (tmp_path / "none").exists()
+
+
+def test_times_are_written_for_people() -> None:
+    assert [words(s) for s in (3.2, 300, 3 * 3600, 1e6, None)] == ["3 s", "5 min", "3 h", "12 days", "unknown"]
