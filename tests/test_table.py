@@ -164,6 +164,12 @@ def test_final_losses_are_means_over_the_last_fifth_of_training(store: Store) ->
     assert found["representation"].isna().all()
 
 
+def test_a_model_without_a_kl_has_its_reconstruction_alone(store: Store) -> None:
+    store.run("r1").losses.write_text("step,loss,reconstruction,kl\n100,30,30,nan\n")
+    table = scores(results_dir=store.path)
+    assert table[table["metric"] == "training"].set_index("name")["score"].to_dict() == {"reconstruction": 30}
+
+
 @pytest.mark.parametrize(
     "text", ["", "step,loss\n1,2\n", "step,loss,reconstruction,kl\n1,2,3\n", "step,reconstruction,kl\n"]
 )
