@@ -17,7 +17,7 @@ PAIRS, REAL = 200, 5_000  # pairs measured; images that count as real
 SHOWN, STEPS = 3, 9  # pairs drawn, and pictures on each line
 SEED = 2019
 COLOURS = {"pixels": "#d55e00", "codes": "#0072b2", "decoded": "0.5"}
-WORDS = {"pixels": "midpoint of pixels", "codes": "midpoint of codes", "decoded": "decoded image itself"}
+WORDS = {"pixels": "midpoint of pixels", "codes": "midpoint of codes", "decoded": "image, decoded"}
 
 
 def draw_interpolation(asked: Asked) -> Iterator[NamedDrawing]:
@@ -51,14 +51,14 @@ def _picture(asked: Asked, run: Run) -> NamedDrawing:
     left.set_xticks([])
     left.tick_params(length=0)
     left.spines[:].set_visible(False)
-    edges = np.linspace(0, float(numbers.to_numpy().max()), 30)
+    edges = np.linspace(float(numbers.to_numpy().min()), float(numbers.to_numpy().max()), 25)
     for name, colour in COLOURS.items():
         right.hist(numbers[name], edges, histtype="step", color=colour, linewidth=1.3)
         right.axvline(numbers[name].mean(), color=colour, linewidth=1, linestyle="--")
         right.plot([], [], color=colour, label=f"{WORDS[name]}: {numbers[name].mean():.3f}")
-    right.set(xlabel="distance to the nearest image (RMS of pixels)", ylabel="pairs")
-    right.set_ylim(top=right.get_ylim()[1] * 1.35)
-    right.legend(frameon=False, title="mean", title_fontsize=8, alignment="left", loc="upper right")
+    right.set(xlabel="RMS distance to the nearest image", ylabel="pairs")
+    right.legend(frameon=False, title="mean distance (dashed)", title_fontsize=8, alignment="left", loc="lower left",
+                 bbox_to_anchor=(0, 1))  # fmt: skip
     titled(figure, f"{dataset_title(run.dataset)}: between two images, by pixels and by codes of {run.setting}",
            f"one run; {pairs:,} pairs, {len(index) - 2 * pairs:,} other images as data", asked.plan.budget)  # fmt: skip
     return f"interpolation_{run.dataset}", figure, numbers.rename_axis("pair").reset_index()
