@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from bench.analysis.agreement import TooFewRunsError
@@ -42,7 +43,7 @@ def _picture(asked: Asked, run: Run) -> NamedDrawing:
     a, b = learner.encode(first[:SHOWN])[0], learner.encode(second[:SHOWN])[0]
     steps = between(a, b, STEPS)
     lines = learner.decode(steps.reshape(-1, a.shape[1])).reshape(STEPS, SHOWN, *first.shape[1:])
-    figure = new_figure(7.2, 3.5)
+    figure = new_figure(7.2, 3.7)
     left, right = figure.subplots(1, 2, width_ratios=[1.6, 1])
     strips = np.stack([between(first[:SHOWN], second[:SHOWN], STEPS), lines], axis=2)  # step, pair, kind
     left.imshow(_mosaic(strips), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
@@ -55,12 +56,12 @@ def _picture(asked: Asked, run: Run) -> NamedDrawing:
     for name, colour in COLOURS.items():
         right.hist(numbers[name], edges, histtype="step", color=colour, linewidth=1.3)
         right.axvline(numbers[name].mean(), color=colour, linewidth=1, linestyle="--")
-        right.plot([], [], color=colour, label=f"{WORDS[name]}: {numbers[name].mean():.3f}")
     right.set(xlabel="RMS distance to the nearest image", ylabel="pairs")
-    right.legend(frameon=False, title="mean distance (dashed)", title_fontsize=8, alignment="left", loc="lower left",
-                 bbox_to_anchor=(0, 1))  # fmt: skip
+    keys = [Line2D([], [], color=c) for c in COLOURS.values()]
+    labels = [f"{WORDS[n]}: mean {numbers[n].mean():.3f}" for n in COLOURS]
     titled(figure, f"{dataset_title(run.dataset)}: between two images, by pixels and by codes of {run.setting}",
-           f"one run; {pairs:,} pairs, {len(index) - 2 * pairs:,} other images as data", asked.plan.budget)  # fmt: skip
+           f"one run; {pairs:,} pairs, {len(index) - 2 * pairs:,} other images as data", asked.plan.budget,
+           keys=(keys, labels))  # fmt: skip
     return f"interpolation_{run.dataset}", figure, numbers.rename_axis("pair").reset_index()
 
 

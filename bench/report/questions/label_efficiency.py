@@ -30,10 +30,11 @@ def draw_label_efficiency(asked: Asked) -> Iterator[NamedDrawing]:
         ax.set_ylabel("accuracy, mean over factors")
     for ax in axes[-1]:
         ax.set_xlabel("labels")
+        ax.xaxis.set_major_formatter("{x:,.0f}")
     keys, labels = model_keys(models, palette)
     for key, model in zip(keys, models, strict=True):
         key.set(marker=markers[model], markersize=3.5)
     runs = int(found.groupby(["dataset", "model"])["runs"].first().sum())
-    heading = "Accuracy with few labels and with many: mean over runs; band: 95% interval over seeds"
+    heading = "Accuracy against labels: mean over runs; band: 95% interval over seeds"
     titled(figure, heading, standing(runs, int(found["seeds"].min())), asked.plan.budget, keys=(keys, labels))
     yield "label_efficiency", figure, found

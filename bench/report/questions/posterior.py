@@ -28,8 +28,8 @@ def draw_posterior(asked: Asked) -> Iterator[NamedDrawing]:
             ax.set_xlabel(f"{title(name).lower()} (nats)")
             ax.set_title(dataset_title(str(dataset)) if name == names[0] else "", fontsize=9)
     axes[0, -1].legend(frameon=False)
-    titled(figure, "Dependence between dimensions of sampled codes, which a prior acts on, and of mean codes: median",
-           sizes_of(found), asked.plan.budget)  # fmt: skip
+    heading = "Dependence between dimensions: of sampled codes, on which a prior acts, and of mean codes"
+    titled(figure, heading, sizes_of(found), asked.plan.budget, "median over the seeds of each setting")
     yield "posterior", figure, found
 
 

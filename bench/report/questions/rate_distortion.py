@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
 from bench.analysis.agreement import TooFewRunsError, wide
-from bench.report.figures.panels import PAGE, sizes_of, titled
+from bench.report.figures.panels import PAGE, model_keys, sizes_of, titled
 from bench.report.questions.asked import Asked, NamedDrawing
-from bench.report.style import MARKERS, dataset_title, model_title, new_figure
+from bench.report.style import MARKERS, dataset_title, new_figure
 
 NEEDED = ["reconstruction", "kl", "mig"]
 
@@ -23,7 +23,7 @@ def draw_rate_distortion(asked: Asked) -> Iterator[NamedDrawing]:
             f"runs with {', '.join(NEEDED)} are needed: train by gradient steps, score with metric mig"
         )
     datasets, models = (list(dict.fromkeys(scores[c])) for c in ("dataset", "model"))
-    figure = new_figure(min(PAGE, 1 + 3.1 * len(datasets)), 3.5)
+    figure = new_figure(min(PAGE, 1 + 3.1 * len(datasets)), 3.6)
     axes = figure.subplots(1, len(datasets), squeeze=False)[0]
     colour = Normalize(0, float(scores["mig"].max()))
     markers = dict(zip(models, MARKERS * 3, strict=False))
@@ -33,16 +33,12 @@ def draw_rate_distortion(asked: Asked) -> Iterator[NamedDrawing]:
     axes[0].set_ylabel("distortion: reconstruction loss (nats)")
     points = axes[-1].collections[-1]
     figure.colorbar(points, ax=list(axes), label="MIG", shrink=0.85)
-    titled(figure, "Rate and distortion as regularisation grows; numbers: its value, grey: equal ELBO",
-           sizes_of(scores), asked.plan.budget, _marks(models, markers))  # fmt: skip
+    keys, labels = model_keys(models, dict.fromkeys(models, "0.3"), linestyle="", markersize=5)
+    for key, model in zip(keys, models, strict=True):
+        key.set_marker(markers[model])
+    heading = "Rate and distortion as regularisation grows; numbers: its value, grey: equal ELBO"
+    titled(figure, heading, sizes_of(scores), asked.plan.budget, keys=(keys, labels))
     yield "rate_distortion", figure, scores
-
-
-def _marks(models: list[str], markers: dict[str, str]) -> str:
-    return ", ".join(f"{model_title(m)} {_WORDS[markers[m]]}" for m in models)
-
-
-_WORDS = dict(zip(MARKERS, ("circle", "square", "diamond", "triangle", "wedge", "plus", "cross", "star"), strict=True))
 
 
 def _panel(ax: Axes, runs: pd.DataFrame, markers: dict[str, str], colour: Normalize) -> None:
