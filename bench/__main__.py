@@ -3,7 +3,6 @@
 import logging
 import re
 import sys
-from collections.abc import Mapping
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -15,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from bench import data, store
 from bench.registry import PluginError, UnknownNameError, unknown
 
-STAGES = ("run", "train", "score", "analyze", "report", "export", "status", "data", "list", "check", "question")
+STAGES = ("run", "train", "score", "analyze", "report", "export", "merge", "status", "data", "list", "check",
+          "question")  # fmt: skip
 HELP = """usage: python -m bench STAGE [key=value ...] [--dry-run] [-m] [--cfg job]
 
 stages
@@ -23,8 +23,9 @@ stages
   train    train the study's missing runs
   score    compute the missing scores of its trained runs
   analyze  tables and figures from its scores
-  report   pictures of its models and the summary page
-  export   write the score table as parquet and csv
+  report   pictures of its models, the summary and the leaderboard (--open shows it in the browser)
+  export   write the score table as parquet and csv, and with a card to be handed on without its runs
+  merge    add an exported table to the reference table (merge FOLDER)
   status   count its runs and scores: done, failed, missing
   data     fetch, verify and draw the data sets (dataset=NAME chooses)
   list     names of models, metrics, datasets or studies
@@ -36,6 +37,7 @@ examples
   python -m bench run model=beta_vae strength=[0,3] seed=[0,1] dataset=dsprites trainer.steps=200
   python -m bench score codes=mine.npz name=mine   puts arrays codes, factors[, logvar] in the score table
   python -m bench train study=locatello2019 --dry-run       shows the jobs, about how long they take, and their commands
+  python -m bench analyze study=quick compare=[beta_vae,dip_vae_i]
   python -m bench list metrics
   python -m bench run study=quick --cfg job     shows the composed configuration
 """
@@ -64,6 +66,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
     """Errors that say by themselves what is wrong: shown as one line, without a traceback."""
     from bench.data.base import DataError
     from bench.grid import ConfigError
+    from bench.launch.base import LaunchError
     from bench.models.base import ModelError
     from bench.training.loggers import LoggerError
 
@@ -75,6 +78,7 @@ def _user_errors() -> tuple[type[Exception], ...]:
         DataError,
         store.StoreError,
         LoggerError,
+        LaunchError,
     )
 
 
@@ -89,12 +93,17 @@ def _hydra_words(words: list[str]) -> list[str]:
         raise unknown("stage", stage, STAGES)
     if stage in ("list", "question") and rest and "=" not in rest[0] and not rest[0].startswith("-"):
         rest[0] = f"what={rest[0]}"
+    if stage == "merge" and rest and not re.match(r"[a-z_.]+=", rest[0]):
+        quoted = rest[0].replace("'", r"\'")
+        rest[0] = f"folder='{quoted}'"
     if stage == "data" and not any(w.startswith("dataset=") for w in rest):
         rest.append(f"dataset=[{','.join(data.names())}]")
     if any(w.startswith("codes=") for w in rest) and not any(w.startswith("dataset=") for w in rest):
         rest.append(f"dataset={data.CUSTOM}")
     if stage == "check":
         rest = [re.sub(r"^metric=([\w,]*,[\w,]*)$", r"metric=[\1]", w) for w in rest]
+    if stage in ("run", "report"):
+        rest = ["open=true" if w == "--open" else w for w in rest]
     if any(w.startswith("strength=") for w in rest):
         rest.append("strength_of=null")  # what is asked for on the command line is asked of every model
     rest = ["dry_run=true" if w == "--dry-run" else w for w in rest]
@@ -136,11 +145,11 @@ def _hydra_main(config: DictConfig) -> None:
     log = logging.getLogger("bench")
     log.setLevel(logging.INFO)
     log.handlers = [logging.StreamHandler()]
-    settings: Mapping[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    settings: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    settings["overrides"] = list(HydraConfig.get().overrides.task)
     global _exit_code
     try:
-        words = HydraConfig.get().overrides.task
-        code = commands.perform(settings, {g: group_options(g) for g in ("model", "study")}, words)
+        code = commands.perform(settings, {g: group_options(g) for g in ("model", "study")})
     except _user_errors() as fault:
         print(f"{type(fault).__name__}: {fault}", file=sys.stderr)
         code = 1

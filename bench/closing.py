@@ -7,7 +7,7 @@ from rich.table import Table
 
 from bench.claims import is_claimed
 from bench.grid import Plan, Run
-from bench.ledger import Ledger, ledger
+from bench.ledger import NOTHING, Ledger, ledger
 from bench.progress import results, say
 from bench.scoring import cells
 from bench.store import RunFolder, Store, StoreError, read_json
@@ -16,7 +16,14 @@ Row = tuple[str, str, str]
 NAMED = 20  # unfinished runs that are named one by one
 
 
-def close(stage: str, plan: Plan, store: Store, broken: Sequence[str], absent: Mapping[str, str]) -> int:
+def close(
+    stage: str,
+    plan: Plan,
+    store: Store,
+    broken: Sequence[str],
+    absent: Mapping[str, str],
+    lost: Mapping[str, str] = NOTHING,
+) -> int:
     """Name every failure, and what is missing though the stage was to make it.
 
     Args:
@@ -25,6 +32,7 @@ def close(stage: str, plan: Plan, store: Store, broken: Sequence[str], absent: M
         store: where its runs are.
         broken: errors of metrics that cannot be imported.
         absent: data sets that cannot be had, and why.
+        lost: run id -> what the job that was to do it died of.
 
     Returns:
         The exit code: 1 where anything is named, else 0, also where the rest is being worked on elsewhere.
@@ -36,7 +44,8 @@ def close(stage: str, plan: Plan, store: Store, broken: Sequence[str], absent: M
     unfinished = [r for r in _unfinished(stage, plan, known) if r.dataset not in absent]
     elsewhere = [r for r in unfinished if is_claimed(store.run(r.id))]
     dropped = [r for r in unfinished if r not in elsewhere]
-    rows += [(str(run), "", "not finished: its process was killed; run it again") for run in dropped[:NAMED]]
+    why = {run.id: lost.get(run.id, "its process was killed") for run in dropped}
+    rows += [(str(run), "", f"not finished: {why[run.id]}; run it again") for run in dropped[:NAMED]]
     rows += [(f"{_counted(dropped[NAMED:])} more", "", "not finished")] if dropped[NAMED:] else []
     if elsewhere:
         say(f"{_counted(elsewhere)} being worked on elsewhere: left to those who do")

@@ -183,6 +183,24 @@ def metric_names(asked: Any) -> tuple[str, ...]:
     return names
 
 
+def usable(plan: Plan, asked: Any) -> tuple[Plan, list[registry.PluginError]]:
+    """The plan without metrics that cannot be imported, and why; one that was asked for by name is an error.
+
+    Raises:
+        registry.PluginError: a metric that was named cannot be imported.
+    """
+    broken: dict[str, registry.PluginError] = {}
+    for name in plan.metrics:
+        try:
+            registry.load("metrics", name)
+        except registry.PluginError as fault:
+            if asked != "all":
+                raise
+            broken[name] = fault
+    metrics = tuple(m for m in plan.metrics if m not in broken)
+    return dataclasses.replace(plan, metrics=metrics), list(broken.values())
+
+
 def _from_checkpoint(runs: Sequence[Run], path: Path) -> Run:
     """The one run of a grid, as one whose weights are those of a file."""
     if len(runs) != 1:

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import codes as coding
-from bench.data import load_data
+from bench import data
 from bench.grid import Plan, Run
 from bench.metrics.base import Floats
 from bench.metrics.udr import udr
-from bench.store import Store, digest
+from bench.store import Store, digest, read_rows
 from bench.table import COLUMNS
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Index = NDArray[np.int64]
 
+UDR = "udr"  # the metric's name in the table
 VERSION = 1
 POINTS = 1_000
 
@@ -42,15 +43,19 @@ def udr_scores(plan: Plan, store: Store) -> "pd.DataFrame":
 
 def _scored(runs: Sequence[Run], pool: int | None, store: Store) -> Iterator[dict[str, Any]]:
     """Rows of one group."""
-    started = time.perf_counter()
-    index = coding.pool(load_data(runs[0].dataset), pool)
+    started, images = time.perf_counter(), data.card(runs[0].dataset).num_images
+    size = min(pool or images, images)
+    encoded = [run for run in runs if store.run(run.id).codes(size).exists()]
+    if len(encoded) < 2:
+        return
+    index = coding.pool(data.load_data(runs[0].dataset), pool)
     points = _points(runs[0].dataset, index)
-    given = [(run, *pair) for run in runs if (pair := _means_and_kl(run, index, points, store)) is not None]
+    given = [(run, *pair) for run in encoded if (pair := _means_and_kl(run, index, points, store)) is not None]
     if len(given) < 2:
         return
     found = udr([mean for _, mean, _ in given], [kl for *_, kl in given])
     cell = digest(["udr", VERSION, len(index), sorted(run.id for run, *_ in given)])
-    shared = {"representation": "mean", "metric": "udr", "version": VERSION, "factor": None, "cell": cell}
+    shared = {"representation": "mean", "metric": UDR, "version": VERSION, "factor": None, "cell": cell}
     shared |= {"num_train": len(points), "num_test": 0, "seconds": time.perf_counter() - started}
     for name, values in found.items():
         for (run, *_), value in zip(given, values, strict=True):
@@ -65,10 +70,10 @@ def _points(dataset: str, index: Index) -> Index:
 
 def _means_and_kl(run: Run, index: Index, points: Index, store: Store) -> tuple[Floats, Floats] | None:
     """Means (n, D) of the points and the mean KL of each dimension (D,), 1/2 E[mean^2 + exp(logvar) - logvar - 1]."""
-    codes = coding.load(store.run(run.id), index)
-    if codes is None or codes.logvar is None:
+    codes = read_rows(store.run(run.id).codes(len(index)), points)
+    if "logvar" not in codes or not np.array_equal(codes["index"], index[points]):
         return None
-    mean, logvar = codes.mean[points].astype(np.float64), codes.logvar[points].astype(np.float64)
+    mean, logvar = codes["mean"].astype(np.float64), codes["logvar"].astype(np.float64)
     with np.errstate(over="ignore"):  # an infinite KL is above the threshold like any other
         return mean, (mean**2 + np.exp(logvar) - logvar - 1).mean(axis=0) / 2
 

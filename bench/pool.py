@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
@@ -110,6 +111,24 @@ class _Worker:
         far.close()  # so that the line ends when the process does
 
 
+class Here(Pool):
+    """The same interface without worker processes: tasks run in this one, in turn."""
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        tasks: Sequence[tuple[Any, ...]],
+        on_report: Callable[[float, str], None],
+        killed: Any = None,
+    ) -> Iterator[tuple[int, Any]]:
+        """Call `function(*task)` for each task; yield (position, result) as they finish."""
+        global _told
+        _told = on_report
+        for position, task in enumerate(tasks):
+            yield position, function(*task)
+        _told = None
+
+
 def available_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -120,7 +139,7 @@ def _work(line: Connection) -> None:
     global _told
     _told = lambda amount, note: line.send(("report", (amount, note)))  # noqa: E731
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_outlive, args=(os.getppid(),), daemon=True).start()
+    end_with_parent()
     while True:
         try:
             function, task = line.recv()
@@ -131,6 +150,12 @@ def _work(line: Connection) -> None:
         except Exception as fault:
             answer = "raised", fault
         line.send(answer)
+
+
+@cache
+def end_with_parent() -> None:
+    """From now on this process ends when the one that started it does."""
+    threading.Thread(target=_outlive, args=(os.getppid(),), daemon=True).start()
 
 
 def _outlive(parent: int) -> None:

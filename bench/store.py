@@ -12,15 +12,19 @@ RESULTS/runs/ID/            one folder a run
     scores-*.json           the scores of one call of the scoring stage
     claim-*                 who works on the run now; see bench.claims
 RESULTS/compact/*.parquet   the runs' records in few files, made from them by themselves; may be deleted
+RESULTS/comparisons/A_vs_B/ figures and tables of two models or studies side by side
 RESULTS/datasets/NAME.png   contact sheets
 RESULTS/checks/NAME.*       report cards of metrics: how they behave, drawn and as numbers
-RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs
+RESULTS/jobs/               jobs that a cluster still has, and their logs
+RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs; export/: its table and card
+RESULTS/reference/          the reference table and its card, which need no runs
 ```
 """
 
 import hashlib
 import json
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -68,6 +72,20 @@ def conf_dir() -> Path:
 def cards_dir() -> Path:
     """The shipped data-set cards: of the checkout, else of the wheel."""
     return _CHECKOUT / "datasets" / "cards" if in_checkout() else _PACKAGE / "_shipped" / "cards"
+
+
+def published_numbers() -> Path:
+    """The numbers that papers print, as shipped."""
+    return _shipped_results("published") / "numbers.json"
+
+
+def shipped_reference() -> "TableFolder":
+    """The reference table that comes with the package."""
+    return TableFolder(_shipped_results("reference"))
+
+
+def _shipped_results(name: str) -> Path:
+    return _CHECKOUT / "results" / name if in_checkout() else _PACKAGE / "_shipped" / name
 
 
 def downloads_dir() -> Path:
@@ -164,6 +182,22 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         raise StoreError(f"cannot read {path}: {fault}") from fault
 
 
+def read_rows(path: Path, rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """Some rows of every array of a safetensors file; nothing else is read.
+
+    Raises:
+        StoreError: missing, truncated or not safetensors; the message names the file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            slices = {n: file.get_slice(n) for n in file.keys()}  # noqa: SIM118
+            return {n: np.concatenate([s[int(i) : int(i) + 1] for i in rows]) for n, s in slices.items()}
+    except (OSError, SafetensorError) as fault:
+        raise StoreError(f"cannot read {path}: {fault}") from fault
+
+
 class RunFolder:
     """The files of one run."""
 
@@ -233,6 +267,15 @@ def _listing(entry: "os.DirEntry[str]") -> Listing:
     return Listing(entry.name, state, tuple((n, s.st_size, s.st_mtime_ns) for n, s in stats))
 
 
+class TableFolder:
+    """A score table that stands alone, without the runs behind it, and the card that says where it comes from."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.table = path / "scores.csv.gz"
+        self.card = path / "card.yaml"
+
+
 class Store:
     """A results folder.
 
@@ -281,6 +324,23 @@ class Store:
     def study_plan(self, name: str) -> Path:
         """The runs and score cells that a study consists of."""
         return self.study(name) / "plan.json"
+
+    def export(self, name: str) -> TableFolder:
+        """A study's scores as they are handed on."""
+        return TableFolder(self.study(name) / "export")
+
+    def reference(self) -> TableFolder:
+        """The reference table of this store, which may not exist."""
+        return TableFolder(self.path / "reference")
+
+    @property
+    def jobs(self) -> Path:
+        """What launchers keep of their jobs: records, logs, and the engine's own files."""
+        return self.path / "jobs"
+
+    def comparison(self, a: str, b: str) -> Path:
+        """The folder of a comparison of two models or studies."""
+        return self.path / "comparisons" / re.sub(r"[^\w.-]+", "_", f"{a}_vs_{b}")
 
     def sheet(self, dataset: str) -> Path:
         """The contact sheet of a data set."""

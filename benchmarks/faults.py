@@ -4,7 +4,8 @@ python -m benchmarks.faults [--kills 100] [--seed 0] [--processes 2]
 
 Each time the study is started anew, something of it is killed with kill -9 (a random one of its processes, or all of
 them, by turns), and the same command finishes it. The score table must be bit-identical to that of a study that nobody
-disturbed, but for the columns of seconds. The exit code is 1 where it is not.
+disturbed, but for the columns of seconds. The exit code is 1 where it is not. Do not change the checkout meanwhile: its
+revision is a column.
 """
 
 import argparse
@@ -72,6 +73,15 @@ def numbers(results: Path) -> pd.DataFrame:
     return scores("faults", results).drop(columns=TIMES)
 
 
+def compared(found: pd.DataFrame, expected: pd.DataFrame) -> str:
+    """ "the same", or what differs."""
+    if found.equals(expected):
+        return "the same"
+    if len(found) != len(expected):
+        return f"DIFFERENT: {len(found)} scores for {len(expected)}"
+    return f"DIFFERENT in {', '.join(c for c in expected if not found[c].equals(expected[c]))}"
+
+
 def main() -> int:
     """Kill, finish and compare; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -96,9 +106,9 @@ def main() -> int:
             except subprocess.TimeoutExpired:
                 killed = kill(process, choose)
             finish(results, chosen.processes)
-            same = numbers(results).equals(expected)
-            different += not same
-            print(f"kill {k}: {killed} after {moment:.1f} s: {'the same' if same else 'DIFFERENT'}", flush=True)
+            verdict = compared(numbers(results), expected)
+            different += verdict != "the same"
+            print(f"kill {k}: {killed} after {moment:.1f} s: {verdict}", flush=True)
     print(f"{chosen.kills - different} of {chosen.kills} bit-identical")
     return 1 if different else 0
 

@@ -4,19 +4,22 @@ python -m benchmarks.gpu correctness|speed|reference --out DIR [--minutes 9] [--
 
 `--out` gathers what is to be brought back; the same call again goes on where the last one stopped. `--wheels` installs
 missing packages from a folder first, for machines without a network. `reference` trains full-length runs as fleets into
-DIR-store, finishing as many as the minutes allow, and packs the finished ones, weights included, into DIR/runs.tar.gz:
-unpack it into a results folder and `python -m bench score` and `analyze` read it like runs that were trained there.
+DIR-store, finishing as many as the minutes allow, and scores them. DIR/export is their score table and its card, which
+`python -m bench merge DIR/export` adds to the reference table. DIR/runs.tar.gz has the finished runs with weights:
+unpack it into a results folder and `score` and `analyze` read it like runs that were trained there.
 `--device cpu` is the dry run: the same code with few steps and small networks.
 """
 
 import argparse
 import json
+import shutil
 import statistics
 import subprocess
 import sys
 import tarfile
 import time
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ WAYS = ("grouped", "matmul", "triton")
 PRECISIONS = ("tf32", "bfloat16", "float32")
 STEPS, ROUNDS = 200, 5
 KEPT = ("config.json", "done.json", "losses.csv", "weights.safetensors")  # of a run: what is brought back
+TRAINING = 0.6  # of the minutes; the others are for scores
 MODELS = ("beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii")
 
 
@@ -46,13 +50,20 @@ def main() -> None:
 
 
 def correctness(out: Path, device: str, deadline: float) -> int:
-    """The tests that need a device; their report goes to DIR/correctness.txt."""
+    """The tests that need a device; their report goes to DIR/correctness.txt, also where the time was too short."""
     left = max(1.0, deadline - time.monotonic())
     command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu" if device == "cuda" else "not slow and not gpu"]
-    ran = subprocess.run([*command, "tests/training", "tests/models"], capture_output=True, text=True, timeout=left)
-    (out / "correctness.txt").write_text(ran.stdout + ran.stderr)
-    print(ran.stdout)
-    return ran.returncode
+    report = out / "correctness.txt"
+    with report.open("w") as file:
+        try:
+            code = subprocess.run(
+                [*command, "tests/training", "tests/models"], stdout=file, stderr=subprocess.STDOUT, timeout=left
+            ).returncode
+        except subprocess.TimeoutExpired:
+            code = 1
+            file.write(f"\nNOT FINISHED: stopped after {left:.0f} s; give more --minutes\n")
+    print(report.read_text())
+    return code
 
 
 def speed(out: Path, device: str, deadline: float) -> int:
@@ -138,27 +149,52 @@ def _fleet(model: str, way: str, precision: str, fleet: int, stack: int, device:
 
 
 def reference(out: Path, device: str, deadline: float) -> int:
-    """Full-length runs, seed by seed over all models and strengths, in the commands that a user would give."""
+    """Full-length runs, seed by seed over all models and strengths, and their scores, by the commands of a user."""
     store = out.with_name(f"{out.name}-store")
-    budget = ["trainer=published", "trainer.precision=tf32"] if device == "cuda" else ["trainer.steps=20"]
-    grids = [(s, d, m) for s in range(50) for d in ("dsprites", "noisy_dsprites") for m in MODELS]
-    for seed, dataset, model in grids if device == "cuda" else grids[:1]:
-        left = deadline - time.monotonic()
-        if left < 5:
+    common = [f"device={device}", f"results_dir={store}", "study.name=device", *_budget(device)]
+    train_until = deadline - (1 - TRAINING) * (deadline - time.monotonic())
+    seeds, datasets, models = (
+        (range(50), ("dsprites", "noisy_dsprites"), MODELS) if device == "cuda" else ((0,), ("dsprites",), MODELS[:1])
+    )
+    for seed, dataset, model in product(seeds, datasets, models):
+        if not _bench("train", [f"model={model}", f"dataset={dataset}", f"seed={seed}", *common], train_until):
             break
-        command = [sys.executable, "-m", "bench", "train", f"model={model}", f"dataset={dataset}", f"seed={seed}"]
-        command += [*budget, f"device={device}", f"results_dir={store}", "study.name=reference"]
-        try:
-            subprocess.run(command, check=True, timeout=left)
-        except subprocess.TimeoutExpired:  # its checkpoints stay, the same call goes on
-            break
+    grid = [
+        f"{key}=[{','.join(map(str, values))}]"
+        for key, values in (("model", models), ("dataset", datasets), ("seed", seeds))
+    ]
+    _bench("score", [*grid, *common], deadline)
+    if _bench("export", [*grid, *common], deadline + 60):
+        shutil.copytree(store / "studies" / "device" / "export", out / "export", dirs_exist_ok=True)
+    _pack(store, out / "runs.tar.gz")
+    return 0
+
+
+def _budget(device: str) -> list[str]:
+    if device == "cuda":
+        return ["trainer=published", "trainer.precision=tf32", "scoring=published"]
+    return ["trainer.steps=20", "scoring.pool=2000", "metric=[mig,unsupervised]"]
+
+
+def _bench(stage: str, words: list[str], deadline: float) -> bool:
+    """Run one stage; whether it ended in time and well. What it finished before stays, and the same call goes on."""
+    left = deadline - time.monotonic()
+    if left < 5:
+        return False
+    try:
+        return subprocess.run([sys.executable, "-m", "bench", stage, *words], timeout=left).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def _pack(store: Path, path: Path) -> None:
+    """The finished runs as one file."""
     runs = [d.parent for d in sorted((store / "runs").glob("*/done.json"))]
-    with tarfile.open(out / "runs.tar.gz", "w:gz") as packed:
+    with tarfile.open(path, "w:gz") as packed:
         for run in runs:
             for name in KEPT:
                 packed.add(run / name, f"runs/{run.name}/{name}")
     print(f"{len(runs)} runs are finished and packed")
-    return 0
 
 
 def _wait(device: str) -> None:

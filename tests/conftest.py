@@ -11,3 +11,36 @@ import torch  # noqa: E402
 
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"  # kernels are interpreted; before triton is imported
+
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+import pytest  # noqa: E402
+
+MODELS = ["annealed_vae", "beta_tcvae", "beta_vae", "dip_vae_i", "dip_vae_ii", "factor_vae"]
+SCORES = {
+    "beta_vae_test": "beta_vae_score", "factor_vae_test": "factor_vae_score", "mig": "mig", "lr_10000": "downstream",
+    "gbt_10000": "downstream", "gbt_efficiency": "downstream", "gaussian_total_correlation": "unsupervised",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def study_table() -> pd.DataFrame:
+    """Scores of 6 models x 6 strengths x 5 seeds on 2 data sets, mean and sampled; later models are better."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for dataset in ("dsprites", "noisy_dsprites"):
+        for m, model in enumerate(MODELS):
+            for strength in range(6):
+                for seed in range(5):
+                    good = 0.2 + 0.025 * m + 0.03 * strength + rng.normal(0, 0.05) - 0.1 * (dataset != "dsprites")
+                    run = {"run": f"{dataset}-{model}-{strength}-{seed}", "model": model, "strength": strength}
+                    run |= {"value": 2.0**strength, "seed": seed, "dataset": dataset, "schedule": "quick"}
+                    for representation in ("mean", "sampled"):
+                        for name, metric in SCORES.items():
+                            score = float(np.clip(good + rng.normal(0, 0.06), 0, 1))
+                            rows.append(
+                                run
+                                | {"representation": representation, "metric": metric, "name": name, "factor": None}
+                                | {"score": score, "version": 1, "num_train": 100, "num_test": 50, "cell": metric}
+                            )
+    return pd.DataFrame(rows).assign(seconds=0.1).astype({"strength": "Int64", "factor": "string", "value": float})

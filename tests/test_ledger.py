@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import commands
+from bench import commands, work
 from bench.claims import claiming
 from bench.closing import close
 from bench.data.base import DataError
@@ -15,7 +15,7 @@ from bench.scoring import cells
 from bench.store import Store, digest, read_json, write_json
 
 SCHEDULE = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5)
-PROTOCOL = Protocol("tiny", None, None, None, None, ("mean",), {})
+PROTOCOL = Protocol("tiny", None, None, None, None, ("mean",), (), {})
 
 
 def run(seed: int, dataset: str = "dsprites") -> Run:
@@ -71,8 +71,8 @@ def test_runs_and_cells_are_counted(store: Store) -> None:
 def test_only_what_is_missing_is_to_be_done_and_what_failed_where_that_is_asked_for(store: Store) -> None:
     for redo, untrained, unscored in ((False, [3], []), (True, [2, 3], [0])):
         settings = {"retry_failed": redo}
-        assert commands._untrained(PLAN, store, settings) == [PLAN.runs[i] for i in untrained]
-        assert [r for r, _ in commands._unscored(PLAN, store, settings)] == [PLAN.runs[i] for i in unscored]
+        assert work.untrained_runs(PLAN, store, settings) == [PLAN.runs[i] for i in untrained]
+        assert [r for r, _ in work.unscored_cells(PLAN, store, settings)] == [PLAN.runs[i] for i in unscored]
 
 
 @pytest.mark.parametrize("name", ["config.json", "done.json", "scores"])
@@ -138,7 +138,7 @@ def test_a_dry_run_estimates_from_finished_runs_and_writes_nothing(
 ) -> None:
     before = sorted(store.path.rglob("*"))
     asked = ["stage=run", "study.name=my study", "model=[beta_vae,pca]", "dry_run=true"]
-    assert commands.dry_run("run", PLAN, store, settings, asked) == 0
+    assert commands.dry_run("run", PLAN, store, settings | {"overrides": asked}) == 0
     told = capsys.readouterr().out
     assert sorted(store.path.rglob("*")) == before
     assert "python -m bench run 'study.name=my study' model=beta_vae dataset=dsprites" in told
@@ -155,7 +155,7 @@ def test_a_dry_run_estimates_from_finished_runs_and_writes_nothing(
 
 
 def test_a_dry_run_says_where_nothing_is_known(tmp_path: Path, settings: dict[str, object], capsys) -> None:  # type: ignore[no-untyped-def]
-    commands.dry_run("train", PLAN, Store(tmp_path / "none"), settings, [])
+    commands.dry_run("train", PLAN, Store(tmp_path / "none"), settings | {"overrides": []})
     assert "unknown" in capsys.readouterr().out
     assert not (tmp_path / "none").exists()
 

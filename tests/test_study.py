@@ -100,9 +100,14 @@ def test_nothing_is_done_twice(results: Path) -> None:
 def test_pictures_and_their_numbers_are_there(results: Path) -> None:
     study = results / "studies" / "tiny"
     for stem in ("figures/fig2_metric_agreement", "figures/fig5_metrics_and_downstream",
-                 "figures/fig6_efficiency_dsprites", "models/dsprites_beta_vae", "models/dsprites_pca"):  # fmt: skip
+                 "figures/fig6_efficiency_dsprites"):  # fmt: skip
         for suffix in (".pdf", ".png", ".csv"):
             assert (study / f"{stem}{suffix}").stat().st_size > 0
+    for stem in ("models/dsprites_beta_vae", "models/dsprites_pca"):
+        for suffix in (".png", ".gif", ".csv"):
+            assert (study / f"{stem}{suffix}").stat().st_size > 0
+    assert (results / "datasets" / "dsprites.png").stat().st_size > 0
+    assert (study / "reproduction.md").exists()
     drawn = pd.read_csv(study / "figures" / "fig2_metric_agreement.csv")
     assert {"row", "column", "spearman", "low", "high", "runs"} <= set(drawn.columns)
     assert (drawn["runs"] == 6).all()
@@ -121,6 +126,34 @@ def test_the_summary_states_the_budget(results: Path) -> None:
     text = (results / "studies" / "tiny" / "summary.md").read_text()
     assert "60 steps, 32x32 px" in text
     assert "6 runs: 6 done" in text
+
+
+def test_the_leaderboard_ranks_the_models(results: Path) -> None:
+    study = results / "studies" / "tiny"
+    board = pd.read_csv(study / "leaderboard.csv").query("level == 'model'")
+    assert sorted(board["model"]) == ["beta_vae", "pca"]
+    assert sorted(board["rank"]) == [1, 2]
+    assert board.set_index("model")["runs"].to_dict() == {"beta_vae": 4, "pca": 2}
+    assert (board["coverage"] == 1).all()
+    page, text = ((study / f"leaderboard.{suffix}").read_text() for suffix in ("html", "md"))
+    assert "python -m bench train &#x27;model=[beta_vae,pca]&#x27;" in page
+    assert "seed=[0,1]" in page
+    assert str(results) not in page
+    assert "60 steps, 32x32 px" in page
+    assert "60 steps, 32x32 px" in text
+
+
+def test_the_leaderboard_opens_in_the_browser(results: Path, tmp_path: Path) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/asked\n')
+    browser.chmod(0o755)
+    words = command("report", results, "model=pca", "seed=0", "study.name=opened", "--open")
+    environment = os.environ | {"BROWSER": f"{browser} %s"}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    page = results / "studies" / "opened" / "leaderboard.html"
+    assert str(page) in done.stderr
+    assert (tmp_path / "asked").read_text().strip() == page.as_uri()
 
 
 def test_status_counts(results: Path) -> None:

@@ -140,6 +140,18 @@ def test_a_record_that_cannot_be_read_is_named_every_time_and_hides_no_other(
         assert f"run r1: cannot read {store.run('r1').path / name}" in capsys.readouterr().err
 
 
+def test_scores_of_a_factor_that_does_not_exist_are_named_and_disturb_no_other(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = scores(results_dir=store.path)
+    path = store.run("r1").scores("a")
+    path.write_text(path.read_text().replace("mig/1", "mig/99"))
+    table = scores(results_dir=store.path)
+    same(table, expected[expected["run"] != "r1"].reset_index(drop=True).assign(run=table["run"]))
+    assert table["run"].unique().tolist() == ["r0", "r2", "r3", "r4"]
+    assert "run r1: cannot place the scores of r1: IndexError" in capsys.readouterr().err
+
+
 STEPS = "step,loss,reconstruction,kl\n1,0,700,0\n80,0,50,9\n90,0,31,10\n100,0,29,12\n"
 
 

@@ -22,8 +22,10 @@ def iqm(values: ArrayLike, axis: int = 0) -> Floats:
     if len(array) == 0:
         raise ValueError("the interquartile mean of no values is undefined")
     cut = len(array) // 4
-    ordered = np.partition(array, (cut, len(array) - cut - 1), axis=0)
-    return np.where(np.isnan(array).any(axis=0), np.nan, ordered[cut : len(array) - cut].mean(axis=0))
+    ordered = np.moveaxis(
+        np.sort(np.moveaxis(array, 0, -1), axis=-1), -1, 0
+    )  # NaN comes last; faster than partitioning
+    return np.where(np.isnan(ordered[-1]), np.nan, ordered[cut : len(array) - cut].mean(axis=0))
 
 
 def resamples(strata: Sequence[Hashable], draws: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -12,26 +12,30 @@ from bench.scoring import cell_records
 from bench.store import Store, read_json, writing
 
 
-def write_summary(table: pd.DataFrame, plan: Plan, store: Store, pictures: list[Path]) -> Path:
-    """Write `summary.md` and the score table as `scores.csv` into the study's folder; return the page."""
+def write_summary(table: pd.DataFrame, plan: Plan, store: Store, pictures: list[Path], origin: str = "") -> Path:
+    """Write `summary.md` and the score table as `scores.csv` into the study's folder; return the page.
+
+    `origin` says where the scores come from, where they are not of the store's runs alone.
+    """
     folder = store.study(plan.name)
     with writing(folder / "scores.csv") as file:
         file.write(table.to_csv(index=False).encode())
-    sections = [_head(plan, store), *_score_tables(table), _skipped(plan, store), _figures(folder, pictures)]
+    sections = [_head(plan, store, origin), *_score_tables(table), _skipped(plan, store), _figures(folder, pictures)]
     page = folder / "summary.md"
     with writing(page) as file:
         file.write(("\n\n".join(s for s in sections if s) + "\n").encode())
     return page
 
 
-def _head(plan: Plan, store: Store) -> str:
+def _head(plan: Plan, store: Store, origin: str) -> str:
     states = [store.run(r.id).state() for r in plan.runs]
     seconds = sum(read_json(store.run(r.id).done)["seconds"] for r in plan.runs if store.run(r.id).done.exists())
     counted = ", ".join(f"{states.count(s)} {s}" for s in ("done", "failed", "missing") if s in states)
+    source = f"{origin[0].upper()}{origin[1:]}.\n\n" if origin else ""
     return (
         f"# {plan.title}\n\n"
         f"Budget: **{plan.budget}**; scored under the **{plan.protocol.name}** protocol. "
-        f"{len(plan.runs)} runs: {counted}; {seconds / 60:.1f} minutes of training.\n\n"
+        f"{len(plan.runs)} runs: {counted}; {seconds / 60:.1f} minutes of training.\n\n{source}"
         f"Remake it with `python -m bench run study={plan.name}`; every score is in [scores.csv](scores.csv)."
     )
 
@@ -71,6 +75,8 @@ def _skipped(plan: Plan, store: Store) -> str:
 def _figures(folder: Path, pictures: list[Path]) -> str:
     drawn = sorted((folder / "figures").glob("*.png"))
     links = [f"![{p.stem}]({p.relative_to(folder)})" for p in [*drawn, *pictures]]
+    moving = [p.with_suffix(".gif").relative_to(folder) for p in pictures]
+    links += ["Moving: " + ", ".join(f"[{p.stem}]({p})" for p in moving)] if moving else []
     return "## Figures\n\n" + "\n\n".join(links) if links else ""
 
 

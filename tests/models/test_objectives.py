@@ -135,7 +135,7 @@ def gradient_models() -> list[str]:
 
 def settings(name: str) -> dict[str, float]:
     entry = yaml.safe_load((store.conf_dir() / "model" / f"{name}.yaml").read_text())
-    return entry["hyper"] | ({entry["sweeps"]: entry["values"][:3][-1]} if entry["sweeps"] else {})
+    return entry["hyper"] | ({entry["sweeps"]: entry["values"][2]} if entry["sweeps"] else {})
 
 
 def build(name: str, hyper: dict[str, float]) -> Stacked:

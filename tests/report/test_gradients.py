@@ -12,7 +12,7 @@ from bench.store import Store
 from bench.training.train import load_learner, train
 
 SCHEDULE = Schedule(6, 8, 1e-3, 32, "small", 4, 1, "tiny", 10, 3)
-PROTOCOL = Protocol("quick", None, None, None, None, ("mean",), {})
+PROTOCOL = Protocol("quick", None, None, None, None, ("mean",), (), {})
 
 
 def run(model: str, swept: str, value: float) -> Run:

@@ -25,7 +25,7 @@ MODELS = [
 
 def stack(name: str, seeds: Sequence[int], device: str, way: str = "grouped", poison: int | None = None) -> Stack:
     entry = yaml.safe_load((store.conf_dir() / "model" / f"{name}.yaml").read_text())
-    hyper = [entry["hyper"] | {entry["sweeps"]: entry["values"][:3][-1]} for _ in seeds]
+    hyper = [entry["hyper"] | {entry["sweeps"]: entry["values"][2]} for _ in seeds]
     if poison is not None:
         hyper[poison][entry["sweeps"]] = float("nan")
     data = at_size(load_data("noisy_dsprites"), 32)

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pandas as pd
 
-from bench.analysis.agreement import TooFewRunsError, wide
+from bench.analysis.agreement import MIN_SEEDS, TooFewRunsError, wide
 from bench.analysis.datasets import agreement_across_datasets, setting_medians
 from bench.analysis.names import title
 from bench.analysis.significance import benjamini_hochberg
@@ -96,14 +96,17 @@ def transfer_of_settings(table: pd.DataFrame, budget: str) -> Drawn:
     found = transfer(complete_grid(scores, metrics_of(table, scores)), rng())
     cells = found.assign(row=found["metric"], column=found["dataset"], share=found["percent"] / 100, panel="")
     first = found.iloc[0]
+    enough = first["seeds"] >= MIN_SEEDS
+    spread = "; [95% interval: seeds redrawn]" if enough else ": too few to be sure of anything"
     words = (
         f"A picked setting is no worse than a random one, % of {TRIALS:,} trials\n"
-        f"{first['settings']} settings, {first['seeds']} seeds; [95% interval: seeds redrawn]"
+        f"{first['settings']} settings, {first['seeds']} seeds{spread}"
     )
     labels = {"same": "same", "random": "another"}
     titles = (str, lambda m: f"{labels[m]} metric", lambda d: f"{labels[d]} data set")
     figure = heatmaps(cells, "panel", PERCENT, titles, words, budget)
     for text, cell in zip(figure.axes[0].texts, found.itertuples(), strict=True):
-        text.set_text(f"{cell.percent:.1f}\n[{cell.low:.1f}, {cell.high:.1f}]")
+        interval = f"\n[{cell.low:.1f}, {cell.high:.1f}]" if enough else ""
+        text.set_text(f"{cell.percent:.1f}{interval}")
         text.set_fontsize(7)
     return figure, found

@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from bench.analysis.agreement import MIN_SEEDS
 from bench.analysis.names import title
 from bench.analysis.strengths import against_strength, of_runs
 from bench.report.figures.panels import (
@@ -58,6 +59,7 @@ def strength_lines(ax: Axes, lines: pd.DataFrame, palette: dict[str, Any]) -> No
     for marker, model in zip(MARKERS * 9, sorted(lines["model"].unique()), strict=False):
         line = lines[lines["model"] == model].sort_values("strength")
         ax.plot(line["strength"], line["median"], marker=marker, markersize=3, linewidth=1.2, color=palette[model])
-        ax.fill_between(line["strength"], line["low"], line["high"], color=palette[model], alpha=0.18, linewidth=0)
+        sure = line[line["seeds"] >= MIN_SEEDS]  # the ends of an interval of fewer are the seeds themselves
+        ax.fill_between(sure["strength"], sure["low"], sure["high"], color=palette[model], alpha=0.18, linewidth=0)
     ax.set_xticks(sorted(lines["strength"].unique()))
     ax.tick_params(labelsize=7)

@@ -1,0 +1,87 @@
+"""Brings two score tables to the data sets, settings and scores that both have."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+Key = Literal["strength", "setting"]
+MIN_SETTINGS = 3  # two can only be ranked alike or opposed
+
+
+class NothingInCommonError(ValueError):
+    """Two sides that cannot be compared; the message says what each of them has."""
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Two sides on one data set: a row a run (levels setting, seed, run), the same score columns, the same settings."""
+
+    dataset: str
+    a: pd.DataFrame
+    b: pd.DataFrame
+
+    def paired(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The runs of which both sides have setting and seed, row by row."""
+        shared = self.a.index.droplevel("run").intersection(self.b.index.droplevel("run"))
+        x, y = (s[s.index.droplevel("run").isin(shared)] for s in (self.a, self.b))
+        return x, y
+
+    @property
+    def seeds(self) -> int:
+        """The fewest seeds of a setting on either side."""
+        return int(min(s.groupby("setting").size().min() for s in (self.a, self.b)))
+
+
+def matched(a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str], on: Key, representation: str) -> list[Matched]:
+    """Both score tables on every data set where they have settings and scores in common.
+
+    Args:
+        a: score table of one side.
+        b: score table of the other.
+        names: scores to keep, as far as they are there.
+        on: "strength" matches strength indices (two models), "setting" model and value (two studies).
+        representation: whose scores.
+
+    Raises:
+        NothingInCommonError: on no data set are there three common settings with a common score.
+    """
+    sides = [_runs(t, names, on, representation) for t in (a, b)]
+    found = list(_on_each_data_set(*sides))
+    if not found:
+        told = [f"{which} has {_told(s, on)}" for which, s in zip(("the first", "the second"), sides, strict=True)]
+        needed = f"{MIN_SETTINGS} {on}{'' if on == 'setting' else ' indice'}s with a score of both on one data set"
+        raise NothingInCommonError(f"nothing in common: {needed} are needed; {'; '.join(told)}")
+    return found
+
+
+def _runs(table: pd.DataFrame, names: Sequence[str], on: Key, representation: str) -> pd.DataFrame:
+    of_it = table["representation"].eq(representation).fillna(False)  # missing: scores of training
+    rows = table[table["factor"].isna() & of_it & table["name"].isin(list(names))]
+    if on == "strength":
+        rows = rows[rows["strength"].notna()]
+        rows = rows.assign(setting=rows["strength"].astype(int))
+    else:
+        value = rows["value"].map(lambda v: "" if pd.isna(v) else f" {v:g}")
+        rows = rows.assign(setting=rows["model"].astype(str) + value.astype(str))
+    scores = rows.pivot(index=["dataset", "setting", "seed", "run"], columns="name", values="score")
+    return scores.reindex(columns=[n for n in names if n in scores])
+
+
+def _on_each_data_set(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[Matched]:
+    for dataset in a.index.unique("dataset").intersection(b.index.unique("dataset")):
+        x, y = (s.xs(dataset, level="dataset") for s in (a, b))
+        names = [n for n in x if n in y and x[n].notna().any() and y[n].notna().any()]
+        x, y = x[names].dropna(), y[names].dropna()
+        shared = x.index.unique("setting").intersection(y.index.unique("setting"))
+        if names and len(shared) >= MIN_SETTINGS:
+            x, y = (s[s.index.get_level_values("setting").isin(shared)].sort_index() for s in (x, y))
+            yield Matched(str(dataset), x, y)
+
+
+def _told(side: pd.DataFrame, on: Key) -> str:
+    settings = [str(s) for s in side.index.unique("setting")]
+    listed = ", ".join(settings[:8]) + (", ..." if len(settings) > 8 else "")
+    datasets = ", ".join(map(str, side.index.unique("dataset")))
+    return f"{on} {listed or '(none)'} on {datasets or '(no data set)'}"

@@ -1,0 +1,160 @@
+"""The driving process: split what is missing of a study into jobs, submit them, follow them to their end.
+
+Jobs of an engine that outlives this process are written down in the store, so that the same command finds those that
+still run, leaves their runs to them, and follows them beside its own.
+"""
+
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.grid import ConfigError, Plan, Run
+from bench.launch.base import ENDED, Launcher, State, start
+from bench.progress import say
+from bench.store import Store, read_json, write_json
+
+EVERY_S = 15.0  # between two lines of progress
+Settings = Mapping[str, Any]
+Jobs = dict[str, list[str]]  # job id -> the ids of its runs
+
+
+@dataclass(frozen=True)
+class Work:
+    """A stage of a study that jobs are to do.
+
+    Attributes:
+        stage: "run", "train" or "score".
+        plan: the study.
+        settings: its configuration.
+        store: shared by all jobs.
+        missing: tells which runs still need the stage.
+        job: called in each job as `job(stage, its part of the plan, path of the store, settings)`.
+    """
+
+    stage: str
+    plan: Plan
+    settings: Settings
+    store: Store
+    missing: Callable[[], Sequence[Run]]
+    job: Callable[[str, Plan, Path, Settings], None]
+
+
+def distribute(work: Work) -> dict[str, str] | None:
+    """Have everything that is missing done by jobs.
+
+    Returns:
+        Run id -> what its job died of, of runs that are still to do; None where jobs are not waited for.
+
+    Raises:
+        LaunchError: the engine is not installed, cannot be reached or refuses the jobs.
+        ConfigError: the settings contradict each other.
+    """
+    launcher = start(work.settings["launcher"], work.store.jobs)
+    waits = work.settings["launcher"].get("wait", True)
+    if not waits and not launcher.outlives:
+        raise ConfigError(f"launcher.wait=false, but the jobs of {launcher.name} end with this process")
+    jobs, tried, lost = _going_on(launcher, work.store), set[str](), dict[str, str]()
+    while True:
+        taken = tried.union(*jobs.values())
+        jobs |= _submit(launcher, [r for r in work.missing() if r.id not in taken], work)
+        if not jobs:
+            break
+        if not waits:
+            say(f"{launcher.name}: {len(jobs)} jobs go on; the same command with launcher.wait=true follows them")
+            return None
+        lost |= _follow(launcher, jobs, work)
+        tried.update(*jobs.values())
+        _forget(jobs, work.store)
+        jobs = {}
+    if not tried:
+        say(f"{work.stage}: nothing is missing")
+    return lost
+
+
+def _submit(launcher: Launcher, runs: Sequence[Run], work: Work) -> Jobs:
+    """Start jobs for runs that nobody does yet."""
+    if not runs:
+        return {}
+    settings = dict(work.settings) | {"device": _device(work.settings)}
+    parts = list(_parts(runs, work.settings["launcher"]))
+    plans = [dataclasses.replace(work.plan, runs=part) for part in parts]
+    ids = launcher.submit(work.job, [(work.stage, plan, work.store.path, settings) for plan in plans])
+    jobs = {i: [r.id for r in part] for i, part in zip(ids, parts, strict=True)}
+    say(f"{launcher.name}: {len(jobs)} jobs for {len(runs)} models")
+    if launcher.outlives:
+        write_json(work.store.jobs / f"{ids[0]}.json", {"launcher": launcher.name, "jobs": jobs})
+    return jobs
+
+
+def _parts(runs: Sequence[Run], asked: Settings) -> Iterator[tuple[Run, ...]]:
+    """What one job does: runs of one model, data set and schedule; on a GPU as many as a fleet holds."""
+    groups: dict[Any, list[Run]] = {}
+    for run in runs:
+        groups.setdefault((*run.group, run.schedule), []).append(run)
+    for group in groups.values():
+        size = asked["runs"] or (group[0].schedule.fleet if asked["gpus"] else asked["cpus"])
+        for first in range(0, len(group), size):
+            yield tuple(group[first : first + size])
+
+
+def _device(settings: Settings) -> str:
+    """The device of a job: a GPU where it asks for one, and only there."""
+    gpus, device = settings["launcher"]["gpus"], settings["device"]
+    if device == "cuda" and not gpus:
+        raise ConfigError("device=cuda, but jobs ask for no GPU: launcher.gpus=1")
+    return device if device != "auto" else "cuda" if gpus else "cpu"
+
+
+def _going_on(launcher: Launcher, store: Store) -> Jobs:
+    """Jobs that an earlier command submitted and that have not ended."""
+    found: Jobs = {}
+    for record in sorted(store.jobs.glob("*.json")) if launcher.outlives else []:
+        noted = read_json(record)
+        if noted["launcher"] == launcher.name:
+            alive = launcher.adopt(list(noted["jobs"]))
+            found |= {i: noted["jobs"][i] for i in alive}
+            if not alive:
+                record.unlink(missing_ok=True)
+    if found:
+        say(f"{launcher.name}: {len(found)} jobs of an earlier command go on: {', '.join(found)}")
+    return found
+
+
+def _forget(jobs: Jobs, store: Store) -> None:
+    """Remove the records of jobs that have ended."""
+    for record in store.jobs.glob("*.json"):
+        if read_json(record)["jobs"].keys() <= jobs.keys():
+            record.unlink(missing_ok=True)
+
+
+def _follow(launcher: Launcher, jobs: Jobs, work: Work) -> dict[str, str]:
+    """Tell how the jobs stand until all have ended; the runs that are still to do, and what their job died of."""
+    died: dict[str, str] = {}
+    ended: set[str] = set()
+    said, last = -EVERY_S, ""
+    try:
+        while len(ended) < len(jobs):
+            states = {i: s for i, s in launcher.poll().items() if i in jobs}
+            for i in [i for i, s in states.items() if s.word in ENDED and i not in ended]:
+                ended.add(i)
+                if states[i].word == "failed":
+                    died[i] = states[i].why
+                    say(f"{launcher.name}: job {i} FAILED: {died[i]}")
+            line = ", ".join(f"{n} {word}" for word, n in sorted(Counter(map(_described, states.values())).items()))
+            if len(ended) == len(jobs) or (line != last and time.monotonic() - said > EVERY_S):
+                said, last = time.monotonic(), line
+                say(f"{launcher.name}: jobs: {line}; models to do: {len(work.missing())}")
+    except KeyboardInterrupt:
+        say(f"{launcher.name}: {launcher.interrupt()}")
+        raise
+    undone = {r.id for r in work.missing()}
+    return {run: f"job {i}: {why}" for i, why in died.items() for run in jobs[i] if run in undone}
+
+
+def _described(state: State) -> str:
+    """A state in words, with the reason why a job waits."""
+    return f"{state.word} ({state.why})" if state.why and state.word not in ENDED else state.word

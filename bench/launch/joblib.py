@@ -1,0 +1,77 @@
+"""Jobs as tasks of joblib: processes of this machine, or whatever a registered backend such as dask reaches."""
+
+import os
+import queue
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.launch.base import Launcher, State, engine, environment
+from bench.pool import available_cores, end_with_parent
+from bench.progress import console
+
+
+class Joblib(Launcher):
+    """Jobs in worker processes that end with this one."""
+
+    name = "joblib"
+
+    def __init__(self, at_once: int, backend: str) -> None:
+        self.at_once, self.backend = at_once, backend
+        self.states: dict[str, State] = {}
+        self.told: queue.Queue[tuple[str, State]] = queue.Queue()
+
+    def submit(self, function: Callable[..., None], tasks: Sequence[tuple[Any, ...]]) -> list[str]:
+        """Hand the tasks to joblib, whose results a thread collects."""
+        os.environ |= environment()
+        ids = [str(len(self.states) + i) for i in range(len(tasks))]
+        self.states |= dict.fromkeys(ids, State("open"))
+        work = [(i, function, task) for i, task in zip(ids, tasks, strict=True)]
+        threading.Thread(target=self._collect, args=(work,), daemon=True).start()
+        return ids
+
+    def _collect(self, work: Sequence[tuple[str, Callable[..., None], tuple[Any, ...]]]) -> None:
+        joblib = engine("joblib", "joblib")
+        try:
+            parallel = joblib.Parallel(self.at_once, backend=self.backend, return_as="generator_unordered")
+            for told in parallel(joblib.delayed(_attempt)(*item, os.getpid()) for item in work):
+                self.told.put(told)
+        except Exception as fault:  # a worker was killed: joblib then ends the others
+            for i, *_ in work:
+                self.told.put((i, State("failed", f"{type(fault).__name__}: a worker process was killed")))
+
+    def poll(self) -> dict[str, State]:
+        """Wait up to half a second for a job to end."""
+        try:
+            job, state = self.told.get(timeout=0.5)
+            if self.states[job].word == "open":
+                self.states[job] = state
+        except queue.Empty:
+            pass
+        return dict(self.states)
+
+    def interrupt(self) -> str:
+        """Kill the workers: files are written whole, so nothing is lost."""
+        engine("joblib.externals.loky", "joblib").get_reusable_executor().shutdown(kill_workers=True)
+        return "the jobs were ended"
+
+
+def _attempt(job: str, function: Callable[..., None], task: tuple[Any, ...], parent: int) -> tuple[str, State]:
+    """One job, in a worker: an exception is its result, where joblib would end every other job."""
+    if os.getppid() == parent:
+        end_with_parent()
+    console.quiet = os.getpid() != parent  # the driver tells how jobs stand
+    try:
+        function(*task)
+    except Exception as fault:
+        traceback.print_exc()
+        return job, State("failed", f"{type(fault).__name__}: {fault}")
+    return job, State("done")
+
+
+def start(settings: Mapping[str, Any], folder: Path) -> Launcher:
+    """The launcher of `conf/launcher/joblib.yaml`."""
+    engine("joblib", "joblib")
+    return Joblib(settings["at_once"] or max(1, available_cores() // settings["cpus"]), settings["backend"])

@@ -1,0 +1,137 @@
+"""Jobs as arrays of a Slurm cluster, through submitit.
+
+submitit keeps each job's call, log and result in a folder of the store. How jobs stand is read from `squeue`, which
+every cluster answers, with accounting or without: a job that a dead node gave back is in the queue again; of one that
+has ended the result tells how, or the queue's last word on it.
+"""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.launch.base import ENDED, Launcher, LaunchError, State, engine, environment
+from bench.progress import say
+
+ARRAY = 1000  # Slurm's default limit for one array
+TIMEOUTS = 1000  # how often a job may run out of time: it resumes where it was
+OVER = (
+    "COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE", "PREEMPTED",
+)  # fmt: skip
+
+
+class Resumed:
+    """A call that is requeued as it is when its time is over or it is pre-empted: it does what is still missing."""
+
+    def __init__(self, function: Callable[..., None], task: tuple[Any, ...]) -> None:
+        self.function, self.task = function, task
+
+    def __call__(self) -> None:
+        """Do the job."""
+        self.function(*self.task)
+
+    def checkpoint(self) -> Any:
+        """What submitit is to run when the job starts again: the same."""
+        return engine("submitit.helpers", "slurm").DelayedSubmission(self)
+
+
+class Slurm(Launcher):
+    """This user's jobs on the cluster that this machine submits to; they go on when this process ends."""
+
+    name = "slurm"
+    outlives = True
+
+    def __init__(self, settings: Mapping[str, Any], folder: Path) -> None:
+        self.submitit = engine("submitit", "slurm")
+        self.settings, self.folder = settings, folder / "%j"
+        self.states: dict[str, State] = {}
+        try:
+            self.executor = self.submitit.SlurmExecutor(self.folder, max_num_timeout=TIMEOUTS)
+        except RuntimeError as fault:
+            raise LaunchError("launcher=slurm, but there is no srun here: run it where jobs are submitted") from fault
+        self.executor.update_parameters(**_options(settings))
+
+    def submit(self, function: Callable[..., None], tasks: Sequence[tuple[Any, ...]]) -> list[str]:
+        """Submit arrays of jobs."""
+        os.environ |= environment()  # which sbatch hands on
+        calls = [Resumed(function, task) for task in tasks]
+        ids: list[str] = []
+        for first in range(0, len(calls), ARRAY):
+            try:
+                ids += [j.job_id for j in self.executor.submit_array(calls[first : first + ARRAY])]
+            except self.submitit.core.utils.FailedJobError as fault:
+                begun = f"; {len(ids)} jobs were submitted before: scancel {_arrays(ids)}" if ids else ""
+                raise LaunchError(f"sbatch refused the jobs: {fault}{begun}") from fault
+        self.states |= dict.fromkeys(ids, State("queued"))
+        return ids
+
+    def adopt(self, jobs: Sequence[str]) -> list[str]:
+        """Jobs of an earlier command that have not ended."""
+        queue = self._queue()
+        alive = [i for i in jobs if queue is None or queue.get(i, (OVER[0], ""))[0] not in OVER]
+        self.states |= dict.fromkeys(alive, State("queued"))
+        return alive
+
+    def poll(self) -> dict[str, State]:
+        """Look at the queue, after a pause that spares the controller; where it does not answer, nothing changes."""
+        time.sleep(self.settings["poll_seconds"])
+        if (queue := self._queue()) is not None:
+            open_jobs = [i for i, s in self.states.items() if s.word not in ENDED]
+            self.states |= {i: self._state(i, *queue.get(i, ("", ""))) for i in open_jobs}
+        return dict(self.states)
+
+    def _state(self, job: str, word: str, reason: str) -> State:
+        if word and word not in OVER:
+            return State("running") if word == "RUNNING" else State("queued", "" if reason == "None" else reason)
+        paths = self.submitit.core.utils.JobPaths(self.folder, job)
+        os.listdir(paths.folder)  # a network file system then looks anew
+        if not paths.result_pickle.exists():
+            return State("failed", f"{word or 'it left the queue without a result'}; its log is {paths.stdout}")
+        outcome, trace = self.submitit.core.utils.pickle_load(paths.result_pickle)
+        return State("done") if outcome == "success" else State("failed", trace.strip().splitlines()[-1])
+
+    def _queue(self) -> dict[str, tuple[str, str]] | None:
+        """Job -> Slurm's word for its state, and why it waits; None where the controller does not answer."""
+        asked = ["squeue", "--me", "--noheader", "--array", "--states=all", "--format=%i|%T|%r"]
+        told = subprocess.run(asked, capture_output=True, text=True, check=False)
+        if told.returncode:
+            say(f"squeue does not answer: {told.stderr.strip()}")
+            return None
+        lines = (line.split("|") for line in told.stdout.splitlines())
+        return {job: (word, reason) for job, word, reason in lines}
+
+    def interrupt(self) -> str:
+        """Let the jobs go on, or cancel them where `launcher.cancel` says so."""
+        left = [i for i, s in self.states.items() if s.word not in ENDED]
+        command = ["scancel", *_arrays(left).split()]
+        if self.settings["cancel"]:
+            subprocess.run(command, check=False)
+            return f"{len(left)} jobs were cancelled"
+        return f"{len(left)} jobs go on, the same command follows them; `{' '.join(command)}` cancels them"
+
+
+def _arrays(jobs: Sequence[str]) -> str:
+    return " ".join(dict.fromkeys(j.partition("_")[0] for j in jobs))
+
+
+def _options(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration as submitit's parameters."""
+    optional = {"partition": settings["partition"], "gpus_per_node": settings["gpus"] or None}
+    return {k: v for k, v in optional.items() if v is not None} | {
+        "job_name": "bench",
+        "cpus_per_task": settings["cpus"],
+        "mem": f"{round(1024 * settings['memory_gb'])}M",
+        "time": settings["minutes"],
+        "array_parallelism": settings["at_once"],
+        "signal_delay_s": settings["grace_seconds"],
+        "setup": settings["setup"],
+        "stderr_to_stdout": True,
+        "additional_parameters": {"requeue": True} | settings["sbatch"],
+    }
+
+
+def start(settings: Mapping[str, Any], folder: Path) -> Launcher:
+    """The launcher of `conf/launcher/slurm.yaml`."""
+    return Slurm(settings, folder)

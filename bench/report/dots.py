@@ -1,0 +1,46 @@
+"""Pages of small images with text beside them, drawn dot by dot: exact, and many a second."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from bench.report.sights import Images
+
+GREY = "#404040"
+Anchor = Literal["la", "rm", "ma", "lm"]  # of a text: left or right, middle; ascender or middle
+
+
+def page(width: int, height: int) -> Image.Image:
+    """A white page, in dots."""
+    return Image.new("RGB", (width, height), "white")
+
+
+def write(canvas: Image.Image, place: tuple[int, int], text: str, size: int, anchor: Anchor = "la") -> None:
+    """Write text of a size in dots."""
+    ImageDraw.Draw(canvas).text(place, text, GREY, ImageFont.load_default(size), anchor=anchor)
+
+
+def length(text: str, size: int) -> int:
+    """How wide a text is."""
+    return round(ImageFont.load_default(size).getlength(text))
+
+
+def side(images: Images, wanted: int) -> int:
+    """The side of images that are enlarged by a whole number to at most the wanted dots; at least once their size."""
+    return images.shape[-2] * max(1, wanted // images.shape[-2])
+
+
+def enlarged(image: Images, wanted: int) -> Image.Image:
+    """An image (height, width, channels) in [0, 1], each of its pixels a square of dots."""
+    times = side(image, wanted) // image.shape[-2]
+    dots = (255 * image.clip(0, 1)).round().astype(np.uint8)
+    dots = np.broadcast_to(dots, (*dots.shape[:2], 3)).repeat(times, axis=0).repeat(times, axis=1)
+    return Image.fromarray(np.ascontiguousarray(dots))
+
+
+def paste(canvas: Image.Image, places: Sequence[tuple[int, int]], images: Images, wanted: int) -> None:
+    """Put images (N, height, width, channels) at N places, by their upper left corners."""
+    for place, image in zip(places, images, strict=True):
+        canvas.paste(enlarged(image, wanted), place)

@@ -1,0 +1,118 @@
+"""Writes a study's leaderboard: csv with everything, markdown to read, one HTML page to use."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis.board import Column
+from bench.analysis.leaderboard import LEVELS, columns, leaderboard
+from bench.analysis.names import title
+from bench.grid import Plan
+from bench.report.board_table import board_title
+from bench.report.page import Page, render
+from bench.scoring import cell_records, cells, state
+from bench.store import Store, read_json, writing
+
+STAGES = ("train", "score", "analyze", "report")
+
+
+def write_leaderboard(table: pd.DataFrame, plan: Plan, store: Store, overrides: Sequence[str]) -> Path:
+    """Write leaderboard.csv, .md and .html into the study's folder; return the page.
+
+    Args:
+        table: the study's scores.
+        plan: the study.
+        store: where its runs are.
+        overrides: the command line's words after the stage.
+    """
+    folder = store.study(plan.name)
+    chosen, wanted = columns(table), wanted_of(plan, store)
+    boards = {level: leaderboard(table, chosen, wanted, level) for level in LEVELS}
+    if len(boards["setting"]) == len(boards["model"]):  # one strength each: the same rows twice
+        del boards["setting"]
+    page = Page(
+        title=plan.title,
+        facts=_facts(plan, store),
+        boards=boards,
+        columns=chosen,
+        metrics=[m for m in plan.metrics if m in set(table["metric"])],
+        figures=sorted((folder / "figures").glob("*.png")),
+        pictures=sorted((folder / "models").glob("*.png")),
+        commands=[shlex.join(["python", "-m", "bench", stage, *overrides]) for stage in STAGES],
+    )
+    every = pd.concat([b.assign(level=level) for level, b in boards.items()], ignore_index=True)
+    texts = {"csv": every.to_csv(index=False), "md": _markdown(plan, boards["model"], chosen), "html": render(page)}
+    for suffix, text in texts.items():
+        with writing(folder / f"leaderboard.{suffix}") as file:
+            file.write(text.encode())
+    return folder / "leaderboard.html"
+
+
+def wanted_of(plan: Plan, store: Store) -> pd.DataFrame:
+    """The cells that a study wants of its runs and that apply to them, as `leaderboard.wanted_cells` has them."""
+    rows = []
+    asked = cells(plan.metrics, plan.protocol)
+    for run in plan.runs:
+        records = cell_records(store.run(run.id))
+        for cell in asked:
+            if state(records.get(cell.key)) != "skipped":
+                rows.append((run.id, run.model, run.value, run.dataset, cell.representation, cell.metric))
+    named = ["run", "model", "value", "dataset", "representation", "metric"]
+    return pd.DataFrame(rows, columns=named).astype({"value": float})
+
+
+def _facts(plan: Plan, store: Store) -> dict[str, str]:
+    """What was run: counts, budget, device, versions."""
+    records = [read_json(f) for r in plan.runs if (f := store.run(r.id).done).exists()]
+    seeds = len({r.seed for r in plan.runs})
+    facts = {
+        "Budget": plan.budget,
+        "Scoring protocol": plan.protocol.name,
+        "Trained runs": f"{len(records):,} of {len(plan.runs):,}",
+        "Seeds": f"{seeds}",
+    }
+    if records:
+        facts["Training"] = f"{sum(r['seconds'] for r in records) / 60:,.1f} minutes"
+        facts["Device"] = ", ".join(sorted({r["device"] for r in records}))
+        versions = sorted({f"bench {r['versions']['bench']}, torch {r['versions']['torch']}" for r in records})
+        facts["Versions"] = "; ".join(versions)
+    return facts
+
+
+def _markdown(plan: Plan, boards: pd.DataFrame, chosen: Sequence[Column]) -> str:
+    """The boards of models as tables: IQM, with the 95 % interval in brackets."""
+    parts = [
+        f"# {_text(plan.title)}: leaderboard",
+        f"Budget: **{_text(plan.budget)}**. IQM [95% interval]; rank by Borda count.",
+    ]
+    for (representation, dataset), board in boards.groupby(["representation", "dataset"], sort=False):
+        shown = [c for c in chosen if c.name in board and board[c.name].notna().any()]
+        heads = ["model", "rank", "coverage", *(title(c.name) + ("" if c.counted else " (not ranked)") for c in shown)]
+        lines = [_line(heads), _line(["---"] + ["---:"] * (len(heads) - 1))]
+        for _, row in board.iterrows():
+            values = [_number(row, "rank", "{:.0f}"), f"{np.floor(100 * row['coverage'] + 1e-9):.0f}%"]
+            values += [_number(row, c.name, "{:.3f}") for c in shown]
+            lines.append(_line([_text(row["model"]), *values]))
+        parts.append(f"## {board_title(dataset)}, {representation} representation\n\n" + "\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _number(row: pd.Series, name: str, written: str) -> str:
+    if pd.isna(row[name]):
+        return "–"
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    interval = "" if pd.isna(low) else f" [{written.format(low)}, {written.format(high)}]"
+    return written.format(row[name]) + interval
+
+
+def _line(parts: Sequence[str]) -> str:
+    return "| " + " | ".join(parts) + " |"
+
+
+def _text(name: object) -> str:
+    """A name that markdown leaves as it is."""
+    return re.sub(r"([\\`*<>\[\]|#&])|(?<!\w)_|_(?!\w)", r"\\\g<0>", " ".join(str(name).split()))

@@ -1,0 +1,104 @@
+"""The reproduction report: what papers print and ours beside it, as a table, a page, and a figure an item."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import wrap
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bench.analysis.published import Item, items
+from bench.analysis.reproduction import reproduce
+from bench.grid import Plan
+from bench.report.reproduction_page import label, name, reasons, verdicts, write_page
+from bench.report.style import dataset_title, footnote, new_figure, remove, save
+from bench.store import writing
+
+OURS, PUBLISHED = "#0173b2", "#de8f05"  # blue and orange of the colour-blind safe palette
+
+
+def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path) -> Iterator[str]:
+    """Write `reproduction.csv` and `reproduction.md` and draw every item that ours has numbers for.
+
+    Yields:
+        A line an item: where its figure is, or why it was not drawn.
+    """
+    compared = [(item, reproduce(item, table, plan.runs, plan.protocol)) for item in items()]
+    with writing(folder / "reproduction.csv") as file:
+        file.write(pd.concat([numbers for _, numbers in compared]).to_csv(index=False).encode())
+    drawn = []
+    for item, numbers in compared:
+        stem = folder / "figures" / f"reproduction_{item.name}"
+        there = numbers.dropna(subset="ours")
+        if there.empty:
+            remove(stem)
+            yield f"{stem.name}: not drawn: {reasons(numbers)}"
+        else:
+            figure = _forest(item, there, plan.budget)
+            drawn.append(item.name)
+            yield f"{stem.name}: {save(figure, there, stem, f'python -m bench analyze study={plan.name}')[1]}"
+    page = folder / "reproduction.md"
+    with writing(page) as file:
+        file.write(write_page(table, plan, compared, drawn).encode())
+    yield f"reproduction: {page}"
+
+
+def _forest(item: Item, numbers: pd.DataFrame, budget: str) -> Figure:
+    """A panel a row, a line a column: the published number and ours with its interval. One column is one panel."""
+    panel, line = ("column", "row") if len(item.columns) == 1 else ("row", "column")
+    shown = _whole(numbers) if item.rows == item.columns else numbers
+    lines = [k for k in getattr(item, f"{line}s") if k in set(shown[line])]
+    parts = list(shown.groupby(["dataset", panel], sort=False))
+    figure, panels = _panels(len(parts), len(lines))
+    for ax, ((dataset, key), part) in zip(panels, parts, strict=True):
+        _panel(ax, part, [lines.index(k) for k in part[line]])
+        place = f"{dataset_title(str(dataset))}\n" if shown["dataset"].nunique() > 1 else ""
+        ax.set_title(place + label(item, str(key)) if len(parts) > 1 else "", fontsize=8.5)
+    panels[0].set_yticks(range(len(lines)), [label(item, k) for k in lines])
+    panels[0].set_ylim(len(lines) - 0.5, -0.5)
+    letters = round(12 * (figure.get_figwidth() - 1.3))  # beside the legend
+    where = ", ".join(map(dataset_title, shown["dataset"].unique())).replace("all", "all data sets")
+    figure.suptitle(
+        "\n".join([*wrap(f"{name(item)}, {where}", letters), *wrap(verdicts(numbers), letters)]), fontsize=9
+    )
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
+    behind = wrap(f"ours: {_behind(numbers)}; {budget}", round(1.6 * letters))
+    footnote(figure, "\n".join([item.quantity, *behind]))
+    return figure
+
+
+def _whole(numbers: pd.DataFrame) -> pd.DataFrame:
+    """Both halves of a symmetric matrix, of which numbers hold one."""
+    mirrored = numbers.rename(columns={"row": "column", "column": "row"})
+    return pd.concat([numbers, mirrored])
+
+
+def _panels(count: int, lines: int) -> tuple[Figure, list[Axes]]:
+    """Panels with common axes, up to three abreast; the lowest of each column shows the numbers of its axis."""
+    across = min(3, count)
+    down = -(-count // across)
+    figure = new_figure(2.9 + 1.7 * max(2, across), 1.9 + down * (0.5 + 0.19 * lines))
+    axes = list(figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).flat)
+    for ax in axes[count:]:
+        ax.set_visible(False)
+    for ax in axes[count - across : count]:
+        ax.tick_params(labelbottom=True)
+    return figure, axes[:count]
+
+
+def _panel(ax: Axes, part: pd.DataFrame, places: list[int]) -> None:
+    spread = np.stack([part["ours"] - part["low"], part["high"] - part["ours"]]).clip(min=0)
+    ax.errorbar(part["ours"], places, xerr=spread, fmt="o", ms=4, lw=1.4, color=OURS, label="ours\n[95% interval]")
+    ax.plot(part["published"], places, "D", ms=5, mfc="none", mec=PUBLISHED, mew=1.4, label="published")
+    ax.grid(axis="y", lw=0.4, color="0.88")
+    ax.set_axisbelow(True)
+    if part[["ours", "published", "low"]].min(axis=None) < 0:
+        ax.axvline(0, lw=0.6, color="0.5", zorder=0)
+
+
+def _behind(numbers: pd.DataFrame) -> str:
+    runs, seeds = numbers["runs"].astype(int), numbers["seeds"].astype(int)
+    most = f"{runs.min()}" if runs.min() == runs.max() else f"{runs.min()} to {runs.max()}"
+    return f"{most} runs, {seeds.min()} seeds a setting"

@@ -1,0 +1,89 @@
+"""The page of the reproduction report, in Markdown."""
+
+from collections import Counter
+
+import pandas as pd
+
+from bench.analysis.names import title
+from bench.analysis.published import Item
+from bench.grid import Plan
+from bench.report.style import dataset_title
+
+
+def write_page(table: pd.DataFrame, plan: Plan, compared: list[tuple[Item, pd.DataFrame]], drawn: list[str]) -> str:
+    """The page that shows every item: its source, what can be said of it, its figure, its numbers.
+
+    Args:
+        table: the score table.
+        plan: the study it is of.
+        compared: every item with its numbers, as `bench.analysis.reproduction.reproduce` gives them.
+        drawn: items that have a figure.
+    """
+    runs = table.drop_duplicates("run")
+    budgets = ", ".join(f"{n} of {label}" for label, n in Counter(runs["schedule"]).most_common())
+    head = (
+        f"# {plan.title} beside published numbers\n\n"
+        f"Behind ours: {len(runs)} runs ({budgets or 'none'}), scored under the **{plan.protocol.name}** protocol. "
+        "A number is *covered* where our interval (95 %, bootstrap over seeds), widened by the precision of print, has "
+        "it. It is *not comparable* where ours is missing or rests on another budget; both are shown all the same.\n\n"
+        "Every number, also of what is not here: [reproduction.csv](reproduction.csv). "
+        f"Remake it with `python -m bench analyze study={plan.name}`."
+    )
+    return "\n\n".join([head, *(_section(item, numbers, drawn) for item, numbers in compared)]) + "\n"
+
+
+def _section(item: Item, numbers: pd.DataFrame, drawn: list[str]) -> str:
+    source = item.source.get("url", "")
+    lines = [
+        f"## {name(item)}",
+        f"{item.source['title']}{f' ({source})' if source else ''}, {item.where}; {item.exactness}. {item.quantity}.",
+        f"**{verdicts(numbers)}**",
+    ]
+    there = numbers.dropna(subset="ours")
+    if there.empty:
+        return "\n\n".join(lines)
+    if item.name in drawn:
+        lines.append(f"![{item.title}](figures/reproduction_{item.name}.png)")
+    if len(there) < len(numbers):
+        lines.append(f"{len(numbers) - len(there)} of {len(numbers)} numbers have none of ours beside them.")
+    lines.append(_rows(item, there))
+    return "\n\n".join(lines)
+
+
+def _rows(item: Item, there: pd.DataFrame) -> str:
+    digits = 0 if item.tolerance >= 0.5 else 1 if item.scale < 1 else 3
+    lines = [
+        "| data set | row | column | published | ours [95 %] | difference | verdict |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for n in there.itertuples():
+        ours = f"{n.ours:z.{digits}f} [{n.low:z.{digits}f}, {n.high:z.{digits}f}]"
+        names = f"{dataset_title(n.dataset)} | {label(item, n.row)} | {label(item, n.column)}"
+        lines.append(f"| {names} | {n.published:g} | {ours} | {n.difference:+z.{digits}f} | {n.verdict} |")
+    return "\n".join(lines)
+
+
+def label(item: Item, key: str) -> str:
+    """How a row or a column of an item is written."""
+    if key in item.source.get("study", {}).get("models", ()):
+        return key
+    return f"strength {key}" if key.isdigit() else title(key)
+
+
+def name(item: Item) -> str:
+    """What an item shows and where it is."""
+    place = item.where.partition(";")[0]
+    return f"{item.title} ({place})"
+
+
+def verdicts(numbers: pd.DataFrame) -> str:
+    """How many numbers are covered, or that none can be compared and why."""
+    counts = numbers["verdict"].value_counts()
+    told = [f"{counts[v]} of {len(numbers)} {v}" for v in ("covered", "not covered") if v in counts]
+    return "; ".join(told) if told else f"not comparable: {reasons(numbers)}"
+
+
+def reasons(numbers: pd.DataFrame) -> str:
+    """Why numbers cannot be compared: where ours is there, why that is; else why it is not."""
+    there = numbers.dropna(subset="ours")
+    return "; ".join(dict.fromkeys(r for r in (numbers if there.empty else there)["reason"] if r))

@@ -1,0 +1,88 @@
+"""What a trained model shows: reconstructions, prior samples, and a walk along each latent dimension."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.data.base import DataSet
+from bench.grid import Run
+from bench.models.base import Learner
+from bench.store import digest
+
+Images = NDArray[np.float32]
+SHOWN = 9  # images abreast
+SPAN = 2.5  # standard deviations of the prior that a walk goes to each side
+MOST_DIMS = 16  # traversals of a model
+LOOKED_AT = 512  # images that a dimension's KL is a mean over
+
+
+@dataclass(frozen=True)
+class Sights:
+    """What one run shows; everything that is random is the same for all runs on a data set.
+
+    Attributes:
+        run: the run.
+        label: why it is shown, such as "best".
+        images, decoded: (SHOWN, height, width, channels), and what the model makes of them.
+        samples: (2 SHOWN, ...), decoded from the prior.
+        walks: (dims, T, ...): T stations along each dimension, at most `MOST_DIMS`, the others
+            held at the first image's code.
+        statistics: dim, kl (nats; "variance" of a code without one), mean_variance; largest first, in the order of
+            the walks.
+    """
+
+    run: Run
+    label: str
+    images: Images
+    decoded: Images
+    samples: Images
+    walks: Images
+    statistics: pd.DataFrame
+
+    @property
+    def setting(self) -> str:
+        """What is swept and the seed, in words."""
+        swept = "" if self.run.value is None else f"{self.run.sweeps} {self.run.value:g}, "
+        return f"{swept}seed {self.run.seed}"
+
+    @property
+    def carried(self) -> list[str]:
+        """Each dimension with what it carries, such as "z3  2.31"."""
+        return [f"z{row.iloc[0]:.0f}  {row.iloc[1]:.2f}" for _, row in self.statistics[: len(self.walks)].iterrows()]
+
+
+def look(learner: Learner, data: DataSet, run: Run, label: str, stations: int = SHOWN) -> Sights:
+    """Encode some images of a data set and decode what is to be seen.
+
+    Args:
+        learner: of the run.
+        data: its data set, at its size.
+        run: the run.
+        label: why it is shown.
+        stations: of a walk.
+    """
+    rng = np.random.default_rng(int(digest(["pictures", run.dataset]), 16))
+    images = data.images(rng.choice(len(data), min(LOOKED_AT, len(data)), replace=False))
+    mean, logvar = learner.encode(images)
+    statistics = _statistics(mean, logvar)
+    prior = rng.standard_normal((2 * SHOWN, mean.shape[1])).astype(np.float32)
+    walks = [_walk(learner, mean[0], int(dim), stations) for dim in statistics["dim"][:MOST_DIMS]]
+    decoded = learner.decode(mean[:SHOWN])
+    return Sights(run, label, images[:SHOWN], decoded, learner.decode(prior), np.stack(walks), statistics)
+
+
+def _statistics(mean: Images, logvar: Images | None) -> pd.DataFrame:
+    if logvar is None:
+        carried, what = mean.var(axis=0), "variance"
+    else:
+        carried, what = 0.5 * (mean**2 + np.exp(logvar) - logvar - 1).mean(axis=0), "kl"
+    order = np.argsort(-carried, kind="stable")
+    return pd.DataFrame({"dim": order, what: carried[order], "mean_variance": mean.var(axis=0)[order]})
+
+
+def _walk(learner: Learner, code: Images, dim: int, stations: int) -> Images:
+    walk = np.repeat(code[None], stations, axis=0)
+    walk[:, dim] = np.linspace(-SPAN, SPAN, stations)
+    return learner.decode(walk)

@@ -1,0 +1,72 @@
+"""`score codes=FILE name=NAME`: a representation from elsewhere in the score table."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from bench import foreign, grid
+from bench.grid import ConfigError, Plan
+from bench.progress import Meter, results, say
+from bench.scoring import cell_records, cells, state
+from bench.store import Store
+
+Settings = Mapping[str, Any]
+
+
+def score_file(settings: Settings) -> int:
+    """Score a representation from elsewhere; the exit code is 1 where a metric failed.
+
+    Raises:
+        ConfigError: it is not one file with one name, data set and seed, or another stage than `score` was asked for.
+    """
+    if settings["stage"] != "score":
+        raise ConfigError(f"codes=FILE is scored, not {settings['stage']}: python -m bench score codes=FILE name=NAME")
+    if settings["name"] is None:
+        raise ConfigError("codes=FILE needs a name to be listed under: name=NAME")
+    own = foreign.read(
+        Path(str(settings["codes"])).expanduser(), str(settings["name"]), _single(settings, "dataset"),
+        _single(settings, "seed"),
+    )  # fmt: skip
+    asked = grid.metric_names(settings["metric"])
+    study = Plan(settings["study"]["name"], "", (), asked, grid.protocol_of(settings["scoring"]))
+    plan, broken = grid.usable(study, settings["metric"])
+    store, wanted = Store(settings["results_dir"], writable=True), cells(plan.metrics, plan.protocol)
+    folder = store.run(own.id)
+    foreign.put(own, store)
+    if todo := foreign.missing(wanted, folder):
+        with Meter("score", len(todo), "scores") as meter:
+            foreign.score(own, todo, folder, lambda metric: meter.advance(1, metric))
+    else:
+        say("score: nothing is missing")
+    if plan.name != "custom":
+        foreign.add_to_study(own, wanted, store, plan.name, plan.protocol.name)
+    records = cell_records(folder)
+    _show_scores(f"{own.name}, seed {own.seed}, of {own.dataset} [{own.id}]", [records[c.key] for c in wanted])
+    for fault in broken:
+        say(str(fault))
+    return 1 if broken or any(state(records[c.key]) == "failed" for c in wanted) else 0
+
+
+def _single(settings: Settings, key: str) -> Any:
+    """The one value of a key that may hold a list."""
+    found = settings[key] if isinstance(settings[key], list) else [settings[key]]
+    if len(found) != 1:
+        raise ConfigError(f"codes=FILE is of one {key}, got {found}")
+    return found[0]
+
+
+def _show_scores(title: str, records: Sequence[Mapping[str, Any]]) -> None:
+    table = Table("metric", "representation", "score", "value", "rows", title=escape(title))
+    for record in records:
+        head = record["metric"], record["representation"]
+        rows = " + ".join(f"{n:,}" for n in record.get("rows", {}).values())
+        for name, value in record.get("values", {}).items():
+            if "/" not in name:
+                table.add_row(*head, name, f"{value:.4f}", rows)
+        for outcome in ("skipped", "failed"):
+            if outcome in record:
+                table.add_row(*head, outcome, escape(record[outcome]), "")
+    results.print(table)

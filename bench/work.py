@@ -1,0 +1,162 @@
+"""Training and scoring what is missing of a study: which runs and cells that is, and the tasks of processes."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import registry
+from bench.claims import EXPIRES_S, HEARTBEAT_S, claiming, is_claimed
+from bench.grid import ConfigError, Plan, Run
+from bench.ledger import ledger
+from bench.pool import Here, Pool, report
+from bench.progress import Meter, say
+from bench.scoring import Cell, LostWeightsError, cell_records, cells, score_run, state
+from bench.store import Store
+
+Settings = Mapping[str, Any]
+
+
+def train_and_score(name: str, plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
+    if name in ("run", "train"):
+        train(plan, store, pool, settings)
+    if name in ("run", "score"):
+        score(plan, store, pool, settings)
+
+
+def job(name: str, part: Plan, path: Path, settings: Settings) -> None:
+    """What a job of a launcher does: finish its part of a study.
+
+    That takes in what another process was at when its machine died, whose claim first has to expire.
+    """
+    store, cpus = Store(path), settings["launcher"]["cpus"]
+    with Here() if cpus <= 1 else Pool(cpus) as pool:
+        train_and_score(name, part, store, pool, settings)
+        patience = time.monotonic() + EXPIRES_S + HEARTBEAT_S
+        while time.monotonic() < patience and _claimed(missing_work(name, part, store, settings), store):
+            time.sleep(HEARTBEAT_S / 4)
+            train_and_score(name, part, store, pool, settings)
+
+
+def _claimed(runs: Sequence[Run], store: Store) -> bool:
+    return any(is_claimed(store.run(run.id)) for run in runs)
+
+
+def missing_work(name: str, plan: Plan, store: Store, settings: Settings) -> list[Run]:
+    """Runs that a stage still has work for."""
+    untrained = untrained_runs(plan, store, settings) if name != "score" else []
+    return untrained + ([run for run, _ in unscored_cells(plan, store, settings)] if name != "train" else [])
+
+
+def untrained_runs(plan: Plan, store: Store, settings: Settings) -> list[Run]:
+    """What is to be trained: missing runs, and failed ones where that is asked for."""
+    wanted = ("missing", "failed") if settings["retry_failed"] else ("missing",)
+    found = store.listings()
+    return [r for r in plan.runs if (found[r.id].state if r.id in found else "missing") in wanted]
+
+
+def unscored_cells(plan: Plan, store: Store, settings: Settings) -> list[tuple[Run, list[Cell]]]:
+    """Trained runs, each with the cells that it lacks."""
+    again = ("missing", "failed") if settings["retry_failed"] else ("missing",)
+    asked, known = {cell.key: cell for cell in cells(plan.metrics, plan.protocol)}, ledger(store)
+    trained = [run for run in plan.runs if known.run(run) == "done"]
+    todo = [(run, [cell for key, cell in asked.items() if known.cell(run, key) in again]) for run in trained]
+    return [(run, lacking) for run, lacking in todo if lacking]
+
+
+def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
+    """Train what is missing: on a GPU as fleets, on CPUs as one run a process."""
+    todo = untrained_runs(plan, store, settings)
+    if not todo:
+        return say("train: nothing is missing")
+    if settings["checkpoint"] is not None:
+        return _adopt(todo[0], store, Path(settings["checkpoint"]))
+    accelerator, logger = accelerator_of(settings["device"]), settings["logger"]
+    with Meter("train", sum(_steps(r) for r in todo), "steps", len(todo)) as meter:
+        for _ in range(2):  # the second time those that were worked on elsewhere, where that was by one who died
+            groups = _fleets(todo) if accelerator == "cuda" else [[run] for run in todo]
+            tasks = [(group, store.path, accelerator, report, logger) for group in groups]
+            if accelerator == "cuda":
+                ended: Iterator[tuple[int, Any]] = (
+                    (i, _train_task(*task[:3], meter.advance, logger)) for i, task in enumerate(tasks)
+                )
+            else:
+                ended = pool.run(_train_task, tasks, meter.advance, killed=["KILLED"])
+            todo = []
+            for position, states in ended:
+                for run, how in zip(groups[position], states, strict=True):
+                    todo += [run] if how == "elsewhere" else []
+                    meter.advance(0, str(run) if how == "done" else f"{how.upper()} {run}")
+
+
+def score(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
+    """Compute the missing scores of trained runs."""
+    todo = unscored_cells(plan, store, settings)
+    if not todo:
+        return say("score: nothing is missing")
+    with Meter("score", sum(len(c) for _, c in todo), "scores") as meter:
+        for _ in range(2):  # as in training
+            tasks = [(run, missing, store.path) for run, missing in todo]
+            later = []
+            for position, failed in pool.run(_score_task, tasks, meter.advance, killed=["KILLED"]):
+                run, missing = todo[position]
+                if failed is None:
+                    later.append(todo[position])
+                else:
+                    meter.advance(len(missing), f"FAILED {run}: {', '.join(failed)}" if failed else str(run))
+            todo = later
+
+
+def _adopt(run: Run, store: Store, checkpoint: Path) -> None:
+    from bench.training.train import adopt
+
+    adopt(run, store, checkpoint)
+    say(f"train: took the weights of {checkpoint} as {run}")
+
+
+def _train_task(
+    runs: Sequence[Run], path: Path, accelerator: str, told: Callable[[float, str], None], logger: Mapping[str, Any]
+) -> list[str]:
+    from bench.training.loggers import LoggerSetting
+    from bench.training.train import train as train_runs
+
+    return train_runs(runs, Store(path), accelerator, told, LoggerSetting(**logger))
+
+
+def _score_task(run: Run, missing: list[Cell], path: Path) -> list[str] | None:
+    """Score a run; the metrics that failed, or None where another process works on it."""
+    from bench.training.train import load_learner
+
+    folder = Store(path).run(run.id)
+    with claiming([folder]) as (claim,):
+        if claim is None:
+            return None
+        records = cell_records(folder)  # another process may have been here
+        missing = [cell for cell in missing if state(records.get(cell.key)) in ("missing", "failed")]
+        try:
+            written = score_run(run, missing, Store(path), load_learner) if missing else []
+        except LostWeightsError as fault:
+            return [str(fault)]
+    return [r["metric"] for r in written if "failed" in r]
+
+
+def accelerator_of(device: str) -> str:
+    import torch
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise registry.unknown("device", device, ["auto", "cpu", "cuda"])
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device=cuda, but torch sees no CUDA device")
+    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def _fleets(runs: Sequence[Run]) -> list[list[Run]]:
+    """Runs that train together: one model, one data set, one schedule."""
+    groups: dict[Any, list[Run]] = {}
+    for run in runs:
+        groups.setdefault((*run.group, run.schedule), []).append(run)
+    return list(groups.values())
+
+
+def _steps(run: Run) -> int:
+    return 1 if run.fitted else run.schedule.steps

@@ -1,0 +1,194 @@
+"""Published numbers stand beside ours with a verdict, and none is passed on what cannot be compared."""
+
+import dataclasses
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import spearmanr
+
+from bench.analysis.published import Item, items
+from bench.analysis.reproduction import reproduce, shortfalls
+from bench.grid import Run, Schedule
+from bench.scoring import PUBLISHED
+from bench.table import COLUMNS
+
+ITEMS = {item.name: item for item in items()}
+STUDY = ITEMS["fig2"].source["study"]
+SIX = ITEMS["fig2"].rows
+
+
+def run(model: str, strength: int, seed: int, dataset: str, steps: int = 300_000) -> Run:
+    steps = steps // 2 if model == "factor_vae" else steps
+    schedule = Schedule(steps, 64, 1e-4, 64, "locatello2019", 10, 1, "published", 5000, 1000)
+    return Run(
+        model, 1, False, {"beta": float(strength)}, "beta", strength, float(strength), seed, dataset, 1, schedule
+    )
+
+
+def study(datasets: list[str], seeds: int = 50, steps: int = 300_000) -> list[Run]:
+    grid = product(datasets, STUDY["models"], range(6), range(seeds))
+    return [run(m, s, seed, d, steps) for d, m, s, seed in grid]
+
+
+def table_of(runs: list[Run], scores: dict[str, Any]) -> pd.DataFrame:
+    """A score table: each score a function of a run and its index."""
+    rows = [
+        {"run": r.id, "model": r.model, "strength": r.strength, "value": r.value, "seed": r.seed, "dataset": r.dataset}
+        | {"schedule": r.schedule.label, "representation": "mean", "metric": "x", "version": 1, "name": name}
+        | {"factor": None, "score": score(i, r), "num_train": 1, "num_test": 1, "cell": name, "seconds": 0.0}
+        for i, r in enumerate(runs)
+        for name, score in scores.items()
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def noise(seed: int) -> Any:
+    values = np.random.default_rng(seed).normal(size=4000)
+    return lambda i, r: values[i]
+
+
+def test_the_shipped_numbers_are_whole_and_sourced() -> None:
+    for item in ITEMS.values():
+        assert item.source["title"]
+        assert item.exactness
+        for matrix in item.values.values():
+            assert [len(row) for row in matrix] == [len(item.columns)] * len(item.rows)
+    assert len(ITEMS["fig2"].numbers()) == 15
+    assert len(ITEMS["fig5"].numbers()) == 60
+    assert len(ITEMS["table5"].numbers()) == 84
+    fig5 = ITEMS["fig5"].numbers().set_index(["row", "column"])["published"]
+    assert fig5["dci_disentanglement", "gbt_10000"] == 94
+    assert fig5["sap", "gbt_efficiency"] == 49
+
+
+def test_shipped_tables_agree_with_each_other() -> None:
+    table5 = ITEMS["table5"].numbers().groupby("row")["published"].mean()
+    means = ITEMS["table5_mean"].numbers().set_index("row")["published"]
+    for row in means.index:
+        assert table5[row] == pytest.approx(means[row], abs=0.6)
+    for dataset, matrix in ITEMS["fig2"].values.items():
+        np.testing.assert_array_equal(np.array(matrix), np.array(matrix).T, err_msg=dataset)
+
+
+def test_ours_is_scipys_correlation_in_the_papers_unit() -> None:
+    runs = study(["noisy_dsprites"], seeds=2)
+    table = table_of(runs, {name: noise(k) for k, name in enumerate(SIX)})
+    found = reproduce(ITEMS["fig2"], table, runs, PUBLISHED).set_index(["row", "column"])
+    wide = table.pivot(index="run", columns="name", values="score")
+    line = found.loc["mig", "sap"]
+    assert line["ours"] == pytest.approx(100 * spearmanr(wide["mig"], wide["sap"]).statistic)
+    assert line["difference"] == pytest.approx(line["ours"] - 42)
+    assert line["low"] < line["ours"] < line["high"]
+    assert (line["runs"], line["seeds"]) == (72, 2)
+
+
+def test_at_the_published_budget_a_number_is_covered_or_not() -> None:
+    runs = study(["cars3d"])
+    medians = dict(zip(ITEMS["fig4_left"].rows, ITEMS["fig4_left"].values["cars3d"], strict=True))
+    jitter = noise(0)
+
+    def score(i: int, r: Run) -> float:
+        wrong = 0.2 if r.model == "beta_vae" else 0.0
+        return float(medians[r.model][r.strength or 0] or 0) + wrong + 0.01 * jitter(i, r)
+
+    found = reproduce(ITEMS["fig4_left"], table_of(runs, {"factor_vae_test": score}), runs, PUBLISHED)
+    verdicts = found.groupby("row")["verdict"].unique().map(list)
+    assert verdicts["beta_vae"] == ["not covered"]
+    assert verdicts.drop("beta_vae").to_list() == [["covered"]] * 5
+    assert (found["reason"] == "").all()
+
+
+@pytest.mark.parametrize(
+    ("steps", "seeds", "protocol", "reason"),
+    [
+        (2000, 50, "published", "steps 2,000 for 300,000"),
+        (300_000, 7, "published", "7 seeds a setting for 50"),
+        (300_000, 50, "quick", "scored under the quick protocol, on fewer samples"),
+    ],
+)
+def test_another_budget_is_not_comparable_and_shown_all_the_same(
+    steps: int, seeds: int, protocol: str, reason: str
+) -> None:
+    runs = study(["cars3d"], seeds, steps)
+    scored = dataclasses.replace(PUBLISHED, name=protocol)
+    found = reproduce(ITEMS["fig3_left"], table_of(runs, {"factor_vae_test": noise(1)}), runs, scored)
+    assert found["reason"].unique().tolist() == [reason]
+    assert found["verdict"].unique().tolist() == ["not comparable"]
+    assert found[["ours", "low", "high", "difference"]].notna().all(axis=None)
+
+
+def test_half_the_updates_are_the_published_ones_of_factor_vae_alone() -> None:
+    halved = [
+        r if r.model != "dip_vae_i" else run(r.model, r.strength or 0, r.seed, r.dataset, 150_000)
+        for r in study(["d"], 1)
+    ]
+    assert shortfalls(study(["d"], 1), PUBLISHED, STUDY) == []
+    assert shortfalls(halved, PUBLISHED, STUDY) == ["steps 150,000 for 300,000"]
+
+
+def test_part_of_the_grid_is_not_the_grid() -> None:
+    part = [r for r in study(["d"], 1) if r.strength in (0, 5)]
+    assert shortfalls(part, PUBLISHED, STUDY) == ["12 settings for 36"]
+
+
+def test_variance_explained_and_transfer_are_of_the_same_analyses_as_the_figures() -> None:
+    runs = study(["dsprites", "smallnorb"], seeds=3)
+    scores = {n: lambda i, r, k=k: k + STUDY["models"].index(r.model) + 0.01 * i % 7 for k, n in enumerate(SIX)}
+    table = table_of(runs, scores)
+    explained = reproduce(ITEMS["table5"], table, runs, PUBLISHED).dropna(subset="ours")
+    assert len(explained) == 2 * 2 * 6
+    assert explained["ours"].between(99, 100).all()
+    moved = reproduce(ITEMS["table1"], table, runs, PUBLISHED)
+    assert moved["ours"].between(80, 100).all()
+    assert moved["reason"].str.contains("2 data sets for 7").all()
+
+
+@pytest.mark.parametrize(
+    ("item", "dataset", "scores", "reason"),
+    [
+        ("fig4_left", "dsprites", ["factor_vae_test"], "there are no scores on cars3d"),
+        ("fig5", "dsprites", ["mig"], "the table lacks the scores"),
+        ("fig2", "noisy_dsprites", ["mig"], "the table lacks the scores"),
+        ("infogan_cr_table3", "dsprites", ["mig"], "it is not computed here"),
+    ],
+)
+def test_what_is_missing_is_said(item: str, dataset: str, scores: list[str], reason: str) -> None:
+    runs = study([dataset], 1)
+    found = reproduce(ITEMS[item], table_of(runs, {n: noise(2) for n in scores}), runs, PUBLISHED)
+    assert len(found) == len(ITEMS[item].numbers())
+    assert found["ours"].isna().all()
+    assert found["reason"].unique().tolist() == [reason]
+    assert found["verdict"].unique().tolist() == ["not comparable"]
+
+
+def test_an_empty_table_has_nothing_beside_any_number() -> None:
+    for item in ITEMS.values():
+        found = reproduce(item, table_of([], {"mig": noise(0)}), [], PUBLISHED)
+        assert found["ours"].isna().all()
+
+
+def test_models_outside_the_study_do_not_count_towards_its_numbers() -> None:
+    runs = study(["noisy_dsprites"], 2)
+    others = [dataclasses.replace(r, model="pca") for r in runs[:30]]
+    found = reproduce(
+        ITEMS["fig2"], table_of([*runs, *others], {n: noise(4) for n in SIX}), [*runs, *others], PUBLISHED
+    )
+    assert set(found["runs"]) == {72}
+
+
+def test_a_paper_with_a_schedule_of_its_own_is_never_comparable() -> None:
+    runs = [dataclasses.replace(r, value=10.0) for r in study(["dsprites"]) if r.model == "factor_vae"]
+    found = reproduce(ITEMS["infogan_cr_table1"], table_of(runs, {"mig": lambda i, r: 0.4}), runs, PUBLISHED)
+    line = found[(found["row"] == "FactorVAE(10)") & (found["column"] == "mig")].iloc[0]
+    assert (line["published"], line["ours"]) == (0.40, pytest.approx(0.4))
+    assert "schedule of its own" in line["reason"]
+
+
+def test_an_item_is_its_matrix() -> None:
+    item = Item("i", "t", "w", {}, "printed", "q", 1, 0.1, ("a", "b"), ("c",), {"d": [[1.0], [None]]})
+    assert item.numbers().to_dict("records") == [
+        {"item": "i", "dataset": "d", "row": "a", "column": "c", "published": 1.0}
+    ]

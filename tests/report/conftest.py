@@ -1,0 +1,40 @@
+"""A page like a real one: six models, a representation from elsewhere with a hostile name, a hole, a figure."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.analysis.leaderboard import LEVELS, columns, leaderboard, wanted_cells
+from bench.report.page import Page, render
+from bench.report.style import new_figure, save
+
+HOSTILE = "<script>alert(1)</script> \"a\" 'b' </th> & {{x}} ${title}"
+
+
+@pytest.fixture(scope="session")
+def hostile_table(study_table: pd.DataFrame) -> pd.DataFrame:
+    """The study's table with one more entrant and a hole in dip_vae_ii."""
+    theirs = study_table.query("run == 'dsprites-beta_vae-0-0'").assign(model=HOSTILE, run="theirs", value=np.nan)
+    hole = study_table.eval("run == 'dsprites-dip_vae_ii-2-3' and name == 'mig'")
+    return pd.concat([study_table[~hole], theirs.assign(strength=pd.NA)], ignore_index=True)
+
+
+@pytest.fixture(scope="session")
+def page_file(hostile_table: pd.DataFrame, study_table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    figure = new_figure(3, 2)
+    figure.subplots().plot([0, 1], [0, 1])
+    command = "python -m bench analyze study=quick"
+    save(figure, pd.DataFrame({"x": [0, 1]}), folder / "fig2_metric_agreement", command)
+    chosen, wanted = columns(hostile_table), wanted_cells(study_table)
+    boards = {level: leaderboard(hostile_table, chosen, wanted, level) for level in LEVELS}
+    picture = [folder / "fig2_metric_agreement.png"]
+    metrics = ["beta_vae_score", "factor_vae_score", "mig", "downstream"]
+    page = Page(
+        "A <b>study</b> & more", {"Budget": "quick: 700 steps"}, boards, chosen, metrics, picture, [], [command]
+    )
+    file = folder / "leaderboard.html"
+    file.write_text(render(page), encoding="utf-8")
+    return file
