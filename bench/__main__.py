@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from bench import data, store
 from bench.registry import PluginError, UnknownNameError, unknown
 
-STAGES = ("run", "train", "score", "analyze", "report", "export", "merge", "status", "data", "list", "check")
+STAGES = ("run", "train", "score", "analyze", "report", "export", "merge", "status", "data", "list", "check",
+          "question")  # fmt: skip
 HELP = """usage: python -m bench STAGE [key=value ...] [--dry-run] [-m] [--cfg job]
 
 stages
@@ -29,6 +30,7 @@ stages
   data     fetch, verify and draw the data sets (dataset=NAME chooses)
   list     names of models, metrics, datasets or studies
   check    the contract of a metric and a picture of how it behaves (metric=NAME chooses)
+  question a question about representations, answered by a picture (what=NAME; without a name: lists them)
 
 examples
   python -m bench run study=quick
@@ -89,7 +91,7 @@ def _hydra_words(words: list[str]) -> list[str]:
     stage, *rest = words
     if stage not in STAGES:
         raise unknown("stage", stage, STAGES)
-    if stage == "list" and rest and "=" not in rest[0] and not rest[0].startswith("-"):
+    if stage in ("list", "question") and rest and "=" not in rest[0] and not rest[0].startswith("-"):
         rest[0] = f"what={rest[0]}"
     if stage == "merge" and rest and not re.match(r"[a-z_.]+=", rest[0]):
         quoted = rest[0].replace("'", r"\'")

@@ -49,6 +49,10 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         from bench.check import check_metrics
 
         return check_metrics(grid.metric_names(settings["metric"]), Store(settings["results_dir"], writable=True))
+    if name == "question":
+        from bench.question import answer
+
+        return answer(settings["what"], grid.plan(settings), Store(settings["results_dir"], writable=True))
     if settings["codes"] is not None:
         from bench.score_file import score_file
 

@@ -76,7 +76,7 @@ def test_every_metric_that_applies_is_the_default() -> None:
     alone = score(CODES[:200], FACTORS[:200, :1])
     assert "mig" in alone
     assert "beta_vae_test" not in alone
-    assert set(score(CODES)) == set(score(CODES, None, ["unsupervised", "active_dims"]))
+    assert set(score(CODES)) == set(score(CODES, None, ["unsupervised", "active_dims", "sparsity"]))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""Questions about representations, each answered by a picture and the numbers in it: listed here once."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from bench.report.questions.asked import Asked, NamedDrawing
+from bench.report.questions.clusters import draw_clusters
+from bench.report.questions.identifiability import draw_identifiability
+from bench.report.questions.interpolation import draw_interpolation
+from bench.report.questions.label_efficiency import draw_label_efficiency
+from bench.report.questions.noisy_or import draw_noisy_or
+from bench.report.questions.posterior import draw_posterior
+from bench.report.questions.rate_distortion import draw_rate_distortion
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked, and who draws the answer."""
+
+    text: str
+    draw: Callable[[Asked], Iterator[NamedDrawing]]
+
+
+QUESTIONS: Mapping[str, Question] = {
+    "identifiability": Question("Do data and objective say along which axes a code lies?", draw_identifiability),
+    "noisy_or": Question("Can discrete causes be found again from what they cause?", draw_noisy_or),
+    "rate_distortion": Question("What do reconstruction and disentanglement cost each other?", draw_rate_distortion),
+    "posterior": Question("Are mean codes as independent as sampled ones?", draw_posterior),
+    "clusters": Question("Do codes of one class lie together?", draw_clusters),
+    "interpolation": Question("Is what lies between two codes an image as well?", draw_interpolation),
+    "label_efficiency": Question("How many labels does a code need?", draw_label_efficiency),
+}

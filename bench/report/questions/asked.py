@@ -1,0 +1,59 @@
+"""What a question may be answered from: a study's runs, their scores, its trained models."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bench.data import load_data
+from bench.data.base import DataSet
+from bench.data.pooled import at_size
+from bench.grid import Plan, Run
+from bench.models.base import Codes, Learner
+from bench.store import RunFolder, Store
+from bench.table import scores
+
+NamedDrawing = tuple[str, Figure, pd.DataFrame]  # file name, figure, numbers drawn
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A study that a question is asked of.
+
+    Attributes:
+        plan: its runs.
+        store: where they are.
+        load_learner: reads the trained model of a run.
+    """
+
+    plan: Plan
+    store: Store
+    load_learner: Callable[[Run, RunFolder], Learner]
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """Its score table."""
+        return scores(self.plan.name, self.store.path)
+
+    def trained(self) -> Iterator[Run]:
+        """Its finished runs, in the order of the grid."""
+        return (run for run in self.plan.runs if self.store.run(run.id).state() == "done")
+
+    def learner(self, run: Run) -> Learner:
+        """The trained model of a run."""
+        return self.load_learner(run, self.store.run(run.id))
+
+    def data(self, run: Run) -> DataSet:
+        """The images a run was trained on, at its size."""
+        return at_size(load_data(run.dataset), run.schedule.image_size)
+
+
+def encoded(learner: Learner, data: DataSet, index: np.ndarray, batch: int = 512) -> tuple[Codes, Codes | None]:
+    """Mean and log-variance of images of a data set, (N, D) each."""
+    parts = [learner.encode(data.images(index[i : i + batch])) for i in range(0, len(index), batch)]
+    mean = np.concatenate([m for m, _ in parts])
+    variances = [v for _, v in parts if v is not None]
+    return mean, np.concatenate(variances) if variances else None

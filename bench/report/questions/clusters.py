@@ -1,0 +1,96 @@
+"""Semantic clusterability: images and their codes laid out in the plane by t-SNE, coloured by class."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from bench import data
+from bench.analysis.agreement import TooFewRunsError
+from bench.grid import Run
+from bench.metrics.clusterability import clusterability
+from bench.report.figures.panels import titled
+from bench.report.questions.asked import Asked, NamedDrawing, encoded
+from bench.report.style import colours, dataset_title, new_figure
+
+ROWS, SHOWN = 4_000, 1_000  # scored, half of them as training rows; laid out
+MOST_CLASSES = 20
+SEED = 2019
+
+
+def draw_clusters(asked: Asked) -> Iterator[NamedDrawing]:
+    """Pixels beside the codes of the first run of each model, on the first data set with a single factor."""
+    runs = _first_of_models(asked)
+    source = asked.data(runs[0])
+    index = np.random.default_rng(SEED).choice(len(source), min(ROWS, len(source)), replace=False)
+    classes = source.factors(index)
+    if len(np.unique(classes)) < 2:
+        raise TooFewRunsError(f"the {len(index)} images of {runs[0].dataset} that are shown are of one class")
+    codes = {"pixels": source.images(index).reshape(len(index), -1)}
+    codes |= {run.setting: encoded(asked.learner(run), source, index)[0] for run in runs}
+    placed = [_placed(name, array, classes) for name, array in codes.items()]
+    across = min(3, len(placed))
+    down = -(-len(placed) // across)
+    figure = new_figure(2.4 * across, 1.2 + 2.7 * down)
+    axes = list(figure.subplots(down, across, squeeze=False).flat)
+    for ax in axes[len(placed) :]:
+        ax.set_axis_off()
+    for ax, numbers in zip(axes, placed, strict=False):
+        _panel(ax, numbers)
+    heading = f"{dataset_title(runs[0].dataset)}: t-SNE of pixels and of codes"
+    titled(figure, heading, f"one run a model; {min(SHOWN, len(index)):,} images",
+           asked.plan.budget, f"numbers: of {len(index):,} images, half of them the neighbours that vote")  # fmt: skip
+    yield "clusters", figure, pd.concat(placed, ignore_index=True)
+
+
+def _first_of_models(asked: Asked) -> list[Run]:
+    """The first finished run of each model on the first data set of one factor with few classes.
+
+    Raises:
+        TooFewRunsError: there is none.
+    """
+    firsts: dict[str, Run] = {}
+    for run in asked.trained():
+        sizes = data.card(run.dataset).factor_sizes
+        one = len(sizes) == 1 and sizes[0] <= MOST_CLASSES
+        if one and run.dataset == next(iter(firsts.values()), run).dataset:
+            firsts.setdefault(run.model, run)
+    if not firsts:
+        raise TooFewRunsError(f"study {asked.plan.name!r} has no trained run on a data set of classes, such as mnist")
+    return list(firsts.values())
+
+
+def _placed(name: str, codes: NDArray[Any], classes: NDArray[np.int64]) -> pd.DataFrame:
+    """A row an image: x, y, label; and the scores of the code, the same in each row."""
+    from sklearn.manifold import TSNE
+
+    half = len(codes) // 2
+    scores = clusterability(codes[:half], classes[:half], codes[half:], classes[half:])
+    shown = codes[:SHOWN].astype(np.float64)
+    layout = TSNE(perplexity=min(30, (len(shown) - 1) / 3), random_state=SEED, init="pca").fit_transform(shown)
+    numbers = pd.DataFrame({"code": name, "x": layout[:, 0], "y": layout[:, 1], "label": classes[:SHOWN, 0]})
+    return numbers.assign(**{n: v for n, v in scores.items() if "/" not in n})
+
+
+def _panel(ax: Axes, numbers: pd.DataFrame) -> None:
+    labels = sorted(numbers["label"].unique())
+    palette = colours([str(label) for label in labels])
+    for label in labels:
+        own = numbers[numbers["label"] == label]
+        for x, y in own[["x", "y"]].to_numpy():
+            ax.text(x, y, str(label), color=palette[str(label)], fontsize=4.5, ha="center", va="center", clip_on=True)
+    ax.set(xlim=_limits(numbers["x"]), ylim=_limits(numbers["y"]), xticks=[], yticks=[])
+    said = numbers.iloc[0]
+    ax.set_title(said["code"], fontsize=9)
+    ax.set_xlabel(
+        f"k-NN {said['knn_accuracy']:.2f}, silhouette {said['silhouette']:.2f}\n"
+        f"k-means: NMI {said['kmeans_nmi']:.2f}, ARI {said['kmeans_ari']:.2f}", fontsize=8,
+    )  # fmt: skip
+
+
+def _limits(values: pd.Series) -> tuple[float, float]:
+    margin = 0.03 * float(np.ptp(values))
+    return float(values.min()) - margin, float(values.max()) + margin

@@ -1,0 +1,145 @@
+"""Every question is answered by a picture that says what it rests on, or by the reason why it cannot be."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench import question
+from bench.__main__ import _hydra_words
+from bench.analysis.agreement import TooFewRunsError
+from bench.analysis.synthetic import synthetic_table
+from bench.grid import Plan, Protocol, Run, Schedule, _Frozen
+from bench.registry import UnknownNameError
+from bench.report.questions import QUESTIONS, clusters, identifiability, interpolation, noisy_or
+from bench.report.questions.asked import Asked
+from bench.store import Store
+from bench.training.train import load_learner, train
+
+SCHEDULE = Schedule(6, 8, 1e-3, 32, "small", 4, 1, "tiny", 10, 3)
+PROTOCOL = Protocol("quick", None, None, None, None, ("mean",), (), {})
+VAE = Run("beta_vae", 1, False, _Frozen({"beta": 1.0}), "beta", 0, 1.0, 0, "mnist", 1, SCHEDULE)
+PCA = Run("pca", 1, True, _Frozen({"latent_dim": 4, "num_images": 300}), None, None, None, 0, "mnist", 1, SCHEDULE)
+OF_SCORES = ("rate_distortion", "posterior", "label_efficiency")
+OF_MODELS = ("clusters", "interpolation")
+
+
+class Tabled(Asked):
+    """A study with a score table made up."""
+
+    @property
+    def table(self) -> pd.DataFrame:  # type: ignore[override]
+        return synthetic_table(
+            np.random.default_rng(0), datasets=("dsprites", "mnist"), models=("beta_vae", "dip_vae_i"), seeds=3
+        )
+
+
+def plan(*runs: Run) -> Plan:
+    return Plan("q", "Q", runs, (), PROTOCOL)
+
+
+def said(figure: object) -> str:
+    return " ".join(t.get_text() for t in figure.findobj(lambda a: hasattr(a, "get_text")))  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    store = Store(tmp_path_factory.mktemp("store"))
+    for run in (VAE, PCA):
+        train([run], store, "cpu", lambda steps, note: None)
+    return Asked(plan(VAE, PCA), store, load_learner)
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures of few rows."""
+    for module, sizes in (
+        (clusters, {"ROWS": 200, "SHOWN": 60}),
+        (interpolation, {"PAIRS": 10, "REAL": 100}),
+        (identifiability, {"ROWS": 200, "DEGREES": (0, 45)}),
+        (noisy_or, {"SIZES": (50, 200), "SEEDS": 1}),
+    ):
+        for name, size in sizes.items():
+            monkeypatch.setattr(module, name, size)
+
+
+@pytest.mark.parametrize("name", OF_SCORES)
+def test_a_question_of_scores_is_answered_from_the_table(name: str, tmp_path: Path) -> None:
+    ((stem, figure, numbers),) = QUESTIONS[name].draw(Tabled(plan(VAE), Store(tmp_path), load_learner))
+    assert stem == name
+    assert "3 seeds a setting" in said(figure)
+    assert "tiny: 6 steps" in said(figure)
+    assert {"dsprites", "mnist"} <= set(numbers["dataset"])
+
+
+@pytest.mark.parametrize("name", OF_MODELS)
+@pytest.mark.usefixtures("small")
+def test_a_question_of_models_is_answered_from_trained_runs(name: str, trained: Asked) -> None:
+    ((stem, figure, numbers),) = QUESTIONS[name].draw(trained)
+    assert stem.startswith(name)
+    assert "MNIST" in said(figure)
+    assert "tiny: 6 steps" in said(figure)
+    assert not numbers.isna().any(axis=None)
+
+
+@pytest.mark.parametrize("name", OF_MODELS)
+def test_without_trained_runs_there_is_a_reason(name: str, tmp_path: Path) -> None:
+    with pytest.raises(TooFewRunsError, match="study 'q' has no trained"):
+        list(QUESTIONS[name].draw(Asked(plan(VAE), Store(tmp_path), load_learner)))
+
+
+def test_images_of_one_class_have_no_clusters(trained: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "ROWS", 1)
+    with pytest.raises(TooFewRunsError, match="are of one class"):
+        list(QUESTIONS["clusters"].draw(trained))
+
+
+@pytest.mark.usefixtures("small")
+def test_a_trained_vae_scores_differently_when_rotated_with_the_same_bound(
+    trained: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: Callable[[str], list[str]] = lambda kind: ["mig", "clusterability"]  # noqa: E731
+    monkeypatch.setattr(identifiability.registry, "names", names)
+    monkeypatch.setattr(identifiability, "source_recovery", lambda: _sources())
+    ((_, figure, numbers),) = QUESTIONS["identifiability"].draw(trained)
+    assert "beta_vae, beta 1, MNIST" in said(figure)
+    changes = numbers[numbers["name"] == "elbo_change"].groupby("panel")["score"].max()
+    assert len(changes) == 2
+    assert (changes < 1e-5).all()
+    mig = numbers[numbers["name"].eq("mig") & numbers["panel"].eq("Linear Gaussian model")].set_index("degrees")
+    assert mig.loc[45, "score"] < 0.5 * mig.loc[0, "score"]
+
+
+def _sources() -> pd.DataFrame:
+    columns = {"seed": 0, "amari": 0.1, "mig": 0.5, "ceiling": 0.6, "settled": True}
+    return pd.DataFrame({"shape": [1.0, 2.0, 8.0]}).assign(**columns)
+
+
+@pytest.mark.usefixtures("small")
+def test_the_stage_writes_picture_and_numbers_and_says_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert question.answer("noisy_or", plan(VAE), Store(tmp_path)) == 0
+    picture = tmp_path / "studies" / "q" / "questions" / "noisy_or.png"
+    assert str(picture) in "".join(capsys.readouterr())
+    assert list(pd.read_csv(picture.with_suffix(".csv"))["rows"]) == [50, 200]
+
+
+def test_the_stage_lists_questions_and_knows_no_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert question.answer(None, plan(VAE), Store(tmp_path)) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(QUESTIONS)
+    with pytest.raises(UnknownNameError, match="Did you mean 'clusters' or"):
+        question.answer("cluster", plan(VAE), Store(tmp_path))
+
+
+def test_the_question_may_be_named_by_its_name_alone() -> None:
+    assert _hydra_words(["question", "noisy_or"]) == ["stage=question", "what=noisy_or"]
+
+
+def test_a_question_that_cannot_be_answered_ends_with_1_and_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert question.answer("interpolation", plan(VAE), Store(tmp_path)) == 1
+    assert "not drawn: study 'q' has no trained" in "".join(capsys.readouterr())
