@@ -56,7 +56,11 @@ def table(results: Path) -> pd.DataFrame:
 
 def test_a_killed_study_is_finished_by_the_same_command(table: pd.DataFrame) -> None:
     assert table["run"].nunique() == 6
-    assert table[table["metric"] != "training"].groupby("run").size().nunique() == 1
+    codes = table[table["representation"] == "mean"]
+    assert codes.groupby("run", observed=True).size().nunique() == 1
+    sampled = table[table["representation"] == "sampled"]
+    assert set(sampled["metric"]) == {"unsupervised"}
+    assert set(sampled["model"]) == {"beta_vae"}
 
 
 def test_the_table_has_its_schema(table: pd.DataFrame) -> None:
@@ -81,19 +85,19 @@ def test_final_losses_are_scores_of_the_runs_that_have_them(results: Path, table
 
 
 def test_an_interrupted_study_gives_the_numbers_of_an_undisturbed_one(table: pd.DataFrame, tmp_path: Path) -> None:
-    assert run("run", tmp_path, "model=beta_vae", "strength=5", "seed=1").returncode == 0
+    for stage in ("train", "score"):
+        assert run(stage, tmp_path, "model=beta_vae", "strength=5", "seed=1").returncode == 0
     again = bench.scores("tiny", tmp_path)
     (identity,) = again["run"].unique()
-    key = ["name", "factor"]
+    key = ["name", "factor", "representation"]
     first, second = (t[t["run"] == identity].sort_values(key)["score"].to_numpy() for t in (table, again))
     assert (first == second).all()
 
 
 def test_nothing_is_done_twice(results: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in results.glob("runs/*/*")}
-    done = run("run", results)
-    assert "train: nothing is missing" in done.stderr
-    assert "score: nothing is missing" in done.stderr
+    for stage in ("train", "score"):
+        assert f"{stage}: nothing is missing" in run(stage, results).stderr
     assert {p: p.stat().st_mtime_ns for p in results.glob("runs/*/*")} == before
 
 
@@ -117,7 +121,9 @@ def test_the_drawn_correlations_can_be_recomputed_from_the_table(results: Path, 
     from scipy.stats import spearmanr
 
     drawn = pd.read_csv(results / "studies" / "tiny" / "figures" / "fig2_metric_agreement.csv")
-    scores = table[table["factor"].isna()].pivot(index="run", columns="name", values="score")
+    scores = table[table["factor"].isna() & table["representation"].eq("mean")].pivot(
+        index="run", columns="name", values="score"
+    )
     for line in drawn.itertuples():
         assert line.spearman == pytest.approx(spearmanr(scores[line.row], scores[line.column]).statistic)
 
@@ -244,7 +250,8 @@ def test_a_checkpoint_alone_is_encoded_and_scored(results: Path, table: pd.DataF
     chosen = table[(table["model"] == "beta_vae") & (table["seed"] == 1) & (table["strength"] == 5)]
     weights = Store(results).run(chosen["run"].iloc[0]).weights
     grid = ["model=beta_vae", "strength=5", "seed=1"]
-    assert run("run", tmp_path, *grid, f"+checkpoint={weights}").returncode == 0
+    for stage in ("train", "score"):
+        assert run(stage, tmp_path, *grid, f"+checkpoint={weights}").returncode == 0
     taken = bench.scores("tiny", tmp_path)
     assert set(taken["run"]).isdisjoint(table["run"])
     mig = [t.loc[t["name"] == "mig", "score"].item() for t in (chosen, taken)]

@@ -162,7 +162,9 @@ def test_a_preempted_job_is_requeued_and_resumes(
     until(lambda: steps(tmp_path))
     reached = steps(tmp_path)
     for job in queued("running"):
-        subprocess.run(["scancel", "--signal=USR2", job], check=False)  # it tries again what has been requeued, and fails
+        subprocess.run(
+            ["scancel", "--signal=USR2", job], check=False
+        )  # it tries again what has been requeued, and fails
     never_goes_back(process, tmp_path, reached)
     finished(process)
     assert_same(tmp_path, reference)
