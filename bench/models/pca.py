@@ -1,6 +1,7 @@
 """Principal component analysis, the classical linear representation (Pearson 1901, Hotelling 1933)."""
 
 import numpy as np
+from scipy.linalg import eigh
 
 from bench.data.base import DataSet
 from bench.models.base import Codes, Fitted, Images, ModelError, model
@@ -27,11 +28,12 @@ class PCA(Fitted):
             raise ModelError(f"{name}: latent_dim {dims} must be below the {count} images and the pixels of each")
         mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
         x = x - mean
-        variances, vectors = np.linalg.eigh(x.T @ x / np.float32(count - 1))
-        vectors = vectors[:, ::-1][:, :dims]
+        last = x.shape[1] - 1
+        variances, vectors = eigh(x.T @ x / np.float32(count - 1), subset_by_index=[last + 1 - dims, last])
+        vectors = vectors[:, ::-1]
         largest = np.abs(vectors).argmax(axis=0)
         vectors = vectors * np.sign(vectors[largest, range(dims)])
-        sigma = np.sqrt(np.maximum(variances[::-1][:dims], 1e-12))
+        sigma = np.sqrt(np.maximum(variances[::-1], 1e-12))
         self.arrays = {"mean": mean, "components": vectors.astype(np.float32), "sigma": sigma.astype(np.float32)}
 
     def encode(self, images: Images) -> tuple[Codes, None]:
