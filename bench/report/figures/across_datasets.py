@@ -78,10 +78,13 @@ def dataset_scatter(table: pd.DataFrame, budget: str) -> Drawn:
     for row, (x, y) in zip(axes, shown, strict=True):
         for ax, name in zip(row, names, strict=True):
             part = points[points["name"].eq(name) & points["x_dataset"].eq(x) & points["y_dataset"].eq(y)]
+            if part.empty:  # one of the two has no such score
+                ax.set_axis_off()
+                continue
             scatter(ax, part["x"], part["y"], part["model"], palette)
             ax.set_xlabel(dataset_title(x), fontsize=7)
             ax.locator_params(nbins=4)
-        row[0].set_ylabel(dataset_title(y), fontsize=7)
+        next(ax for ax in row if ax.axison).set_ylabel(dataset_title(y), fontsize=7)
     for ax, name in zip(axes[0], names, strict=True):
         ax.set_title(title(name), fontsize=8)
     keys = model_keys(sorted(points["model"].unique()), palette, **POINTS)
