@@ -13,11 +13,11 @@ install_packages() {
 }
 
 configure() {
-  local host memory cpus i
+  local host memory i
   mkdir -p "$DIR"/{etc,state,log,run,munge,spool/n1,spool/n2}
   chmod 755 "$DIR"; chmod 700 "$DIR/munge"
   dd if=/dev/urandom of="$DIR/munge/munge.key" bs=1024 count=1 status=none; chmod 400 "$DIR/munge/munge.key"
-  host=$(hostname -s); cpus=$(nproc); memory=$(( $(awk '/MemTotal/{print int($2/1024)}' /proc/meminfo) / 2 - 200 ))
+  host=$(hostname -s); memory=$(( $(awk '/MemTotal/{print int($2/1024)}' /proc/meminfo) / 2 - 200 ))
   cat >"$DIR/etc/slurm.conf" <<C
 ClusterName=local
 SlurmctldHost=$host(127.0.0.1)
@@ -51,7 +51,7 @@ JobRequeue=1
 AccountingStorageType=accounting_storage/none
 C
   for i in 1 2; do
-    echo "NodeName=n$i NodeHostname=$host NodeAddr=127.0.0.1 Port=$((26820 + i)) CPUs=$cpus RealMemory=$memory" >>"$DIR/etc/slurm.conf"
+    echo "NodeName=n$i NodeHostname=$host NodeAddr=127.0.0.1 Port=$((26820 + i)) CPUs=2 RealMemory=$memory" >>"$DIR/etc/slurm.conf"
   done
   echo "PartitionName=main Nodes=n[1-2] Default=YES MaxTime=01:00:00 State=UP OverSubscribe=NO" >>"$DIR/etc/slurm.conf"
 }

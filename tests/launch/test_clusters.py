@@ -81,6 +81,13 @@ def steps(results: Path) -> dict[str, int]:
     return found
 
 
+def trained(process: subprocess.Popen[str], results: Path, runs: int) -> dict[str, int]:
+    """Wait until so many runs are being trained; how far each is."""
+    until(lambda: len(steps(results)) >= runs or process.poll() is not None)
+    assert process.poll() is None, process.communicate()[1]
+    return steps(results)
+
+
 def never_goes_back(process: subprocess.Popen[str], results: Path, reached: dict[str, int]) -> None:
     """Watch a study to its end: no run that had reached a step is seen before it again."""
     while process.poll() is None:
@@ -142,8 +149,7 @@ def kill_node(folder: Path, node: str) -> None:
 @pytest.mark.slurm
 def test_slurm_finishes_a_study_after_a_node_was_killed(slurm: Path, reference: pd.DataFrame, tmp_path: Path) -> None:
     process = study(tmp_path, *SLURM)
-    until(lambda: len(steps(tmp_path)) >= 2)
-    reached = steps(tmp_path)
+    reached = trained(process, tmp_path, 2)
     kill_node(slurm, "n1")
     never_goes_back(process, tmp_path, reached)
     finished(process)
@@ -159,12 +165,9 @@ def test_a_preempted_job_is_requeued_and_resumes(
     slurm: Path, reference: pd.DataFrame, tmp_path: Path, cpus: int
 ) -> None:
     process = study(tmp_path, *SLURM, f"launcher.cpus={cpus}", f"launcher.runs={cpus}")
-    until(lambda: steps(tmp_path))
-    reached = steps(tmp_path)
-    for job in queued("running"):
-        subprocess.run(
-            ["scancel", "--signal=USR2", job], check=False
-        )  # it tries again what has been requeued, and fails
+    reached = trained(process, tmp_path, 1)
+    for job in queued("running"):  # scancel signals again where it was answered late, and then finds a requeued job
+        subprocess.run(["scancel", "--signal=USR2", job], check=False)
     never_goes_back(process, tmp_path, reached)
     finished(process)
     assert_same(tmp_path, reference)
@@ -180,7 +183,7 @@ def test_jobs_outlive_their_driver_and_are_followed_by_the_next(
     assert "4 jobs" in submitted
     first = set(queued())
     process = study(tmp_path, *SLURM)
-    until(lambda: steps(tmp_path))
+    trained(process, tmp_path, 1)
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130, told
@@ -222,8 +225,7 @@ def test_ray_finishes_a_study_after_a_node_was_killed(
     inside = ["nsenter", f"--net=/proc/{ray.pid}/ns/net"]
     words = ["launcher=ray", f"launcher.address={address}", "launcher.runs=1"]
     process = study(tmp_path / "results", *words, within=inside)
-    until(lambda: len(steps(tmp_path / "results")) >= 2)
-    reached = steps(tmp_path / "results")
+    reached = trained(process, tmp_path / "results", 2)
     ray.stdin.write("kill the second node\n")
     ray.stdin.flush()
     never_goes_back(process, tmp_path / "results", reached)
