@@ -12,6 +12,7 @@ LEAST_IMPORTANCE = 1e-11  # added to every importance, as by the study: logarith
 @metric(
     version=1,
     reads="split",
+    min_factors=2,
     scores={
         "dci_disentanglement": Score(0, 1),
         "dci_completeness": Score(0, 1),
@@ -42,8 +43,8 @@ def dci(
 
     weighted by shares of sum R. Informativeness is the mean accuracy over factors. `dci_per_tree_*` rests on
     importances normalised tree by tree, as by scikit-learn before 0.20: which of the two the study used is not known.
-    A code of one dimension is complete, a single factor disentangled, by convention. Factors with a single value are
-    left out. Where no dimension is of any importance, both scores are 0.
+    A code of one dimension is complete, a single factor disentangled, by convention: studies skip data sets of one
+    factor. Factors with a single value are left out. Where no dimension is of any importance, both scores are 0.
 
     Args:
         train_codes: (n, D).
