@@ -137,19 +137,27 @@ def available_cores() -> int:
 def _work(line: Connection) -> None:
     """Workers leave ctrl-C to the parent, which ends them, and end by themselves when the parent was killed."""
     global _told
-    _told = lambda amount, note: line.send(("report", (amount, note)))  # noqa: E731
+    _told = lambda amount, note: _send(line, ("report", (amount, note)))  # noqa: E731
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     while True:
         try:
             function, task = line.recv()
-        except EOFError:
+        except (EOFError, ConnectionError):
             return
         try:
             answer = "result", function(*task)
         except Exception as fault:
             answer = "raised", fault
-        line.send(answer)
+        _send(line, answer)
+
+
+def _send(line: Connection, message: tuple[str, Any]) -> None:
+    """Tell the parent; where it was killed, end at once: its runs are not failed, but left for the next command."""
+    try:
+        line.send(message)
+    except ConnectionError:
+        os._exit(1)
 
 
 @cache

@@ -1,12 +1,14 @@
 """Tasks run on workers; one that raises raises, one whose worker is killed costs itself alone."""
 
+import multiprocessing
 import os
 import signal
 from itertools import count
+from pathlib import Path
 
 import pytest
 
-from bench.pool import Pool, report
+from bench.pool import Pool, _work, report
 
 
 def double(number: int) -> int:
@@ -18,6 +20,15 @@ def die(number: int) -> int:
     if number == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+def tell_for_ever(mark: str) -> None:
+    try:
+        while True:
+            report(1, "still here")
+    except Exception as fault:  # as training does, which would record it as the run's own
+        with open(mark, "w", encoding="utf-8") as file:
+            file.write(repr(fault))
 
 
 def fail(number: int) -> int:
@@ -60,3 +71,17 @@ def test_results_come_as_they_are_ready() -> None:
     with Pool(1) as pool:
         first = [(next(order), result) for _, result in pool.run(double, [(1,), (2,)], lambda *_: None)]
     assert first == [(0, 2), (1, 4)]
+
+
+def test_a_worker_whose_parent_is_gone_ends_at_once_and_blames_no_run(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    worker = context.Process(target=_work, args=(theirs,))
+    worker.start()
+    theirs.close()
+    ours.send((tell_for_ever, (str(tmp_path / "fault"),)))
+    assert ours.recv() == ("report", (1, "still here"))
+    ours.close()
+    worker.join(30)
+    assert worker.exitcode == 1
+    assert not (tmp_path / "fault").exists()
