@@ -12,7 +12,7 @@ from bench import data
 from bench.grid import Plan, Run
 from bench.metrics.base import Floats
 from bench.metrics.udr import udr
-from bench.store import Store, digest, read_rows
+from bench.store import Store, digest, read_arrays
 from bench.table import COLUMNS
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _scored(runs: Sequence[Run], pool: int | None, store: Store) -> Iterator[dic
     if len(given) < 2:
         return
     found = udr([mean for _, mean, _ in given], [kl for *_, kl in given])
-    cell = digest(["udr", VERSION, len(index), sorted(run.id for run, *_ in given)])
+    cell = digest([UDR, VERSION, len(index), sorted(run.id for run, *_ in given)])
     shared = {"representation": "mean", "metric": UDR, "version": VERSION, "factor": None, "cell": cell}
     shared |= {"num_train": len(points), "num_test": 0, "seconds": time.perf_counter() - started}
     for name, values in found.items():
@@ -64,13 +64,13 @@ def _scored(runs: Sequence[Run], pool: int | None, store: Store) -> Iterator[dic
 
 def _points(dataset: str, index: Index) -> Index:
     """Which of the encoded images the runs on a data set are compared on."""
-    seed = int(digest(["udr", dataset, len(index)]), 16)
+    seed = int(digest([UDR, dataset, len(index)]), 16)
     return np.sort(np.random.default_rng(seed).permutation(len(index))[:POINTS])
 
 
 def _means_and_kl(run: Run, index: Index, points: Index, store: Store) -> tuple[Floats, Floats] | None:
     """Means (n, D) of the points and the mean KL of each dimension (D,), 1/2 E[mean^2 + exp(logvar) - logvar - 1]."""
-    codes = read_rows(store.run(run.id).codes(len(index)), points)
+    codes, _ = read_arrays(store.run(run.id).codes(len(index)), points)
     if "logvar" not in codes or not np.array_equal(codes["index"], index[points]):
         return None
     mean, logvar = codes["mean"].astype(np.float64), codes["logvar"].astype(np.float64)

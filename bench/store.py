@@ -167,33 +167,23 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], notes: Mapping[
         file.write(save({n: np.ascontiguousarray(a) for n, a in arrays.items()}, dict(notes or {})))
 
 
-def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Named arrays and notes of a safetensors file.
+def read_arrays(path: Path, rows: NDArray[np.int64] | None = None) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Named arrays and notes of a safetensors file; with `rows`, those rows of each array, and nothing else is read.
 
     Raises:
         StoreError: missing, truncated or not safetensors; the message names the file.
     """
     from safetensors import SafetensorError, safe_open
 
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return {n: file.get_tensor(n) for n in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (OSError, SafetensorError) as fault:
-        raise StoreError(f"cannot read {path}: {fault}") from fault
-
-
-def read_rows(path: Path, rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-    """Some rows of every array of a safetensors file; nothing else is read.
-
-    Raises:
-        StoreError: missing, truncated or not safetensors; the message names the file.
-    """
-    from safetensors import SafetensorError, safe_open
+    def array(file: Any, name: str) -> NDArray[Any]:
+        if rows is None:
+            return np.asarray(file.get_tensor(name))
+        parts = file.get_slice(name)
+        return np.concatenate([parts[i : i + 1] for i in rows.tolist()])
 
     try:
         with safe_open(path, framework="numpy") as file:
-            slices = {n: file.get_slice(n) for n in file.keys()}  # noqa: SIM118
-            return {n: np.concatenate([s[int(i) : int(i) + 1] for i in rows]) for n, s in slices.items()}
+            return {n: array(file, n) for n in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (OSError, SafetensorError) as fault:
         raise StoreError(f"cannot read {path}: {fault}") from fault
 

@@ -85,14 +85,14 @@ def _category(column: "pa.ChunkedArray") -> "pd.Categorical":
     return pd.Categorical.from_codes(places[codes], dtype=pd.CategoricalDtype(pd.Index(words[used], dtype="str")))
 
 
-def export(study: str, store: Store) -> list[Path]:
-    """Write a study's table as parquet and csv into its folder; the files."""
+def export(table: "pd.DataFrame", folder: Path) -> list[Path]:
+    """Write a table as scores.parquet and scores.csv into a folder; the files."""
     import pyarrow as pa
     from pyarrow import csv, parquet
 
-    table = pa.Table.from_pandas(scores(study, store.path), preserve_index=False)
-    files = [store.study(study) / f"scores.{suffix}" for suffix in ("parquet", "csv")]
+    rows = pa.Table.from_pandas(table, preserve_index=False)
+    files = [folder / f"scores.{suffix}" for suffix in ("parquet", "csv")]
     for path, write in zip(files, (parquet.write_table, csv.write_csv), strict=True):
         with writing(path) as file:
-            write(table, file)
+            write(rows, file)
     return files

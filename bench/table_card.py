@@ -1,12 +1,11 @@
 """What the card of a score table says: what its rows are, and what was done to get them."""
 
 import datetime
-import subprocess
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from bench.grid import Plan
-from bench.store import Store, conf_dir, in_checkout, read_json
+from bench.store import Store, read_json, revision
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,18 +47,6 @@ def part(table: "pd.DataFrame", plan: Plan, store: Store) -> dict[str, Any]:
         "training_hours": round(sum(d["seconds"] for d in done) / 3600, 2),
         "versions": {p: ", ".join(sorted({d["versions"].get(p, "none") for d in done})) for p in packages},
         "exported": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "exported_by_revision": _revision(),
+        "exported_by_revision": revision(),
         "command": f"python -m bench export study={plan.name}",
     }
-
-
-def _revision() -> str | None:
-    """The revision of the checkout that this package runs from; None outside of one."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    if not in_checkout():
-        return None
-    try:
-        told = subprocess.run(command, cwd=conf_dir(), capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return told.stdout.strip()

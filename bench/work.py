@@ -18,6 +18,7 @@ Settings = Mapping[str, Any]
 
 
 def train_and_score(name: str, plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
+    """Do what a stage ("run", "train" or "score") has to do of both."""
     if name in ("run", "train"):
         train(plan, store, pool, settings)
     if name in ("run", "score"):

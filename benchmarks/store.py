@@ -69,7 +69,7 @@ def timings(plan: grid.Plan, target: Store) -> Iterator[tuple[str, float, float]
     yield "read the table from the runs' folders", *timed(lambda: scores(plan.name, target.path))
     yield "read the table from the compacted copy", *timed(lambda: scores(plan.name, target.path))
     yield "count runs and scores (status)", *timed(lambda: status(plan, target))
-    yield "export as parquet and csv", *timed(lambda: export(plan.name, target))
+    yield "export as parquet and csv", *timed(lambda: export(scores(plan.name, target.path), target.study(plan.name)))
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:

@@ -183,6 +183,6 @@ def test_a_study_is_its_runs_and_cells_exported_as_parquet_and_csv(store: Store)
     write_json(store.study_plan("mine"), {"runs": ["r1", "r3"], "cells": ["m"]})
     table = scores("mine", store.path)
     assert set(table["run"]) == {"r1", "r3"}
-    parquet, csv = export("mine", store)
+    parquet, csv = export(table, store.study("mine"))
     same(pd.read_parquet(parquet), table)
     assert pd.read_csv(csv)["score"].tolist() == table["score"].tolist()

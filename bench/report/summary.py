@@ -10,16 +10,16 @@ from bench.grid import Plan
 from bench.report.style import dataset_title
 from bench.scoring import cell_records
 from bench.store import Store, read_json, writing
+from bench.table import export
 
 
 def write_summary(table: pd.DataFrame, plan: Plan, store: Store, pictures: list[Path], origin: str = "") -> Path:
-    """Write `summary.md` and the score table as `scores.csv` into the study's folder; return the page.
+    """Write `summary.md` and the score table beside it into the study's folder; return the page.
 
     `origin` says where the scores come from, where they are not of the store's runs alone.
     """
     folder = store.study(plan.name)
-    with writing(folder / "scores.csv") as file:
-        file.write(table.to_csv(index=False).encode())
+    export(table, folder)
     sections = [_head(plan, store, origin), *_score_tables(table), _skipped(plan, store), _figures(folder, pictures)]
     page = folder / "summary.md"
     with writing(page) as file:

@@ -97,3 +97,18 @@ def test_every_figure_is_a_pdf_a_png_and_a_csv_and_stale_ones_go(tmp_path: Path)
         lines = list(draw_all(table[table["model"] == "beta_vae"], plan, tmp_path))  # type: ignore[arg-type]
     assert lines[1].startswith("table5_variance_explained: not drawn: dsprites: 1 models")
     assert not list(tmp_path.glob("figures/table5*"))
+
+
+def test_a_figure_that_fails_ends_none_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(table: pd.DataFrame, budget: str) -> Drawn:
+        raise ZeroDivisionError("no points")
+
+    kept = {n: FIGURES[n] for n in ("fig2_metric_agreement",)}
+    monkeypatch.setattr("bench.report.figures.FIGURES", {"faulty": faulty} | kept)
+    monkeypatch.setattr("bench.report.figures.DATASET_FIGURES", {})
+    plan = SimpleNamespace(name="mine", budget="a budget", runs=[])
+    lines: list[str] = []
+    with pytest.raises(ExceptionGroup, match="1 figures failed"):
+        lines.extend(draw_all(made(), plan, tmp_path))  # type: ignore[arg-type]
+    assert lines[0] == "faulty: FAILED: ZeroDivisionError: no points"
+    assert (tmp_path / "figures" / "fig2_metric_agreement.png").exists()

@@ -54,11 +54,16 @@ DATASET_FIGURES: dict[str, Callable[[pd.DataFrame, str, str], Drawn]] = {
 
 
 def draw_all(table: pd.DataFrame, plan: Plan, folder: Path) -> Iterator[str]:
-    """Draw every figure into a study's folder; yield a line for each: where it is, or why it was not drawn."""
+    """Draw every figure into a study's folder; yield a line for each: where it is, or why it was not drawn.
+
+    Raises:
+        ExceptionGroup: figures that failed, after all others were drawn.
+    """
     drawings: dict[str, Callable[[], Drawn]] = {n: partial(d, table, plan.budget) for n, d in FIGURES.items()}
     for dataset in dict.fromkeys(r.dataset for r in plan.runs):
         for name, draw in DATASET_FIGURES.items():
             drawings[f"{name}_{dataset}"] = partial(draw, table, dataset, plan.budget)
+    faults: list[Exception] = []
     for name, drawing in drawings.items():
         stem = folder / "figures" / name
         try:
@@ -66,5 +71,11 @@ def draw_all(table: pd.DataFrame, plan: Plan, folder: Path) -> Iterator[str]:
         except TooFewRunsError as reason:
             remove(stem)
             yield f"{name}: not drawn: {reason}"
+        except Exception as fault:
+            remove(stem)
+            faults.append(fault)
+            yield f"{name}: FAILED: {type(fault).__name__}: {fault}"
         else:
             yield f"{name}: {save(figure, drawn, stem, f'python -m bench analyze study={plan.name}')[1]}"
+    if faults:
+        raise ExceptionGroup(f"{len(faults)} figures failed; the others are drawn", faults)
