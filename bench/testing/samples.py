@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import registry
+from bench.analysis.identifiability import plane_rotation
 from bench.metrics.base import Metric, Score
 from bench.scoring import PUBLISHED, cells, evaluate
 
@@ -44,11 +45,7 @@ def noisy(codes: Codes, deviation: float) -> Codes:
 
 def rotated(codes: Codes, degrees: float) -> Codes:
     """Dimensions 0 and 1, 2 and 3, ... each rotated in their plane; an odd last one is left as it is."""
-    turned, angle = codes.copy(), np.deg2rad(degrees)
-    for d in range(0, codes.shape[1] - 1, 2):
-        turned[:, d] = np.cos(angle) * codes[:, d] - np.sin(angle) * codes[:, d + 1]
-        turned[:, d + 1] = np.sin(angle) * codes[:, d] + np.cos(angle) * codes[:, d + 1]
-    return turned
+    return codes @ plane_rotation(codes.shape[1], degrees).T
 
 
 def declared(name: str) -> Metric:
