@@ -14,7 +14,7 @@ FEW = 100  # labels in the numerator of the statistical efficiency
 
 
 @metric(
-    version=1,
+    version=2,
     reads="split",
     scores={
         "lr_efficiency": Score(0, float("inf")),

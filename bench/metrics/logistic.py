@@ -168,12 +168,14 @@ def _path(rows: Floats, positive: Floats, penalties: Floats) -> Floats:
 def _accuracies(rows: Floats, positive: Floats, penalties: Floats, paths: Floats) -> Floats:
     """Accuracy of each binary problem under each penalty, summed over folds: (C, K).
 
-    A fold's problems start from the solutions on all rows, which are close to their own.
+    A fold's problems start from the solutions on all rows, moved as far as theirs were from those at the C before.
     """
     total = np.zeros(paths.shape[:2])
     for held_out in np.array_split(np.arange(len(rows)), min(FOLDS, len(rows))):
         problems = Problems(np.delete(rows, held_out, axis=0), np.delete(positive, held_out, axis=1))
-        for i, penalty in enumerate(penalties):
-            weights = problems.solve(penalty, paths[i])
-            total[i] += ((weights @ rows[held_out].T > 0) == (positive[:, held_out] > 0)).mean(axis=1)
+        shift = np.zeros_like(paths[0])
+        for path, penalty, correct in zip(paths, penalties, total, strict=True):
+            weights = problems.solve(penalty, path + shift)
+            shift = weights - path
+            correct += ((weights @ rows[held_out].T > 0) == (positive[:, held_out] > 0)).mean(axis=1)
     return total

@@ -66,6 +66,17 @@ def test_separable_classes_and_classes_missing_from_a_fold_end_in_finite_weights
     assert np.mean(fitted.predict(np.eye(3)) == [0, 1, 2]) >= 2 / 3
 
 
+def test_few_separable_rows_of_uneven_dimensions_are_fitted_to_the_end() -> None:
+    from scipy.special import expit
+
+    rows = np.column_stack([RNG.normal(size=(80, 10)) * np.logspace(-3, 1, 10), np.ones(80)])
+    positive = np.array([np.roll(rows[:, 9] > 8, k) for k in range(8)])
+    penalty = np.append(np.full(10, 1e-4), 0.0)
+    weights = newton.Problems(rows, positive).solve(penalty, 30 * RNG.normal(size=(8, 11)))
+    gradient = (expit(weights @ rows.T) - positive) @ rows + penalty * weights
+    assert np.abs(gradient).max() < 1e-3
+
+
 def test_large_means_do_not_matter_to_a_free_intercept() -> None:
     far = fit_cross_validated(CODES + 1e6, LABELS)
     np.testing.assert_array_equal(far.predict(CODES + 1e6), fit_cross_validated(CODES, LABELS).predict(CODES))
