@@ -67,7 +67,9 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         return dry_run(name, plan, store, settings)
     write_plan(plan, store)
     try:
-        if (left := _work(name, plan, store, settings)) is None:
+        with Pool(settings["processes"]) as pool:
+            left = _work(name, plan, store, pool, settings)
+        if left is None:
             return 0  # jobs go on by themselves
         return close(name, plan, store, [str(fault) for fault in broken], *left)
     except KeyboardInterrupt:
@@ -76,7 +78,7 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
 
 
 def _work(
-    name: str, plan: Plan, store: Store, settings: Settings
+    name: str, plan: Plan, store: Store, pool: Pool, settings: Settings
 ) -> tuple[Mapping[str, str], Mapping[str, str]] | None:
     """Do a stage; the data sets that cannot be had and the runs whose job died, and why. None: jobs are not awaited."""
     absent: dict[str, str] = {}
@@ -86,16 +88,15 @@ def _work(
         had = dataclasses.replace(plan, runs=tuple(r for r in plan.runs if r.dataset not in absent))
         mend(had.runs, store)
         if settings["launcher"]["name"] == "local" or settings["checkpoint"] is not None:
-            with Pool(settings["processes"]) as pool:
-                train_and_score(name, had, store, pool, settings)
+            train_and_score(name, had, store, pool, settings)
         elif (died := _launch(name, had, store, settings)) is None:
             return None
         else:
             lost = died
     if name in ("run", "analyze"):
-        analyze(plan, store)
+        analyze(plan, store, pool)
     if name in ("run", "report"):
-        make_report(plan, store, settings)
+        make_report(plan, store, pool, settings)
     if name == "export":
         hand_on(plan, store)
     return absent, lost
@@ -119,7 +120,7 @@ def _absent_data(plan: Plan) -> dict[str, str]:
     return absent
 
 
-def analyze(plan: Plan, store: Store) -> None:
+def analyze(plan: Plan, store: Store, pool: Pool) -> None:
     """Draw every figure that the study's scores allow; say why for the others."""
     from bench.report.figures import draw_all
     from bench.report.reproduction import draw_reproduction
@@ -129,11 +130,11 @@ def analyze(plan: Plan, store: Store) -> None:
         if origin:
             say(f"  {origin}")
         for draw in (draw_all, draw_reproduction):
-            for line in draw(table, plan, store.study(plan.name)):
+            for line in draw(table, plan, store.study(plan.name), pool):
                 say(f"  {line}")
 
 
-def make_report(plan: Plan, store: Store, settings: Settings) -> None:
+def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
     """Draw pictures of trained models, write the one-page summary and the leaderboard."""
     from bench.report.gradients import draw_gradients
     from bench.report.leaderboard import write_leaderboard
@@ -143,7 +144,7 @@ def make_report(plan: Plan, store: Store, settings: Settings) -> None:
 
     with stage("report"):
         table, origin = plan_scores(plan, store)
-        pictures = draw_models(table, plan, store, load_learner, settings["rank_by"])
+        pictures = draw_models(table, plan, store, pool, load_learner, settings["rank_by"])
         draw_gradients(plan, store, load_learner)
         page = write_summary(table, plan, store, pictures, origin)
         asked = _overrides(settings, "results_dir", "open", "processes", "device")

@@ -1,7 +1,8 @@
 """One process a core, one thread a process: how many independent tasks run on CPUs.
 
 Measured on two cores, this trains small models faster than stacking them. Workers live as long as the pool, so
-importing torch is paid once each. A worker that is killed costs the task it was at; another takes its place.
+importing torch is paid once each. They keep the function they were sent last: what it carries, such as a table in a
+partial, is sent once each. A worker that is killed costs the task it was at; another takes its place.
 """
 
 import multiprocessing
@@ -26,6 +27,10 @@ def report(amount: float, note: str = "") -> None:
     """Called inside a task: tell the parent that some of its work is done, and how it stands."""
     if _told is not None:
         _told(amount, note)
+
+
+def _unheard(amount: float, note: str) -> None:
+    """What is told to nobody."""
 
 
 class Pool:
@@ -54,7 +59,7 @@ class Pool:
         self,
         function: Callable[..., Any],
         tasks: Sequence[tuple[Any, ...]],
-        on_report: Callable[[float, str], None],
+        on_report: Callable[[float, str], None] = _unheard,
         killed: Any = None,
     ) -> Iterator[tuple[int, Any]]:
         """Call `function(*task)` for each task; yield (position, result) as they finish.
@@ -67,18 +72,21 @@ class Pool:
 
         Raises:
             Exception: what a task raised.
+            ChildProcessError: a worker was killed, and nothing stands for its result.
         """
         waiting = deque(enumerate(tasks))
         while waiting or self.busy:
             while waiting and len(self.busy) < self.processes:
                 position, task = waiting.popleft()
-                self._give(position, (function, task))
+                self._give(position, function, task)
             for line in wait(list(self.busy)):
                 worker, position = self.busy[line]  # type: ignore[index]
                 try:
                     kind, value = worker.line.recv()
                 except (EOFError, OSError):
                     kind, value = "killed", killed
+                    if killed is None:
+                        raise ChildProcessError("a worker process was killed, by a lack of memory perhaps") from None
                 if kind == "report":
                     on_report(*value)
                     continue
@@ -90,13 +98,13 @@ class Pool:
                     self.idle.append(worker)
                 yield position, value
 
-    def _give(self, position: int, work: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
+    def _give(self, position: int, function: Callable[..., Any], task: tuple[Any, ...]) -> None:
         worker = self.idle.pop() if self.idle else _Worker()
         try:
-            worker.line.send(work)
+            worker.give(function, task)
         except OSError:  # killed while it was idle
             worker = _Worker()
-            worker.line.send(work)
+            worker.give(function, task)
         self.busy[worker.line] = worker, position
 
 
@@ -109,16 +117,25 @@ class _Worker:
         self.process: BaseProcess = context.Process(target=_work, args=(far,))
         self.process.start()
         far.close()  # so that the line ends when the process does
+        self._function: Callable[..., Any] | None = None
+
+    def give(self, function: Callable[..., Any], task: tuple[Any, ...]) -> None:
+        """Send a task, and the function unless it was the last one sent."""
+        self.line.send((None if function is self._function else function, task))
+        self._function = function
 
 
 class Here(Pool):
     """The same interface without worker processes: tasks run in this one, in turn."""
 
+    def __init__(self) -> None:
+        super().__init__(1)
+
     def run(
         self,
         function: Callable[..., Any],
         tasks: Sequence[tuple[Any, ...]],
-        on_report: Callable[[float, str], None],
+        on_report: Callable[[float, str], None] = _unheard,
         killed: Any = None,
     ) -> Iterator[tuple[int, Any]]:
         """Call `function(*task)` for each task; yield (position, result) as they finish."""
@@ -140,11 +157,13 @@ def _work(line: Connection) -> None:
     _told = lambda amount, note: _send(line, ("report", (amount, note)))  # noqa: E731
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
+    function: Callable[..., Any] = print  # never called: the first message has another
     while True:
         try:
-            function, task = line.recv()
+            given, task = line.recv()
         except (EOFError, ConnectionError):
             return
+        function = given or function
         try:
             answer = "result", function(*task)
         except Exception as fault:

@@ -1,6 +1,6 @@
 """How long all figures of a study at full size take, from a made-up table.
 
-python -m benchmarks.analysis [--datasets 7] [--seeds 50] [--scores 60] [--out DIR]
+python -m benchmarks.analysis [--datasets 7] [--seeds 50] [--scores 60] [--processes 1] [--out DIR]
 """
 
 import argparse
@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from bench.analysis.synthetic import SAMPLED, SCORES, Made, synthetic_table
+from bench.pool import Here, Pool
 from bench.report.figures import draw_all
 
 DATASETS = (
@@ -25,6 +26,9 @@ def main() -> None:
     parser.add_argument("--datasets", type=int, default=7)
     parser.add_argument("--seeds", type=int, default=50)
     parser.add_argument("--scores", type=int, default=60)
+    parser.add_argument(
+        "--processes", type=int, help="all cores if it is not given; with 1, seconds are of each figure"
+    )
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     datasets = DATASETS[: options.datasets]
@@ -33,14 +37,13 @@ def main() -> None:
     table = synthetic_table(rng, datasets=datasets, seeds=options.seeds, explained=0.4, scores={**SCORES, **more})
     print(f"{table['run'].nunique():,} runs x {options.scores} scores = {len(table):,} rows")
     plan = SimpleNamespace(runs=[SimpleNamespace(dataset=d) for d in datasets], budget="made up", name="made_up")
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter(), time.process_time()
-        last = started
-        for line in draw_all(table, plan, options.out or Path(folder)):  # type: ignore[arg-type]
-            now = time.perf_counter(), time.process_time()
-            print(f"{now[0] - last[0]:6.2f} s ({now[1] - last[1]:5.2f} s of CPU) {line.partition(':')[0]}", flush=True)
+    with tempfile.TemporaryDirectory() as folder, Pool(options.processes) if options.processes != 1 else Here() as pool:
+        started = last = time.perf_counter()
+        for line in draw_all(table, plan, options.out or Path(folder), pool):  # type: ignore[arg-type]
+            now = time.perf_counter()
+            print(f"{now - last:6.2f} s {line.partition(':')[0]}", flush=True)
             last = now
-    print(f"all figures: {last[0] - started[0]:.1f} s ({last[1] - started[1]:.1f} s of CPU in this process)")
+    print(f"all figures: {last - started:.1f} s, {pool.processes} at a time")
 
 
 if __name__ == "__main__":

@@ -50,6 +50,34 @@ def test_a_killed_worker_costs_its_own_task_and_another_takes_its_place() -> Non
         assert dict(pool.run(double, [(7,)], lambda *_: None)) == {0: 14}
 
 
+def test_a_killed_worker_is_an_error_where_nothing_stands_for_its_result() -> None:
+    with pytest.raises(ChildProcessError, match="was killed"), Pool(2) as pool:
+        dict(pool.run(die, [(1,)]))
+
+
+class Carried:
+    """Counts how often it is sent."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    def __getstate__(self) -> dict[str, int]:
+        self.sent += 1
+        return self.__dict__
+
+    def __call__(self, number: int) -> int:
+        return number
+
+
+def test_a_function_is_sent_once_to_each_worker() -> None:
+    carried = Carried()
+    with Pool(2) as pool:
+        assert dict(pool.run(carried, [(i,) for i in range(7)])) == {i: i for i in range(7)}
+        assert carried.sent == 2
+        assert dict(pool.run(double, [(1,)])) == {0: 2}
+        assert dict(pool.run(carried, [(9,)])) == {0: 9}
+
+
 def test_a_worker_that_is_killed_while_idle_costs_nothing() -> None:
     with Pool(1) as pool:
         assert dict(pool.run(double, [(1,)], lambda *_: None)) == {0: 2}

@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 
 from bench import commands, grid, store
 from bench.grid import Plan, Run
+from bench.pool import Here
 from bench.reference import ConflictError, merge, plan_scores, read_reference, write_reference
 from bench.scoring import cells
 from bench.store import Store, StoreError, TableFolder, write_json
@@ -195,8 +196,8 @@ def test_the_reference_study_is_drawn_where_nothing_was_trained(tmp_path: Path) 
     plan, results = planned(), Store(tmp_path / "own")
     merge(exported(tmp_path / "a", plan), results)
     write_plan(plan, results)
-    commands.analyze(plan, results)
-    commands.make_report(plan, results, {"rank_by": "mig", "open": False, "overrides": ["study=reference"]})
+    commands.analyze(plan, results, Here())
+    commands.make_report(plan, results, Here(), {"rank_by": "mig", "open": False, "overrides": ["study=reference"]})
     text = (tmp_path / "own" / "studies" / "reference" / "summary.md").read_text()
     assert "Scores of 30 runs from the table" in text
     assert not (tmp_path / "own" / "runs").exists()

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numba import njit
 from numpy.typing import NDArray
 
 from bench.analysis.agreement import MIN_RUNS, TooFewRunsError, fewest_seeds, settings
-from bench.analysis.intervals import bootstrap, iqm
+from bench.analysis.intervals import DRAWS, iqm, percentile_interval, resample_counts
 
 Floats = NDArray[np.float64]
 GROUPS = ("lowest third", "middle third", "highest third")
@@ -38,19 +39,55 @@ def accuracy_by_third(
             f"{MIN_RUNS} runs of {len(GROUPS)} values are needed"
         )
 
-    columns = np.ascontiguousarray(y.T)
-
-    def medians(rows: NDArray[np.int64]) -> Floats:
-        return np.stack([np.median(columns[:, rows[part]], axis=1) for part in _thirds(x[rows])])
-
-    low, high = bootstrap(medians, settings(complete), rng)
+    rows = np.argsort(x, kind="stable")
+    order = np.argsort(y[rows], axis=0, kind="stable").T
+    counts = resample_counts(settings(complete), DRAWS, rng)[:, rows]
+    low, high = percentile_interval(_medians(np.take_along_axis(y[rows].T, order, axis=1), order, counts, len(GROUPS)))
     found = []
-    for g, part in enumerate(_thirds(x)):
+    for g, part in enumerate(np.array_split(rows, len(GROUPS))):
         centre = {"median": np.median(y[part], axis=0), "iqm": iqm(y[part])}
         found.append(pd.DataFrame({"third": GROUPS[g], "name": list(names), "low": low[g], "high": high[g]} | centre))
     return pd.concat(found, ignore_index=True).assign(metric=metric, runs=len(x), seeds=fewest_seeds(complete))
 
 
-def _thirds(x: Floats) -> list[NDArray[np.int64]]:
-    """Rows of the lowest, middle and highest third."""
-    return np.array_split(np.argsort(x, kind="stable"), len(GROUPS))
+@njit(cache=True)
+def _medians(values: Floats, order: NDArray[np.int64], counts: NDArray[np.int64], groups: int) -> Floats:
+    """Medians of resamples cut into equal groups along their rows: (draws, groups, columns).
+
+    Args:
+        values: (columns, N), each in rising order.
+        order: (columns, N): the row that each value is of.
+        counts: (draws, N): how often each row is drawn.
+        groups: the first groups are larger by one where the rows drawn do not divide, as in `np.array_split`.
+    """
+    draws, total = counts.shape
+    medians = np.empty((draws, groups, len(values)))
+    own = np.empty((groups, total), np.int64)  # how often each row is drawn into each group
+    for d in range(draws):
+        size, rest = divmod(counts[d].sum(), groups)
+        sizes = np.full(groups, size)
+        sizes[:rest] += 1
+        own[:] = 0
+        group, room = 0, sizes[0]
+        for row in range(total):
+            left = counts[d, row]
+            while left:
+                if room == 0:
+                    group += 1
+                    room = sizes[group]
+                taken = min(left, room)
+                own[group, row] += taken
+                left -= taken
+                room -= taken
+        for c in range(len(values)):
+            for g in range(groups):
+                below, i = 0, -1
+                while below <= (sizes[g] - 1) // 2:  # until the lower of the two middle ones is among them
+                    i += 1
+                    below += own[g, order[c, i]]
+                j = i
+                while below <= sizes[g] // 2:
+                    j += 1
+                    below += own[g, order[c, j]]
+                medians[d, g, c] = (values[c, i] + values[c, j]) / 2
+    return medians

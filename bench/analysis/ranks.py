@@ -1,8 +1,7 @@
 """Spearman's rank correlation: of a sample, and of many resamples at once with ranks taken anew in each."""
 
-from collections.abc import Sequence
-
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
@@ -44,39 +43,41 @@ def resampled_spearman(x: Floats, y: Floats, counts: Ints) -> Floats:
         (draws, A, B); NaN where a column is constant in the resample.
     """
     both = np.concatenate([x, y], axis=1)
-    names, columns = np.unique(both, axis=1, return_inverse=True)  # a score that is in both is ranked once
-    ordered = [_order(column) for column in names.T]
+    values, columns = np.unique(both, axis=1, return_inverse=True)  # a score that is in both is ranked once
+    order = np.argsort(values, axis=0, kind="stable").T
+    order, counts = np.ascontiguousarray(order, np.int32), counts.astype(np.int32)
+    ordered = np.take_along_axis(values.T, order, axis=1)
+    last = np.append(ordered[:, 1:] != ordered[:, :-1], np.ones((len(order), 1), bool), axis=1)
     first, second = columns[: x.shape[1]], columns[x.shape[1] :]
-    size = max(1, CHUNK // names.size)
+    size = max(1, CHUNK // values.size)
     found = []
     for start in range(0, len(counts), size):
-        ranks = _weighted_ranks(ordered, counts[start : start + size])
+        ranks = _weighted_ranks(order, last, counts[start : start + size])
         found.append(np.clip(ranks[:, first] @ ranks[:, second].transpose(0, 2, 1), -1, 1))
     return np.concatenate(found)
 
 
-def _weighted_ranks(ordered: Sequence[tuple[Ints, Ints, Ints]], counts: Ints) -> Floats:
-    """Standardised ranks times the root of the counts (draws, columns, N): their products are correlations."""
-    by_row = np.ascontiguousarray(counts.T)
-    ranks = np.stack([_ranks(*column, by_row).T for column in ordered], axis=1)
-    ranks -= (counts.sum(axis=1)[:, None, None] + 1) / 2
-    ranks *= np.sqrt(counts)[:, None]
-    norms = np.sqrt(np.einsum("dcn,dcn->dc", ranks, ranks))[..., None]
-    ranks /= np.where(norms > 1e-6, norms, np.nan)
+@njit(cache=True)
+def _weighted_ranks(order: Ints, last: NDArray[np.bool_], counts: Ints) -> Floats:
+    """Standardised ranks times the root of the counts (draws, columns, N): their products are correlations.
+
+    Args:
+        order: (columns, N) rows in rising order.
+        last: (columns, N) whether the next row in that order has another value.
+        counts: (draws, N).
+    """
+    ranks = np.empty((len(counts), *order.shape))
+    for d in range(len(counts)):
+        roots, middle = np.sqrt(counts[d]), (counts[d].sum() + 1) / 2
+        for c in range(len(order)):
+            below, drawn, begin, square = 0, 0, 0, 0.0
+            for i in range(order.shape[1]):
+                drawn += counts[d, order[c, i]]
+                if last[c, i]:
+                    rank = below + (drawn + 1) / 2 - middle
+                    for j in range(begin, i + 1):
+                        ranks[d, c, order[c, j]] = rank * roots[order[c, j]]
+                    square += drawn * rank**2
+                    below, drawn, begin = below + drawn, 0, i + 1
+            ranks[d, c] /= np.sqrt(square) if square > 1e-12 else np.nan
     return ranks
-
-
-def _order(column: Floats) -> tuple[Ints, Ints, Ints]:
-    """Rows in rising order, where each distinct value starts among them, and which value each row has."""
-    values, group = np.unique(column, return_inverse=True)
-    order = np.argsort(group, kind="stable")
-    return order, np.searchsorted(group[order], np.arange(len(values))), group
-
-
-def _ranks(order: Ints, starts: Ints, group: Ints, counts: Ints) -> Floats:
-    """Middle ranks (N, draws) of one column's values among those drawn; counts are (N, draws)."""
-    sizes = np.take(counts, order, axis=0)
-    if len(starts) < len(order):
-        sizes = np.add.reduceat(sizes, starts, axis=0)
-    middle = np.cumsum(sizes, axis=0) - (sizes - 1) / 2
-    return np.take(middle, group, axis=0)

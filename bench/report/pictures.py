@@ -1,6 +1,7 @@
 """Pictures of trained models: the best, median and worst run of each group side by side, standing and moving."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +15,7 @@ from bench.data.pooled import at_size
 from bench.data.sheet import draw_sheet
 from bench.grid import Plan, Run
 from bench.models.base import Learner
+from bench.pool import Pool
 from bench.report.model_page import model_page
 from bench.report.moving import write_traversals
 from bench.report.sights import Sights, look
@@ -23,7 +25,12 @@ STATIONS = 17  # of a moving traversal; every second is on the page
 
 
 def draw_models(
-    table: pd.DataFrame, plan: Plan, store: Store, load_learner: Callable[[Run, RunFolder], Learner], rank_by: str
+    table: pd.DataFrame,
+    plan: Plan,
+    store: Store,
+    pool: Pool,
+    load_learner: Callable[[Run, RunFolder], Learner],
+    rank_by: str,
 ) -> list[Path]:
     """A sheet of each data set, and a page and a moving picture of each (data set, model) that has a trained run.
 
@@ -31,6 +38,7 @@ def draw_models(
         table: the score table.
         plan: the study.
         store: where its runs lie.
+        pool: what draws.
         load_learner: reads a run's model.
         rank_by: the score whose best, median and worst run are shown.
 
@@ -45,17 +53,29 @@ def draw_models(
     for dataset in dict.fromkeys(d for d, _ in groups):
         if not store.sheet(dataset).exists():
             draw_sheet(load_data(dataset), store.sheet(dataset))
-    pages = []
-    for (dataset, model), runs in groups.items():
-        shown = ranked(runs, values, rank_by)
-        sights = [_seen(run, label, store, load_learner) for label, run in shown.items()]
-        stem = store.study(plan.name) / "models" / f"{dataset}_{model}"
-        pages.append(stem.with_suffix(".png"))
-        _write(model_page(sights), pages[-1], f"python -m bench report study={plan.name}")
-        write_traversals(sights, stem.with_suffix(".gif"))
-        with writing(stem.with_suffix(".csv")) as file:
-            file.write(_numbers(sights).to_csv(index=False).encode())
-    return pages
+    tasks = [
+        (ranked(runs, values, rank_by), store, load_learner, store.study(plan.name) / "models" / f"{dataset}_{model}")
+        for (dataset, model), runs in groups.items()
+    ]
+    draw = partial(_draw, f"python -m bench report study={plan.name}")
+    for _ in pool.run(draw, tasks):
+        pass
+    return [stem.with_suffix(".png") for *_, stem in tasks]
+
+
+def _draw(
+    command: str,
+    shown: Mapping[str, Run],
+    store: Store,
+    load_learner: Callable[[Run, RunFolder], Learner],
+    stem: Path,
+) -> None:
+    """The page, the moving picture and the numbers of one group."""
+    sights = [_seen(run, label, store, load_learner) for label, run in shown.items()]
+    _write(model_page(sights), stem.with_suffix(".png"), command)
+    write_traversals(sights, stem.with_suffix(".gif"))
+    with writing(stem.with_suffix(".csv")) as file:
+        file.write(_numbers(sights).to_csv(index=False).encode())
 
 
 def ranked(runs: list[Run], values: Mapping[str, float], rank_by: str) -> dict[str, Run]:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from bench.analysis.published import Item, items
 from bench.analysis.reproduction import reproduce
 from bench.grid import Plan
+from bench.pool import Pool
 from bench.report.reproduction_page import label, name, reasons, verdicts, write_page
 from bench.report.style import dataset_title, footnote, new_figure, remove, save
 from bench.store import writing
@@ -19,7 +20,7 @@ from bench.store import writing
 OURS, PUBLISHED = "#0173b2", "#de8f05"  # blue and orange of the colour-blind safe palette
 
 
-def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path) -> Iterator[str]:
+def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Iterator[str]:
     """Write `reproduction.csv` and `reproduction.md` and draw every item that ours has numbers for.
 
     Yields:
@@ -28,21 +29,27 @@ def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path) -> Iterator
     compared = [(item, reproduce(item, table, plan.runs, plan.protocol)) for item in items()]
     with writing(folder / "reproduction.csv") as file:
         file.write(pd.concat([numbers for _, numbers in compared]).to_csv(index=False).encode())
+    command = f"python -m bench analyze study={plan.name}"
     drawn = []
-    for item, numbers in compared:
-        stem = folder / "figures" / f"reproduction_{item.name}"
-        there = numbers.dropna(subset="ours")
-        if there.empty:
-            remove(stem)
-            yield f"{stem.name}: not drawn: {reasons(numbers)}"
-        else:
-            figure = _forest(item, there, plan.budget)
+    for position, path in pool.run(_draw, [(*c, plan.budget, folder / "figures", command) for c in compared]):
+        item, numbers = compared[position]
+        if path is not None:
             drawn.append(item.name)
-            yield f"{stem.name}: {save(figure, there, stem, f'python -m bench analyze study={plan.name}')[1]}"
+        yield f"reproduction_{item.name}: {path or f'not drawn: {reasons(numbers)}'}"
     page = folder / "reproduction.md"
     with writing(page) as file:
         file.write(write_page(table, plan, compared, drawn).encode())
     yield f"reproduction: {page}"
+
+
+def _draw(item: Item, numbers: pd.DataFrame, budget: str, folder: Path, command: str) -> Path | None:
+    """Draw one item; its png, or None where ours has no numbers for it."""
+    stem = folder / f"reproduction_{item.name}"
+    there = numbers.dropna(subset="ours")
+    if there.empty:
+        remove(stem)
+        return None
+    return save(_forest(item, there, budget), there, stem, command)[1]
 
 
 def _forest(item: Item, numbers: pd.DataFrame, budget: str) -> Figure:

@@ -6,6 +6,8 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 
 from bench.store import writing
@@ -31,6 +33,7 @@ MODEL_TITLES = {
 }
 SUFFIXES = (".pdf", ".png", ".csv")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+DPI = 200
 SETTINGS: dict[Any, Any] = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -42,15 +45,18 @@ SETTINGS: dict[Any, Any] = {
     "axes.spines.right": False,
     "pdf.fonttype": 42,  # text stays text
     "svg.fonttype": "none",
-    "figure.dpi": 150,
-    "savefig.dpi": 200,
+    "figure.dpi": DPI,
 }
 
 
 def new_figure(width: float, height: float) -> Figure:
     """A figure of a size in inches, in the house style, that no global state knows of."""
     mpl.rcParams.update(SETTINGS)
-    return Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(
+        figure
+    )  # keeps its renderer: without it, every text that is measured makes one of the figure's size
+    return figure
 
 
 def dataset_title(name: str) -> str:
@@ -82,11 +88,12 @@ def save(figure: Figure, drawn: pd.DataFrame, stem: Path, command: str) -> list[
     if drawn.empty:
         raise ValueError(f"{stem.name}: a figure without numbers is not a figure")
     paths = [stem.with_suffix(s) for s in SUFFIXES]
-    with writing(paths[0]) as file:
-        figure.savefig(file, format="pdf", metadata={"Subject": command, "CreationDate": None})
+    with writing(paths[0]) as file:  # not by savefig, which draws twice
+        FigureCanvasPdf(figure).print_pdf(file, metadata={"Subject": command, "CreationDate": None})
     figure.set_layout_engine("none")  # it is laid out: once is enough
+    figure.set_dpi(DPI)  # pdf has 72
     with writing(paths[1]) as file:
-        figure.savefig(file, format="png", metadata={"Description": command})
+        FigureCanvasAgg(figure).print_png(file, metadata={"Description": command})
     with writing(paths[2]) as file:
         file.write(drawn.to_csv(index=False).encode())
     return paths

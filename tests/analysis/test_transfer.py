@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 
 from bench.analysis.agreement import TooFewRunsError, wide
 from bench.analysis.datasets import agreement_across_datasets
-from bench.analysis.groups import accuracy_by_third
+from bench.analysis.groups import _medians, accuracy_by_third
 from bench.analysis.selection import unsupervised_selection, with_sampled_tc
 from bench.analysis.synthetic import Made, synthetic_table
 from bench.analysis.transfer import complete_grid, transfer
@@ -79,6 +79,18 @@ def test_the_picked_run_is_the_one_the_unsupervised_score_likes_best() -> None:
     assert found.loc["median run", "score"] == scores["mig"].median()
     with pytest.raises(TooFewRunsError, match="0 unsupervised scores"):
         unsupervised_selection(scores[["mig"]], ["mig"], rng())
+
+
+@pytest.mark.parametrize("drawn", [36, 37, 38, 3])
+def test_medians_of_resampled_thirds_are_those_of_the_drawn_rows(drawn: int) -> None:
+    values = rng().normal(size=(37, 4))
+    values[:, 2] = values[:, 2].round()
+    counts = rng().multinomial(drawn, np.full(37, 1 / 37), size=20)
+    order = np.argsort(values, axis=0, kind="stable").T
+    found = _medians(np.take_along_axis(values.T, order, axis=1), order, counts, 3)
+    for medians, count in zip(found, counts, strict=True):
+        thirds = np.array_split(np.repeat(np.arange(37), count), 3)
+        np.testing.assert_array_equal(medians, [np.median(values[part], axis=0) for part in thirds])
 
 
 def test_accuracy_rises_with_the_thirds_of_what_it_goes_with() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from bench.analysis.agreement import TooFewRunsError
 from bench.analysis.synthetic import SCORES, synthetic_table
+from bench.pool import Here
 from bench.report.figures import DATASET_FIGURES, FIGURES, draw_all
 from bench.report.figures.panels import Drawn
 
@@ -89,12 +90,12 @@ def test_every_figure_is_a_pdf_a_png_and_a_csv_and_stale_ones_go(tmp_path: Path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.report.figures.FIGURES", few)
         patch.setattr("bench.report.figures.DATASET_FIGURES", {})
-        lines = list(draw_all(table, plan, tmp_path))  # type: ignore[arg-type]
+        lines = list(draw_all(table, plan, tmp_path, Here()))  # type: ignore[arg-type]
         assert len(lines) == 2
         for name in few:
             for suffix in ("pdf", "png", "csv"):
                 assert (tmp_path / "figures" / f"{name}.{suffix}").stat().st_size > 0
-        lines = list(draw_all(table[table["model"] == "beta_vae"], plan, tmp_path))  # type: ignore[arg-type]
+        lines = list(draw_all(table[table["model"] == "beta_vae"], plan, tmp_path, Here()))  # type: ignore[arg-type]
     assert lines[1].startswith("table5_variance_explained: not drawn: dsprites: 1 models")
     assert not list(tmp_path.glob("figures/table5*"))
 
@@ -109,6 +110,6 @@ def test_a_figure_that_fails_ends_none_of_the_others(tmp_path: Path, monkeypatch
     plan = SimpleNamespace(name="mine", budget="a budget", runs=[])
     lines: list[str] = []
     with pytest.raises(ExceptionGroup, match="1 figures failed"):
-        lines.extend(draw_all(made(), plan, tmp_path))  # type: ignore[arg-type]
+        lines.extend(draw_all(made(), plan, tmp_path, Here()))  # type: ignore[arg-type]
     assert lines[0] == "faulty: FAILED: ZeroDivisionError: no points"
     assert (tmp_path / "figures" / "fig2_metric_agreement.png").exists()

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from bench.grid import Plan, Run, Schedule
+from bench.pool import Here
 from bench.report.reproduction import draw_reproduction
 from bench.scoring import PUBLISHED
 from bench.table import COLUMNS
@@ -41,7 +42,7 @@ def table(plan: Plan) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def report(plan: Plan, table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     folder = tmp_path_factory.mktemp("study")
-    return folder, list(draw_reproduction(table, plan, folder))
+    return folder, list(draw_reproduction(table, plan, folder, Here()))
 
 
 def test_the_report_says_what_it_rests_on_and_draws_what_it_can(report: tuple[Path, list[str]]) -> None:
@@ -72,6 +73,6 @@ def test_a_figure_that_can_no_longer_be_drawn_goes_away(plan: Plan, table: pd.Da
     stale = tmp_path / "figures" / "reproduction_fig5.png"
     stale.parent.mkdir()
     stale.touch()
-    list(draw_reproduction(table[:0], plan, tmp_path))
+    list(draw_reproduction(table[:0], plan, tmp_path, Here()))
     assert not stale.exists()
     assert "Behind ours: 0 runs (none)" in (tmp_path / "reproduction.md").read_text()

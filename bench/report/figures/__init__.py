@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from traceback import format_exc
 
 import pandas as pd
 
 from bench.analysis.agreement import TooFewRunsError
 from bench.grid import Plan
+from bench.pool import Pool
 from bench.report.figures.accuracy import accuracy_by_dci, accuracy_by_mig
 from bench.report.figures.across_datasets import dataset_agreement, dataset_scatter, transfer_of_settings
 from bench.report.figures.comparison import model_comparisons, variance_by_model
@@ -53,29 +55,42 @@ DATASET_FIGURES: dict[str, Callable[[pd.DataFrame, str, str], Drawn]] = {
 }
 
 
-def draw_all(table: pd.DataFrame, plan: Plan, folder: Path) -> Iterator[str]:
+def draw_all(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Iterator[str]:
     """Draw every figure into a study's folder; yield a line for each: where it is, or why it was not drawn.
 
     Raises:
         ExceptionGroup: figures that failed, after all others were drawn.
     """
-    drawings: dict[str, Callable[[], Drawn]] = {n: partial(d, table, plan.budget) for n, d in FIGURES.items()}
-    for dataset in dict.fromkeys(r.dataset for r in plan.runs):
-        for name, draw in DATASET_FIGURES.items():
-            drawings[f"{name}_{dataset}"] = partial(draw, table, dataset, plan.budget)
+    datasets = dict.fromkeys(r.dataset for r in plan.runs)
+    tasks = [(name, None) for name in FIGURES] + [(name, dataset) for dataset in datasets for name in DATASET_FIGURES]
+    draw = partial(_draw, table, plan.budget, folder / "figures", f"python -m bench analyze study={plan.name}")
     faults: list[Exception] = []
-    for name, drawing in drawings.items():
-        stem = folder / "figures" / name
-        try:
-            figure, drawn = drawing()
-        except TooFewRunsError as reason:
-            remove(stem)
-            yield f"{name}: not drawn: {reason}"
-        except Exception as fault:
-            remove(stem)
-            faults.append(fault)
-            yield f"{name}: FAILED: {type(fault).__name__}: {fault}"
+    for position, result in pool.run(draw, tasks, killed=ChildProcessError("its process was killed")):
+        if isinstance(result, Exception):
+            faults.append(result)
+            yield f"{_stem(*tasks[position])}: FAILED: {type(result).__name__}: {result}"
         else:
-            yield f"{name}: {save(figure, drawn, stem, f'python -m bench analyze study={plan.name}')[1]}"
+            yield result
     if faults:
         raise ExceptionGroup(f"{len(faults)} figures failed; the others are drawn", faults)
+
+
+def _draw(
+    table: pd.DataFrame, budget: str, folder: Path, command: str, name: str, dataset: str | None
+) -> str | Exception:
+    """Draw one figure; the line that says where it is, or why it was not drawn, or what went wrong."""
+    stem = folder / _stem(name, dataset)
+    try:
+        drawing = FIGURES[name](table, budget) if dataset is None else DATASET_FIGURES[name](table, dataset, budget)
+    except TooFewRunsError as reason:
+        remove(stem)
+        return f"{stem.name}: not drawn: {reason}"
+    except Exception as fault:
+        remove(stem)
+        fault.add_note(f"{stem.name}: {format_exc()}")  # it loses its traceback between processes
+        return fault
+    return f"{stem.name}: {save(*drawing, stem, command)[1]}"
+
+
+def _stem(name: str, dataset: str | None) -> str:
+    return name if dataset is None else f"{name}_{dataset}"

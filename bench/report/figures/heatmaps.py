@@ -4,10 +4,11 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from bench.analysis.agreement import MIN_SEEDS
 from bench.analysis.significance import LEVEL
@@ -15,6 +16,7 @@ from bench.report.figures.panels import PAGE
 from bench.report.style import footnote, new_figure
 
 CELL, NAMES, LETTER = 0.42, 1.35, 0.085  # inches: of a cell, of the names beside rows, of a letter above a panel
+EQUAL = 0.22  # luminance at which dark and white type stand out alike
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,19 @@ def heatmap(
     """One matrix."""
     names = [list(dict.fromkeys(part[axis])) for axis in ("row", "column")]
     values = part.pivot(index="row", columns="column", values=scale.value).reindex(index=names[0], columns=names[1])
-    sns.heatmap(
-        100 * values, ax=ax, vmin=scale.low, vmax=scale.high, cmap=scale.colours, annot=True, fmt="z.0f",
-        linewidths=0.6, annot_kws={"size": 8}, cbar=False, xticklabels=[column_title(n) for n in names[1]],
-        yticklabels=[row_title(n) for n in names[0]],
-    )  # fmt: skip
+    numbers = 100 * values.to_numpy()
+    mesh = ax.pcolormesh(  # seaborn's heatmap draws the whole figure once for each panel
+        numbers, vmin=scale.low, vmax=scale.high, cmap=scale.colours, edgecolors="white", linewidth=0.6
+    )
+    for (i, j), number in np.ndenumerate(numbers):
+        if not np.isnan(number):
+            ink = "0.15" if _luminance(mesh.to_rgba(number)) > EQUAL else "white"
+            ax.text(j + 0.5, i + 0.5, f"{number:z.0f}", ha="center", va="center", size=8, color=ink)
+    ax.set_xticks(np.arange(len(names[1])) + 0.5, [column_title(n) for n in names[1]])
+    ax.set_yticks(np.arange(len(names[0])) + 0.5, [row_title(n) for n in names[0]])
+    ax.set_ylim(len(names[0]), 0)
+    for side in ax.spines.values():
+        side.set_visible(False)
     ax.set_facecolor("0.9")  # an undefined cell shows no colour and no number
     if "q" in part:
         found = part.pivot(index="row", columns="column", values="q").reindex_like(values).to_numpy() < LEVEL
@@ -107,3 +117,10 @@ def heatmap(
     ax.tick_params(axis="y", rotation=0)
     for label in ax.get_xticklabels():
         label.set(rotation=50, ha="right", rotation_mode="anchor")
+
+
+def _luminance(colour: ArrayLike) -> float:
+    """Relative luminance of a colour, as the web's accessibility guidelines define it."""
+    rgb = np.asarray(colour)[:3]
+    linear = np.where(rgb <= 0.04, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
