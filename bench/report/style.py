@@ -53,9 +53,7 @@ def new_figure(width: float, height: float) -> Figure:
     """A figure of a size in inches, in the house style, that no global state knows of."""
     mpl.rcParams.update(SETTINGS)
     figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(
-        figure
-    )  # keeps its renderer: without it, every text that is measured makes one of the figure's size
+    FigureCanvasAgg(figure)  # keeps its renderer, of which every text that is measured would make one
     return figure
 
 
