@@ -64,7 +64,8 @@ def contents(store: Store, columns: Sequence[str] | None = None) -> Contents:
     rows, damaged = read_records(store, fresh)
     if len(fresh) >= WORTHWHILE:
         unread = {d.run for d in damaged}
-        _append(store, rows, [listing for listing in fresh if listing.run not in unread], parts)
+        kept = [listing for listing in fresh if listing.run not in unread]
+        _append(store, _only(rows, (listing.run for listing in kept)) if unread else rows, kept, parts)
     return Contents(
         listings, pa.concat_tables([*(p.rows for p in parts), rows.select(columns or rows.column_names)]), damaged
     )
@@ -118,7 +119,7 @@ def _append(store: Store, rows: "pa.Table", fresh: Sequence[Listing], parts: Seq
     stale = [p for p in parts if 2 * len(p.current) < len(p.held)]
     merged = parts if len(parts) >= MANY else stale
     held = {listing.run: listing.fingerprint for listing in fresh}
-    tables = [_only(rows, held)]
+    tables = [rows]
     for part in merged:
         held |= {run: part.held[run] for run in part.current}
         tables.append(_only(_read(part.path, None)[1], part.current))

@@ -8,6 +8,7 @@ import json
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -128,7 +129,7 @@ def _described_cells(text: bytes) -> dict[str, tuple[Any, ...]]:
 
 def _described_cell(record: Mapping[str, Any]) -> tuple[Any, ...]:
     values, rows = record.get("values", {}), record.get("rows", {})
-    state = next((s for s in ("skipped", "failed") if s in record), "done")
+    state = "skipped" if "skipped" in record else "failed" if "failed" in record else "done"
     sizes = rows.get("num_train", rows.get("num_points", 0)), rows.get("num_test", 0)
     kept = record["metric"], record["representation"], record["version"], record["key"]
     return (
@@ -156,7 +157,7 @@ class _Rows:
     blocks: dict[tuple[Any, ...], int] = field(default_factory=dict)
     heads: list[dict[str, Any]] = field(default_factory=list)
     first: list[int] = field(default_factory=list)
-    of_run: list[int] = field(default_factory=list)
+    cells: list[int] = field(default_factory=list)
     of_block: list[int] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -164,13 +165,13 @@ class _Rows:
 
     def add(self, run: dict[str, Any], cells: Sequence[tuple[Any, ...]]) -> None:
         blocks = [self._block(run["dataset"], head) for head, *_ in cells]  # raises before anything is added
-        for block, (_, seconds, values) in zip(blocks, cells, strict=True):
-            self.of_block.append(block)
-            self.of_run.append(len(self.runs))
-            self.lengths.append(len(values) or 1)
-            self.seconds.append(seconds)
-            self.values.extend(values or [np.nan])
         self.runs.append(run)
+        self.cells.append(len(cells))
+        self.of_block += blocks
+        self.seconds += [seconds for _, seconds, _ in cells]
+        rows = [values or [np.nan] for *_, values in cells]
+        self.lengths += map(len, rows)
+        self.values.extend(chain.from_iterable(rows))
 
     def _block(self, dataset: str, head: tuple[Any, ...]) -> int:
         """The number of a cell's description, which most runs of a data set share."""
@@ -188,7 +189,8 @@ class _Rows:
         lengths = np.array(self.lengths, dtype=np.int64)
         first = np.array(self.first, dtype=np.int64)[np.array(self.of_block, dtype=np.int64)]
         within = np.arange(lengths.sum()) - np.repeat(lengths.cumsum() - lengths, lengths)
-        columns = _repeated(OF_RUN, self.runs, np.repeat(np.array(self.of_run, dtype=np.int64), lengths))
+        of_run = np.repeat(np.arange(len(self.runs)), np.array(self.cells, dtype=np.int64))
+        columns = _repeated(OF_RUN, self.runs, np.repeat(of_run, lengths))
         columns |= _repeated(OF_CELL, self.heads, np.repeat(first, lengths) + within)
         columns["score"] = pa.array(np.array(self.values))
         columns["seconds"] = pa.array(np.repeat(np.array(self.seconds, dtype=np.float64), lengths))
