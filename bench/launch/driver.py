@@ -115,10 +115,12 @@ def _going_on(launcher: Launcher, store: Store) -> Jobs:
     for record in sorted(store.jobs.glob("*.json")) if launcher.outlives else []:
         noted = read_json(record)
         if noted["launcher"] == launcher.name:
-            alive = launcher.adopt(list(noted["jobs"]))
-            found |= {i: noted["jobs"][i] for i in alive}
+            alive = {i: noted["jobs"][i] for i in launcher.adopt(list(noted["jobs"]))}
+            found |= alive
             if not alive:
                 record.unlink(missing_ok=True)
+            elif len(alive) < len(noted["jobs"]):  # what has ended is nobody's to follow any more
+                write_json(record, noted | {"jobs": alive})
     if found:
         say(f"{launcher.name}: {len(found)} jobs of an earlier command go on: {', '.join(found)}")
     return found
