@@ -27,18 +27,19 @@ def wide(table: pd.DataFrame, representation: str = "mean") -> pd.DataFrame:
 
     The index levels are dataset, model, value, seed, run. Scores of the run itself, such as its final losses, are
     there whatever the representation.
+
+    Raises:
+        ValueError: a run has a score twice.
     """
     wanted = table["representation"].isna() | table["representation"].eq(representation).fillna(False)
     chosen = table[table["factor"].isna() & wanted]
-    (rows, _), (columns, names) = pd.factorize(chosen["run"]), pd.factorize(chosen["name"])
-    _, first, counts = np.unique(rows * len(names) + columns, return_index=True, return_counts=True)
-    if (counts > 1).any():
-        run, name = chosen.iloc[first[counts.argmax()]][["run", "name"]]
+    if (twice := chosen.duplicated(["run", "name"])).any():
+        run, name = chosen.loc[twice, ["run", "name"]].iloc[0]
         raise ValueError(f"run {run} has more than one {name} in the table")
-    _, first = np.unique(rows, return_index=True)
-    scores = np.full((len(first), len(names)), np.nan)
+    (rows, _), (columns, names) = pd.factorize(chosen["run"]), pd.factorize(chosen["name"])
+    runs = with_text(chosen.drop_duplicates("run")[["dataset", "model", "value", "seed", "run"]])
+    scores = np.full((len(runs), len(names)), np.nan)
     scores[rows, columns] = chosen["score"]
-    runs = with_text(chosen.iloc[first][["dataset", "model", "value", "seed", "run"]])
     found = pd.DataFrame(scores, pd.MultiIndex.from_frame(runs), pd.Index(names.astype("str"), name="name"))
     return found.sort_index().sort_index(axis=1)
 

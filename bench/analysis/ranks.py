@@ -44,21 +44,21 @@ def resampled_spearman(x: Floats, y: Floats, counts: Ints) -> Floats:
     """
     both = np.concatenate([x, y], axis=1)
     values, columns = np.unique(both, axis=1, return_inverse=True)  # a score that is in both is ranked once
-    order = np.argsort(values, axis=0, kind="stable").T
-    order, counts = np.ascontiguousarray(order, np.int32), counts.astype(np.int32)
+    order = np.ascontiguousarray(np.argsort(values, axis=0, kind="stable").T, dtype=np.int32)
+    drawn = counts.astype(np.int32)
     ordered = np.take_along_axis(values.T, order, axis=1)
     last = np.append(ordered[:, 1:] != ordered[:, :-1], np.ones((len(order), 1), bool), axis=1)
     first, second = columns[: x.shape[1]], columns[x.shape[1] :]
     size = max(1, CHUNK // values.size)
     found = []
-    for start in range(0, len(counts), size):
-        ranks = _weighted_ranks(order, last, counts[start : start + size])
+    for start in range(0, len(drawn), size):
+        ranks = _weighted_ranks(order, last, drawn[start : start + size])
         found.append(np.clip(ranks[:, first] @ ranks[:, second].transpose(0, 2, 1), -1, 1))
     return np.concatenate(found)
 
 
 @njit(cache=True)
-def _weighted_ranks(order: Ints, last: NDArray[np.bool_], counts: Ints) -> Floats:
+def _weighted_ranks(order: NDArray[np.int32], last: NDArray[np.bool_], counts: NDArray[np.int32]) -> Floats:
     """Standardised ranks times the root of the counts (draws, columns, N): their products are correlations.
 
     Args:

@@ -54,10 +54,8 @@ class Problems:
             furthest = np.abs(moves).max(axis=1)
             lengths = np.ones(len(step))
             if (far := np.flatnonzero(furthest > FULL_STEP)).size:
-                part = unsolved[far]
-                held = penalty * step[far]
-                slopes = _Slopes(self.signs[part], margins[far], moves[far], held * weights[part], held * step[far])
-                lengths[far] = slopes.length(np.log1p(furthest[far]) / furthest[far])
+                safe = np.log1p(furthest[far]) / furthest[far]
+                lengths[far] = self._lengths(unsolved[far], penalty, weights[unsolved[far]], step[far], safe)
             weights[unsolved] += lengths[:, None] * step
             still = (furthest > TOLERANCE) & (np.abs(gradient).max(axis=1) > LEAST_GRADIENT)
             if not still.any():
@@ -68,12 +66,27 @@ class Problems:
 
     def _step(self, margins: Floats, unsolved: Ints, penalty: Floats, weights: Floats) -> tuple[Floats, Floats]:
         """Gradients and full Newton steps, (unsolved, d) each."""
-        signs = self.signs[unsolved]
-        odds, wrong = _probabilities(signs, margins)
-        gradient = penalty * weights - (signs * wrong).astype(np.float64) @ self.rows
-        curvature = (odds * wrong * wrong).astype(np.float64)
+        gradient, curvature = self._derivatives(margins, unsolved, penalty, weights)
         direction = self._direct if self.rows.shape[1] <= NARROW else self._conjugate
-        return gradient, -direction(curvature, penalty, gradient)
+        return gradient, -direction(curvature.astype(np.float64), penalty, gradient)
+
+    def _lengths(self, problems: Ints, penalty: Floats, weights: Floats, step: Floats, safe: Floats) -> Floats:
+        """(problems,) 1, or a half and so on until the objective still falls there; no shorter than is safe."""
+        lengths = np.ones(len(step))
+        while True:
+            ahead = weights + lengths[:, None] * step
+            gradient, _ = self._derivatives(ahead @ self.rows.T, problems, penalty, ahead)
+            over = (lengths > safe) & ((gradient * step).sum(axis=1) > 0)
+            if not over.any():
+                return lengths
+            lengths = np.where(over, np.maximum(lengths / 2, safe), lengths)
+
+    def _derivatives(self, margins: Floats, problems: Ints, penalty: Floats, weights: Floats) -> tuple[Floats, Floats]:
+        """Gradients (problems, d), and curvatures of the loss of each row (problems, n)."""
+        signs = self.signs[problems]
+        odds = np.exp(np.minimum(signs * margins, LARGEST_LOG_ODDS).astype(np.float32))  # of the right class
+        wrong = 1 / (1 + odds)  # the probability of the other
+        return penalty * weights - (signs * wrong).astype(np.float64) @ self.rows, odds * wrong * wrong
 
     def _direct(self, curvature: Floats, penalty: Floats, gradient: Floats) -> Floats:
         """Solve with the Hessian, from products of columns that are taken once."""
@@ -100,32 +113,6 @@ class Problems:
                 break
             search = residual / diagonal + _ratio(size, previous) * search
         return solution
-
-
-def _probabilities(signs: Floats, margins: Floats) -> tuple[Floats, Floats]:
-    """Odds of each row's right class, and the probability of the wrong one: (K, n) each, in single precision."""
-    odds = np.exp(np.minimum(signs * margins, LARGEST_LOG_ODDS).astype(np.float32))
-    return odds, 1 / (1 + odds)
-
-
-class _Slopes:
-    """How K objectives fall along a step each: margins move, and the penalty's part is start + length * growth."""
-
-    def __init__(self, signs: Floats, margins: Floats, moves: Floats, start: Floats, growth: Floats) -> None:
-        self.signs, self.margins, self.moves = signs, margins, moves
-        self.start, self.growth = start.sum(axis=1), growth.sum(axis=1)
-
-    def at(self, lengths: Floats) -> Floats:
-        """Derivatives by the length, (K,)."""
-        _, wrong = _probabilities(self.signs, self.margins + lengths[:, None] * self.moves)
-        return self.start + lengths * self.growth - (self.signs * wrong * self.moves).sum(axis=1)
-
-    def length(self, safe: Floats) -> Floats:
-        """(K,) 1, or a half of it and so on until the objective still falls there, but no shorter than is safe."""
-        lengths = np.ones_like(safe)
-        while (over := (lengths > safe) & (self.at(lengths) > 0)).any():
-            lengths = np.where(over, np.maximum(lengths / 2, safe), lengths)
-        return lengths
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:

@@ -23,6 +23,19 @@ def scores(runs_a_setting: int = 10, settings: int = 6) -> pd.DataFrame:
     return pd.DataFrame({"a": pair[:, 0], "b": pair[:, 1], "c": rng.normal(size=len(rows)), "k": 1.0}, index=index)
 
 
+def test_a_wide_table_has_each_score_of_each_run_once() -> None:
+    long = synthetic_table(np.random.default_rng(0), seeds=2, scores={"mig": Made("mig", 0.8), "sap": Made("sap", 0.6)})
+    mixed = long.sample(frac=1, random_state=1)
+    named = mixed.set_index(["run", "name"])["score"]
+    found = wide(mixed)
+    assert found.index.is_monotonic_increasing
+    for name in ("mig", "sap"):
+        expected = [named[run, name] for run in found.index.get_level_values("run")]
+        np.testing.assert_array_equal(found[name], expected)
+    with pytest.raises(ValueError, match="more than one mig"):
+        wide(pd.concat([long, long[long["name"] == "mig"][:1]]))
+
+
 def test_spearman_is_scipys_with_ties() -> None:
     x = RNG.integers(5, size=(50, 3)).astype(float)
     expected = stats.spearmanr(x).statistic

@@ -69,10 +69,11 @@ def test_separable_classes_and_classes_missing_from_a_fold_end_in_finite_weights
 def test_few_separable_rows_of_uneven_dimensions_are_fitted_to_the_end() -> None:
     from scipy.special import expit
 
-    rows = np.column_stack([RNG.normal(size=(80, 10)) * np.logspace(-3, 1, 10), np.ones(80)])
+    rng = np.random.default_rng(1)
+    rows = np.column_stack([rng.normal(size=(80, 10)) * np.logspace(-3, 1, 10), np.ones(80)])
     positive = np.array([np.roll(rows[:, 9] > 8, k) for k in range(8)])
     penalty = np.append(np.full(10, 1e-4), 0.0)
-    weights = newton.Problems(rows, positive).solve(penalty, 30 * RNG.normal(size=(8, 11)))
+    weights = newton.Problems(rows, positive).solve(penalty, 30 * rng.normal(size=(8, 11)))
     gradient = (expit(weights @ rows.T) - positive) @ rows + penalty * weights
     assert np.abs(gradient).max() < 1e-3
 

@@ -16,7 +16,7 @@ from bench.report.figures.panels import PAGE
 from bench.report.style import footnote, new_figure
 
 CELL, NAMES, LETTER = 0.42, 1.35, 0.085  # inches: of a cell, of the names beside rows, of a letter above a panel
-EQUAL = 0.22  # luminance at which dark and white type stand out alike
+LIGHT = 0.22  # luminance above which dark type stands out more than white
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def heatmap(
     )
     for (i, j), number in np.ndenumerate(numbers):
         if not np.isnan(number):
-            ink = "0.15" if _luminance(mesh.to_rgba(number)) > EQUAL else "white"
+            ink = "0.15" if _luminance(mesh.to_rgba(number)) > LIGHT else "white"
             ax.text(j + 0.5, i + 0.5, f"{number:z.0f}", ha="center", va="center", size=8, color=ink)
     ax.set_xticks(np.arange(len(names[1])) + 0.5, [column_title(n) for n in names[1]])
     ax.set_yticks(np.arange(len(names[0])) + 0.5, [row_title(n) for n in names[0]])
