@@ -66,9 +66,9 @@ def contents(store: Store, columns: Sequence[str] | None = None) -> Contents:
         unread = {d.run for d in damaged}
         kept = [listing for listing in fresh if listing.run not in unread]
         _append(store, _only(rows, (listing.run for listing in kept)) if unread else rows, kept, parts)
-    return Contents(
-        listings, pa.concat_tables([*(p.rows for p in parts), rows.select(columns or rows.column_names)]), damaged
-    )
+    rows = rows.select(columns or rows.column_names)
+    tables = [table for table in (*(p.rows for p in parts), rows) if len(table)]  # of one, nothing is copied later
+    return Contents(listings, pa.concat_tables(tables) if tables else rows, damaged)
 
 
 def _parts(store: Store, listings: Mapping[str, Listing], columns: Sequence[str] | None) -> Iterator[_Part]:
@@ -98,7 +98,8 @@ def _read(path: Path, columns: Sequence[str] | None) -> tuple[dict[str, str], "p
     """
     import pyarrow.parquet as pq
 
-    rows = pq.read_table(path, columns=columns, page_checksum_verification=True)
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        rows = file.read(columns)
     notes = rows.schema.metadata or {}
     if notes.get(b"format") != FORMAT.encode():
         raise ValueError("it is of another version")
@@ -135,5 +136,6 @@ def _write(path: Path, rows: "pa.Table", held: Mapping[str, str]) -> None:
     import pyarrow.parquet as pq
 
     noted = rows.unify_dictionaries().replace_schema_metadata({"format": FORMAT, "runs": json.dumps(held)})
+    kept = {"compression": "zstd", "write_page_checksum": True, "write_statistics": False}  # statistics: half the time
     with writing(path) as file:
-        pq.write_table(noted, file, compression="zstd", write_page_checksum=True)
+        pq.write_table(noted, file, max(1, len(rows)), **kept)  # one group of rows is one piece when read
