@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     datasets = DATASETS[: options.datasets]
-    more = {f"other_{k}": Made("other", 0.5) for k in range(options.scores - len(SCORES) - len(SAMPLED))}
+    more = {f"other_{k}_score": Made("other", 0.5) for k in range(options.scores - len(SCORES) - len(SAMPLED))}
     rng = np.random.default_rng(0)
     table = synthetic_table(rng, datasets=datasets, seeds=options.seeds, explained=0.4, scores={**SCORES, **more})
     print(f"{table['run'].nunique():,} runs x {options.scores} scores = {len(table):,} rows")

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from bench import compact
+from bench.records import read_records
 from bench.store import Store, write_json
 from bench.table import COLUMNS, export, scores
 
@@ -153,6 +154,16 @@ def test_scores_of_a_factor_that_does_not_exist_are_named_and_disturb_no_other(
 
 
 STEPS = "step,loss,reconstruction,kl\n1,0,700,0\n80,0,50,9\n90,0,31,10\n100,0,29,12\n"
+
+
+@pytest.mark.parametrize("cells", [0, 40])
+def test_a_record_that_is_written_again_after_its_folder_was_listed_is_read_whole(store: Store, cells: int) -> None:
+    listings = list(store.listings().values())
+    written = [cell({"mig": 0.7}) | {"key": f"k{k}"} for k in range(cells)]
+    write_json(store.run("r3").scores("a"), {"run": "r3", "cells": written})
+    rows, damaged = read_records(store, listings)
+    assert damaged == []
+    assert rows.column("run").to_pylist().count("r3") == cells
 
 
 def test_final_losses_are_means_over_the_last_fifth_of_training(store: Store) -> None:

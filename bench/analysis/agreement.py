@@ -91,8 +91,8 @@ def adjusted(cells: pd.DataFrame) -> pd.DataFrame:
 
 def settings(scores: pd.DataFrame) -> list[tuple[str, ...]]:
     """The (data set, model, value) of each row: what a bootstrap over seeds keeps fixed."""
-    frame = scores.index.to_frame(index=False)
-    return list(zip(frame["dataset"], frame["model"], frame["value"].astype(str), strict=True))
+    columns = (scores.index.get_level_values(level).astype(str).tolist() for level in ("dataset", "model", "value"))
+    return list(zip(*columns, strict=True))
 
 
 def fewest_seeds(scores: pd.DataFrame) -> int:

@@ -43,6 +43,7 @@ def centres(values: ArrayLike, rng: np.random.Generator) -> dict[str, float]:
     ends = [np.nan] * 4
     if len(known) > 1:
         ordered = redrawn(known, len(known), rng)
-        ends = [float(end) for drawn in (medians(ordered), iqms(ordered)) for end in percentile_interval(drawn)]
+        low, high = percentile_interval(np.stack([medians(ordered), iqms(ordered)], axis=1))
+        ends = [float(end) for end in (low[0], high[0], low[1], high[1])]
     found = (float(np.median(known)), *ends[:2], float(iqm(known)), *ends[2:])
     return dict(zip(names, found, strict=True)) | {"seeds": len(known)}

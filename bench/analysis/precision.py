@@ -56,13 +56,13 @@ def width_against_seeds(scores: pd.DataFrame, names: Sequence[str], rng: np.rand
 def _setting_widths(
     groups: Sequence[Floats], names: Sequence[str], seeds: int, rng: np.random.Generator
 ) -> list[dict[str, Any]]:
-    widths = np.empty((2, len(groups), len(names)))
+    drawn = np.empty((DRAWS, 2, len(groups), len(names)))
     for k, values in enumerate(groups):
         for n, column in enumerate(values.T):
             ordered = redrawn(column, seeds, rng)
-            for s, drawn in enumerate((medians(ordered), iqms(ordered))):
-                low, high = percentile_interval(drawn)
-                widths[s, k, n] = high - low
+            drawn[:, 0, k, n], drawn[:, 1, k, n] = medians(ordered), iqms(ordered)
+    low, high = percentile_interval(drawn)
+    widths = high - low
     return [
         {"statistic": statistic, "name": name, "seeds": seeds} | _spread(widths[s, :, n])
         for s, statistic in enumerate(("median", "iqm"))

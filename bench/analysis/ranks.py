@@ -7,7 +7,7 @@ from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-CHUNK = 2**18  # ranks held at once: what a processor keeps near
+AT_ONCE = 32  # draws: their ranks are what a processor keeps near
 
 
 def spearman(x: Floats, y: Floats) -> Floats:
@@ -42,42 +42,54 @@ def resampled_spearman(x: Floats, y: Floats, counts: Ints) -> Floats:
     Returns:
         (draws, A, B); NaN where a column is constant in the resample.
     """
-    both = np.concatenate([x, y], axis=1)
-    values, columns = np.unique(both, axis=1, return_inverse=True)  # a score that is in both is ranked once
+    values = x if np.array_equal(x, y) else np.concatenate([x, y], axis=1)
+    first, second = slice(x.shape[1]), slice(values.shape[1] - y.shape[1], None)
     order = np.ascontiguousarray(np.argsort(values, axis=0, kind="stable").T, dtype=np.int32)
-    drawn = counts.astype(np.int32)
     ordered = np.take_along_axis(values.T, order, axis=1)
     last = np.append(ordered[:, 1:] != ordered[:, :-1], np.ones((len(order), 1), bool), axis=1)
-    first, second = columns[: x.shape[1]], columns[x.shape[1] :]
-    size = max(1, CHUNK // values.size)
-    found = []
-    for start in range(0, len(drawn), size):
-        ranks = _weighted_ranks(order, last, drawn[start : start + size])
-        found.append(np.clip(ranks[:, first] @ ranks[:, second].transpose(0, 2, 1), -1, 1))
-    return np.concatenate(found)
+    found = np.empty((len(counts), x.shape[1], y.shape[1]))
+    drawn = np.zeros((len(x), AT_ONCE))
+    for start in range(0, len(counts), AT_ONCE):
+        own = counts[start : start + AT_ONCE]
+        drawn[:, : len(own)] = own.T
+        ranks, norms = _weighted_ranks(order, last, drawn)
+        products = ranks[:, first] @ ranks[:, second].transpose(0, 2, 1)
+        found[start : start + len(own)] = (products / norms[:, first, None] / norms[:, None, second])[: len(own)]
+    return np.clip(found, -1, 1, out=found)
 
 
 @njit(cache=True)
-def _weighted_ranks(order: NDArray[np.int32], last: NDArray[np.bool_], counts: NDArray[np.int32]) -> Floats:
-    """Standardised ranks times the root of the counts (draws, columns, N): their products are correlations.
+def _weighted_ranks(order: NDArray[np.int32], last: NDArray[np.bool_], counts: Floats) -> tuple[Floats, Floats]:
+    """Centred ranks times the root of the counts (draws, columns, N), whose products are covariances, and their norms.
+
+    All draws go along an order together, so that a processor takes several at a time.
 
     Args:
         order: (columns, N) rows in rising order.
         last: (columns, N) whether the next row in that order has another value.
-        counts: (draws, N).
+        counts: (N, `AT_ONCE`).
     """
-    ranks = np.empty((len(counts), *order.shape))
-    for d in range(len(counts)):
-        roots, middle = np.sqrt(counts[d]), (counts[d].sum() + 1) / 2
-        for c in range(len(order)):
-            below, drawn, begin, square = 0, 0, 0, 0.0
-            for i in range(order.shape[1]):
-                drawn += counts[d, order[c, i]]
-                if last[c, i]:
-                    rank = below + (drawn + 1) / 2 - middle
-                    for j in range(begin, i + 1):
-                        ranks[d, c, order[c, j]] = rank * roots[order[c, j]]
-                    square += drawn * rank**2
-                    below, drawn, begin = below + drawn, 0, i + 1
-            ranks[d, c] /= np.sqrt(square) if square > 1e-12 else np.nan
-    return ranks
+    columns, total = order.shape
+    ranks, norms = np.empty((AT_ONCE, columns, total)), np.empty((AT_ONCE, columns))
+    roots, middle = np.sqrt(counts), (counts.sum(axis=0) + 1) / 2
+    rank = np.empty(AT_ONCE)
+    for c in range(columns):
+        below, drawn, square, begin = np.zeros(AT_ONCE), np.zeros(AT_ONCE), np.zeros(AT_ONCE), 0
+        for i in range(total):
+            row = order[c, i]
+            for d in range(AT_ONCE):
+                drawn[d] += counts[row, d]
+            if last[c, i]:
+                for d in range(AT_ONCE):
+                    rank[d] = below[d] + (drawn[d] + 1) / 2 - middle[d]
+                    square[d] += drawn[d] * rank[d] ** 2
+                    below[d] += drawn[d]
+                    drawn[d] = 0
+                for j in range(begin, i + 1):
+                    row = order[c, j]
+                    for d in range(AT_ONCE):
+                        ranks[d, c, row] = rank[d] * roots[row, d]
+                begin = i + 1
+        for d in range(AT_ONCE):
+            norms[d, c] = np.sqrt(square[d]) if square[d] > 1e-12 else np.nan
+    return ranks, norms

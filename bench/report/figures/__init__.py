@@ -1,6 +1,8 @@
 """The paper's figures from a score table: one function a figure, listed here once."""
 
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from traceback import format_exc
@@ -80,6 +82,13 @@ def _draw(
 ) -> str | Exception:
     """Draw one figure; the line that says where it is, or why it was not drawn, or what went wrong."""
     stem = folder / _stem(name, dataset)
+    with _collected_once():
+        return _drawn(table, budget, stem, command, name, dataset)
+
+
+def _drawn(
+    table: pd.DataFrame, budget: str, stem: Path, command: str, name: str, dataset: str | None
+) -> str | Exception:
     try:
         drawing = FIGURES[name](table, budget) if dataset is None else DATASET_FIGURES[name](table, dataset, budget)
     except TooFewRunsError as reason:
@@ -90,6 +99,21 @@ def _draw(
         fault.add_note(f"{stem.name}: {format_exc()}")  # it loses its traceback between processes
         return fault
     return f"{stem.name}: {save(*drawing, stem, command)[1]}"
+
+
+@contextmanager
+def _collected_once() -> Iterator[None]:
+    """Garbage is collected at the end, among what is new; to go through all there is every so often costs a tenth."""
+    enabled = gc.isenabled()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect()
+        gc.unfreeze()
+        if enabled:
+            gc.enable()
 
 
 def _stem(name: str, dataset: str | None) -> str:

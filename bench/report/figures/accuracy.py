@@ -33,6 +33,7 @@ def _accuracy_by(table: pd.DataFrame, metric: str, budget: str) -> Drawn:
     split = found["name"].str.rpartition("_")
     found = found.assign(predictor=split[0], labels=split[2].astype(int))
     datasets, predictors = list(dict.fromkeys(found["dataset"])), list(dict.fromkeys(found["predictor"]))
+    sizes = sorted(set(found["labels"]))
     figure = new_figure(PAGE * 0.75, 1.4 + 1.6 * len(datasets))
     axes = figure.subplots(len(datasets), len(predictors), squeeze=False, sharex=True, sharey="row")
     for row, dataset in zip(axes, datasets, strict=True):
@@ -43,6 +44,8 @@ def _accuracy_by(table: pd.DataFrame, metric: str, budget: str) -> Drawn:
                 ax.plot(line["labels"], line["median"], marker=marker, markersize=4, color=colour, label=third)
                 ax.fill_between(line["labels"], line["low"], line["high"], color=colour, alpha=0.25, linewidth=0)
             ax.set_xscale("log")
+            ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
+            ax.minorticks_off()
             ax.set_title(f"{dataset_title(str(dataset))}: {PREDICTORS.get(str(predictor), predictor)}", fontsize=9)
             ax.tick_params(labelsize=7)
         row[0].set_ylabel("accuracy", fontsize=8)
