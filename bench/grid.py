@@ -41,6 +41,7 @@ class Schedule:
     precision: str = "float32"
     convolution: str = "grouped"
     stack: int = 1
+    compile: bool = True
     fleet: int = 32
 
     HASHED = (

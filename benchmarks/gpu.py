@@ -23,10 +23,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-SIZES = (1, 8, 32)
-WAYS = ("grouped", "matmul", "triton")
-PRECISIONS = ("tf32", "bfloat16", "float32")
-STEPS, ROUNDS = 200, 5
+ROUNDS, ROUND_SECONDS, PROFILED = 5, 0.3, 3
+GPU_TESTS = "tests/training/test_fleet_on_gpu.py", "tests/models/test_convolutions.py"
 KEPT = ("config.json", "done.json", "losses.csv", "weights.safetensors")  # of a run: what is brought back
 TRAINING = 0.6  # of the minutes; the others are for scores
 MODELS = ("beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii")
@@ -57,7 +55,7 @@ def correctness(out: Path, device: str, deadline: float) -> int:
     with report.open("w") as file:
         try:
             code = subprocess.run(
-                [*command, "tests/training", "tests/models"], stdout=file, stderr=subprocess.STDOUT, timeout=left
+                [*command, *GPU_TESTS], stdout=file, stderr=subprocess.STDOUT, timeout=left
             ).returncode
         except subprocess.TimeoutExpired:
             code = 1
@@ -67,11 +65,13 @@ def correctness(out: Path, device: str, deadline: float) -> int:
 
 
 def speed(out: Path, device: str, deadline: float) -> int:
-    """Microseconds a model-step of each rung: way of convolving x precision x fleet size, stacked and as branches."""
+    """Microseconds a model-step of each rung of the ladder, and what its kernels take."""
     results = out / "speed.jsonl"
     done = {json.loads(line)["rung"] for line in results.read_text().splitlines()} if results.exists() else set()
     for rung in _rungs(device):
-        name = " ".join(map(str, rung))
+        model, dataset, way, precision, compiled, fleet, stack = rung
+        inputs = "compiled" if compiled else "eager"
+        name = f"{model} {dataset} {way} {precision} {inputs}, fleet {fleet}, stack {stack}"
         if name in done:
             continue
         if time.monotonic() > deadline:
@@ -84,44 +84,80 @@ def speed(out: Path, device: str, deadline: float) -> int:
             row["error"] = f"{type(fault).__name__}: {fault}"
         with results.open("a") as file:
             file.write(json.dumps(row) + "\n")
-        print(json.dumps(row), flush=True)
+        print(json.dumps({key: value for key, value in row.items() if key != "kernels"}), flush=True)
     return 0
 
 
-def _rungs(device: str) -> Iterator[tuple[str, str, str, int, int]]:
-    """(model, way, precision, fleet, stack): branches of one model each, then whole stacks."""
-    sizes, precisions = (SIZES, PRECISIONS) if device == "cuda" else ((1, 2), ("float32",))
-    ways = WAYS if device == "cuda" else WAYS[:2]
-    for precision in precisions:
-        for fleet in sizes:
-            if fleet > 1:
-                yield "beta_vae", "grouped", precision, fleet, 1
-            for way in ways:
-                yield "beta_vae", way, precision, fleet, fleet
-    yield "factor_vae", "grouped", precisions[0], sizes[-1], 1
+def _rungs(device: str) -> Iterator[tuple[str, str, str, str, bool, int, int]]:
+    """(model, data set, way, precision, compiled, fleet, stack): the most telling first."""
+    if device == "cpu":
+        for way, fleet, stack in (("grouped", 1, 1), ("grouped", 2, 1), ("matmul", 2, 2)):
+            yield "beta_vae", "dsprites", way, "float32", False, fleet, stack
+        return
+    main = "beta_vae", "dsprites"
+    for way, fleet, stack in (
+        ("triton", 32, 32), ("triton", 8, 8), ("triton", 32, 8), ("triton", 32, 1), ("triton", 8, 1), ("triton", 1, 1),
+        ("grouped", 32, 32), ("grouped", 32, 1), ("grouped", 8, 1), ("grouped", 1, 1), ("matmul", 32, 32),
+    ):  # fmt: skip
+        yield *main, way, "tf32", True, fleet, stack
+    yield *main, "triton", "tf32", False, 32, 32
+    for model, dataset in (("beta_vae", "noisy_dsprites"), ("factor_vae", "dsprites"), ("beta_tcvae", "dsprites")):
+        for fleet in (32, 8):
+            yield model, dataset, "triton", "tf32", True, fleet, fleet
+    for precision in ("bfloat16", "float32"):
+        for way in ("triton", "grouped"):
+            yield *main, way, precision, True, 32, 32
 
 
-def _measure(model: str, way: str, precision: str, fleet: int, stack: int, device: str) -> dict[str, float]:
+def _measure(
+    model: str, dataset: str, way: str, precision: str, compiled: bool, fleet: int, stack: int, device: str
+) -> dict[str, Any]:
     import torch
 
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
-    trained = _fleet(model, way, precision, fleet, stack, device)
-    for _ in range(8):  # algorithms are chosen, the graph is recorded
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    started = time.perf_counter()
+    trained = _fleet(model, dataset, way, precision, compiled, fleet, stack, device)
+    for _ in range(8):  # algorithms are chosen, kernels compiled, the graph is recorded
         trained.update(recorded=False)
-    steps = STEPS if device == "cuda" else 3
-    times = []
-    for _ in range(ROUNDS):
+    _wait(device)
+    ready = time.perf_counter() - started
+    steps = 3 if device == "cpu" else 10
+    times: list[float] = []
+    while len(times) < 1 + ROUNDS:
         _wait(device)
         started = time.perf_counter()
         for _ in range(steps):
             trained.update(recorded=False)
         _wait(device)
         times.append((time.perf_counter() - started) / steps / fleet * 1e6)
+        if len(times) == 1 and device == "cuda":
+            steps = max(10, round(ROUND_SECONDS / (times[0] * fleet / 1e6)))
+    del times[0]
     memory = torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else 0.0
-    return {"us_a_model_step": statistics.median(times), "low": min(times), "high": max(times), "memory_gib": memory}
+    spread = {"us_a_model_step": statistics.median(times), "low": min(times), "high": max(times)}
+    return spread | {"memory_gib": memory, "ready_s": ready, "kernels": _kernels(trained, fleet, device)}
 
 
-def _fleet(model: str, way: str, precision: str, fleet: int, stack: int, device: str) -> Any:
+def _kernels(trained: Any, fleet: int, device: str) -> list[tuple[str, float, float]]:
+    """(name, launches a step, us a model-step) of the kernels of an update, the longest first."""
+    import torch
+
+    if device == "cpu":
+        return []
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+        for _ in range(PROFILED):
+            trained.update(recorded=False)
+        _wait(device)
+    rows = [
+        (e.key[:90], e.count / PROFILED, e.self_device_time_total / PROFILED / fleet) for e in profile.key_averages()
+    ]
+    return sorted(rows, key=lambda row: -row[2])
+
+
+def _fleet(
+    model: str, dataset: str, way: str, precision: str, compiled: bool, fleet: int, stack: int, device: str
+) -> Any:
     import torch
     import yaml
 
@@ -134,9 +170,10 @@ def _fleet(model: str, way: str, precision: str, fleet: int, stack: int, device:
     from bench.training.fleet import Fleet
     from bench.training.stack import Stack
 
+    torch.compiler.reset()
     architecture, batch = ("locatello2019", 64) if device == "cuda" else ("small", 8)
     entry = yaml.safe_load((store.conf_dir() / "model" / f"{model}.yaml").read_text())
-    data = at_size(load_data("dsprites"), ARCHITECTURES[architecture].image_size)
+    data = at_size(load_data(dataset), ARCHITECTURES[architecture].image_size)
     source = images_on(torch.device(device), data)
     hyper = [entry["hyper"] | {entry["sweeps"]: entry["values"][2]}] * stack
     stacks = []
@@ -144,7 +181,7 @@ def _fleet(model: str, way: str, precision: str, fleet: int, stack: int, device:
         seeds = list(range(start, start + stack))
         learner = registry.load("models", model)(data.card.image_shape, architecture, 10, seeds, hyper, way)
         batches = Batches(source, seeds, batch, 10)
-        stacks.append(Stack(learner.to(device), batches, 1e-4, precision))
+        stacks.append(Stack(learner.to(device), batches, 1e-4, precision, compiled))
     return Fleet(stacks, log_every=1000)
 
 
@@ -172,7 +209,8 @@ def reference(out: Path, device: str, deadline: float) -> int:
 
 def _budget(device: str) -> list[str]:
     if device == "cuda":
-        return ["trainer=published", "trainer.precision=tf32", "scoring=published"]
+        fast = ["trainer.convolution=triton", "trainer.stack=32"]
+        return ["trainer=published", "trainer.precision=tf32", *fast, "scoring=published"]
     return ["trainer.steps=20", "scoring.pool=2000", "metric=[mig,unsupervised]"]
 
 

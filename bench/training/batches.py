@@ -31,6 +31,10 @@ class Batches:
         self.slots = counter.mix(torch.arange(batch_size, dtype=torch.int32, device=device))
         self.places = counter.mix(torch.arange(batch_size * noise_dim, dtype=torch.int32, device=device))
 
+    def read(self, step: Tensor) -> tuple[Tensor, Tensor]:
+        """Images and noise of a step, as below."""
+        return self.images(step), self.noise(step)
+
     def index(self, step: Tensor) -> Tensor:
         """Image indices (K, batch) of a step, an int32 tensor (1,) counted from 0."""
         return counter.below(counter.bits(counter.fold(self.index_key, step), self.slots), self.source.total)

@@ -37,16 +37,26 @@ class Stack:
         batches: what each step reads.
         learning_rate: Adam's, for every member.
         precision: "float32", "tf32" (the caller's process allows it), or "bfloat16" for the networks' inner layers.
+        compiled: let the framework's compiler fuse the hundreds of small operations that choose and draw what an
+            update reads; the images must not pass through the CPU.
 
     Attributes:
         clock: updates done, an int32 tensor (1,).
         first_bad: the step at which each member's loss was first not finite, else -1: int32 (K,).
     """
 
-    def __init__(self, model: Stacked, batches: Batches, learning_rate: float, precision: str = "float32") -> None:
+    def __init__(
+        self,
+        model: Stacked,
+        batches: Batches,
+        learning_rate: float,
+        precision: str = "float32",
+        compiled: bool = False,
+    ) -> None:
         self.model, self.batches = model, batches
         self.reduced = precision == "bfloat16"
         self.device = next(model.parameters()).device
+        self.read = torch.compile(batches.read, fullgraph=True, dynamic=False) if compiled else batches.read
         self.players = model.players()
         self.weights = {n: p for weights in self.players.values() for n, p in weights.items()}
         groups = [{"params": list(weights.values()), "betas": BETAS[name]} for name, weights in self.players.items()]
@@ -61,7 +71,7 @@ class Stack:
         Args:
             curves: record the losses, and what is only looked at.
         """
-        images, noise = self.batches.images(self.clock), self.batches.noise(self.clock)
+        images, noise = self.read(self.clock)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced, cache_enabled=False):
             losses = self.model.losses(images, noise, self.clock, curves=curves)
         for player, weights in self.players.items():

@@ -5,6 +5,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,8 @@ def new_learner(runs: Sequence[Run]) -> Learner:
 
 
 def load_learner(run: Run, folder: RunFolder) -> Learner:
-    """The trained learner of a finished run, read from its weights alone."""
-    learner = new_learner([run])
+    """The trained learner of a finished run, read from its weights alone, on any machine: it is one model on a CPU."""
+    learner = new_learner([replace(run, schedule=replace(run.schedule, convolution="grouped"))])
     learner.load(read_arrays(folder.weights)[0])
     return learner
 
@@ -201,6 +202,7 @@ def _train_together(
     folders = [claim.folder for claim in claims]
     schedule: Schedule = runs[0].schedule
     source = images_on(torch.device(accelerator), at_size(load_data(runs[0].dataset), schedule.image_size))
+    torch.compiler.reset()  # what was compiled for other fleets counts against a limit
     parts = [members[i : i + schedule.stack] for i in range(0, len(members), schedule.stack)]
     fleet = Fleet([_stack(part, source) for part in parts], schedule.log_every)
     loggers = [own for run, folder in zip(runs, folders, strict=True) if (own := logger.start(run, folder)) is not None]
@@ -230,7 +232,8 @@ def _stack(members: Sequence[Member], source: DeviceImages) -> Stack:
     model = new_learner(runs)
     assert isinstance(model, Stacked)
     batches = Batches(source, [r.seed for r in runs], schedule.batch_size, model.noise_dim)
-    stack = Stack(model.to(source.device), batches, schedule.learning_rate, schedule.precision)
+    compiled = schedule.compile and source.on_device and source.device.type == "cuda"
+    stack = Stack(model.to(source.device), batches, schedule.learning_rate, schedule.precision, compiled)
     saved = [progress for _, _, progress in members if progress is not None]
     if saved:
         stack.resume(saved)

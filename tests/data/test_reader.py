@@ -7,7 +7,8 @@ import torch
 from bench.data import load_data
 from bench.data.base import DataSet
 from bench.data.pooled import at_size
-from bench.data.reader import images_on
+from bench.data.reader import DeviceImages, images_on
+from bench.training.batches import Batches
 
 CPU = torch.device("cpu")
 
@@ -22,6 +23,19 @@ def test_resident_images_are_those_of_the_cpu(dataset: DataSet, size: int, toler
     images = resident(torch.from_numpy(index), torch.from_numpy(epoch))
     assert images.dtype == torch.float32
     np.testing.assert_allclose(images.numpy(), data.images(index, epoch), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", ["dsprites", "noisy_dsprites", "color_dsprites", "mnist"])
+def test_what_a_step_reads_is_one_graph_for_the_compiler(name: str) -> None:
+    data = at_size(load_data(name), 32)
+    resident = data.resident(CPU)
+    assert resident is not None
+    batches = Batches(DeviceImages(resident, len(data), CPU, True), [3, 4], 8, 10)
+    step = torch.tensor([7], dtype=torch.int32)
+    torch.compiler.reset()
+    compiled = torch.compile(batches.read, backend="eager", fullgraph=True, dynamic=False)
+    for ours, expected in zip(compiled(step), batches.read(step), strict=True):
+        assert torch.equal(ours, expected)
 
 
 def test_on_the_cpu_nothing_is_held_twice() -> None:

@@ -10,6 +10,7 @@ import torch
 
 from bench.grid import Run, Schedule
 from bench.models.base import ModelError
+from bench.models.convolutions import Grouped
 from bench.models.vae import GaussianVAE
 from bench.store import RunFolder, Store, read_arrays, read_json
 from bench.training import train as stage
@@ -73,6 +74,13 @@ def test_members_that_stand_at_different_steps_finish_as_if_undisturbed(
     for one in runs:
         first, second = (weights(one, tmp_path / d) for d in ("undisturbed", "killed"))
         assert all((first[n] == second[n]).all() for n in first)
+
+
+def test_a_run_is_read_without_the_kernels_that_it_was_trained_with(tmp_path: Path) -> None:
+    assert train([run()], tmp_path) == ["done"]
+    by_kernels = run(schedule=replace(SCHEDULE, convolution="triton"))
+    learner = stage.load_learner(by_kernels, Store(tmp_path).run(by_kernels.id))
+    assert isinstance(learner.encoder.way, Grouped)
 
 
 def test_a_fleet_larger_than_memory_is_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:  # type: ignore[no-untyped-def]
