@@ -114,8 +114,9 @@ def _measure(
 ) -> dict[str, Any]:
     import torch
 
-    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
-    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    from bench.training.stack import set_precision
+
+    set_precision(precision)
     started = time.perf_counter()
     trained = _fleet(model, dataset, way, precision, compiled, fleet, stack, device)
     for _ in range(8):  # algorithms are chosen, kernels compiled, the graph is recorded

@@ -21,6 +21,15 @@ BETAS = {"loss": (0.9, 0.999), "adversary": (0.5, 0.9)}
 Arrays = dict[str, NDArray[np.float32]]
 
 
+def set_precision(precision: str) -> None:
+    """Let a GPU round the factors of float32 products and convolutions to tf32, or not, in this whole process.
+
+    The framework's own default rounds them in convolutions.
+    """
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+
+
 @dataclass(frozen=True)
 class Progress:
     """Where a member stands: updates done, its arrays (weights/, m/, v/) and its recorded losses, the step first."""
@@ -36,7 +45,7 @@ class Stack:
         model: the stacked models, on the device they are to train on.
         batches: what each step reads.
         learning_rate: Adam's, for every member.
-        precision: "float32", "tf32" (the caller's process allows it), or "bfloat16" for the networks' inner layers.
+        precision: "float32", "tf32" (see `set_precision`), or "bfloat16" for the networks' inner layers.
         compiled: let the framework's compiler fuse the hundreds of small operations that choose and draw what an
             update reads; the images must not pass through the CPU.
 

@@ -26,7 +26,7 @@ from bench.store import RunFolder, Store, StoreError, read_arrays, revision, wri
 from bench.training.batches import Batches
 from bench.training.fleet import MACRO_STEPS, EveryMacroStep, Fleet, fit
 from bench.training.loggers import LoggerError, LoggerSetting
-from bench.training.stack import Progress, Stack
+from bench.training.stack import Progress, Stack, set_precision
 
 Report = Callable[[float, str], None]
 CSV = LoggerSetting()
@@ -140,7 +140,7 @@ def _train(
     schedule = runs[0].schedule
     torch.set_num_threads(schedule.threads)
     if accelerator == "cuda":
-        torch.set_float32_matmul_precision("high" if schedule.precision == "tf32" else "highest")
+        set_precision(schedule.precision)
     faults: dict[Run, Exception | None] = {}
     standing: dict[int, list[Member]] = {}
     for run, claim in zip(runs, claims, strict=True):
@@ -202,9 +202,11 @@ def _train_together(
     folders = [claim.folder for claim in claims]
     schedule: Schedule = runs[0].schedule
     source = images_on(torch.device(accelerator), at_size(load_data(runs[0].dataset), schedule.image_size))
-    torch.compiler.reset()  # what was compiled for other fleets counts against a limit
+    compiled = schedule.compile and accelerator == "cuda" and source.on_device
+    if compiled:
+        torch.compiler.reset()  # what was compiled for other fleets counts against a limit
     parts = [members[i : i + schedule.stack] for i in range(0, len(members), schedule.stack)]
-    fleet = Fleet([_stack(part, source) for part in parts], schedule.log_every)
+    fleet = Fleet([_stack(part, source, compiled) for part in parts], schedule.log_every)
     loggers = [own for run, folder in zip(runs, folders, strict=True) if (own := logger.start(run, folder)) is not None]
     callback = EveryMacroStep(
         schedule.checkpoint_every, lambda k, p: _write_progress(folders[k], p), _told(report, runs, fleet), loggers
@@ -225,14 +227,13 @@ def _train_together(
     }
 
 
-def _stack(members: Sequence[Member], source: DeviceImages) -> Stack:
+def _stack(members: Sequence[Member], source: DeviceImages, compiled: bool) -> Stack:
     """Models that train as one stacked module, from where they were left."""
     runs = [run for run, _, _ in members]
     schedule = runs[0].schedule
     model = new_learner(runs)
     assert isinstance(model, Stacked)
     batches = Batches(source, [r.seed for r in runs], schedule.batch_size, model.noise_dim)
-    compiled = schedule.compile and source.on_device and source.device.type == "cuda"
     stack = Stack(model.to(source.device), batches, schedule.learning_rate, schedule.precision, compiled)
     saved = [progress for _, _, progress in members if progress is not None]
     if saved:

@@ -13,7 +13,7 @@ from bench.data.reader import images_on
 from bench.models.stacked import Stacked
 from bench.training.batches import Batches
 from bench.training.fleet import EveryMacroStep, Fleet, fit
-from bench.training.stack import Progress, Stack
+from bench.training.stack import Progress, Stack, set_precision
 
 # relative, of all weights after 20 steps in one stack: products of another shape round otherwise, and Adam enlarges
 # the difference where gradients are tiny
@@ -185,3 +185,15 @@ def test_batches_depend_on_seed_and_step_alone() -> None:
     assert torch.equal(pair.images(seven)[1], single.images(seven)[0])
     assert (pair.index(seven) != pair.index(eight)).any()
     assert (pair.index(seven)[0] != pair.index(seven)[1]).any()
+
+
+@pytest.mark.parametrize(("precision", "rounds"), [("tf32", True), ("float32", False), ("bfloat16", False)])
+def test_factors_are_rounded_to_tf32_only_where_that_is_asked_for(
+    precision: str, rounds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = torch.get_float32_matmul_precision()
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", not rounds)
+    set_precision(precision)
+    assert torch.backends.cudnn.allow_tf32 == rounds
+    assert (torch.get_float32_matmul_precision() != "highest") == rounds
+    torch.set_float32_matmul_precision(before)

@@ -14,7 +14,7 @@ from bench.data.reader import images_on
 from bench.models.convolutions import convolutions
 from bench.training.batches import Batches
 from bench.training.fleet import Fleet
-from bench.training.stack import Stack
+from bench.training.stack import Stack, set_precision
 
 pytestmark = pytest.mark.gpu
 # Relative, of all weights after 20 steps. Kernels round differently and Adam enlarges it: on a CPU alone, initial
@@ -39,8 +39,7 @@ def stack(name: str, seeds: Sequence[int], device: str, way: str = "grouped", po
 
 
 def trained(stacks: Sequence[Stack], steps: int = 20) -> Fleet:
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.allow_tf32 = False
+    set_precision("float32")
     fleet = Fleet(stacks, log_every=5)
     for step in range(steps):
         fleet.update(recorded=(step + 1) % 5 == 0)
@@ -77,8 +76,7 @@ def test_compiled_inputs_are_those_of_the_cpu(dataset: str) -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_kernels_give_the_layers_of_the_framework(channels: int) -> None:
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.allow_tf32 = False
+    set_precision("float32")
     for inputs, outputs, kernel, size, transposed in (
         (channels, 32, 4, 64, False), (32, 32, 4, 32, False), (32, 64, 2, 16, False), (64, 64, 2, 8, False),
         (64, 64, 4, 4, True), (64, 32, 4, 8, True), (32, 32, 4, 16, True), (32, channels, 4, 32, True),
