@@ -34,7 +34,7 @@ def test_the_png_is_the_pdf_at_its_resolution_and_names_its_command(tmp_path):
         assert picture.size == (3 * DPI, 2 * DPI)
         assert picture.info["Description"] == "python -m bench some"
         assert np.asarray(picture.convert("L")).min() < 64  # it is not an empty page
-    assert csv.read_text() == 'x\n1.5\n""\n'
+    assert csv.read_text() == '"x"\n1.5\n\n'
 
 
 def test_a_figure_without_numbers_is_refused_and_leaves_nothing(tmp_path):

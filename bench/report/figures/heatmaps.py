@@ -100,7 +100,8 @@ def heatmap(
     for (i, j), number in np.ndenumerate(numbers):
         if not np.isnan(number):
             ink = "0.15" if _luminance(mesh.to_rgba(number)) > LIGHT else "white"
-            ax.text(j + 0.5, i + 0.5, f"{number:z.0f}", ha="center", va="center", size=8, color=ink)
+            text = ax.text(j + 0.5, i + 0.5, f"{number:z.0f}", ha="center", va="center", size=8, color=ink)
+            text.set_in_layout(False)  # it lies within
     ax.set_xticks(np.arange(len(names[1])) + 0.5, [column_title(n) for n in names[1]])
     ax.set_yticks(np.arange(len(names[0])) + 0.5, [row_title(n) for n in names[0]])
     ax.set_ylim(len(names[0]), 0)
