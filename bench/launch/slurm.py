@@ -6,9 +6,13 @@ has ended the result tells how, or the queue's last word on it.
 """
 
 import os
+import signal
 import subprocess
+import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +27,39 @@ OVER = (
 
 
 class Resumed:
-    """A call that is requeued as it is when its time is over or it is pre-empted: it does what is still missing."""
+    """A call that is requeued as it is when its time is over or it is pre-empted: it does what is still missing.
 
-    def __init__(self, function: Callable[..., None], task: tuple[Any, ...]) -> None:
-        self.function, self.task = function, task
+    Args:
+        function: what to do.
+        task: its arguments.
+        warning: the signal that a job gets before it is ended.
+    """
+
+    def __init__(self, function: Callable[..., None], task: tuple[Any, ...], warning: signal.Signals) -> None:
+        self.function, self.task, self.warning = function, task, warning
 
     def __call__(self) -> None:
-        """Do the job."""
+        """Do the job; submitit has said before how a warning is answered."""
+        requeue = signal.getsignal(self.warning)
+        assert callable(requeue)
+        signal.signal(self.warning, partial(_leave, requeue))
         self.function(*self.task)
 
     def checkpoint(self) -> Any:
         """What submitit is to run when the job starts again: the same."""
         return engine("submitit.helpers", "slurm").DelayedSubmission(self)
+
+
+def _leave(requeue: Callable[..., Any], *received: Any) -> None:
+    """Requeue the job and end it, whatever happens: the run that it works on has no part in it.
+
+    Slurm ends all processes of the job, the `scontrol` that asks for it among them; and a controller may not answer.
+    """
+    try:
+        requeue(*received)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
 
 
 class Slurm(Launcher):
@@ -56,7 +81,8 @@ class Slurm(Launcher):
     def submit(self, function: Callable[..., None], tasks: Sequence[tuple[Any, ...]]) -> list[str]:
         """Submit arrays of jobs."""
         os.environ |= environment()  # which sbatch hands on
-        calls = [Resumed(function, task) for task in tasks]
+        warning = signal.Signals[f"SIG{self.submitit.JobEnvironment.USR_SIG}"]
+        calls = [Resumed(function, task, warning) for task in tasks]
         ids: list[str] = []
         for first in range(0, len(calls), ARRAY):
             try:

@@ -22,8 +22,8 @@ import bench
 from bench.store import Store, StoreError, read_arrays
 
 GRID = [
-    "model=[beta_vae,pca]", "strength=[0]", "seed=[0,1]", "dataset=dsprites", "trainer.steps=200", "study.name=tiny",
-    "trainer.checkpoint_every=20", "trainer.batch_size=8", "scoring.pool=1500", "scoring.num_train=400",
+    "model=[beta_vae,pca]", "strength=[0]", "seed=[0,1]", "dataset=dsprites", "trainer.steps=600", "study.name=tiny",
+    "trainer.checkpoint_every=40", "trainer.batch_size=8", "scoring.pool=1500", "scoring.num_train=400",
     "scoring.num_test=300", "metric=[mig,unsupervised]",
 ]  # fmt: skip
 SLURM = [

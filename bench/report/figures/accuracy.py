@@ -53,6 +53,6 @@ def _accuracy_by(table: pd.DataFrame, metric: str, budget: str) -> Drawn:
         ax.set_xlabel("labels", fontsize=8)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     said = standing(int(found.groupby("dataset")["runs"].first().sum()), int(found["seeds"].min()))
-    heading = f"Downstream accuracy by thirds of {title(metric)}: median; band: 95% interval"
+    heading = f"Accuracy by thirds of {title(metric)}: median with 95% interval"
     titled(figure, heading, said, budget, keys=(handles, labels))
     return figure, found

@@ -98,5 +98,5 @@ def _panel(ax: Axes, points: pd.DataFrame, palette: dict[str, Any]) -> None:
     scatter(ax, points["x"], points["y"], points["model"], palette)
     first = points.iloc[0]
     if np.isfinite(first["spearman"]):
-        text = f"ρ = {first['spearman']:.2f} [{first['low']:.2f}, {first['high']:.2f}]"
+        text = f"ρ = {first['spearman']:z.2f} [{first['low']:z.2f}, {first['high']:z.2f}]"
         ax.set_title(text, fontsize=6.5, loc="left", color="0.3")
