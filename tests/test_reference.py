@@ -21,7 +21,14 @@ from bench.scoring import cells
 from bench.store import Store, StoreError, TableFolder, write_json
 from bench.table import scores, write_plan
 
-GRID = ["study=reference", "model=[beta_vae,dip_vae_i]", "strength=[0,2,5]", "strength_of=null", "seed=[0,1,2,3,4]"]
+GRID = [
+    "study=reference",
+    "dataset=dsprites",
+    "model=[beta_vae,dip_vae_i]",
+    "strength=[0,2,5]",
+    "strength_of=null",
+    "seed=[0,1,2,3,4]",
+]
 METRICS = ["metric=[mig,unsupervised]"]
 
 
