@@ -83,7 +83,7 @@ def dataset_scatter(table: pd.DataFrame, budget: str) -> Drawn:
                 continue
             scatter(ax, part["x"], part["y"], part["model"], palette)
             ax.set_xlabel(dataset_title(x), fontsize=7)
-            ax.locator_params(axis="x", nbins=2)
+            ax.locator_params(axis="x", nbins=2, steps=[1, 2, 4, 5, 10])
             ax.locator_params(axis="y", nbins=4)
         next(ax for ax in row if ax.axison).set_ylabel(dataset_title(y), fontsize=7)
     for ax, name in zip(axes[0], names, strict=True):
