@@ -16,7 +16,9 @@ def list_names(what: str | None, options: Mapping[str, Sequence[str]], store: St
         "models": list(options["model"]),
         "metrics": registry.names("metrics"),
         "datasets": data.names(),
-        "studies": list(dict.fromkeys((*options["study"], *store.studies()))),
+        "studies": [
+            s for s in dict.fromkeys((*options["study"], *store.studies())) if s != "custom"
+        ],  # a grid of one's own
     }
     if what is not None and what not in kinds:
         raise registry.unknown("kind", what, kinds)

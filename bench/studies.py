@@ -24,6 +24,7 @@ Settings = Mapping[str, Any]
 FORMAT = 2
 AXES = ("model", "strength", "strength_of", "seed", "dataset")
 UNCOUNTED = ("name", "timeout")  # of a protocol: they change no number
+NAMED = 3  # differing settings that an error names
 WAIT_S = 0.05
 
 
@@ -172,7 +173,9 @@ def _check_same(known: Plan, schedule: Schedule | None, protocol: Protocol) -> N
 
 def _differences(group: str, known: Any, other: Any, fields: Iterable[str]) -> list[str]:
     pairs = [(name, getattr(known, name), getattr(other, name)) for name in fields]
-    return [f"{group}.{name} is {old} in the study, {new} here" for name, old, new in pairs if old != new]
+    differing = [f"{group}.{name} is {old} in the study, {new} here" for name, old, new in pairs if old != new]
+    more = len(differing) - NAMED
+    return differing[:NAMED] + ([f"{more} more of {group}"] if more > 0 else [])
 
 
 def _handled(runs: Iterable[Run], schedule: Schedule) -> Iterator[Run]:

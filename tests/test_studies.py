@@ -165,15 +165,13 @@ def test_codes_are_scored_under_the_protocol_of_their_study(target: Store) -> No
 @pytest.mark.parametrize("words", [("study.name=mien",), ("study.name=mien", "metric=mig")])
 def test_a_study_that_is_not_there_is_not_begun_without_a_grid(target: Store, words: tuple[str, ...]) -> None:
     begun(target, *GRID)
-    with pytest.raises(UnknownNameError, match="unknown study 'mien'. Did you mean 'mine'"):
+    with pytest.raises(UnknownNameError, match=r"unknown study 'mien'\. Did you mean 'mine'"):
         study_of(settings(*words, stage="report"), target)
     assert target.studies() == ["mine"]
 
 
 def test_a_grid_without_a_name_has_a_name_of_its_own_from_its_content(target: Store) -> None:
-    first, second, again = (
-        study_of(settings(f"model={model}"), target).whole.name for model in ("pca", "ica", "pca")
-    )
+    first, second, again = (study_of(settings(f"model={model}"), target).whole.name for model in ("pca", "ica", "pca"))
     assert first == again
     assert first != second
     assert first.startswith("grid-")
@@ -200,7 +198,7 @@ def test_a_field_of_a_wrong_type_is_damage(target: Store) -> None:
     for key, value in (("seeds", 3), ("schedule", "0"), ("hyper", None)):
         harmed = entry | {"runs": [entry["runs"][0] | {key: value}]}
         target.study_plan("mine").write_text(json.dumps(harmed))
-        with pytest.raises(StoreError, match="cannot read .*move it away and give the study's grid once more"):
+        with pytest.raises(StoreError, match=r"cannot read .*move it away and give the study's grid once more"):
             read(target, "mine")
 
 
