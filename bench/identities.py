@@ -112,7 +112,7 @@ def _other_run(run: Any, content: Any) -> str | None:
             "model": run.model == model["name"],
             "seed": run.seed == content["seed"],
             "data set": run.dataset == content["dataset"]["name"],
-            "value": not run.value == run.value or run.value in model["hyper"].values(),
+            "value": run.value != run.value or run.value in model["hyper"].values(),
             "schedule": f"{steps}{pixels}" in run.schedule,
         }
     except (LookupError, TypeError, ValueError, AttributeError):

@@ -72,9 +72,7 @@ def join(table: "pd.DataFrame", added: "pd.DataFrame", known: Identities) -> Joi
     return Joined(result, int(fresh.sum()), int((again & new).sum()), len(once) - len(left))
 
 
-def one_label(
-    table: "pd.DataFrame", known: Identities, preferred: "pd.DataFrame | None" = None
-) -> "pd.DataFrame":
+def one_label(table: "pd.DataFrame", known: Identities, preferred: "pd.DataFrame | None" = None) -> "pd.DataFrame":
     """The table with one schedule label a run, where labels differ in what its id does not depend on.
 
     That is the name before the colon, and for a learner that takes no steps their number.
@@ -115,9 +113,10 @@ def without_small_groups(table: "pd.DataFrame") -> "pd.DataFrame":
     differ = pairs[same & (pairs["score"] != pairs["score_kept"])]
     if len(differ):
         row = differ.iloc[0]
+        two = f"{shown(row['score'])} and {shown(row['score_kept'])}"
         raise ConflictError(
-            f"run {row['run']} has {row['name']} {shown(row['score'])} and {shown(row['score_kept'])} in the same group of "
-            f"{row['size']} runs, under cell keys {row['cell']} and {row['cell_kept']}: one pool of images a table"
+            f"run {row['run']} has {row['name']} {two} in the same group of {row['size']} runs, under the cell keys "
+            f"{row['cell']} and {row['cell_kept']}: groups of one table are scored on one pool of images"
         )
     return table.drop(index=ordered.index.difference(kept.index))
 

@@ -36,7 +36,8 @@ REQUIRED = [c for c in COLUMNS if c not in OPTIONAL]
 MOST_ROWS = 5_000_000  # the full study has 1.5 million
 LARGEST_FILE = 200_000_000  # bytes; of the full study's table 20 million
 LARGEST_TEXT = 2_000_000_000  # bytes; 0.4 billion
-MOST_EXPANDED = 100  # times; a table of scores shrinks 25 times
+MOST_EXPANDED = 50  # times; a table of scores shrinks 25 times
+LONGEST_ROW = 1_000_000  # bytes
 SMALL = 20_000_000  # bytes of text that any table may have
 LARGEST_CARD, LONGEST_TEXT, DEEPEST = 1_000_000, 2_000, 10
 ORDER = ["dataset", "schedule", "model", "value", "seed", "run", "cell", "name", "factor"]
@@ -74,10 +75,13 @@ def read_card(folder: TableFolder) -> dict[str, Any]:
     """
     try:
         text = _bounded(folder.card, LARGEST_CARD).read_bytes()
-        card = yaml.load(text, _Loader)  # noqa: S506 a safe loader
-        _check_card(card)
+        card = yaml.load(text, _Loader)
+        number = _format(card)
     except (OSError, ValueError, TypeError, OverflowError, yaml.YAMLError) as fault:
         raise unreadable(folder.card, fault, folder) from fault
+    if number > FORMAT:
+        later = f"{folder.card} is of format {number}, this version reads up to {FORMAT}"
+        raise StoreError(f"{later}: update disentanglement-bench")
     return dict(card)
 
 
@@ -148,7 +152,7 @@ def _expanded(path: Path) -> IO[bytes]:
 
 class _Expanded(io.RawIOBase):
     def __init__(self, path: Path, most: int) -> None:
-        self.file, self.left, self.most = gzip.open(path), most, most
+        self.file, self.left, self.most = gzip.open(path), most, most  # noqa: SIM115 closed below
 
     def readable(self) -> bool:
         return True
@@ -182,13 +186,19 @@ def _rows(text: IO[bytes], path: Path) -> "pa.Table":
         column_types=schema, include_columns=list(kept), strings_can_be_null=True, null_values=[""]
     )
     parse = ParseOptions(newlines_in_values=False)
+    options = ReadOptions(column_names=names, block_size=LONGEST_ROW)
     batches, count = [], 0
-    with open_csv(text, ReadOptions(column_names=names), parse, convert) as reader:
-        for batch in reader:
-            batches.append(batch)
-            count += len(batch)
-            if count > MOST_ROWS:
-                raise ValueError(f"it has more than {MOST_ROWS:,} rows")
+    try:
+        with open_csv(text, options, parse, convert) as reader:
+            for batch in reader:
+                batches.append(batch)
+                count += len(batch)
+                if count > MOST_ROWS:
+                    raise ValueError(f"it has more than {MOST_ROWS:,} rows")
+    except pa.ArrowInvalid as fault:
+        if "straddling" in str(fault):
+            raise ValueError(f"it has a row of more than {LONGEST_ROW:,} bytes") from fault
+        raise
     if not count:
         raise ValueError("it has no rows")
     return pa.Table.from_batches(batches, schema)
@@ -221,18 +231,20 @@ def _column(rows: "pa.Table", name: str, kind: str) -> Any:
     return column.to_numpy()
 
 
-def _check_card(card: Any) -> None:
-    """Raises a ValueError that says what is wrong."""
+def _format(card: Any) -> int:
+    """The format of a card whose parts are what they should be.
+
+    Raises:
+        ValueError: they are not; the message says what is wrong.
+    """
     if not isinstance(card, dict):
         raise ValueError("it holds no keys and values")
-    number = card.get("format", 1)  # the first cards had none
+    parts, number = card.get("parts"), card.get("format", 1)  # the first cards had no number
+    if not isinstance(parts, list) or not all(isinstance(p, dict) for p in parts):
+        raise ValueError("parts is not a list of what went into the table")
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise ValueError(f"format is {number!r}, not a number from 1")
-    if number > FORMAT:
-        raise ValueError(f"it is of format {number}, this version reads up to {FORMAT}: update disentanglement-bench")
-    parts = card.get("parts")
-    if not isinstance(parts, list) or not all(isinstance(p, Mapping) for p in parts):
-        raise ValueError("parts is not a list of what went into the table")
+    return number
 
 
 class _Loader(yaml.SafeLoader):

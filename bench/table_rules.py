@@ -4,6 +4,7 @@ Names go into file names, pages and spreadsheets; no name that is allowed here m
 Markdown, to a spreadsheet or to TeX. Each rule ends in a ValueError of one line that names the first row it finds.
 """
 
+import math
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -44,8 +45,10 @@ WORDS = {
 ALWAYS = ("run", "model", "dataset", "schedule", "metric", "name", "cell", "score")  # integers have no missing values
 LEAST = {"strength": 0, "seed": 0, "version": 1, "num_train": 0, "num_test": 0, "seconds": 0, "train_seconds": 0}
 SLACK = 1e-6  # that a score may be out of its range by rounding
-GROUP_SCORES = {"udr_lasso": Score(0, 1), "udr_spearman": Score(0, 1)}
-ENDS = dict.fromkeys(("reconstruction", "kl", "elbo"), Score(float("-inf"), float("inf")))  # of training
+OTHERS = {  # scores of no registered metric: version, scores
+    UDR: (UDR_VERSION, {"udr_lasso": Score(0, 1), "udr_spearman": Score(0, 1)}),
+    TRAINING: (TRAINING_VERSION, dict.fromkeys(("reconstruction", "kl", "elbo"), Score(-math.inf, math.inf))),
+}
 
 
 def check_rows(table: "pd.DataFrame") -> None:
@@ -73,20 +76,21 @@ def check_scores(table: "pd.DataFrame") -> None:
     Raises:
         ValueError: a score that its metric does not have, or out of its range, or of no factor of its data set.
     """
-    known = {UDR: (UDR_VERSION, GROUP_SCORES.get), TRAINING: (TRAINING_VERSION, ENDS.get)}
-    known |= _declared(table["metric"].unique())
     kinds = table.groupby(["metric", "version", "name"], observed=True)["score"].agg(["min", "max"])
     for (metric, version, name), low, high in kinds.itertuples():
-        current, score_of = known.get(metric, (None, None))
-        if version != current or score_of is None:
+        if (score_of := _declared(metric, version)) is None:
             continue
         rows = (table["metric"] == metric) & (table["version"] == version) & (table["name"] == name)
-        if (declared := score_of(name)) is None:
+        try:
+            declared = score_of(name)
+        except KeyError:
             refuse(table, rows, lambda row: f"{row['metric']} has no score {row['name']}")
-        elif low < declared.low - SLACK or high > declared.high + SLACK:
-            outside = rows & ~table["score"].between(declared.low - SLACK, declared.high + SLACK)
-            ends = f"{declared.low:g} to {declared.high:g}"
-            refuse(table, outside, lambda row: f"{row['name']} is {shown(row['score'])}, its range is {ends}")  # noqa: B023
+            continue
+        least, most = declared.low - SLACK, declared.high + SLACK
+        if low < least or high > most:
+            told = f"{name} is {{}}, its range is {declared.low:g} to {declared.high:g}"
+            outside = rows & ~table["score"].between(least, most)
+            refuse(table, outside, lambda row, told=told: told.format(shown(row["score"])))  # type: ignore[misc]
     for dataset in set(table["dataset"].unique()) & set(data.names()):
         wrong = (table["dataset"] == dataset) & table["factor"].notna()
         wrong &= ~table["factor"].isin(data.card(dataset).factor_names)
@@ -125,7 +129,9 @@ def refuse(table: "pd.DataFrame", wrong: "pd.Series[bool] | NDArray[np.bool_]", 
 
 def shown(value: Any) -> str:
     """A value from a file on one line, whatever characters it has."""
-    return ascii(value)[1:-1][:60] if isinstance(value, str) else f"{value:.17g}" if isinstance(value, float) else str(value)
+    if isinstance(value, str):
+        return ascii(value)[1:-1][:60]
+    return f"{value:.17g}" if isinstance(value, float) else str(value)
 
 
 def _check_words(table: "pd.DataFrame", column: str) -> None:
@@ -147,20 +153,15 @@ def _check_numbers(table: "pd.DataFrame", column: str) -> None:
     refuse(table, wrong, lambda row: f"{column} is {row[column]}")
 
 
-def _declared(metrics: Any) -> dict[str, tuple[int, Callable[[str], Score | None]]]:
-    """Version and scores of the metrics that are known here."""
-    found: dict[str, tuple[int, Callable[[str], Score | None]]] = {}
-    for name in set(metrics) & set(registry.names("metrics")):
-        try:
-            metric: Metric = registry.load("metrics", name).metric
-        except registry.PluginError:  # told where the metric is asked for
-            continue
-        found[name] = metric.version, lambda score, metric=metric: _of(metric, score)  # type: ignore[misc]
-    return found
-
-
-def _of(metric: Metric, name: str) -> Score | None:
-    try:
-        return metric.score(name)
-    except KeyError:
+def _declared(metric: str, version: int) -> Callable[[str], Score] | None:
+    """What gives the declaration of a metric's score (KeyError: it has no such score); None: the version is unknown."""
+    if metric in OTHERS:
+        known, scores = OTHERS[metric]
+        return scores.__getitem__ if version == known else None
+    if metric not in registry.names("metrics"):
         return None
+    try:
+        declared: Metric = registry.load("metrics", metric).metric
+    except registry.PluginError:  # is told where the metric is asked for
+        return None
+    return declared.score if declared.version == version else None

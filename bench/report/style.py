@@ -17,6 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from pyarrow.csv import write_csv
 from pypdfium2 import PdfDocument
 
+from bench.escaping import as_cells
 from bench.report.fonts import families
 from bench.store import writing
 
@@ -111,7 +112,7 @@ def save(figure: Figure, drawn: pd.DataFrame, stem: Path, command: str) -> list[
     written: dict[str, Callable[[IO[bytes]], object]] = {
         ".pdf": lambda file: file.write(page.getbuffer()),
         ".png": lambda file: _rendered(page, command, file),
-        ".csv": lambda file: write_csv(pa.Table.from_pandas(drawn, preserve_index=False), file),
+        ".csv": lambda file: write_csv(pa.Table.from_pandas(as_cells(drawn), preserve_index=False), file),
     }
     for suffix, write in written.items():
         with writing(stem.with_suffix(suffix)) as file:
