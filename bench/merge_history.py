@@ -8,13 +8,15 @@ card first. `merge.json` beside what is kept says what was merged and, once that
 
 import fcntl
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bench.store import Store, StoreError, TableFolder, read_json, write_json, writing
+from bench.store import Store, StoreError, TableFolder, read_json, write_json
+from bench.table_folder import read_card
 
 KEPT = 10  # merges that can be taken back
 
@@ -93,7 +95,7 @@ def take_back(folder: TableFolder) -> dict[str, Any]:
     if kept is None:
         raise StoreError(f"nothing was merged into {folder.path}: there is nothing to take back")
     note = _note(kept)
-    if note.get("card", _sum(folder.card)) != _sum(folder.card):
+    if note.get("card", _sum(folder.card)) != _sum(folder.card) and _readable(folder):
         raise StoreError(
             f"{folder.card} is not what the last merge wrote; what was before it lies in {kept}, to be copied by hand"
         )
@@ -118,6 +120,13 @@ def _unfinished(kept: Path, folder: TableFolder) -> bool:
     return "card" not in _note(kept) and _sum(TableFolder(kept).card) == _sum(folder.card)
 
 
+def _readable(folder: TableFolder) -> bool:
+    try:
+        return bool(read_card(folder))
+    except StoreError:
+        return False
+
+
 def _sum(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
@@ -133,12 +142,15 @@ def _restore(kept: Path, folder: TableFolder) -> None:
 
 
 def _copy(source: TableFolder, target: TableFolder) -> None:
-    """Make a folder's files those of another one."""
+    """Make a folder's files those of another one: as further names of the same bytes, which are never written again."""
     for name in ("card", "table", "identities"):
         old: Path = getattr(source, name)
         new: Path = getattr(target, name)
         if not old.exists():
             new.unlink(missing_ok=True)
             continue
-        with writing(new) as file:
-            file.write(old.read_bytes())
+        second = new.with_name(f".{new.name}.kept")
+        second.unlink(missing_ok=True)
+        os.link(old, second)
+        os.replace(second, new)
+        second.unlink(missing_ok=True)  # still there where both were names of one file

@@ -11,6 +11,7 @@ import csv
 import gzip
 import hashlib
 import io
+import re
 import stat
 import zlib
 from collections.abc import Mapping
@@ -106,7 +107,8 @@ def read_identities(folder: TableFolder) -> Identities:
 def unreadable(path: Path, fault: Exception, folder: TableFolder) -> StoreError:
     """The error of a file that cannot be read: one line, whatever the file has in it, and what to do."""
     text = " ".join(str(getattr(fault, "problem", None) or fault).split()) or type(fault).__name__
-    return StoreError(f"cannot read {path}: {text[:300].encode('ascii', 'backslashreplace').decode()}; {folder.mend}")
+    plain = re.sub("[^ -~]", lambda letter: ascii(letter[0])[1:-1], text[:300])
+    return StoreError(f"cannot read {path}: {plain}; {folder.mend}")
 
 
 def write_folder(
