@@ -8,7 +8,7 @@ import os
 import random
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ import yaml
 
 from bench import commands, store
 from bench.columns import COLUMNS
-from bench.grid import ConfigError, Protocol, Run, Schedule
+from bench.grid import ConfigError, Plan, Protocol, Run, Schedule
 from bench.group_scoring import UDR
+from bench.identities import check_identities, identities_of
 from bench.reference import ConflictError, Merged, known, merge, read_reference, undo_merge
 from bench.scoring import Cell, cells
 from bench.store import Store, StoreError, TableFolder, digest, sha256_of, write_json
@@ -36,15 +37,26 @@ QUICK = Protocol("quick", 10_000, 5_000, 5_000, 2_000, ("mean",), (), {})
 Rows = list[dict[str, str]]
 
 
-@pytest.fixture(autouse=True)
-def without_the_shipped_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def without_the_shipped_table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The store's own table alone counts here."""
-    monkeypatch.setattr("bench.reference.shipped_reference", lambda: TableFolder(tmp_path / "not shipped"))
+    nothing = TableFolder(tmp_path_factory.mktemp("package") / "not shipped")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.reference.shipped_reference", lambda: nothing)
+        yield
 
 
 @pytest.fixture
 def results(tmp_path: Path) -> Store:
     return Store(tmp_path / "own")
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A store whose reference table has two runs; of what is refused nothing stays, so all share it."""
+    path = tmp_path_factory.mktemp("standing")
+    merge(folder_of(path / "a", [*scored(RUNS[0]), *scored(RUNS[2])]), Store(path / "own"))
+    return Store(path / "own")
 
 
 def scored(run: Run, cell: Cell = MIG, score: float = 0.25) -> list[dict[str, Any]]:
@@ -158,11 +170,10 @@ HOSTILE: dict[str, tuple[Callable[[Rows], object], str]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_rows_that_cannot_be_are_refused_in_one_line_that_names_them(name: str, results: Store, tmp_path: Path) -> None:
-    merge(folder_of(tmp_path / "a", scored(RUNS[2])), results)
+def test_rows_that_cannot_be_are_refused_in_a_line_that_names_them(name: str, standing: Store, tmp_path: Path) -> None:
     change, message = HOSTILE[name]
     folder = changed(folder_of(tmp_path / "b", [*scored(RUNS[0]), *scored(RUNS[1])]), change)
-    line = refused(folder, results)
+    line = refused(folder, standing)
     assert str(folder.table) in line
     assert re.search(message, line)
 
@@ -180,7 +191,10 @@ KNOWN: dict[str, tuple[list[dict[str, Any]], str]] = {
         [row | {"version": 2} for row in scored(RUNS[1])],
         f"cell {MIG.key} has version 2 in one row and 1 in another",
     ),
-    "another score": (scored(RUNS[0], score=0.75), "has mig of scale 0.25 in the reference table and 0.75 in the other; 2 scores of 1 runs differ"),
+    "another score": (
+        scored(RUNS[0], score=0.75),
+        "has mig of scale 0.25 in the reference table and 0.75 in the other; 2 scores of 1 runs differ",
+    ),
     "other sizes": (
         [row | {"num_train": 4_000} for row in scored(RUNS[0])],
         "of 5000 rows in the reference table and of 4000 rows in the other",
@@ -189,11 +203,10 @@ KNOWN: dict[str, tuple[list[dict[str, Any]], str]] = {
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_what_the_reference_table_knows_cannot_become_something_else(name: str, results: Store, tmp_path: Path) -> None:
-    merge(folder_of(tmp_path / "a", scored(RUNS[0])), results)
+def test_what_the_table_knows_cannot_become_something_else(name: str, standing: Store, tmp_path: Path) -> None:
     rows, message = KNOWN[name]
     folder = folder_of(tmp_path / "b", rows)
-    assert re.search(message, refused(folder, results))
+    assert re.search(message, refused(folder, standing))
 
 
 def test_a_run_of_the_store_cannot_become_another_one(results: Store, tmp_path: Path) -> None:
@@ -223,18 +236,18 @@ CARDS = {
     "a format in words": ("format: first\nparts: []", "format is 'first', not a number from 1"),
     "a later format": (
         f"format: {FORMAT + 1}\nparts: []",
-        f"is of format {FORMAT + 1}, this version reads up to {FORMAT}: update",
+        f"this version reads up to {FORMAT}: update",
     ),
     "another table": (f"sha256: {'0' * 64}\nparts: []", "scores.csv.gz: it is not the table that card.yaml"),
 }
 
 
 @pytest.mark.parametrize("name", CARDS)
-def test_a_card_that_cannot_be_is_refused(name: str, results: Store, tmp_path: Path) -> None:
+def test_a_card_that_cannot_be_is_refused(name: str, standing: Store, tmp_path: Path) -> None:
     text, message = CARDS[name]
     folder = folder_of(tmp_path / "a", scored(BETA))
     folder.card.write_text(text)
-    line = refused(folder, results)
+    line = refused(folder, standing)
     assert str(folder.path) in line
     assert message in line
 
@@ -312,6 +325,20 @@ def test_ids_are_proved_by_what_they_are_the_hashes_of(results: Store, tmp_path:
     folder = folder_of(tmp_path / "a", [*scored(BETA), *scored(RUNS[1])], identities)
     assert merge(folder, results) == Merged(added=4, equal=0, superseded=0, unverified=1)
     assert merge(results.reference(), results).unverified == 1  # the reference table keeps them
+
+
+def test_an_export_says_what_its_ids_are_the_hashes_of(tmp_path: Path) -> None:
+    file = {"model": {"name": "mine", "version": 1, "hyper": {}}, "seed": 0, "codes": "0" * 64}
+    file |= {"dataset": {"name": "dsprites", "version": 1}}
+    given, own = digest(file), Store(tmp_path)
+    shown = {"id": given, "strength": None, "value": None, "schedule_label": "codes from a file", "file": "x.npz"}
+    write_json(own.run(given).config, file | shown)
+    mine = {"run": given, "model": "mine", "strength": None, "value": None, "schedule": "codes from a file"}
+    rows = [*scored(BETA), *scored(PCA), *grouped(RUNS), *(row | mine for row in scored(BETA))]
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    found = identities_of(table, Plan("tiny", "Tiny", (BETA, *RUNS[1:], PCA), ("mig",), QUICK), own)
+    assert found.keys() == set(table["run"]) | set(table["cell"])
+    assert check_identities(found, table) == 0
 
 
 @pytest.mark.parametrize(

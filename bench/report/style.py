@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 from PIL.PngImagePlugin import PngInfo
 from pyarrow.csv import write_csv
 from pypdfium2 import PdfDocument
@@ -107,6 +108,9 @@ def save(figure: Figure, drawn: pd.DataFrame, stem: Path, command: str) -> list[
     """
     if drawn.empty:
         raise ValueError(f"{stem.name}: a figure without numbers is not a figure")
+    for text in figure.findobj(Text):
+        if "$" in text.get_text() and not text.get_text().startswith(r"$\mathdefault"):  # of an axis in powers of ten
+            text.set_parse_math(False)  # a name with a dollar in it is no formula
     page = io.BytesIO()
     FigureCanvasPdf(figure).print_pdf(page, metadata={"Subject": command, "CreationDate": None})
     written: dict[str, Callable[[IO[bytes]], object]] = {
