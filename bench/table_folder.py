@@ -37,9 +37,10 @@ REQUIRED = [c for c in COLUMNS if c not in OPTIONAL]
 MOST_ROWS = 5_000_000  # the full study has 1.5 million
 LARGEST_FILE = 200_000_000  # bytes; of the full study's table 20 million
 LARGEST_TEXT = 2_000_000_000  # bytes; 0.4 billion
-MOST_EXPANDED = 50  # times; a table of scores shrinks 25 times
+MOST_EXPANDED = 100  # times; a table of scores shrinks 25 times
 LONGEST_ROW = 1_000_000  # bytes
-SMALL = 20_000_000  # bytes of text that any table may have
+SMALL = 50_000_000  # bytes of text that any table may have
+LARGEST_IDENTITIES = 20_000_000  # bytes of text; of the full study's runs 6 million
 LARGEST_CARD, LONGEST_TEXT, DEEPEST = 1_000_000, 2_000, 10
 ORDER = ["dataset", "schedule", "model", "value", "seed", "run", "cell", "name", "factor"]
 
@@ -59,7 +60,8 @@ def read_table(folder: TableFolder, card: Mapping[str, Any]) -> "pd.DataFrame":
     import pyarrow as pa
 
     try:
-        with _expanded(folder.table) as text:
+        size = _bounded(folder.table, LARGEST_FILE).stat().st_size
+        with _expanded(folder.table, _most_text(size)) as text:
             rows = _rows(text, folder.table)
         if "sha256" in card and card["sha256"] != sha256_of(folder.table):
             raise ValueError(f"it is not the table that {folder.card.name} beside it was written for")
@@ -95,7 +97,7 @@ def read_identities(folder: TableFolder) -> Identities:
     if not folder.identities.exists():
         return {}
     try:
-        with _expanded(folder.identities) as text:
+        with _expanded(_bounded(folder.identities, LARGEST_IDENTITIES), LARGEST_IDENTITIES) as text:
             known = orjson.loads(text.read())
         if not isinstance(known, dict):
             raise ValueError("it holds no keys and values")
@@ -117,17 +119,27 @@ def write_folder(
     """Write a table and what belongs to it. The card is written last and names the table by its checksum.
 
     Raises:
-        StoreError: a file cannot be written.
+        StoreError: a file cannot be written, or could not be read again because it is beyond the limits.
     """
-    packed = gzip.compress(text_of(table), mtime=0)  # no time stamp inside: the same table is the same file
-    known = orjson.dumps(identities, option=orjson.OPT_SORT_KEYS)
-    card = {"format": FORMAT, "sha256": hashlib.sha256(packed).hexdigest()} | contents(table) | {"parts": parts}
+    text, known = text_of(table), orjson.dumps(identities, option=orjson.OPT_SORT_KEYS)
+    packed = gzip.compress(text, mtime=0)  # no time stamp inside: the same table is the same file
+    named = {"format": FORMAT, "sha256": hashlib.sha256(packed).hexdigest()} | contents(table) | {"parts": parts}
+    card = yaml.dump(named, Dumper=_Dumper, sort_keys=False, allow_unicode=True).encode()
+    limits = {
+        "rows": (len(table), MOST_ROWS),
+        "bytes": (len(text), _most_text(len(packed))),
+        "bytes of identities": (len(known), LARGEST_IDENTITIES),
+        "bytes of its card": (len(card), LARGEST_CARD),
+    }
+    for what, (count, most) in limits.items():
+        if count > most:
+            raise StoreError(f"{folder.table} is not written: it would have {count:,} {what}, more than {most:,}")
     with writing(folder.table) as file:
         file.write(packed)
     with writing(folder.identities) as file:
         file.write(gzip.compress(known, mtime=0))
     with writing(folder.card) as file:
-        file.write(yaml.dump(card, Dumper=_Dumper, sort_keys=False, allow_unicode=True).encode())
+        file.write(card)
 
 
 def text_of(table: "pd.DataFrame") -> bytes:
@@ -146,10 +158,14 @@ def _bounded(path: Path, most: int) -> Path:
     return path
 
 
-def _expanded(path: Path) -> IO[bytes]:
-    """The text of a gzip file, which raises a ValueError where it has more than a table of this size can have."""
-    size = _bounded(path, LARGEST_FILE).stat().st_size
-    return io.BufferedReader(_Expanded(path, min(LARGEST_TEXT, max(SMALL, MOST_EXPANDED * size))))
+def _most_text(packed: int) -> int:
+    """The most bytes of text that a table of so many bytes may expand to."""
+    return min(LARGEST_TEXT, max(SMALL, MOST_EXPANDED * packed))
+
+
+def _expanded(path: Path, most: int) -> IO[bytes]:
+    """The text of a gzip file, which raises a ValueError where it has more bytes than that."""
+    return io.BufferedReader(_Expanded(path, most))
 
 
 class _Expanded(io.RawIOBase):
@@ -250,14 +266,14 @@ def _format(card: Any) -> int:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML whose size in memory is that of its text: without aliases, of little depth, of short words."""
+    """YAML whose size in memory is that of its text: plain, without aliases, of little depth, of short words."""
 
     depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()
-        if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="it has YAML aliases")
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) is not None:
+            raise yaml.MarkedYAMLError(problem="it has YAML aliases or tags")
         if len(getattr(event, "value", "")) > LONGEST_TEXT:
             raise yaml.MarkedYAMLError(problem=f"it has a text of more than {LONGEST_TEXT:,} letters")
         if self.depth >= DEEPEST:

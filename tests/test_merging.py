@@ -220,15 +220,15 @@ def test_a_run_of_the_store_cannot_become_another_one(results: Store, tmp_path: 
 
 
 CARDS = {
-    "aliases": ("a: &a [x, x]\nparts: [*a, *a]\n", "it has YAML aliases"),
+    "aliases": ("a: &a [x, x]\nparts: [*a, *a]\n", "it has YAML aliases or tags"),
     "a pyramid of aliases": (
         "a0: &a0 [x]\n" + "".join(f"a{i + 1}: &a{i + 1} [{', '.join([f'*a{i}'] * 9)}]\n" for i in range(9)),
-        "it has YAML aliases",
+        "it has YAML aliases or tags",
     ),
     "depth": ("parts: " + "[" * 50_000, "more than 10 levels deep"),
     "a number in base 60": ("parts: " + ":".join(["1"] * 100_000), "a text of more than 2,000 letters"),
     "size": ("#" * 1_000_001, "it has 1,000,001 bytes, more than 1,000,000"),
-    "an object of Python": ("parts: !!python/object/apply:os.system [echo]", "could not determine a constructor"),
+    "an object of Python": ("parts: !!python/object/apply:os.system [echo]", "it has YAML aliases or tags"),
     "a date that is none": ("parts: 2001-99-99", "month must be in 1..12"),
     "no text": ("\0", "special characters are not allowed"),
     "no keys": ("[]", "it holds no keys and values"),
@@ -264,15 +264,32 @@ def bomb(megabytes: int) -> bytes:
 def test_a_table_that_expands_without_end_is_refused_before_it_fills_the_memory(
     results: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = replaced(folder_of(tmp_path / "a", scored(BETA)), bomb(60))
-    assert folder.table.stat().st_size < 400_000
-    assert "expands to more than 20,000,000 bytes" in refused(folder, results)
+    monkeypatch.setattr("bench.table_folder.SMALL", 1_000_000)
+    folder = replaced(folder_of(tmp_path / "a", scored(BETA)), bomb(30))
+    assert folder.table.stat().st_size < 200_000
+    assert re.search(r"expands to more than \d?\d,\d{3},\d{3} bytes", refused(folder, results))
     replaced(folder, gzip.compress(b"0" * 50_000_000))
     assert "it has no column" in refused(folder, results)
+    monkeypatch.setattr("bench.table_folder.SMALL", 50_000_000)
     monkeypatch.setattr("bench.table_folder.MOST_ROWS", 10_000)
     assert "more than 10,000 rows" in refused(replaced(folder, bomb(10)), results)
     monkeypatch.setattr("bench.table_folder.LARGEST_FILE", 100)
     assert "bytes, more than 100" in refused(folder, results)
+
+
+def test_identities_that_expand_without_end_are_refused(results: Store, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "a", scored(BETA))
+    folder.identities.write_bytes(gzip.compress(b" " * 30_000_000))
+    assert "identities.json.gz: it expands to more than 20,000,000 bytes" in refused(folder, results)
+
+
+def test_what_could_not_be_read_again_is_not_written(
+    results: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merge(folder_of(tmp_path / "a", scored(RUNS[0])), results)
+    size = results.reference().card.stat().st_size
+    monkeypatch.setattr("bench.table_folder.LARGEST_CARD", size + 10)
+    assert "bytes of its card, more than" in refused(folder_of(tmp_path / "b", scored(RUNS[1])), results)
 
 
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(results: Store, tmp_path: Path) -> None:
@@ -594,6 +611,12 @@ def test_the_command_merges_and_takes_back(results: Store, tmp_path: Path, capsy
     for wrong in ({}, {"undo": True, "folder": "x"}):
         with pytest.raises(ConfigError, match="merge takes one thing"):
             commands.merge_table(given | wrong)
+
+
+def test_the_words_of_the_command_line_ask_for_it() -> None:
+    from bench.__main__ import _hydra_words
+
+    assert _hydra_words(["merge", "--undo", "results_dir=x"]) == ["stage=merge", "undo=true", "results_dir=x"]
 
 
 def test_the_shipped_table_is_what_a_merge_would_accept() -> None:
