@@ -86,7 +86,8 @@ def check_store(table: "pd.DataFrame", store: Store) -> None:
 
 def is_fitted(content: Any) -> bool:
     """Whether a run is of a learner that takes no steps, so that its id does not depend on their number."""
-    return isinstance(content, dict) and set(content.get("schedule") or ()) == {"image_size"}
+    schedule = content.get("schedule") if isinstance(content, dict) else None
+    return isinstance(schedule, dict) and schedule.keys() == {"image_size"}
 
 
 def _recorded(run: str, store: Store) -> Any:
@@ -122,6 +123,7 @@ def _other_run(run: Any, content: Any) -> str | None:
 
 def _same_cell(cell: Any, content: Any, members: Iterable[str]) -> bool:
     if isinstance(content, list):
-        return len(content) == 4 and content[:2] == [cell.metric, cell.version] and set(members) <= set(content[3])
+        of_group = len(content) == 4 and content[:2] == [cell.metric, cell.version] and isinstance(content[3], list)
+        return of_group and all(run in content[3] for run in members)
     said = (content.get("metric"), content.get("version"), content.get("representation"))
     return said == (cell.metric, cell.version, cell.representation)

@@ -16,7 +16,7 @@ from bench import data, registry
 from bench.columns import COLUMNS
 from bench.group_scoring import UDR
 from bench.group_scoring import VERSION as UDR_VERSION
-from bench.metrics.base import Metric, Score
+from bench.metrics.base import LARGEST, Metric, Score
 from bench.records import TRAINING, TRAINING_VERSION
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def check_rows(table: "pd.DataFrame") -> None:
     """Check what can be said of a table by itself.
 
     Raises:
-        ValueError: a name that is none, a number that is missing, infinite or negative, a score that is there twice, a
-            run with two descriptions or a cell with two meanings; the message names the row.
+        ValueError: a name that is none, a number that is missing, negative or beyond 1e38, a score that is there twice,
+            a run with two descriptions or a cell with two meanings; the message names the row.
     """
     table = table.reset_index(drop=True)
     for column in COLUMNS:
@@ -64,6 +64,11 @@ def check_rows(table: "pd.DataFrame") -> None:
             _check_words(table, column)
         else:
             _check_numbers(table, column)
+    of_training = table["metric"] == TRAINING  # of the run itself, so of no representation and no cell
+    wrong = (table["representation"].isna() != of_training) | ((table["cell"] == TRAINING) != of_training)
+    refuse(
+        table, wrong, lambda row: f"{row['metric']} of cell {row['cell']} has representation {row['representation']}"
+    )
     refuse(table, table.duplicated(KEY), lambda row: f"its {row['name']} is there twice")
     check_one(table, "run", DESCRIPTION)
     check_one(table, "cell", MEANING)
@@ -144,12 +149,12 @@ def _check_words(table: "pd.DataFrame", column: str) -> None:
 
 
 def _check_numbers(table: "pd.DataFrame", column: str) -> None:
-    numbers, least = table[column], LEAST.get(column, float("-inf"))
+    numbers, least = table[column], LEAST.get(column, -LARGEST)
     missing = numbers.isna().to_numpy()
     values = numbers.to_numpy(np.float64, na_value=np.nan)
     if column in ALWAYS:
         refuse(table, ~np.isfinite(values), lambda row: f"{column} of {row['name']} is {row[column]}")
-    wrong = ~missing & ~((values >= least) & (values < np.inf) & (values > -np.inf))
+    wrong = ~missing & ~((values >= least) & (values <= LARGEST))
     refuse(table, wrong, lambda row: f"{column} is {row[column]}")
 
 

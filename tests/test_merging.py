@@ -7,6 +7,7 @@ import io
 import os
 import random
 import re
+import shutil
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -136,6 +137,9 @@ HOSTILE: dict[str, tuple[Callable[[Rows], object], str]] = {
     "a name without end": (cell_of("model", "a" * 65), "model 'a+' is not a name"),
     "no run": (cell_of("run", ""), r"row 2 \(run nan\): it has no run"),
     "a run of other letters": (cell_of("run", "XYZ"), r"run 'XYZ' is not 12 hex digits"),
+    "no representation": (cell_of("representation", ""), f"mig of cell {MIG.key} has representation nan"),
+    "the cell of training": (cell_of("cell", "training"), "mig of cell training has representation mean"),
+    "training of a cell": (cell_of("metric", "training"), f"training of cell {MIG.key} has representation mean"),
     "a cell of other letters": (cell_of("cell", "MIG"), "cell 'MIG' is not 12 hex digits"),
     "no metric": (cell_of("metric", ""), "it has no metric"),
     "a third representation": (cell_of("representation", "median"), "representation 'median' is not mean or sampled"),
@@ -143,6 +147,7 @@ HOSTILE: dict[str, tuple[Callable[[Rows], object], str]] = {
     "a score that is no number": (cell_of("score", "nan"), "score of mig is nan"),
     "an infinite score": (cell_of("score", "-inf"), "score of mig is -inf"),
     "a score of words": (cell_of("score", "high"), "scores.csv.gz.*'high'"),
+    "a score that overflows when it is squared": (cell_of("score", "1e200"), r"score is 1e\+200"),
     "a score out of its range": (cell_of("score", "1.01"), "mig is 1.01, its range is 0 to 1"),
     "a score that the metric lacks": (cell_of("name", "mug"), "mig has no score mug"),
     "a factor of another data set": (cell_of("factor", "floor_hue"), "dsprites has no factor floor_hue"),
@@ -398,6 +403,22 @@ def test_an_identity_must_be_one(
         assert message in refused(folder, results)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {}, [], [[]], {"model": 3}, {"model": {"name": "beta_vae", "hyper": 3}, "seed": 0, "schedule": [3]},
+        {"model": {"name": "beta_vae", "hyper": {}}, "seed": 0, "dataset": "dsprites", "schedule": {"image_size": 32}},
+        BETA.config() | {"schedule": "x"}, BETA.config() | {"schedule": {"steps": "x", "image_size": 32}},
+        ["mig", 1, 10_000, 3], ["mig", 1, 10_000, [3]], ["udr", 1], {"metric": ["mig"]},
+    ],
+)  # fmt: skip
+def test_what_has_the_right_hash_and_a_wrong_form_is_refused(said: Any, results: Store, tmp_path: Path) -> None:
+    for column in ("run", "cell"):
+        rows = [row | {column: digest(said), "metric": UDR, "name": "udr_lasso"} for row in scored(BETA)]
+        line = refused(folder_of(tmp_path / column, rows, {digest(said): said}), results)
+        assert re.search("another (form|value|data set)|something else in what it is of", line)
+
+
 @pytest.mark.parametrize("text", [b"[]", b"\xff", b'{"a": NaN}', b'{"a":' * 2_000, b""])
 def test_identities_that_cannot_be_read_are_refused(text: bytes, results: Store, tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "a", scored(BETA))
@@ -582,6 +603,8 @@ def test_a_damaged_reference_table_says_the_way_back_and_it_is_one(results: Stor
             merge(new, results) if "identities" in name else read_reference(known(results))
         undo_merge(results)
         assert content(results.reference()) == before
+    shutil.rmtree(results.reference().path)
+    assert known(results) is None
 
 
 def test_a_table_that_something_else_has_changed_is_not_overwritten(results: Store, tmp_path: Path) -> None:
