@@ -112,7 +112,16 @@ def _last(folder: TableFolder) -> Path | None:
 
 
 def _note(kept: Path) -> dict[str, Any]:
-    note: dict[str, Any] = read_json(kept / "merge.json")
+    """What was merged after this was kept."""
+    path = kept / "merge.json"
+    try:
+        note = read_json(path)
+        if not isinstance(note, dict) or not {"folder", "rows", "date"} <= note.keys():
+            raise StoreError(f"{path} is not what a merge wrote")
+    except StoreError as fault:
+        raise StoreError(
+            f"{fault}; without {kept.parent} the table counts as it is, and no merge can be taken back"
+        ) from fault
     return note
 
 

@@ -81,7 +81,7 @@ def read_reference(folder: TableFolder | None = None) -> "tuple[pd.DataFrame, di
     card = read_card(folder)
     table = read_table(folder, card)
     try:
-        table = without_small_groups(table).reset_index(drop=True)
+        table = one_label(without_small_groups(table).reset_index(drop=True), {})
         check_rows(table)
     except (ValueError, ConflictError) as fault:
         raise unreadable(folder.table, fault, folder) from fault

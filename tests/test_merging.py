@@ -455,6 +455,8 @@ def test_a_label_may_differ_in_what_the_id_does_not_depend_on(results: Store, tm
     merge(folder_of(tmp_path / "a", [*scored(BETA), *scored(PCA)], {PCA.id: PCA.config()}), results)
     named = {"schedule": "mine: 2,000 steps, 32x32 px"}
     assert merge(folder_of(tmp_path / "b", [row | named for row in scored(BETA)]), results).equal == 2
+    mixed = folder_of(tmp_path / "m", [scored(BETA)[0] | named, scored(BETA)[1]])
+    assert merge(mixed, results).equal == 2
     shorter = {"schedule": "quick: 300 steps, 32x32 px"}  # a fitted learner takes none of them
     assert merge(folder_of(tmp_path / "c", [row | shorter for row in scored(PCA)]), results).equal == 2
     assert set(read_reference(known(results))[0]["schedule"]) == {SCHEDULE.label}
@@ -605,6 +607,17 @@ def test_a_damaged_reference_table_says_the_way_back_and_it_is_one(results: Stor
         assert content(results.reference()) == before
     shutil.rmtree(results.reference().path)
     assert known(results) is None
+
+
+def test_a_damaged_note_of_a_merge_says_the_way_back(results: Store, tmp_path: Path) -> None:
+    merge(folder_of(tmp_path / "a", scored(RUNS[0])), results)
+    before = results.reference().before
+    for text in ("", "[]", "{}"):
+        next(before.glob("*/merge.json")).write_text(text)
+        with pytest.raises(StoreError, match=f"merge.json.*; without {before} the table counts as it is"):
+            known(results)
+    shutil.rmtree(before)
+    assert len(read_reference(known(results))[0]) == 2
 
 
 def test_a_table_that_something_else_has_changed_is_not_overwritten(results: Store, tmp_path: Path) -> None:
