@@ -11,7 +11,7 @@ from bench import codes as coding
 from bench import data
 from bench.grid import Plan, Run
 from bench.metrics.base import Floats
-from bench.metrics.udr import udr
+from bench.metrics.groups.udr import udr
 from bench.store import Store, digest, read_arrays
 from bench.table import COLUMNS
 

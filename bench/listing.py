@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bench import data, registry
 from bench.metrics.base import Metric, Score
+from bench.progress import say
 from bench.registry import PluginError
 
 HEAD = ("metric", "scores", "range", "better", "invariant to", "version", "paper")
 
 
 def list_names(what: str | None, options: Mapping[str, Sequence[str]]) -> int:
-    """Print the names of one kind of thing, or of every kind."""
+    """Print the names of one kind of thing, or of every kind; plug-ins that cannot be used with the reason."""
     kinds = {
         "models": list(options["model"]),
         "metrics": registry.names("metrics"),
@@ -24,7 +25,20 @@ def list_names(what: str | None, options: Mapping[str, Sequence[str]]) -> int:
         return 0
     for kind in [what] if what else kinds:
         print("\n".join(kinds[kind]) if what else f"{kind}: {', '.join(kinds[kind])}")
+    if what in ("models", None):
+        for line in (*registry.faults("models").values(), *_unlisted(kinds["models"])):
+            say(str(line))
+    if what is None:
+        for fault in registry.faults("metrics").values():
+            say(str(fault))
     return 0
+
+
+def _unlisted(configured: Iterable[str]) -> list[str]:
+    """Model files of this package that no configuration belongs to."""
+    shipped = [name for name, where in registry.modules("models").items() if where == f"bench.models.{name}"]
+    missing = sorted(set(shipped) - set(configured))
+    return [f"bench/models/{name}.py is not listed: it needs its settings, conf/model/{name}.yaml" for name in missing]
 
 
 def metric_table(names: Iterable[str]) -> list[str]:

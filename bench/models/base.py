@@ -2,7 +2,7 @@
 
 `bench/models/NAME.py` defines one class under `@model()`; `conf/model/NAME.yaml` holds its version, its
 hyper-parameters and the values its strength sweeps. A learner that is fitted directly derives from `Fitted`; one
-trained by gradient steps derives from `bench.models.stacked.Stacked`.
+trained by gradient steps derives from `bench.models.parts.stacked.Stacked`.
 """
 
 from abc import ABC, abstractmethod

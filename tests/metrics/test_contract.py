@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,8 +115,29 @@ def test_what_is_not_declared_is_not_looked_at() -> None:
     }
 
 
-def test_a_declaration_that_means_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="invariant_to must be a tuple of scale, sign, monotone, got 'scale'"):
-        metric(version=1, reads="points", scores={}, paper="", invariant_to="scale")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="falls_under_rotation is said of the headline score"):
-        metric(version=1, reads="points", scores={}, paper="", falls_under_rotation=True)
+DECLARATION: dict[str, Any] = {"version": 1, "reads": "points", "scores": {"own": Score(0, 1)}, "paper": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"invariant_to": "scale"}, "invariant_to must be a tuple of scale, sign, monotone, got 'scale'"),
+        ({"falls_under_rotation": True}, "falls_under_rotation is said of the headline score"),
+        ({"reads": "images"}, "reads must be one of points, split, all, got 'images'"),
+        ({"scores": {}}, "scores must be a dict of at least one"),
+        ({"scores": ["own"]}, "scores must be a dict of at least one"),
+        ({"scores": {"own/3": Score(0, 1)}}, "a score is named in letters, digits and _ . -, got 'own/3'"),
+        ({"scores": {"own": (0, 1)}}, r"must be Score\(low, high\) with low < high"),
+        ({"scores": {"own": Score(1, 0)}}, r"must be Score\(low, high\) with low < high"),
+        ({"scores": {"own": Score(float("nan"), 1)}}, r"must be Score\(low, high\) with low < high"),
+        ({"headline": "other"}, "headline must be one of own, or None, got 'other'"),
+        ({"version": "1"}, "version must be an integer of at least 1, got '1'"),
+        ({"num_points": 0}, "num_points must be an integer of at least 1, got 0"),
+        ({"paper": None}, "paper must be text, got None"),
+        ({"ranked": True}, "ranked needs a headline score"),
+        ({"ranked": True, "headline": "own", "scores": {"own": Score(0, 1, None)}}, "ranked needs a headline score"),
+    ],
+)
+def test_what_cannot_be_declared_is_refused_where_it_is_declared(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        metric(**DECLARATION | changed)
