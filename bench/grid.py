@@ -120,7 +120,8 @@ class Protocol:
     """How runs are scored: sample sizes, representations, and options of single metrics.
 
     `pool` images are encoded for each data set (None: all of them), the same ones for every run; a metric's sizes
-    are its published ones unless given here. The metrics of `also_sampled` read sampled codes besides.
+    are its published ones unless given here. The metrics of `also_sampled` read sampled codes besides. A cell that
+    takes longer than `timeout` seconds (None: no limit) fails; it changes no number, so no key depends on it.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Protocol:
     representations: tuple[str, ...]
     also_sampled: tuple[str, ...]
     options: Mapping[str, Mapping[str, Any]]
+    timeout: float | None = None
 
 
 @dataclass(frozen=True)
@@ -299,7 +301,10 @@ def protocol_of(entry: Mapping[str, Any]) -> Protocol:
         UnknownNameError: no such key, representation or metric.
     """
     lists = {k: tuple(_listed(entry[k])) for k in ("representations", "also_sampled") if k in entry}
-    protocol: Protocol = _build(Protocol, "scoring", dict(entry) | lists)
+    protocol: Protocol = _build(Protocol, "scoring", {"timeout": None} | dict(entry) | lists)
+    limit = protocol.timeout
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0):
+        raise ConfigError(f"scoring.timeout must be a positive number of seconds, or null, got {limit!r}")
     for kind in protocol.representations:
         if kind not in ("mean", "sampled"):
             raise registry.unknown("representation", kind, ["mean", "sampled"])

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import registry
-from bench.claims import EXPIRES_S, HEARTBEAT_S, claiming, is_claimed
+from bench.claims import EXPIRES_S, HEARTBEAT_S, is_claimed
 from bench.grid import ConfigError, Plan, Run
+from bench.isolation import of_run, score_all
 from bench.ledger import ledger
 from bench.pool import Here, Pool, report
 from bench.progress import Meter, say
-from bench.scoring import Cell, LostWeightsError, cell_records, cells, score_run, state
+from bench.scoring import Cell, cells
 from bench.store import Store
 
 Settings = Mapping[str, Any]
@@ -96,16 +97,7 @@ def score(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
     if not todo:
         return say("score: nothing is missing")
     with Meter("score", sum(len(c) for _, c in todo), "scores") as meter:
-        for _ in range(2):  # as in training
-            tasks = [(run, missing, store.path) for run, missing in todo]
-            later = []
-            for position, failed in pool.run(_score_task, tasks, meter.advance, killed=["KILLED"]):
-                run, missing = todo[position]
-                if failed is None:
-                    later.append(todo[position])
-                else:
-                    meter.advance(len(missing), f"FAILED {run}: {', '.join(failed)}" if failed else str(run))
-            todo = later
+        score_all([of_run(*pair) for pair in todo], store, pool, plan.protocol.timeout, meter.advance)
 
 
 def _adopt(run: Run, store: Store, checkpoint: Path) -> None:
@@ -122,23 +114,6 @@ def _train_task(
     from bench.training.train import train as train_runs
 
     return train_runs(runs, Store(path), accelerator, told, LoggerSetting(**logger))
-
-
-def _score_task(run: Run, missing: list[Cell], path: Path) -> list[str] | None:
-    """Score a run; the metrics that failed, or None where another process works on it."""
-    from bench.training.train import load_learner
-
-    folder = Store(path).run(run.id)
-    with claiming([folder]) as (claim,):
-        if claim is None:
-            return None
-        records = cell_records(folder)  # another process may have been here
-        missing = [cell for cell in missing if state(records.get(cell.key)) in ("missing", "failed")]
-        try:
-            written = score_run(run, missing, Store(path), load_learner) if missing else []
-        except LostWeightsError as fault:
-            return [str(fault)]
-    return [r["metric"] for r in written if "failed" in r]
 
 
 def accelerator_of(device: str) -> str:
