@@ -6,6 +6,7 @@ that the worker was at as failed; another worker goes on with the rest. Otherwis
 one file.
 """
 
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,7 @@ from bench.data.base import DataSet
 from bench.data.pooled import at_size
 from bench.grid import Run
 from bench.metrics.base import Ints
-from bench.pool import Pool, limit, tell
+from bench.pool import Ending, Pool, limit, tell
 from bench.scoring import Cell, cell_records, described, failure, record_of, state
 from bench.store import RunFolder, Store, StoreError, digest, write_json
 
@@ -117,16 +118,16 @@ class _Watched:
         failed = f"FAILED {self.scoring.title}: {news['metric']}" if "failed" in news else self.scoring.title
         return 1, failed
 
-    def words(self, how: str) -> str:
+    def words(self, how: Ending) -> str:
         """How its process ended, and at what."""
-        return f"{self.at.metric}: {how}" if self.at is not None else how
+        return f"{self.at.metric}: {how}" if self.at is not None else str(how)
 
-    def bury(self, how: str, store: Store) -> Scoring:
+    def bury(self, how: Ending, store: Store) -> Scoring:
         """Write down what a worker did whose process ended, and the cell it was at as failed; what is left to do.
 
-        Nothing is left where it was at no cell: then the run is at fault, not a metric.
+        Nothing is left where it was at no cell, or was asked to end: no metric is at fault then.
         """
-        records, tried = list(self.finished), self.at
+        records, tried = list(self.finished), None if how.asked else self.at
         if tried is not None:
             seconds = round(time.monotonic() - self.since, 4)
             records.append(described(tried) | {"failed": self.words(how), "traceback": "", "seconds": seconds})
@@ -172,9 +173,15 @@ def score_cells(scoring: Scoring, path: Path, seconds: float | None) -> str:
 
 
 def _watched_record(cell: Cell, codes: Codes, factors: Ints, run: str, seconds: float | None) -> Record:
+    """The record of a cell, and the parent told before and after.
+
+    Meanwhile SIGTERM ends the process at once, as if no handler were there: one that raises would do so in the metric.
+    """
     tell(cell)
     limit(seconds)
+    handler = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     record = record_of(cell, codes, factors, run)
+    signal.signal(signal.SIGTERM, handler)
     limit(None)
     tell(record)
     return record

@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -21,6 +22,7 @@ from typing import Any, Self
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 LOOK_S = 1.0  # between two looks at processes that say nothing
+TOGETHER_S = 0.3  # in which processes end that are ended at once
 GRACE_S = 10.0  # for idle workers to end by themselves
 
 Message = tuple[str, Any]
@@ -49,6 +51,32 @@ def _send_up(message: Message) -> None:
 
 def _unheard(amount: float, note: str) -> None:
     """What is told to nobody."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a worker's process ended that had not finished its task; as text, in words.
+
+    Attributes:
+        code: its exit code; minus the signal that ended it.
+        late: the seconds that it was given, where it took longer.
+    """
+
+    code: int
+    late: float | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody asked it to end: its task has no part in that."""
+        return -self.code in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+    def __str__(self) -> str:
+        if self.late is not None:
+            return f"it took longer than {self.late:g} s"
+        if self.code >= 0:
+            return f"its process ended itself with exit code {self.code}"
+        named = {s.value: s.name for s in signal.Signals}.get(-self.code, f"signal {-self.code}")
+        return f"its process was ended by {named}{', for a lack of memory perhaps' if named == 'SIGKILL' else ''}"
 
 
 class Pool:
@@ -114,7 +142,7 @@ class Pool:
         | "told" | what it tells |
         | "result" | what it returned |
         | "raised" | the exception that it raised |
-        | "ended" | how its process ended, in words: it has neither returned nor raised |
+        | "ended" | the `Ending` of its process: it has neither returned nor raised |
 
         One of the last three comes for each task, as its last. The tasks may grow meanwhile.
         """
@@ -187,19 +215,15 @@ class _Worker:
             pass
         return "ended", self._end()
 
-    def _end(self) -> str:
-        """Have the process be over; the words for how it ended."""
+    def _end(self) -> "Ending":
+        """Have the process be over; how it ended."""
         late = self.late()
         self.process.kill()
         self.process.join()
         self.line.close()
-        code = self.process.exitcode or 0
-        if late:
-            return f"it took longer than {self._limit:g} s"
-        if code >= 0:
-            return f"its process ended itself with exit code {code}"
-        named = {s.value: s.name for s in signal.Signals}.get(-code, f"signal {-code}")
-        return f"its process was ended by {named}{', for a lack of memory perhaps' if named == 'SIGKILL' else ''}"
+        if self.process.exitcode == -signal.SIGKILL and not late:
+            time.sleep(TOGETHER_S)  # who ends all processes at once ends this one now, and has it say nothing
+        return Ending(self.process.exitcode or 0, self._limit if late else None)
 
     def give(self, function: Callable[..., Any], task: tuple[Any, ...]) -> None:
         """Send a task, and the function unless it was the last one sent."""

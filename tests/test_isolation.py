@@ -78,6 +78,7 @@ GOOD = {
     "a_tyrant": ("(np.seterr(all='raise'), {'own': 0.5})[1]", ""),
     "a_victim": ("{'own': float(np.geterr()['under'] == 'ignore')}", ""),  # of what the tyrant set
 }
+ASKED = {"a_request": ("os.kill(os.getpid(), signal.SIGTERM)", "")}  # as by a cluster that wants its node
 KNOWN = ["active_dims", *RETURNED, *ENDED, *GOOD, "mig"]
 RNG = np.random.default_rng(0)
 FACTORS = RNG.integers(3, size=(300, 2))
@@ -99,7 +100,7 @@ def fatal(folder: RunFolder, size: int | None) -> tuple[Codes, np.ndarray]:
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """An empty store; the metrics above are plug-ins of another distribution, here and in workers."""
-    outcomes = RETURNED | ENDED | GOOD
+    outcomes = RETURNED | ENDED | GOOD | ASKED
     text = METRICS + "".join(
         f"\n@bad\ndef {n}(codes, factors):\n    return {does}\n" for n, (does, _) in outcomes.items()
     )
@@ -176,6 +177,12 @@ def test_a_run_that_another_process_works_on_is_left_to_it(store: Store) -> None
     with claiming([store.run("run0")]):
         assert score(store, ["mig"], Here()) == []
     assert not store.run("run0").score_files()
+
+
+def test_a_process_that_is_asked_to_end_blames_no_metric_and_leaves_the_rest_for_later(store: Store) -> None:
+    told = score(store, ["mig", "a_request", "modularity"], Here())
+    assert told[-1] == (2, "FAILED run 0: a_request: its process was ended by SIGTERM")
+    assert outcomes(store).keys() == {"mig"}
 
 
 def test_codes_that_cannot_be_had_are_the_reason_of_every_cell(store: Store) -> None:

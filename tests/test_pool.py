@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.pool import Here, Pool, _work, limit, report, tell
+from bench.pool import Ending, Here, Pool, _work, limit, report, tell
 
 
 def double(number: int) -> int:
@@ -120,16 +120,30 @@ def test_a_task_is_ended_at_its_limit_and_tasks_may_be_added_meanwhile() -> None
             if kind == "ended":
                 tasks.append((2,))
     assert seen == [
-        (0, "told", "begun 0"), (0, "result", 0), (1, "told", "begun 1"), (1, "ended", "it took longer than 0.2 s"),
+        (0, "told", "begun 0"), (0, "result", 0), (1, "told", "begun 1"), (1, "ended", Ending(-signal.SIGKILL, 0.2)),
         (2, "told", "begun 2"), (2, "result", 2),
     ]  # fmt: skip
 
 
-def test_how_a_process_ended_is_put_in_words() -> None:
+def test_how_a_process_ended_is_told() -> None:
     with Pool(1) as pool:
-        assert [v for _, k, v in pool.follow(os._exit, [(3,)])] == ["its process ended itself with exit code 3"]
-        ends = [value for _, _, value in pool.follow(die, [(1,)])]
-    assert ends == ["its process was ended by SIGKILL, for a lack of memory perhaps"]
+        ends = [v for _, kind, v in pool.follow(os._exit, [(3,)]) if kind == "ended"]
+        ends += [v for _, kind, v in pool.follow(die, [(1,)]) if kind == "ended"]
+    assert ends == [Ending(3), Ending(-signal.SIGKILL)]
+
+
+@pytest.mark.parametrize(
+    ("ending", "words", "asked"),
+    [
+        (Ending(3), "its process ended itself with exit code 3", False),
+        (Ending(-9), "its process was ended by SIGKILL, for a lack of memory perhaps", False),
+        (Ending(-11), "its process was ended by SIGSEGV", False),
+        (Ending(-15), "its process was ended by SIGTERM", True),
+        (Ending(-9, 900), "it took longer than 900 s", False),
+    ],
+)
+def test_how_a_process_ended_is_put_in_words(ending: Ending, words: str, asked: bool) -> None:
+    assert (str(ending), ending.asked) == (words, asked)
 
 
 def test_an_exception_that_cannot_be_sent_is_sent_in_words() -> None:
