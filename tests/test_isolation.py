@@ -164,7 +164,7 @@ def test_what_is_written_can_be_read_and_is_one_file_unless_a_process_ended(stor
     assert not known.damaged
     good = {cell.key for cell in cells(["mig", "active_dims", "modularity"], protocol())}
     assert [{k for k, s in known.cells[run].items() if s == "done"} for run in ("run0", "run1")] == [good, good]
-    assert {metric for _, metric, _ in known.failures} == {*RETURNED, "a_quiet_exit"}
+    assert {metric for *_, metric, _ in known.failures} == {*RETURNED, "a_quiet_exit"}
 
 
 def test_what_is_there_is_not_computed_again_and_what_failed_is(store: Store) -> None:
