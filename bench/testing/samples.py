@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bench import registry
 from bench.analysis.identifiability import plane_rotation
 from bench.metrics.base import Metric, Score
-from bench.scoring import PUBLISHED, cells, evaluate
+from bench.scoring import PUBLISHED, cells, compute
 
 ROWS = 700
 SIZES = (3, 4, 5)
@@ -57,11 +57,11 @@ def declared(name: str) -> Metric:
 def values(
     name: str, codes: Any, factors: Factors, seed: int = 0, options: Mapping[str, Any] = SMALLER
 ) -> dict[str, float]:
-    """The metric's scores on codes (N, D), with those of the options that it takes."""
+    """What the metric gives on codes (N, D), valid or not, with those of the options that it takes."""
     protocol = replace(PROTOCOL, options={name: smaller(registry.load("metrics", name), options)})
     (cell,) = cells([name], protocol)
     given = factors if declared(name).min_factors else None
-    return evaluate(cell, codes, given, f"seed {seed}")[0]
+    return {key: float(value) for key, value in compute(cell, codes, given, f"seed {seed}")[0].items()}
 
 
 def smaller(function: Callable[..., Any], options: Mapping[str, Any] = SMALLER) -> dict[str, Any]:
