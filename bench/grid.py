@@ -102,6 +102,12 @@ class Run:
         return store.digest(self.config())
 
     @property
+    def budget(self) -> str:
+        """What its training was given, as printed beside every result; a fitted learner takes no steps."""
+        size = self.schedule.image_size
+        return f"{self.schedule.name}: fitted directly, {size}x{size} px" if self.fitted else self.schedule.label
+
+    @property
     def group(self) -> tuple[str, str]:
         """Runs that can train together as a fleet share this: (model, data set)."""
         return self.model, self.dataset
@@ -150,7 +156,7 @@ class Plan:
         """The schedules behind the runs, in words: the most common one, then who has another."""
         models: dict[str, list[str]] = {}
         for run in self.runs:
-            models.setdefault(run.schedule.label, []).append(run.model)
+            models.setdefault(run.budget, []).append(run.model)
         common, *others = sorted(models, key=lambda label: -len(models[label]))
         exceptions = [f"{', '.join(dict.fromkeys(models[label]))}: {label.partition(': ')[2]}" for label in others]
         return f"{common} ({'; '.join(exceptions)})" if exceptions else common
