@@ -193,19 +193,14 @@ def metric_names(asked: Any) -> tuple[str, ...]:
 
 
 def usable(plan: Plan, asked: Any) -> tuple[Plan, list[registry.PluginError]]:
-    """The plan without metrics that cannot be imported, and why; one that was asked for by name is an error.
+    """The plan without metrics that cannot be used, and why; one that was asked for by name is an error.
 
     Raises:
-        registry.PluginError: a metric that was named cannot be imported.
+        registry.PluginError: a metric that was named cannot be used.
     """
-    broken: dict[str, registry.PluginError] = {}
-    for name in plan.metrics:
-        try:
-            registry.load("metrics", name)
-        except registry.PluginError as fault:
-            if asked != "all":
-                raise
-            broken[name] = fault
+    broken = registry.faults("metrics", plan.metrics)
+    if broken and asked != "all":
+        raise next(iter(broken.values()))
     metrics = tuple(m for m in plan.metrics if m not in broken)
     return dataclasses.replace(plan, metrics=metrics), list(broken.values())
 

@@ -67,8 +67,8 @@ class Ending:
 
     @property
     def asked(self) -> bool:
-        """Whether somebody asked it to end: its task has no part in that."""
-        return -self.code in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+        """Whether somebody asked it to end, as a cluster does that wants its node: its task has no part in that."""
+        return -self.code in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
     def __str__(self) -> str:
         if self.late is not None:

@@ -12,6 +12,7 @@ import importlib.metadata
 import re
 import traceback
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase as fnmatch
 from functools import cache, reduce
 from pathlib import Path
 from types import ModuleType
@@ -126,12 +127,24 @@ def load(kind: str, name: str) -> Any:
     return promised[0]
 
 
-def faults(kind: str) -> dict[str, PluginError]:
-    """Registered names that cannot be used, and why; everything of that kind is imported."""
-    found = {}
-    for name in names(kind):
+def faults(kind: str, among: Iterable[str] | None = None) -> dict[str, PluginError]:
+    """Names that cannot be used, and why.
+
+    A metric cannot be used either where it declares a score that another one declares: then the one with the shorter
+    name, such as the one that the other is a copy of, is kept.
+
+    Args:
+        kind: "metrics" or "models".
+        among: registered names, which are imported; None: all of that kind.
+    """
+    found, owner = {}, dict[str, str]()
+    for name in sorted(names(kind) if among is None else among, key=lambda name: (len(name), name)):
         try:
-            load(kind, name)
+            plugin = load(kind, name)
+            scores = plugin.metric.scores if kind == "metrics" else ()
+            for score, other in ((s, o) for s in scores for n, o in owner.items() if fnmatch(s, n) or fnmatch(n, s)):
+                raise PluginError(f"the metric {name!r} declares {score!r}, a score of {other!r}: name it otherwise")
+            owner |= dict.fromkeys(scores, name)
         except PluginError as fault:
             found[name] = fault
     return found

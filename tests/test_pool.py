@@ -139,6 +139,7 @@ def test_how_a_process_ended_is_told() -> None:
         (Ending(-9), "its process was ended by SIGKILL, for a lack of memory perhaps", False),
         (Ending(-11), "its process was ended by SIGSEGV", False),
         (Ending(-15), "its process was ended by SIGTERM", True),
+        (Ending(-signal.SIGUSR2), "its process was ended by SIGUSR2", True),
         (Ending(-9, 900), "it took longer than 900 s", False),
     ],
 )

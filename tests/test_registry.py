@@ -161,6 +161,18 @@ def test_an_entry_point_may_name_an_object_of_a_module(plug_in: Callable[..., No
             registry.load("metrics", "own")
 
 
+def test_of_two_metrics_that_declare_one_score_the_copy_is_refused(
+    plug_in: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plug_in((ROOT / "bench" / "metrics" / "downstream.py").read_text().replace("def downstream(", "def a_downstream("))
+    known = {"a_downstream": "own_plugin", "downstream": "bench.metrics.downstream", "mig": "bench.metrics.mig"}
+    monkeypatch.setattr(registry, "modules", lambda kind: known)
+    (refused,) = registry.faults("metrics").items()
+    assert refused[0] == "a_downstream"
+    assert "declares 'lr_efficiency', a score of 'downstream': name it otherwise" in str(refused[1])
+    assert not registry.faults("metrics", ["a_downstream"])
+
+
 def test_a_file_whose_name_no_function_can_have_is_told_so(
     plug_in: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,17 @@ Ints = NDArray[np.integer]
 Map = Literal["scale", "sign", "monotone"]  # of single dimensions
 Reads = Literal["points", "split", "all"]
 
+# what a metric and a score cannot be called: scores that runs have anyway, columns of the score table and of the board
+TAKEN_METRICS = ("training", "udr")
+TAKEN = frozenset({
+    "reconstruction", "kl", "elbo", "udr_lasso", "udr_spearman", "gaussian_total_correlation_sampled",
+    "run", "model", "strength", "value", "seed", "dataset", "schedule", "representation", "metric", "version", "name",
+    "factor", "score", "num_train", "num_test", "cell", "seconds", "device", "train_seconds", "versions", "revision",
+    "state", "reason", "rank", "rank_low", "rank_high", "borda", "mean_rank", "mean_score", "rank_by_mean",
+    "rank_by_mean_low", "rank_by_mean_high", "coverage", "seeds", "runs", "level",
+})  # fmt: skip
+TAKEN_ENDS = ("_low", "_high", "_runs")  # of the interval of a score, and of how many runs have it
+
 LARGEST = 1e38  # codes beyond it have a range that 32-bit floats cannot hold
 
 
@@ -143,6 +154,8 @@ def metric(
 
 def _check_declaration(declared: Metric) -> None:
     """Refuse what cannot be meant; `metric` says what is raised."""
+    if declared.name in TAKEN_METRICS:
+        raise ValueError(f"a metric cannot be named {declared.name!r}: the suite has other scores of that name")
     if declared.reads not in get_args(Reads):
         raise ValueError(f"reads must be one of {', '.join(get_args(Reads))}, got {declared.reads!r}")
     if not isinstance(declared.scores, Mapping) or not declared.scores:
@@ -150,6 +163,8 @@ def _check_declaration(declared: Metric) -> None:
     for name, score in declared.scores.items():
         if not (isinstance(name, str) and re.fullmatch(r"[\w*.-]+", name, re.ASCII)):
             raise ValueError(f"a score is named in letters, digits and _ . -, got {name!r}")
+        if name in TAKEN or name.endswith(TAKEN_ENDS):
+            raise ValueError(f"a score cannot be named {name!r}: tables have a column of that name; name it otherwise")
         if not isinstance(score, Score) or not score.low < score.high:
             raise ValueError(f"scores[{name!r}] must be Score(low, high) with low < high, got {score!r}")
     for name, least in (("version", 1), ("min_factors", 0), ("num_points", 1), ("num_train", 1), ("num_test", 1)):

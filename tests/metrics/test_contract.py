@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from bench import registry
-from bench.metrics.base import Score, metric
+from bench.analysis.names import UNSUPERVISED
+from bench.analysis.ranking import STANDING
+from bench.columns import COLUMNS, OUTCOME
+from bench.metrics.base import TAKEN, Score, metric
 from bench.testing import CHECKS, check_metric, examine, verdict
 
 Function = Callable[..., dict[str, float]]
@@ -127,6 +130,12 @@ DECLARATION: dict[str, Any] = {"version": 1, "reads": "points", "scores": {"own"
         ({"scores": {}}, "scores must be a dict of at least one"),
         ({"scores": ["own"]}, "scores must be a dict of at least one"),
         ({"scores": {"own/3": Score(0, 1)}}, "a score is named in letters, digits and _ . -, got 'own/3'"),
+        (
+            {"scores": {"coverage": Score(0, 1)}},
+            "a score cannot be named 'coverage': tables have a column of that name",
+        ),
+        ({"scores": {"mig_low": Score(0, 1)}}, "a score cannot be named 'mig_low'"),
+        ({"scores": {"elbo": Score(0, 1)}}, "a score cannot be named 'elbo'"),
         ({"scores": {"own": (0, 1)}}, r"must be Score\(low, high\) with low < high"),
         ({"scores": {"own": Score(1, 0)}}, r"must be Score\(low, high\) with low < high"),
         ({"scores": {"own": Score(float("nan"), 1)}}, r"must be Score\(low, high\) with low < high"),
@@ -141,3 +150,12 @@ DECLARATION: dict[str, Any] = {"version": 1, "reads": "points", "scores": {"own"
 def test_what_cannot_be_declared_is_refused_where_it_is_declared(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         metric(**DECLARATION | changed)
+
+
+def test_names_that_tables_have_are_taken() -> None:
+    assert {*COLUMNS, *OUTCOME, *STANDING, *UNSUPERVISED} <= TAKEN
+    with pytest.raises(ValueError, match="a metric cannot be named 'udr'"):
+
+        @metric(**DECLARATION)
+        def udr(codes, factors):  # type: ignore[no-untyped-def]
+            return {}
