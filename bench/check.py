@@ -26,7 +26,8 @@ def check_metrics(names: Sequence[str], store: Store) -> int:
     with Pool() as pool:
         for position, kind, value in pool.follow(_examined, [(name,) for name in names]):
             if kind == "result":
-                passed.append(_show(names[position], *value, store))
+                verdicts, drawn = value
+                passed.append(_show(names[position], verdicts, drawn, store))
             elif kind in ("raised", "ended"):
                 say(f"check: {names[position]}: {value}")
                 passed.append(False)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import registry
+from bench import registry, work
 from bench.claims import claiming
 from bench.codes import Codes
-from bench.grid import ConfigError, Protocol, protocol_of
+from bench.grid import ConfigError, Plan, Protocol, Run, Schedule, _Frozen, protocol_of
 from bench.isolation import Scoring, score_all
 from bench.ledger import ledger
 from bench.pool import Here, Pool
@@ -194,6 +194,20 @@ def test_a_process_that_ends_before_any_cell_blames_no_metric(store: Store) -> N
     told = score(store, ["mig", "modularity"], Here(), fatal)
     assert told == [(2, "FAILED run 0: its process ended itself with exit code 4")]
     assert not store.run("run0").score_files()
+
+
+def test_a_study_is_scored_under_the_limit_of_its_protocol(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5)
+    run = Run("pca", 1, True, _Frozen(), None, None, None, 0, "dsprites", 1, schedule)
+    write_json(store.run(run.id).config, run.record())
+    write_json(store.run(run.id).done, {"device": "cpu", "seconds": 1.0, "versions": {}})
+    seen: list[Any] = []
+    monkeypatch.setattr(work, "score_all", lambda scorings, *rest: seen.extend([scorings, rest[2]]))
+    plan = Plan("tiny", "Tiny", (run,), ("mig", "sap"), protocol(timeout=7))
+    work.score(plan, store, Here(), {"retry_failed": False})
+    ((scoring,), seconds) = seen
+    assert (scoring.run, scoring.cells) == (run.id, tuple(cells(["mig", "sap"], protocol())))
+    assert seconds == 7
 
 
 def test_the_limit_of_a_cell_is_in_no_key_and_must_be_a_time() -> None:
