@@ -112,7 +112,7 @@ class _Watched:
         """Take in what a worker tells: a cell that it begins, or a record; what of that is progress."""
         if isinstance(news, Cell):
             self.at, self.since = news, time.monotonic()
-            return 0, ""
+            return 0, f"{self.scoring.title}: {news.metric}"
         self.at = None
         self.finished.append(news)
         failed = f"FAILED {self.scoring.title}: {news['metric']}" if "failed" in news else self.scoring.title

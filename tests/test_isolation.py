@@ -170,7 +170,7 @@ def test_what_is_written_can_be_read_and_is_one_file_unless_a_process_ended(stor
 def test_what_is_there_is_not_computed_again_and_what_failed_is(store: Store) -> None:
     score(store, ["mig", "a_nan"], Here())
     told = score(store, ["mig", "a_nan", "modularity"], Here())
-    assert [note for _, note in told if note] == ["FAILED run 0: a_nan", "run 0"]
+    assert [note for amount, note in told if amount] == ["FAILED run 0: a_nan", "run 0"]
 
 
 def test_a_run_that_another_process_works_on_is_left_to_it(store: Store) -> None:
