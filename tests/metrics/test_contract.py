@@ -97,6 +97,20 @@ def test_a_metric_that_does_not_fall_under_rotation_is_told_so(register: Callabl
         check_metric(register(kind))
 
 
+@pytest.mark.parametrize("extra", [{"liar/99": 0.5}, {"other": 0.5}, {"liar/0": "0.5"}])
+def test_what_the_scoring_stage_would_refuse_is_no_metric(
+    extra: dict[str, Any], register: Callable[[Function], str]
+) -> None:
+    @metric(version=1, reads="points", scores={"liar": Score(0, 1)}, paper="")
+    def liar(codes, factors):  # type: ignore[no-untyped-def]
+        return {"liar": best(np.asarray(codes), factors)} | extra
+
+    (found,) = [v for v in examine(register(liar)) if v.property == "what it returns is taken by the scoring stage"]
+    assert found.state == "failed"
+    assert found.reason.startswith("liar returned ")
+    assert next(iter(extra)) in found.reason
+
+
 def test_a_warning_and_an_error_are_failures_with_their_text(register: Callable[[Function], str]) -> None:
     @metric(version=1, reads="points", scores={"loud": Score(0, 1)}, paper="", min_factors=0)
     def loud(codes):  # type: ignore[no-untyped-def]
