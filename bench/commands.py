@@ -23,7 +23,7 @@ from bench.store import Store, StoreError, TableFolder
 from bench.studies import extend, study_of
 from bench.study_table import plan_scores
 from bench.table import export
-from bench.work import accelerator_of, job, missing_work, train_and_score, unscored_cells, untrained_runs
+from bench.work import accelerator_of, job, missing_work, score, train_and_score, unscored_cells, untrained_runs
 
 Settings = Mapping[str, Any]
 
@@ -107,6 +107,8 @@ def _work(
             return None
         else:
             lost = died
+            if had.codes and name != "train":
+                score(dataclasses.replace(had, runs=()), store, pool, settings)
     if name in ("run", "analyze"):
         analyze(whole, store, pool)
     if name in ("run", "report"):

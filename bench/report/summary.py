@@ -10,7 +10,7 @@ from bench.analysis.names import disentanglement_scores, downstream_scores, titl
 from bench.escaping import markdown, markdown_code
 from bench.grid import Plan
 from bench.report.style import dataset_title
-from bench.scoring import cell_records
+from bench.scoring import cell_records, cells
 from bench.store import Store, read_json, writing
 from bench.table import export
 
@@ -69,9 +69,10 @@ def _sizes(table: pd.DataFrame, dataset: str) -> str:
 
 def _skipped(plan: Plan, store: Store) -> str:
     reasons = set()
-    for run in plan.runs:
-        for record in cell_records(store.run(run.id)).values():
-            if "skipped" in record:
+    wanted = {cell.key for cell in cells(plan.metrics, plan.protocol)}
+    for run in plan.members:
+        for key, record in cell_records(store.run(run.id)).items():
+            if "skipped" in record and key in wanted:
                 reasons.add(f"- {markdown(dataset_title(run.dataset))}: {markdown(record['skipped'])}")
     return "## Not applicable\n\n" + "\n".join(sorted(reasons)) if reasons else ""
 
