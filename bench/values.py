@@ -81,7 +81,7 @@ def positive(key: str, value: Any) -> float:
     """
     if not _is_number(value) or value <= 0:
         raise ConfigError(f"{key} must be a positive number, got {shown(value)}")
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def number(key: str, value: Any, least: float = -math.inf) -> float:
@@ -94,7 +94,7 @@ def number(key: str, value: Any, least: float = -math.inf) -> float:
         raise ConfigError(
             f"{key} must be a number{f' from {least:g}' if least > -math.inf else ''}, got {shown(value)}"
         )
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def mapping(key: str, value: Any) -> Mapping[str, Any]:
