@@ -3,7 +3,6 @@
 import copy
 import itertools
 import logging
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -217,12 +216,15 @@ def _composed(job: Sequence[Word], command: Command) -> dict[str, Any]:
         if (keys.opened(key) or key) not in known:
             raise keys.unknown_key(key, known)
     for word in rest:
-        if word.taken_away and not (keys.opened(word.key) or re.fullmatch(r"model\.\w+", word.key)):
+        if word.taken_away and not (keys.is_below_open(word.key) or word.key.rpartition(".")[0] == "model"):
             raise ConfigError(f"{word.raw}: this key cannot be taken away")
-    try:
-        config = copy.deepcopy(_chosen(groups))
-        for word in rest:
+    config = copy.deepcopy(_chosen(groups))
+    for word in rest:
+        try:
             _set(config, word)
+        except OmegaConfBaseException as fault:
+            raise ConfigError(f"{word.raw} cannot be set: {_first_line(fault)}") from fault
+    try:
         return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
     except OmegaConfBaseException as fault:
         raise ConfigError(f"the settings cannot be composed: {_first_line(fault)}") from fault

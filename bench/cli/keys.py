@@ -86,6 +86,11 @@ def opened(key: str) -> str | None:
     return next((known for known in OPEN if key == known or key.startswith(f"{known}.")), None)
 
 
+def is_below_open(key: str) -> bool:
+    """Whether a key is one of those that may have any name."""
+    return opened(key) not in (None, key)
+
+
 def _options_with(key: str) -> list[str]:
     """The options of the key's group that have the key."""
     group, key = key.partition(".")[0], opened(key) or key

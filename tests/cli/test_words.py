@@ -84,7 +84,7 @@ def test_a_study_of_the_store_needs_no_grid(tmp_path: Path) -> None:
     plan_file.parent.mkdir(parents=True)
     plan_file.write_text("{}")
     assert settings("status", "study=mine", f"results_dir={tmp_path}")["study"]["name"] == "mine"
-    with pytest.raises(UnknownNameError, match="unknown study 'minne'. Did you mean 'mine'"):
+    with pytest.raises(UnknownNameError, match=r"unknown study 'minne'\. Did you mean 'mine'"):
         settings("status", "study=minne", f"results_dir={tmp_path}")
 
 
@@ -207,6 +207,8 @@ def test_an_unknown_word_is_answered_with_the_nearest_name(words: str, message: 
         ("run model", "'model' is neither key=value nor a flag. Did you mean model=..."),
         ("run ", "'' is neither key=value nor a flag."),
         ("run ~seed", "this key cannot be taken away"),
+        ("run ~strength_of", "this key cannot be taken away"),
+        ("run ~scoring.options.sap", "there is nothing of that name to take away"),
         ("run seed=[0,1", r"seed=\[0,1: this value cannot be read"),
         ("run seed=${nothing}", "cannot be composed: Interpolation key 'nothing' not found"),
         ("train --open", "--open goes with the stages run and report, not with train"),
@@ -238,6 +240,7 @@ def test_what_cannot_be_is_said_in_one_line(words: str, message: str) -> None:
         "run strength_of.pca=[0] study=quick",
         "run model=factor_vae model.factor_vae.schedule=fair",
         "run ~scoring.options.dci",
+        "run ~scoring.options.downstream.trees",
         "run study=quick ~model.pca",
         "run launcher=slurm launcher.sbatch={account:x} launcher.setup=[ls]",
         "run launcher=slurm launcher.sbatch.account=x",
