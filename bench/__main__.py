@@ -3,6 +3,7 @@
 import copy
 import itertools
 import logging
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -133,6 +134,7 @@ def compose_all(command: Command) -> Iterator[dict[str, Any]]:
             check_score(settings["rank_by"])
         if command.stage == "question" and settings["what"] is not None:
             one_of("question", settings["what"], questions())
+        _check_store(settings)
         _check_study(settings, command)
         yield settings
 
@@ -302,6 +304,16 @@ def _settle(settings: dict[str, Any], command: Command, chosen: Mapping[Word, Wo
         written.append(Word(f"study.name={command.common_name()}", "study.name", command.common_name()))
     settings["overrides"] = [word.raw for word in written]
     settings["given"] = {word.key: word.value for word in written if not word.taken_away}
+
+
+def _check_store(settings: Mapping[str, Any]) -> None:
+    """A store that is there can be looked at; one that is not there yet is made later."""
+    try:
+        os.stat(settings["results_dir"] or os.curdir)
+    except FileNotFoundError:
+        pass
+    except OSError as fault:
+        raise ConfigError(f"results_dir={settings['results_dir']} cannot be used: {fault.strerror}") from fault
 
 
 def _check_study(settings: dict[str, Any], command: Command) -> None:

@@ -215,7 +215,7 @@ def _from_checkpoint(runs: Sequence[Run], path: Path) -> Run:
 
 
 def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
-    models = {name: entry_of(name, entry) for name, entry in mapping("model", config["model"]).items()}
+    models = {name: entry_of(name, entry) for name, entry in mapping("model", config.get("model", {})).items()}
     if not models:
         raise ConfigError("the grid has no model: give model=beta_vae, or model=[beta_vae,pca]")
     datasets = {name: data.card(name) for name in _datasets(config["dataset"])}

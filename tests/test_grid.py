@@ -148,6 +148,7 @@ def test_a_fitted_model_does_not_depend_on_the_steps_it_does_not_take() -> None:
         (["trainer.precision=float64"], UnknownNameError, "Did you mean 'bfloat16' or 'float32'"),
         (["trainer.convolution=triten"], UnknownNameError, "Did you mean 'triton'"),
         (["trainer.architecture=smal"], UnknownNameError, "Did you mean 'small'"),
+        (["model=[]"], ConfigError, "the grid has no model"),
         (["seed=true"], ConfigError, "seed must be integers"),
         (["seed=[[1]]"], ConfigError, "seed must be integers"),
         (["seed=0..99999999999"], ConfigError, "seed must be integers from 0 to 2,147,483,647"),

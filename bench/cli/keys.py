@@ -1,6 +1,7 @@
 """The keys of the command line, read from `conf/`: what there is, what each is for, which are text."""
 
 import importlib.util
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -44,7 +45,7 @@ def search_path(value: str) -> list[Path]:
             folders += map(Path, (spec and spec.submodule_search_locations) or [])
         else:
             folders.append(Path(rest))
-    return folders
+    return [folder for folder in folders if os.path.isdir(folder)]
 
 
 @cache
