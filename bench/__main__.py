@@ -288,17 +288,19 @@ def _set_text(settings: dict[str, Any], command: Command) -> None:
 
 def _settle(settings: dict[str, Any], command: Command, chosen: Mapping[Word, Word]) -> None:
     """What the stage, the flags and the words imply; and the words, with -m those of this command."""
-    from bench import data
+    from bench import data, grid
 
     settings["stage"] = command.stage
     settings["dry_run"] = settings["dry_run"] or "--dry-run" in command.flags
     settings["open"] = settings["open"] or "--open" in command.flags
     if "strength" in command.given and "strength_of" not in command.given:
         settings["strength_of"] = None  # what is asked for on the command line is asked of every model
-    if "dataset" not in command.given and command.stage == "data":
-        settings["dataset"] = data.names()
-    if "dataset" not in command.given and settings["codes"] is not None:
-        settings["dataset"] = data.CUSTOM
+    if command.stage == "data":
+        settings["dataset"] = grid.datasets_of(settings["dataset"] if "dataset" in command.given else data.names())
+    if settings["codes"] is not None:
+        settings["dataset"] = settings["dataset"] if "dataset" in command.given else data.CUSTOM
+        seeds = itertools.chain.from_iterable(grid.spans_of(settings["seed"]))
+        settings["seed"] = list(itertools.islice(seeds, 2))  # two are one too many
     written = [chosen.get(word, word) for word in command.words]
     if command.multirun and not {"study", "study.name"} & command.given.keys():
         written.append(Word(f"study.name={command.common_name()}", "study.name", command.common_name()))

@@ -218,8 +218,8 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
     models = {name: entry_of(name, entry) for name, entry in mapping("model", config.get("model", {})).items()}
     if not models:
         raise ConfigError("the grid has no model: give model=beta_vae, or model=[beta_vae,pca]")
-    datasets = {name: data.card(name) for name in _datasets(config["dataset"])}
-    spans = [_span(entry) for entry in listed(config["seed"])]
+    datasets = {name: data.card(name) for name in datasets_of(config["dataset"])}
+    spans = spans_of(config["seed"])
     settings = {m: list(_settings(m, entry, _strengths(m, config))) for m, entry in models.items()}
     total = len(datasets) * sum(map(len, settings.values())) * sum(map(len, spans))
     if not 0 < total <= MOST_RUNS:
@@ -247,17 +247,26 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                     )
 
 
-def _datasets(asked: Any) -> list[str]:
-    """The names of data sets that are asked for."""
+def datasets_of(asked: Any) -> list[str]:
+    """The data sets asked for: one, or a list.
+
+    Raises:
+        UnknownNameError: no such data set; the message offers the nearest.
+    """
     return [one_of("data set", name, data.names()) for name in listed(asked)]
 
 
-def _span(entry: Any) -> Sequence[int]:
-    """The seeds that one entry stands for: an integer is itself, "0..49" is fifty.
+def spans_of(asked: Any) -> list[Sequence[int]]:
+    """The seeds asked for: one, a span, or a list of both.
 
     Raises:
-        ConfigError: it is neither, or its seeds are too large or too many.
+        ConfigError: one of them is no seed, or too large.
     """
+    return [_span(entry) for entry in listed(asked)]
+
+
+def _span(entry: Any) -> Sequence[int]:
+    """The seeds that one entry stands for: an integer is itself, "0..49" is fifty."""
     if isinstance(entry, int) and not isinstance(entry, bool) and 0 <= entry <= LARGEST_SEED:
         return [entry]
     ends = re.fullmatch(r"([0-9]{1,10})\.\.([0-9]{1,10})", entry) if isinstance(entry, str) else None

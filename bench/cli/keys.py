@@ -12,6 +12,7 @@ import yaml
 
 from bench import store
 from bench.registry import UnknownNameError, nearest, unknown
+from bench.values import ConfigError
 
 PATHS = ("results_dir", "codes", "checkpoint", "folder", "images", "labels")
 NAMES = ("name", "study.name", "study.title", "trainer.name", "scoring.name", "rank_by", "what", "compare")
@@ -33,19 +34,26 @@ def options(group: str, folders: Sequence[Path] = ()) -> list[str]:
 
 
 def search_path(value: str) -> list[Path]:
-    """The folders of `hydra.searchpath=[pkg://PACKAGE,file://FOLDER]`, those that are there."""
-    folders: list[Path] = []
-    for entry in filter(None, re.split(r"[\[\],\s'\"]+", value)):
-        scheme, _, rest = entry.rpartition("://")
-        if scheme == "pkg":
-            try:
-                spec = importlib.util.find_spec(rest.replace("/", "."))
-            except (ImportError, ValueError):
-                continue  # Hydra says that it is not there
-            folders += map(Path, (spec and spec.submodule_search_locations) or [])
-        else:
-            folders.append(Path(rest))
-    return [folder for folder in folders if os.path.isdir(folder)]
+    """The folders of `hydra.searchpath=[pkg://PACKAGE,file://FOLDER]`.
+
+    Raises:
+        ConfigError: one of them is not there.
+    """
+    return [_folder(entry) for entry in re.split(r"[\[\],\s'\"]+", value) if entry]
+
+
+def _folder(entry: str) -> Path:
+    scheme, _, rest = entry.rpartition("://")
+    folders: list[str] = [rest]
+    if scheme == "pkg":
+        try:
+            spec = importlib.util.find_spec(rest.replace("/", "."))
+        except (ImportError, ValueError):
+            spec = None
+        folders = list((spec and spec.submodule_search_locations) or [])
+    for folder in filter(os.path.isdir, folders):
+        return Path(folder)
+    raise ConfigError(f"hydra.searchpath: there is no {'package' if scheme == 'pkg' else 'folder'} {rest}")
 
 
 @cache

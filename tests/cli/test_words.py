@@ -114,7 +114,9 @@ def test_a_single_word_may_stand_for_what_list_question_and_merge_are_about() ->
 def test_what_a_stage_implies() -> None:
     assert settings("score", "codes=x.npz")["dataset"] == "custom"
     assert settings("score", "codes=x.npz", "dataset=mnist")["dataset"] == "mnist"
+    assert settings("score", "codes=x.npz", "seed=3..3")["seed"] == [3]
     assert "dsprites" in settings("data")["dataset"]
+    assert settings("data", "dataset=mnist")["dataset"] == ["mnist"]
     assert settings("check", "metric=mig,sap")["metric"] == settings("check", "metric=[mig,sap]")["metric"]
     assert settings("run", "study=quick")["strength_of"] == {"beta_vae": [0, 2, 5]}
     assert settings("run", "study=quick", "strength=[1]")["strength_of"] is None
@@ -189,6 +191,7 @@ def test_several_commands_may_be_all_that_match() -> None:
         ("report rank_by=ud_lasso", "Did you mean 'udr_lasso'"),
         ("question nosy_or", "unknown question 'nosy_or'. Did you mean 'noisy_or'"),
         ("run --dryrun", "unknown flag '--dryrun'. Did you mean '--dry-run'"),
+        ("data dataset=[[mnist]]", "unknown data set ['mnist']"),
         ("run --", "unknown flag '--'"),
         ("run -", "unknown flag '-'"),
         ("run --cfg jop", "unknown configuration to show 'jop'. Did you mean 'job'"),
@@ -216,7 +219,9 @@ def test_an_unknown_word_is_answered_with_the_nearest_name(words: str, message: 
         ("list models metrics", "'metrics' is neither"),
         (f"status results_dir={'x' * 300} study=mine", "cannot be used: File name too long"),
         ("status results_dir=/dev/null/x", "results_dir=/dev/null/x cannot be used: Not a directory"),
-        ("status hydra.searchpath=" + "9" * 300, "cannot be composed: hydra.searchpath must be a list of strings"),
+        ("status hydra.searchpath=" + "9" * 300, "hydra.searchpath: there is no folder 999"),
+        ("status hydra.searchpath=[pkg://nothing.conf]", "hydra.searchpath: there is no package nothing.conf"),
+        ("score codes=x seed=-1", "seed must be integers from 0"),
         ("run processes=-1", "processes must be a whole number from 1, got -1"),
         ("run processes=x", "processes must be a whole number from 1, got 'x'"),
         ("run retry_failed=perhaps", "retry_failed must be true or false"),
