@@ -3,7 +3,6 @@
 import copy
 import itertools
 import logging
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -13,8 +12,9 @@ import yaml
 
 from bench import store
 from bench.cli import keys, words
-from bench.cli.completion import candidates, questions, script
+from bench.cli.completion import candidates, script
 from bench.cli.pages import help_page, version
+from bench.cli.settle import settle
 from bench.cli.stages import STAGES
 from bench.cli.words import Command, Word
 from bench.registry import unknown
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 MOST_JOBS = 1_000  # of several commands (-m)
 INTERRUPTED = 130
-GRID = {"model", "strength", "strength_of", "seed", "dataset", "trainer", "scoring", "metric", "codes"}
 ERRORS = {  # those that say by themselves what is wrong: shown as one line, without a traceback
     "bench.registry": ("UnknownNameError", "PluginError"),
     "bench.values": ("ConfigError",),
@@ -76,28 +75,29 @@ def perform(arguments: Sequence[str]) -> int:
             shown = {key: value for key, value in settings.items() if key not in ("overrides", "given")}
             print(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True), end="")
         return 0
-    return _perform_all(jobs)
+    options = {group: keys.options(group, command.folders) for group in ("model", "study")}
+    return _perform_all(jobs, options)
 
 
-def _perform_all(jobs: Sequence[dict[str, Any]]) -> int:
+def _perform_all(jobs: Sequence[dict[str, Any]], options: Mapping[str, Sequence[str]]) -> int:
     """Perform one command after another; none ends the others, but for ctrl-C."""
     worst = 0
     for settings in jobs:
-        code = _perform(settings)
+        code = _perform(settings, options)
         if code == INTERRUPTED:
             return code
         worst = max(worst, code)
     return worst
 
 
-def _perform(settings: dict[str, Any]) -> int:
+def _perform(settings: dict[str, Any], options: Mapping[str, Sequence[str]]) -> int:
     from bench import commands
 
     log = logging.getLogger("bench")
     log.setLevel(logging.INFO)
     log.handlers = [logging.StreamHandler()]
     try:
-        return commands.perform(settings, {group: keys.options(group) for group in ("model", "study")})
+        return commands.perform(settings, options)
     except _user_errors() as fault:
         _tell(fault)
         return 1
@@ -119,23 +119,13 @@ def compose_all(command: Command) -> Iterator[dict[str, Any]]:
         UnknownNameError: no such key or option; the message offers the nearest.
         ConfigError: a value that cannot be read, or of the wrong type.
     """
-    from bench.execution import check_execution, check_score
-
     for word in command.words:
         if word.key.startswith("hydra") and word.key != "hydra.searchpath":
             print(f"{word.raw}: of Hydra's own settings only hydra.searchpath has an effect", file=sys.stderr)
     asked = command.for_hydra()
     for job in _jobs(asked, command):
         settings = _composed(job, command)
-        _set_text(settings, command)
-        _settle(settings, command, dict(zip(asked, job, strict=True)))
-        check_execution(settings)
-        if "rank_by" in command.given:
-            check_score(settings["rank_by"])
-        if command.stage == "question" and settings["what"] is not None:
-            one_of("question", settings["what"], questions())
-        _check_store(settings)
-        _check_study(settings, command)
+        settle(settings, command, dict(zip(asked, job, strict=True)))
         yield settings
 
 
@@ -241,7 +231,8 @@ def _chosen(groups: tuple[Word, ...]) -> "DictConfig":
         with initialize_config_dir(str(store.conf_dir()), version_base="1.3"):
             return compose("config", [word.for_hydra() for word in groups])
     except Exception as fault:  # Hydra raises of every kind: ValueError, KeyError, errors of yaml
-        raise ConfigError(f"the settings cannot be composed: {_first_line(fault)}") from fault
+        asked = " ".join(word.raw for word in groups) or "the configuration"
+        raise ConfigError(f"{asked} cannot be composed: {_first_line(fault)}") from fault
 
 
 def _set(config: "DictConfig", word: Word) -> None:
@@ -275,57 +266,6 @@ def _keys(word: Word) -> Iterator[str]:
     yield word.key
     if not word.taken_away and not keys.opened(word.key) and isinstance(value := _parsed(word).value(), dict):
         yield from (f"{word.key}.{key}" for key in keys.paths(value))
-
-
-def _set_text(settings: dict[str, Any], command: Command) -> None:
-    for key, value in command.text().items():
-        *above, last = key.split(".")
-        place = settings
-        for name in above:
-            place = place[name]
-        place[last] = value
-
-
-def _settle(settings: dict[str, Any], command: Command, chosen: Mapping[Word, Word]) -> None:
-    """What the stage, the flags and the words imply; and the words, with -m those of this command."""
-    from bench import data, grid
-
-    settings["stage"] = command.stage
-    settings["dry_run"] = settings["dry_run"] or "--dry-run" in command.flags
-    settings["open"] = settings["open"] or "--open" in command.flags
-    if "strength" in command.given and "strength_of" not in command.given:
-        settings["strength_of"] = None  # what is asked for on the command line is asked of every model
-    if command.stage == "data":
-        settings["dataset"] = grid.datasets_of(settings["dataset"] if "dataset" in command.given else data.names())
-    if settings["codes"] is not None:
-        settings["dataset"] = settings["dataset"] if "dataset" in command.given else data.CUSTOM
-        seeds = itertools.chain.from_iterable(grid.spans_of(settings["seed"]))
-        settings["seed"] = list(itertools.islice(seeds, 2))  # two are one too many
-    written = [chosen.get(word, word) for word in command.words]
-    if command.multirun and not {"study", "study.name"} & command.given.keys():
-        written.append(Word(f"study.name={command.common_name()}", "study.name", command.common_name()))
-    settings["overrides"] = [word.raw for word in written]
-    settings["given"] = {word.key: word.value for word in written if not word.taken_away}
-
-
-def _check_store(settings: Mapping[str, Any]) -> None:
-    """A store that is there can be looked at; one that is not there yet is made later."""
-    try:
-        os.stat(settings["results_dir"] or os.curdir)
-    except FileNotFoundError:
-        pass
-    except OSError as fault:
-        raise ConfigError(f"results_dir={settings['results_dir']} cannot be used: {fault.strerror}") from fault
-
-
-def _check_study(settings: dict[str, Any], command: Command) -> None:
-    """A study that is named without a grid is one that is shipped or was started in the store."""
-    given = settings["given"]
-    if "study" not in given or GRID & {key.partition(".")[0] for key in given}:
-        return
-    known = [*keys.options("study", command.folders), *store.Store(settings["results_dir"]).studies()]
-    if settings["study"]["name"] not in known and given["study"] not in known:
-        raise unknown("study", given["study"], known)
 
 
 if __name__ == "__main__":
