@@ -104,6 +104,10 @@ _disentanglement_bench() {
     [[ $line == *[[:space:]] ]] && words+=("")
     word="${words[${#words[@]}-1]}"
     cut="${word%"${word##*[=:]}"}"
+    if [[ $word == [\\'\\"]* ]]; then
+        word="${word:1}" cut=""
+        words[${#words[@]}-1]="$word"
+    fi
     found="$("${words[0]}" completion words "${words[@]:1}" 2> /dev/null)"
     COMPREPLY=()
     if [[ $found == :files ]]; then
@@ -111,7 +115,7 @@ _disentanglement_bench() {
     elif [[ -n $found ]]; then
         mapfile -t COMPREPLY <<< "$found"
         [[ $found == *= || $word == *"["* ]] && compopt -o nospace
-        [[ $COMP_WORDBREAKS == *=* ]] && COMPREPLY=("${COMPREPLY[@]#"$cut"}")
+        COMPREPLY=("${COMPREPLY[@]#"$cut"}")
     fi
 }
 complete -F _disentanglement_bench disentanglement-bench

@@ -101,12 +101,12 @@ def run_shell(home: Path, *words: str) -> list[str]:
 
 
 def in_bash(home: Path, *lines: str) -> list[str]:
-    """What readline would be given at the end of each line: words behind the last = or :, as bash cuts them."""
+    """What readline is given at the end of each line: words behind the last = or :, where bash cuts them."""
     ask = textwrap.dedent("""
         compopt() { echo "option $*"; }
         source complete.bash
         for line in "$@"; do
-            COMP_LINE="$line" COMP_POINT=${#line} COMP_WORDBREAKS=$' \\t\\n"\\'><=;|&(:'
+            COMP_LINE="$line" COMP_POINT=${#line}
             _disentanglement_bench
             echo "${COMPREPLY[*]}"
         done
@@ -115,12 +115,13 @@ def in_bash(home: Path, *lines: str) -> list[str]:
 
 
 def test_bash_completes_stages_keys_and_options(home: Path) -> None:
-    found = in_bash(home, "rep", "run mod", "run study=qui", "run model=[pca,beta_v", "score codes=")
+    found = in_bash(home, "rep", "run mod", "run study=qui", "run model=[pca,beta_v", "run 'model=[pca,beta_v", "score codes=")
     assert found == [
         "report",
         "option -o nospace", "model=",
         "quick",
         "option -o nospace", "[pca,beta_vae",
+        "option -o nospace", "model=[pca,beta_vae",
         "option -o default", "",
     ]  # fmt: skip
 
