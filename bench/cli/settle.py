@@ -12,7 +12,7 @@ from bench.cli.words import Command, Word
 from bench.execution import check_execution, check_score
 from bench.registry import unknown
 from bench.store import Store
-from bench.values import ConfigError, one_of
+from bench.values import ConfigError, check_name, one_of, text
 
 GRID = {"model", "strength", "strength_of", "seed", "dataset", "trainer", "scoring", "metric", "codes"}
 
@@ -33,7 +33,8 @@ def settle(settings: dict[str, Any], command: Command, chosen: Mapping[Word, Wor
     _set_implied(settings, command)
     _keep_words(settings, command, chosen)
     check_execution(settings)
-    if "rank_by" in command.given:
+    check_name("study.name", settings["study"]["name"])
+    if text("rank_by", settings["rank_by"]) != "mig":  # for which no metric has to be imported
         check_score(settings["rank_by"])
     if command.stage == "question" and settings["what"] is not None:
         one_of("question", settings["what"], questions())

@@ -115,7 +115,8 @@ def in_bash(home: Path, *lines: str) -> list[str]:
 
 
 def test_bash_completes_stages_keys_and_options(home: Path) -> None:
-    found = in_bash(home, "rep", "run mod", "run study=qui", "run model=[pca,beta_v", "run 'model=[pca,beta_v", "score codes=")
+    lists = "run model=[pca,beta_v", "run 'model=[pca,beta_v"
+    found = in_bash(home, "rep", "run mod", "run study=qui", *lists, "score codes=")
     assert found == [
         "report",
         "option -o nospace", "model=",

@@ -89,12 +89,12 @@ def test_a_study_of_the_store_needs_no_grid(tmp_path: Path) -> None:
 
 
 def test_the_words_are_kept_as_they_were_written() -> None:
-    written = ["+trainer.steps=3", "results_dir=a b", "model=[beta_vae,pca]", "study.name=it's"]
+    written = ["+trainer.steps=3", "results_dir=a b", "model=[beta_vae,pca]", "study.title=it's"]
     found = settings("run", *written, "--dry-run", "--open")
     assert found["overrides"] == written
     assert shlex.split(shlex.join(found["overrides"])) == written
     assert found["given"] == {
-        "trainer.steps": "3", "results_dir": "a b", "model": "[beta_vae,pca]", "study.name": "it's",
+        "trainer.steps": "3", "results_dir": "a b", "model": "[beta_vae,pca]", "study.title": "it's",
     }  # fmt: skip
     assert (found["dry_run"], found["open"], found["trainer"]["steps"]) == (True, True, 3)
 
@@ -221,6 +221,7 @@ def test_an_unknown_word_is_answered_with_the_nearest_name(words: str, message: 
         ("status results_dir=/dev/null/x", "results_dir=/dev/null/x cannot be used: Not a directory"),
         ("status hydra.searchpath=" + "9" * 300, "hydra.searchpath: there is no folder 999"),
         ("status hydra.searchpath=[pkg://nothing.conf]", "hydra.searchpath: there is no package nothing.conf"),
+        ("score codes=x name=mine study.name=../x", "study.name='../x': a name is 1 to 64 letters"),
         ("score codes=x seed=-1", "seed must be integers from 0"),
         ("run processes=-1", "processes must be a whole number from 1, got -1"),
         ("run processes=x", "processes must be a whole number from 1, got 'x'"),
