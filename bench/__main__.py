@@ -151,7 +151,9 @@ def _choices(word: Word, command: Command) -> list[Word]:
     if not command.multirun:
         if command.stage == "check" and word.key == "metric":
             return [Word(word.raw, word.key, f"[{word.value}]")]
-        raise ConfigError(f"{word.raw}: a list is {word.key}=[a,b]; with -m these are several commands")
+        raise ConfigError(
+            f"{word.raw}: a list is {word.key}=[a,b], text is {word.key}=\"'a,b'\"; with -m these are several commands"
+        )
     values = _values(override, word, command)
     return [Word(f"{word.key}={value}", word.key, value) for value in values]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import registry
-from bench.values import ConfigError, build, listed, mapping, one_of
+from bench.values import ConfigError, build, listed, mapping, one_of, plain
 
 REPRESENTATIONS = ("mean", "sampled")
 
@@ -46,5 +46,6 @@ def protocol_of(entry: Mapping[str, Any]) -> Protocol:
     if not protocol.representations:
         raise ConfigError("scoring.representations is empty: give mean, sampled or both")
     for name, options in mapping("scoring.options", protocol.options).items():
-        mapping(f"scoring.options.{one_of('metric', name, registry.names('metrics'))}", options)
+        key = f"scoring.options.{one_of('metric', name, registry.names('metrics'))}"
+        plain(key, mapping(key, options))
     return protocol

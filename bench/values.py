@@ -108,6 +108,22 @@ def mapping(key: str, value: Any) -> Mapping[str, Any]:
     return value
 
 
+def plain(key: str, value: Any) -> None:
+    """Text, finite numbers, true, false, null, and lists and mappings of them: what is hashed and written down.
+
+    Raises:
+        ConfigError: a number is not finite.
+    """
+    if isinstance(value, Mapping):
+        for name, inner in mapping(key, value).items():
+            plain(f"{key}.{name}", inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            plain(key, inner)
+    elif value is not None and not isinstance(value, str | bool):
+        number(key, value)
+
+
 def one_of(kind: str, value: Any, known: Iterable[str]) -> str:
     """One of a closed set of names.
 

@@ -134,6 +134,12 @@ def test_a_fitted_model_does_not_depend_on_the_steps_it_does_not_take() -> None:
         (["scoring.representations=[meen]"], UnknownNameError, "Did you mean 'mean'"),
         (["+scoring.options.mug.num_bins=3"], UnknownNameError, "Did you mean 'mig'"),
         (["scoring.options.dci=3"], ConfigError, "scoring.options.dci must be names with values"),
+        (
+            ["+scoring.options.dci.num_trees=1e400"],
+            ConfigError,
+            "dci.num_trees must be a number, got inf",
+        ),
+        (["+scoring.options.downstream.train_sizes=[nan]"], ConfigError, "train_sizes must be a number, got nan"),
         (["scoring.representations=[]"], ConfigError, "scoring.representations is empty"),
         (["scoring.num_train=abc"], ConfigError, "scoring.num_train must be a whole number from 1, got 'abc'"),
         (["scoring.num_train=-3"], ConfigError, "scoring.num_train must be a whole number from 1, got -3"),
