@@ -4,7 +4,6 @@ FILE.npz holds `codes` (N, D), `factors` (N, F) and perhaps `logvar` (N, D). The
 own, whose model is the name it is given, so that the score table shows it beside the trained models.
 """
 
-import re
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -34,9 +33,8 @@ from bench.store import (
     write_arrays,
     write_json,
 )
+from bench.values import check_name
 
-LONGEST_NAME = 64
-NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{LONGEST_NAME - 1}}}")
 ARRAYS = ("codes", "factors", "logvar")
 
 
@@ -85,11 +83,7 @@ def read(
 
 
 def _check_name(name: str) -> None:
-    if not NAME.fullmatch(name):
-        raise ConfigError(
-            f"name={name!r}: a name is 1 to {LONGEST_NAME} letters, digits, dots, dashes and underscores, and starts "
-            "with a letter or a digit"
-        )
+    check_name("name", name)
     if name in registry.names("models"):
         raise ConfigError(f"name={name} is a model of the suite: codes from elsewhere need a name of their own")
 

@@ -11,7 +11,7 @@ import importlib
 import importlib.metadata
 import re
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase as fnmatch
 from functools import cache, reduce
 from pathlib import Path
@@ -33,10 +33,19 @@ class PluginError(RuntimeError):
     """A registered file that cannot be used; the message names the file, the fault and the mend."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """The error for an unknown name: what was asked, what is near, what there is."""
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Up to two names that one may have meant: those spelt alike, else those it abbreviates, as lr learning_rate."""
     known = sorted(known)
-    near = difflib.get_close_matches(str(name), known, n=2, cutoff=0.5)
+    name = str(name)
+    spelt_alike = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+    initials = {k: "".join(part[:1] for part in k.split("_")) for k in known}
+    return spelt_alike or [k for k in known if initials[k] == name or (len(name) > 1 and k.startswith(name))][:2]
+
+
+def unknown(kind: str, name: str, known: Iterable[str], near: Sequence[str] | None = None) -> UnknownNameError:
+    """The error for an unknown name: what was asked, what is near, what there is."""
+    known = sorted(set(known))
+    near = nearest(name, known) if near is None else near
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
     return UnknownNameError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(known) or 'none'}.")
 

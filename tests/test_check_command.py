@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from bench import commands
-from bench.__main__ import _hydra_words
 from bench.check import check_metrics
 from bench.store import Store
 from bench.testing.behaviour import EXPERIMENTS, curves
@@ -61,10 +60,6 @@ def test_a_property_that_fails_is_named_and_ends_the_command_with_1(tmp_path: Pa
     (line,) = [row for row in done.stdout.splitlines() if "failed" in row]
     assert "rotating pairs of dimensions lowers the headline score" in line
     assert "linear: 1 of a perfect code" in line
-
-
-def test_several_metrics_are_given_as_a_list() -> None:
-    assert _hydra_words(["check", "metric=mig,sap"]) == _hydra_words(["check", "metric=[mig,sap]"])
 
 
 def test_an_unknown_metric_is_offered_the_nearest(tmp_path: Path) -> None:
