@@ -133,7 +133,7 @@ REFUSED: dict[str, tuple[Callable[[torch.Tensor], Any], str]] = {
     "None": (lambda m: None, "the encoder's output cannot be read as an array: it is None"),
     "an object": (lambda m: object(), "the encoder's output cannot be read as an array: it is a object"),
     "another shape": (lambda m: (m, m[:, :2]), r"log-variance has shape \(4, 2\), codes have \(4, 3\)"),
-    "a map of features": (lambda m: m[:, :, None], r"must be \(4, D\), got \(4, 3, 1\): \.reshape\(len\(images\), -1\)"),
+    "a map of features": (lambda m: m[:, :, None], r"must be \(4, D\), got \(4, 3, 1\): \.reshape\(len\(images"),
     "a row too few": (lambda m: m[1:], r"mean must be \(4, D\), got \(3, 3\)"),
     "no dims": (lambda m: m[:, :0], r"mean must be \(4, D\), got \(4, 0\)"),
     "complex": (lambda m: m + 1j, "the encoder's output must be real numbers, got complex"),

@@ -8,15 +8,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
-from bench import registry, store
+from bench import arrays, registry, store
 from bench.data.base import Card, DataError, DataSet, File
 from bench.data.files import State, state_of
 from bench.registry import PluginError, unknown
 
 __all__ = ["CUSTOM", "card", "factor_name", "fetch", "load_data", "names", "state", "verify"]
 
+SEEN = 32  # images of a data set that are looked at before it is used
 CUSTOM = "custom"  # what codes are of whose data set is not the suite's
 
 
@@ -59,12 +61,30 @@ def load_data(name: str) -> DataSet:
 
 
 def fetch(name: str) -> None:
-    """Put a data set's files in place, each checked by its checksum.
+    """Put a data set's files in place, each checked by its checksum, and look at some of its images and factors.
 
     Raises:
-        DataError: no source has them; the message lists the attempts.
+        DataError: no source has them, the message lists the attempts; or they are not what the card says.
+        StoreError: the folder cannot be written.
     """
-    load_data(name)
+    try:
+        images = load_data(name)
+        some = np.linspace(0, len(images) - 1, min(SEEN, len(images))).astype(np.int64)
+        images.images(some)
+        _check_factors(images.factors(some), images.card)
+    except (DataError, registry.PluginError, registry.UnknownNameError, store.StoreError):
+        raise
+    except Exception as fault:  # a plug-in's own
+        raise DataError(f"{name} cannot be read: {type(fault).__name__}: {fault}") from fault
+
+
+def _check_factors(factors: Any, card: Card) -> None:
+    classes = arrays.classes(factors, f"factors() of {card.name}")
+    if classes.shape[1:] != (len(card.factor_sizes),):
+        raise DataError(f"factors() of {card.name} has shape {classes.shape}, the card has {len(card.factor_sizes)}")
+    for name, size, column in zip(card.factor_names, card.factor_sizes, classes.T, strict=True):
+        if column.size and column.max() >= size:
+            raise DataError(f"factors() of {card.name} has the value {column.max()} of {name}, of {size} values")
 
 
 def verify(name: str) -> None:
