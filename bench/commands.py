@@ -79,10 +79,12 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
 
 def _work(
     name: str, plan: Plan, store: Store, pool: Pool, settings: Settings
-) -> tuple[Mapping[str, str], Mapping[str, str]] | None:
-    """Do a stage; the data sets that cannot be had and the runs whose job died, and why. None: jobs are not awaited."""
+) -> tuple[Mapping[str, str], Mapping[str, str], Sequence[str]] | None:
+    """Do a stage; the data sets that cannot be had, the runs whose job died and the pictures that could not be drawn,
+    and why. None: jobs are not awaited."""
     absent: dict[str, str] = {}
     lost: Mapping[str, str] = {}
+    undrawn: Sequence[str] = ()
     if name in ("run", "train", "score"):
         absent = _absent_data(plan)
         had = dataclasses.replace(plan, runs=tuple(r for r in plan.runs if r.dataset not in absent))
@@ -96,10 +98,10 @@ def _work(
     if name in ("run", "analyze"):
         analyze(plan, store, pool)
     if name in ("run", "report"):
-        make_report(plan, store, pool, settings)
+        undrawn = make_report(plan, store, pool, settings)
     if name == "export":
         hand_on(plan, store)
-    return absent, lost
+    return absent, lost, undrawn
 
 
 def _launch(name: str, plan: Plan, store: Store, settings: Settings) -> dict[str, str] | None:
@@ -134,8 +136,8 @@ def analyze(plan: Plan, store: Store, pool: Pool) -> None:
                 say(f"  {line}")
 
 
-def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
-    """Draw pictures of trained models, write the one-page summary and the leaderboard."""
+def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> list[str]:
+    """Draw pictures of trained models, write the one-page summary and the leaderboard; why pictures are missing."""
     from bench.report.gradients import draw_gradients
     from bench.report.leaderboard import write_leaderboard
     from bench.report.pictures import draw_models
@@ -144,7 +146,7 @@ def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> Non
 
     with stage("report"):
         table, origin = plan_scores(plan, store)
-        pictures = draw_models(table, plan, store, pool, load_learner, settings["rank_by"])
+        pictures, undrawn = draw_models(table, plan, store, pool, load_learner, settings["rank_by"])
         draw_gradients(plan, store, load_learner)
         page = write_summary(table, plan, store, pictures, origin)
         asked = _overrides(settings, "results_dir", "open", "processes", "device")
@@ -152,6 +154,7 @@ def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> Non
     say(f"summary: {page}\npictures: {page.parent}\nleaderboard: {board}")
     if settings["open"] and not webbrowser.open(board.as_uri()):
         say("no browser was found to show it in")
+    return undrawn
 
 
 def _overrides(settings: Settings, *others: str) -> list[str]:

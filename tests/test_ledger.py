@@ -106,6 +106,8 @@ def test_the_closing_table_names_failures_and_what_was_not_finished(
                      "not finished: its process was killed"):  # fmt: skip
         assert expected in told
     assert close("analyze", plan(PLAN.runs[1], PLAN.runs[3]), store, [], {}) == 0
+    assert close("report", plan(PLAN.runs[1]), store, [], {}, undrawn=["a.png: ValueError: no"]) == 1
+    assert "a.png: ValueError: no" in capsys.readouterr().out
 
 
 def test_runs_worked_on_elsewhere_are_told_and_are_no_failure(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

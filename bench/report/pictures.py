@@ -11,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from bench.analysis.agreement import wide
 from bench.analysis.names import title
 from bench.data import load_data
+from bench.data.base import DataError
 from bench.data.pooled import at_size
 from bench.data.sheet import draw_sheet
 from bench.grid import Plan, Run
@@ -19,7 +20,7 @@ from bench.pool import Pool
 from bench.report.model_page import model_page
 from bench.report.moving import write_traversals
 from bench.report.sights import Sights, look
-from bench.store import RunFolder, Store, writing
+from bench.store import RunFolder, Store, StoreError, writing
 
 STATIONS = 17  # of a moving traversal; every second is on the page
 
@@ -31,7 +32,7 @@ def draw_models(
     pool: Pool,
     load_learner: Callable[[Run, RunFolder], Learner],
     rank_by: str,
-) -> list[Path]:
+) -> tuple[list[Path], list[str]]:
     """A sheet of each data set, and a page and a moving picture of each (data set, model) that has a trained run.
 
     Args:
@@ -43,24 +44,27 @@ def draw_models(
         rank_by: the score whose best, median and worst run are shown.
 
     Returns:
-        The pages.
+        The pages, and why others could not be drawn.
     """
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in plan.runs:
         if store.run(run.id).state() == "done":
             groups.setdefault((run.dataset, run.model), []).append(run)
-    values = _values(table, rank_by)
+    values, faults = _values(table, rank_by), []
     for dataset in dict.fromkeys(d for d, _ in groups):
         if not store.sheet(dataset).exists():
-            draw_sheet(load_data(dataset), store.sheet(dataset))
+            try:
+                draw_sheet(load_data(dataset), store.sheet(dataset))
+            except (DataError, StoreError) as fault:
+                faults.append(str(fault))
     tasks = [
         (ranked(runs, values, rank_by), store, load_learner, store.study(plan.name) / "models" / f"{dataset}_{model}")
         for (dataset, model), runs in groups.items()
     ]
     draw = partial(_draw, f"python -m bench report study={plan.name}")
-    for _ in pool.run(draw, tasks):
-        pass
-    return [stem.with_suffix(".png") for *_, stem in tasks]
+    undrawn = {position: fault for position, fault in pool.run(draw, tasks) if fault}
+    pages = [stem.with_suffix(".png") for position, (*_, stem) in enumerate(tasks) if position not in undrawn]
+    return pages, faults + [undrawn[position] for position in sorted(undrawn)]
 
 
 def _draw(
@@ -69,13 +73,17 @@ def _draw(
     store: Store,
     load_learner: Callable[[Run, RunFolder], Learner],
     stem: Path,
-) -> None:
-    """The page, the moving picture and the numbers of one group."""
-    sights = [_seen(run, label, store, load_learner) for label, run in shown.items()]
-    _write(model_page(sights), stem.with_suffix(".png"), command)
-    write_traversals(sights, stem.with_suffix(".gif"))
-    with writing(stem.with_suffix(".csv")) as file:
-        file.write(_numbers(sights).to_csv(index=False).encode())
+) -> str:
+    """The page, the moving picture and the numbers of one group; why they could not be drawn, if so."""
+    try:
+        sights = [_seen(run, label, store, load_learner) for label, run in shown.items()]
+        _write(model_page(sights), stem.with_suffix(".png"), command)
+        write_traversals(sights, stem.with_suffix(".gif"))
+        with writing(stem.with_suffix(".csv")) as file:
+            file.write(_numbers(sights).to_csv(index=False).encode())
+    except Exception as fault:  # whatever it is, the other pictures and the rest of the report are not to be lost
+        return f"{stem.with_suffix('.png')}: {type(fault).__name__}: {fault}"
+    return ""
 
 
 def ranked(runs: list[Run], values: Mapping[str, float], rank_by: str) -> dict[str, Run]:
