@@ -229,7 +229,12 @@ def data_sets(settings: Settings) -> int:
 
     table = Table("data set", "images", "shape", "factors", "was", "now", "contact sheet")
     faults = []
-    for name in settings["dataset"] if isinstance(settings["dataset"], list) else [settings["dataset"]]:
+    names = settings["dataset"] if isinstance(settings["dataset"], list) else [settings["dataset"]]
+    if settings["accept"] is not None:
+        if len(names) != 1:
+            raise ConfigError("accept=SHA256 is of one data set: give dataset=NAME")
+        say(f"accepted: {data.accept(names[0], str(settings['accept']))}")
+    for name in names:
         card, before = data.card(name), data.state(name)
         sheet = None
         try:

@@ -13,10 +13,10 @@ import yaml
 
 from bench import arrays, registry, store
 from bench.data.base import Card, DataError, DataSet, File
-from bench.data.files import State, state_of
+from bench.data.files import State, accepted, place, state_of
 from bench.registry import PluginError, unknown
 
-__all__ = ["CUSTOM", "card", "factor_name", "fetch", "load_data", "names", "state", "verify"]
+__all__ = ["CUSTOM", "accept", "card", "factor_name", "fetch", "load_data", "names", "state", "verify"]
 
 SEEN = 32  # images of a data set that are looked at before it is used
 CUSTOM = "custom"  # what codes are of whose data set is not the suite's
@@ -96,7 +96,20 @@ def verify(name: str) -> None:
     for file in card(name).files:
         if (found := state_of(file, store.downloads_dir(), every_byte=True)) != "ready":
             mend = f"`python -m bench data dataset={name}` replaces it or says where it comes from"
-            raise DataError(f"{store.downloads_dir() / file.name} is {found}: {mend}")
+            raise DataError(f"{place(file, store.downloads_dir())} is {found}: {mend}")
+
+
+def accept(name: str, sha256: str) -> Path:
+    """Take a file of a data set for the card's from now on, though it has another checksum; the user says which.
+
+    Returns:
+        The file.
+
+    Raises:
+        DataError: no file of the data set has that checksum; the message names those that there are.
+        StoreError: the folder cannot be written.
+    """
+    return accepted(card(name), store.downloads_dir(), sha256)
 
 
 def state(name: str) -> State:
@@ -142,6 +155,7 @@ def _typed(entry: Any, name: str) -> Card:
         raise ValueError(f"unknown keys {', '.join(sorted(extra))}")
     if entry["name"] != name:
         raise ValueError(f"it is named {entry['name']!r} inside")
-    files = tuple(File(**f | {"urls": tuple(f.get("urls", ()))}) for f in entry.pop("files", ()))
+    lists = ("urls", "unpacked")
+    files = tuple(File(**f | {k: tuple(f.get(k, ())) for k in lists}) for f in entry.pop("files", ()))
     listed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
     return Card(**listed, files=files)

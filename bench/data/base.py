@@ -25,7 +25,8 @@ class File:
     """One file a data set is made from, checked before use.
 
     `own` marks a file of the user's choice, whose checksum no card can know: the one it has when it is first seen is
-    kept, and a file with another is not taken for it.
+    kept, and a file with another is not taken for it. So it is with what lies `unpacked` in one of these places, files
+    or folders, where the file itself is not there.
 
     Raises:
         ValueError: no checksum is given, or one is for a file of the user's choice.
@@ -36,6 +37,7 @@ class File:
     md5: str | None = None
     urls: tuple[str, ...] = ()
     own: bool = False
+    unpacked: tuple[str, ...] = ()  # below the downloads folder
 
     def __post_init__(self) -> None:
         if self.own and (self.sha256 or self.md5):

@@ -24,9 +24,9 @@ class Pooled(DataSet):
         height, width, channels = data.card.image_shape
         if size < 1 or height % size or width % size or height != width:
             raise ValueError(
-                f"image_size {size} does not divide the {height}x{width} images of {data.card.name}: let its read() crop, "
-                "pad or resize them to squares of 64 pixels, which trainer=published takes as they are (architecture "
-                "locatello2019) and trainer=quick at 32 (small); a learner without networks takes any image_size that does"
+                f"image_size {size} does not divide the {height}x{width} images of {data.card.name}: crop, pad or "
+                "resize them in its read() to 64x64, which architecture locatello2019 takes whole (trainer=published) "
+                "and small at 32x32 (trainer=quick); learners without networks take any trainer.image_size that divides"
             )
         super().__init__(dataclasses.replace(data.card, image_shape=(size, size, channels)))
         self.data, self.block = data, height // size

@@ -48,7 +48,7 @@ REFUSED: dict[str, tuple[int, Callable[[Any], Any], str]] = {
     "-1..1": (3, lambda i: 2 * i - 1, r"values from -1 to 1, not in \[0, 1\]: \(images \+ 1\) / 2"),
     "standardised": (3, lambda i: (i - 0.5) / 0.1, r"values from -5 to 5, .*: np\.clip\(images, 0, 1\), or scale them"),
     "NaN": (1, lambda i: i / 0 * 0, "NaN or infinite values"),
-    "channels first": (3, lambda i: np.moveaxis(i, -1, 1), r"\(3, 3, 8, 8\), not .* first: np\.moveaxis\(images, 1, -1\)"),
+    "channels first": (3, lambda i: np.moveaxis(i, -1, 1), r"\(3, 3, 8, 8\), not .* first: np\.moveaxis\(images"),
     "no channel": (1, lambda i: i[..., 0], r"the batch is \(3, 8, 8\), not \(3, 8, 8, 1\): images\[\.\.\., None\]"),
     "another size": (1, lambda i: i[:, :4], r"\(3, 4, 8, 1\), not \(3, 8, 8, 1\), as the card's image_shape"),
     "an image too few": (1, lambda i: i[1:], r"\(2, 8, 8, 1\), not \(3, 8, 8, 1\)"),
@@ -101,9 +101,7 @@ def test_a_card_of_other_images_is_told_the_mend(shape: tuple[int, ...], fault: 
 def test_sizes_that_networks_cannot_take_are_told_those_they_can(shape: tuple[int, int, int]) -> None:
     made = Made(lambda images: images)
     made.card = replace(CARD, image_shape=shape)
-    with pytest.raises(
-        ValueError, match=rf"image_size 32 does not divide the {shape[0]}x{shape[1]} .* 64 .* 32 \(small\)"
-    ):
+    with pytest.raises(ValueError, match=rf"image_size 32 does not divide the {shape[0]}x{shape[1]} .* 64x64.* 32x32"):
         at_size(made, 32)
 
 
