@@ -28,6 +28,7 @@ LONGEST_NAME = 64
 NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{LONGEST_NAME - 1}}}")
 CODES = ("codes", *MEANS)
 FACTORS = ("factors", "labels", "latents_classes")
+SHOWN = 12  # names of a file's arrays that a line has room for
 LABEL = "codes from a file"
 
 
@@ -107,7 +108,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     arrays, held = read_npz(path, {*CODES, *FACTORS, *SPREADS})
     used = {key: _only(names, held, path) for key, names in (("codes", CODES), ("factors", FACTORS))}
     if unused := [n for n in held if n not in (*used.values(), *SPREADS)]:
-        say(f"{path}: not used: {', '.join(unused)}")
+        say(f"{path}: not used: {_listed(unused)}")
     return {key: arrays[name] for key, name in used.items()} | {n: a for n, a in arrays.items() if n in SPREADS}
 
 
@@ -115,10 +116,17 @@ def _only(names: Sequence[str], held: Sequence[str], path: Path) -> str:
     """The name that an array has in the file: the first, or the only one of the others."""
     there = [name for name in names if name in held]
     if not there:
-        raise ConfigError(f"{path} has no array {names[0]!r}, it holds {', '.join(held) or 'nothing'}")
+        raise ConfigError(f"{path} has no array {names[0]!r}, it holds {_listed(held)}")
     if len(there) > 1 and there[0] != names[0]:
         raise ConfigError(f"{path} holds {' and '.join(there)}: name the one that is meant {names[0]!r}")
     return there[0]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Some names of a stranger's file, as they can be shown."""
+    shown = [name[:40] if name.isprintable() else ascii(name[:40]) for name in names[:SHOWN]]
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(shown) + more or "nothing"
 
 
 def _logvar(arrays: dict[str, NDArray[Any]], shape: tuple[int, ...]) -> Any:

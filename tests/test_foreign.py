@@ -192,6 +192,12 @@ def test_codes_and_factors_are_read_under_their_usual_names(tmp_path: Path, caps
     assert "mine.npz: not used: images, sigma" in capsys.readouterr().err
 
 
+def test_names_in_a_file_are_shown_as_far_as_a_line_goes(tmp_path: Path) -> None:
+    np.savez(tmp_path / "mine.npz", **{"\x1b[31m": CODES, **{f"a{k}": CODES[:1] for k in range(30)}})
+    with pytest.raises(ConfigError, match=r"no array 'codes', it holds '\\x1b\[31m', a0, .*, a10 and 19 more$"):
+        read(tmp_path / "mine.npz", "mine", "custom", 0)
+
+
 def test_names_that_could_both_be_meant_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.npz"
     np.savez(path, mu=CODES, embedding=CODES + 1, factors=FACTORS)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from bench import arrays, registry, store
+from bench import registry, store
 from bench.data.base import Card, DataError, DataSet, File
 from bench.data.files import State, accepted, place, state_of
 from bench.registry import PluginError, unknown
@@ -79,12 +79,15 @@ def fetch(name: str) -> None:
 
 
 def _check_factors(factors: Any, card: Card) -> None:
-    classes = arrays.classes(factors, f"factors() of {card.name}")
-    if classes.shape[1:] != (len(card.factor_sizes),):
-        raise DataError(f"factors() of {card.name} has shape {classes.shape}, the card has {len(card.factor_sizes)}")
-    for name, size, column in zip(card.factor_names, card.factor_sizes, classes.T, strict=True):
-        if column.size and column.max() >= size:
-            raise DataError(f"factors() of {card.name} has the value {column.max()} of {name}, of {size} values")
+    width = len(card.factor_sizes)
+    if not isinstance(factors, np.ndarray) or factors.dtype.kind not in "iu" or factors.shape[1:] != (width,):
+        there = f"{factors.dtype} {factors.shape}" if isinstance(factors, np.ndarray) else type(factors).__name__
+        raise DataError(f"factors() of {card.name} must be a numpy array of integers (n, {width}), got {there}")
+    for name, size, column in zip(card.factor_names, card.factor_sizes, factors.T, strict=True):
+        if ((column < 0) | (column >= size)).any():
+            raise DataError(
+                f"factors() of {card.name}: {name} has values 0..{size - 1}, got {column.min()}..{column.max()}"
+            )
 
 
 def verify(name: str) -> None:

@@ -79,7 +79,7 @@ class Fitted(Learner):
         self.arrays: State = {}
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{name}={value:g}" for name, value in self.hyper.items())
+        told = ", ".join(f"{name}={value!r}" for name, value in self.hyper.items())
         return f"{type(self).__name__}(image_shape={self.image_shape}, {told})"
 
     @abstractmethod

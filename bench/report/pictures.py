@@ -11,7 +11,6 @@ from PIL.PngImagePlugin import PngInfo
 from bench.analysis.agreement import wide
 from bench.analysis.names import title
 from bench.data import load_data
-from bench.data.base import DataError
 from bench.data.pooled import at_size
 from bench.data.sheet import draw_sheet
 from bench.grid import Plan, Run
@@ -20,8 +19,9 @@ from bench.pool import Pool
 from bench.report.model_page import model_page
 from bench.report.moving import write_traversals
 from bench.report.sights import Sights, look
-from bench.store import RunFolder, Store, StoreError, writing
+from bench.store import RunFolder, Store, writing
 
+KILLED = "a picture is missing: the process that drew it was killed, by a lack of memory perhaps"
 STATIONS = 17  # of a moving traversal; every second is on the page
 
 
@@ -55,14 +55,14 @@ def draw_models(
         if not store.sheet(dataset).exists():
             try:
                 draw_sheet(load_data(dataset), store.sheet(dataset))
-            except (DataError, StoreError) as fault:
-                faults.append(str(fault))
+            except Exception as fault:  # as in `_draw`
+                faults.append(f"{store.sheet(dataset)}: {type(fault).__name__}: {fault}")
     tasks = [
         (ranked(runs, values, rank_by), store, load_learner, store.study(plan.name) / "models" / f"{dataset}_{model}")
         for (dataset, model), runs in groups.items()
     ]
     draw = partial(_draw, f"python -m bench report study={plan.name}")
-    undrawn = {position: fault for position, fault in pool.run(draw, tasks) if fault}
+    undrawn = {position: fault for position, fault in pool.run(draw, tasks, killed=KILLED) if fault}
     pages = [stem.with_suffix(".png") for position, (*_, stem) in enumerate(tasks) if position not in undrawn]
     return pages, faults + [undrawn[position] for position in sorted(undrawn)]
 

@@ -129,11 +129,16 @@ def test_images_and_factors_are_looked_at_before_a_data_set_is_used(monkeypatch:
         fetched(Made(lambda images: 1 // 0), monkeypatch)
     wrong = Made(lambda images: images)
     wrong.factors = lambda index: np.asarray(index)[:, None] + 1  # type: ignore[method-assign]
-    with pytest.raises(DataError, match=r"factors\(\) of made has the value 600 of n, of 600 values"):
+    with pytest.raises(DataError, match=r"factors\(\) of made: n has values 0\.\.599, got 1\.\.600"):
         fetched(wrong, monkeypatch)
-    wrong.factors = lambda index: np.zeros((len(index), 2), int)  # type: ignore[method-assign]
-    with pytest.raises(DataError, match=r"factors\(\) of made has shape \(32, 2\), the card has 1"):
-        fetched(wrong, monkeypatch)
+    for given, there in (
+        (np.zeros((32, 2), int), r"int64 \(32, 2\)"),
+        (np.zeros((32, 1)), "float64"),
+        ([[0]] * 32, "list"),
+    ):
+        wrong.factors = lambda index, given=given: given  # type: ignore[method-assign, misc]
+        with pytest.raises(DataError, match=rf"factors\(\) of made must be .* integers \(n, 1\), got {there}"):
+            fetched(wrong, monkeypatch)
 
 
 def test_a_data_set_shows_what_it_is() -> None:

@@ -157,6 +157,6 @@ def test_a_picture_that_cannot_be_drawn_is_named_and_the_others_are_drawn(
     assert pages == [tmp_path / "studies" / "some" / "models" / "made_beta_vae.png"]
     assert pages[0].exists()
     assert faults == [
-        "the contact sheet of made: KeyError: 'no such factors'",
+        f"{tmp_path}/datasets/made.png: DataError: the contact sheet of made: KeyError: 'no such factors'",
         f"{tmp_path}/studies/some/models/made_factor_vae.png: ValueError: its weights are of four channels",
     ]
