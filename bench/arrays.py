@@ -51,7 +51,10 @@ def classes(values: Any, name: str) -> NDArray[np.int64]:
 
 
 def _read(values: Any, name: str, take: Callable[[Array, str], Array]) -> Array:
-    values = _here(values, name)
+    try:
+        values = _here(values, name)
+    except Exception as fault:
+        raise _unreadable(name, fault) from fault
     if not hasattr(values, "iloc"):
         return take(_plain(values, name), name)
     if values.ndim == 1:
@@ -97,16 +100,21 @@ def _plain(values: Any, name: str) -> Array:
     try:
         _refuse_masked(values, name)
         array = _converted(values, name)
-    except Exception as fault:  # what other libraries raise is theirs
-        if str(fault).startswith(name):
-            raise
-        lines = str(fault).strip().splitlines() or [type(fault).__name__]
-        reason = "its rows differ in length" if "inhomogeneous" in lines[0] else lines[0]
-        raise ValueError(f"{name} cannot be read as an array: {reason}") from fault
+    except Exception as fault:
+        raise _unreadable(name, fault) from fault
     if array.ndim == 0 and array.dtype.kind == "O":
         raise ValueError(f"{name} cannot be read as an array: {_what(values)}")
     named = array.dtype.kind == "V" and array.dtype.names is None and not array.dtype.name.startswith("void")
     return array.astype(np.float32) if named else array  # bfloat16 and its like, which have types of their own
+
+
+def _unreadable(name: str, fault: Exception) -> ValueError:
+    """The error for one that another library raised, unless it is one of this module, in one line."""
+    lines = str(fault).strip().splitlines() or [type(fault).__name__]
+    if isinstance(fault, ValueError) and lines[0].startswith(f"{name} "):
+        return fault
+    reason = "its rows differ in length" if "inhomogeneous" in lines[0] else lines[0]
+    return ValueError(f"{name} cannot be read as an array: {reason}")
 
 
 def _converted(values: Any, name: str) -> Array:

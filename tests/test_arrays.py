@@ -142,6 +142,7 @@ NO_NUMBERS: dict[str, tuple[Any, str]] = {
     "torch sparse": (torch.tensor(X).to_sparse(), r"codes .* sparse, codes\.to_dense\(\)"),
     "a lazy frame": (Fake(collect=None, schema=None), r"codes .* not computed yet, codes\.collect\(\)"),
     "a device that has no values": (torch.tensor(X, device="meta"), "codes cannot be read as an array: .*meta"),
+    "a frame that cannot be had": (Fake(to_pandas=lambda: 1 / 0), "codes cannot be read as an array: division by zero"),
     "a column of text": (pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}), "column 'b' of codes must be real numbers, got"),
     "a column of dates": (pd.DataFrame({"day": pd.to_datetime(["2020", "2021"])}), "column 'day' of codes .*got dates"),
 }

@@ -264,3 +264,10 @@ def test_an_untrained_vae_is_what_training_starts_from() -> None:
     assert all(np.array_equal(learner.state()[n], a) for n, a in start.items())
     with pytest.raises(ModelError, match="no architecture takes"):
         UntrainedVAE((16, 16, 1), latent_dim=10)
+
+
+def test_a_learner_shows_its_hyper_parameters() -> None:
+    assert (
+        repr(PCA((32, 32, 1), latent_dim=10, num_images=500))
+        == "PCA(image_shape=(32, 32, 1), latent_dim=10, num_images=500)"
+    )
