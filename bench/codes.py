@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from bench.arrays import numbers
 from bench.data.base import DataSet
 from bench.encoder_output import mean_and_logvar
+from bench.models.base import Learner
 from bench.store import RunFolder, StoreError, digest, read_arrays, write_arrays
 
 Encoder = Callable[[NDArray[np.float32]], Any]
@@ -38,7 +39,7 @@ class Codes:
         """The codes a metric reads: "mean", or "sampled" from N(mean, exp(logvar)), the same for an identity.
 
         Raises:
-            ValueError: sampled codes of a deterministic model, or of a log-variance that is too large.
+            ValueError: sampled codes of a deterministic model, or (EncodingError) too large a log-variance.
         """
         if kind == "mean":
             return self.mean
@@ -75,13 +76,13 @@ def check_logvar(logvar: NDArray[Any], shape: tuple[int, ...], name: str = "logv
     """A log-variance must have the mean's shape, and a standard deviation that is a number.
 
     Raises:
-        ValueError: it has not; the message says where.
+        EncodingError: it has not; the message says where.
     """
     if logvar.shape != shape:
-        raise ValueError(f"{name} has shape {logvar.shape}, codes have {shape}")
+        raise EncodingError(f"{name} has shape {logvar.shape}, codes have {shape}")
     if logvar.max() > LARGEST_LOGVAR:
         row, dim = np.unravel_index(logvar.argmax(), shape)
-        raise ValueError(
+        raise EncodingError(
             f"{name} is {logvar[row, dim]:.4g} at row {row}, dim {dim}: its exp(logvar / 2) leaves the range of 32-bit "
             f"floats, up to {LARGEST_LOGVAR:g} are taken; is it a variance?"
         )
@@ -115,8 +116,10 @@ def encode(encoder: Any, data: DataSet, index: "ArrayLike | None" = None, batch_
     means, logvars = zip(*parts, strict=True)
     _check_alike(means, "mean")
     _check_alike(logvars, "log-variance")
-    logvar = None if logvars[0] is None else np.concatenate(logvars)
-    return Codes(np.concatenate(means), logvar, where.astype(np.int64, copy=False))
+    mean, logvar = np.concatenate(means), None if logvars[0] is None else np.concatenate(logvars)
+    if logvar is not None and not isinstance(encoder, Learner):  # those of the suite are scored by their means anyway
+        check_logvar(logvar, mean.shape, "the encoder's log-variance")
+    return Codes(mean, logvar, where.astype(np.int64, copy=False))
 
 
 def pool(data: DataSet, size: int | None) -> NDArray[np.int64]:
@@ -134,11 +137,9 @@ def _read(output: Any, rows: int) -> tuple[NDArray[np.float32], NDArray[np.float
         checked = _checked("mean", mean, rows)
         if logvar is None:
             return checked, None
-        spread = _checked("log-variance", logvar, rows)
-        check_logvar(spread, checked.shape, "the encoder's log-variance")
+        return checked, _checked("log-variance", logvar, rows)
     except ValueError as fault:
         raise EncodingError(str(fault)) from fault
-    return checked, spread
 
 
 def _checked(name: str, values: NDArray[Any], rows: int) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ from torch import distributions
 
 from bench.codes import Codes, EncodingError, encode
 from bench.data import base
+from bench.models.base import Learner, State
 
 Images = NDArray[np.float32]
 
@@ -132,14 +133,14 @@ REFUSED: dict[str, tuple[Callable[[torch.Tensor], Any], str]] = {
     "no normal distribution": (lambda m: distributions.Bernoulli(m), "is a Bernoulli distribution, not independent"),
     "None": (lambda m: None, "the encoder's output cannot be read as an array: it is None"),
     "an object": (lambda m: object(), "the encoder's output cannot be read as an array: it is a object"),
-    "another shape": (lambda m: (m, m[:, :2]), r"log-variance has shape \(4, 2\), codes have \(4, 3\)"),
+    "another shape": (lambda m: (m, m[:, :2]), r"log-variance has shape \(10, 2\), codes have \(10, 3\)"),
     "a map of features": (lambda m: m[:, :, None], r"must be \(4, D\), got \(4, 3, 1\): \.reshape\(len\(images"),
     "a row too few": (lambda m: m[1:], r"mean must be \(4, D\), got \(3, 3\)"),
     "no dims": (lambda m: m[:, :0], r"mean must be \(4, D\), got \(4, 0\)"),
     "complex": (lambda m: m + 1j, "the encoder's output must be real numbers, got complex"),
     "NaN": (lambda m: m / 0, "mean has 12 NaN or infinite values"),
     "beyond 32 bits": (lambda m: (m.double() + 1) * 1e300, "mean has 12 NaN or infinite values"),
-    "a variance as its logarithm": (lambda m: (m, m + 190), r"log-variance is 190\.3 at row 3, dim 0: its exp\(log"),
+    "a variance as its logarithm": (lambda m: (m, m + 190), r"log-variance is 190\.9 at row 9, dim 0: its exp\(log"),
     "a negative deviation": (lambda m: {"mean": m, "std": m - 1}, "std of .* has the negative value -1"),
 }  # fmt: skip
 
@@ -170,6 +171,23 @@ def test_what_cannot_be_called_and_what_has_no_images_is_told() -> None:
 def test_codes_show_their_shapes() -> None:
     codes = encode(lambda images: (greys(images), greys(images)), Greys())
     assert repr(codes) == "Codes(mean=(10, 3), logvar=(10, 3), index=(10,))"
+
+
+def test_a_learner_of_the_suite_is_encoded_whatever_its_variance() -> None:
+    class Vague(Learner):
+        def encode(self, images: Images) -> tuple[Images, Images]:
+            mean = greys(images).numpy()
+            return mean, mean + 190
+
+        def decode(self, codes: Images) -> Images:
+            return codes
+
+        def state(self) -> State:
+            return {}
+
+        def load(self, state: object) -> None: ...
+
+    np.testing.assert_allclose(encode(Vague(), Greys()).representation("mean", "run"), MEAN, rtol=1e-6)
 
 
 def test_stored_codes_with_too_large_a_log_variance_say_so() -> None:
