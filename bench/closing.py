@@ -23,6 +23,7 @@ def close(
     broken: Sequence[str],
     absent: Mapping[str, str],
     lost: Mapping[str, str] = NOTHING,
+    undrawn: Sequence[str] = (),
 ) -> int:
     """Name every failure, and what is missing though the stage was to make it.
 
@@ -33,6 +34,7 @@ def close(
         broken: errors of metrics that cannot be imported.
         absent: data sets that cannot be had, and why.
         lost: run id -> what the job that was to do it died of.
+        undrawn: pictures that could not be drawn, and why.
 
     Returns:
         The exit code: 1 where anything is named, else 0, also where the rest is being worked on elsewhere.
@@ -40,6 +42,7 @@ def close(
     known = ledger(store)
     rows: list[Row] = [("", "metric", fault) for fault in broken]
     rows += [(_counted([r for r in plan.runs if r.dataset == d]), "data", fault) for d, fault in absent.items()]
+    rows += [("", "picture", fault) for fault in undrawn]
     rows += _failures(plan, store, known)
     unfinished = [r for r in _unfinished(stage, plan, known) if r.dataset not in absent]
     elsewhere = [r for r in unfinished if is_claimed(store.run(r.id))]

@@ -89,14 +89,16 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
 
 def _work(
     name: str, part: Plan, whole: Plan, store: Store, pool: Pool, settings: Settings
-) -> tuple[Mapping[str, str], Mapping[str, str]] | None:
+) -> tuple[Mapping[str, str], Mapping[str, str], Sequence[str]] | None:
     """Train and score what a command asks for; draw, report and export the study that it belongs to.
 
     Returns:
-        The data sets that cannot be had and the runs whose job died, and why. None: jobs are not awaited.
+        The data sets that cannot be had, the runs whose job died and the pictures that could not be drawn, and why.
+        None: jobs are not awaited.
     """
     absent: dict[str, str] = {}
     lost: Mapping[str, str] = {}
+    undrawn: Sequence[str] = ()
     if name in ("run", "train", "score"):
         absent = _absent_data(part)
         had = dataclasses.replace(part, runs=tuple(r for r in part.runs if r.dataset not in absent))
@@ -112,10 +114,10 @@ def _work(
     if name in ("run", "analyze"):
         analyze(whole, store, pool)
     if name in ("run", "report"):
-        make_report(whole, store, pool, settings)
+        undrawn = make_report(whole, store, pool, settings)
     if name == "export":
         hand_on(whole, store)
-    return absent, lost
+    return absent, lost, undrawn
 
 
 def _launch(name: str, plan: Plan, store: Store, settings: Settings) -> dict[str, str] | None:
@@ -150,8 +152,8 @@ def analyze(plan: Plan, store: Store, pool: Pool) -> None:
                 say(f"  {line}")
 
 
-def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
-    """Draw pictures of trained models, write the one-page summary and the leaderboard."""
+def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> list[str]:
+    """Draw pictures of trained models, write the one-page summary and the leaderboard; why pictures are missing."""
     from bench.report.gradients import draw_gradients
     from bench.report.leaderboard import write_leaderboard
     from bench.report.pictures import draw_models
@@ -160,7 +162,7 @@ def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> Non
 
     with stage("report"):
         table, origin = plan_scores(plan, store)
-        pictures = draw_models(table, plan, store, pool, load_learner, settings["rank_by"])
+        pictures, undrawn = draw_models(table, plan, store, pool, load_learner, settings["rank_by"])
         draw_gradients(plan, store, load_learner)
         page = write_summary(table, plan, store, pictures, origin)
         asked = _overrides(settings, "results_dir", "open", "processes", "device")
@@ -168,6 +170,7 @@ def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> Non
     say(f"summary: {page}\npictures: {page.parent}\nleaderboard: {board}")
     if settings["open"] and not webbrowser.open(board.as_uri()):
         say("no browser was found to show it in")
+    return undrawn
 
 
 def _overrides(settings: Settings, *others: str) -> list[str]:
@@ -255,7 +258,12 @@ def data_sets(settings: Settings) -> int:
 
     table = Table("data set", "images", "shape", "factors", "was", "now", "contact sheet")
     faults = []
-    for name in settings["dataset"] if isinstance(settings["dataset"], list) else [settings["dataset"]]:
+    names = settings["dataset"] if isinstance(settings["dataset"], list) else [settings["dataset"]]
+    if settings["accept"] is not None:
+        if len(names) != 1:
+            raise ConfigError("accept=SHA256 is of one data set: give dataset=NAME")
+        say(f"accepted: {data.accept(names[0], str(settings['accept']))}")
+    for name in names:
         card, before = data.card(name), data.state(name)
         sheet = None
         try:

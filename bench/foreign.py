@@ -1,11 +1,10 @@
 """A representation from elsewhere: the arrays of a file, put in the store and scored like the codes of a trained run.
 
-FILE.npz holds `codes` (N, D), `factors` (N, F) and perhaps `logvar` (N, D). The representation gets a run folder of its
-own, whose model is the name it is given, so that the score table shows it beside the trained models.
+FILE.npz holds `codes` (N, D), `factors` (N, F) and perhaps `logvar` (N, D), or a deviation or variance under one of its
+usual names. The representation gets a run folder of its own, whose model is the name it is given, so that the score
+table shows it beside the trained models.
 """
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import data, registry
-from bench.codes import Codes
+from bench.codes import Codes, check_logvar
+from bench.encoder_output import MEANS, SPREADS, log_variance
 from bench.given import GivenCodes
 from bench.grid import ConfigError
 from bench.isolation import Scoring
 from bench.metrics.base import Ints, check_codes, check_factors
+from bench.npz import read_npz
+from bench.progress import say
 from bench.scoring import Cell
 from bench.store import (
     RunFolder,
@@ -35,7 +37,9 @@ from bench.store import (
 )
 from bench.values import check_name
 
-ARRAYS = ("codes", "factors", "logvar")
+CODES = ("codes", *MEANS)
+FACTORS = ("factors", "labels", "latents_classes")
+SHOWN = 12  # names of a file's arrays that a line has room for
 
 
 @dataclass(frozen=True)
@@ -89,29 +93,37 @@ def _check_name(name: str) -> None:
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        file = np.load(path, allow_pickle=False)
-        if isinstance(file, np.ndarray):
-            raise ConfigError(f"{path} holds a single array, not an .npz of codes and factors")
-        with file:
-            arrays: dict[str, NDArray[Any]] = {n: file[n] for n in ARRAYS if n in file.files}
-            held = ", ".join(file.files) or "nothing"
-    except ConfigError:
-        raise
-    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as fault:
-        raise StoreError(f"cannot read {path}: {fault or type(fault).__name__}") from fault
-    for name in ("codes", "factors"):
-        if name not in arrays:
-            raise ConfigError(f"{path} has no array {name!r}, it holds {held}")
-    return arrays
+    """`codes`, `factors` and what tells the variance, under these names or one that means the same."""
+    arrays, held = read_npz(path, {*CODES, *FACTORS, *SPREADS})
+    used = {key: _only(names, held, path) for key, names in (("codes", CODES), ("factors", FACTORS))}
+    if unused := [n for n in held if n not in (*used.values(), *SPREADS)]:
+        say(f"{path}: not used: {_listed(unused)}")
+    return {key: arrays[name] for key, name in used.items()} | {n: a for n, a in arrays.items() if n in SPREADS}
+
+
+def _only(names: Sequence[str], held: Sequence[str], path: Path) -> str:
+    """The name that an array has in the file: the first, or the only one of the others."""
+    there = [name for name in names if name in held]
+    if not there:
+        raise ConfigError(f"{path} has no array {names[0]!r}, it holds {_listed(held)}")
+    if len(there) > 1 and there[0] != names[0]:
+        raise ConfigError(f"{path} holds {' and '.join(there)}: name the one that is meant {names[0]!r}")
+    return there[0]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Some names of a stranger's file, as they can be shown."""
+    shown = [name[:40] if name.isprintable() else ascii(name[:40]) for name in names[:SHOWN]]
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(shown) + more or "nothing"
 
 
 def _logvar(arrays: dict[str, NDArray[Any]], shape: tuple[int, ...]) -> Any:
-    if "logvar" not in arrays:
+    spread = log_variance(arrays, "the file")
+    if spread is None:
         return None
-    logvar = check_codes(arrays["logvar"], "logvar")
-    if logvar.shape != shape:
-        raise ValueError(f"logvar has shape {logvar.shape}, codes have {shape}")
+    logvar = check_codes(spread, "logvar")
+    check_logvar(logvar, shape)
     return logvar
 
 
@@ -120,7 +132,11 @@ def _check_card(factors: Ints, dataset: str) -> None:
         return
     names, sizes = data.card(dataset).factor_names, data.card(dataset).factor_sizes
     if factors.shape[1] != len(names):
-        raise ValueError(f"factors has {factors.shape[1]} columns, {dataset} has {len(names)}: {', '.join(names)}")
+        constant = ", ".join(map(str, np.flatnonzero(np.ptp(factors, axis=0) == 0)))
+        mend = f"; leave out column {constant}, which has a single value" if constant else ""
+        raise ValueError(
+            f"factors has {factors.shape[1]} columns, {dataset} has {len(names)}: {', '.join(names)}{mend}"
+        )
     for name, size, most in zip(names, sizes, factors.max(axis=0), strict=True):
         if most >= size:
             raise ValueError(f"factors has the value {most} of {name}, which has {size} values in {dataset}")

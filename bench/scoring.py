@@ -7,10 +7,12 @@ depend on the run, the metric and its version alone, so adding a metric changes 
 import dataclasses
 import math
 import re
+import sys
 import time
 import traceback
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,19 +68,34 @@ def _cell(name: str, kind: str, protocol: Protocol) -> Cell:
     return Cell(name, declared.version, kind, sizes, protocol.options.get(name, {}), protocol.pool)
 
 
+class Scores(dict[str, float]):
+    """Score name -> value.
+
+    Attributes:
+        skipped: metric -> why it was left out.
+    """
+
+    skipped: dict[str, str]
+
+
 def score(
-    codes: ArrayLike, factors: ArrayLike | None = None, metrics: Sequence[str] | None = None, seed: int = 0
-) -> dict[str, float]:
+    codes: "ArrayLike", factors: "ArrayLike | None" = None, metrics: "str | Sequence[str] | None" = None, seed: int = 0
+) -> Scores:
     """Scores of a representation, under the published protocol as far as the rows go.
+
+    Arrays may be lists, numpy arrays, frames, or arrays and tensors of any library and on any device. On a terminal a
+    progress bar shows what is computed.
 
     Args:
         codes: (N, D) real numbers.
-        factors: (N, F) integers from 0: the class of each factor. None: only metrics of codes alone apply.
-        metrics: names; None: every registered metric that applies.
+        factors: (N, F) the class of each factor: integers from 0, or floats that are whole numbers; a categorical
+            column of a frame is taken by its codes. None: only metrics of codes alone apply.
+        metrics: a name or several; None: every registered metric that applies.
         seed: of the metrics that draw random rows.
 
     Returns:
-        Score name -> value; "name/3" is the value for factor 3 alone.
+        Score name -> value, where "name/3" is the value for factor 3 alone; its `skipped` tells which metrics were left
+        out, and why.
 
     Raises:
         ValueError: bad codes or factors, an unknown metric, or one asked for by name that does not apply.
@@ -86,19 +103,44 @@ def score(
     Example:
         >>> import numpy as np
         >>> factors = np.random.default_rng(0).integers(0, 4, size=(1000, 2))
-        >>> round(score(factors.astype(float), factors, metrics=["mig"])["mig"], 2)
+        >>> scores = score(factors.astype(float), factors, metrics="mig")
+        >>> round(scores["mig"], 2)
         1.0
     """
     array = check_codes(codes, min_rows=2)
     classes = None if factors is None else check_factors(factors, len(array))
-    values: dict[str, float] = {}
-    for name in registry.names("metrics") if metrics is None else metrics:
-        try:
-            values |= evaluate(_cell(name, "mean", PUBLISHED), array, classes, f"seed {seed}")[0]
-        except SkippedError:
-            if metrics is not None:
-                raise
-    return values
+    known = registry.names("metrics")
+    names = known if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
+    for name in names:
+        if name not in known:
+            raise registry.unknown("metric", name, known)
+    scores = Scores()
+    faults = registry.faults("metrics") if metrics is None else {}
+    scores.skipped = {name: str(fault) for name, fault in faults.items()}
+    names = [name for name in names if name not in faults]
+    with _shown(len(names)) as advance:
+        for name in names:
+            advance(0, name)
+            try:
+                scores |= evaluate(_cell(name, "mean", PUBLISHED), array, classes, f"seed {seed}")[0]
+            except (SkippedError, ScoreError) as reason:
+                if metrics is not None:
+                    raise
+                scores.skipped[name] = str(reason)
+            advance(1, name)
+    return scores
+
+
+@contextmanager
+def _shown(metrics: int) -> Iterator[Callable[[float, str], None]]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    from bench.progress import Meter
+
+    if not sys.stderr.isatty():
+        yield lambda amount, note: None
+        return
+    with Meter("score", metrics, "metrics") as meter:
+        yield meter.advance
 
 
 def evaluate(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> tuple[dict[str, float], dict[str, int]]:

@@ -45,6 +45,8 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bench.arrays import classes, numbers
+
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 
@@ -182,17 +184,15 @@ def _check_declaration(declared: Metric) -> None:
 
 
 def check_codes(codes: ArrayLike, name: str = "codes", *, min_rows: int = 1) -> Floats:
-    """Codes as a finite float64 array (N, D).
+    """Codes as a finite float64 array (N, D), from whatever `bench.arrays` reads.
 
     Raises:
         ValueError: not two-dimensional, empty, not real numbers, not finite, beyond 1e38 in size, or of fewer than
-            `min_rows` rows; the message names the argument.
+            `min_rows` rows; the message names the argument and the mend.
     """
-    array = _array(codes, name)
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{name} must be real numbers, got dtype {array.dtype}")
+    array = numbers(codes, name)
     if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(f"{name} must be a non-empty (N, D) array, got shape {array.shape}")
+        raise ValueError(f"{name} must be a non-empty (N, D) array, got shape {array.shape}{_one_column(array, name)}")
     if len(array) < min_rows:
         raise ValueError(f"{name} has {_rows(len(array))}, at least {min_rows} are needed")
     array = array.astype(np.float64, copy=False)
@@ -206,21 +206,19 @@ def check_codes(codes: ArrayLike, name: str = "codes", *, min_rows: int = 1) -> 
 
 
 def check_factors(factors: ArrayLike, rows: int, name: str = "factors") -> Ints:
-    """Factors as an int64 array (N, F) of class indices.
+    """Factors as an int64 array (N, F) of class indices, from whatever `bench.arrays` reads.
+
+    Floats that are whole numbers are taken, and a categorical column of a frame by its codes.
 
     Raises:
-        ValueError: not integers, negative, not two-dimensional, or another number of rows than the codes.
+        ValueError: not class indices, not two-dimensional, empty, or another number of rows than the codes; the
+            message names the argument and the mend.
     """
-    array = _array(factors, name)
-    if array.dtype.kind not in "iub":
-        raise ValueError(f"{name} must be integers (one class index per factor), got dtype {array.dtype}; bin them")
+    array = classes(factors, name)
     if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(f"{name} must be a non-empty (N, F) array, got shape {array.shape}")
+        raise ValueError(f"{name} must be a non-empty (N, F) array, got shape {array.shape}{_one_column(array, name)}")
     if len(array) != rows:
         raise ValueError(f"{name} has {_rows(len(array))}, the codes have {rows}")
-    array = array.astype(np.int64, copy=False)
-    if array.min() < 0:
-        raise ValueError(f"{name} must not be negative, got {array.min()}")
     return array
 
 
@@ -251,16 +249,9 @@ def check_count(value: int, name: str, least: int = 1) -> int:
     return int(value)
 
 
-def _array(values: Any, name: str) -> NDArray[Any]:
-    """A numpy view or copy of anything that holds numbers: lists, frames, arrays and tensors of other libraries."""
-    if hasattr(values, "detach"):  # a torch tensor: gradients are not followed through a score
-        values = values.detach().cpu()
-    try:
-        if hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
-            return np.from_dlpack(values)
-        return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError, BufferError) as fault:
-        raise ValueError(f"{name} cannot be read as an array: {fault}") from fault
+def _one_column(array: NDArray[Any], name: str) -> str:
+    """The mend of an array of one axis."""
+    return f": np.asarray({name}).reshape(-1, 1) makes one column of it" if array.ndim == 1 and len(array) else ""
 
 
 def _rows(count: int) -> str:

@@ -81,6 +81,10 @@ class Fitted(Learner):
         self.hyper = hyper
         self.arrays: State = {}
 
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={value!r}" for name, value in self.hyper.items())
+        return f"{type(self).__name__}(image_shape={self.image_shape}, {told})"
+
     @abstractmethod
     def fit(self, data: DataSet, seed: int) -> None:
         """Learn from a data set; every random choice comes from the seed."""

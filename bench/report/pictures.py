@@ -22,6 +22,7 @@ from bench.report.moving import write_traversals
 from bench.report.sights import Sights, look
 from bench.store import RunFolder, Store, writing
 
+KILLED = "a picture is missing: the process that drew it was killed, by a lack of memory perhaps"
 STATIONS = 17  # of a moving traversal; every second is on the page
 
 
@@ -32,7 +33,7 @@ def draw_models(
     pool: Pool,
     load_learner: Callable[[Run, RunFolder], Learner],
     rank_by: str,
-) -> list[Path]:
+) -> tuple[list[Path], list[str]]:
     """A sheet of each data set, and a page and a moving picture of each (data set, model) that has a trained run.
 
     Args:
@@ -44,24 +45,27 @@ def draw_models(
         rank_by: the score whose best, median and worst run are shown.
 
     Returns:
-        The pages.
+        The pages, and why others could not be drawn.
     """
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in plan.runs:
         if store.run(run.id).state() == "done":
             groups.setdefault((run.dataset, run.model), []).append(run)
-    values = _values(table, rank_by)
+    values, faults = _values(table, rank_by), []
     for dataset in dict.fromkeys(d for d, _ in groups):
         if not store.sheet(dataset).exists():
-            draw_sheet(load_data(dataset), store.sheet(dataset))
+            try:
+                draw_sheet(load_data(dataset), store.sheet(dataset))
+            except Exception as fault:  # as in `_draw`
+                faults.append(f"{store.sheet(dataset)}: {type(fault).__name__}: {fault}")
     tasks = [
         (ranked(runs, values, rank_by), store, load_learner, store.study(plan.name) / "models" / f"{dataset}_{model}")
         for (dataset, model), runs in groups.items()
     ]
     draw = partial(_draw, f"python -m bench report study={plan.name}")
-    for _ in pool.run(draw, tasks):
-        pass
-    return [stem.with_suffix(".png") for *_, stem in tasks]
+    undrawn = {position: fault for position, fault in pool.run(draw, tasks, killed=KILLED) if fault}
+    pages = [stem.with_suffix(".png") for position, (*_, stem) in enumerate(tasks) if position not in undrawn]
+    return pages, faults + [undrawn[position] for position in sorted(undrawn)]
 
 
 def _draw(
@@ -70,13 +74,17 @@ def _draw(
     store: Store,
     load_learner: Callable[[Run, RunFolder], Learner],
     stem: Path,
-) -> None:
-    """The page, the moving picture and the numbers of one group."""
-    sights = [_seen(run, label, store, load_learner) for label, run in shown.items()]
-    _write(model_page(sights), stem.with_suffix(".png"), command)
-    write_traversals(sights, stem.with_suffix(".gif"))
-    with writing(stem.with_suffix(".csv")) as file:
-        file.write(as_cells(_numbers(sights)).to_csv(index=False).encode())
+) -> str:
+    """The page, the moving picture and the numbers of one group; why they could not be drawn, if so."""
+    try:
+        sights = [_seen(run, label, store, load_learner) for label, run in shown.items()]
+        _write(model_page(sights), stem.with_suffix(".png"), command)
+        write_traversals(sights, stem.with_suffix(".gif"))
+        with writing(stem.with_suffix(".csv")) as file:
+            file.write(as_cells(_numbers(sights)).to_csv(index=False).encode())
+    except Exception as fault:  # whatever it is, the other pictures and the rest of the report are not to be lost
+        return f"{stem.with_suffix('.png')}: {type(fault).__name__}: {fault}"
+    return ""
 
 
 def ranked(runs: list[Run], values: Mapping[str, float], rank_by: str) -> dict[str, Run]:

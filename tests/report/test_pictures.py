@@ -1,8 +1,11 @@
 """Pictures show the best, median and worst run, their dimensions by falling KL, and move to and fro."""
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -10,10 +13,13 @@ from PIL import Image
 from bench.data import base
 from bench.grid import Run, Schedule
 from bench.models.base import Learner, State
+from bench.pool import Here
+from bench.report import pictures
 from bench.report.model_page import model_page
 from bench.report.moving import write_traversals
-from bench.report.pictures import ranked
+from bench.report.pictures import draw_models, ranked
 from bench.report.sights import SHOWN, SPAN, look
+from bench.store import RunFolder, Store, write_json
 
 SCHEDULE = Schedule(700, 32, 1e-3, 32, "small", 3, 1, "quick", 500, 50)
 
@@ -126,3 +132,31 @@ def test_the_moving_picture_goes_to_and_fro_without_end(channels: int, tmp_path:
             greys.append(np.asarray(moving.convert("L"))[60, 30])
     expected = 255 / (1 + np.exp(-np.linspace(-SPAN, SPAN, 5)))
     np.testing.assert_allclose(greys, expected[[0, 1, 2, 3, 4, 3, 2, 1]], atol=8)
+
+
+def test_a_picture_that_cannot_be_drawn_is_named_and_the_others_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Awkward(Stripes):
+        def index(self, factors: object) -> NDArray[np.int64]:
+            raise KeyError("no such factors")
+
+    good, bad = run(0), replace(run(1), model="factor_vae")
+    plan, store = SimpleNamespace(runs=(good, bad), name="some"), Store(tmp_path)
+    for one in plan.runs:
+        write_json(store.run(one.id).done, {})
+    monkeypatch.setattr(pictures, "load_data", lambda name: Awkward(1))
+    monkeypatch.setattr(pictures, "_values", lambda table, name: {})
+
+    def load_learner(asked: Run, folder: RunFolder) -> Learner:
+        if asked.model == "factor_vae":
+            raise ValueError("its weights are of four channels")
+        return Known(1)
+
+    pages, faults = draw_models(pd.DataFrame(), plan, store, Here(), load_learner, "mig")  # type: ignore[arg-type]
+    assert pages == [tmp_path / "studies" / "some" / "models" / "made_beta_vae.png"]
+    assert pages[0].exists()
+    assert faults == [
+        f"{tmp_path}/datasets/made.png: DataError: the contact sheet of made: KeyError: 'no such factors'",
+        f"{tmp_path}/studies/some/models/made_factor_vae.png: ValueError: its weights are of four channels",
+    ]

@@ -45,7 +45,11 @@ class Stacked(Learner, nn.Module):
         networks = ARCHITECTURES[architecture]
         size = networks.image_size
         if image_shape[:2] != (size, size):
-            raise ModelError(f"architecture {architecture!r} takes {size}x{size} images, got {image_shape}")
+            takes = ", ".join(f"{name} takes {a.image_size}x{a.image_size}" for name, a in ARCHITECTURES.items())
+            raise ModelError(
+                f"architecture {architecture!r} takes {size}x{size} images, got {image_shape}: set "
+                f"trainer.image_size={size}, or another trainer.architecture ({takes})"
+            )
         self.image_shape, self.latent_dim, self.fleet = image_shape, latent_dim, len(seeds)
         self.hyper = nn.ParameterDict(
             {k: nn.Parameter(torch.tensor([float(h[k]) for h in hyper]), requires_grad=False) for k in hyper[0]}
