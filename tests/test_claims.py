@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> RunFolder:
 def other_machine(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     """Claims are made from different machines from here on: nothing is known of a holder but its heartbeat."""
     names = iter(map(str, range(10**6)))
-    monkeypatch.setattr(claims, "_machine", lambda: next(names))
+    monkeypatch.setattr(claims, "this_boot", lambda: next(names))
 
 
 def age(folder: RunFolder, seconds: float) -> None:
