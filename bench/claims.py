@@ -81,6 +81,10 @@ def _claiming(folder: RunFolder) -> Iterator[Claim | None]:
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
         handle, draft = temporary(folder.path / "claim")
+    except PermissionError as fault:  # of this folder alone: the others are worked on
+        say_once(f"cannot write {folder.path}: {fault.strerror}: the run is left to its owner")
+        yield None
+        return
     except OSError as fault:
         raise StoreError(f"cannot write {folder.path}: {fault.strerror}") from fault
     with os.fdopen(handle, "w") as file:

@@ -9,8 +9,9 @@ from bench.claims import is_claimed
 from bench.grid import Plan, Run
 from bench.ledger import NOTHING, Ledger, ledger
 from bench.progress import results, say
+from bench.record_types import FailedRecord, read_record
 from bench.scoring import cells
-from bench.store import RunFolder, Store, StoreError, read_json
+from bench.store import RunFolder, Store, StoreError
 
 Row = tuple[str, str, str]
 NAMED = 20  # unfinished runs that are named one by one
@@ -60,13 +61,15 @@ def close(
 def _failures(plan: Plan, store: Store, known: Ledger) -> list[Row]:
     failed = [(str(r), "train", _error(store.run(r.id))) for r in plan.runs if known.run(r) == "failed"]
     named = {run.id: str(run) for run in plan.runs}
+    closed = {d.run: d.fault for d in known.damaged if d.unreadable}
+    failed += [(named[run], "", fault) for run, fault in closed.items() if run in named]
     return failed + [(named[run], metric, error) for run, metric, error in known.failures if run in named]
 
 
 def _error(folder: RunFolder) -> str:
     try:
-        return str(read_json(folder.failed)["error"])
-    except (StoreError, LookupError, TypeError):
+        return read_record(folder.failed, FailedRecord)["error"]
+    except StoreError:
         return f"{folder.failed} cannot be read"
 
 

@@ -16,7 +16,7 @@ from bench.comparison import compare_named
 from bench.grid import ConfigError, Plan
 from bench.ledger import ledger, mend
 from bench.pool import Pool
-from bench.progress import results, say, stage
+from bench.progress import results, say, say_once, stage
 from bench.reference import merge, plan_scores, write_reference
 from bench.scoring import cells
 from bench.store import Store, StoreError, TableFolder
@@ -52,7 +52,8 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     if name == "question":
         from bench.question import answer
 
-        return answer(settings["what"], grid.plan(settings), Store(settings["results_dir"], writable=True))
+        asked = settings["what"]
+        return answer(asked, grid.plan(settings), Store(settings["results_dir"], writable=asked is not None))
     if settings["codes"] is not None:
         from bench.score_file import score_file
 
@@ -198,8 +199,10 @@ def status(plan: Plan, store: Store) -> int:
     total = sum(counts.values(), Counter())
     table.add_row("all", "", *(str(total[c]) for c in columns))
     results.print(table)
+    if total["unreadable"]:
+        say(f"{total['unreadable']:,} runs cannot be read and are left alone")
     for damage in known.damaged:
-        say(f"run {damage.run}: {damage.fault}")
+        say_once(str(damage))
     return 0
 
 

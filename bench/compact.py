@@ -1,7 +1,7 @@
 """The compacted copy: the records of thousands of runs in few parquet files, so that a table is read in a second.
 
-A file is written once and whole, by a command that writes, when enough runs are new. It names the runs it holds, each with a
-fingerprint of the records it was made from, so that nothing is believed of a run whose folder has changed since.
+A file is written once and whole, by a command that writes, when enough runs are new. It names the runs it holds, each
+with a fingerprint of the records it was made from, so that nothing is believed of a run whose folder has changed since.
 Many files are merged into one. All may be deleted at any time.
 """
 
@@ -54,7 +54,7 @@ class _Part:
 
 
 def contents(store: Store, columns: Sequence[str] | None = None) -> Contents:
-    """Read the copy, and what is not in it from the runs' folders; add that to the copy of a writable store, if it pays.
+    """Read the copy, and what is not in it from the runs' folders; of a writable store, add that to it where it pays.
 
     Args:
         store: whose runs.

@@ -19,6 +19,7 @@ from bench import data, registry
 from bench.codes import Codes
 from bench.grid import ConfigError
 from bench.metrics.base import Ints, check_codes, check_factors
+from bench.records import run_configs
 from bench.scoring import Cell, cell_records, record_of, state
 from bench.store import RunFolder, Store, StoreError, digest, read_json, sha256_of, write_arrays, write_json
 
@@ -49,6 +50,9 @@ class Representation:
         """What the run folder keeps, in the form of a trained run's."""
         shown = {"id": self.id, "strength": None, "value": None, "schedule_label": LABEL, "file": self.file}
         return self._config() | shown
+
+    def __str__(self) -> str:
+        return f"{self.name}, seed {self.seed}, of {self.dataset} [{self.id}]"
 
     def _config(self) -> dict[str, Any]:
         version = None if self.dataset == data.CUSTOM else data.card(self.dataset).version
@@ -158,8 +162,7 @@ def put(own: Representation, store: Store) -> None:
 
 
 def _check_free(own: Representation, store: Store) -> None:
-    for run_id in store.run_ids():
-        config = read_json(store.run(run_id).config)
+    for run_id, config in run_configs(store):
         same = (config["model"]["name"], config["dataset"]["name"], config["seed"]) == (own.name, own.dataset, own.seed)
         if same and run_id != own.id:
             raise ConfigError(

@@ -1,5 +1,6 @@
 """What is done, failed and missing, asked of the store as a whole: thousands of runs in a second, not one by one."""
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -99,10 +100,11 @@ def _mended(run: Recorded, damage: Damage, found: Ledger, store: Store) -> str:
         return "the run is left alone"
     if damage.name == "losses.csv" and found.runs[run.id] == "done":
         return f"its other scores count; to train it anew, remove {folder.done}"
+    path = folder.path / damage.name
     try:
-        aside = folder.set_aside(folder.path / damage.name)
+        done = f"kept as {folder.set_aside(path).name}" if os.path.lexists(path) else "it is made again"
         if damage.name == "config.json":
-            write_json(folder.config, run.record())
+            write_json(path, run.record())
     except StoreError as fault:
         return str(fault)
-    return f"kept as {aside.name}" if aside else "it is made again"
+    return done

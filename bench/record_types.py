@@ -1,8 +1,8 @@
 """What the json records of a store hold: their fields, their types, and one reader that says what is wrong with one.
 
-A record is read by anybody who shares the store and perhaps written by somebody else, so nothing in it is taken for
-granted: names that reach tables and pages are letters, digits, dots, dashes and underscores, other text is one printable
-line without markup, numbers are finite and fit their column.
+A record may have been written by anybody who shares the store, so nothing in it is taken for granted: names that reach
+tables and pages are letters, digits, dots, dashes and underscores, other text is one printable line without markup,
+numbers are finite and fit their column.
 """
 
 import math
@@ -18,14 +18,15 @@ import orjson
 
 from bench.whole_files import StoreError, digest, printable, read_whole
 
-Fault = Callable[[Any], tuple[str, str] | None]  # where something is wrong with a value, such as ".model.name", and what
+Place = tuple[str, str]  # where something is wrong in a value, such as ".model.name", and what
+Fault = Callable[[Any], Place | None]
 
 LARGEST = 2**63 - 1
 TRAINING = "training"  # the metric, and the cell, of scores that come from a run's losses
 
 
 def must(test: Callable[[Any], object], words: str) -> Fault:
-    """A rule for values that is stated in words."""
+    """A rule for values, and what it asks for in words."""
     return lambda value: None if test(value) else ("", f"is {printable(repr(value), 60)}, not {words}")
 
 
@@ -220,7 +221,7 @@ _is_dict = must(lambda value: type(value) is dict, "keys and values")
 
 
 def _list_rule(of_item: Fault) -> Fault:
-    def fault(value: Any) -> tuple[str, str] | None:
+    def fault(value: Any) -> Place | None:
         if type(value) is not list:
             return _is_list(value)
         for i, item in enumerate(value):
@@ -232,7 +233,7 @@ def _list_rule(of_item: Fault) -> Fault:
 
 
 def _dict_rule(of_key: Fault, of_value: Fault) -> Fault:
-    def fault(value: Any) -> tuple[str, str] | None:
+    def fault(value: Any) -> Place | None:
         if type(value) is not dict:
             return _is_dict(value)
         for key, item in value.items():
@@ -249,7 +250,7 @@ def _record_rule(kind: Any) -> Fault:
     hints = get_type_hints(kind, include_extras=True)
     fields = [(name, name in kind.__required_keys__, _fault_of(of)) for name, of in hints.items()]
 
-    def fault(value: Any) -> tuple[str, str] | None:
+    def fault(value: Any) -> Place | None:
         if type(value) is not dict:
             return _is_dict(value)
         for name, required, of_field in fields:

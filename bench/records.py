@@ -6,7 +6,8 @@ read in seconds.
 
 import math
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -103,6 +104,15 @@ def read_records(store: Store, listings: Iterable[Listing]) -> tuple["pa.Table",
         elif listing.records and not any(name == "config.json" for name, *_ in (*listing.records, *listing.faults)):
             damaged.append(_damage(store, listing.run, "config.json", ValueError("there is none")))
     return rows.table(), damaged
+
+
+def run_configs(store: Store) -> Iterator[tuple[str, ConfigRecord]]:
+    """The id of every run of a store, and what it is; folders that are no run are left out."""
+    for run in store.listings():
+        with suppress(StoreError):
+            config = read_record(store.run(run).config, ConfigRecord)
+            if identity(config) == run:
+                yield run, config
 
 
 def training_records(store: Store, runs: Iterable[str]) -> list[DoneRecord]:
@@ -203,7 +213,8 @@ def _cells(content: ScoresRecord, run: Mapping[str, Any], rows: "_Rows") -> dict
         raise ValueError(f"it holds scores of the run {content['run']}")
     blocks, dataset = rows.blocks, run["dataset"]
     for record in content["cells"]:
-        values, sizes, version, key = record.get("values", none), record.get("rows", none), record["version"], record["key"]
+        key, version = record["key"], record["version"]
+        values, sizes = record.get("values", none), record.get("rows", none)
         state = "skipped" if "skipped" in record else "failed" if "failed" in record or not values else "done"
         num_train, num_test = sizes.get("num_train", sizes.get("num_points", 0)), sizes.get("num_test", 0)
         kept = record["metric"], record["representation"], version, key

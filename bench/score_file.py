@@ -9,6 +9,7 @@ from rich.table import Table
 
 from bench import foreign, grid
 from bench.grid import ConfigError, Plan
+from bench.ledger import mend
 from bench.progress import Meter, results, say
 from bench.scoring import cell_records, cells, state
 from bench.store import Store
@@ -35,6 +36,7 @@ def score_file(settings: Settings) -> int:
     plan, broken = grid.usable(study, settings["metric"])
     store, wanted = Store(settings["results_dir"], writable=True), cells(plan.metrics, plan.protocol)
     folder = store.run(own.id)
+    mend([own], store)
     foreign.put(own, store)
     if todo := foreign.missing(wanted, folder):
         with Meter("score", len(todo), "scores") as meter:
@@ -44,7 +46,7 @@ def score_file(settings: Settings) -> int:
     if plan.name != "custom":
         foreign.add_to_study(own, wanted, store, plan.name, plan.protocol.name)
     records = cell_records(folder)
-    _show_scores(f"{own.name}, seed {own.seed}, of {own.dataset} [{own.id}]", [records[c.key] for c in wanted])
+    _show_scores(str(own), [records[c.key] for c in wanted])
     for fault in broken:
         say(str(fault))
     return 1 if broken or any(state(records[c.key]) == "failed" for c in wanted) else 0

@@ -21,7 +21,9 @@ from bench.data.base import DataSet
 from bench.data.pooled import at_size
 from bench.grid import Protocol, Run
 from bench.metrics.base import Floats, Ints, Metric, check_codes, check_factors
-from bench.store import RunFolder, Store, StoreError, digest, read_json, write_json
+from bench.progress import say_once
+from bench.record_types import ScoresRecord, read_record
+from bench.store import RunFolder, Store, StoreError, digest, write_json
 
 PUBLISHED = Protocol("published", None, None, None, None, ("mean",), (), {})
 
@@ -226,12 +228,20 @@ def _failure(fault: Exception) -> dict[str, str]:
 
 
 def cell_records(folder: RunFolder) -> dict[str, dict[str, Any]]:
-    """Cell key -> its record, of every cell that was tried; one that succeeded outweighs one that failed."""
+    """Cell key -> its record, of every cell that was tried; one that succeeded outweighs one that failed.
+
+    A file that cannot be read is named and counts for nothing.
+    """
     records: dict[str, dict[str, Any]] = {}
     for path in folder.score_files():
-        for record in read_json(path)["cells"]:
+        try:
+            tried = read_record(path, ScoresRecord)["cells"]
+        except StoreError as fault:
+            say_once(str(fault))
+            continue
+        for record in tried:
             if "failed" in records.get(record["key"], {"failed": ""}):
-                records[record["key"]] = record
+                records[record["key"]] = dict(record)
     return records
 
 

@@ -141,11 +141,8 @@ class RunFolder:
         """The scores of one call of the scoring stage."""
         return self.path / f"scores-{key}.json"
 
-    def set_aside(self, file: Path) -> Path | None:
-        """Rename a file of the run that cannot be read, so that it is kept but never read again.
-
-        Returns:
-            Its new name, or None where another process has moved it.
+    def set_aside(self, file: Path) -> Path:
+        """Rename a file of the run that cannot be read, so that it is kept but never read again; its new name.
 
         Raises:
             StoreError: it cannot be renamed.
@@ -153,8 +150,8 @@ class RunFolder:
         aside = file.with_name(f"damaged-{int(time.time())}-{file.name}")
         try:
             file.rename(aside)
-        except FileNotFoundError:
-            return None
+        except FileNotFoundError:  # another process has set it aside
+            pass
         except OSError as fault:
             raise StoreError(f"cannot set {file} aside: {fault.strerror}") from fault
         return aside

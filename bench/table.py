@@ -9,11 +9,11 @@ import numpy as np
 from bench.columns import COLUMNS, coded
 from bench.compact import contents
 from bench.grid import Plan
-from bench.progress import say
-from bench.records import TRAINING
+from bench.progress import say_once
+from bench.record_types import TRAINING, StudyRecord, read_record
 from bench.registry import unknown
 from bench.scoring import cells
-from bench.store import Store, read_json, write_json, writing
+from bench.store import Store, write_json, writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ def scores(study: str | None = None, results_dir: Path | str | None = None) -> "
         return _frame(_scores(store))
     if study not in store.studies():
         raise unknown("study (not started here)", study, store.studies())
-    plan = read_json(store.study_plan(study))
+    plan = read_record(store.study_plan(study), StudyRecord)
     return _frame(_among(_scores(store), run=plan["runs"], cell=[*plan["cells"], TRAINING]))
 
 
@@ -48,7 +48,7 @@ def _scores(store: Store) -> "pa.Table":
     """The rows of cells that succeeded; records that cannot be read are named."""
     found = contents(store, [*COLUMNS, "state"])
     for damage in found.damaged:
-        say(f"run {damage.run}: {damage.fault}")
+        say_once(str(damage))
     return _among(found.rows, state=["done"]).drop_columns("state")
 
 

@@ -1,9 +1,9 @@
 """Files that stand under their name whole or not at all, and that are read back with a limit.
 
-A file is written as `.NAME.MACHINE-RANDOM`, synced, and renamed. Its writer holds a lock on it until it has its name, so
-what a killed writer left behind can be told from what another is writing: a file of this machine whose lock is free is an
-orphan, and one of another machine when it was not touched for a day by the file system's clock. Whoever writes into a
-folder removes the orphans there.
+A file is written as `.NAME.MACHINE-RANDOM`, synced, and renamed. Its writer holds a lock on it until it has its name,
+so what a killed writer left behind can be told from what another is writing: a file of this machine is an orphan when
+its lock is free, one of another machine when it was not touched for a day by the file system's clock. Whoever writes
+into a folder removes the orphans there.
 """
 
 import errno
