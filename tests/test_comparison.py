@@ -10,7 +10,7 @@ import pytest
 from bench.comparison import compare_named, find_sides
 from bench.grid import ConfigError
 from bench.registry import UnknownNameError
-from bench.store import Store, write_json
+from bench.store import Store, digest, write_json
 
 RNG = np.random.default_rng(0)
 
@@ -26,11 +26,14 @@ def fill(store: Store, study: str, models: dict[str, float], seeds: range, sched
     for model, slope in models.items():
         for strength in range(4 if slope else 1):
             for seed in seeds:
-                ids.append(f"{study}-{model}-{strength}-{seed}")
-                folder = store.run(ids[-1])
                 swept = {"strength": strength, "value": 1.0 + strength} if slope else {"strength": None, "value": None}
-                config = {"id": ids[-1], "model": {"name": model}, "seed": seed, "dataset": {"name": "dsprites"}}
-                write_json(folder.config, config | swept | {"schedule_label": schedule})
+                config = {
+                    "model": {"name": model, "version": 1, "hyper": {"slope": swept["value"], "of": study}},
+                    "seed": seed, "dataset": {"name": "dsprites", "version": 1},
+                }  # fmt: skip
+                ids.append(digest(config))
+                folder = store.run(ids[-1])
+                write_json(folder.config, config | swept | {"id": ids[-1], "schedule_label": schedule})
                 score = 0.5 + slope * strength + 0.01 * RNG.random()
                 cells = [
                     {"key": m, "metric": m, "version": 1, "representation": "mean", "seconds": 0.1,
