@@ -51,11 +51,12 @@ class Claim:
 
 
 @contextmanager
-def claiming(folders: Sequence[RunFolder]) -> Iterator[list[Claim | None]]:
+def claiming(folders: Sequence[RunFolder], *, required: bool = False) -> Iterator[list[Claim | None]]:
     """Claim runs for the time of a block.
 
     Args:
         folders: of the runs.
+        required: one that this process may not write is an error, not left to its owner.
 
     Yields:
         A claim for each of them; None where another process has it.
@@ -64,7 +65,7 @@ def claiming(folders: Sequence[RunFolder]) -> Iterator[list[Claim | None]]:
         StoreError: a folder cannot be written.
     """
     with ExitStack() as stack:
-        claims = [stack.enter_context(_claiming(folder)) for folder in folders]
+        claims = [stack.enter_context(_claiming(folder, required)) for folder in folders]
         stack.enter_context(_heartbeat([claim.path for claim in claims if claim is not None]))
         yield claims
 
@@ -76,16 +77,16 @@ def is_claimed(folder: RunFolder) -> bool:
 
 
 @contextmanager
-def _claiming(folder: RunFolder) -> Iterator[Claim | None]:
+def _claiming(folder: RunFolder, required: bool) -> Iterator[Claim | None]:
     token = uuid.uuid4().hex
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
         handle, draft = temporary(folder.path / "claim")
-    except PermissionError as fault:  # of this folder alone: the others are worked on
-        say_once(f"cannot write {folder.path}: {fault.strerror}: the run is left to its owner")
-        yield None
-        return
     except OSError as fault:
+        if isinstance(fault, PermissionError) and not required:  # of this folder alone: the others are worked on
+            say_once(f"cannot write {folder.path}: {fault.strerror}: the run is left to its owner")
+            yield None
+            return
         raise StoreError(f"cannot write {folder.path}: {fault.strerror}") from fault
     with os.fdopen(handle, "w") as file:
         try:

@@ -3,13 +3,12 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 
 from bench.columns import coded
 from bench.compact import contents
-from bench.grid import Run
+from bench.grid import Member
 from bench.progress import say_once
 from bench.records import Damage
 from bench.store import Store, StoreError, write_json
@@ -35,11 +34,11 @@ class Ledger:
     failures: Sequence[tuple[str, str, str]]
     damaged: Sequence[Damage]
 
-    def run(self, run: Run) -> str:
+    def run(self, run: Member) -> str:
         """ "done", "failed", "missing" or "unreadable"."""
         return self.runs.get(run.id, "missing")
 
-    def cell(self, run: Run, key: str) -> str:
+    def cell(self, run: Member, key: str) -> str:
         """ "done", "skipped", "failed" or "missing"."""
         return self.cells.get(run.id, NOTHING).get(key, "missing")
 
@@ -69,18 +68,7 @@ def _words(columns: Mapping[str, tuple[np.ndarray, np.ndarray]], rows: np.ndarra
     return zip(*(t.tolist() for t in texts), strict=True)
 
 
-class Recorded(Protocol):
-    """What has a folder of its own and knows what config.json there must say: a run, or codes from elsewhere."""
-
-    @property
-    def id(self) -> str:
-        """The name of the folder."""
-
-    def record(self) -> Mapping[str, Any]:
-        """What config.json says."""
-
-
-def mend(runs: Sequence[Recorded], store: Store) -> None:
+def mend(runs: Sequence[Member], store: Store) -> None:
     """Set aside the records of runs that cannot be read, so that the stages make them again; each is named.
 
     What is left as it is: a file that cannot be reached, and the losses of a trained run, which training alone would
@@ -93,7 +81,7 @@ def mend(runs: Sequence[Recorded], store: Store) -> None:
             say_once(printable(f"{run}: {damage.fault}; {_mended(run, damage, found, store)}"))
 
 
-def _mended(run: Recorded, damage: Damage, found: Ledger, store: Store) -> str:
+def _mended(run: Member, damage: Damage, found: Ledger, store: Store) -> str:
     """Mend one record; what was done, in words."""
     folder = store.run(run.id)
     if found.runs[run.id] == "unreadable":

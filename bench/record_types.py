@@ -141,14 +141,6 @@ class ClaimRecord(TypedDict):
     machine: str
 
 
-class StudyRecord(TypedDict):
-    """plan.json of a study: which runs and cells it consists of."""
-
-    name: NotRequired[str]
-    runs: list[Name]
-    cells: list[Name]
-
-
 SHOWN = ("id", "strength", "value", "schedule_label", "file")  # of config.json: not hashed
 
 Record = TypeVar("Record", bound=Mapping[str, Any])

@@ -24,12 +24,13 @@ from bench.metrics.base import Floats, Ints, Metric, check_codes, check_factors
 from bench.progress import say_once
 from bench.record_types import ScoresRecord, read_record
 from bench.store import RunFolder, Store, StoreError, digest, write_json
+from bench.whole_files import is_out_of_reach
 
 PUBLISHED = Protocol("published", None, None, None, None, ("mean",), (), {})
 
 
 class LostWeightsError(RuntimeError):
-    """The weights of a trained run cannot be read: they are set aside and the run counts as failed."""
+    """The weights of a trained run cannot be read: unless they may be whole, the run counts as failed."""
 
 
 class SkippedError(ValueError):
@@ -192,6 +193,8 @@ def _codes(
     try:
         learner = load_learner(run, folder)
     except StoreError as fault:
+        if is_out_of_reach(fault.__cause__):
+            raise LostWeightsError(f"{fault}; the run is left alone") from fault
         aside = [folder.set_aside(file).name for file in (folder.weights, folder.done) if file.exists()]
         lost = LostWeightsError(f"{fault}; kept as {aside[0] if aside else 'nothing'}")
         write_json(folder.failed, {"error": f"StoreError: {lost}"} | _failure(fault))

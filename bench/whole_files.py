@@ -159,7 +159,7 @@ def check_regular(about: os.stat_result, largest: float = math.inf) -> None:
         raise ValueError(f"it has {about.st_size / 2**20:,.0f} MB, more than any record")
 
 
-def is_out_of_reach(fault: Exception) -> bool:
+def is_out_of_reach(fault: BaseException | None) -> bool:
     """Whether an error is one of access (no permission, a disk that does not answer), which says nothing of a file."""
     of_the_file = (errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENXIO)
     return isinstance(fault, OSError) and fault.errno is not None and fault.errno not in of_the_file
@@ -228,6 +228,7 @@ def read_arrays(path: Path, rows: NDArray[np.int64] | None = None) -> tuple[dict
 
     try:
         check_regular(path.stat())
+        os.close(os.open(path, os.O_RDONLY))  # says by itself what keeps it from being read
         with safe_open(path, framework="numpy") as file:
             return {n: array(file, n) for n in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (OSError, ValueError, TypeError, SafetensorError) as fault:  # TypeError: a number format numpy has not

@@ -15,7 +15,7 @@ from bench.grid import Plan, Protocol, Run, Schedule
 from bench.ledger import ledger, mend
 from bench.scoring import cells
 from bench.store import RunFolder, Store, read_json, write_json
-from bench.table import scores
+from bench.study_table import scores
 
 SCHEDULE = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5)
 PROTOCOL = Protocol("tiny", None, None, None, None, ("mean",), (), {})

@@ -16,7 +16,7 @@ import pytest
 
 from bench import compact
 from bench.store import Store, digest
-from bench.table import scores
+from bench.study_table import scores
 
 WRITER = """
 import json, sys
