@@ -15,6 +15,7 @@ from typing import Any
 
 from bench import data, registry, store
 from bench.given import LABEL, GivenCodes
+from bench.record_types import is_line
 
 PUBLISHED_STEPS = 300_000  # what hyper-parameters counted in steps are given for
 LOSSES = ("loss", "reconstruction", "kl", "regulariser", "total_correlation")
@@ -52,6 +53,8 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise registry.unknown("precision", self.precision, PRECISIONS)
+        if not is_line(self.label):
+            raise ConfigError(f"trainer.name must be one printable line without markup, got {self.name!r}")
 
     @property
     def label(self) -> str:

@@ -40,7 +40,8 @@ def _matching(pattern: str, words: str) -> Fault:
     return _text(re.compile(pattern, re.ASCII).fullmatch, words)
 
 
-def _is_line(value: str) -> bool:
+def is_line(value: str) -> bool:
+    """Whether text is one printable line without markup, and no formula of a spreadsheet."""
     return len(value) <= 300 and value.isprintable() and value[:1] not in tuple("=+-@") and not {*"<>"} & {*value}
 
 
@@ -53,7 +54,7 @@ Id = Annotated[str, _matching("[0-9a-f]{12}", "an id of twelve hex digits")]
 Name = Annotated[str, _matching(_NAME, "a name of letters, digits, dots, dashes and underscores")]
 MetricName = Annotated[str, _matching(f"(?!{TRAINING}$){_NAME}", "the name of a metric")]
 ScoreName = Annotated[str, _matching(rf"{_NAME}(/\d{{1,4}})?", "the name of a score, or name/3 for factor 3")]
-Line = Annotated[str, _text(_is_line, "one printable line without markup")]
+Line = Annotated[str, _text(is_line, "one printable line without markup")]
 Count = Annotated[int, must(lambda v: type(v) is int and 0 <= v <= LARGEST, "an integer from 0")]
 Positive = Annotated[int, must(lambda v: type(v) is int and 0 < v <= LARGEST, "an integer from 1")]
 Number = Annotated[float, must(_is_number, "a finite number")]

@@ -6,20 +6,27 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from bench import commands, work
+from bench import commands, compact, whole_files, work
 from bench.closing import close
-from bench.grid import Plan, Protocol, Run, Schedule
+from bench.codes import Codes
+from bench.codes import load as load_codes
+from bench.data import load_data
+from bench.grid import Frozen, Plan, Protocol, Run, Schedule
 from bench.ledger import ledger, mend
-from bench.scoring import cells
-from bench.store import RunFolder, Store, read_json, write_json
+from bench.listing import list_names
+from bench.question import list_questions
+from bench.scoring import LostWeightsError, _codes, cells
+from bench.store import RunFolder, Store, StoreError, read_arrays, read_json, write_arrays, write_json
+from bench.studies import extend
 from bench.study_table import scores
 
 SCHEDULE = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5)
 PROTOCOL = Protocol("tiny", None, None, None, None, ("mean",), (), {})
-RUNS = tuple(Run("beta_vae", 1, False, {"beta": 1.0}, "beta", 0, 1.0, s, "dsprites", 1, SCHEDULE) for s in range(3))
+RUNS = tuple(Run("beta_vae", 1, False, Frozen(beta=1.0), "beta", 0, 1.0, s, "dsprites", 1, SCHEDULE) for s in range(3))
 PLAN = Plan("tiny", "Tiny", RUNS, ("mig", "sap"), PROTOCOL)
 HARMED, WHOLE, FAILED = RUNS
 FILES = ("config.json", "done.json", "losses.csv", "scores-all.json", "failed.json")
@@ -325,3 +332,75 @@ def test_files_beside_the_runs_and_backups_of_records_count_for_nothing(store: S
     (store.run(HARMED.id).path / "scores-all.json.bak").write_text("mine")
     pd.testing.assert_frame_equal(scores(results_dir=store.path), table)
     assert not ledger(store).damaged
+
+
+def seen(store: Store) -> dict[Path, tuple[int, int, int]]:
+    """Everything in a store, with what changes when it is written or touched."""
+    return {p: (s.st_mtime_ns, s.st_size, s.st_ino) for p in [store.path, *store.path.rglob("*")] if (s := p.lstat())}
+
+
+def test_who_reads_changes_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compact, "WORTHWHILE", 1)
+    extend(PLAN, store)
+    (store.run(HARMED.id).path / f".x.json.{whole_files._machine()}-0123abcd").touch()  # of a killed writer
+    store.run(HARMED.id).done.write_bytes(b"garbage")
+    ledger(store)
+    (copy,) = store.compact.iterdir()
+    copy.write_bytes(b"PAR1 of another version")
+    reader, before = Store(store.path), seen(store)
+    commands.status(PLAN, reader)
+    settings = {"retry_failed": False, "device": "cpu", "overrides": [], "given": {}}
+    commands.dry_run("run", PLAN, reader, settings)
+    list_questions()
+    list_names("studies", {"model": [], "study": []}, reader)
+    assert len(scores(results_dir=store.path)) == len(scores("tiny", results_dir=store.path))
+    assert seen(store) == before
+    told = capsys.readouterr().err.replace("\n", " ")
+    assert told.count(f"{copy} cannot be read and is left out") == 1
+
+
+def test_a_store_on_a_read_only_file_system_is_read(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, real = scores(results_dir=store.path), os.open
+
+    def read_only(path: Any, flags: int, *rest: Any, **named: Any) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError(30, "Read-only file system")
+        return real(path, flags, *rest, **named)
+
+    monkeypatch.setattr(os, "open", read_only)
+    assert commands.status(PLAN, Store(store.path)) == 0
+    pd.testing.assert_frame_equal(scores(results_dir=store.path), whole)
+    with pytest.raises(StoreError, match="Read-only file system"):
+        Store(store.path, writable=True)
+
+
+def test_weights_that_may_not_be_read_are_left_where_they_are(store: Store, closed: set[str]) -> None:
+    def load(run: Run, folder: RunFolder) -> Any:
+        return read_arrays(folder.weights)
+
+    folder = store.run(HARMED.id)
+    folder.weights.touch()
+    closed.add(str(folder.weights))
+    with pytest.raises(LostWeightsError, match=r"weights\.safetensors: .*Permission denied; the run is left alone"):
+        _codes(HARMED, folder, load_data("dsprites"), 100, load)
+    assert folder.state() == "done"
+    assert folder.weights.exists()
+
+
+@pytest.mark.parametrize("harm", ["no mean", "NaN", "another length", "text"])
+def test_codes_that_are_damaged_count_as_none(tmp_path: Path, harm: str) -> None:
+    index, mean = np.arange(5), np.ones((5, 2), np.float32)
+    folder = RunFolder(tmp_path)
+    Codes(mean, mean, index).save(folder)
+    assert load_codes(folder, index) is not None
+    if harm == "no mean":
+        write_arrays(folder.codes(5), {"index": index})
+    elif harm == "text":
+        folder.codes(5).write_text("text")
+    else:
+        write_arrays(folder.codes(5), {"index": index, "mean": mean * np.nan if harm == "NaN" else mean[:3]})
+    assert load_codes(folder, index) is None

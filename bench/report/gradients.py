@@ -51,7 +51,8 @@ def _losses(run: Run, store: Store) -> pd.DataFrame | None:
     """The losses of one run; None where they cannot be read, which is named."""
     path = store.run(run.id).losses
     try:
-        return pd.read_csv(io.BytesIO(read_whole(path)))[["step", "loss"]].astype(float).assign(**_named(run))
+        losses = pd.read_csv(io.BytesIO(read_whole(path)))[["step", "loss"]]
+        return losses.astype({"step": int, "loss": float}).assign(**_named(run))
     except (OSError, ValueError, KeyError) as fault:
         say_once(f"{run}: cannot read {path}: {fault}")
         return None
