@@ -1,5 +1,6 @@
 """Scores of a group of runs that differ in their seed alone: UDR, from stored codes."""
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,7 @@ def _scored(runs: Sequence[Run], pool: int | None, store: Store) -> Iterator[dic
     """Rows of one group."""
     started, images = time.perf_counter(), data.card(runs[0].dataset).num_images
     size = min(pool or images, images)
-    encoded = [run for run in runs if store.run(run.id).codes(size).exists()]
+    encoded = [run for run in runs if os.path.exists(store.run(run.id).codes(size))]
     if len(encoded) < 2:
         return
     index = coding.pool(data.load_data(runs[0].dataset), pool)

@@ -142,6 +142,13 @@ class ClaimRecord(TypedDict):
     machine: str
 
 
+class JobsRecord(TypedDict):
+    """jobs/*.json: jobs of an engine that outlives the command, each with the ids of its runs."""
+
+    launcher: Name
+    jobs: dict[Name, list[Name]]
+
+
 SHOWN = ("id", "strength", "value", "schedule_label", "file")  # of config.json: not hashed
 
 Record = TypeVar("Record", bound=Mapping[str, Any])

@@ -5,6 +5,7 @@ read in seconds.
 """
 
 import math
+import os
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -120,7 +121,7 @@ def training_records(store: Store, runs: Iterable[str]) -> list[DoneRecord]:
     found = list[DoneRecord]()
     for run in runs:
         path = store.run(run).done
-        if path.exists():
+        if os.path.exists(path):
             try:
                 found.append(read_record(path, DoneRecord))
             except StoreError as fault:
@@ -139,7 +140,7 @@ def _damage(store: Store, run: str, name: str, fault: Exception) -> Damage:
 def _described_run(text: bytes, run: str) -> dict[str, Any]:
     config = parsed(text, ConfigRecord)
     if (actual := identity(config)) != run:
-        raise ValueError(f"what it describes is the run {actual}, not that of its folder, which counts for nothing")
+        raise ValueError(f"it is the run {actual}, not that of its folder: nothing in the folder counts")
     return {
         "run": run,
         "model": config["model"]["name"],

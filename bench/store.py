@@ -161,8 +161,9 @@ class RunFolder:
         return self.path / f"claim-{predecessor}"
 
     def state(self) -> str:
-        """ "done", "failed" or "missing"."""
-        return "done" if self.done.exists() else "failed" if self.failed.exists() else "missing"
+        """ "done", "failed" or "missing"; "missing", too, where the folder may not be looked into."""
+        there = os.path.exists  # unlike the method of a path, it raises nothing
+        return "done" if there(self.done) else "failed" if there(self.failed) else "missing"
 
     def score_files(self) -> list[Path]:
         """Every file of scores, in a fixed order."""

@@ -310,7 +310,7 @@ def test_a_folder_whose_name_is_not_its_records_id_is_no_run(
     for _ in range(2):
         pd.testing.assert_frame_equal(scores(results_dir=store.path), table)
     told = capsys.readouterr().err
-    assert told.count(f"is the run {HARMED.id}, not that of its folder") == 1
+    assert told.count(f"it is the run {HARMED.id}, not that of its folder") == 1
     assert "\x1b" not in told
 
 
