@@ -16,7 +16,7 @@ from typing import is_typeddict as is_record
 
 import orjson
 
-from bench.whole_files import StoreError, digest, printable, read_whole
+from bench.whole_files import StoreError, canonical, digest_of, printable, read_whole
 
 Place = tuple[str, str]  # where something is wrong in a value, such as ".model.name", and what
 Fault = Callable[[Any], Place | None]
@@ -155,8 +155,15 @@ Record = TypeVar("Record", bound=Mapping[str, Any])
 
 
 def identity(config: ConfigRecord) -> str:
-    """The id of the run that a config.json describes."""
-    return digest({name: value for name, value in config.items() if name not in SHOWN})
+    """The id of the run that a config.json describes: the `digest` of it, whose parts many runs share and are kept."""
+    hashed = sorted(item for item in config.items() if item[0] not in SHOWN)
+    encoded = [f"{_encoded(orjson.dumps(name))}:{_encoded(orjson.dumps(value))}" for name, value in hashed]
+    return digest_of("{" + ",".join(encoded) + "}")
+
+
+@lru_cache(maxsize=4096)
+def _encoded(part: bytes) -> str:
+    return canonical(orjson.loads(part))
 
 
 def parsed(text: bytes, kind: type[Record]) -> Record:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -205,22 +206,21 @@ def _described_cells(text: bytes, run: Mapping[str, Any], rows: "_Rows") -> dict
     return cells
 
 
-_NO_SCORES = {"done": None, "skipped": None, "failed": "it gave no scores"}
-
-
 def _cells(content: ScoresRecord, run: Mapping[str, Any], rows: "_Rows") -> dict[str, Cell]:
     cells, none = {}, dict[str, Any]()
     if content.get("run", run["run"]) != run["run"]:
         raise ValueError(f"it holds scores of the run {content['run']}")
-    blocks, dataset = rows.blocks, run["dataset"]
+    dataset = run["dataset"]
+    blocks = rows.blocks.setdefault(dataset, {})
     for record in content["cells"]:
         key, version = record["key"], record["version"]
         values, sizes = record.get("values", none), record.get("rows", none)
         state = "skipped" if "skipped" in record else "failed" if "failed" in record or not values else "done"
+        reason = None if state == "done" else record.get(state, "it gave no scores")
         num_train, num_test = sizes.get("num_train", sizes.get("num_points", 0)), sizes.get("num_test", 0)
         kept = record["metric"], record["representation"], version, key
-        head = (*kept, num_train, num_test, state, record.get(state, _NO_SCORES[state]), tuple(values))
-        block = blocks.get((dataset, head))
+        head = (*kept, num_train, num_test, state, reason, tuple(values))
+        block = blocks.get(head)
         if block is None:
             checked(record, CellRecord)
             block = rows.block(dataset, head)
@@ -240,7 +240,7 @@ def _best(files: Iterable[Mapping[str, Cell]]) -> list[Cell]:
         for key, cell in cells.items():
             if key not in best or best[key][0][6] == "failed":
                 best[key] = cell
-    return sorted(best.values(), key=lambda cell: cell[0][:4])
+    return sorted(best.values(), key=itemgetter(0))  # told apart by its first four, the key among them
 
 
 @dataclass
@@ -248,7 +248,7 @@ class _Rows:
     """Grows by runs; what repeats is kept once."""
 
     runs: list[dict[str, Any]] = field(default_factory=list)
-    blocks: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    blocks: dict[str, dict[tuple[Any, ...], int]] = field(default_factory=dict)  # of a data set
     heads: list[dict[str, Any]] = field(default_factory=list)
     first: list[int] = field(default_factory=list)
     cells: list[int] = field(default_factory=list)
@@ -272,13 +272,13 @@ class _Rows:
         Raises:
             LookupError, ValueError: it is about a data set or a factor that does not exist; nothing is added.
         """
-        known = self.blocks.get((dataset, head))
-        if known is None:
+        known = self.blocks.setdefault(dataset, {})
+        if head not in known:
             rows = _described_rows(dataset, head)
+            known[head] = len(self.first)
             self.first.append(len(self.heads))
             self.heads += rows
-            known = self.blocks[dataset, head] = len(self.blocks)
-        return known
+        return known[head]
 
     def table(self) -> "pa.Table":
         import pyarrow as pa

@@ -28,6 +28,7 @@ import orjson
 from numpy.typing import NDArray
 
 LARGEST_RECORD = 64 * 2**20  # bytes; the losses of 300,000 steps, each logged, have half as many
+READING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe without a writer, too, has an end
 ORPHAN_S = 86_400.0  # how long a file of another machine is untouched before it counts as an orphan
 TEMPORARY = re.compile(
     r"\..+\.(?P<machine>[0-9a-f]{8})-[0-9a-f]{8}"
@@ -107,7 +108,7 @@ def remove_orphans(folder: Path, names: Iterable[str], now: float = -math.inf) -
 
 
 def _remove_orphan(path: Path, ours: bool, now: float) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    handle = os.open(path, READING | os.O_NOFOLLOW)
     try:
         free = _locked(handle, fcntl.LOCK_SH)
         if (free and ours) or (free is not False and now - os.fstat(handle).st_mtime > ORPHAN_S):
@@ -139,7 +140,7 @@ def read_whole(path: Path | str, size: int = -1) -> bytes:
         OSError: it cannot be read.
         ValueError: it is no regular file, or larger than any record is.
     """
-    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # of a pipe without a writer, too, there is an end
+    file = os.open(path, READING)
     try:
         if size >= 0 and len(text := os.read(file, size + 1)) == size:
             return text
@@ -196,12 +197,17 @@ def sha256_of(path: Path, hash_name: str = "sha256") -> str:
         return hashlib.file_digest(file, hash_name).hexdigest()
 
 
-_hashed = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 def digest(value: Any, length: int = 12) -> str:
     """A short hash of a JSON value, independent of key order."""
-    return hashlib.sha256(_hashed(value).encode()).hexdigest()[:length]
+    return digest_of(canonical(value), length)
+
+
+def digest_of(text: str, length: int = 12) -> str:
+    """A short hash of text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], notes: Mapping[str, str] | None = None) -> None:
