@@ -8,7 +8,7 @@ from rich.table import Table
 
 from bench.columns import coded
 from bench.compact import contents
-from bench.grid import Run
+from bench.grid import Member, Run
 from bench.progress import results
 from bench.scoring import Cell
 from bench.store import Store
@@ -50,7 +50,11 @@ def prices(store: Store) -> Prices:
 
 
 def show_work(
-    untrained: Sequence[Run], unscored: Sequence[tuple[Run, Sequence[Cell]]], store: Store, on_gpu: bool, command: str
+    untrained: Sequence[Run],
+    unscored: Sequence[tuple[Member, Sequence[Cell]]],
+    store: Store,
+    on_gpu: bool,
+    command: str,
 ) -> None:
     """Print the jobs that are to be done, what they are estimated to cost, and the command of each.
 

@@ -13,7 +13,7 @@ from bench import data
 from bench.columns import COLUMNS
 from bench.grid import Plan, Run
 from bench.metrics.base import Floats
-from bench.metrics.udr import udr
+from bench.metrics.groups.udr import udr
 from bench.progress import say_once
 from bench.store import Store, StoreError, digest, read_arrays
 

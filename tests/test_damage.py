@@ -15,12 +15,14 @@ from bench.closing import close
 from bench.codes import Codes
 from bench.codes import load as load_codes
 from bench.data import load_data
+from bench.data.pooled import at_size
 from bench.grid import Frozen, Plan, Protocol, Run, Schedule
+from bench.isolation import LostWeightsError, _codes
 from bench.ledger import ledger, mend
 from bench.listing import list_names
 from bench.question import list_questions
-from bench.scoring import LostWeightsError, _codes, cells
-from bench.store import RunFolder, Store, StoreError, read_arrays, read_json, write_arrays, write_json
+from bench.scoring import cells
+from bench.store import RunFolder, Store, StoreError, read_json, write_arrays, write_json
 from bench.studies import extend
 from bench.study_table import scores
 
@@ -379,14 +381,11 @@ def test_a_store_on_a_read_only_file_system_is_read(
 
 
 def test_weights_that_may_not_be_read_are_left_where_they_are(store: Store, closed: set[str]) -> None:
-    def load(run: Run, folder: RunFolder) -> Any:
-        return read_arrays(folder.weights)
-
     folder = store.run(HARMED.id)
     folder.weights.touch()
     closed.add(str(folder.weights))
     with pytest.raises(LostWeightsError, match=r"weights\.safetensors: .*Permission denied; the run is left alone"):
-        _codes(HARMED, folder, load_data("dsprites"), 100, load)
+        _codes(HARMED, folder, at_size(load_data("dsprites"), 32), 100)
     assert folder.state() == "done"
     assert folder.weights.exists()
 

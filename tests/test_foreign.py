@@ -36,7 +36,7 @@ def score(folder: Path, path: Path, **settings: Any) -> int:
     default = {
         "stage": "score", "codes": str(path), "name": "mine", "dataset": "custom", "seed": [0], "results_dir": folder,
         "metric": ["mig"], "scoring": protocol | settings.pop("scoring", {}), "study": {"name": None, "title": None},
-        "given": {"metric": "mig", "scoring": ""}, "shipped": False,
+        "given": {"metric": "mig", "scoring": ""}, "shipped": False, "processes": 1,
     }  # fmt: skip
     return commands.perform(default | settings, {})
 

@@ -82,7 +82,7 @@ def _submit(launcher: Launcher, runs: Sequence[Run], work: Work) -> Jobs:
         return {}
     settings = dict(work.settings) | {"device": _device(work.settings)}
     parts = list(_parts(runs, work.settings["launcher"]))
-    plans = [dataclasses.replace(work.plan, runs=part) for part in parts]
+    plans = [dataclasses.replace(work.plan, runs=part, codes=()) for part in parts]
     ids = launcher.submit(work.job, [(work.stage, plan, work.store.path, settings) for plan in plans])
     jobs = {i: [r.id for r in part] for i, part in zip(ids, parts, strict=True)}
     say(f"{launcher.name}: {len(jobs)} jobs for {len(runs)} models")
