@@ -131,7 +131,7 @@ class CellRecord(TypedDict):
 class ScoresRecord(TypedDict):
     """scores-*.json: the cells of one call of the scoring stage."""
 
-    run: NotRequired[Id]
+    run: NotRequired[Name]
     cells: list[CellRecord]
 
 
