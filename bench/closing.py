@@ -9,8 +9,9 @@ from bench.claims import is_claimed
 from bench.grid import Member, Plan
 from bench.ledger import NOTHING, Ledger, ledger
 from bench.progress import results, say
+from bench.record_types import FailedRecord, read_record
 from bench.scoring import cells
-from bench.store import RunFolder, Store, StoreError, read_json
+from bench.store import RunFolder, Store, StoreError
 
 Row = tuple[str, str, str]
 NAMED = 20  # unfinished runs that are named one by one
@@ -64,6 +65,8 @@ def _failures(plan: Plan, store: Store, known: Ledger) -> list[Row]:
     """Runs that failed, and cells that the study wants: not those of another version, or of a metric that is gone."""
     failed = [(str(r), "train", _error(store.run(r.id))) for r in plan.runs if known.run(r) == "failed"]
     named = {member.id: str(member) for member in plan.members}
+    closed = {d.run: d.fault for d in known.damaged if d.unreadable}
+    failed += [(named[run], "", fault) for run, fault in closed.items() if run in named]
     keys = {cell.key for cell in cells(plan.metrics, plan.protocol)}
     cell_failures = [(r, metric, error) for r, key, metric, error in known.failures if r in named and key in keys]
     return failed + [(named[run], metric, error) for run, metric, error in cell_failures]
@@ -71,8 +74,8 @@ def _failures(plan: Plan, store: Store, known: Ledger) -> list[Row]:
 
 def _error(folder: RunFolder) -> str:
     try:
-        return str(read_json(folder.failed)["error"])
-    except (StoreError, LookupError, TypeError):
+        return read_record(folder.failed, FailedRecord)["error"]
+    except StoreError:
         return f"{folder.failed} cannot be read"
 
 

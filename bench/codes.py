@@ -65,11 +65,12 @@ def load(folder: RunFolder, index: NDArray[np.int64]) -> Codes | None:
     """Stored codes of exactly these images; None where there are none (unreadable ones count as none)."""
     try:
         arrays, _ = read_arrays(folder.codes(len(index)))
-    except StoreError:
+        if not np.array_equal(arrays["index"], index):
+            return None
+        mean, logvar = (_checked(n, arrays[n], len(index)) if n in arrays else None for n in ("mean", "logvar"))
+    except (StoreError, LookupError, ValueError):
         return None
-    if not np.array_equal(arrays["index"], index):
-        return None
-    return Codes(arrays["mean"], arrays.get("logvar"), arrays["index"])
+    return None if mean is None else Codes(mean, logvar, arrays["index"])
 
 
 def check_logvar(logvar: NDArray[Any], shape: tuple[int, ...], name: str = "logvar") -> None:

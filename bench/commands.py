@@ -16,7 +16,7 @@ from bench.comparison import compare_named
 from bench.grid import ConfigError, Plan
 from bench.ledger import ledger, mend
 from bench.pool import Pool
-from bench.progress import results, say, stage
+from bench.progress import results, say, say_once, stage
 from bench.reference import merge, undo_merge, write_reference
 from bench.scoring import cells
 from bench.store import Store, StoreError, TableFolder
@@ -227,8 +227,10 @@ def status(plan: Plan, store: Store) -> int:
     total = sum(counts.values(), Counter())
     table.add_row("all", "", *(str(total[c]) for c in columns))
     results.print(table)
+    if total["unreadable"]:
+        say(f"{total['unreadable']:,} runs cannot be read and are left alone")
     for damage in known.damaged:
-        say(f"run {damage.run}: {damage.fault}")
+        say_once(str(damage))
     missing = {run.id for run in plan.runs if known.run(run) == "missing"}
     if missing and (origin := plan_scores(plan, store)[1]):
         say(origin)

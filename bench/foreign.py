@@ -23,6 +23,7 @@ from bench.isolation import Scoring
 from bench.metrics.base import Ints, check_codes, check_factors
 from bench.npz import read_npz
 from bench.progress import say
+from bench.records import run_configs
 from bench.scoring import Cell
 from bench.store import (
     RunFolder,
@@ -30,7 +31,6 @@ from bench.store import (
     StoreError,
     digest,
     read_arrays,
-    read_json,
     sha256_of,
     write_arrays,
     write_json,
@@ -163,8 +163,7 @@ def put(given: Representation, store: Store) -> None:
 
 
 def _check_free(member: GivenCodes, store: Store) -> None:
-    for run_id in store.run_ids():
-        config = read_json(store.run(run_id).config)
+    for run_id, config in run_configs(store):
         names = (config["model"]["name"], config["dataset"]["name"], config["seed"])
         setting = (config["strength"], config["value"])
         same = (*names, *setting) == (member.model, member.dataset, member.seed, member.strength, member.value)

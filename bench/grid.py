@@ -18,6 +18,7 @@ from bench import data, registry, store
 from bench.given import LABEL, GivenCodes
 from bench.learner_entry import Entry, entry_of
 from bench.protocol import Protocol, protocol_of
+from bench.record_types import is_line
 from bench.values import ConfigError, build, check_name, listed, mapping, number, one_of, shown, text
 
 PUBLISHED_STEPS = 300_000  # what hyper-parameters counted in steps are given for
@@ -58,6 +59,8 @@ class Schedule:
         one_of("precision", self.precision, PRECISIONS)
         one_of("convolution", self.convolution, CONVOLUTIONS)
         one_of("architecture", self.architecture, ARCHITECTURES)
+        if not is_line(self.label):
+            raise ConfigError(f"trainer.name must be one printable line without markup, got {self.name!r}")
 
     @property
     def label(self) -> str:

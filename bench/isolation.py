@@ -25,6 +25,7 @@ from bench.metrics.base import Ints
 from bench.pool import Ending, Pool, limit, tell
 from bench.scoring import Cell, cell_records, described, failure, record_of, state
 from bench.store import RunFolder, Store, StoreError, digest, write_json
+from bench.whole_files import is_out_of_reach
 
 Record = Mapping[str, Any]
 Read = Callable[[RunFolder, int | None], tuple[Codes, Ints]]
@@ -32,7 +33,7 @@ DONE, ELSEWHERE = "done", "elsewhere"
 
 
 class LostWeightsError(RuntimeError):
-    """The weights of a trained run cannot be read: they are set aside and the run counts as failed."""
+    """The weights of a trained run cannot be read: unless they may be whole, the run counts as failed."""
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,8 @@ def _codes(run: Run, folder: RunFolder, data: DataSet, size: int | None) -> Code
     try:
         learner = load_learner(run, folder)
     except StoreError as fault:
+        if is_out_of_reach(fault.__cause__):
+            raise LostWeightsError(f"{fault}; the run is left alone") from fault
         aside = [folder.set_aside(file).name for file in (folder.weights, folder.done) if file.exists()]
         lost = LostWeightsError(f"{fault}; kept as {aside[0] if aside else 'nothing'}")
         write_json(folder.failed, failure(fault) | {"error": f"StoreError: {lost}"})

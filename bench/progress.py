@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import TracebackType
 from typing import Self
 
@@ -85,6 +86,12 @@ class Meter:
 def say(text: str) -> None:
     """One line to the user."""
     console.print(text, markup=False, soft_wrap=True)
+
+
+@cache
+def say_once(text: str) -> None:
+    """One line to the user, however often a process comes upon its reason."""
+    say(text)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from bench import foreign, grid
 from bench.grid import ConfigError
+from bench.ledger import mend
 from bench.pool import Pool
 from bench.progress import results, say
 from bench.scoring import cell_records, cells, state
@@ -39,6 +40,7 @@ def score_file(settings: Settings) -> int:
     plan, broken = grid.usable(study.part, chosen)
     store, wanted = Store(settings["results_dir"], writable=True), cells(plan.metrics, plan.protocol)
     folder = store.run(given.member.id)
+    mend([given.member], store)
     foreign.put(given, store)
     if settings["study"]["name"] is not None:
         extend(study.whole, store)

@@ -23,7 +23,9 @@ from bench import codes as coding
 from bench import registry
 from bench.grid import Protocol
 from bench.metrics.base import Floats, Ints, Metric, Score, SkippedError, check_codes, check_factors
-from bench.store import RunFolder, digest, read_json
+from bench.progress import say_once
+from bench.record_types import ScoresRecord, read_record
+from bench.store import RunFolder, StoreError, digest
 
 PUBLISHED = Protocol("published", None, None, None, None, ("mean",), (), {})
 ROUNDING = 1e-6  # by how much a score may leave its range, as a share of the bound where that is above 1
@@ -292,12 +294,20 @@ def _text(text: str) -> str:
 
 
 def cell_records(folder: RunFolder) -> dict[str, dict[str, Any]]:
-    """Cell key -> its record, of every cell that was tried; one that succeeded outweighs one that failed."""
+    """Cell key -> its record, of every cell that was tried; one that succeeded outweighs one that failed.
+
+    A file that cannot be read is named and counts for nothing.
+    """
     records: dict[str, dict[str, Any]] = {}
     for path in folder.score_files():
-        for record in read_json(path)["cells"]:
+        try:
+            tried = read_record(path, ScoresRecord)["cells"]
+        except StoreError as fault:
+            say_once(str(fault))
+            continue
+        for record in tried:
             if "failed" in records.get(record["key"], {"failed": ""}):
-                records[record["key"]] = record
+                records[record["key"]] = dict(record)
     return records
 
 

@@ -252,7 +252,7 @@ def _locked(name: str, store: Store) -> Iterator[None]:
     """Hold the claim on a study's folder, as one is held on a run: that of a dead process is free."""
     folder, started, told = RunFolder(store.study(name)), time.monotonic(), False
     while True:
-        with claiming([folder]) as (claim,):
+        with claiming([folder], required=True) as (claim,):
             if claim is not None:
                 yield
                 return

@@ -9,7 +9,7 @@ import numpy as np
 from bench.columns import COLUMNS, coded
 from bench.compact import contents
 from bench.escaping import as_cells
-from bench.progress import say
+from bench.progress import say_once
 from bench.store import Store, writing
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def stored_scores(
     """The rows of cells that succeeded, of the store or of some of its runs and cells; damaged records are named."""
     stored = contents(store, [*COLUMNS, "state"])
     for damage in stored.damaged:
-        say(f"run {damage.run}: {damage.fault}")
+        say_once(str(damage))
     allowed = {"run": runs, "cell": cells}
     rows = _among(stored.rows, state=["done"], **{column: ids for column, ids in allowed.items() if ids is not None})
     return _frame(rows.drop_columns("state"))

@@ -242,7 +242,7 @@ def test_a_metric_that_fails_is_named_and_tried_again(tmp_path: Path, capsys: py
     assert "num_bins must be an integer" in capsys.readouterr().out
     assert set(bench.scores(results_dir=tmp_path)["metric"]) == {"unsupervised"}
     assert score(tmp_path, path, metric=["mig", "unsupervised"], scoring=wrong) == 1
-    assert len(Store(tmp_path).run_ids()) == 1
+    assert len(Store(tmp_path).listings()) == 1
 
 
 def test_on_the_command_line_the_data_set_is_custom_unless_given(tmp_path: Path) -> None:

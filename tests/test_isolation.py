@@ -11,6 +11,7 @@ import pytest
 from bench import registry, work
 from bench.claims import claiming
 from bench.codes import Codes
+from bench.given import GivenCodes
 from bench.grid import ConfigError, Frozen, Plan, Protocol, Run, Schedule, protocol_of
 from bench.isolation import Scoring, score_all
 from bench.ledger import ledger
@@ -18,6 +19,8 @@ from bench.pool import Here, Pool
 from bench.scoring import cell_records, cells
 from bench.store import RunFolder, Store, write_json
 
+MEMBERS = [GivenCodes("m", seed, "custom", None, "ab" * 32, "a.npz") for seed in range(2)]
+RUNS = [member.id for member in MEMBERS]
 METRICS = """
 import ctypes, os, signal, sys
 import numpy as np
@@ -126,13 +129,13 @@ def score(
     """Score some runs; what is told of it."""
     told: list[tuple[float, str]] = []
     wanted = tuple(cells(metrics, protocol()))
-    scorings = [Scoring(f"run{i}", f"run {i}", wanted, read) for i in range(runs)]
+    scorings = [Scoring(RUNS[i], f"run {i}", wanted, read) for i in range(runs)]
     with pool:
         score_all(scorings, store, pool, 2.0, lambda *news: told.append(news))
     return told
 
 
-def outcomes(store: Store, run: str = "run0") -> dict[str, dict[str, Any]]:
+def outcomes(store: Store, run: str = RUNS[0]) -> dict[str, dict[str, Any]]:
     """Metric -> its record."""
     return {r["metric"]: r for r in cell_records(store.run(run)).values()}
 
@@ -153,17 +156,16 @@ def test_every_misdeed_is_recorded_with_its_reason_and_costs_nothing_else(store:
 
 
 def test_what_is_written_can_be_read_and_is_one_file_unless_a_process_ended(store: Store) -> None:
-    for run in ("run0", "run1"):
-        config = {"model": {"name": "m"}, "dataset": {"name": "custom"}, "id": run, "seed": 0, "schedule_label": "s"}
-        write_json(store.run(run).config, config | {"strength": None, "value": None})
-        write_json(store.run(run).done, {"device": "cpu", "seconds": 1.0, "versions": {}})
+    for member in MEMBERS:
+        write_json(store.run(member.id).config, member.record())
+        write_json(store.run(member.id).done, {"device": "cpu", "seconds": 1.0, "versions": {}})
     score(store, [*RETURNED, "mig"], Pool(2), runs=2)
-    assert [len(store.run(run).score_files()) for run in ("run0", "run1")] == [1, 1]
+    assert [len(store.run(run).score_files()) for run in RUNS] == [1, 1]
     score(store, ["active_dims", "a_quiet_exit", "modularity"], Pool(2), runs=2)
     known = ledger(store)
     assert not known.damaged
     good = {cell.key for cell in cells(["mig", "active_dims", "modularity"], protocol())}
-    assert [{k for k, s in known.cells[run].items() if s == "done"} for run in ("run0", "run1")] == [good, good]
+    assert [{k for k, s in known.cells[run].items() if s == "done"} for run in RUNS] == [good, good]
     assert {metric for *_, metric, _ in known.failures} == {*RETURNED, "a_quiet_exit"}
 
 
@@ -174,9 +176,9 @@ def test_what_is_there_is_not_computed_again_and_what_failed_is(store: Store) ->
 
 
 def test_a_run_that_another_process_works_on_is_left_to_it(store: Store) -> None:
-    with claiming([store.run("run0")]):
+    with claiming([store.run(RUNS[0])]):
         assert score(store, ["mig"], Here()) == []
-    assert not store.run("run0").score_files()
+    assert not store.run(RUNS[0]).score_files()
 
 
 def test_a_process_that_is_asked_to_end_blames_no_metric_and_leaves_the_rest_for_later(store: Store) -> None:
@@ -193,7 +195,7 @@ def test_codes_that_cannot_be_had_are_the_reason_of_every_cell(store: Store) -> 
 def test_a_process_that_ends_before_any_cell_blames_no_metric(store: Store) -> None:
     told = score(store, ["mig", "modularity"], Here(), fatal)
     assert told == [(2, "FAILED run 0: its process ended itself with exit code 4")]
-    assert not store.run("run0").score_files()
+    assert not store.run(RUNS[0]).score_files()
 
 
 def test_a_study_is_scored_under_the_limit_of_its_protocol(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,7 +116,7 @@ def test_a_failure_of_a_cell_that_the_study_does_not_want_is_not_told(
 ) -> None:
     """One of an older version, of a metric whose file is gone, or of another protocol."""
     run, wanted = PLAN.runs[1], plan(PLAN.runs[1])
-    kept = {"metric": "mig", "version": 0, "representation": "mean", "seconds": 3.0, "key": "of an older version"}
+    kept = {"metric": "mig", "version": 1, "representation": "mean", "seconds": 3.0, "key": "of-an-older-version"}
     write_json(store.run(run.id).scores("old"), {"run": run.id, "cells": [kept | FAILED]})
     assert close("score", wanted, store, [], {}) == 0
     assert capsys.readouterr().out == ""

@@ -184,7 +184,7 @@ def test_a_run_that_fails_is_recorded_and_stops_nothing(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "1 failed" in done.stdout
     assert "DivergedError" in done.stdout
-    states = sorted(f.state() for f in map(Store(tmp_path).run, Store(tmp_path).run_ids()))
+    states = sorted(f.state() for f in map(Store(tmp_path).run, Store(tmp_path).listings()))
     assert states == ["done", "failed"]
     assert "not drawn" in done.stderr
     assert (

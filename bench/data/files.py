@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import http.client
 import logging
+import os
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 
 from bench.data.base import Card, DataError, File
 from bench.store import StoreError, read_json, sha256_of, write_json, writing
+from bench.whole_files import remove_orphans
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +113,9 @@ def obtain(card: Card, folder: Path, sources: Iterable[Source]) -> None:
         NoSourceError: no source has them; the message lists the attempts.
         StoreError: the folder cannot be written.
     """
+    for place in {(folder / file.name).parent for file in card.files}:
+        with suppress(OSError):
+            remove_orphans(place, os.listdir(place))
     states = {file: state_of(file, folder) for file in card.files}
     wanted = [file for file in card.files if states[file] != "ready"]
     if not wanted:

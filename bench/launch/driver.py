@@ -14,8 +14,9 @@ from typing import Any
 
 from bench.grid import ConfigError, Plan, Run
 from bench.launch.base import ENDED, Launcher, State, start
-from bench.progress import say
-from bench.store import Store, read_json, write_json
+from bench.progress import say, say_once
+from bench.record_types import JobsRecord, read_record
+from bench.store import Store, StoreError, write_json
 
 EVERY_S = 15.0  # between two lines of progress
 Settings = Mapping[str, Any]
@@ -112,8 +113,7 @@ def _device(settings: Settings) -> str:
 def _going_on(launcher: Launcher, store: Store) -> Jobs:
     """Jobs that an earlier command submitted and that have not ended."""
     found: Jobs = {}
-    for record in sorted(store.jobs.glob("*.json")) if launcher.outlives else []:
-        noted = read_json(record)
+    for record, noted in _records(store) if launcher.outlives else ():
         if noted["launcher"] == launcher.name:
             alive = {i: noted["jobs"][i] for i in launcher.adopt(list(noted["jobs"]))}
             found |= alive
@@ -126,10 +126,19 @@ def _going_on(launcher: Launcher, store: Store) -> Jobs:
     return found
 
 
+def _records(store: Store) -> Iterator[tuple[Path, JobsRecord]]:
+    """What was written down of jobs; what cannot be read is named and left out."""
+    for path in sorted(store.jobs.glob("*.json")):
+        try:
+            yield path, read_record(path, JobsRecord)
+        except StoreError as fault:
+            say_once(str(fault))
+
+
 def _forget(jobs: Jobs, store: Store) -> None:
     """Remove the records of jobs that have ended."""
-    for record in store.jobs.glob("*.json"):
-        if read_json(record)["jobs"].keys() <= jobs.keys():
+    for record, noted in _records(store):
+        if noted["jobs"].keys() <= jobs.keys():
             record.unlink(missing_ok=True)
 
 

@@ -1,5 +1,6 @@
 """Reparametrisation against the score function: how the estimators' gradients vary, and what training makes of it."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from bench.grid import Plan, Run
 from bench.models.base import Learner
+from bench.progress import say_once
 from bench.report.style import colours, dataset_title, footnote, new_figure, save
 from bench.store import RunFolder, Store
+from bench.whole_files import read_whole
 
 DRAWS = 100
 ESTIMATORS = {
@@ -40,8 +43,19 @@ def draw_gradients(plan: Plan, store: Store, load_learner: Callable[[Run, RunFol
 
 def loss_curves(runs: list[Run], store: Store) -> pd.DataFrame:
     """A row for each recorded loss: estimator, seed, step, loss in nats."""
-    parts = [pd.read_csv(store.run(r.id).losses)[["step", "loss"]].assign(**_named(r)) for r in runs]
-    return pd.concat(parts, ignore_index=True)
+    parts = [part for run in runs if (part := _losses(run, store)) is not None]
+    return pd.concat(parts or [pd.DataFrame(columns=["step", "loss", *_named(runs[0])])], ignore_index=True)
+
+
+def _losses(run: Run, store: Store) -> pd.DataFrame | None:
+    """The losses of one run; None where they cannot be read, which is named."""
+    path = store.run(run.id).losses
+    try:
+        losses = pd.read_csv(io.BytesIO(read_whole(path)))[["step", "loss"]]
+        return losses.astype({"step": int, "loss": float}).assign(**_named(run))
+    except (OSError, ValueError, KeyError) as fault:
+        say_once(f"{run}: cannot read {path}: {fault}")
+        return None
 
 
 def gradient_variances(

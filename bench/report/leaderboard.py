@@ -12,10 +12,11 @@ from bench.analysis.leaderboard import LEVELS, columns, leaderboard
 from bench.analysis.names import title
 from bench.escaping import as_cells, markdown
 from bench.grid import Plan
+from bench.records import training_records
 from bench.report.board_table import board_title
 from bench.report.page import Page, render
 from bench.scoring import cell_records, cells, state
-from bench.store import Store, read_json, writing
+from bench.store import Store, writing
 
 STAGES = ("train", "score", "analyze", "report")
 
@@ -68,7 +69,7 @@ def wanted_of(plan: Plan, store: Store) -> pd.DataFrame:
 
 def _facts(plan: Plan, store: Store) -> dict[str, str]:
     """What was run: counts, budget, device, versions."""
-    records = [read_json(f) for r in plan.runs if (f := store.run(r.id).done).exists()]
+    records = training_records(store, (r.id for r in plan.runs))
     seeds = len({member.seed for member in plan.members})
     facts = {
         "Budget": plan.budget,

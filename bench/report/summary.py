@@ -9,9 +9,10 @@ from bench.analysis.agreement import wide
 from bench.analysis.names import disentanglement_scores, downstream_scores, title
 from bench.escaping import markdown, markdown_code
 from bench.grid import Plan
+from bench.records import training_records
 from bench.report.style import dataset_title
 from bench.scoring import cell_records, cells
-from bench.store import Store, read_json, writing
+from bench.store import Store, writing
 from bench.table import export
 
 
@@ -31,7 +32,7 @@ def write_summary(table: pd.DataFrame, plan: Plan, store: Store, pictures: list[
 
 def _head(plan: Plan, store: Store, origin: str) -> str:
     states = [store.run(r.id).state() for r in plan.runs]
-    seconds = sum(read_json(store.run(r.id).done)["seconds"] for r in plan.runs if store.run(r.id).done.exists())
+    seconds = sum(done["seconds"] for done in training_records(store, (r.id for r in plan.runs)))
     counted = ", ".join(f"{states.count(s)} {s}" for s in ("done", "failed", "missing") if s in states)
     source = f"{markdown(origin[0].upper() + origin[1:])}.\n\n" if origin else ""
     return (

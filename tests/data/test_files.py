@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import data
+from bench import data, whole_files
 from bench.data import files
 from bench.data.base import Card, File
 from bench.data.files import NoSourceError, Source, accepted, converted, obtain, place, require, state_of
@@ -217,3 +217,12 @@ def test_a_conversion_that_fails_leaves_nothing_behind(card: Card, tmp_path: Pat
     with pytest.raises(data.DataError, match="the rest is missing"):
         converted(card, tmp_path, pieces)
     assert not list((tmp_path / card.name).iterdir())
+
+
+def test_what_a_killed_process_left_of_a_file_is_removed_also_where_all_are_ready(card: Card, tmp_path: Path) -> None:
+    obtain(card, tmp_path, [GOOD])
+    left = tmp_path / "small" / f".file.bin.{whole_files._machine()}-0123abcd"
+    left.write_bytes(BYTES[:100])
+    obtain(card, tmp_path, [])
+    assert not left.exists()
+    assert state_of(FILE, tmp_path) == "ready"
