@@ -1,5 +1,10 @@
 """`python -m bench STAGE [hydra overrides]`: the command line, and the only module that imports Hydra."""
 
+import signal
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules are imported, ctrl-C ends the process without a word
+
 import logging
 import re
 import sys
@@ -13,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from bench import data, store
 from bench.registry import PluginError, UnknownNameError, unknown
+from bench.terminal import interruptible, streams
 
 STAGES = ("run", "train", "score", "analyze", "report", "export", "merge", "status", "data", "list", "check",
           "question")  # fmt: skip
@@ -43,6 +49,8 @@ examples
 """
 
 
+@streams()
+@interruptible()
 def main(arguments: list[str] | None = None) -> None:
     """The command line's entry point."""
     words = sys.argv[1:] if arguments is None else arguments

@@ -66,15 +66,11 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     if settings["dry_run"]:
         return dry_run(name, plan, store, settings)
     write_plan(plan, store)
-    try:
-        with Pool(settings["processes"]) as pool:
-            left = _work(name, plan, store, pool, settings)
-        if left is None:
-            return 0  # jobs go on by themselves
-        return close(name, plan, store, [str(fault) for fault in broken], *left)
-    except KeyboardInterrupt:
-        say("interrupted: what is finished is kept, the same command continues")
-        return 130
+    with Pool(settings["processes"]) as pool:
+        left = _work(name, plan, store, pool, settings)
+    if left is None:
+        return 0  # jobs go on by themselves
+    return close(name, plan, store, [str(fault) for fault in broken], *left)
 
 
 def _work(

@@ -18,6 +18,9 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Self
 
+from bench.terminal import deaf_children, end_on_sigterm, streams
+
+GRACE_S = 1.0  # in which a worker that is told to end removes its temporary files
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 _told: Callable[[float, str], None] | None = None
@@ -51,8 +54,12 @@ class Pool:
         for worker in workers:
             worker.line.close()  # an idle worker ends at this
             if kind is not None:
-                worker.process.kill()  # nothing is lost: files are written whole
+                worker.process.terminate()  # nothing is lost: files are written whole
+        deadline = time.monotonic() + GRACE_S
         for worker in workers:
+            if kind is not None:
+                worker.process.join(max(0.0, deadline - time.monotonic()))
+                worker.process.kill()
             worker.process.join()
 
     def run(
@@ -115,7 +122,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.line, far = context.Pipe()
         self.process: BaseProcess = context.Process(target=_work, args=(far,))
-        self.process.start()
+        with deaf_children():
+            self.process.start()
         far.close()  # so that the line ends when the process does
         self._function: Callable[..., Any] | None = None
 
@@ -151,11 +159,13 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@streams()
 def _work(line: Connection) -> None:
     """Workers leave ctrl-C to the parent, which ends them, and end by themselves when the parent was killed."""
     global _told
     _told = lambda amount, note: _send(line, ("report", (amount, note)))  # noqa: E731
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_on_sigterm()
     end_with_parent()
     function: Callable[..., Any] = print  # never called: the first message has another
     while True:

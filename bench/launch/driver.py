@@ -16,6 +16,7 @@ from bench.grid import ConfigError, Plan, Run
 from bench.launch.base import ENDED, Launcher, State, start
 from bench.progress import say
 from bench.store import Store, read_json, write_json
+from bench.terminal import Interrupted
 
 EVERY_S = 15.0  # between two lines of progress
 Settings = Mapping[str, Any]
@@ -150,7 +151,7 @@ def _follow(launcher: Launcher, jobs: Jobs, work: Work) -> dict[str, str]:
             if len(ended) == len(jobs) or (line != last and time.monotonic() - said > EVERY_S):
                 said, last = time.monotonic(), line
                 say(f"{launcher.name}: jobs: {line}; models to do: {len(work.missing())}")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Interrupted):
         say(f"{launcher.name}: {launcher.interrupt()}")
         raise
     undone = {r.id for r in work.missing()}

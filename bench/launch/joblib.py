@@ -11,6 +11,7 @@ from typing import Any
 from bench.launch.base import Launcher, State, engine, environment
 from bench.pool import available_cores, end_with_parent
 from bench.progress import console
+from bench.terminal import deaf_children
 
 
 class Joblib(Launcher):
@@ -36,8 +37,9 @@ class Joblib(Launcher):
         joblib = engine("joblib", "joblib")
         try:
             parallel = joblib.Parallel(self.at_once, backend=self.backend, return_as="generator_unordered")
-            for told in parallel(joblib.delayed(_attempt)(*item, os.getpid()) for item in work):
-                self.told.put(told)
+            with deaf_children():
+                for told in parallel(joblib.delayed(_attempt)(*item, os.getpid()) for item in work):
+                    self.told.put(told)
         except Exception as fault:  # a worker was killed: joblib then ends the others
             for i, *_ in work:
                 self.told.put((i, State("failed", f"{type(fault).__name__}: a worker process was killed")))
