@@ -13,6 +13,8 @@ from bench.pool import available_cores, end_with_parent
 from bench.progress import console
 from bench.terminal import deaf_children
 
+SHUTDOWN_S = 10.0  # for joblib to notice that its workers are gone
+
 
 class Joblib(Launcher):
     """Jobs in worker processes that end with this one."""
@@ -30,7 +32,8 @@ class Joblib(Launcher):
         ids = [str(len(self.states) + i) for i in range(len(tasks))]
         self.states |= dict.fromkeys(ids, State("open"))
         work = [(i, function, task) for i, task in zip(ids, tasks, strict=True)]
-        threading.Thread(target=self._collect, args=(work,), daemon=True).start()
+        self.collecting = threading.Thread(target=self._collect, args=(work,), daemon=True)
+        self.collecting.start()
         return ids
 
     def _collect(self, work: Sequence[tuple[str, Callable[..., None], tuple[Any, ...]]]) -> None:
@@ -56,7 +59,8 @@ class Joblib(Launcher):
 
     def interrupt(self) -> str:
         """Kill the workers: files are written whole, so nothing is lost."""
-        engine("joblib.externals.loky", "joblib").get_reusable_executor().shutdown(kill_workers=True)
+        engine("joblib.externals.loky", "joblib").get_reusable_executor(reuse=True).shutdown(kill_workers=True)
+        self.collecting.join(SHUTDOWN_S)  # joblib removes its files in this thread or at exit: not in both at once
         return "the jobs were ended"
 
 
