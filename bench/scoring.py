@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class Cell:
     options: Mapping[str, Any]
     pool: int | None
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Twelve hex digits: a hash of everything above."""
         return digest(dataclasses.asdict(self))

@@ -8,6 +8,7 @@ from typing import Any
 from bench import registry
 from bench.claims import EXPIRES_S, HEARTBEAT_S, claiming, is_claimed
 from bench.grid import ConfigError, Plan, Run
+from bench.launch.jobs import jobs_of
 from bench.ledger import ledger
 from bench.pool import Here, Pool, report
 from bench.progress import Meter, say
@@ -75,7 +76,7 @@ def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
     accelerator, logger = accelerator_of(settings["device"]), settings["logger"]
     with Meter("train", sum(_steps(r) for r in todo), "steps", len(todo)) as meter:
         for _ in range(2):  # the second time those that were worked on elsewhere, where that was by one who died
-            groups = _fleets(todo) if accelerator == "cuda" else [[run] for run in todo]
+            groups = jobs_of(todo, {}, on_gpu=accelerator == "cuda")
             tasks = [(group, store.path, accelerator, report, logger) for group in groups]
             if accelerator == "cuda":
                 ended: Iterator[tuple[int, Any]] = (
@@ -149,14 +150,6 @@ def accelerator_of(device: str) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device=cuda, but torch sees no CUDA device")
     return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def _fleets(runs: Sequence[Run]) -> list[list[Run]]:
-    """Runs that train together: one model, one data set, one schedule."""
-    groups: dict[Any, list[Run]] = {}
-    for run in runs:
-        groups.setdefault((*run.group, run.schedule), []).append(run)
-    return list(groups.values())
 
 
 def _steps(run: Run) -> int:

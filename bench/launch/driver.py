@@ -7,13 +7,14 @@ still run, leaves their runs to them, and follows them beside its own.
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.grid import ConfigError, Plan, Run
 from bench.launch.base import ENDED, Launcher, State, start
+from bench.launch.jobs import device_of, jobs_of
 from bench.progress import say
 from bench.store import Store, read_json, write_json
 from bench.terminal import Interrupted
@@ -80,8 +81,8 @@ def _submit(launcher: Launcher, runs: Sequence[Run], work: Work) -> Jobs:
     """Start jobs for runs that nobody does yet."""
     if not runs:
         return {}
-    settings = dict(work.settings) | {"device": _device(work.settings)}
-    parts = list(_parts(runs, work.settings["launcher"]))
+    settings = dict(work.settings) | {"device": device_of(work.settings)}
+    parts = jobs_of(runs, work.settings["launcher"], on_gpu=settings["device"] == "cuda")
     plans = [dataclasses.replace(work.plan, runs=part) for part in parts]
     ids = launcher.submit(work.job, [(work.stage, plan, work.store.path, settings) for plan in plans])
     jobs = {i: [r.id for r in part] for i, part in zip(ids, parts, strict=True)}
@@ -89,25 +90,6 @@ def _submit(launcher: Launcher, runs: Sequence[Run], work: Work) -> Jobs:
     if launcher.outlives:
         write_json(work.store.jobs / f"{ids[0]}.json", {"launcher": launcher.name, "jobs": jobs})
     return jobs
-
-
-def _parts(runs: Sequence[Run], asked: Settings) -> Iterator[tuple[Run, ...]]:
-    """What one job does: runs of one model, data set and schedule; on a GPU as many as a fleet holds."""
-    groups: dict[Any, list[Run]] = {}
-    for run in runs:
-        groups.setdefault((*run.group, run.schedule), []).append(run)
-    for group in groups.values():
-        size = asked["runs"] or (group[0].schedule.fleet if asked["gpus"] else asked["cpus"])
-        for first in range(0, len(group), size):
-            yield tuple(group[first : first + size])
-
-
-def _device(settings: Settings) -> str:
-    """The device of a job: a GPU where it asks for one, and only there."""
-    gpus, device = settings["launcher"]["gpus"], settings["device"]
-    if device == "cuda" and not gpus:
-        raise ConfigError("device=cuda, but jobs ask for no GPU: launcher.gpus=1")
-    return device if device != "auto" else "cuda" if gpus else "cpu"
 
 
 def _going_on(launcher: Launcher, store: Store) -> Jobs:
