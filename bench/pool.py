@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Self
 
-from bench.terminal import deaf_children, end_on_sigterm, streams
+from bench.terminal import deaf_children, ended_by_sigterm, streams
 
 GRACE_S = 1.0  # in which a worker that is told to end removes its temporary files
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -160,12 +160,12 @@ def available_cores() -> int:
 
 
 @streams()
+@ended_by_sigterm()
 def _work(line: Connection) -> None:
     """Workers leave ctrl-C to the parent, which ends them, and end by themselves when the parent was killed."""
     global _told
     _told = lambda amount, note: _send(line, ("report", (amount, note)))  # noqa: E731
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_on_sigterm()
     end_with_parent()
     function: Callable[..., Any] = print  # never called: the first message has another
     while True:

@@ -133,9 +133,14 @@ def deaf_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def end_on_sigterm() -> None:
-    """From now on SIGTERM ends this process as an exception does: temporary files are removed, claims released."""
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """In this block SIGTERM is an exception, so that temporary files are removed and claims released."""
     signal.signal(signal.SIGTERM, _leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _leave(number: int, _: FrameType | None) -> None:
