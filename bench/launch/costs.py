@@ -35,9 +35,9 @@ class ShippedCosts:
         if run.fitted:  # on a CPU core, wherever that is
             fit: float | None = _costs()["cpu core"]["fits"].get(run.model)
             return fit
-        relative = costs["models"].get(run.model)
         for measured in costs["steps"]:
-            conditions = measured.keys() - {"seconds", "batch_size"}
+            relative = measured.get(run.model, costs["models"].get(run.model))
+            conditions = measured.keys() & {"architecture", "image_size", "convolution"}
             if relative is not None and all(measured[k] == getattr(schedule, k) for k in conditions):
                 an_image = relative * measured["seconds"] / measured["batch_size"]
                 drawn = costs["drawing"].get(run.dataset, 0.0)
