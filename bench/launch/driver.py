@@ -44,6 +44,12 @@ class Work:
     missing: Callable[[], Sequence[Run]]
     job: Callable[[str, Plan, Path, Settings], None]
 
+    @property
+    def folder(self) -> Path:
+        """Where records and files of jobs lie: as the launcher is set, else in the store."""
+        chosen = self.settings["launcher"].get("folder")
+        return self.store.jobs if chosen is None else Path(str(chosen)).expanduser().resolve()
+
 
 def distribute(work: Work) -> dict[str, str] | None:
     """Have everything that is missing done by jobs.
@@ -55,11 +61,11 @@ def distribute(work: Work) -> dict[str, str] | None:
         LaunchError: the engine is not installed, cannot be reached or refuses the jobs.
         ConfigError: the settings contradict each other.
     """
-    launcher = start(work.settings["launcher"], work.store.jobs)
+    launcher = start(work.settings["launcher"], work.folder)
     waits = work.settings["launcher"].get("wait", True)
     if not waits and not launcher.outlives:
         raise ConfigError(f"launcher.wait=false, but the jobs of {launcher.name} end with this process")
-    jobs, tried, lost = _going_on(launcher, work.store), set[str](), dict[str, str]()
+    jobs, tried, lost = _going_on(launcher, work.folder), set[str](), dict[str, str]()
     while True:
         taken = tried.union(*jobs.values())
         jobs |= _submit(launcher, [r for r in work.missing() if r.id not in taken], work)
@@ -70,7 +76,7 @@ def distribute(work: Work) -> dict[str, str] | None:
             return None
         lost |= _follow(launcher, jobs, work)
         tried.update(*jobs.values())
-        _forget(jobs, work.store)
+        _forget(jobs, work.folder)
         jobs = {}
     if not tried:
         say(f"{work.stage}: nothing is missing")
@@ -88,14 +94,14 @@ def _submit(launcher: Launcher, runs: Sequence[Run], work: Work) -> Jobs:
     jobs = {i: [r.id for r in part] for i, part in zip(ids, parts, strict=True)}
     say(f"{launcher.name}: {len(jobs)} jobs for {len(runs)} models")
     if launcher.outlives:
-        write_json(work.store.jobs / f"{ids[0]}.json", {"launcher": launcher.name, "jobs": jobs})
+        write_json(work.folder / f"{ids[0]}.json", {"launcher": launcher.name, "jobs": jobs})
     return jobs
 
 
-def _going_on(launcher: Launcher, store: Store) -> Jobs:
+def _going_on(launcher: Launcher, folder: Path) -> Jobs:
     """Jobs that an earlier command submitted and that have not ended."""
     found: Jobs = {}
-    for record in sorted(store.jobs.glob("*.json")) if launcher.outlives else []:
+    for record in sorted(folder.glob("*.json")) if launcher.outlives else []:
         noted = read_json(record)
         if noted["launcher"] == launcher.name:
             alive = {i: noted["jobs"][i] for i in launcher.adopt(list(noted["jobs"]))}
@@ -109,9 +115,9 @@ def _going_on(launcher: Launcher, store: Store) -> Jobs:
     return found
 
 
-def _forget(jobs: Jobs, store: Store) -> None:
+def _forget(jobs: Jobs, folder: Path) -> None:
     """Remove the records of jobs that have ended."""
-    for record in store.jobs.glob("*.json"):
+    for record in folder.glob("*.json"):
         if read_json(record)["jobs"].keys() <= jobs.keys():
             record.unlink(missing_ok=True)
 
