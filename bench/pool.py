@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Self
 
+from bench.grid import ConfigError
 from bench.terminal import deaf_children, ended_by_sigterm, streams
 
 GRACE_S = 1.0  # in which a worker that is told to end removes its temporary files
@@ -37,9 +38,15 @@ def _unheard(amount: float, note: str) -> None:
 
 
 class Pool:
-    """Worker processes that run tasks; use as a context."""
+    """Worker processes that run tasks; use as a context. `processes`: how many; None: as many as cores.
+
+    Raises:
+        ConfigError: it is no number of processes.
+    """
 
     def __init__(self, processes: int | None = None) -> None:
+        if processes is not None and (type(processes) is not int or processes < 1):
+            raise ConfigError(f"processes must be a whole number from 1, or null for all cores, got {processes!r}")
         self.processes = processes or available_cores()
         self.idle: list[_Worker] = []
         self.busy: dict[Connection, tuple[_Worker, int]] = {}

@@ -26,7 +26,7 @@ class _Lenient(io.FileIO):
         super().__init__(descriptor, "w", closefd=False)
         self.fault: OSError | None = None
 
-    def write(self, data: Any, /) -> int | None:
+    def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
         except OSError as fault:
