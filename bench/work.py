@@ -14,6 +14,7 @@ from bench.pool import Here, Pool, report
 from bench.progress import Meter, say
 from bench.scoring import Cell, LostWeightsError, cell_records, cells, score_run, state
 from bench.store import Store
+from bench.terminal import streams
 
 Settings = Mapping[str, Any]
 
@@ -26,6 +27,7 @@ def train_and_score(name: str, plan: Plan, store: Store, pool: Pool, settings: S
         score(plan, store, pool, settings)
 
 
+@streams()
 def job(name: str, part: Plan, path: Path, settings: Settings) -> None:
     """What a job of a launcher does: finish its part of a study.
 
