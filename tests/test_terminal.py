@@ -14,7 +14,7 @@ import pytest
 
 from bench.pool import Pool, report
 from bench.store import writing
-from bench.terminal import Interrupted, deaf_children, interruptible, streams
+from bench.terminal import ENDING, Interrupted, deaf_children, interruptible, streams
 
 
 @contextmanager
@@ -79,6 +79,16 @@ def test_commands_whose_output_goes_nowhere_are_quiet(command: str, code: int, t
     assert told in ended.stdout + ended.stderr
 
 
+@pytest.fixture
+def heeding() -> Iterator[None]:
+    """As in the foreground of a terminal: a shell's background jobs are started deaf to ctrl-C."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ENDING}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("heeding")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_command_with_one_line(number: signal.Signals, capsys: pytest.CaptureFixture[str]) -> None:
     before, cleaned = signal.getsignal(number), []
@@ -97,6 +107,7 @@ def test_a_signal_ends_a_command_with_one_line(number: signal.Signals, capsys: p
     assert signal.getsignal(number) == before
 
 
+@pytest.mark.usefixtures("heeding")
 def test_what_a_library_makes_of_a_signal_is_still_the_interruption(capsys: pytest.CaptureFixture[str]) -> None:
     @interruptible()
     def command() -> None:
@@ -150,6 +161,7 @@ def test_workers_that_are_ended_remove_what_they_were_writing(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("heeding")
 def test_a_command_that_draws_data_is_interrupted_without_a_trace(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "bench", "data", "dataset=dsprites", f"results_dir={tmp_path / 'results'}"]
     environment = os.environ | {"BENCH_DATA": str(tmp_path / "data")}
