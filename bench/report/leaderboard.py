@@ -56,7 +56,7 @@ def wanted_of(plan: Plan, store: Store) -> pd.DataFrame:
     """The cells that a study wants of its runs and that apply to them, as `leaderboard.wanted_cells` has them."""
     rows = []
     asked = cells(plan.metrics, plan.protocol)
-    for run in plan.runs:
+    for run in plan.members:
         records = cell_records(store.run(run.id))
         for cell in asked:
             if state(records.get(cell.key)) != "skipped":
@@ -68,11 +68,12 @@ def wanted_of(plan: Plan, store: Store) -> pd.DataFrame:
 def _facts(plan: Plan, store: Store) -> dict[str, str]:
     """What was run: counts, budget, device, versions."""
     records = [read_json(f) for r in plan.runs if (f := store.run(r.id).done).exists()]
-    seeds = len({r.seed for r in plan.runs})
+    seeds = len({member.seed for member in plan.members})
     facts = {
         "Budget": plan.budget,
         "Scoring protocol": plan.protocol.name,
         "Trained runs": f"{len(records):,} of {len(plan.runs):,}",
+        "Codes from files": f"{len(plan.codes):,}",
         "Seeds": f"{seeds}",
     }
     if records:

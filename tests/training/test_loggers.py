@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from bench.grid import Run, Schedule, _Frozen
+from bench.grid import Frozen, Run, Schedule
 from bench.store import Store
 from bench.training.loggers import LoggerError, LoggerSetting
 
 SCHEDULE = Schedule(20, 4, 1e-3, 32, "small", 4, 1, "tiny", 10, 5)
-RUN = Run("beta_vae", 1, False, _Frozen(beta=1.0), "beta", 0, 1.0, 0, "dsprites", 1, SCHEDULE)
+RUN = Run("beta_vae", 1, False, Frozen(beta=1.0), "beta", 0, 1.0, 0, "dsprites", 1, SCHEDULE)
 
 
 class Logger:

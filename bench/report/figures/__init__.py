@@ -63,7 +63,7 @@ def draw_all(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Itera
     Raises:
         ExceptionGroup: figures that failed, after all others were drawn.
     """
-    datasets = dict.fromkeys(r.dataset for r in plan.runs)
+    datasets = dict.fromkeys(member.dataset for member in plan.members)
     tasks = [(name, None) for name in FIGURES] + [(name, dataset) for dataset in datasets for name in DATASET_FIGURES]
     draw = partial(_draw, table, plan.budget, folder / "figures", f"python -m bench analyze study={plan.name}")
     faults: list[Exception] = []
