@@ -145,13 +145,15 @@ def _score_task(run: Run, missing: list[Cell], path: Path) -> list[str] | None:
 
 
 def accelerator_of(device: str) -> str:
-    import torch
-
     if device not in ("auto", "cpu", "cuda"):
         raise registry.unknown("device", device, ["auto", "cpu", "cuda"])
+    if device == "cpu":
+        return "cpu"  # torch takes seconds to import
+    import torch
+
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device=cuda, but torch sees no CUDA device")
-    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _steps(run: Run) -> int:
