@@ -31,7 +31,7 @@ stages
   analyze  tables and figures from its scores
   report   pictures of its models, the summary and the leaderboard (--open shows it in the browser)
   export   write the score table as parquet and csv, and with a card to be handed on without its runs
-  merge    add an exported table to the reference table (merge FOLDER)
+  merge    add an exported table to the reference table (merge FOLDER); merge --undo takes the last one back
   status   count its runs and scores: done, failed, missing
   data     fetch, verify and draw the data sets (dataset=NAME chooses)
   list     names of models, metrics, datasets or studies
@@ -101,6 +101,8 @@ def _hydra_words(words: list[str]) -> list[str]:
         raise unknown("stage", stage, STAGES)
     if stage in ("list", "question") and rest and "=" not in rest[0] and not rest[0].startswith("-"):
         rest[0] = f"what={rest[0]}"
+    if stage == "merge":
+        rest = ["undo=true" if w == "--undo" else w for w in rest]
     if stage == "merge" and rest and not re.match(r"[a-z_.]+=", rest[0]):
         quoted = rest[0].replace("'", r"\'")
         rest[0] = f"folder='{quoted}'"

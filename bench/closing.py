@@ -58,9 +58,12 @@ def close(
 
 
 def _failures(plan: Plan, store: Store, known: Ledger) -> list[Row]:
+    """Runs that failed, and cells that the study wants: not those of another version, or of a metric that is gone."""
     failed = [(str(r), "train", _error(store.run(r.id))) for r in plan.runs if known.run(r) == "failed"]
     named = {member.id: str(member) for member in plan.members}
-    return failed + [(named[run], metric, error) for run, metric, error in known.failures if run in named]
+    keys = {cell.key for cell in cells(plan.metrics, plan.protocol)}
+    cell_failures = [(r, metric, error) for r, key, metric, error in known.failures if r in named and key in keys]
+    return failed + [(named[run], metric, error) for run, metric, error in cell_failures]
 
 
 def _error(folder: RunFolder) -> str:

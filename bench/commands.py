@@ -18,13 +18,13 @@ from bench.launch.jobs import described, device_of, jobs_of
 from bench.ledger import ledger, mend
 from bench.pool import Pool
 from bench.progress import results, say, stage
-from bench.reference import merge, write_reference
+from bench.reference import merge, undo_merge, write_reference
 from bench.scoring import cells
 from bench.store import Store, StoreError, TableFolder
 from bench.studies import extend, study_of
 from bench.study_table import plan_scores
 from bench.table import export
-from bench.work import accelerator_of, job, missing_work, train_and_score, unscored_cells, untrained_runs
+from bench.work import accelerator_of, job, missing_work, score, train_and_score, unscored_cells, untrained_runs
 
 Settings = Mapping[str, Any]
 
@@ -104,6 +104,8 @@ def _work(
             return None
         else:
             lost = died
+            if had.codes and name != "train":
+                score(dataclasses.replace(had, runs=()), store, pool, settings)
     if name in ("run", "analyze"):
         analyze(whole, store, pool)
     if name in ("run", "report"):
@@ -184,16 +186,26 @@ def hand_on(plan: Plan, store: Store) -> None:
 
 
 def merge_table(settings: Settings) -> int:
-    """Add an exported table to the reference table.
+    """Add an exported table to the reference table, or take the last one that was added back.
 
     Raises:
-        ConfigError: no folder is given.
+        ConfigError: neither a folder is given nor `undo`, or both.
     """
-    if settings["folder"] is None:
-        raise ConfigError("merge what? give the folder of an exported table: python -m bench merge FOLDER")
+    if (settings["folder"] is None) != settings["undo"]:
+        raise ConfigError(
+            "merge takes one thing: the folder of an exported table, python -m bench merge FOLDER, or --undo, which "
+            "takes the last one back"
+        )
     store = Store(settings["results_dir"], writable=True)
-    added, equal = merge(TableFolder(Path(settings["folder"]).expanduser()), store)
-    say(f"merge: {added:,} rows added, {equal:,} found equal, in {store.reference().path}")
+    if settings["undo"]:
+        say(f"merge: {undo_merge(store)}")
+        return 0
+    done = merge(TableFolder(Path(settings["folder"]).expanduser()), store)
+    say(f"merge: {done.added:,} rows added, {done.equal:,} found equal, in {store.reference().path}")
+    if done.superseded:
+        say(f"merge: {done.superseded:,} scores of groups of runs gave way to those of larger groups")
+    if done.unverified:
+        say(f"merge: nothing proves the ids of {done.unverified:,} runs: their table has no identities.json.gz of them")
     return 0
 
 
@@ -228,7 +240,7 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings) -> int:
 
     untrained = untrained_runs(plan, store, settings) if name in ("run", "train") else []
     unscored = unscored_cells(plan, store, settings) if name in ("run", "score") else []
-    missing = [*untrained, *(run for run, _ in unscored)]
+    missing = [*untrained, *(run for run, _ in unscored if isinstance(run, grid.Run))]
     if name == "run":
         wanted = cells(plan.metrics, plan.protocol)
         unscored += [(run, wanted) for run in untrained]

@@ -8,13 +8,13 @@ from rich.table import Table
 
 from bench.columns import coded
 from bench.compact import contents
-from bench.grid import Run
+from bench.grid import Member, Run
 from bench.launch.costs import ShippedCosts, total
 from bench.progress import results
 from bench.scoring import Cell
 from bench.store import Store
 
-Unscored = Sequence[tuple[Run, Sequence[Cell]]]
+Unscored = Sequence[tuple[Member, Sequence[Cell]]]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def show_work(
     here, core, card = prices(store), ShippedCosts("cpu core", protocol), ShippedCosts("H200", protocol)
     columns = ("model", "data set", "jobs", "runs to train", "here", "CPU core", "H200", "scores", "here", "CPU core")
     table = Table(*columns, title=title)
-    for group in [*dict.fromkeys(job[0].group for job in jobs), None]:
+    for group in [*dict.fromkeys(run.group for run in [*untrained, *(run for run, _ in unscored)]), None]:
         runs = [run for run in untrained if group in (run.group, None)]
         lacking = [(run, cells) for run, cells in unscored if group in (run.group, None)]
         training = (words(cost.train(runs)) for cost in (here, core, card))

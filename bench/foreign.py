@@ -7,8 +7,9 @@ own, whose model is the name it is given, so that the score table shows it besid
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from bench import data, registry
 from bench.codes import Codes
 from bench.given import GivenCodes
 from bench.grid import ConfigError
+from bench.isolation import Scoring
 from bench.metrics.base import Ints, check_codes, check_factors
-from bench.scoring import Cell, cell_records, record_of, state
+from bench.scoring import Cell
 from bench.store import (
     RunFolder,
     Store,
@@ -163,47 +165,24 @@ def _check_free(member: GivenCodes, store: Store) -> None:
             )
 
 
-def load(member: GivenCodes, store: Store) -> Representation:
-    """The codes and factors of a member, as they were put in the store.
+def of_codes(member: GivenCodes, wanted: Sequence[Cell]) -> Scoring:
+    """Cells of codes that are in the store."""
+    return Scoring(member.id, str(member), tuple(wanted), partial(pooled, member))
+
+
+def pooled(member: GivenCodes, folder: RunFolder, size: int | None) -> tuple[Codes, Ints]:
+    """The rows that are scored: as many random ones as the protocol encodes of a data set, or all.
 
     Raises:
-        StoreError: they are not there or cannot be read.
+        StoreError: the codes are not in the store or cannot be read.
     """
-    folder = store.run(member.id)
     files = sorted(folder.path.glob("codes-*.safetensors"))
     if not files:
         raise StoreError(f"{folder.path} holds no codes of {member}: give its file again, score codes={member.file}")
     arrays, _ = read_arrays(files[0])
-    return Representation(member, Codes(arrays["mean"], arrays.get("logvar"), arrays["index"]), arrays["factors"])
-
-
-def missing(wanted: Sequence[Cell], folder: RunFolder) -> list[Cell]:
-    """The cells that a representation lacks, those that failed before among them."""
-    records = cell_records(folder)
-    return [cell for cell in wanted if state(records.get(cell.key)) in ("missing", "failed")]
-
-
-def score(given: Representation, wanted: Sequence[Cell], folder: RunFolder, told: Callable[[str], None]) -> None:
-    """Compute cells of one protocol, each kept as soon as it is there.
-
-    Args:
-        given: whose they are.
-        wanted: the cells.
-        folder: of the representation.
-        told: hears the metric of each cell that was computed.
-    """
-    codes, factors = _pooled(given, wanted[0].pool)
-    for cell in wanted:
-        record = record_of(cell, codes, factors, given.member.id)
-        write_json(folder.scores(digest([cell.key])), {"run": given.member.id, "cells": [record]})
-        told(cell.metric)
-
-
-def _pooled(given: Representation, size: int | None) -> tuple[Codes, Ints]:
-    """The rows that are scored: as many random ones as the protocol encodes of a data set, or all."""
-    rows = given.codes.index
+    rows = np.arange(len(arrays["mean"]))
     if size is not None and size < len(rows):
-        rng = np.random.default_rng(int(digest(["pool", given.member.id, size]), 16))
+        rng = np.random.default_rng(int(digest(["pool", member.id, size]), 16))
         rows = np.sort(rng.choice(rows, size, replace=False))
-    logvar = None if given.codes.logvar is None else given.codes.logvar[rows]
-    return Codes(given.codes.mean[rows], logvar, rows), given.factors[rows]
+    logvar = arrays["logvar"][rows] if "logvar" in arrays else None
+    return Codes(arrays["mean"][rows], logvar, rows), arrays["factors"][rows]

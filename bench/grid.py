@@ -18,6 +18,7 @@ from bench.given import LABEL, GivenCodes
 
 PUBLISHED_STEPS = 300_000  # what hyper-parameters counted in steps are given for
 LOSSES = ("loss", "reconstruction", "kl", "regulariser", "total_correlation")
+UNCOUNTED = ("name", "timeout")  # of a protocol: they change no number
 PRECISIONS = ("float32", "tf32", "bfloat16")
 
 
@@ -103,6 +104,12 @@ class Run:
         return store.digest(self.config())
 
     @property
+    def budget(self) -> str:
+        """What its training was given, as printed beside every result; a fitted learner takes no steps."""
+        size = self.schedule.image_size
+        return f"{self.schedule.name}: fitted directly, {size}x{size} px" if self.fitted else self.schedule.label
+
+    @property
     def group(self) -> tuple[str, str]:
         """Runs that can train together as a fleet share this: (model, data set)."""
         return self.model, self.dataset
@@ -121,7 +128,8 @@ class Protocol:
     """How runs are scored: sample sizes, representations, and options of single metrics.
 
     `pool` images are encoded for each data set (None: all of them), the same ones for every run; a metric's sizes
-    are its published ones unless given here. The metrics of `also_sampled` read sampled codes besides.
+    are its published ones unless given here. The metrics of `also_sampled` read sampled codes besides. A cell that
+    takes longer than `timeout` seconds (None: no limit) fails; it changes no number, so no key depends on it.
     """
 
     name: str
@@ -132,6 +140,7 @@ class Protocol:
     representations: tuple[str, ...]
     also_sampled: tuple[str, ...]
     options: Mapping[str, Mapping[str, Any]]
+    timeout: float | None = None
 
 
 Member = Run | GivenCodes
@@ -173,7 +182,7 @@ class Plan:
             return LABEL
         models: dict[str, list[str]] = {}
         for run in self.runs:
-            models.setdefault(run.schedule.label, []).append(run.model)
+            models.setdefault(run.budget, []).append(run.model)
         common, *others = sorted(models, key=lambda label: -len(models[label]))
         exceptions = [f"{', '.join(dict.fromkeys(models[label]))}: {label.partition(': ')[2]}" for label in others]
         return f"{common} ({'; '.join(exceptions)})" if exceptions else common
@@ -192,7 +201,7 @@ def plan(config: Mapping[str, Any]) -> Plan:
     runs = tuple(dict.fromkeys(_runs(config, schedule)))
     if config["checkpoint"] is not None:
         runs = (_from_checkpoint(runs, Path(config["checkpoint"])),)
-    name = config["study"]["name"] or f"grid-{store.digest([[r.id for r in runs], dataclasses.asdict(protocol)], 8)}"
+    name = config["study"]["name"] or _content_name(runs, protocol)
     title = config["study"]["title"] or f"Study {name}"
     return Plan(name, title, runs, metrics, protocol, schedule, every_metric=config["metric"] == "all")
 
@@ -212,19 +221,14 @@ def metric_names(asked: Any) -> tuple[str, ...]:
 
 
 def usable(plan: Plan, asked: Any) -> tuple[Plan, list[registry.PluginError]]:
-    """The plan without metrics that cannot be imported, and why; one that was asked for by name is an error.
+    """The plan without metrics that cannot be used, and why; one that was asked for by name is an error.
 
     Raises:
-        registry.PluginError: a metric that was named cannot be imported.
+        registry.PluginError: a metric that was named cannot be used.
     """
-    broken: dict[str, registry.PluginError] = {}
-    for name in plan.metrics:
-        try:
-            registry.load("metrics", name)
-        except registry.PluginError as fault:
-            if asked != "all":
-                raise
-            broken[name] = fault
+    broken = registry.faults("metrics", plan.metrics)
+    if broken and asked != "all":
+        raise next(iter(broken.values()))
     metrics = tuple(m for m in plan.metrics if m not in broken)
     return dataclasses.replace(plan, metrics=metrics), list(broken.values())
 
@@ -318,6 +322,12 @@ def _settings(
         yield index, value, fixed | {swept: value}
 
 
+def _content_name(runs: Sequence[Run], protocol: Protocol) -> str:
+    """The name of a grid that was given none: the same for the same runs and protocol."""
+    counted = {k: v for k, v in dataclasses.asdict(protocol).items() if k not in UNCOUNTED}
+    return f"grid-{store.digest([[run.id for run in runs], counted], 8)}"
+
+
 def schedule_of(entry: Mapping[str, Any]) -> Schedule:
     """The schedule that a configuration's `trainer` describes.
 
@@ -337,7 +347,10 @@ def protocol_of(entry: Mapping[str, Any]) -> Protocol:
         UnknownNameError: no such key, representation or metric.
     """
     lists = {k: tuple(_listed(entry[k])) for k in ("representations", "also_sampled") if k in entry}
-    protocol: Protocol = _build(Protocol, "scoring", dict(entry) | lists)
+    protocol: Protocol = _build(Protocol, "scoring", {"timeout": None} | dict(entry) | lists)
+    limit = protocol.timeout
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0):
+        raise ConfigError(f"scoring.timeout must be a positive number of seconds, or null, got {limit!r}")
     for kind in protocol.representations:
         if kind not in ("mean", "sampled"):
             raise registry.unknown("representation", kind, ["mean", "sampled"])

@@ -12,7 +12,7 @@ from bench import data
 from bench.columns import COLUMNS
 from bench.grid import Plan, Run
 from bench.metrics.base import Floats
-from bench.metrics.udr import udr
+from bench.metrics.groups.udr import udr
 from bench.store import Store, digest, read_arrays
 
 if TYPE_CHECKING:

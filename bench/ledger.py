@@ -22,13 +22,13 @@ class Ledger:
     Attributes:
         runs: run id -> "done" or "failed", or "missing" where its folder holds neither mark.
         cells: run id -> cell key -> "done", "skipped" or "failed", of the cells that were tried.
-        failures: (run id, metric, error) of each failed cell.
+        failures: (run id, cell key, metric, error) of each failed cell.
         damaged: records that cannot be read and count for nothing.
     """
 
     runs: Mapping[str, str]
     cells: Mapping[str, Mapping[str, str]]
-    failures: Sequence[tuple[str, str, str]]
+    failures: Sequence[tuple[str, str, str, str]]
     damaged: Sequence[Damage]
 
     def run(self, run: Member) -> str:
@@ -50,11 +50,11 @@ def ledger(store: Store) -> Ledger:
     first = np.ones(len(found.rows), bool)  # row of each cell
     first[1:] = (codes["run"][1:] != codes["run"][:-1]) | (codes["cell"][1:] != codes["cell"][:-1])
     cells: dict[str, dict[str, str]] = {}
-    failures: list[tuple[str, str, str]] = []
+    failures: list[tuple[str, str, str, str]] = []
     for run, cell, state, metric, reason in _words(columns, np.flatnonzero(first)):
         cells.setdefault(run, {})[cell] = state
         if state == "failed":
-            failures.append((run, metric, reason))
+            failures.append((run, cell, metric, reason))
     return Ledger(runs, cells, failures, found.damaged)
 
 

@@ -18,6 +18,7 @@ RESULTS/checks/NAME.*       report cards of metrics: how they behave, drawn and 
 RESULTS/jobs/               jobs that a cluster still has, and their logs
 RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs; export/: its table and card
 RESULTS/reference/          the reference table and its card, which need no runs
+RESULTS/reference_before/   what it was before each of the last merges
 ```
 """
 
@@ -81,7 +82,7 @@ def published_numbers() -> Path:
 
 def shipped_reference() -> "TableFolder":
     """The reference table that comes with the package."""
-    return TableFolder(_shipped_results("reference"))
+    return TableFolder(_shipped_results("reference"), "restore the file, or install the package again")
 
 
 def _shipped_results(name: str) -> Path:
@@ -260,10 +261,12 @@ def _listing(entry: "os.DirEntry[str]") -> Listing:
 class TableFolder:
     """A score table that stands alone, without the runs behind it, and the card that says where it comes from."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, mend: str = "export it again") -> None:
+        self.path, self.mend = path, mend  # what to do where a file is damaged
         self.table = path / "scores.csv.gz"
+        self.identities = path / "identities.json.gz"
         self.card = path / "card.yaml"
+        self.before = path.with_name(f"{path.name}_before")
 
 
 class Store:
@@ -321,7 +324,8 @@ class Store:
 
     def reference(self) -> TableFolder:
         """The reference table of this store, which may not exist."""
-        return TableFolder(self.path / "reference")
+        mend = f"`python -m bench merge --undo results_dir={self.path}` takes the last merge back, or delete the folder"
+        return TableFolder(self.path / "reference", mend)
 
     @property
     def jobs(self) -> Path:

@@ -139,6 +139,8 @@ def ended_by_sigterm() -> Iterator[None]:
     signal.signal(signal.SIGTERM, _leave)
     try:
         yield
+    except Interrupted:
+        signal.raise_signal(signal.SIGTERM)  # whose answer is the default again: the parent sees what ended this one
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

@@ -70,6 +70,12 @@ def test_the_budget_names_who_has_another_one() -> None:
     assert found.budget == "quick: 800 steps, 32x32 px (factor_vae: 400 steps, 32x32 px)"
 
 
+def test_a_fitted_learner_claims_no_steps() -> None:
+    both, alone = (plan(composed(f"model={m}", "trainer.steps=800")) for m in ("[beta_vae,pca]", "pca"))
+    assert both.budget == "quick: 800 steps, 32x32 px (pca: fitted directly, 32x32 px)"
+    assert alone.budget == "quick: fitted directly, 32x32 px"
+
+
 def test_the_studies_have_the_sizes_they_say() -> None:
     sizes = {study: len(plan(composed(f"study={study}")).runs) for study in ("small", "card", "locatello2019")}
     assert sizes == {"small": 108, "card": 1080, "locatello2019": 12_600}

@@ -1,5 +1,6 @@
 """What is done, failed and missing of a study; what cannot be read is named and set aside, what is left out is told."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def test_runs_and_cells_are_counted(store: Store) -> None:
     assert [known.run(r) for r in PLAN.runs] == ["done", "done", "failed", "missing"]
     states = [[known.cell(r, key) for key in keys] for r in PLAN.runs]
     assert states == [["done", "failed"], ["done", "skipped"], ["missing"] * 2, ["missing"] * 2]
-    assert [(metric, reason) for _, metric, reason in known.failures] == [("downstream", "Oops: no")]
+    assert [(metric, reason) for *_, metric, reason in known.failures] == [("downstream", "Oops: no")]
 
 
 def test_only_what_is_missing_is_to_be_done_and_what_failed_where_that_is_asked_for(store: Store) -> None:
@@ -106,6 +107,19 @@ def test_the_closing_table_names_failures_and_what_was_not_finished(
                      "not finished: its process was killed"):  # fmt: skip
         assert expected in told
     assert close("analyze", plan(PLAN.runs[1], PLAN.runs[3]), store, [], {}) == 0
+
+
+def test_a_failure_of_a_cell_that_the_study_does_not_want_is_not_told(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of an older version, of a metric whose file is gone, or of another protocol."""
+    run, wanted = PLAN.runs[1], plan(PLAN.runs[1])
+    kept = {"metric": "mig", "version": 0, "representation": "mean", "seconds": 3.0, "key": "of an older version"}
+    write_json(store.run(run.id).scores("old"), {"run": run.id, "cells": [kept | FAILED]})
+    assert close("score", wanted, store, [], {}) == 0
+    assert capsys.readouterr().out == ""
+    assert [key for _, key, *_ in ledger(store).failures if key == kept["key"]]
+    assert close("score", replace(plan(PLAN.runs[0]), metrics=("mig",)), store, [], {}) == 0
 
 
 def test_runs_worked_on_elsewhere_are_told_and_are_no_failure(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

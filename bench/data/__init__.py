@@ -90,16 +90,19 @@ def _card_path(name: str) -> Path:
 
 
 def _plugin(name: str) -> Any:
-    module = _reader(name, registry.entry_points("data")[name])
+    path = registry.entry_points("data")[name]
+    module = _reader(name, path)
     if not isinstance(getattr(module, "CARD", None), Card):
-        raise PluginError(f"the data plug-in {name!r} ({module.__file__}) must define CARD, a bench.data.base.Card")
+        path = getattr(module, "__file__", path)
+        raise PluginError(f"the data plug-in {name!r} ({path}) must define CARD, a bench.data.base.Card")
     return module
 
 
 def _reader(name: str, path: str) -> Any:
     module = registry.import_plugin("data", name, path)
     if not callable(getattr(module, "load", None)):
-        raise PluginError(f"the data plug-in {name!r} ({module.__file__}) must define load(card, folder)")
+        path = getattr(module, "__file__", path)
+        raise PluginError(f"the data plug-in {name!r} ({path}) must define load(card, folder)")
     return module
 
 

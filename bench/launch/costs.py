@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from bench import data
-from bench.grid import Run
+from bench.grid import Member, Run
 from bench.scoring import Cell
 
 DEVICES = ("cpu core", "H200")
@@ -26,7 +26,7 @@ class ShippedCosts:
         """Seconds to train runs one after another; None where nothing like one of them was measured."""
         return total(self._training(run) for run in runs)
 
-    def score(self, unscored: Iterable[tuple[Run, Sequence[Cell]]]) -> float | None:
+    def score(self, unscored: Iterable[tuple[Member, Sequence[Cell]]]) -> float | None:
         """Seconds to encode and score runs one after another on a CPU core; None where one of their metrics is new."""
         return total(self._scoring(run, cells) for run, cells in unscored)
 
@@ -44,15 +44,17 @@ class ShippedCosts:
                 return float(schedule.steps * schedule.batch_size * (an_image + drawn))
         return None
 
-    def _scoring(self, run: Run, cells: Sequence[Cell]) -> float | None:
+    def _scoring(self, run: Member, cells: Sequence[Cell]) -> float | None:
         metrics: Mapping[str, float] = _costs()["scores"].get(self.protocol, {})
+        scores = total(metrics.get(cell.metric, metrics.get("others")) for cell in cells)
+        if scores is None or not isinstance(run, Run):  # codes that were given are not encoded
+            return scores
         encoding = {e["architecture"]: e["seconds"] for e in _costs()["cpu core"]["encoding"]}
         an_image = encoding.get(run.schedule.architecture)
         if an_image is None or not cells:
             return None
         images = min(cells[0].pool or data.card(run.dataset).num_images, data.card(run.dataset).num_images)
-        scores = total(metrics.get(cell.metric, metrics.get("others")) for cell in cells)
-        return None if scores is None else scores + images * an_image
+        return scores + images * an_image
 
 
 def total(parts: Iterable[float | None]) -> float | None:

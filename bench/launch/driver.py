@@ -89,7 +89,7 @@ def _submit(launcher: Launcher, runs: Sequence[Run], work: Work) -> Jobs:
         return {}
     settings = dict(work.settings) | {"device": device_of(work.settings)}
     parts = jobs_of(runs, work.settings["launcher"], on_gpu=settings["device"] == "cuda")
-    plans = [dataclasses.replace(work.plan, runs=part) for part in parts]
+    plans = [dataclasses.replace(work.plan, runs=part, codes=()) for part in parts]
     ids = launcher.submit(work.job, [(work.stage, plan, work.store.path, settings) for plan in plans])
     jobs = {i: [r.id for r in part] for i, part in zip(ids, parts, strict=True)}
     say(f"{launcher.name}: {len(jobs)} jobs for {len(runs)} models")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.base import Floats, Ints, Score, check_count, check_split, metric
-from bench.metrics.information import dense
+from bench.metrics.parts.information import dense
 
 
 @metric(

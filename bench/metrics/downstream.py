@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics import boosted_trees, exact_trees
 from bench.metrics.base import Floats, Ints, Score, check_count, check_split, metric
-from bench.metrics.logistic import fit_cross_validated
+from bench.metrics.parts import boosted_trees, exact_trees
+from bench.metrics.parts.logistic import fit_cross_validated
 from bench.registry import unknown
 
 FEW = 100  # labels in the numerator of the statistical efficiency

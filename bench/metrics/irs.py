@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.base import Floats, Ints, Score, check_codes, check_factors, metric
-from bench.metrics.information import discretise
+from bench.metrics.parts.information import discretise
 
 
 @metric(
@@ -12,6 +12,7 @@ from bench.metrics.information import discretise
     reads="points",
     scores={"irs": Score(-1, 1)},
     headline="irs",
+    ranked=True,
     invariant_to=("sign",),  # not to scale: dimensions are weighted by their range
     falls_under_rotation=True,
     paper="Suter et al. 2019, arXiv:1811.00007",

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.base import Floats, Ints, Score, check_codes, metric
-from bench.metrics.information import discretise, mutual_information
+from bench.metrics.parts.information import discretise, mutual_information
 
 INFINITY = float("inf")
 LEAST_EIGENVALUE = 1e-12  # of a correlation matrix: what exactly dependent dimensions are taken to leave

@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from bench.analysis.agreement import MIN_SEEDS
 from bench.analysis.compare import Comparison
 from bench.analysis.names import title
+from bench.escaping import as_cells
 from bench.report.style import dataset_title, footnote, new_figure, save
 from bench.store import writing
 
@@ -38,7 +39,7 @@ def write_comparison(
         yield save(figure, scores, folder / str(dataset), command)[1]
     for name, table in (("metrics", found.metrics), ("runs", found.runs)):
         with writing(folder / f"{name}.csv") as file:
-            file.write(table.to_csv(index=False).encode())
+            file.write(as_cells(table).to_csv(index=False).encode())
         yield folder / f"{name}.csv"
 
 

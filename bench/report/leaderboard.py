@@ -1,6 +1,5 @@
 """Writes a study's leaderboard: csv with everything, markdown to read, one HTML page to use."""
 
-import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import pandas as pd
 from bench.analysis.board import Column
 from bench.analysis.leaderboard import LEVELS, columns, leaderboard
 from bench.analysis.names import title
+from bench.escaping import as_cells, markdown
 from bench.grid import Plan
 from bench.report.board_table import board_title
 from bench.report.page import Page, render
@@ -45,7 +45,8 @@ def write_leaderboard(table: pd.DataFrame, plan: Plan, store: Store, overrides: 
         commands=[shlex.join(["python", "-m", "bench", stage, *overrides]) for stage in STAGES],
     )
     every = pd.concat([b.assign(level=level) for level, b in boards.items()], ignore_index=True)
-    texts = {"csv": every.to_csv(index=False), "md": _markdown(plan, boards["model"], chosen), "html": render(page)}
+    rows = as_cells(every).to_csv(index=False)
+    texts = {"csv": rows, "md": _markdown(plan, boards["model"], chosen), "html": render(page)}
     for suffix, text in texts.items():
         with writing(folder / f"leaderboard.{suffix}") as file:
             file.write(text.encode())
@@ -87,18 +88,19 @@ def _facts(plan: Plan, store: Store) -> dict[str, str]:
 def _markdown(plan: Plan, boards: pd.DataFrame, chosen: Sequence[Column]) -> str:
     """The boards of models as tables: IQM, with the 95 % interval in brackets."""
     parts = [
-        f"# {_text(plan.title)}: leaderboard",
-        f"Budget: **{_text(plan.budget)}**. IQM [95% interval]; rank by Borda count.",
+        f"# {markdown(plan.title)}: leaderboard",
+        f"Budget: **{markdown(plan.budget)}**. IQM [95% interval]; rank by Borda count.",
     ]
     for (representation, dataset), board in boards.groupby(["representation", "dataset"], sort=False):
         shown = [c for c in chosen if c.name in board and board[c.name].notna().any()]
-        heads = ["model", "rank", "coverage", *(title(c.name) + ("" if c.counted else " (not ranked)") for c in shown)]
+        heads = ["model", "rank", "coverage"]
+        heads += [markdown(title(c.name)) + ("" if c.counted else " (not ranked)") for c in shown]
         lines = [_line(heads), _line(["---"] + ["---:"] * (len(heads) - 1))]
         for _, row in board.iterrows():
             values = [_number(row, "rank", "{:.0f}"), f"{np.floor(100 * row['coverage'] + 1e-9):.0f}%"]
             values += [_number(row, c.name, "{:.3f}") for c in shown]
-            lines.append(_line([_text(row["model"]), *values]))
-        parts.append(f"## {board_title(dataset)}, {representation} representation\n\n" + "\n".join(lines))
+            lines.append(_line([markdown(row["model"]), *values]))
+        parts.append(f"## {markdown(board_title(dataset))}, {representation} representation\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
 
@@ -112,8 +114,3 @@ def _number(row: pd.Series, name: str, written: str) -> str:
 
 def _line(parts: Sequence[str]) -> str:
     return "| " + " | ".join(parts) + " |"
-
-
-def _text(name: object) -> str:
-    """A name that markdown leaves as it is."""
-    return re.sub(r"([\\`*<>\[\]|#&])|(?<!\w)_|_(?!\w)", r"\\\g<0>", " ".join(str(name).split()))

@@ -13,6 +13,7 @@ from bench.analysis.names import title
 from bench.data import load_data
 from bench.data.pooled import at_size
 from bench.data.sheet import draw_sheet
+from bench.escaping import as_cells
 from bench.grid import Plan, Run
 from bench.models.base import Learner
 from bench.pool import Pool
@@ -75,7 +76,7 @@ def _draw(
     _write(model_page(sights), stem.with_suffix(".png"), command)
     write_traversals(sights, stem.with_suffix(".gif"))
     with writing(stem.with_suffix(".csv")) as file:
-        file.write(_numbers(sights).to_csv(index=False).encode())
+        file.write(as_cells(_numbers(sights)).to_csv(index=False).encode())
 
 
 def ranked(runs: list[Run], values: Mapping[str, float], rank_by: str) -> dict[str, Run]:

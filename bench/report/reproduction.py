@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from bench.analysis.published import Item, items
 from bench.analysis.reproduction import reproduce
+from bench.escaping import as_cells
 from bench.grid import Plan
 from bench.pool import Pool
 from bench.report.reproduction_page import label, name, reasons, verdicts, write_page
@@ -28,7 +29,7 @@ def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool)
     """
     compared = [(item, reproduce(item, table, plan.runs, plan.protocol)) for item in items()]
     with writing(folder / "reproduction.csv") as file:
-        file.write(pd.concat([numbers for _, numbers in compared]).to_csv(index=False).encode())
+        file.write(as_cells(pd.concat([numbers for _, numbers in compared])).to_csv(index=False).encode())
     command = f"python -m bench analyze study={plan.name}"
     drawn = []
     for position, path in pool.run(_draw, [(*c, plan.budget, folder / "figures", command) for c in compared]):

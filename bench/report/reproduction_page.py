@@ -6,6 +6,7 @@ import pandas as pd
 
 from bench.analysis.names import title
 from bench.analysis.published import Item
+from bench.escaping import markdown, markdown_code
 from bench.grid import Plan
 from bench.report.style import dataset_title
 
@@ -22,12 +23,13 @@ def write_page(table: pd.DataFrame, plan: Plan, compared: list[tuple[Item, pd.Da
     runs = table.drop_duplicates("run")
     budgets = ", ".join(f"{n} of {label}" for label, n in Counter(runs["schedule"]).most_common())
     head = (
-        f"# {plan.title} beside published numbers\n\n"
-        f"Behind ours: {len(runs)} runs ({budgets or 'none'}), scored under the **{plan.protocol.name}** protocol. "
-        "A number is *covered* where our interval (95 %, bootstrap over seeds), widened by the precision of print, has "
-        "it. It is *not comparable* where ours is missing or rests on another budget; both are shown all the same.\n\n"
+        f"# {markdown(plan.title)} beside published numbers\n\n"
+        f"Behind ours: {len(runs)} runs ({markdown(budgets or 'none')}), scored under the "
+        f"**{markdown(plan.protocol.name)}** protocol. A number is *covered* where our interval (95 %, bootstrap over "
+        "seeds), widened by the precision of print, has it. It is *not comparable* where ours is missing or rests on "
+        "another budget; both are shown all the same.\n\n"
         "Every number, also of what is not here: [reproduction.csv](reproduction.csv). "
-        f"Remake it with `python -m bench analyze study={plan.name}`."
+        f"Remake it with {markdown_code(f'python -m bench analyze study={plan.name}')}."
     )
     return "\n\n".join([head, *(_section(item, numbers, drawn) for item, numbers in compared)]) + "\n"
 
@@ -37,7 +39,7 @@ def _section(item: Item, numbers: pd.DataFrame, drawn: list[str]) -> str:
     lines = [
         f"## {name(item)}",
         f"{item.source['title']}{f' ({source})' if source else ''}, {item.where}; {item.exactness}. {item.quantity}.",
-        f"**{verdicts(numbers)}**",
+        f"**{markdown(verdicts(numbers))}**",
     ]
     there = numbers.dropna(subset="ours")
     if there.empty:
@@ -58,7 +60,7 @@ def _rows(item: Item, there: pd.DataFrame) -> str:
     ]
     for n in there.itertuples():
         ours = f"{n.ours:z.{digits}f} [{n.low:z.{digits}f}, {n.high:z.{digits}f}]"
-        names = f"{dataset_title(n.dataset)} | {label(item, n.row)} | {label(item, n.column)}"
+        names = " | ".join(map(markdown, (dataset_title(n.dataset), label(item, n.row), label(item, n.column))))
         lines.append(f"| {names} | {n.published:g} | {ours} | {n.difference:+z.{digits}f} | {n.verdict} |")
     return "\n".join(lines)
 

@@ -13,10 +13,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 from PIL.PngImagePlugin import PngInfo
 from pyarrow.csv import write_csv
 from pypdfium2 import PdfDocument
 
+from bench.escaping import as_cells
 from bench.report.fonts import families
 from bench.store import writing
 
@@ -106,12 +108,15 @@ def save(figure: Figure, drawn: pd.DataFrame, stem: Path, command: str) -> list[
     """
     if drawn.empty:
         raise ValueError(f"{stem.name}: a figure without numbers is not a figure")
+    for text in figure.findobj(Text):
+        if "$" in text.get_text() and not text.get_text().startswith(r"$\mathdefault"):  # of an axis in powers of ten
+            text.set_parse_math(False)  # a name with a dollar in it is no formula
     page = io.BytesIO()
     FigureCanvasPdf(figure).print_pdf(page, metadata={"Subject": command, "CreationDate": None})
     written: dict[str, Callable[[IO[bytes]], object]] = {
         ".pdf": lambda file: file.write(page.getbuffer()),
         ".png": lambda file: _rendered(page, command, file),
-        ".csv": lambda file: write_csv(pa.Table.from_pandas(drawn, preserve_index=False), file),
+        ".csv": lambda file: write_csv(pa.Table.from_pandas(as_cells(drawn), preserve_index=False), file),
     }
     for suffix, write in written.items():
         with writing(stem.with_suffix(suffix)) as file:

@@ -11,8 +11,8 @@ from bench.metrics.factor_vae_score import factor_vae_score, from_votes
 from bench.metrics.irs import irs
 from bench.metrics.mig import mig
 from bench.metrics.modularity import modularity
+from bench.metrics.parts.shared_factor import SharedFactor
 from bench.metrics.sap import sap
-from bench.metrics.shared_factor import SharedFactor
 from bench.metrics.unsupervised import unsupervised
 
 RNG = np.random.default_rng(0)

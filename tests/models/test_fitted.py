@@ -16,12 +16,12 @@ from bench.data.pooled import at_size
 from bench.metrics.mig import mig
 from bench.models.base import Fitted, ModelError
 from bench.models.ica import ICA
+from bench.models.parts.vae import GaussianVAE
 from bench.models.pca import PCA
 from bench.models.random_projection import RandomProjection
 from bench.models.raw_pixels import RawPixels
 from bench.models.sparse_coding import SparseCoding, sparse_codes
 from bench.models.untrained_vae import UntrainedVAE
-from bench.models.vae import GaussianVAE
 
 DATA = at_size(load_data("mnist"), 32)
 SHAPE = (32, 32, 1)

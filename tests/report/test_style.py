@@ -21,7 +21,9 @@ def _saved(tmp_path, words):
         return save(figure, pd.DataFrame({"x": [1.5, np.nan]}), tmp_path / "some", "python -m bench some")
 
 
-@pytest.mark.parametrize("words", ["β-VAE: ρ = −0.5, Łódź", "aleph \N{ALEF SYMBOL}, which only the whole typeface has"])
+@pytest.mark.parametrize(
+    "words", ["β-VAE: ρ = −0.5, Łódź", r"$\frac{$ and $5", "aleph \N{ALEF SYMBOL}, which only the whole typeface has"]
+)
 def test_the_words_of_a_figure_are_text_in_its_pdf(tmp_path, words):
     pdf, *_ = _saved(tmp_path, words)
     with PdfDocument(pdf) as document:

@@ -10,8 +10,8 @@ import torch
 
 from bench.grid import Run, Schedule
 from bench.models.base import ModelError
-from bench.models.convolutions import Grouped
-from bench.models.vae import GaussianVAE
+from bench.models.parts.convolutions import Grouped
+from bench.models.parts.vae import GaussianVAE
 from bench.store import RunFolder, Store, read_arrays, read_json
 from bench.training import train as stage
 from bench.training.fleet import Fleet

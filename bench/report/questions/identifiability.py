@@ -89,7 +89,7 @@ def _changes(dims: int, bound: Callable[[Floats], Floats]) -> pd.DataFrame:
 
 
 def _is_vae(run: Run) -> bool:
-    from bench.models.vae import GaussianVAE
+    from bench.models.parts.vae import GaussianVAE
 
     return issubclass(registry.load("models", run.model), GaussianVAE)
 

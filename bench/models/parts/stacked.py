@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.models.base import Codes, Images, Learner, ModelError, State
-from bench.models.nets import ARCHITECTURES, Architecture
+from bench.models.parts.nets import ARCHITECTURES, Architecture
 from bench.registry import unknown
 
 
@@ -20,11 +20,11 @@ class Stacked(Learner, nn.Module):
 
     Args:
         image_shape: height, width, channels.
-        architecture: a name in `bench.models.nets.ARCHITECTURES`.
+        architecture: a name in `bench.models.parts.nets.ARCHITECTURES`.
         latent_dim: D.
         seeds: K seeds, one for each model's initial weights.
         hyper: K dictionaries of hyper-parameters, (K,) tensors under their own names in `self.hyper`.
-        convolution: how convolutions are computed, a name of `bench.models.convolutions`.
+        convolution: how convolutions are computed, a name of `bench.models.parts.convolutions`.
 
     Raises:
         ModelError: the images do not fit the architecture, or a hyper-parameter is not a number.
