@@ -1,5 +1,6 @@
 """Jobs as tasks of joblib: processes of this machine, or whatever a registered backend such as dask reaches."""
 
+import multiprocessing
 import os
 import queue
 import threading
@@ -68,6 +69,7 @@ def _attempt(job: str, function: Callable[..., None], task: tuple[Any, ...], par
     """One job, in a worker: an exception is its result, where joblib would end every other job."""
     if os.getppid() == parent:
         end_with_parent()
+        multiprocessing.set_start_method("spawn", force=True)  # loky names its own, which a worker's workers lack
     console.quiet = os.getpid() != parent  # the driver tells how jobs stand
     try:
         function(*task)
