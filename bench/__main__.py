@@ -1,5 +1,10 @@
 """`python -m bench STAGE [key=value ...]`: the command line, and the only module that imports Hydra."""
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules are imported, ctrl-C ends the process without a word
+
 import copy
 import itertools
 import logging
@@ -18,6 +23,7 @@ from bench.cli.settle import left_open, settle
 from bench.cli.stages import STAGES
 from bench.cli.words import Command, Word
 from bench.registry import unknown
+from bench.terminal import interruptible, streams
 from bench.values import ConfigError, one_of
 
 if TYPE_CHECKING:
@@ -25,7 +31,6 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 MOST_JOBS = 1_000  # of several commands (-m)
-INTERRUPTED = 130
 OF_THE_COMMAND_LINE = ("overrides", "given", "shipped", "studies")  # settings that are not of the configuration
 ERRORS = {  # those that say by themselves what is wrong: shown as one line, without a traceback
     "bench.registry": ("UnknownNameError", "PluginError"),
@@ -38,13 +43,12 @@ ERRORS = {  # those that say by themselves what is wrong: shown as one line, wit
 }
 
 
+@streams()
+@interruptible()
 def main(arguments: list[str] | None = None) -> None:
     """The command line's entry point; it ends the process."""
     try:
         sys.exit(perform(sys.argv[1:] if arguments is None else arguments))
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
     except _user_errors() as fault:
         _tell(fault)
         sys.exit(1)
@@ -81,14 +85,8 @@ def perform(arguments: Sequence[str]) -> int:
 
 
 def _perform_all(jobs: Sequence[dict[str, Any]], options: Mapping[str, Sequence[str]]) -> int:
-    """Perform one command after another; none ends the others, but for ctrl-C."""
-    worst = 0
-    for settings in jobs:
-        code = _perform(settings, options)
-        if code == INTERRUPTED:
-            return code
-        worst = max(worst, code)
-    return worst
+    """Perform one command after another; a fault of one ends none of the others."""
+    return max(_perform(settings, options) for settings in jobs)
 
 
 def _perform(settings: dict[str, Any], options: Mapping[str, Sequence[str]]) -> int:

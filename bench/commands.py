@@ -14,6 +14,7 @@ from bench import data, grid
 from bench.closing import close
 from bench.comparison import compare_named
 from bench.grid import ConfigError, Plan
+from bench.launch.jobs import described, device_of, jobs_of
 from bench.ledger import ledger, mend
 from bench.pool import Pool
 from bench.progress import results, say, say_once, stage
@@ -78,13 +79,10 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         with Pool(settings["processes"]) as pool:
             ended = _work(name, part, whole, store, pool, settings)
         # without an end, jobs go on by themselves
-        code = 0 if ended is None else close(name, part, store, [str(fault) for fault in broken], *ended)
-    except KeyboardInterrupt:
-        say("interrupted: what is finished is kept, the same command continues")
-        code = 130
-    if settings["study"]["name"] is None:
-        say(f"study: {whole.name} (this grid's own name: python -m bench report study={whole.name})")
-    return code
+        return 0 if ended is None else close(name, part, store, [str(fault) for fault in broken], *ended)
+    finally:
+        if settings["study"]["name"] is None:
+            say(f"study: {whole.name} (the name of this grid: python -m bench report study={whole.name})")
 
 
 def _work(
@@ -103,7 +101,7 @@ def _work(
         absent = _absent_data(part)
         had = dataclasses.replace(part, runs=tuple(r for r in part.runs if r.dataset not in absent))
         mend(had.runs, store)
-        if settings["launcher"]["name"] == "local" or settings["checkpoint"] is not None:
+        if _here(settings):
             train_and_score(name, had, store, pool, settings)
         elif (died := _launch(name, had, store, settings)) is None:
             return None
@@ -118,6 +116,11 @@ def _work(
     if name == "export":
         hand_on(whole, store)
     return absent, lost, undrawn
+
+
+def _here(settings: Settings) -> bool:
+    """Whether this process and its workers do the jobs, and no launcher."""
+    return settings["launcher"]["name"] == "local" or settings["checkpoint"] is not None
 
 
 def _launch(name: str, plan: Plan, store: Store, settings: Settings) -> dict[str, str] | None:
@@ -243,11 +246,21 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings) -> int:
 
     untrained = untrained_runs(plan, store, settings) if name in ("run", "train") else []
     unscored = unscored_cells(plan, store, settings) if name in ("run", "score") else []
+    missing = [*untrained, *(run for run, _ in unscored if isinstance(run, grid.Run))]
     if name == "run":
-        unscored += [(run, cells(plan.metrics, plan.protocol)) for run in untrained]
-    kept = _overrides(settings, "dry_run", "model", "dataset")
-    command = " ".join(["python -m bench", name, *map(shlex.quote, kept)])
-    show_work(untrained, unscored, store, accelerator_of(settings["device"]) == "cuda", command)
+        wanted = cells(plan.metrics, plan.protocol)
+        unscored += [(run, wanted) for run in untrained]
+    launcher, here = settings["launcher"], _here(settings)
+    on_gpu = (accelerator_of(settings["device"]) if here else device_of(settings)) == "cuda"
+    jobs = jobs_of(missing, {} if here else launcher, on_gpu)
+    show_work(
+        untrained, unscored, jobs, store, plan.protocol.name, f"To do, {described(jobs, launcher['name'], on_gpu)}"
+    )
+    asked = ["dry_run", *(("model", "dataset") if here else ())]
+    command = " ".join(["python -m bench", name, *map(shlex.quote, _overrides(settings, *asked))])
+    groups = dict.fromkeys(run.group for run in missing)
+    for line in [f"{command} model={m} dataset={d}" for m, d in groups] if here else [command]:
+        results.print(line, markup=False, soft_wrap=True)
     for dataset in dict.fromkeys(run.dataset for run in untrained):
         if data.state(dataset) != "ready":
             say(f"{dataset} is {data.state(dataset)}: `python -m bench data dataset={dataset}` fetches it or says how")

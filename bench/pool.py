@@ -19,11 +19,15 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Self
 
+from bench.grid import ConfigError
+from bench.terminal import deaf_children, ended_by_sigterm, streams
+
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 LOOK_S = 1.0  # between two looks at processes that say nothing
 TOGETHER_S = 0.3  # in which processes end that are ended at once
 GRACE_S = 10.0  # for idle workers to end by themselves
+CLEANING_S = 1.0  # for workers that are told to end to remove what they were writing
 
 Message = tuple[str, Any]
 _up: Callable[[Message], None] | None = None
@@ -80,9 +84,15 @@ class Ending:
 
 
 class Pool:
-    """Worker processes that run tasks; use as a context."""
+    """Worker processes that run tasks; use as a context. `processes`: how many; None: as many as cores.
+
+    Raises:
+        ConfigError: it is no number of processes.
+    """
 
     def __init__(self, processes: int | None = None) -> None:
+        if processes is not None and (type(processes) is not int or processes < 1):
+            raise ConfigError(f"processes must be a whole number from 1, or null for all cores, got {processes!r}")
         self.processes = processes or available_cores()
         self.idle: list[_Worker] = []
         self.busy: dict[Connection, tuple[_Worker, int]] = {}
@@ -97,11 +107,11 @@ class Pool:
         for worker in workers:
             worker.line.close()  # an idle worker ends at this
             if kind is not None:
-                worker.process.kill()  # nothing is lost: files are written whole
-        patience = time.monotonic() + GRACE_S
+                worker.process.terminate()  # nothing is lost: files are written whole
+        patience = time.monotonic() + (GRACE_S if kind is None else CLEANING_S)
         for worker in workers:
             worker.process.join(max(0.0, patience - time.monotonic()))
-            worker.process.kill()  # a task may have left a thread that never ends
+            worker.process.kill()  # a task may have left a thread that never ends, or be in a long call
             worker.process.join()
 
     def run(
@@ -187,7 +197,8 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.line, far = context.Pipe()
         self.process: BaseProcess = context.Process(target=_work, args=(far,))
-        self.process.start()
+        with deaf_children():
+            self.process.start()
         far.close()  # so that the line ends when the process does
         self.deadline, self._limit = float("inf"), float("inf")
         self._function: Callable[..., Any] | None = None
@@ -258,6 +269,8 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@ended_by_sigterm()
+@streams()
 def _work(line: Connection) -> None:
     """Workers leave ctrl-C to the parent, which ends them, and end by themselves when the parent was killed."""
     global _up

@@ -1,6 +1,5 @@
 """What a user sees of long work: a rich progress bar on a terminal, plain lines elsewhere."""
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 console = Console(stderr=True, highlight=False)  # what happens
-results = Console(highlight=False, width=None if sys.stdout.isatty() else 140)  # what was asked for
+results = Console(highlight=False)  # what was asked for
+if not results.file.isatty():
+    results.width = 140
 
 
 class Meter:
@@ -36,7 +37,7 @@ class Meter:
         self.bar: Progress | None = None
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
+        if console.file.isatty():
             self.bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),

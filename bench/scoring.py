@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ class Cell:
     options: Mapping[str, Any]
     pool: int | None
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Twelve hex digits: a hash of everything above."""
         return digest(dataclasses.asdict(self))

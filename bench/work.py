@@ -11,11 +11,13 @@ from bench.claims import EXPIRES_S, HEARTBEAT_S, is_claimed
 from bench.foreign import of_codes
 from bench.grid import ConfigError, Member, Plan, Run
 from bench.isolation import Scoring, of_run, score_all
+from bench.launch.jobs import jobs_of
 from bench.ledger import ledger
 from bench.pool import Here, Pool, report
 from bench.progress import Meter, say
 from bench.scoring import Cell, cells
 from bench.store import Store
+from bench.terminal import streams
 
 Settings = Mapping[str, Any]
 
@@ -28,6 +30,7 @@ def train_and_score(name: str, plan: Plan, store: Store, pool: Pool, settings: S
         score(plan, store, pool, settings)
 
 
+@streams()
 def job(name: str, part: Plan, path: Path, settings: Settings) -> None:
     """What a job of a launcher does: finish its part of a study.
 
@@ -79,7 +82,7 @@ def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
     accelerator, logger = accelerator_of(settings["device"]), settings["logger"]
     with Meter("train", sum(_steps(r) for r in todo), "steps", len(todo)) as meter:
         for _ in range(2):  # the second time those that were worked on elsewhere, where that was by one who died
-            groups = _fleets(todo) if accelerator == "cuda" else [[run] for run in todo]
+            groups = jobs_of(todo, {}, on_gpu=accelerator == "cuda")
             tasks = [(group, store.path, accelerator, report, logger) for group in groups]
             if accelerator == "cuda":
                 ended: Iterator[tuple[int, Any]] = (
@@ -124,21 +127,15 @@ def _train_task(
 
 
 def accelerator_of(device: str) -> str:
-    import torch
-
     if device not in ("auto", "cpu", "cuda"):
         raise registry.unknown("device", device, ["auto", "cpu", "cuda"])
+    if device == "cpu":
+        return "cpu"  # torch takes seconds to import
+    import torch
+
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device=cuda, but torch sees no CUDA device")
-    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def _fleets(runs: Sequence[Run]) -> list[list[Run]]:
-    """Runs that train together: one model, one data set, one schedule."""
-    groups: dict[Any, list[Run]] = {}
-    for run in runs:
-        groups.setdefault((*run.group, run.schedule), []).append(run)
-    return list(groups.values())
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _steps(run: Run) -> int:

@@ -9,7 +9,7 @@ from bench import commands, work
 from bench.claims import claiming
 from bench.closing import close
 from bench.data.base import DataError
-from bench.dry_run import words
+from bench.dry_run import hours, words
 from bench.grid import Frozen, Plan, Protocol, Run, Schedule
 from bench.ledger import ledger, mend
 from bench.scoring import cells
@@ -146,7 +146,7 @@ def test_data_sets_that_cannot_be_had_are_left_out(
 
 @pytest.fixture
 def settings() -> dict[str, object]:
-    return {"retry_failed": False, "device": "cpu"}
+    return {"retry_failed": False, "device": "cpu", "checkpoint": None, "launcher": {"name": "local"}}
 
 
 def test_a_dry_run_estimates_from_finished_runs_and_writes_nothing(
@@ -158,23 +158,36 @@ def test_a_dry_run_estimates_from_finished_runs_and_writes_nothing(
     told = capsys.readouterr().out
     assert sorted(store.path.rglob("*")) == before
     assert "python -m bench run 'study.name=my study' model=beta_vae dataset=dsprites" in told
+    assert "launcher=local: 1 job of 1 run, on CPUs" in told
     (row,) = [line for line in told.splitlines() if "beta_vae" in line and "python" not in line]
-    assert [part.strip() for part in row.strip("│ ").split("│")] == [
-        "beta_vae",
-        "dsprites",
-        "1",
-        "1",
-        "90 s",
-        "2",
-        "6 s",
-    ]
+    counts = [part.strip() for part in row.strip("│ ").split("│")]
+    assert counts[:5] == ["beta_vae", "dsprites", "1", "1", "90 s"]
+    assert counts[7:9] == ["2", "6 s"]
 
 
-def test_a_dry_run_says_where_nothing_is_known(tmp_path: Path, settings: dict[str, object], capsys) -> None:  # type: ignore[no-untyped-def]
+def test_a_dry_run_of_a_launcher_tells_its_jobs_and_the_one_command_that_starts_them(
+    store: Store, settings: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields = {"launcher": {"name": "slurm", "cpus": 8, "gpus": 0, "runs": 2}, "overrides": ["model=beta_vae"]}
+    commands.dry_run("train", plan(*(run(seed) for seed in range(10, 15))), store, settings | fields)
+    told = capsys.readouterr().out
+    assert "launcher=slurm: 3 jobs of up to 2 runs, on CPUs" in told
+    assert told.splitlines()[-1] == "python -m bench train model=beta_vae"
+
+
+def test_a_dry_run_where_nothing_was_finished_tells_shipped_times(
+    tmp_path: Path,
+    settings: dict[str, object],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     commands.dry_run("train", PLAN, Store(tmp_path / "none"), settings | {"overrides": []})
-    assert "unknown" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    (row,) = [line for line in told.splitlines() if "beta_vae" in line and "python" not in line]
+    assert [part.strip() for part in row.strip("│ ").split("│")][4:7] == ["unknown", "0 s", "unknown"]
+    assert "Nothing was written" in told
     assert not (tmp_path / "none").exists()
 
 
 def test_times_are_written_for_people() -> None:
+    assert [hours(s) for s in (90.0, 3.6e6, None)] == ["90 s", "1,000 h", "unknown"]
     assert [words(s) for s in (3.2, 300, 3 * 3600, 1e6, None)] == ["3 s", "5 min", "3 h", "12 days", "unknown"]

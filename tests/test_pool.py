@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.grid import ConfigError
 from bench.pool import Ending, Here, Pool, _work, limit, report, tell
 
 
@@ -34,6 +35,12 @@ def tell_for_ever(mark: str) -> None:
 
 def fail(number: int) -> int:
     raise ValueError(f"no {number}")
+
+
+@pytest.mark.parametrize("processes", [-1, 0, 1.5, "abc", True])
+def test_what_is_no_number_of_processes_is_refused(processes: object) -> None:
+    with pytest.raises(ConfigError, match="processes must be a whole number from 1"):
+        Pool(processes)  # type: ignore[arg-type]
 
 
 def hang(number: int) -> int:

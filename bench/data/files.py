@@ -7,11 +7,12 @@ that opening 377 MB costs nothing; a file that no record vouches for is read thr
 import gzip
 import hashlib
 import http.client
+import io
 import logging
 import os
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 State = Literal["ready", "not fetched", "damaged"]
 Contents = Mapping[str, Iterable[bytes]]  # a file's name -> its bytes, in pieces
 TIMEOUT_S = 5.0
+LARGEST = 1 << 30  # bytes of a file from a mirror, packed and unpacked
 
 
 class NoSourceError(DataError):
@@ -177,7 +179,7 @@ def beside(folder: Path) -> Source:
     """What the user put into the folder: each file compressed, as NAME.gz."""
 
     def give(files: Sequence[File]) -> Contents:
-        return {f.name: [_decompressed(_read(folder / f"{f.name}.gz"))] for f in files}
+        return {f.name: _decompressed(_read(folder / f"{f.name}.gz")) for f in files}
 
     return Source(f"looking for .gz files in {folder}", give)
 
@@ -186,7 +188,7 @@ def mirrors(card: Card) -> list[Source]:
     """The n-th addresses of a card's files make its n-th mirror."""
 
     def give(mirror: int, files: Sequence[File]) -> Contents:
-        return {f.name: [_decompressed(_download(f.urls[mirror]))] for f in files}
+        return {f.name: _decompressed(_download(f.urls[mirror])) for f in files}
 
     addresses = card.files[0].urls
     return [Source(f"downloading from {urlsplit(url).hostname}", partial(give, i)) for i, url in enumerate(addresses)]
@@ -275,13 +277,23 @@ def _read(path: Path) -> bytes:
 def _download(url: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
-            return bytes(answer.read())
+            packed = bytes(answer.read(LARGEST + 1))
     except (OSError, http.client.HTTPException) as fault:
         raise DataError(f"{url}: {fault}") from fault
+    if len(packed) > LARGEST:
+        raise DataError(f"{url} gives more than {LARGEST >> 20:,} MB")
+    return packed
 
 
-def _decompressed(packed: bytes) -> bytes:
+def _decompressed(packed: bytes) -> Iterator[bytes]:
+    """The bytes of a gzip file, in pieces; its checksum is known only when all have come, so there is a limit."""
+    size = 0
     try:
-        return gzip.decompress(packed)
+        with gzip.open(io.BytesIO(packed)) as file:
+            while piece := file.read(1 << 20):
+                size += len(piece)
+                if size > LARGEST:
+                    raise DataError(f"it unpacks to more than {LARGEST >> 20:,} MB")
+                yield piece
     except (OSError, EOFError, zlib.error) as fault:
         raise DataError(f"not a whole gzip file: {fault}") from fault

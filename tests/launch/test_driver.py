@@ -22,10 +22,10 @@ def test_a_record_goes_with_the_last_of_its_jobs_however_many_ended_unfollowed(
     jobs = {"7_0": ["a"], "7_1": ["b"], "7_2": ["c"]}
     write_json(store.jobs / "7_0.json", {"launcher": "slurm", "jobs": jobs})
     launcher = SimpleNamespace(name="slurm", outlives=True, adopt=adopt)
-    found = _going_on(launcher, store)  # type: ignore[arg-type]
+    found = _going_on(launcher, store.jobs)  # type: ignore[arg-type]
     assert found == {i: jobs[i] for i in alive}
     assert bool(list(store.jobs.glob("*.json"))) == bool(alive)
-    _forget(found, store)
+    _forget(found, store.jobs)
     assert not list(store.jobs.glob("*.json"))
 
 
