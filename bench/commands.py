@@ -79,10 +79,14 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
 
 def _work(
     name: str, plan: Plan, store: Store, pool: Pool, settings: Settings
-) -> tuple[Mapping[str, str], Mapping[str, str]] | None:
-    """Do a stage; the data sets that cannot be had and the runs whose job died, and why. None: jobs are not awaited."""
+) -> tuple[Mapping[str, str], Mapping[str, str], Mapping[str, str]] | None:
+    """Do a stage; the data sets that cannot be had, the runs whose job died and the pictures that failed, and why.
+
+    None: jobs are not awaited.
+    """
     absent: dict[str, str] = {}
     lost: Mapping[str, str] = {}
+    undrawn: dict[str, str] = {}
     if name in ("run", "train", "score"):
         absent = _absent_data(plan)
         had = dataclasses.replace(plan, runs=tuple(r for r in plan.runs if r.dataset not in absent))
@@ -94,12 +98,12 @@ def _work(
         else:
             lost = died
     if name in ("run", "analyze"):
-        analyze(plan, store, pool)
+        undrawn |= analyze(plan, store, pool)
     if name in ("run", "report"):
-        make_report(plan, store, pool, settings)
+        undrawn |= make_report(plan, store, pool, settings)
     if name == "export":
         hand_on(plan, store)
-    return absent, lost
+    return absent, lost, undrawn
 
 
 def _launch(name: str, plan: Plan, store: Store, settings: Settings) -> dict[str, str] | None:
@@ -120,8 +124,9 @@ def _absent_data(plan: Plan) -> dict[str, str]:
     return absent
 
 
-def analyze(plan: Plan, store: Store, pool: Pool) -> None:
-    """Draw every figure that the study's scores allow; say why for the others."""
+def analyze(plan: Plan, store: Store, pool: Pool) -> dict[str, str]:
+    """Draw every figure that the study's scores allow; say why for the others. Those that failed, and why."""
+    from bench.report.drawings import tell
     from bench.report.figures import draw_all
     from bench.report.reproduction import draw_reproduction
 
@@ -129,29 +134,34 @@ def analyze(plan: Plan, store: Store, pool: Pool) -> None:
         table, origin = plan_scores(plan, store)
         if origin:
             say(f"  {origin}")
-        for draw in (draw_all, draw_reproduction):
-            for line in draw(table, plan, store.study(plan.name), pool):
-                say(f"  {line}")
+        folder = store.study(plan.name)
+        failed = tell("figures", draw_all(table, plan, folder, pool))
+        failed |= tell("figures beside published ones", draw_reproduction(table, plan, folder, pool))
+    say(f"figures: {folder / 'figures'}\nbeside published numbers: {folder / 'reproduction.md'}")
+    return failed
 
 
-def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
-    """Draw pictures of trained models, write the one-page summary and the leaderboard."""
+def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> dict[str, str]:
+    """Draw pictures of trained models, write the one-page summary and the leaderboard. What failed, and why."""
+    from bench.report.drawings import tell
+    from bench.report.gallery import embed
     from bench.report.gradients import draw_gradients
     from bench.report.leaderboard import write_leaderboard
     from bench.report.pictures import draw_models
     from bench.report.summary import write_summary
-    from bench.training.train import load_learner
 
     with stage("report"):
         table, origin = plan_scores(plan, store)
-        pictures = draw_models(table, plan, store, pool, load_learner, settings["rank_by"])
-        draw_gradients(plan, store, load_learner)
-        page = write_summary(table, plan, store, pictures, origin)
+        failed = tell("pictures of models", draw_models(table, plan, store, pool, settings["rank_by"]))
+        failed |= tell("pictures of gradients", draw_gradients(plan, store, pool))
+        failed |= {o.name: o.why for o in embed(store.study(plan.name), pool) if o.state == "failed"}
+        page = write_summary(table, plan, store, origin)
         asked = _overrides(settings, "results_dir", "open", "processes", "device")
         board = write_leaderboard(table, plan, store, asked)
     say(f"summary: {page}\npictures: {page.parent}\nleaderboard: {board}")
     if settings["open"] and not webbrowser.open(board.as_uri()):
         say("no browser was found to show it in")
+    return failed
 
 
 def _overrides(settings: Settings, *others: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Reparametrisation against the score function: how the estimators' gradients vary, and what training makes of it."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -9,11 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from bench.grid import Plan, Run
-from bench.models.base import Learner
+from bench.pool import Pool
+from bench.report.drawings import Drawing, Outcome, code, draw_changed, trained
 from bench.report.style import colours, dataset_title, footnote, new_figure, save
-from bench.store import RunFolder, Store
+from bench.store import Store, digest
 
 DRAWS = 100
+BOTH = {"beta_vae", "score_function_vae"}
 ESTIMATORS = {
     ("beta_vae", 1.0): "reparametrised",
     ("score_function_vae", 1.0): "score function, baseline",
@@ -23,19 +25,26 @@ LINES = ("-", "--", ":")
 PLACES = {"at the start": ("o", False, -0.12), "when trained": ("s", True, 0.12)}  # marker, filled, shift
 
 
-def draw_gradients(plan: Plan, store: Store, load_learner: Callable[[Run, RunFolder], Learner]) -> list[Path]:
-    """A picture for each data set on which a study trained VAEs (beta 1) by both estimators."""
-    pictures = []
+def draw_gradients(plan: Plan, store: Store, pool: Pool) -> Iterator[Outcome]:
+    """A picture for each data set on which a study trained VAEs (beta 1) by both estimators; of other studies, none."""
+    folder, command = store.study(plan.name), f"python -m bench report study={plan.name}"
+    drawings = []
     for dataset in dict.fromkeys(r.dataset for r in plan.runs):
         runs = [r for r in plan.runs if r.dataset == dataset and (r.model, r.value) in ESTIMATORS]
         done = [r for r in runs if store.run(r.id).state() == "done"]
-        if {r.model for r in done} == {"beta_vae", "score_function_vae"}:
-            curves, variances = loss_curves(done, store), gradient_variances(done, store, load_learner)
-            figure = gradient_page(curves, variances, dataset, plan.budget)
-            drawn = pd.concat([curves, variances], ignore_index=True)
-            stem = store.study(plan.name) / "figures" / f"gradient_variance_{dataset}"
-            pictures.append(save(figure, drawn, stem, f"python -m bench report study={plan.name}")[1])
-    return pictures
+        if {r.model for r in done} == BOTH:
+            name = f"gradient_variance_{dataset}"
+            made_from = [code("data", "models", "report", "training"), plan.budget, command, DRAWS]
+            key = digest([*made_from, *(trained(r, store.run(r.id)) for r in done)])
+            stem = folder / "figures" / name
+            drawings.append(Drawing(name, key, (done, store, dataset, plan.budget, stem, command)))
+    return draw_changed("gradients", drawings, _draw, folder, pool)
+
+
+def _draw(runs: list[Run], store: Store, dataset: str, budget: str, stem: Path, command: str) -> list[Path]:
+    curves, variances = loss_curves(runs, store), gradient_variances(runs, store)
+    figure = gradient_page(curves, variances, dataset, budget)
+    return save(figure, pd.concat([curves, variances], ignore_index=True), stem, command)
 
 
 def loss_curves(runs: list[Run], store: Store) -> pd.DataFrame:
@@ -44,15 +53,13 @@ def loss_curves(runs: list[Run], store: Store) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def gradient_variances(
-    runs: list[Run], store: Store, load_learner: Callable[[Run, RunFolder], Learner]
-) -> pd.DataFrame:
+def gradient_variances(runs: list[Run], store: Store) -> pd.DataFrame:
     """A row for each estimator, seed and weights: its variance and the squared norm of its mean, summed over weights.
 
     All estimators are measured at the same weights: where training starts, and where the reparametrised one ends.
     """
     from bench.training.gradients import encoder_gradients
-    from bench.training.train import new_learner
+    from bench.training.train import load_learner, new_learner
 
     ends = {r.seed: load_learner(r, store.run(r.id)).state() for r in runs if r.model == "beta_vae"}
     rows = []

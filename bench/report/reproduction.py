@@ -1,6 +1,7 @@
 """The reproduction report: what papers print and ours beside it, as a table, a page, and a figure an item."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from textwrap import wrap
 
@@ -9,47 +10,59 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.analysis.agreement import TooFewRunsError
 from bench.analysis.published import Item, items
 from bench.analysis.reproduction import reproduce
 from bench.grid import Plan
 from bench.pool import Pool
+from bench.report.drawings import Drawing, Outcome, code, draw_changed
 from bench.report.reproduction_page import label, name, reasons, verdicts, write_page
 from bench.report.style import dataset_title, footnote, new_figure, remove, save
-from bench.store import writing
+from bench.store import digest, writing
 
 OURS, PUBLISHED = "#0173b2", "#de8f05"  # blue and orange of the colour-blind safe palette
 
 
-def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Iterator[str]:
+def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Iterator[Outcome]:
     """Write `reproduction.csv` and `reproduction.md` and draw every item that ours has numbers for.
 
     Yields:
-        A line an item: where its figure is, or why it was not drawn.
+        What became of the figure of each item.
     """
     compared = [(item, reproduce(item, table, plan.runs, plan.protocol)) for item in items()]
     with writing(folder / "reproduction.csv") as file:
         file.write(pd.concat([numbers for _, numbers in compared]).to_csv(index=False).encode())
     command = f"python -m bench analyze study={plan.name}"
-    drawn = []
-    for position, path in pool.run(_draw, [(*c, plan.budget, folder / "figures", command) for c in compared]):
-        item, numbers = compared[position]
-        if path is not None:
-            drawn.append(item.name)
-        yield f"reproduction_{item.name}: {path or f'not drawn: {reasons(numbers)}'}"
-    page = folder / "reproduction.md"
-    with writing(page) as file:
-        file.write(write_page(table, plan, compared, drawn).encode())
-    yield f"reproduction: {page}"
+    source = code("analysis", "metrics", "report")
+    drawings = [
+        Drawing(_stem(item), digest([source, repr(item), numbers.to_csv(), plan.budget, command]), (item, numbers))
+        for item, numbers in compared
+    ]
+    draw = partial(_draw, plan.budget, folder / "figures", command)
+    drawn = set()
+    for outcome in draw_changed("reproduction", drawings, draw, folder, pool):
+        drawn |= {outcome.name} if outcome.files else set()
+        yield outcome
+    with writing(folder / "reproduction.md") as file:
+        file.write(write_page(table, plan, compared, [i.name for i, _ in compared if _stem(i) in drawn]).encode())
 
 
-def _draw(item: Item, numbers: pd.DataFrame, budget: str, folder: Path, command: str) -> Path | None:
-    """Draw one item; its png, or None where ours has no numbers for it."""
-    stem = folder / f"reproduction_{item.name}"
+def _stem(item: Item) -> str:
+    return f"reproduction_{item.name}"
+
+
+def _draw(budget: str, folder: Path, command: str, item: Item, numbers: pd.DataFrame) -> list[Path]:
+    """Draw one item; its files.
+
+    Raises:
+        TooFewRunsError: ours has no numbers for it.
+    """
+    stem = folder / _stem(item)
     there = numbers.dropna(subset="ours")
     if there.empty:
         remove(stem)
-        return None
-    return save(_forest(item, there, budget), there, stem, command)[1]
+        raise TooFewRunsError(reasons(numbers))
+    return save(_forest(item, there, budget), there, stem, command)
 
 
 def _forest(item: Item, numbers: pd.DataFrame, budget: str) -> Figure:

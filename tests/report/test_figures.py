@@ -1,5 +1,6 @@
 """Every figure is drawn from what a table has, says what stands behind it, and says why where it is not drawn."""
 
+import io
 import re
 from collections.abc import Callable
 from functools import partial
@@ -9,14 +10,16 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from bench.analysis.agreement import TooFewRunsError
 from bench.analysis.synthetic import SCORES, synthetic_table
 from bench.pool import Here
-from bench.report.figures import DATASET_FIGURES, FIGURES, draw_all
+from bench.report.figures import DATASET_FIGURES, FIGURES, _rows, draw_all
 from bench.report.figures.panels import Drawn
 
 BUDGET = "made up: 7 steps"
+DATASETS = ("dsprites", "noisy_dsprites")
 KEPT = ("mig", "dci_disentanglement", "lr_100", "lr_1000", "lr_efficiency", "elbo", "gaussian_total_correlation",
         "mutual_information")  # fmt: skip
 DRAWINGS: dict[str, Callable[[pd.DataFrame], Drawn]] = {
@@ -27,9 +30,8 @@ DRAWINGS: dict[str, Callable[[pd.DataFrame], Drawn]] = {
 
 def made(seeds: int = 5, models: tuple[str, ...] = ("beta_vae", "dip_vae_i"), strengths: int = 3) -> pd.DataFrame:
     scores = {n: SCORES[n] for n in KEPT}
-    datasets = ("dsprites", "noisy_dsprites")
     rng = np.random.default_rng(0)
-    return synthetic_table(rng, datasets=datasets, models=models, strengths=strengths, seeds=seeds, scores=scores)
+    return synthetic_table(rng, datasets=DATASETS, models=models, strengths=strengths, seeds=seeds, scores=scores)
 
 
 def said(figure: object) -> str:
@@ -90,13 +92,13 @@ def test_every_figure_is_a_pdf_a_png_and_a_csv_and_stale_ones_go(tmp_path: Path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.report.figures.FIGURES", few)
         patch.setattr("bench.report.figures.DATASET_FIGURES", {})
-        lines = list(draw_all(table, plan, tmp_path, Here()))  # type: ignore[arg-type]
-        assert len(lines) == 2
+        outcomes = list(draw_all(table, plan, tmp_path, Here()))  # type: ignore[arg-type]
+        assert [o.state for o in outcomes] == ["drawn", "drawn"]
         for name in few:
             for suffix in ("pdf", "png", "csv"):
                 assert (tmp_path / "figures" / f"{name}.{suffix}").stat().st_size > 0
-        lines = list(draw_all(table[table["model"] == "beta_vae"], plan, tmp_path, Here()))  # type: ignore[arg-type]
-    assert lines[1].startswith("table5_variance_explained: not drawn: dsprites: 1 models")
+        outcomes = list(draw_all(table[table["model"] == "beta_vae"], plan, tmp_path, Here()))  # type: ignore[arg-type]
+    assert str(outcomes[1]).startswith("table5_variance_explained: not drawn: dsprites: 1 models")
     assert not list(tmp_path.glob("figures/table5*"))
 
 
@@ -108,8 +110,47 @@ def test_a_figure_that_fails_ends_none_of_the_others(tmp_path: Path, monkeypatch
     monkeypatch.setattr("bench.report.figures.FIGURES", {"faulty": faulty} | kept)
     monkeypatch.setattr("bench.report.figures.DATASET_FIGURES", {})
     plan = SimpleNamespace(name="mine", budget="a budget", runs=[])
-    lines: list[str] = []
-    with pytest.raises(ExceptionGroup, match="1 figures failed"):
-        lines.extend(draw_all(made(), plan, tmp_path, Here()))  # type: ignore[arg-type]
-    assert lines[0] == "faulty: FAILED: ZeroDivisionError: no points"
-    assert (tmp_path / "figures" / "fig2_metric_agreement.png").exists()
+    faulty_one, other = draw_all(made(), plan, tmp_path, Here())  # type: ignore[arg-type]
+    assert re.fullmatch(r"faulty: FAILED: ZeroDivisionError: no points \(test_figures.py, line \d+\)", str(faulty_one))
+    assert other.picture == tmp_path / "figures" / "fig2_metric_agreement.png"
+    assert other.picture.exists()
+
+
+def states(table: pd.DataFrame, plan: SimpleNamespace, folder: Path) -> dict[str, str]:
+    return {o.name: o.state for o in draw_all(table, plan, folder, Here())}  # type: ignore[arg-type]
+
+
+def test_figures_are_drawn_again_where_their_scores_changed_and_only_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.report.figures.FIGURES", {"seeds_needed": FIGURES["seeds_needed"]})
+    by_dataset = {"fig3_scores_by_model": DATASET_FIGURES["fig3_scores_by_model"]}
+    monkeypatch.setattr("bench.report.figures.DATASET_FIGURES", by_dataset)
+    plan = SimpleNamespace(name="mine", budget=BUDGET, runs=[SimpleNamespace(dataset=d) for d in DATASETS])
+    table = made()
+    one, other = (f"fig3_scores_by_model_{d}" for d in DATASETS)
+    assert set(states(table, plan, tmp_path).values()) == {"drawn"}
+    assert set(states(table.assign(seconds=7.0), plan, tmp_path).values()) == {"unchanged"}
+    table.loc[table["dataset"].eq(DATASETS[1]) & table["seed"].eq(4), "score"] *= 0.5
+    assert states(table, plan, tmp_path) == {"seeds_needed": "drawn", one: "unchanged", other: "drawn"}
+    plan.budget = "another budget"
+    assert set(states(table, plan, tmp_path).values()) == {"drawn"}
+
+
+@pytest.mark.parametrize("name", DATASET_FIGURES)
+def test_a_figure_of_a_data_set_is_the_same_without_the_scores_of_others(name: str) -> None:
+    table = made()
+    (whole, numbers), (alone, same) = (DATASET_FIGURES[name](t, "dsprites", BUDGET) for t in (table, rows_of(table)))
+    pd.testing.assert_frame_equal(numbers.reset_index(drop=True), same.reset_index(drop=True))
+    assert pages(whole) == pages(alone)
+
+
+def rows_of(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that a figure of dSprites is given."""
+    return _rows(table.assign(score=table["score"].where(table["dataset"].eq("dsprites"), 0.5)), "dsprites")
+
+
+def pages(figure: Figure) -> bytes:
+    page = io.BytesIO()
+    figure.savefig(page, format="pdf", metadata={"CreationDate": None})
+    return page.getvalue()
