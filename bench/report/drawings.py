@@ -159,12 +159,16 @@ def tell(kind: str, outcomes: Iterable[Outcome]) -> dict[str, str]:
 
 
 @cache
-def code(*rooms: str) -> str:
-    """A hash of what draws: the source files of rooms of the package, names on cards, versions of libraries."""
-    files = [f for room in rooms for f in (PACKAGE / room).rglob("*.*") if f.suffix in (".py", ".css", ".js", ".html")]
+def code(*places: str) -> str:
+    """A hash of what draws: Python files of the package or in folders of it, names on cards, versions of libraries."""
+    files = [file for place in places for file in _python(PACKAGE / place)]
     files += [*(conf_dir() / "model").glob("*.yaml"), *cards_dir().glob("*.yaml")]
     texts = sorted((f.name, sha256_of(f)) for f in files)
     return digest([texts, {name: version(name) for name in LIBRARIES}])
+
+
+def _python(place: Path) -> list[Path]:
+    return [place] if place.is_file() else list(place.rglob("*.py"))
 
 
 def rows_digest(table: pd.DataFrame) -> str:

@@ -44,7 +44,7 @@ def embed(folder: Path, pool: Pool) -> Iterator[Outcome]:
     """Make the page's copy of each picture of a study that has changed."""
     files = [file for kind in ("figures", "models") for file in sorted((folder / kind).glob("*.png"))]
     drawings = [
-        Drawing(f"{file.parent.name}/{file.name}", digest([sha256_of(file), code("report"), WIDEST]), (file, folder))
+        Drawing(f"{file.parent.name}/{file.name}", digest([sha256_of(file), code("report/gallery.py"), WIDEST]), (file, folder))
         for file in files
     ]
     return draw_changed("page", drawings, _copy, folder, pool)
@@ -106,6 +106,8 @@ def title_of(stem: str) -> str:
             return f"{dataset_title(dataset)}: {model_title(stem.removeprefix(f'{dataset}_'))}"
         if stem.endswith(f"_{dataset}"):
             stem, where = stem.removesuffix(f"_{dataset}"), f", {dataset_title(dataset)}"
+    if stem.endswith("_all"):
+        stem, where = stem.removesuffix("_all"), f", all metrics{where}"
     kinds = {"fig": "Figure", "table": "Table"}
     if match := re.fullmatch(r"(fig|table)(\d+)_(.+)", stem):
         return f"{kinds[match[1]]} {match[2]} of the paper: {_words(match[3])}{where}"

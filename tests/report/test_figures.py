@@ -133,6 +133,10 @@ def test_figures_are_drawn_again_where_their_scores_changed_and_only_there(
     assert set(states(table.assign(seconds=7.0), plan, tmp_path).values()) == {"unchanged"}
     table.loc[table["dataset"].eq(DATASETS[1]) & table["seed"].eq(4), "score"] *= 0.5
     assert states(table, plan, tmp_path) == {"seeds_needed": "drawn", one: "unchanged", other: "drawn"}
+    mine = table[table["run"].eq(table["run"].iloc[0])].assign(run="mine", model="mine", value=np.nan, strength=pd.NA)
+    more = pd.concat([table, mine], ignore_index=True).astype({"run": "category", "model": "category"})
+    assert set(mine["dataset"]) == {DATASETS[0]}
+    assert states(more, plan, tmp_path) == {"seeds_needed": "drawn", one: "drawn", other: "unchanged"}
     plan.budget = "another budget"
     assert set(states(table, plan, tmp_path).values()) == {"drawn"}
 

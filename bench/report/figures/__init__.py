@@ -76,11 +76,11 @@ def draw_all(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Itera
 
 
 def _rows(table: pd.DataFrame, dataset: str | None) -> pd.DataFrame:
-    """What a figure is given: all rows; of a data set its own, and one of each other model, which has a colour too."""
+    """What a figure is given: all rows; of a data set its own, and one of each other model of the suite, for colours."""
     if dataset is None:
         return table
-    own = table["dataset"].eq(dataset)
-    others = table[~own & ~table["model"].isin(table.loc[own, "model"].unique())]
+    own, suite = table["dataset"].eq(dataset), set(registry.names("models"))
+    others = table[~own & table["model"].isin(suite - set(table.loc[own, "model"]))]
     return pd.concat([table[own], others.drop_duplicates("model")])
 
 

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from bench import registry
 from bench.analysis.agreement import MIN_SEEDS, TooFewRunsError, settings, wide
 from bench.analysis.names import disentanglement_scores
 from bench.report.style import colours, footnote, model_title, new_figure
@@ -133,8 +134,9 @@ def model_keys(models: Sequence[str], palette: dict[str, Any], **line: Any) -> t
 
 
 def palette_of(table: pd.DataFrame) -> dict[str, Any]:
-    """The colour of each model, the same in every figure of a study."""
-    return colours(sorted(table["model"].unique()))
+    """The colour of each model, the same in every figure of a study; a name from elsewhere changes none of the others."""
+    suite = set(registry.names("models"))
+    return colours(sorted(table["model"].unique(), key=lambda model: (model not in suite, model)))
 
 
 def scatter(ax: Axes, x: pd.Series, y: pd.Series, models: pd.Series, palette: dict[str, Any]) -> None:
