@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from bench.codes import encode
     from bench.data import load_data
     from bench.scoring import score
-    from bench.table import scores
+    from bench.study_table import scores
 
-_HOME = {"encode": "bench.codes", "load_data": "bench.data", "score": "bench.scoring", "scores": "bench.table"}
+_HOME = {"encode": "bench.codes", "load_data": "bench.data", "score": "bench.scoring", "scores": "bench.study_table"}
 
 
 def __getattr__(name: str) -> Any:

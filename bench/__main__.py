@@ -146,7 +146,10 @@ def _hydra_main(config: DictConfig) -> None:
     log.setLevel(logging.INFO)
     log.handlers = [logging.StreamHandler()]
     settings: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    settings["overrides"] = list(HydraConfig.get().overrides.task)
+    task = list(HydraConfig.get().overrides.task)
+    settings["overrides"] = task
+    settings["given"] = {key: value for key, _, value in (word.partition("=") for word in task) if key != "stage"}
+    settings["shipped"] = HydraConfig.get().runtime.choices["study"] != "custom"
     global _exit_code
     try:
         code = commands.perform(settings, {g: group_options(g) for g in ("model", "study")})

@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.claims import is_claimed
-from bench.grid import Plan, Run
+from bench.grid import Member, Plan
 from bench.ledger import NOTHING, Ledger, ledger
 from bench.progress import results, say
 from bench.scoring import cells
@@ -62,7 +62,7 @@ def close(
 
 def _failures(plan: Plan, store: Store, known: Ledger) -> list[Row]:
     failed = [(str(r), "train", _error(store.run(r.id))) for r in plan.runs if known.run(r) == "failed"]
-    named = {run.id: str(run) for run in plan.runs}
+    named = {member.id: str(member) for member in plan.members}
     return failed + [(named[run], metric, error) for run, metric, error in known.failures if run in named]
 
 
@@ -73,13 +73,13 @@ def _error(folder: RunFolder) -> str:
         return f"{folder.failed} cannot be read"
 
 
-def _unfinished(stage: str, plan: Plan, known: Ledger) -> list[Run]:
+def _unfinished(stage: str, plan: Plan, known: Ledger) -> list[Member]:
     """Runs of which a stage was to make something and has not."""
     keys = [cell.key for cell in cells(plan.metrics, plan.protocol)]
     untrained = [r for r in plan.runs if stage in ("run", "train") and known.run(r) == "missing"]
-    trained = [r for r in plan.runs if stage in ("run", "score") and known.run(r) == "done"]
-    return untrained + [r for r in trained if any(known.cell(r, key) == "missing" for key in keys)]
+    trained = [r for r in plan.members if stage in ("run", "score") and known.run(r) == "done"]
+    return [*untrained, *(r for r in trained if any(known.cell(r, key) == "missing" for key in keys))]
 
 
-def _counted(runs: Sequence[Run]) -> str:
+def _counted(runs: Sequence[Member]) -> str:
     return f"{len(runs):,} run{'' if len(runs) == 1 else 's'}"

@@ -17,10 +17,12 @@ from bench.grid import ConfigError, Plan
 from bench.ledger import ledger, mend
 from bench.pool import Pool
 from bench.progress import results, say, stage
-from bench.reference import merge, plan_scores, write_reference
+from bench.reference import merge, write_reference
 from bench.scoring import cells
 from bench.store import Store, StoreError, TableFolder
-from bench.table import export, write_plan
+from bench.studies import extend, study_of
+from bench.study_table import plan_scores
+from bench.table import export
 from bench.work import accelerator_of, job, missing_work, train_and_score, unscored_cells, untrained_runs
 
 Settings = Mapping[str, Any]
@@ -40,7 +42,7 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     if name == "list":
         from bench.listing import list_names
 
-        return list_names(settings["what"], options)
+        return list_names(settings["what"], options, Store(settings["results_dir"]))
     if name == "data":
         return data_sets(settings)
     if name == "merge":
@@ -49,47 +51,57 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         from bench.check import check_metrics
 
         return check_metrics(grid.metric_names(settings["metric"]), Store(settings["results_dir"], writable=True))
-    if name == "question":
-        from bench.question import answer
+    if name == "question" and settings["what"] is None:
+        from bench.question import list_questions
 
-        return answer(settings["what"], grid.plan(settings), Store(settings["results_dir"], writable=True))
+        return list_questions()
     if settings["codes"] is not None:
         from bench.score_file import score_file
 
         return score_file(settings)
     if settings["compare"] is not None:
         return compare_named(settings)
-    plan, broken = grid.usable(grid.plan(settings), settings["metric"])
-    store = Store(settings["results_dir"], writable=name != "status" and not settings["dry_run"])
+    study = study_of(settings, Store(settings["results_dir"]))  # everything is checked before anything is written
     if name == "status":
-        return status(plan, store)
+        return status(study.whole, Store(settings["results_dir"]))
+    chosen = settings["metric"] if "metric" in settings["given"] else "all"
+    part, broken = grid.usable(study.part, chosen)
     if settings["dry_run"]:
-        return dry_run(name, plan, store, settings)
-    write_plan(plan, store)
+        return dry_run(name, part, Store(settings["results_dir"]), settings)
+    store = Store(settings["results_dir"], writable=True)
+    whole = grid.usable(extend(study.whole, store), "all")[0]
+    if name == "question":
+        from bench.question import answer
+
+        return answer(settings["what"], whole, store)
     try:
         with Pool(settings["processes"]) as pool:
-            left = _work(name, plan, store, pool, settings)
-        if left is None:
-            return 0  # jobs go on by themselves
-        return close(name, plan, store, [str(fault) for fault in broken], *left)
+            ended = _work(name, part, whole, store, pool, settings)
+        # without an end, jobs go on by themselves
+        code = 0 if ended is None else close(name, part, store, [str(fault) for fault in broken], *ended)
     except KeyboardInterrupt:
         say("interrupted: what is finished is kept, the same command continues")
-        return 130
+        code = 130
+    if settings["study"]["name"] is None:
+        say(f"study: {whole.name} (this grid's own name: python -m bench report study={whole.name})")
+    return code
 
 
 def _work(
-    name: str, plan: Plan, store: Store, pool: Pool, settings: Settings
+    name: str, part: Plan, whole: Plan, store: Store, pool: Pool, settings: Settings
 ) -> tuple[Mapping[str, str], Mapping[str, str], Mapping[str, str]] | None:
-    """Do a stage; the data sets that cannot be had, the runs whose job died and the pictures that failed, and why.
+    """Train and score what a command asks for; draw, report and export the study that it belongs to.
 
-    None: jobs are not awaited.
+    Returns:
+        The data sets that cannot be had, the runs whose job died and the pictures that failed, and why. None: jobs are
+        not awaited.
     """
     absent: dict[str, str] = {}
     lost: Mapping[str, str] = {}
     undrawn: dict[str, str] = {}
     if name in ("run", "train", "score"):
-        absent = _absent_data(plan)
-        had = dataclasses.replace(plan, runs=tuple(r for r in plan.runs if r.dataset not in absent))
+        absent = _absent_data(part)
+        had = dataclasses.replace(part, runs=tuple(r for r in part.runs if r.dataset not in absent))
         mend(had.runs, store)
         if settings["launcher"]["name"] == "local" or settings["checkpoint"] is not None:
             train_and_score(name, had, store, pool, settings)
@@ -98,11 +110,11 @@ def _work(
         else:
             lost = died
     if name in ("run", "analyze"):
-        undrawn |= analyze(plan, store, pool)
+        undrawn |= analyze(whole, store, pool)
     if name in ("run", "report"):
-        undrawn |= make_report(plan, store, pool, settings)
+        undrawn |= make_report(whole, store, pool, settings)
     if name == "export":
-        hand_on(plan, store)
+        hand_on(whole, store)
     return absent, lost, undrawn
 
 
@@ -195,12 +207,12 @@ def status(plan: Plan, store: Store) -> int:
     """Count runs and scores of a study: done, failed, missing, for each model and data set."""
     keys, known = [cell.key for cell in cells(plan.metrics, plan.protocol)], ledger(store)
     counts: dict[tuple[str, str], Counter[str]] = {}
-    for run in plan.runs:
-        count = counts.setdefault(run.group, Counter())
-        count[known.run(run)] += 1
-        count.update(f"cell {known.cell(run, key)}" for key in keys)
+    for member in plan.members:
+        count = counts.setdefault(member.group, Counter())
+        count[known.run(member)] += 1
+        count.update(f"cell {known.cell(member, key)}" for key in keys)
     table = Table("model", "data set", "trained", "failed", "missing", "scores", "skipped", "failed", "missing")
-    table.title = f"{plan.title}: {len(plan.runs)} runs ({plan.budget})"
+    table.title = f"{plan.title}: {len(plan.members)} runs ({plan.budget})"
     columns = ("done", "failed", "missing", "cell done", "cell skipped", "cell failed", "cell missing")
     for (model, dataset), count in counts.items():
         table.add_row(model, dataset, *(str(count[c]) for c in columns))
@@ -210,6 +222,9 @@ def status(plan: Plan, store: Store) -> int:
     results.print(table)
     for damage in known.damaged:
         say(f"run {damage.run}: {damage.fault}")
+    missing = {run.id for run in plan.runs if known.run(run) == "missing"}
+    if missing and (origin := plan_scores(plan, store)[1]):
+        say(origin)
     return 0
 
 

@@ -10,10 +10,9 @@ from rich.table import Table
 
 from bench.grid import ConfigError
 from bench.progress import results, say, stage
-from bench.reference import studies_with_scores, study_scores
 from bench.registry import unknown
 from bench.store import Store
-from bench.table import scores
+from bench.study_table import scores, studies_with_scores, study_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,15 +63,15 @@ def compare_named(settings: Mapping[str, Any]) -> int:
     return 0
 
 
-def find_sides(asked: Any, study: str, store: Store) -> Sides:
-    """The scores behind two names: models of the study (where it was not started: of all that is there), or studies."""
+def find_sides(asked: Any, study: str | None, store: Store) -> Sides:
+    """The scores behind two names: models or codes of the study (None: of all that is there), or two studies."""
     if not isinstance(asked, list) or len(asked) != 2:
         raise ConfigError(f"compare takes two names, compare=[a,b], got {asked!r}")
     a, b = map(str, asked)
     if a == b:
         raise ConfigError(f"compare takes two different names, got {a!r} twice")
     studies = studies_with_scores(store)
-    table = study_scores(study, store) if study in studies else scores(None, store.path)
+    table = scores(None, store.path) if study is None else study_scores(study, store)[0]
     models = sorted(table["model"].unique())
     if a in models and b in models:
         return Sides((a, b), (_of_model(table, a), _of_model(table, b)), "strength")
@@ -80,7 +79,7 @@ def find_sides(asked: Any, study: str, store: Store) -> Sides:
         if name not in models and name not in studies:
             raise unknown("model with scores, or study", name, [*models, *studies])
     if a in studies and b in studies:
-        return Sides((a, b), (study_scores(a, store), study_scores(b, store)), "setting")
+        return Sides((a, b), (study_scores(a, store)[0], study_scores(b, store)[0]), "setting")
     raise ConfigError(f"compare takes two models or two studies; of {a!r} and {b!r} one is a model and one is a study")
 
 

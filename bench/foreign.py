@@ -17,50 +17,39 @@ from numpy.typing import NDArray
 
 from bench import data, registry
 from bench.codes import Codes
+from bench.given import GivenCodes
 from bench.grid import ConfigError
 from bench.metrics.base import Ints, check_codes, check_factors
 from bench.scoring import Cell, cell_records, record_of, state
-from bench.store import RunFolder, Store, StoreError, digest, read_json, sha256_of, write_arrays, write_json
+from bench.store import (
+    RunFolder,
+    Store,
+    StoreError,
+    digest,
+    read_arrays,
+    read_json,
+    sha256_of,
+    write_arrays,
+    write_json,
+)
 
 LONGEST_NAME = 64
 NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{LONGEST_NAME - 1}}}")
 ARRAYS = ("codes", "factors", "logvar")
-LABEL = "codes from a file"
 
 
 @dataclass(frozen=True)
 class Representation:
-    """Codes and factors of a file, and what they are called in the table."""
+    """Codes and factors of a file, and which member of a study they are."""
 
-    name: str
-    dataset: str
-    seed: int
-    file: str
-    sha256: str
+    member: GivenCodes
     codes: Codes
     factors: Ints
 
-    @property
-    def id(self) -> str:
-        """Twelve hex digits: a hash of the file's content and of what it is called."""
-        return digest(self._config())
 
-    def record(self) -> dict[str, Any]:
-        """What the run folder keeps, in the form of a trained run's."""
-        shown = {"id": self.id, "strength": None, "value": None, "schedule_label": LABEL, "file": self.file}
-        return self._config() | shown
-
-    def _config(self) -> dict[str, Any]:
-        version = None if self.dataset == data.CUSTOM else data.card(self.dataset).version
-        return {
-            "model": {"name": self.name, "version": 1, "hyper": {}},
-            "seed": self.seed,
-            "dataset": {"name": self.dataset, "version": version},
-            "codes": self.sha256,
-        }
-
-
-def read(path: Path, name: str, dataset: str, seed: int) -> Representation:
+def read(
+    path: Path, name: str, dataset: str, seed: int, strength: int | None = None, value: float | None = None
+) -> Representation:
     """Read and check a file, and what it is to be called.
 
     Args:
@@ -68,6 +57,8 @@ def read(path: Path, name: str, dataset: str, seed: int) -> Representation:
         name: the model it is listed as.
         dataset: the data set whose factors these are, or "custom".
         seed: told apart by it are several representations of one name.
+        strength: index of their setting, if they have one.
+        value: the hyper-parameter of their setting, if they have one.
 
     Raises:
         ConfigError: a name that cannot be had; arrays that are missing or wrong; the message names file and array.
@@ -86,7 +77,9 @@ def read(path: Path, name: str, dataset: str, seed: int) -> Representation:
     except ValueError as fault:
         raise ConfigError(f"{path}: {fault}") from fault
     codes = Codes(mean, logvar, np.arange(len(mean)))  # as precise as they came
-    return Representation(name, dataset, seed, path.name, sha256_of(path), codes, factors)
+    version = None if dataset == data.CUSTOM else data.card(dataset).version
+    member = GivenCodes(name, seed, dataset, version, sha256_of(path), path.name, strength, value)
+    return Representation(member, codes, factors)
 
 
 def _check_name(name: str) -> None:
@@ -137,35 +130,51 @@ def _check_card(factors: Ints, dataset: str) -> None:
             raise ValueError(f"factors has the value {most} of {name}, which has {size} values in {dataset}")
 
 
-def put(own: Representation, store: Store) -> None:
+def put(given: Representation, store: Store) -> None:
     """Put a representation in the store; one that is there stays as it is.
 
     Raises:
-        ConfigError: other codes have its name, data set and seed.
+        ConfigError: other codes have its name, setting, data set and seed.
     """
-    folder = store.run(own.id)
+    folder = store.run(given.member.id)
     if folder.done.exists():
         return
-    _check_free(own, store)
+    _check_free(given.member, store)
     from bench.training.train import provenance
 
-    arrays: dict[str, NDArray[Any]] = {"mean": own.codes.mean, "index": own.codes.index, "factors": own.factors}
-    if own.codes.logvar is not None:
-        arrays["logvar"] = own.codes.logvar
-    write_arrays(folder.codes(len(own.factors)), arrays)
-    write_json(folder.config, own.record())
+    arrays: dict[str, NDArray[Any]] = {"mean": given.codes.mean, "index": given.codes.index, "factors": given.factors}
+    if given.codes.logvar is not None:
+        arrays["logvar"] = given.codes.logvar
+    write_arrays(folder.codes(len(given.factors)), arrays)
+    write_json(folder.config, given.member.record())
     write_json(folder.done, provenance() | {"device": "none: codes were given", "seconds": 0.0})
 
 
-def _check_free(own: Representation, store: Store) -> None:
+def _check_free(member: GivenCodes, store: Store) -> None:
     for run_id in store.run_ids():
         config = read_json(store.run(run_id).config)
-        same = (config["model"]["name"], config["dataset"]["name"], config["seed"]) == (own.name, own.dataset, own.seed)
-        if same and run_id != own.id:
+        names = (config["model"]["name"], config["dataset"]["name"], config["seed"])
+        setting = (config["strength"], config["value"])
+        same = (*names, *setting) == (member.model, member.dataset, member.seed, member.strength, member.value)
+        if same and run_id != member.id:
             raise ConfigError(
-                f"the store has other codes named {own.name}, of {own.dataset}, seed {own.seed} [{run_id}]: "
+                f"the store has other codes named {member.model}, of {member.dataset}, seed {member.seed} [{run_id}]: "
                 "choose another name or seed"
             )
+
+
+def load(member: GivenCodes, store: Store) -> Representation:
+    """The codes and factors of a member, as they were put in the store.
+
+    Raises:
+        StoreError: they are not there or cannot be read.
+    """
+    folder = store.run(member.id)
+    files = sorted(folder.path.glob("codes-*.safetensors"))
+    if not files:
+        raise StoreError(f"{folder.path} holds no codes of {member}: give its file again, score codes={member.file}")
+    arrays, _ = read_arrays(files[0])
+    return Representation(member, Codes(arrays["mean"], arrays.get("logvar"), arrays["index"]), arrays["factors"])
 
 
 def missing(wanted: Sequence[Cell], folder: RunFolder) -> list[Cell]:
@@ -174,37 +183,27 @@ def missing(wanted: Sequence[Cell], folder: RunFolder) -> list[Cell]:
     return [cell for cell in wanted if state(records.get(cell.key)) in ("missing", "failed")]
 
 
-def score(own: Representation, wanted: Sequence[Cell], folder: RunFolder, told: Callable[[str], None]) -> None:
+def score(given: Representation, wanted: Sequence[Cell], folder: RunFolder, told: Callable[[str], None]) -> None:
     """Compute cells of one protocol, each kept as soon as it is there.
 
     Args:
-        own: whose they are.
+        given: whose they are.
         wanted: the cells.
         folder: of the representation.
         told: hears the metric of each cell that was computed.
     """
-    codes, factors = _pooled(own, wanted[0].pool)
+    codes, factors = _pooled(given, wanted[0].pool)
     for cell in wanted:
-        record = record_of(cell, codes, factors, own.id)
-        write_json(folder.scores(digest([cell.key])), {"run": own.id, "cells": [record]})
+        record = record_of(cell, codes, factors, given.member.id)
+        write_json(folder.scores(digest([cell.key])), {"run": given.member.id, "cells": [record]})
         told(cell.metric)
 
 
-def _pooled(own: Representation, size: int | None) -> tuple[Codes, Ints]:
+def _pooled(given: Representation, size: int | None) -> tuple[Codes, Ints]:
     """The rows that are scored: as many random ones as the protocol encodes of a data set, or all."""
-    rows = own.codes.index
+    rows = given.codes.index
     if size is not None and size < len(rows):
-        rng = np.random.default_rng(int(digest(["pool", own.id, size]), 16))
+        rng = np.random.default_rng(int(digest(["pool", given.member.id, size]), 16))
         rows = np.sort(rng.choice(rows, size, replace=False))
-    logvar = None if own.codes.logvar is None else own.codes.logvar[rows]
-    return Codes(own.codes.mean[rows], logvar, rows), own.factors[rows]
-
-
-def add_to_study(own: Representation, wanted: Sequence[Cell], store: Store, name: str, protocol: str) -> None:
-    """Let a study's table show the representation: one that is there, or a new one."""
-    path = store.study_plan(name)
-    new = {"name": name, "title": name, "budget": LABEL, "protocol": protocol, "runs": [], "cells": []}
-    plan = read_json(path) if path.exists() else new
-    runs = dict.fromkeys([*plan["runs"], own.id])
-    keys = dict.fromkeys([*plan["cells"], *(c.key for c in wanted)])
-    write_json(path, plan | {"runs": list(runs), "cells": list(keys)})
+    logvar = None if given.codes.logvar is None else given.codes.logvar[rows]
+    return Codes(given.codes.mean[rows], logvar, rows), given.factors[rows]

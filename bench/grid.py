@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import data, registry, store
+from bench.given import LABEL, GivenCodes
 
 PUBLISHED_STEPS = 300_000  # what hyper-parameters counted in steps are given for
 LOSSES = ("loss", "reconstruction", "kl", "regulariser", "total_correlation")
@@ -133,19 +134,43 @@ class Protocol:
     options: Mapping[str, Mapping[str, Any]]
 
 
+Member = Run | GivenCodes
+
+
 @dataclass(frozen=True)
 class Plan:
-    """A study made concrete."""
+    """A study made concrete.
+
+    Attributes:
+        name: of its folder in the store.
+        title: in words.
+        runs: what is trained.
+        metrics: names of what scores them.
+        protocol: how.
+        schedule: what the runs' schedules come from; None where nothing is trained.
+        codes: its members from elsewhere, which are scored but not trained.
+        every_metric: whether metrics that are added later are the study's as well.
+    """
 
     name: str
     title: str
     runs: tuple[Run, ...]
     metrics: tuple[str, ...]
     protocol: Protocol
+    schedule: Schedule | None = None
+    codes: tuple[GivenCodes, ...] = ()
+    every_metric: bool = False
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """All that is scored."""
+        return (*self.runs, *self.codes)
 
     @property
     def budget(self) -> str:
         """The schedules behind the runs, in words: the most common one, then who has another."""
+        if not self.runs:
+            return LABEL
         models: dict[str, list[str]] = {}
         for run in self.runs:
             models.setdefault(run.schedule.label, []).append(run.model)
@@ -161,13 +186,15 @@ def plan(config: Mapping[str, Any]) -> Plan:
         ConfigError: a key is missing, of the wrong type, or out of range.
         UnknownNameError: no such data set, model or metric; the message offers the nearest.
     """
-    schedule = _build(Schedule, "trainer", config["trainer"])
+    schedule = schedule_of(config["trainer"])
     protocol = protocol_of(config["scoring"])
     metrics = metric_names(config["metric"])
     runs = tuple(dict.fromkeys(_runs(config, schedule)))
     if config["checkpoint"] is not None:
         runs = (_from_checkpoint(runs, Path(config["checkpoint"])),)
-    return Plan(str(config["study"]["name"]), str(config["study"]["title"]), runs, metrics, protocol)
+    name = config["study"]["name"] or f"grid-{store.digest([[r.id for r in runs], dataclasses.asdict(protocol)], 8)}"
+    title = config["study"]["title"] or f"Study {name}"
+    return Plan(name, title, runs, metrics, protocol, schedule, every_metric=config["metric"] == "all")
 
 
 def metric_names(asked: Any) -> tuple[str, ...]:
@@ -229,7 +256,7 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                         model=model,
                         version=entry["version"],
                         fitted=entry["fitted"],
-                        hyper=_Frozen(hyper),
+                        hyper=Frozen(hyper),
                         sweeps=entry["sweeps"],
                         strength=strength,
                         value=value,
@@ -291,6 +318,17 @@ def _settings(
         yield index, value, fixed | {swept: value}
 
 
+def schedule_of(entry: Mapping[str, Any]) -> Schedule:
+    """The schedule that a configuration's `trainer` describes.
+
+    Raises:
+        ConfigError: a key is missing, of the wrong type or out of range.
+        UnknownNameError: no such key or precision.
+    """
+    schedule: Schedule = _build(Schedule, "trainer", entry)
+    return schedule
+
+
 def protocol_of(entry: Mapping[str, Any]) -> Protocol:
     """The protocol that a configuration's `scoring` describes.
 
@@ -328,7 +366,7 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-class _Frozen(dict[str, float]):
+class Frozen(dict[str, float]):
     """Hyper-parameters that can be part of a hashable run."""
 
     def __hash__(self) -> int:  # type: ignore[override]

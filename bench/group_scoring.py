@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from bench import codes as coding
 from bench import data
+from bench.columns import COLUMNS
 from bench.grid import Plan, Run
 from bench.metrics.base import Floats
 from bench.metrics.udr import udr
 from bench.store import Store, digest, read_arrays
-from bench.table import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd

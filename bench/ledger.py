@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.columns import coded
 from bench.compact import contents
-from bench.grid import Run
+from bench.grid import Member, Run
 from bench.progress import say
 from bench.records import Damage
 from bench.store import Store, write_json
@@ -31,11 +31,11 @@ class Ledger:
     failures: Sequence[tuple[str, str, str]]
     damaged: Sequence[Damage]
 
-    def run(self, run: Run) -> str:
+    def run(self, run: Member) -> str:
         """ "done", "failed" or "missing"."""
         return self.runs.get(run.id, "missing")
 
-    def cell(self, run: Run, key: str) -> str:
+    def cell(self, run: Member, key: str) -> str:
         """ "done", "skipped", "failed" or "missing"."""
         return self.cells.get(run.id, NOTHING).get(key, "missing")
 

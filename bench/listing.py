@@ -5,17 +5,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from bench import data, registry
 from bench.metrics.base import Metric, Score
 from bench.registry import PluginError
+from bench.store import Store
 
 HEAD = ("metric", "scores", "range", "better", "invariant to", "version", "paper")
 
 
-def list_names(what: str | None, options: Mapping[str, Sequence[str]]) -> int:
-    """Print the names of one kind of thing, or of every kind."""
+def list_names(what: str | None, options: Mapping[str, Sequence[str]], store: Store) -> int:
+    """Print the names of one kind of thing, or of every kind; studies are the shipped ones and those of the store."""
     kinds = {
         "models": list(options["model"]),
         "metrics": registry.names("metrics"),
         "datasets": data.names(),
-        "studies": list(options["study"]),
+        "studies": [
+            s for s in dict.fromkeys((*options["study"], *store.studies())) if s != "custom"
+        ],  # a grid of one's own
     }
     if what is not None and what not in kinds:
         raise registry.unknown("kind", what, kinds)

@@ -11,16 +11,19 @@ from bench.store import Store
 from bench.training.train import load_learner
 
 
-def answer(name: str | None, plan: Plan, store: Store) -> int:
-    """Draw the answer to a question, or list the questions; the exit code is 1 where there are too few runs for it.
+def list_questions() -> int:
+    """Print the questions; the exit code."""
+    width = max(map(len, QUESTIONS))
+    print("\n".join(f"{n.ljust(width)}  {q.text}" for n, q in QUESTIONS.items()))
+    return 0
+
+
+def answer(name: str, plan: Plan, store: Store) -> int:
+    """Draw the answer to a question; the exit code is 1 where there are too few runs for it.
 
     Raises:
-        UnknownNameError: no such question, or no study of that name was started in this store.
+        UnknownNameError: no such question.
     """
-    if name is None:
-        width = max(map(len, QUESTIONS))
-        print("\n".join(f"{n.ljust(width)}  {q.text}" for n, q in QUESTIONS.items()))
-        return 0
     if name not in QUESTIONS:
         raise unknown("question", name, QUESTIONS)
     command = f"python -m bench question what={name} study={plan.name}"

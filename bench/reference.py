@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from bench.columns import COLUMNS
 from bench.grid import Plan
-from bench.group_scoring import UDR, udr_scores
-from bench.scoring import cells
 from bench.store import Store, StoreError, TableFolder, shipped_reference, writing
-from bench.table import COLUMNS, scores
 from bench.table_card import contents, part
 
 if TYPE_CHECKING:
@@ -94,45 +92,6 @@ def merge(new: TableFolder, store: Store) -> "tuple[int, int]":
 def known(store: Store) -> TableFolder | None:
     """The reference table that holds for a store: its own, else the one that comes with the package, else none."""
     return next((f for f in (store.reference(), shipped_reference()) if f.table.exists()), None)
-
-
-def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
-    """The scores of a plan's runs and groups, and a remark on where they come from ("": all from the store).
-
-    A run that the store has is read from the store; one that was never started there has the reference table's
-    scores, if it has any of this protocol and these metric versions.
-    """
-    import pandas as pd
-
-    own = pd.concat([scores(plan.name, store.path), udr_scores(plan, store)], ignore_index=True).astype(COLUMNS)
-    folder = known(store)
-    if folder is None:
-        return own, ""
-    kept = read_reference(folder)[0]
-    asked = {r.id for r in plan.runs} & set(kept["run"])
-    kept = kept[kept["run"].isin({r for r in asked if store.run(r).state() == "missing"})]
-    if kept.empty:
-        return own, ""
-    of_plan = kept["cell"].isin({c.key for c in cells(plan.metrics, plan.protocol)})
-    current = of_plan | kept["representation"].isna() | kept["metric"].eq(UDR)  # of a run, or of a group of runs
-    rest = kept[current]
-    origin = f"scores of {rest['run'].nunique()} runs from the table {folder.table}"
-    origin += f", of {own['run'].nunique()} from runs in {store.path}"
-    if not current.all():
-        origin += f"; {(~current).sum():,} rows of the table are of another protocol or metric version and left out"
-    return pd.concat([own, rest], ignore_index=True).astype(COLUMNS), origin
-
-
-def studies_with_scores(store: Store) -> list[str]:
-    """Studies started in a store, and the one whose table comes with the package."""
-    return sorted({*store.studies(), *([STUDY] if known(store) else [])})
-
-
-def study_scores(study: str, store: Store) -> "pd.DataFrame":
-    """The scores of a study by its name: of its runs in the store; where it has none there, of the reference table."""
-    if study == STUDY and (study not in store.studies() or scores(study, store.path).empty):
-        return read_reference(known(store))[0]
-    return scores(study, store.path)
 
 
 def _union(table: "pd.DataFrame", added: "pd.DataFrame", source: TableFolder) -> "pd.DataFrame":

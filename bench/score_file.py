@@ -8,10 +8,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench import foreign, grid
-from bench.grid import ConfigError, Plan
+from bench.grid import ConfigError
 from bench.progress import Meter, results, say
 from bench.scoring import cell_records, cells, state
 from bench.store import Store
+from bench.studies import extend, with_codes
 
 Settings = Mapping[str, Any]
 
@@ -26,28 +27,39 @@ def score_file(settings: Settings) -> int:
         raise ConfigError(f"codes=FILE is scored, not {settings['stage']}: python -m bench score codes=FILE name=NAME")
     if settings["name"] is None:
         raise ConfigError("codes=FILE needs a name to be listed under: name=NAME")
-    own = foreign.read(
+    strength, value = _setting(settings)
+    given = foreign.read(
         Path(str(settings["codes"])).expanduser(), str(settings["name"]), _single(settings, "dataset"),
-        _single(settings, "seed"),
+        _single(settings, "seed"), strength, value,
     )  # fmt: skip
-    asked = grid.metric_names(settings["metric"])
-    study = Plan(settings["study"]["name"], "", (), asked, grid.protocol_of(settings["scoring"]))
-    plan, broken = grid.usable(study, settings["metric"])
+    study = with_codes(given.member, settings, Store(settings["results_dir"]))
+    chosen = settings["metric"] if "metric" in settings["given"] else "all"
+    plan, broken = grid.usable(study.part, chosen)
     store, wanted = Store(settings["results_dir"], writable=True), cells(plan.metrics, plan.protocol)
-    folder = store.run(own.id)
-    foreign.put(own, store)
+    folder = store.run(given.member.id)
+    foreign.put(given, store)
+    if settings["study"]["name"] is not None:
+        extend(study.whole, store)
     if todo := foreign.missing(wanted, folder):
         with Meter("score", len(todo), "scores") as meter:
-            foreign.score(own, todo, folder, lambda metric: meter.advance(1, metric))
+            foreign.score(given, todo, folder, lambda metric: meter.advance(1, metric))
     else:
         say("score: nothing is missing")
-    if plan.name != "custom":
-        foreign.add_to_study(own, wanted, store, plan.name, plan.protocol.name)
     records = cell_records(folder)
-    _show_scores(f"{own.name}, seed {own.seed}, of {own.dataset} [{own.id}]", [records[c.key] for c in wanted])
+    _show_scores(str(given.member), [records[c.key] for c in wanted])
     for fault in broken:
         say(str(fault))
     return 1 if broken or any(state(records[c.key]) == "failed" for c in wanted) else 0
+
+
+def _setting(settings: Settings) -> tuple[int | None, float | None]:
+    """The strength index or the value that the codes are given, if any: an integer is an index, a float a value."""
+    if "strength" not in settings["given"]:
+        return None, None
+    strength = _single(settings, "strength")
+    if isinstance(strength, bool) or not isinstance(strength, int | float) or strength < 0:
+        raise ConfigError(f"strength of codes must be an index from 0 or a value such as 2.5, got {strength!r}")
+    return (strength, None) if isinstance(strength, int) else (None, strength)
 
 
 def _single(settings: Settings, key: str) -> Any:

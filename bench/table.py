@@ -8,48 +8,26 @@ import numpy as np
 
 from bench.columns import COLUMNS, coded
 from bench.compact import contents
-from bench.grid import Plan
 from bench.progress import say
-from bench.records import TRAINING
-from bench.registry import unknown
-from bench.scoring import cells
-from bench.store import Store, read_json, write_json, writing
+from bench.store import Store, writing
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["COLUMNS", "export", "scores", "write_plan"]
+__all__ = ["COLUMNS", "export", "stored_scores"]
 
 
-def write_plan(plan: Plan, store: Store) -> None:
-    """Write down which runs and cells a study consists of: the view that `scores(study=...)` reads."""
-    wanted = {"runs": [r.id for r in plan.runs], "cells": [c.key for c in cells(plan.metrics, plan.protocol)]}
-    described = {"name": plan.name, "title": plan.title, "budget": plan.budget, "protocol": plan.protocol.name}
-    write_json(store.study_plan(plan.name), described | wanted)
-
-
-def scores(study: str | None = None, results_dir: Path | str | None = None) -> "pd.DataFrame":
-    """The long score table, of one study or of everything in the store.
-
-    Raises:
-        UnknownNameError: no study of that name was started in this store.
-    """
-    store = Store(results_dir)
-    if study is None:
-        return _frame(_scores(store))
-    if study not in store.studies():
-        raise unknown("study (not started here)", study, store.studies())
-    plan = read_json(store.study_plan(study))
-    return _frame(_among(_scores(store), run=plan["runs"], cell=[*plan["cells"], TRAINING]))
-
-
-def _scores(store: Store) -> "pa.Table":
-    """The rows of cells that succeeded; records that cannot be read are named."""
-    found = contents(store, [*COLUMNS, "state"])
-    for damage in found.damaged:
+def stored_scores(
+    store: Store, runs: Iterable[str] | None = None, cells: Iterable[str] | None = None
+) -> "pd.DataFrame":
+    """The rows of cells that succeeded, of the store or of some of its runs and cells; damaged records are named."""
+    stored = contents(store, [*COLUMNS, "state"])
+    for damage in stored.damaged:
         say(f"run {damage.run}: {damage.fault}")
-    return _among(found.rows, state=["done"]).drop_columns("state")
+    allowed = {"run": runs, "cell": cells}
+    rows = _among(stored.rows, state=["done"], **{column: ids for column, ids in allowed.items() if ids is not None})
+    return _frame(rows.drop_columns("state"))
 
 
 def _among(rows: "pa.Table", **allowed: Iterable[str]) -> "pa.Table":

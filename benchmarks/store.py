@@ -22,7 +22,7 @@ from omegaconf import OmegaConf
 from bench import grid, store
 from bench.scoring import Cell, cells
 from bench.store import Store, digest, write_json
-from bench.table import write_plan
+from bench.studies import extend
 
 VERSIONS = {"bench": "0.1.0", "numpy": "2.4.6", "python": "3.11.9", "torch": "2.13.0", "scikit-learn": "1.9.1"}
 
@@ -47,7 +47,7 @@ def fill(plan: grid.Plan, target: Store, scores: int) -> None:
         write_json(folder.done, {"versions": VERSIONS, "revision": None, "device": "none", "seconds": 1.0, "fleet": 1})
         records = [_record(c, counts[i // len(plan.protocol.representations)], generator) for i, c in enumerate(wanted)]
         write_json(folder.scores(digest([c.key for c in wanted])), {"run": run.id, "cells": records})
-    write_plan(plan, target)
+    extend(plan, target)
 
 
 def _record(cell: Cell, count: int, generator: np.random.Generator) -> dict[str, Any]:
@@ -62,7 +62,8 @@ def timings(plan: grid.Plan, target: Store) -> Iterator[tuple[str, float, float]
     import pyarrow.parquet  # noqa: F401
 
     from bench.commands import status
-    from bench.table import export, scores
+    from bench.study_table import scores
+    from bench.table import export
 
     yield "compose and plan the study", *timed(lambda: study(None))
     yield "list every run's folder", *timed(target.listings)

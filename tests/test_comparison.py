@@ -8,11 +8,16 @@ import pandas as pd
 import pytest
 
 from bench.comparison import compare_named, find_sides
-from bench.grid import ConfigError
+from bench.given import GivenCodes
+from bench.grid import ConfigError, Plan
 from bench.registry import UnknownNameError
+from bench.scoring import PUBLISHED, cells
 from bench.store import Store, write_json
+from bench.studies import extend
 
 RNG = np.random.default_rng(0)
+HEADLINE = {"mig": "mig", "beta_vae_score": "beta_vae_test"}
+CELLS = cells(HEADLINE, PUBLISHED)
 
 
 def settings(store: Store, compare: Any, **others: Any) -> dict[str, Any]:
@@ -22,23 +27,23 @@ def settings(store: Store, compare: Any, **others: Any) -> dict[str, Any]:
 
 def fill(store: Store, study: str, models: dict[str, float], seeds: range, schedule: str = "quick") -> None:
     """Scores of models that rise or fall with strength."""
-    ids = []
+    members = []
     for model, slope in models.items():
         for strength in range(4 if slope else 1):
             for seed in seeds:
-                ids.append(f"{study}-{model}-{strength}-{seed}")
-                folder = store.run(ids[-1])
-                swept = {"strength": strength, "value": 1.0 + strength} if slope else {"strength": None, "value": None}
-                config = {"id": ids[-1], "model": {"name": model}, "seed": seed, "dataset": {"name": "dsprites"}}
-                write_json(folder.config, config | swept | {"schedule_label": schedule})
+                setting = (strength, 1.0 + strength) if slope else (None, None)
+                member = GivenCodes(model, seed, "dsprites", 1, f"{study} {strength}", "a.npz", *setting)
+                members.append(member)
+                folder = store.run(member.id)
+                write_json(folder.config, member.record() | {"schedule_label": schedule})
                 score = 0.5 + slope * strength + 0.01 * RNG.random()
-                cells = [
-                    {"key": m, "metric": m, "version": 1, "representation": "mean", "seconds": 0.1,
-                     "rows": {"num_points": 10}, "values": {n: score + 0.02 * RNG.random()}}
-                    for m, n in (("mig", "mig"), ("beta_vae_score", "beta_vae_test"))
-                ]  # fmt: skip
-                write_json(folder.scores("all"), {"run": ids[-1], "cells": cells})
-    write_json(store.study_plan(study), {"name": study, "runs": ids, "cells": ["mig", "beta_vae_score"]})
+                values = {c.metric: {HEADLINE[c.metric]: score + 0.02 * RNG.random()} for c in CELLS}
+                records = [
+                    vars(c) | {"key": c.key, "seconds": 0.1, "rows": {"num_points": 10}, "values": values[c.metric]}
+                    for c in CELLS
+                ]
+                write_json(folder.scores("all"), {"run": member.id, "cells": records})
+    extend(Plan(study, study, (), tuple(HEADLINE), PUBLISHED, codes=tuple(members)), store)
 
 
 @pytest.fixture
@@ -105,6 +110,6 @@ def test_another_stage_does_not_compare(store: Store) -> None:
 
 def test_scores_of_several_schedules_are_not_mixed(store: Store) -> None:
     fill(store, "longer", {"rise": 0.1}, range(2), "published")
-    nowhere = settings(store, ["rise", "fall"], study={"name": "not started"})
+    everything = settings(store, ["rise", "fall"], study={"name": None})
     with pytest.raises(ConfigError, match="rise has scores of several schedules or protocols here"):
-        compare_named(nowhere)
+        compare_named(everything)

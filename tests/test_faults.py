@@ -14,7 +14,7 @@ import pytest
 
 from bench import compact
 from bench.store import Store
-from bench.table import scores
+from bench.study_table import scores
 
 WRITER = """
 import hashlib, sys, time

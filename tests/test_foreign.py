@@ -35,7 +35,8 @@ def score(folder: Path, path: Path, **settings: Any) -> int:
     protocol = yaml.safe_load((store.conf_dir() / "scoring" / "quick.yaml").read_text(encoding="utf-8"))
     default = {
         "stage": "score", "codes": str(path), "name": "mine", "dataset": "custom", "seed": [0], "results_dir": folder,
-        "metric": ["mig"], "scoring": protocol | settings.pop("scoring", {}), "study": {"name": "custom"},
+        "metric": ["mig"], "scoring": protocol | settings.pop("scoring", {}), "study": {"name": None, "title": None},
+        "given": {"metric": "mig", "scoring": ""}, "shipped": False,
     }  # fmt: skip
     return commands.perform(default | settings, {})
 
@@ -76,8 +77,8 @@ def test_a_second_call_computes_only_what_is_missing(tmp_path: Path, capsys: pyt
 
 
 def test_a_study_shows_it_when_asked(tmp_path: Path) -> None:
-    score(tmp_path, save(tmp_path), study={"name": "ours"})
-    score(tmp_path, save(tmp_path, "other.npz", codes=CODES**3), name="other", study={"name": "ours"})
+    score(tmp_path, save(tmp_path), study={"name": "ours", "title": None})
+    score(tmp_path, save(tmp_path, "other.npz", codes=CODES**3), name="other", study={"name": "ours", "title": None})
     score(tmp_path, save(tmp_path, "third.npz", codes=CODES**5), name="third")
     assert set(bench.scores("ours", tmp_path)["model"]) == {"mine", "other"}
     assert set(bench.scores(results_dir=tmp_path)["model"]) == {"mine", "other", "third"}

@@ -9,7 +9,7 @@ from bench.claims import claiming
 from bench.closing import close
 from bench.data.base import DataError
 from bench.dry_run import words
-from bench.grid import Plan, Protocol, Run, Schedule, _Frozen
+from bench.grid import Frozen, Plan, Protocol, Run, Schedule
 from bench.ledger import ledger, mend
 from bench.scoring import cells
 from bench.store import Store, digest, read_json, write_json
@@ -19,7 +19,7 @@ PROTOCOL = Protocol("tiny", None, None, None, None, ("mean",), (), {})
 
 
 def run(seed: int, dataset: str = "dsprites") -> Run:
-    return Run("beta_vae", 1, False, _Frozen(beta=1.0), "beta", 0, 1.0, seed, dataset, 1, SCHEDULE)
+    return Run("beta_vae", 1, False, Frozen(beta=1.0), "beta", 0, 1.0, seed, dataset, 1, SCHEDULE)
 
 
 def plan(*runs: Run) -> Plan:

@@ -1,13 +1,24 @@
 """What `python -m bench list` prints."""
 
+from pathlib import Path
+
 import pytest
 
 from bench import registry
 from bench.listing import list_names, metric_table
+from bench.store import Store, write_json
 
 
-def test_metrics_are_a_table_of_what_they_declare(capsys: pytest.CaptureFixture[str]) -> None:
-    assert list_names("metrics", {"model": [], "study": []}) == 0
+def test_studies_are_the_shipped_ones_and_those_of_the_store(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    write_json(Store(tmp_path).study_plan("mine"), {})
+    assert list_names("studies", {"model": [], "study": ["custom", "quick", "small"]}, Store(tmp_path)) == 0
+    assert capsys.readouterr().out.split() == ["quick", "small", "mine"]
+
+
+def test_metrics_are_a_table_of_what_they_declare(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert list_names("metrics", {"model": [], "study": []}, Store(tmp_path)) == 0
     head, rule, *rows = capsys.readouterr().out.splitlines()
     assert [len(row) for row in rows] == [len(head)] * len(registry.names("metrics"))
     assert set(rule) == {"|", "-"}

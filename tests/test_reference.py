@@ -16,10 +16,11 @@ from omegaconf import OmegaConf
 from bench import commands, grid, store
 from bench.grid import Plan, Run
 from bench.pool import Here
-from bench.reference import ConflictError, merge, plan_scores, read_reference, write_reference
+from bench.reference import ConflictError, merge, read_reference, write_reference
 from bench.scoring import cells
 from bench.store import Store, StoreError, TableFolder, write_json
-from bench.table import scores, write_plan
+from bench.studies import extend
+from bench.study_table import plan_scores, scores
 
 GRID = [
     "study=reference",
@@ -61,7 +62,7 @@ def plant(run: Run, plan: Plan, results: Store, shift: float = 0.0) -> None:
 
 def exported(path: Path, plan: Plan, runs: slice = slice(None), shift: float = 0.0) -> TableFolder:
     results = Store(path)
-    write_plan(plan, results)
+    extend(plan, results)
     for run in plan.runs[runs]:
         plant(run, plan, results, shift)
     folder = results.export(plan.name)
@@ -168,7 +169,7 @@ def test_a_score_that_is_no_number_or_there_twice_is_refused(tmp_path: Path) -> 
 def test_a_run_that_the_store_has_is_read_from_it_and_the_others_from_the_table(tmp_path: Path) -> None:
     plan, results = planned(), Store(tmp_path / "own")
     merge(exported(tmp_path / "a", plan), results)
-    write_plan(plan, results)
+    extend(plan, results)
     plant(plan.runs[3], plan, results, shift=0.5)
     table, origin = plan_scores(plan, results)
     assert "scores of 29 runs from the table" in origin
@@ -182,8 +183,8 @@ def test_rows_of_another_protocol_or_budget_are_not_drawn_as_if_they_were_the_pl
     results = Store(tmp_path / "own")
     merge(exported(tmp_path / "a", planned()), results)
     for overrides, left in (("scoring=published", "120 rows"), ("trainer.steps=3000", None)):
-        other = planned(overrides)
-        write_plan(other, results)
+        other = planned(overrides, f"study.name={overrides.partition('=')[0]}")
+        extend(other, results)
         table, origin = plan_scores(other, results)
         assert table.empty
         assert left is None or left in origin
@@ -192,7 +193,7 @@ def test_rows_of_another_protocol_or_budget_are_not_drawn_as_if_they_were_the_pl
 def test_a_run_that_failed_here_has_no_score_from_elsewhere(tmp_path: Path) -> None:
     plan, results = planned("study.name=mine"), Store(tmp_path / "own")
     merge(exported(tmp_path / "a", planned()), results)
-    write_plan(plan, results)
+    extend(plan, results)
     write_json(results.run(plan.runs[0].id).failed, {"error": "DivergedError: at step 3"})
     table, origin = plan_scores(plan, results)
     assert set(table["run"]) == {r.id for r in plan.runs[1:]}
@@ -202,7 +203,7 @@ def test_a_run_that_failed_here_has_no_score_from_elsewhere(tmp_path: Path) -> N
 def test_the_reference_study_is_drawn_where_nothing_was_trained(tmp_path: Path) -> None:
     plan, results = planned(), Store(tmp_path / "own")
     merge(exported(tmp_path / "a", plan), results)
-    write_plan(plan, results)
+    extend(plan, results)
     commands.analyze(plan, results, Here())
     commands.make_report(plan, results, Here(), {"rank_by": "mig", "open": False, "overrides": ["study=reference"]})
     text = (tmp_path / "own" / "studies" / "reference" / "summary.md").read_text()
@@ -214,7 +215,7 @@ def test_the_command_exports_and_merges(tmp_path: Path) -> None:
     plan, results = planned("trainer.steps=77"), Store(tmp_path / "it's a")  # no run of the shipped table
     for run in plan.runs:
         plant(run, plan, results)
-    write_plan(plan, results)
+    extend(plan, results)
     commands.hand_on(plan, results)
     words = ["merge", str(results.export(plan.name).path), f"results_dir={tmp_path / 'own'}"]
     done = subprocess.run([sys.executable, "-m", "bench", *words], capture_output=True, text=True, check=False)

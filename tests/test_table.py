@@ -8,7 +8,8 @@ import pytest
 from bench import compact
 from bench.records import read_records
 from bench.store import Store, write_json
-from bench.table import COLUMNS, export, scores
+from bench.study_table import scores
+from bench.table import COLUMNS, export, stored_scores
 
 
 def fill(store: Store, run: str, seed: int = 0, value: float = 0.5) -> None:
@@ -190,9 +191,8 @@ def test_damaged_losses_are_named(text: str, store: Store, capsys: pytest.Captur
     assert f"cannot read {store.run('r1').losses}" in capsys.readouterr().err
 
 
-def test_a_study_is_its_runs_and_cells_exported_as_parquet_and_csv(store: Store) -> None:
-    write_json(store.study_plan("mine"), {"runs": ["r1", "r3"], "cells": ["m"]})
-    table = scores("mine", store.path)
+def test_some_runs_and_cells_of_a_store_exported_as_parquet_and_csv(store: Store) -> None:
+    table = stored_scores(store, runs=["r1", "r3"], cells=["m"])
     assert set(table["run"]) == {"r1", "r3"}
     parquet, csv = export(table, store.study("mine"))
     same(pd.read_parquet(parquet), table)

@@ -1,8 +1,9 @@
 """Drawings are made again only where what they are made from has changed.
 
-A drawing has a key: the hash of all that it is made from. `drawn.json` in a study's folder holds the key of each drawing
-and the digests of its files. A drawing is left as it is where its key and its files are as recorded; where a file or the
-record is missing or damaged, it is drawn again. Two commands at once may draw something twice, and harm nothing.
+A drawing has a key: the hash of all that it is made from. `drawn.json` in a study's folder holds the key of each
+drawing and the digests of its files. A drawing is left as it is where its key and its files are as recorded; where a
+file or the record is missing or damaged, it is drawn again. Two commands at once may draw something twice, and harm
+nothing.
 """
 
 import hashlib
@@ -12,7 +13,6 @@ from dataclasses import asdict, dataclass
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
-from traceback import format_exception
 from typing import Any, Literal, get_args
 
 import pandas as pd

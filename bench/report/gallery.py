@@ -44,7 +44,11 @@ def embed(folder: Path, pool: Pool) -> Iterator[Outcome]:
     """Make the page's copy of each picture of a study that has changed."""
     files = [file for kind in ("figures", "models") for file in sorted((folder / kind).glob("*.png"))]
     drawings = [
-        Drawing(f"{file.parent.name}/{file.name}", digest([sha256_of(file), code("report/gallery.py"), WIDEST]), (file, folder))
+        Drawing(
+            f"{file.parent.name}/{file.name}",
+            digest([sha256_of(file), code("report/gallery.py"), WIDEST]),
+            (file, folder),
+        )
         for file in files
     ]
     return draw_changed("page", drawings, _copy, folder, pool)

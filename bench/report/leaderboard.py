@@ -65,7 +65,7 @@ def wanted_of(plan: Plan, store: Store) -> pd.DataFrame:
     """The cells that a study wants of its runs and that apply to them, as `leaderboard.wanted_cells` has them."""
     rows = []
     asked = cells(plan.metrics, plan.protocol)
-    for run in plan.runs:
+    for run in plan.members:
         records = cell_records(store.run(run.id))
         for cell in asked:
             if state(records.get(cell.key)) != "skipped":
@@ -80,7 +80,7 @@ def _facts(table: pd.DataFrame, plan: Plan, store: Store) -> dict[str, str]:
         "Budget": plan.budget,
         "Scoring protocol": plan.protocol.name,
         "Runs": run_counts(table, plan, store),
-        "Seeds": f"{len({r.seed for r in plan.runs})}",
+        "Seeds": f"{len({member.seed for member in plan.members})}",
     }
     if seconds := training_seconds(table):
         facts["Training"] = f"{seconds / 60:,.1f} minutes"

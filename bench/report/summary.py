@@ -14,7 +14,7 @@ from bench.scoring import cell_records
 from bench.store import Store, writing
 from bench.table import export
 
-STATES = ("trained here", "from a table", "failed", "missing")
+STATES = ("trained here", "from a table", "codes from files", "failed", "missing")
 
 
 def write_summary(table: pd.DataFrame, plan: Plan, store: Store, origin: str = "") -> Path:
@@ -51,10 +51,12 @@ def run_counts(table: pd.DataFrame, plan: Plan, store: Store) -> str:
         plan: the study.
         store: where its runs are.
     """
-    scored = {run.id for run in plan.runs} & set(table["run"])
+    scored = set(table["run"])
     states = Counter(_state(store.run(run.id).state(), run.id in scored) for run in plan.runs)
-    counted = ", ".join(f"{states[s]:,} {s}" for s in STATES if s in states)
-    return f"{len(plan.runs):,} runs: {counted}; {len(scored):,} scored"
+    states["codes from files"] = len(plan.codes)
+    counted = ", ".join(f"{states[s]:,} {s}" for s in STATES if states[s])
+    count = sum(member.id in scored for member in plan.members)
+    return f"{len(plan.members):,} runs: {counted}; {count:,} scored"
 
 
 def _state(state: str, scored: bool) -> str:
@@ -78,7 +80,9 @@ def _score_tables(table: pd.DataFrame) -> list[str]:
         lines = [_row(["model", "value", "seeds", *map(title, mine.columns)]), _row(["---"] * (3 + mine.shape[1]))]
         for (model, value), group in mine.groupby(["model", "value"], dropna=False):
             shown = ["" if pd.isna(v) else f"{v:.3f}" for v in group.mean()]
-            lines.append(_row([model_title(str(model)), "" if pd.isna(value) else f"{value:g}", str(len(group)), *shown]))
+            lines.append(
+                _row([model_title(str(model)), "" if pd.isna(value) else f"{value:g}", str(len(group)), *shown])
+            )
         sections.append(f"## {dataset_title(str(dataset))}\n\n{_sizes(table, str(dataset))}\n\n" + "\n".join(lines))
     return sections
 

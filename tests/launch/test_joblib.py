@@ -17,7 +17,7 @@ from bench.grid import ConfigError, plan
 from bench.launch.base import LaunchError, engine, environment, start
 from bench.launch.driver import Work, distribute
 from bench.store import Store
-from bench.table import write_plan
+from bench.studies import extend
 from bench.work import job as finish
 
 GRID = [
@@ -36,7 +36,7 @@ def work(results: Path, *overrides: str, job: Callable[..., None] = finish) -> W
     def missing() -> list[Any]:
         return [r for r in study.runs if not place.run(r.id).score_files()]
 
-    write_plan(study, place)
+    extend(study, place)
     return Work("run", study, settings, place, missing, job)
 
 

@@ -56,7 +56,8 @@ def test_a_file_that_is_not_as_it_was_drawn_is_drawn_again(tmp_path: Path, damag
 
 
 @pytest.mark.parametrize(
-    "record", ["", "{", "[]", "3", '{"figures": 3}', '{"figures": {"a": {"key": "1"}}}', '{"figures": {"a": 1}}', "[" * 9999,
+    "record", ["", "{", "[]", "3", "[" * 9999, '{"figures": 3}',
+               '{"figures": {"a": 1}}', '{"figures": {"a": {"key": "1"}}}',
                '{"figures": {"a": {"key": "1", "files": 3, "why": ""}}}'],
 )  # fmt: skip
 def test_without_a_record_that_can_be_read_everything_is_drawn(tmp_path: Path, record: str) -> None:

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from bench.analysis.agreement import TooFewRunsError
 from bench.analysis.synthetic import SCORES, synthetic_table
+from bench.columns import COLUMNS
 from bench.pool import Here
 from bench.report.figures import DATASET_FIGURES, FIGURES, _rows, draw_all
 from bench.report.figures.panels import Drawn
@@ -87,7 +88,7 @@ def test_total_correlation_needs_both_representations() -> None:
 
 def test_every_figure_is_a_pdf_a_png_and_a_csv_and_stale_ones_go(tmp_path: Path) -> None:
     table = made(models=("beta_vae", "dip_vae_i"))
-    plan = SimpleNamespace(runs=[SimpleNamespace(dataset="dsprites")], budget=BUDGET, name="mine")
+    plan = SimpleNamespace(members=[SimpleNamespace(dataset="dsprites")], budget=BUDGET, name="mine")
     few = {n: d for n, d in FIGURES.items() if n in ("fig2_metric_agreement", "table5_variance_explained")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.report.figures.FIGURES", few)
@@ -109,7 +110,7 @@ def test_a_figure_that_fails_ends_none_of_the_others(tmp_path: Path, monkeypatch
     kept = {n: FIGURES[n] for n in ("fig2_metric_agreement",)}
     monkeypatch.setattr("bench.report.figures.FIGURES", {"faulty": faulty} | kept)
     monkeypatch.setattr("bench.report.figures.DATASET_FIGURES", {})
-    plan = SimpleNamespace(name="mine", budget="a budget", runs=[])
+    plan = SimpleNamespace(name="mine", budget="a budget", members=[])
     faulty_one, other = draw_all(made(), plan, tmp_path, Here())  # type: ignore[arg-type]
     assert re.fullmatch(r"faulty: FAILED: ZeroDivisionError: no points \(test_figures.py, line \d+\)", str(faulty_one))
     assert other.picture == tmp_path / "figures" / "fig2_metric_agreement.png"
@@ -126,15 +127,15 @@ def test_figures_are_drawn_again_where_their_scores_changed_and_only_there(
     monkeypatch.setattr("bench.report.figures.FIGURES", {"seeds_needed": FIGURES["seeds_needed"]})
     by_dataset = {"fig3_scores_by_model": DATASET_FIGURES["fig3_scores_by_model"]}
     monkeypatch.setattr("bench.report.figures.DATASET_FIGURES", by_dataset)
-    plan = SimpleNamespace(name="mine", budget=BUDGET, runs=[SimpleNamespace(dataset=d) for d in DATASETS])
-    table = made()
+    plan = SimpleNamespace(name="mine", budget=BUDGET, members=[SimpleNamespace(dataset=d) for d in DATASETS])
+    table = made().reindex(columns=list(COLUMNS)).astype(COLUMNS)
     one, other = (f"fig3_scores_by_model_{d}" for d in DATASETS)
     assert set(states(table, plan, tmp_path).values()) == {"drawn"}
     assert set(states(table.assign(seconds=7.0), plan, tmp_path).values()) == {"unchanged"}
     table.loc[table["dataset"].eq(DATASETS[1]) & table["seed"].eq(4), "score"] *= 0.5
     assert states(table, plan, tmp_path) == {"seeds_needed": "drawn", one: "unchanged", other: "drawn"}
     mine = table[table["run"].eq(table["run"].iloc[0])].assign(run="mine", model="mine", value=np.nan, strength=pd.NA)
-    more = pd.concat([table, mine], ignore_index=True).astype({"run": "category", "model": "category"})
+    more = pd.concat([table, mine], ignore_index=True).astype(COLUMNS)
     assert set(mine["dataset"]) == {DATASETS[0]}
     assert states(more, plan, tmp_path) == {"seeds_needed": "drawn", one: "drawn", other: "unchanged"}
     plan.budget = "another budget"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.grid import Plan, Protocol, Run, Schedule, _Frozen
+from bench.grid import Frozen, Plan, Protocol, Run, Schedule
 from bench.pool import Here
 from bench.report import gradients
 from bench.report.gradients import draw_gradients
@@ -17,7 +17,7 @@ PROTOCOL = Protocol("quick", None, None, None, None, ("mean",), (), {})
 
 
 def run(model: str, swept: str, value: float) -> Run:
-    return Run(model, 1, False, _Frozen({swept: value}), swept, 0, value, 0, "mnist", 1, SCHEDULE)
+    return Run(model, 1, False, Frozen({swept: value}), swept, 0, value, 0, "mnist", 1, SCHEDULE)
 
 
 VAE = run("beta_vae", "beta", 1.0)

@@ -46,7 +46,10 @@ class Visit:
         self.page.goto(file.as_uri() + query)
 
     def _route(self, route: "playwright.Route") -> None:
-        if route.request.url.startswith("data:") or route.request.url.partition("#")[0].partition("?")[0] == self.file.as_uri():
+        if (
+            route.request.url.startswith("data:")
+            or route.request.url.partition("#")[0].partition("?")[0] == self.file.as_uri()
+        ):
             route.continue_()
         else:
             self.faults.append(f"asked for {route.request.url}")

@@ -11,7 +11,7 @@ from bench import question
 from bench.__main__ import _hydra_words
 from bench.analysis.agreement import TooFewRunsError
 from bench.analysis.synthetic import synthetic_table
-from bench.grid import Plan, Protocol, Run, Schedule, _Frozen
+from bench.grid import Frozen, Plan, Protocol, Run, Schedule
 from bench.registry import UnknownNameError
 from bench.report.questions import QUESTIONS, clusters, identifiability, interpolation, noisy_or
 from bench.report.questions.asked import Asked
@@ -20,8 +20,8 @@ from bench.training.train import load_learner, train
 
 SCHEDULE = Schedule(6, 8, 1e-3, 32, "small", 4, 1, "tiny", 10, 3)
 PROTOCOL = Protocol("quick", None, None, None, None, ("mean",), (), {})
-VAE = Run("beta_vae", 1, False, _Frozen({"beta": 1.0}), "beta", 0, 1.0, 0, "mnist", 1, SCHEDULE)
-PCA = Run("pca", 1, True, _Frozen({"latent_dim": 4, "num_images": 300}), None, None, None, 0, "mnist", 1, SCHEDULE)
+VAE = Run("beta_vae", 1, False, Frozen({"beta": 1.0}), "beta", 0, 1.0, 0, "mnist", 1, SCHEDULE)
+PCA = Run("pca", 1, True, Frozen({"latent_dim": 4, "num_images": 300}), None, None, None, 0, "mnist", 1, SCHEDULE)
 OF_SCORES = ("rate_distortion", "posterior", "label_efficiency")
 OF_MODELS = ("clusters", "interpolation")
 

@@ -21,9 +21,9 @@ SCHEDULE = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5)
 
 
 def run(beta: float = 1.0, seed: int = 0, schedule: Schedule = SCHEDULE) -> Run:
-    from bench.grid import _Frozen
+    from bench.grid import Frozen
 
-    return Run("beta_vae", 1, False, _Frozen(beta=beta), "beta", None, beta, seed, "dsprites", 1, schedule)
+    return Run("beta_vae", 1, False, Frozen(beta=beta), "beta", None, beta, seed, "dsprites", 1, schedule)
 
 
 def train(runs: Sequence[Run], folder: Path) -> list[str]:

@@ -63,7 +63,7 @@ DATASET_FIGURES: dict[str, Callable[[pd.DataFrame, str, str], Drawn]] = {
 def draw_all(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Iterator[Outcome]:
     """Draw every figure whose scores have changed into a study's folder; yield what became of each."""
     shown = table.drop(columns=PROVENANCE, errors="ignore")
-    datasets = dict.fromkeys(r.dataset for r in plan.runs)
+    datasets = dict.fromkeys(member.dataset for member in plan.members)
     tasks = [(name, None) for name in FIGURES] + [(name, dataset) for dataset in datasets for name in DATASET_FIGURES]
     command = f"python -m bench analyze study={plan.name}"
     rows = {dataset: rows_digest(_rows(shown, dataset)) for dataset in (None, *datasets)}
@@ -76,7 +76,7 @@ def draw_all(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Itera
 
 
 def _rows(table: pd.DataFrame, dataset: str | None) -> pd.DataFrame:
-    """What a figure is given: all rows; of a data set its own, and one of each other model of the suite, for colours."""
+    """What a figure is given: all rows; or a data set's, and one of each other model of the suite, for its colours."""
     if dataset is None:
         return table
     own, suite = table["dataset"].eq(dataset), set(registry.names("models"))

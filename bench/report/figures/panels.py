@@ -134,7 +134,7 @@ def model_keys(models: Sequence[str], palette: dict[str, Any], **line: Any) -> t
 
 
 def palette_of(table: pd.DataFrame) -> dict[str, Any]:
-    """The colour of each model, the same in every figure of a study; a name from elsewhere changes none of the others."""
+    """The colour of each model, the same in every figure of a study; names from elsewhere change no other's."""
     suite = set(registry.names("models"))
     return colours(sorted(table["model"].unique(), key=lambda model: (model not in suite, model)))
 

@@ -14,7 +14,7 @@ from bench.data.pooled import at_size
 from bench.grid import Plan, Run
 from bench.models.base import Codes, Learner
 from bench.store import RunFolder, Store
-from bench.table import scores
+from bench.study_table import plan_scores
 
 NamedDrawing = tuple[str, Figure, pd.DataFrame]  # file name, figure, numbers drawn
 
@@ -36,7 +36,7 @@ class Asked:
     @cached_property
     def table(self) -> pd.DataFrame:
         """Its score table."""
-        return scores(self.plan.name, self.store.path)
+        return plan_scores(self.plan, self.store)[0]
 
     def trained(self) -> Iterator[Run]:
         """Its finished runs, in the order of the grid."""
