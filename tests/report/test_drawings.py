@@ -1,7 +1,7 @@
 """What did not change is not drawn again; what is damaged, missing or no longer asked for is put right."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from bench.analysis.agreement import TooFewRunsError
 from bench.pool import Here
 from bench.report import drawings
-from bench.report.drawings import RECORD, Drawing, code, draw_changed, rows_digest, tell
+from bench.report.drawings import RECORD, Drawing, Outcome, code, draw_changed, rows_digest, tell
 
 
 def draw(folder: Path, name: str, text: str) -> list[Path]:
@@ -118,6 +118,17 @@ def test_an_interrupted_command_keeps_what_it_drew(tmp_path: Path) -> None:
     assert next(outcomes).name == "a"
     outcomes.close()  # type: ignore[attr-defined]
     assert states(tmp_path, a="2", b="2") == {"a": "unchanged", "b": "drawn"}
+
+
+def test_two_commands_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    def begin(kind: str, name: str) -> Iterator[Outcome]:
+        return draw_changed(kind, [Drawing(name, "1", (name, "1"))], partial(draw, tmp_path), tmp_path, Here())
+
+    first, second = begin("figures", "a"), begin("models", "b")
+    assert [next(first).state, next(second).state] == ["drawn", "drawn"]
+    assert [*second, *first] == []
+    assert states(tmp_path, a="1") == {"a": "unchanged"}
+    assert states(tmp_path, "models", b="1") == {"b": "unchanged"}
 
 
 def test_a_digest_of_rows_knows_every_value_and_the_order(tmp_path: Path) -> None:
