@@ -41,7 +41,7 @@ def main() -> None:
         started = last = time.perf_counter()
         for outcome in draw_all(table, plan, options.out or Path(folder), pool):  # type: ignore[arg-type]
             now = time.perf_counter()
-            print(f"{now - last:6.2f} s {outcome.name}", flush=True)
+            print(f"{now - last:6.2f} s {outcome.name}: {outcome.state}", flush=True)
             last = now
     print(f"all figures: {last - started:.1f} s, {pool.processes} at a time")
 

@@ -9,10 +9,11 @@ nothing.
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any, Literal, get_args
 
 import pandas as pd
@@ -108,11 +109,11 @@ def draw_changed(
             else:
                 state: State = "not drawn" if entry.why else "unchanged"
                 yield Outcome(drawing.name, state, entry.paths(folder), entry.why)
-        killed = Outcome("", "failed", why="its process was killed")
+        killed = Outcome("one", "failed", why="its process was killed")
         tasks = [(d.name, d.task) for d in changed]
         for position, outcome in pool.run(partial(_attempt, draw), tasks, killed=killed):
             drawing = changed[position]
-            outcome = Outcome(drawing.name, outcome.state, outcome.files, outcome.why)
+            outcome = replace(outcome, name=drawing.name)
             old = entries.pop(drawing.name, None)
             stale += [] if old is None else [p for p in old.paths(folder) if p not in outcome.files]
             if outcome.state != "failed":
@@ -132,11 +133,9 @@ def _attempt(draw: Callable[..., Sequence[Path]], name: str, task: tuple[Any, ..
     except TooFewRunsError as reason:
         return Outcome(name, "not drawn", why=str(reason))
     except Exception as fault:
-        last = fault.__traceback__
-        while last is not None and last.tb_next is not None:
-            last = last.tb_next
-        place = "" if last is None else f" ({Path(last.tb_frame.f_code.co_filename).name}, line {last.tb_lineno})"
-        return Outcome(name, "failed", why=f"{type(fault).__name__}: {fault}{place}")
+        last = extract_tb(fault.__traceback__)[-1]
+        place = f"{Path(last.filename).name}, line {last.lineno}"
+        return Outcome(name, "failed", why=f"{type(fault).__name__}: {fault} ({place})")
 
 
 def tell(kind: str, outcomes: Iterable[Outcome]) -> dict[str, str]:
