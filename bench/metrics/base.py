@@ -46,11 +46,15 @@ LARGEST = 1e38  # codes beyond it have a range that 32-bit floats cannot hold
 
 @dataclass(frozen=True)
 class Score:
-    """What is known of one number: its range and whether higher is better (None: neither)."""
+    """What is known of one number: its range, whether higher is better (None: neither), and how it is written.
+
+    Without a title its name is written with spaces; in the title of "lr_*", "*" stands for what the name has there.
+    """
 
     low: float
     high: float
     higher_is_better: bool | None = True
+    title: str | None = None
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,10 @@ from PIL import Image
 from bench import data, registry
 from bench.analysis.agreement import MIN_SEEDS
 from bench.analysis.board import Column
-from bench.analysis.names import title
+from bench.analysis.names import dataset_title, title
 from bench.metrics.base import Metric, Score
 from bench.report.board_table import board_table, board_title
 from bench.report.markup import Html, join, tag
-from bench.report.style import dataset_title
 
 WIDEST = 1600  # pixels of an embedded picture
 

@@ -55,6 +55,14 @@ DATASET_FIGURES: dict[str, Callable[[pd.DataFrame, str, str], Drawn]] = {
     "probability_of_beating": model_comparisons,
     "selected_runs": selected_runs,
 }
+# figures of disentanglement metrics show those of the paper; these have all of the suite's as well
+EVERY = (
+    "fig2_metric_agreement", "fig5_metrics_and_downstream", "fig16_unsupervised_and_metrics",
+    "fig17_agreement_across_datasets", "fig18_datasets_scatter", "table5_variance_explained", "fig3_scores_by_model",
+    "fig4_scores_and_strength", "fig6_efficiency", "fig11_metric_pairs", "fig14_scores_by_strength",
+)  # fmt: skip
+for _figures in (FIGURES, DATASET_FIGURES):
+    _figures |= {f"{name}_all": partial(_figures[name], every=True) for name in EVERY if name in _figures}
 
 
 def draw_all(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Iterator[str]:
