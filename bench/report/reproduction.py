@@ -82,7 +82,7 @@ def _matrices(item: Item, numbers: pd.DataFrame, budget: str) -> Picture:
             low, high = sorted((a, b))
             ax.add_patch(Rectangle((high + 0.05, low + 0.07), 0.9, 0.86, fill=False, edgecolor="0.1", linewidth=0.9))
     heading = f"{name(item)}: below the diagonal ours, above it the published"
-    note = f"{item.quantity}. Framed: the published number lies outside our 95% interval. {_told(numbers)}"
+    note = f"Shown: {item.quantity}. Framed: the published number lies outside our 95% interval. {_told(numbers)}"
     titled(figure, heading, _behind(numbers), budget, note)
     return figure
 
@@ -104,7 +104,7 @@ def _forest(item: Item, numbers: pd.DataFrame, budget: str) -> Picture:
         ax.set_yticks(range(len(lines)), [label(item, k) for k in lines])
     panels[0].set_ylim(len(lines) - 0.5, -0.5)
     where = ", ".join(map(dataset_title, numbers["dataset"].unique())).replace("all", "all data sets")
-    note = f"{item.quantity}. {_told(numbers)}"
+    note = f"Shown: {item.quantity}. {_told(numbers)}"
     keys = panels[0].get_legend_handles_labels()
     titled(figure, f"{name(item)}, {where}", _behind(numbers), budget, note, keys)
     return figure
@@ -130,4 +130,4 @@ def _told(numbers: pd.DataFrame) -> str:
 def _behind(numbers: pd.DataFrame) -> str:
     runs, seeds = numbers["runs"].astype(int), numbers["seeds"].astype(int)
     most = f"{runs.min()}" if runs.min() == runs.max() else f"{runs.min()} to {runs.max()}"
-    return f"ours: {most} runs, {seeds.min()} seeds a setting"
+    return f"{most} runs, {seeds.min()} seeds a setting"

@@ -29,13 +29,7 @@ from bench.report.fonts import families
 from bench.store import writing
 
 COLUMN, PAGE = 3.3, 6.8  # inches: the widths of figures
-HEADING, NAME, LABEL, TICK, NOTE = (
-    8,
-    7.5,
-    7,
-    6.5,
-    6,
-)  # points: of a figure, of a panel, of axes, of numbers, of the foot
+HEADING, NAME, LABEL, TICK, NOTE = 8, 7.5, 7, 6.5, 6  # points: of figures, panels, axes, their numbers, the foot
 LINE = 1.35 / 72  # inches that a line of text takes, of a point of its size
 PAD = 0.05  # inches between the edge, the heading, the legend, the panels and the foot
 SUFFIXES = (".pdf", ".png", ".csv", ".txt")

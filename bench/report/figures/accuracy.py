@@ -13,7 +13,7 @@ PREDICTORS = {"lr": "Logistic regression", "gbt": "Boosted trees"}
 
 
 def accuracy_by_dci(table: pd.DataFrame, budget: str) -> Drawn:
-    """Figure 22: accuracy against number of labels for thirds of DCI disentanglement, a panel a data set and predictor."""
+    """Figure 22: accuracy against number of labels for thirds of DCI disentanglement, a panel a data set."""
     return _accuracy_by(table, "dci_disentanglement", budget)
 
 
@@ -50,6 +50,9 @@ def _accuracy_by(table: pd.DataFrame, metric: str, budget: str) -> Drawn:
         ax.set_xlabel("labels")
     said = standing(int(found.groupby("dataset")["runs"].first().sum()), int(found["seeds"].min()))
     heading = f"Accuracy of runs in each third of {title(metric)}"
-    note = "Lines: median over the runs of a third; bands: 95% interval over seeds, thirds formed anew in each draw."
+    note = (
+        "Lines: median over the runs of a third; bands: 95% interval over seeds, thirds formed anew in each draw. "
+        "Each panel has a scale of its own."
+    )
     titled(figure, heading, said, budget, note, axes[0].get_legend_handles_labels())
     return figure, found

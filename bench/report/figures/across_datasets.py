@@ -112,6 +112,6 @@ def transfer_of_settings(table: pd.DataFrame, budget: str) -> Drawn:
     note = f"A setting is picked by one score and seed and compared with a random one in {TRIALS:,} trials."
     spread = " In brackets: 95% interval, seeds redrawn." if enough else ""
     behind = standing(first["settings"], first["seeds"], "settings")
-    heading = "A picked setting is no worse than a random one, % of trials"
+    heading = "A picked setting is no worse than a random one, %"
     titled(figure, heading, behind, budget, f"{note}{spread}")
     return figure, found

@@ -78,7 +78,8 @@ def scores_by_strength(table: pd.DataFrame, dataset: str, budget: str, every: bo
     share = PAGE / len(starts)  # what each name has of the width
     lean = {} if max(breadth(figure, t, LABEL) for t in titles) < 0.85 * share else {"rotation": 90}
     axes[-1].set_xticks(middles, titles, minor=True, fontsize=LABEL, **lean)
-    axes[-1].tick_params(axis="x", which="minor", length=0, pad=12)
+    for ax in axes:
+        ax.tick_params(axis="x", which="minor", length=0, pad=12)
     axes[-1].set_xlabel("model and its strength (index of its value)")
     heading = f"{dataset_title(dataset)}: scores of each regularisation strength"
     titled(figure, heading, sizes_of(rows), budget, f"{MARKS} {values_of(rows)}")

@@ -68,15 +68,16 @@ def heatmaps(cells: pd.DataFrame, panel: str, scale: Scale, titles: Titles) -> P
         figure.set_figwidth(COLUMN)
     down = -(-len(panels) // across)
     rows = max(map(len, same_rows))
-    leaning = below * np.sin(np.radians(LEAN)) + PAD
-    names_below = leaning * (1 if len(same_columns) == 1 else down)
+    room = (figure.get_figwidth() - beside) / across - (0 if len(same_rows) == 1 else beside)
+    lean = LEAN if below + PAD > room / max(map(len, same_columns)) else 0
+    names_below = (below * np.sin(np.radians(lean)) + LABEL * LINE) * (1 if len(same_columns) == 1 else down)
     cell = CELL + (lines - 1) * NOTE * LINE
     figure.set_figheight(down * (rows * cell + NAME * LINE + 2 * PAD) + names_below)
     axes = figure.subplots(down, across, squeeze=False)
     for ax in axes.flat[len(panels) :]:
         ax.set_axis_off()
     for place, (ax, (heading, part)) in enumerate(zip(axes.flat, panels, strict=False)):
-        heatmap(ax, part, scale, titles[1], titles[2])
+        heatmap(ax, part, scale, titles[1], titles[2], lean)
         ax.set_title(heading)
         if place % across and len(same_rows) == 1:
             ax.set_yticklabels([])
@@ -93,9 +94,14 @@ def reading(cells: pd.DataFrame, what: str) -> str:
 
 
 def heatmap(
-    ax: Axes, part: pd.DataFrame, scale: Scale, row_title: Callable[[str], str], column_title: Callable[[str], str]
+    ax: Axes,
+    part: pd.DataFrame,
+    scale: Scale,
+    row_title: Callable[[str], str],
+    column_title: Callable[[str], str],
+    lean: float = LEAN,
 ) -> None:
-    """One matrix."""
+    """One matrix, the names of its columns leaning by some degrees."""
     names = [list(dict.fromkeys(part[axis])) for axis in ("row", "column")]
     place = part["row"].map(names[0].index), part["column"].map(names[1].index)
     numbers = np.full((len(names[0]), len(names[1])), np.nan)
@@ -121,8 +127,8 @@ def heatmap(
     ax.spines[:].set_visible(False)
     ax.set_facecolor("0.9")  # an undefined cell shows no colour and no number
     ax.tick_params(axis="both", length=0, labelsize=LABEL)
-    for label in ax.get_xticklabels():
-        label.set(rotation=LEAN, ha="right", rotation_mode="anchor")
+    for label in ax.get_xticklabels() if lean else ():
+        label.set(rotation=lean, ha="right", rotation_mode="anchor")
 
 
 def _luminance(colour: ArrayLike) -> float:

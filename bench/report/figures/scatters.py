@@ -103,7 +103,8 @@ def _points(scores: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFr
 
 def _panel(ax: Axes, points: pd.DataFrame, styles: Looks) -> None:
     scatter(ax, points["x"], points["y"], points["model"], styles)
-    ax.locator_params(nbins=3)
+    ax.locator_params(axis="x", nbins=2, steps=[1, 2, 4, 5, 10])
+    ax.locator_params(axis="y", nbins=4)
     first = points.iloc[0]
     if np.isfinite(first["spearman"]):
         rho, low, high = (_short(first[k]) for k in ("spearman", "low", "high"))

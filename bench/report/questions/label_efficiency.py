@@ -24,14 +24,17 @@ def draw_label_efficiency(asked: Asked) -> Iterator[NamedDrawing]:
         ax.plot(line["labels"], line["mean"], **styles[model])
         ax.fill_between(line["labels"], line["low"], line["high"], color=styles[model]["color"], alpha=0.2, linewidth=0)
         ax.set_title(f"{dataset_title(dataset)},\n{PREDICTORS.get(predictor, predictor)}")
-        ax.set_xscale("log")
     for ax in left_of(axes):
         ax.set_ylabel("accuracy")
+    sizes = sorted(set(found["labels"]))
+    for ax in axes:
+        ax.set_xscale("log")
+        ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        ax.minorticks_off()
     for ax in bottom_of(axes):
         ax.set_xlabel("labels")
-        ax.xaxis.set_major_formatter("{x:,.0f}")
     runs = int(found.groupby(["dataset", "model"])["runs"].first().sum())
-    note = "Accuracy is a mean over factors. Lines: mean over runs; bands: 95% interval over seeds."
+    note = "Accuracy is a mean over factors. Lines: mean over runs; bands: 95% interval over seeds. Each panel has its own scale."
     keys = model_keys(list(dict.fromkeys(found["model"])), styles)
     behind = standing(runs, int(found["seeds"].min()))
     titled(figure, "Accuracy of downstream tasks against labels", behind, asked.plan.budget, note, keys)

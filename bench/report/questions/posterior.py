@@ -5,36 +5,30 @@ from collections.abc import Iterator
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bench.analysis.names import MI, TC, dataset_title, model_title, title
+from bench.analysis.names import dataset_title, model_title, title
 from bench.analysis.posterior import posterior_gap
-from bench.report.figures.panels import sizes_of
+from bench.report.figures.panels import panel_grid, sizes_of
 from bench.report.questions.asked import Asked, NamedDrawing
-from bench.report.style import COLUMN, PAGE, new_figure, titled
+from bench.report.style import titled
 
 COLOURS = {"mean": "#d55e00", "sampled": "#0072b2"}
 
 
 def draw_posterior(asked: Asked) -> Iterator[NamedDrawing]:
-    """A column a data set, a row a score: the two medians of each setting, joined by the gap between them."""
+    """A panel a score and data set: the two medians of each setting, joined by the gap between them."""
     found = posterior_gap(asked.table)
-    datasets, names = list(dict.fromkeys(found["dataset"])), [n for n in (TC, MI) if n in set(found["name"])]
-    height = (0.15 * _settings(found) + 0.5) * len(names)
-    figure = new_figure(COLUMN if len(datasets) == 1 else PAGE, height)
-    axes = figure.subplots(len(names), len(datasets), squeeze=False, sharey=True, sharex="row")
-    for row, name in zip(axes, names, strict=True):
-        for ax, dataset in zip(row, datasets, strict=True):
-            _gaps(ax, found[found["dataset"].eq(dataset) & found["name"].eq(name)])
-            ax.set_xlabel(f"{title(name).lower()} (nats)")
-            ax.set_title(dataset_title(str(dataset)) if name == names[0] else "")
+    places = list(found.groupby(["name", "dataset"], sort=False))
+    settings = len(found[["model", "value"]].drop_duplicates())
+    figure, axes, _ = panel_grid(len(places), 0.13 * settings + 0.4, sharey=True)
+    for ax, ((name, dataset), part) in zip(axes, places, strict=True):
+        _gaps(ax, part)
+        ax.set_xlabel(f"{title(str(name)).lower()} (nats)")
+        ax.set_title(dataset_title(str(dataset)))
     heading = "Dependence between the dimensions of sampled and of mean codes"
     note = "A prior acts on sampled codes, mean codes are used. Marks: median over the seeds of a setting."
-    keys = axes[0, 0].get_legend_handles_labels()
+    keys = axes[0].get_legend_handles_labels()
     titled(figure, heading, sizes_of(found), asked.plan.budget, note, keys)
     yield "posterior", figure, found
-
-
-def _settings(found: pd.DataFrame) -> int:
-    return len(found[["model", "value"]].drop_duplicates())
 
 
 def _gaps(ax: Axes, found: pd.DataFrame) -> None:

@@ -12,7 +12,7 @@ from bench.analysis.agreement import TooFewRunsError, wide
 from bench.analysis.names import dataset_title
 from bench.report.figures.panels import bottom_of, left_of, model_keys, panel_grid, sizes_of
 from bench.report.questions.asked import Asked, NamedDrawing
-from bench.report.style import MARKERS, NOTE, titled
+from bench.report.style import MARKERS, titled
 
 NEEDED = ["reconstruction", "kl", "mig"]
 
@@ -39,8 +39,8 @@ def draw_rate_distortion(asked: Asked) -> Iterator[NamedDrawing]:
     keys = model_keys(models, {m: {"color": "0.3", "marker": markers[m]} for m in models}, line=False)
     heading = "Rate and distortion as regularisation grows"
     note = (
-        "A point is a run; lines join the medians of a model's strengths, numbers are the weakest and the strongest "
-        "value. Grey: equal ELBO."
+        "A point is a run. Lines join the medians of a model's strengths, of which a ring has the strongest. "
+        "Grey: equal ELBO."
     )
     titled(figure, heading, sizes_of(scores), asked.plan.budget, note, keys)
     yield "rate_distortion", figure, scores
@@ -50,9 +50,7 @@ def _panel(ax: Axes, runs: pd.DataFrame, markers: dict[str, str], colour: Normal
     for model, own in runs.groupby("model"):
         middle = own.groupby("value")[["kl", "reconstruction"]].median()
         ax.plot(middle["kl"], middle["reconstruction"], color="0.7", linewidth=0.8, zorder=1)
-        for value, point in middle.iloc[[0, -1]].iterrows():  # between them numbers would lie on each other
-            ax.annotate(f"{value:g}", (point["kl"], point["reconstruction"]), xytext=(3, 3), fontsize=NOTE,
-                        textcoords="offset points")  # fmt: skip
+        ax.scatter(*middle.iloc[-1], s=55, facecolors="none", edgecolors="0.3", linewidth=0.8, zorder=1)
         ax.scatter(own["kl"], own["reconstruction"], c=own["mig"], norm=colour, cmap="viridis", s=14, zorder=2,
                    marker=markers[str(model)], edgecolor="black", linewidth=0.4)  # fmt: skip
     ax.margins(0.12)
