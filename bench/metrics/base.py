@@ -29,7 +29,7 @@ dimensions are rotated by 30 degrees. By default nothing is claimed; `bench.test
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar, get_args
 
@@ -54,7 +54,7 @@ class Score:
     low: float
     high: float
     higher_is_better: bool | None = True
-    title: str | None = None
+    title: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

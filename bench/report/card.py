@@ -42,7 +42,8 @@ def draw_card(curves: pd.DataFrame, metric: str) -> Picture:
         ax.set_title(heading)
     for ax, (_, unit, _) in zip(axes[-1], PANELS.values(), strict=True):
         ax.set_xlabel(unit)
-    titled(figure, f"How {metric} moves as a code gets worse", "1,500 rows, small samples", "nothing is trained", NOTE)
+    heading = f"How {title(registry.load('metrics', metric).metric.headline or metric)} moves as a code gets worse"
+    titled(figure, heading, "1,500 rows, small samples", "nothing is trained", NOTE)
     return figure
 
 

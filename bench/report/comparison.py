@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from bench.analysis.agreement import MIN_SEEDS
 from bench.analysis.compare import Comparison
-from bench.analysis.names import dataset_title, title
+from bench.analysis.names import dataset_title, model_title, title
 from bench.report.figures.heatmaps import CORRELATION, heatmap
 from bench.report.style import COLUMN, PAGE, Picture, colours, new_figure, save, titled
 from bench.store import writing
@@ -44,7 +44,7 @@ def write_comparison(
 def comparison_figure(scores: pd.DataFrame, pairs: pd.DataFrame, sides: tuple[str, str], budget: str) -> Picture:
     """One data set: how alike strengths, runs and seeds are ranked by each score; where metrics agree differently."""
     names = list(scores["name"])
-    first = scores.iloc[0]
+    first, (a, b) = scores.iloc[0], map(model_title, sides)
     note = "Left: rank correlation of each score between the two; bars: 95% interval over seeds."
     if len(names) > 1:
         figure = new_figure(PAGE, 1.1 + 0.26 * len(names))
@@ -52,14 +52,14 @@ def comparison_figure(scores: pd.DataFrame, pairs: pd.DataFrame, sides: tuple[st
         _differences(right, pairs, names)
         seeds = int(pairs["fewest_seeds"].iloc[0])
         framed = "framed: the two differ" if seeds >= MIN_SEEDS else f"{seeds} seeds are too few to call any different"
-        note += f" Right: Spearman x 100 of scores with each other, below the diagonal of {sides[0]}, above it of "
-        note += f"{sides[1]}; {framed}."
+        note += f" Right: Spearman x 100 of scores with each other, below the diagonal of {a}, above it of "
+        note += f"{b}; {framed}."
     else:
         figure = new_figure(COLUMN, 1.0)
         left = figure.subplots()
     _correlations(left, scores)
     counts = f"{first['settings']} settings, {first['pairs']} pairs of runs, {first['fewest_seeds']} seeds or more each"
-    heading = f"{dataset_title(first['dataset'])}: {sides[0]} and {sides[1]}"
+    heading = f"{dataset_title(first['dataset'])}: {a} and {b}"
     titled(figure, heading, counts, budget, note, left.get_legend_handles_labels())
     return figure
 

@@ -34,7 +34,7 @@ def draw_label_efficiency(asked: Asked) -> Iterator[NamedDrawing]:
     for ax in bottom_of(axes):
         ax.set_xlabel("labels")
     runs = int(found.groupby(["dataset", "model"])["runs"].first().sum())
-    note = "Accuracy is a mean over factors. Lines: mean over runs; bands: 95% interval over seeds. Each panel has its own scale."
+    note = "Accuracy is a mean over factors. Lines: mean over runs; bands: 95% interval over seeds."
     keys = model_keys(list(dict.fromkeys(found["model"])), styles)
     behind = standing(runs, int(found["seeds"].min()))
     titled(figure, "Accuracy of downstream tasks against labels", behind, asked.plan.budget, note, keys)

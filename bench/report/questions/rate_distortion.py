@@ -50,7 +50,16 @@ def _panel(ax: Axes, runs: pd.DataFrame, markers: dict[str, str], colour: Normal
     for model, own in runs.groupby("model"):
         middle = own.groupby("value")[["kl", "reconstruction"]].median()
         ax.plot(middle["kl"], middle["reconstruction"], color="0.7", linewidth=0.8, zorder=1)
-        ax.scatter(*middle.iloc[-1], s=55, facecolors="none", edgecolors="0.3", linewidth=0.8, zorder=1)
+        strongest = middle.iloc[-1]
+        ax.scatter(
+            strongest["kl"],
+            strongest["reconstruction"],
+            s=55,
+            facecolors="none",
+            edgecolors="0.3",
+            linewidth=0.8,
+            zorder=1,
+        )
         ax.scatter(own["kl"], own["reconstruction"], c=own["mig"], norm=colour, cmap="viridis", s=14, zorder=2,
                    marker=markers[str(model)], edgecolor="black", linewidth=0.4)  # fmt: skip
     ax.margins(0.12)
