@@ -85,7 +85,7 @@ def _differences(ax: Axes, pairs: pd.DataFrame, names: list[str]) -> None:
     for pair in pairs.itertuples():
         number[pair.column, pair.row], number[pair.row, pair.column] = pair.a, pair.b
     cells = [{"row": row, "column": column, "spearman": number[row, column]} for row in names for column in names]
-    heatmap(ax, pd.DataFrame(cells), CORRELATION, title, title)
+    heatmap(ax, pd.DataFrame(cells), CORRELATION, (title, title))
     for pair in pairs.itertuples():
         if differs(pair.low, pair.high, pair.fewest_seeds):
             ax.add_patch(_frame(place[pair.row], place[pair.column]))

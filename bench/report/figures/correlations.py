@@ -73,7 +73,9 @@ def _correlated(scores: pd.DataFrame, rows: Names, columns: Names, least: int = 
 
 def _drawn(cells: pd.DataFrame, heading: str, budget: str, note: str = "") -> Drawn:
     runs = cells.groupby("dataset", sort=False)["runs"].first()
-    figure = heatmaps(cells, "dataset", CORRELATION, (lambda d: f"{dataset_title(d)} ({runs[d]:,} runs)", _row, title))
+    figure = heatmaps(cells, "dataset", CORRELATION, (dataset_title, _row, title))
+    counts = ", ".join(f"{dataset_title(d)} {n:,}" for d, n in runs.items())
+    note = f"{note}Runs: {counts}. "
     said = "Spearman x 100 over all runs of a data set; false discovery rates are those of every score of the suite. "
     titled(figure, heading, standing(runs.sum(), cells["seeds"].min()), budget, f"{said}{note}{reading(cells, '0')}")
     return figure, cells

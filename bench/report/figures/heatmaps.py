@@ -14,7 +14,7 @@ from bench.analysis.significance import LEVEL
 from bench.report.style import COLUMN, LABEL, LINE, NAME, NOTE, PAD, PAGE, TICK, Picture, breadth, new_figure
 
 CELL = 0.27  # inches: the height of a cell with one line in it
-LEAST = 0.205  # inches: the width of the narrowest cell that three bold digits fit in
+LEAST, TIGHT = 0.18, 0.22  # inches: the width of a cell that three bold digits fit in, and where they are set smaller
 LIGHT = 0.22  # luminance above which dark type stands out more than white
 LEAN = 50  # degrees by which names below columns lean
 # blue grows darker twice as far as orange does, so that the sign shows in grey too
@@ -56,20 +56,20 @@ def heatmaps(cells: pd.DataFrame, panel: str, scale: Scale, titles: Titles) -> P
         for axis, title in (("row", titles[1]), ("column", titles[2]))
     )
     lines = 1 + max(cells["text"].str.count("\n")) if "text" in cells else 1
-    widest = LEAST * max(map(len, same_columns)) * (2 if lines > 1 else 1)
-    widest = max(widest, *(breadth(figure, heading, NAME) for heading, _ in panels)) + 2 * PAD
-    across = 1
-    if beside + widest > COLUMN or len(panels) > 1:
-        once = beside if len(same_rows) == 1 else 0  # row names stand once where they are the same
-        fitting = int((PAGE - once) / (widest + beside - once))
-        across = max(1, min(len(panels), fitting))
-        across = min(range(-(-across // 2), across + 1), key=lambda a: (-len(panels) % a, -a))
-    else:
+    rows, columns = (max(map(len, names)) for names in (same_rows, same_columns))
+    widest = max(LEAST * columns * lines, *(breadth(figure, heading, NAME) for heading, _ in panels)) + 2 * PAD
+    once = beside if len(same_rows) == 1 else 0.0  # names of rows stand once where they are the same
+    if len(panels) == 1 and beside + widest <= COLUMN:
+        across = 1
         figure.set_figwidth(COLUMN)
+    else:
+        reach = max(0.0, below * np.cos(np.radians(LEAN)) - LEAST)  # of leaning names, to the left of their panel
+        fitting = int((PAGE - once + min(once, reach)) / (widest + max(beside - once, reach)))
+        most = max(1, min(len(panels), fitting))
+        across = min(range(1, most + 1), key=lambda a: (-(-len(panels) // a), -len(panels) % a))
     down = -(-len(panels) // across)
-    rows = max(map(len, same_rows))
-    room = (figure.get_figwidth() - beside) / across - (0 if len(same_rows) == 1 else beside)
-    lean = LEAN if below + PAD > room / max(map(len, same_columns)) else 0
+    width = ((figure.get_figwidth() - once) / across - beside + once) / columns
+    lean = LEAN if below + PAD > width else 0
     names_below = (below * np.sin(np.radians(lean)) + LABEL * LINE) * (1 if len(same_columns) == 1 else down)
     cell = CELL + (lines - 1) * NOTE * LINE
     figure.set_figheight(down * (rows * cell + NAME * LINE + 2 * PAD) + names_below)
@@ -77,7 +77,7 @@ def heatmaps(cells: pd.DataFrame, panel: str, scale: Scale, titles: Titles) -> P
     for ax in axes.flat[len(panels) :]:
         ax.set_axis_off()
     for place, (ax, (heading, part)) in enumerate(zip(axes.flat, panels, strict=False)):
-        heatmap(ax, part, scale, titles[1], titles[2], lean)
+        heatmap(ax, part, scale, titles[1:], lean, NOTE if lines > 1 or width < TIGHT else TICK)
         ax.set_title(heading)
         if place % across and len(same_rows) == 1:
             ax.set_yticklabels([])
@@ -97,11 +97,11 @@ def heatmap(
     ax: Axes,
     part: pd.DataFrame,
     scale: Scale,
-    row_title: Callable[[str], str],
-    column_title: Callable[[str], str],
+    titles: tuple[Callable[[str], str], Callable[[str], str]],
     lean: float = LEAN,
+    size: float = TICK,
 ) -> None:
-    """One matrix, the names of its columns leaning by some degrees."""
+    """One matrix, its numbers of a size in points, the names of its columns leaning by some degrees."""
     names = [list(dict.fromkeys(part[axis])) for axis in ("row", "column")]
     place = part["row"].map(names[0].index), part["column"].map(names[1].index)
     numbers = np.full((len(names[0]), len(names[1])), np.nan)
@@ -115,14 +115,13 @@ def heatmap(
     for i, j, words, bold in zip(*place, written, sure, strict=True):
         if not np.isnan(numbers[i, j]):
             ink = "0.1" if _luminance(mesh.to_rgba(numbers[i, j])) > LIGHT else "white"
-            size = TICK if "\n" not in words else NOTE
             text = ax.text(
                 j + 0.5, i + 0.5, words, ha="center", va="center", size=size, color=ink,
                 weight="bold" if bold else "normal",
             )  # fmt: skip
             text.set_in_layout(False)  # it lies within
-    ax.set_xticks(np.arange(len(names[1])) + 0.5, [column_title(n) for n in names[1]])
-    ax.set_yticks(np.arange(len(names[0])) + 0.5, [row_title(n) for n in names[0]])
+    ax.set_xticks(np.arange(len(names[1])) + 0.5, [titles[1](n) for n in names[1]])
+    ax.set_yticks(np.arange(len(names[0])) + 0.5, [titles[0](n) for n in names[0]])
     ax.set_ylim(len(names[0]), 0)
     ax.spines[:].set_visible(False)
     ax.set_facecolor("0.9")  # an undefined cell shows no colour and no number
