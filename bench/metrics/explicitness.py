@@ -11,7 +11,7 @@ from bench.metrics.standardise import moments
 @metric(
     version=1,
     reads="split",
-    scores={"explicitness_train": Score(0, 1), "explicitness_test": Score(0, 1)},
+    scores={"explicitness_train": Score(0, 1), "explicitness_test": Score(0, 1, title="Explicitness")},
     headline="explicitness_test",
     invariant_to=("scale", "sign"),  # codes are standardised
     paper="Ridgeway & Mozer 2018, arXiv:1802.05312",

@@ -10,7 +10,7 @@ from bench.metrics.information import discretise
 @metric(
     version=1,
     reads="points",
-    scores={"irs": Score(-1, 1)},
+    scores={"irs": Score(-1, 1, title="IRS")},
     headline="irs",
     invariant_to=("sign",),  # not to scale: dimensions are weighted by their range
     falls_under_rotation=True,

@@ -10,9 +10,8 @@ import pandas as pd
 from bench import registry
 from bench.analysis.board import Column, sure_best
 from bench.analysis.leaderboard import OVERALL
-from bench.analysis.names import title
+from bench.analysis.names import dataset_title, model_title, title
 from bench.report.markup import Html, tag
-from bench.report.style import dataset_title, model_title
 
 SHORT = {"DCI disentanglement": "DCI"}
 

@@ -10,10 +10,10 @@ from urllib.parse import quote
 from PIL import Image
 
 from bench import data
+from bench.analysis.names import dataset_title, model_title
 from bench.pool import Pool
 from bench.report.drawings import Drawing, Outcome, code, draw_changed
 from bench.report.markup import Html, tag
-from bench.report.style import dataset_title, model_title
 from bench.store import digest, sha256_of, writing
 
 WIDEST = 1600  # pixels of a picture within the page

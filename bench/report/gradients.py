@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from bench.analysis.names import dataset_title
 from bench.grid import Plan, Run
 from bench.pool import Pool
 from bench.report.drawings import Drawing, Outcome, code, draw_changed, trained
-from bench.report.style import colours, dataset_title, footnote, new_figure, save
+from bench.report.style import PAGE, Picture, colours, new_figure, save, titled
 from bench.store import Store, digest
 
 DRAWS = 100
@@ -79,11 +79,11 @@ def _named(run: Run) -> dict[str, object]:
     return {"estimator": ESTIMATORS[run.model, run.value], "seed": run.seed}
 
 
-def gradient_page(curves: pd.DataFrame, variances: pd.DataFrame, dataset: str, budget: str) -> Figure:
+def gradient_page(curves: pd.DataFrame, variances: pd.DataFrame, dataset: str, budget: str) -> Picture:
     """Training curves on the left, gradient variances on the right."""
     names = [n for n in ESTIMATORS.values() if n in set(curves["estimator"])]
     palette = colours(names)
-    figure = new_figure(7.0, 3.0)
+    figure = new_figure(PAGE, 2.2)
     left, right = figure.subplots(1, 2, width_ratios=[1.1, 1])
     for name, line in zip(names, LINES, strict=False):
         mine = curves[curves["estimator"] == name]
@@ -95,13 +95,16 @@ def gradient_page(curves: pd.DataFrame, variances: pd.DataFrame, dataset: str, b
     left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     left.yaxis.set_major_formatter("{x:g}")
     left.yaxis.set_minor_formatter(NullFormatter())
-    left.legend(frameon=False)
     _variances(right, variances, names)
     seeds = curves["seed"].nunique()
-    figure.suptitle(f"{dataset_title(dataset)}: estimators of the gradient of the ELBO ({seeds} seeds)", fontsize=10)
-    footnote(
-        figure, f"variance: of {DRAWS} draws of the encoder's gradient on one batch, summed over weights\n{budget}"
+    note = (
+        "Left: thick lines are means over seeds. Right: the variance over weights of "
+        f"{DRAWS} draws of the encoder's gradient on one batch."
     )
+    lines, marks = left.get_legend_handles_labels(), right.get_legend_handles_labels()
+    keys = [*lines[0], *marks[0]], [*lines[1], *marks[1]]
+    heading = f"{dataset_title(dataset)}: estimators of the gradient of the ELBO"
+    titled(figure, heading, f"{seeds} seeds", budget, note, keys)
     return figure
 
 
@@ -113,8 +116,7 @@ def _variances(ax: Axes, variances: pd.DataFrame, names: list[str]) -> None:
             x = part.get_group(name)
             inside = [palette[name]] if filled else "none"
             y = [height + shift] * len(x)
-            ax.scatter(x, y, s=18, marker=marker, facecolors=inside, edgecolors=[palette[name]])
-        ax.scatter([], [], s=18, marker=marker, facecolors="0.4" if filled else "none", edgecolors="0.4", label=place)
+            ax.scatter(x, y, s=12, marker=marker, facecolors=inside, edgecolors=[palette[name]])
+        ax.scatter([], [], s=12, marker=marker, facecolors="0.4" if filled else "none", edgecolors="0.4", label=place)
     ax.set(xscale="log", xlabel="variance of the gradient, nats²", ylim=(len(names) - 0.4, -0.6))
     ax.set_yticks(range(len(names)), [n.replace(", ", ",\n") for n in names])
-    ax.legend(frameon=False)

@@ -10,12 +10,11 @@ import pandas as pd
 
 from bench.analysis.board import Column
 from bench.analysis.leaderboard import LEVELS, columns, leaderboard
-from bench.analysis.names import title
+from bench.analysis.names import model_title, title
 from bench.grid import Plan
 from bench.report.board_table import board_title
 from bench.report.gallery import pictures
 from bench.report.page import Page, render
-from bench.report.style import model_title
 from bench.report.summary import run_counts, training_seconds
 from bench.scoring import cell_records, cells, state
 from bench.store import Store, writing

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from PIL import Image
 
+from bench.analysis.names import dataset_title, model_title
 from bench.report.dots import length, page, paste, side, write
 from bench.report.sights import SHOWN, SPAN, Images, Sights
-from bench.report.style import dataset_title, model_title
 
 CELL, GAP = 64, 2  # dots of an image, and between two
 LABELS, MARGIN = 104, 24

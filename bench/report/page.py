@@ -14,12 +14,11 @@ import pandas as pd
 from bench import registry
 from bench.analysis.agreement import MIN_SEEDS
 from bench.analysis.board import Column
-from bench.analysis.names import title
+from bench.analysis.names import model_title, title
 from bench.metrics.base import Metric, Score
 from bench.report.board_table import board_table, board_title
 from bench.report.gallery import Picture, gallery
 from bench.report.markup import Html, join, tag
-from bench.report.style import model_title
 
 
 @dataclass(frozen=True)

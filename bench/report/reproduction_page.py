@@ -4,10 +4,9 @@ from collections import Counter
 
 import pandas as pd
 
-from bench.analysis.names import title
+from bench.analysis.names import dataset_title, model_title, title
 from bench.analysis.published import Item
 from bench.grid import Plan
-from bench.report.style import dataset_title, model_title
 
 
 def write_page(table: pd.DataFrame, plan: Plan, compared: list[tuple[Item, pd.DataFrame]], drawn: list[str]) -> str:

@@ -6,10 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from bench.analysis.agreement import wide
-from bench.analysis.names import disentanglement_scores, downstream_scores, title
+from bench.analysis.names import dataset_title, disentanglement_scores, downstream_scores, model_title, title
 from bench.grid import Plan
 from bench.report.gallery import in_order, title_of
-from bench.report.style import dataset_title, model_title
 from bench.scoring import cell_records
 from bench.store import Store, writing
 from bench.table import export

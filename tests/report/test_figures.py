@@ -13,11 +13,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from bench.analysis.agreement import TooFewRunsError
-from bench.analysis.synthetic import SCORES, synthetic_table
+from bench.analysis.synthetic import SCORES, Made, synthetic_table
 from bench.columns import COLUMNS
 from bench.pool import Here
 from bench.report.figures import DATASET_FIGURES, FIGURES, _rows, draw_all
-from bench.report.figures.panels import Drawn
+from bench.report.figures.heatmaps import CORRELATION, heatmaps
+from bench.report.figures.panels import Drawn, panel_grid
 
 BUDGET = "made up: 7 steps"
 DATASETS = ("dsprites", "noisy_dsprites")
@@ -30,7 +31,7 @@ DRAWINGS: dict[str, Callable[[pd.DataFrame], Drawn]] = {
 
 
 def made(seeds: int = 5, models: tuple[str, ...] = ("beta_vae", "dip_vae_i"), strengths: int = 3) -> pd.DataFrame:
-    scores = {n: SCORES[n] for n in KEPT}
+    scores = {n: SCORES[n] for n in KEPT} | {"irs": Made("irs", 0.3)}
     rng = np.random.default_rng(0)
     return synthetic_table(rng, datasets=DATASETS, models=models, strengths=strengths, seeds=seeds, scores=scores)
 
@@ -77,6 +78,42 @@ def test_a_correlation_with_a_constant_score_has_no_number() -> None:
     figure, drawn = DRAWINGS["fig2_metric_agreement"](table)
     assert [t.get_text() for t in figure.axes[0].texts] == ["100"]
     assert drawn["spearman"].isna().sum() == 2 * 3
+
+
+def test_the_paper_s_metrics_have_a_figure_and_all_of_the_suite_another_with_the_same_numbers() -> None:
+    papers, every = (DRAWINGS[f"fig2_metric_agreement{suffix}"](made())[1] for suffix in ("", "_all"))
+    assert set(papers["row"]) == {"mig", "dci_disentanglement"}
+    assert set(every["row"]) == {"mig", "dci_disentanglement", "irs"}
+    key = ["dataset", "row", "column"]
+    pd.testing.assert_frame_equal(papers.set_index(key), every.set_index(key).loc[papers.set_index(key).index])
+
+
+def test_without_metrics_beside_the_paper_s_there_is_no_figure_of_all() -> None:
+    table = made()
+    with pytest.raises(TooFewRunsError, match="no disentanglement metrics besides the paper's"):
+        DRAWINGS["fig4_scores_and_strength_all"](table[table["name"] != "irs"])
+
+
+def test_a_cell_of_a_heat_map_holds_its_own_text_and_weight_in_whatever_order_the_cells_come() -> None:
+    cells = pd.DataFrame({"row": list("abba"), "column": list("xyxy"), "spearman": [0.1, 0.2, np.nan, 0.4]})
+    cells = cells.assign(q=[0.001, 0.5, np.nan, 0.001], seeds=5, text=["ax", "by", "bx", "ay"], panel="")
+    figure = heatmaps(cells, "panel", CORRELATION, (str, str, str))
+    texts = {t.get_text(): (t.get_position(), t.get_weight()) for t in figure.axes[0].texts}
+    assert texts == {"ax": ((0.5, 0.5), "bold"), "by": ((1.5, 1.5), "normal"), "ay": ((1.5, 0.5), "bold")}
+
+
+def test_the_places_of_a_grid_are_filled_and_one_left_over_takes_the_legend() -> None:
+    for count, across, left_over in ((1, 1, 0), (4, 4, 0), (5, 3, 1), (6, 3, 0), (7, 4, 1), (8, 4, 0), (9, 3, 0)):
+        _, axes, hole = panel_grid(count, 1.0)
+        grid = axes[0].get_gridspec()
+        assert (grid.ncols, grid.ncols * grid.nrows - count, hole is not None) == (across, left_over, left_over > 0)
+
+
+def test_the_mutual_information_of_sampled_codes_has_a_scale_of_its_own() -> None:
+    table = made()
+    table.loc[table["representation"].eq("mean") & table["name"].eq("mutual_information"), "score"] *= 100
+    sampled, mean = DRAWINGS["fig27_mutual_information"](table)[0].axes[:2]
+    assert mean.get_ylim()[1] > 20 * sampled.get_ylim()[1]
 
 
 def test_total_correlation_needs_both_representations() -> None:

@@ -33,7 +33,7 @@ from bench.store import digest
 
 PROVENANCE = ["seconds", "device", "train_seconds", "versions", "revision"]  # columns that no figure may read
 
-FIGURES: dict[str, Callable[[pd.DataFrame, str], Drawn]] = {
+FIGURES: dict[str, Callable[..., Drawn]] = {
     "fig1_total_correlation": total_correlation,
     "fig2_metric_agreement": metric_agreement,
     "fig5_metrics_and_downstream": metrics_and_downstream,
@@ -49,7 +49,7 @@ FIGURES: dict[str, Callable[[pd.DataFrame, str], Drawn]] = {
     "table5_variance_explained": variance_by_model,
     "seeds_needed": seeds_needed,
 }
-DATASET_FIGURES: dict[str, Callable[[pd.DataFrame, str, str], Drawn]] = {
+DATASET_FIGURES: dict[str, Callable[..., Drawn]] = {
     "fig3_scores_by_model": scores_by_model,
     "fig4_scores_and_strength": medians_against_strength,
     "fig6_efficiency": efficiency_scatter,
@@ -58,6 +58,17 @@ DATASET_FIGURES: dict[str, Callable[[pd.DataFrame, str, str], Drawn]] = {
     "probability_of_beating": model_comparisons,
     "selected_runs": selected_runs,
 }
+# figures of disentanglement metrics show those of the paper; of these there is one with all of the suite's besides
+EVERY = (
+    "fig2_metric_agreement", "fig5_metrics_and_downstream", "fig16_unsupervised_and_metrics",
+    "fig17_agreement_across_datasets", "fig18_datasets_scatter", "table5_variance_explained",
+)  # fmt: skip
+DATASET_EVERY = (
+    "fig3_scores_by_model", "fig4_scores_and_strength", "fig6_efficiency", "fig11_metric_pairs",
+    "fig14_scores_by_strength",
+)  # fmt: skip
+FIGURES |= {f"{name}_all": partial(FIGURES[name], every=True) for name in EVERY}
+DATASET_FIGURES |= {f"{name}_all": partial(DATASET_FIGURES[name], every=True) for name in DATASET_EVERY}
 
 
 def draw_all(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Iterator[Outcome]:
