@@ -1,6 +1,6 @@
 """Does what holds on one data set hold on another: order of settings, and settings that were picked."""
 
-from itertools import combinations
+from itertools import combinations, zip_longest
 
 import pandas as pd
 
@@ -13,6 +13,7 @@ from bench.report.figures.heatmaps import CORRELATION, Scale, heatmaps, reading
 from bench.report.figures.panels import (
     Drawn,
     broken,
+    in_rows,
     looks_of,
     metrics_of,
     model_keys,
@@ -71,12 +72,16 @@ def dataset_scatter(table: pd.DataFrame, budget: str, every: bool = False) -> Dr
     if points.empty:
         raise TooFewRunsError("one data set has settings of these scores; two are needed")
     pairs = list(dict.fromkeys(zip(points["x_dataset"], points["y_dataset"], strict=True)))
-    shown, names = pairs[:PAIRS], list(dict.fromkeys(points["name"]))
-    figure = new_figure(PAGE, 0.2 + 1.25 * len(shown))
-    axes = figure.subplots(len(shown), len(names), squeeze=False)
+    parts_of_names = in_rows(list(dict.fromkeys(points["name"])))
+    shown = pairs[: max(1, PAIRS // len(parts_of_names))]
+    rows = [(names, pair) for names in parts_of_names for pair in shown]
+    figure = new_figure(PAGE, 0.2 * len(parts_of_names) + 1.25 * len(rows))
+    axes = figure.subplots(len(rows), len(rows[0][0]), squeeze=False)
     styles = looks_of(table)
-    for row, (x, y) in zip(axes, shown, strict=True):
-        for ax, name in zip(row, names, strict=True):
+    for row, (names, (x, y)) in zip(axes, rows, strict=True):
+        for ax, name in zip_longest(row, names):
+            if name is not None and (x, y) == shown[0]:
+                ax.set_title(broken(title(name)))
             part = points[points["name"].eq(name) & points["x_dataset"].eq(x) & points["y_dataset"].eq(y)]
             if part.empty:  # one of the two has no such score
                 ax.set_axis_off()
@@ -85,11 +90,10 @@ def dataset_scatter(table: pd.DataFrame, budget: str, every: bool = False) -> Dr
             ax.set_xlabel(dataset_title(x))
             ax.locator_params(axis="x", nbins=2, steps=[1, 2, 4, 5, 10])
             ax.locator_params(axis="y", nbins=4)
-        next(ax for ax in row if ax.axison).set_ylabel(dataset_title(y))
-    for ax, name in zip(axes[0], names, strict=True):
-        ax.set_title(broken(title(name)))
+        for ax in [ax for ax in row if ax.axison][:1]:
+            ax.set_ylabel(dataset_title(y))
     keys = model_keys(sorted(points["model"].unique()), styles, line=False)
-    more = f" {len(pairs) - PAIRS} more pairs are in the csv." if len(pairs) > PAIRS else ""
+    more = f" {len(pairs) - len(shown)} more pairs are in the csv." if len(pairs) > len(shown) else ""
     note = f"A point is the median over the seeds of a setting.{more}"
     titled(figure, "Medians of settings on two data sets", standing_of(scores), budget, note, keys)
     return figure, points

@@ -20,6 +20,7 @@ from bench.report.style import COLUMN, PAGE, Picture, key_of, looks, new_figure
 Drawn = tuple[Picture, pd.DataFrame]
 Looks = dict[str, dict[str, Any]]
 SEED = 2019
+ABREAST = 6  # small panels that a page is wide enough for
 MOST_KEYS = 8  # of a legend that stands in the place of a panel
 
 
@@ -99,6 +100,13 @@ def panel_grid(count: int, height: float, **shared: Any) -> tuple[Picture, list[
     for ax in bottom_of(axes[:count]):
         ax.tick_params(labelbottom=True)
     return figure, axes[:count], axes[count] if count < len(axes) else None
+
+
+def in_rows(names: Sequence[str]) -> list[Sequence[str]]:
+    """Names of small panels in as few rows as leave each panel legible, all rows but the last equally long."""
+    rows = -(-len(names) // ABREAST)
+    across = -(-len(names) // rows)
+    return [names[i : i + across] for i in range(0, len(names), across)]
 
 
 def bottom_of(axes: Sequence[Axes]) -> Sequence[Axes]:

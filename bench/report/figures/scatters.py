@@ -1,7 +1,7 @@
 """A point a run: statistical efficiency against metrics, and metrics against each other."""
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, zip_longest
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from bench.report.figures.panels import (
     Looks,
     broken,
     dataset_scores,
+    in_rows,
     looks_of,
     metrics_of,
     model_keys,
@@ -36,15 +37,21 @@ def efficiency_scatter(table: pd.DataFrame, dataset: str, budget: str, every: bo
     points = _points(scores, [(n, e) for e in ratios for n in names])
     names = shown_of(names, every)
     points = points[points["x_name"].isin(names)]
-    figure = new_figure(PAGE, 0.2 + 1.35 * len(ratios))
-    axes = figure.subplots(len(ratios), len(names), squeeze=False, sharex="col", sharey="row")
+    rows = [(part, ratio) for part in in_rows(names) for ratio in ratios]
+    figure = new_figure(PAGE, 1.3 * len(rows) + 0.2 * len(in_rows(names)))
+    axes = figure.subplots(len(rows), len(rows[0][0]), squeeze=False, sharey="row")
     styles = looks_of(table)
-    for (ratio, name), ax in zip([(e, n) for e in ratios for n in names], axes.flat, strict=True):
-        _panel(ax, points[points["y_name"].eq(ratio) & points["x_name"].eq(name)], styles)
-    for ax, name in zip(axes[-1], names, strict=True):
-        ax.set_xlabel(broken(title(name)))
-    for ax, ratio in zip(axes[:, 0], ratios, strict=True):
-        ax.set_ylabel(title(ratio))
+    for row, (part, ratio) in zip(axes, rows, strict=True):
+        for ax, name in zip_longest(row, part):
+            if name is None:
+                ax.set_axis_off()
+                continue
+            _panel(ax, points[points["y_name"].eq(ratio) & points["x_name"].eq(name)], styles)
+            if ratio == ratios[-1]:
+                ax.set_xlabel(broken(title(name)))
+            else:
+                ax.tick_params(labelbottom=False)  # those of the panel below, which shows the same runs
+        row[0].set_ylabel(title(ratio))
     keys = model_keys(sorted(points["model"].unique()), styles, line=False)
     heading = f"{dataset_title(dataset)}: statistical efficiency against metrics"
     titled(figure, heading, standing_of(scores), budget, f"{_sizes(scores)} {RHO}", keys)
