@@ -119,4 +119,5 @@ def _variances(ax: Axes, variances: pd.DataFrame, names: list[str]) -> None:
             ax.scatter(x, y, s=12, marker=marker, facecolors=inside, edgecolors=[palette[name]])
         ax.scatter([], [], s=12, marker=marker, facecolors="0.4" if filled else "none", edgecolors="0.4", label=place)
     ax.set(xscale="log", xlabel="variance of the gradient, nats²", ylim=(len(names) - 0.4, -0.6))
+    ax.xaxis.set_major_formatter("{x:g}")
     ax.set_yticks(range(len(names)), [n.replace(", ", ",\n") for n in names])

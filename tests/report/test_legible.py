@@ -53,6 +53,8 @@ def faults(figure: Picture) -> list[str]:
     if figure.texts[0].get_text().count("\n") > 1:
         found.append("its heading has more than two lines")
     for text, corners in boxes.items():
+        if "$" in text.get_text():
+            found.append(f"{text.get_text()!r} has parts that are smaller")
         if text.get_fontsize() < NOTE:
             found.append(f"{text.get_text()!r} is set in {text.get_fontsize():g} pt")
         if (corners < -0.5).any() or (corners > np.array([width, height]) + 0.5).any():

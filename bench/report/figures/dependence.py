@@ -40,13 +40,15 @@ def _against_strength(table: pd.DataFrame, name: str, scale: str, budget: str) -
     _needs_both(table, name)
     lines = pd.concat([against_strength(table, [name], rng(), k).assign(representation=k) for k in KINDS])
     places = [(d, k) for d in dict.fromkeys(lines["dataset"]) for k in KINDS]
-    figure, axes, hole = panel_grid(len(places), 1.5, sharex=True)
+    figure, axes, hole = panel_grid(len(places), 1.75, sharex=True)
     styles = looks_of(table)
     for ax, (dataset, kind) in zip(axes, places, strict=True):
         part = lines[lines["dataset"].eq(dataset) & lines["representation"].eq(kind)]
         strength_lines(ax, part, styles)
         ax.set_title(f"{dataset_title(str(dataset))},\n{kind} codes")
-        ax.set_yscale(scale, **({"linthresh": SMALL} if scale == "symlog" else {}))
+        if scale == "symlog":
+            ax.set_yscale(scale, linthresh=SMALL)
+            ax.yaxis.set_major_formatter("{x:g}")  # a power of ten has an exponent too small to read
         shown = lines if scale == "symlog" else part
         ax.set_ylim(0, float(shown[["median", "high"]].max(axis=None)) * (2 if scale == "symlog" else 1.05))
     for ax in left_of(axes):
@@ -76,6 +78,8 @@ def total_correlation_scatter(table: pd.DataFrame, budget: str) -> Drawn:
         ax.plot([0, top], [0, top], color="0.6", linewidth=0.8, linestyle="--")
         ax.set_xscale("symlog", linthresh=SMALL)
         ax.set_yscale("symlog", linthresh=SMALL)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_formatter("{x:g}")
         ax.set(xlim=(0, top), ylim=(0, top))
         ax.set_title(f"{dataset_title(str(dataset))} ({len(own):,} runs)")
     for ax in bottom_of(axes):

@@ -116,6 +116,7 @@ def _bound(ax: Axes, found: pd.DataFrame) -> None:
     line = found[found["name"] == "elbo_change"]
     ax.plot(line["degrees"], line["score"].clip(lower=LEAST), color="black", marker="o")
     ax.set(yscale="log", ylim=(LEAST / 10, 1), xlabel="rotation (degrees)", xticks=range(0, 46, 15))
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.set_ylabel("largest relative\nchange of the ELBO")
     for kind, word in ((np.float32, "single"), (np.float64, "double")):
         eps = float(np.finfo(kind).eps)

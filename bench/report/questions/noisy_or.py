@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from bench.analysis.noisy_or import NoisyOr, aligned, learn, recovery_error
@@ -55,8 +56,8 @@ def _strengths(ax: Axes, strength: NDArray[np.float64], heading: str) -> None:
     ax.imshow(strength.T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (k, j), p in np.ndenumerate(strength):
         ax.text(k, j, f"{100 * p:.0f}", ha="center", va="center", fontsize=TICK, color="white" if p > 0.6 else "black")
-    ax.set_xticks(range(len(strength)), [f"$d_{k + 1}$" for k in range(len(strength))])
-    ax.set_yticks(range(strength.shape[1]), [f"$x_{j + 1}$" for j in range(strength.shape[1])])
+    ax.set_xticks(range(len(strength)), [f"d{k + 1}" for k in range(len(strength))])
+    ax.set_yticks(range(strength.shape[1]), [f"x{j + 1}" for j in range(strength.shape[1])])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set(xlabel="cause", ylabel="effect")
@@ -68,6 +69,9 @@ def _errors(ax: Axes, errors: pd.DataFrame) -> None:
     median = errors.groupby("rows")["error"].median()
     ax.plot(median.index, median, color=COLOUR, label="median")
     ideal = median.iloc[-1] * np.sqrt(median.index[-1] / median.index.to_numpy())
-    ax.plot(median.index, ideal, color="0.5", linestyle="--", linewidth=1, label="$N^{-1/2}$")
+    ax.plot(median.index, ideal, color="0.5", linestyle="--", linewidth=1, label="1/√N")
     ax.set(xscale="log", yscale="log", xlabel="rows N")
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_title("error of the parameters (RMS)")
