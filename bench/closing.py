@@ -24,7 +24,7 @@ def close(
     broken: Sequence[str],
     absent: Mapping[str, str],
     lost: Mapping[str, str] = NOTHING,
-    undrawn: Sequence[str] = (),
+    undrawn: Mapping[str, str] = NOTHING,
 ) -> int:
     """Name every failure, and what is missing though the stage was to make it.
 
@@ -35,7 +35,7 @@ def close(
         broken: errors of metrics that cannot be imported.
         absent: data sets that cannot be had, and why.
         lost: run id -> what the job that was to do it died of.
-        undrawn: pictures that could not be drawn, and why.
+        undrawn: picture -> what went wrong when it was drawn.
 
     Returns:
         The exit code: 1 where anything is named, else 0, also where the rest is being worked on elsewhere.
@@ -45,6 +45,7 @@ def close(
     rows += [(_counted([r for r in plan.runs if r.dataset == d]), "data", fault) for d, fault in absent.items()]
     rows += [("", "picture", fault) for fault in undrawn]
     rows += _failures(plan, store, known)
+    rows += [("", name, fault) for name, fault in undrawn.items()]
     unfinished = [r for r in _unfinished(stage, plan, known) if r.dataset not in absent]
     elsewhere = [r for r in unfinished if is_claimed(store.run(r.id))]
     dropped = [r for r in unfinished if r not in elsewhere]

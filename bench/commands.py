@@ -87,16 +87,16 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
 
 def _work(
     name: str, part: Plan, whole: Plan, store: Store, pool: Pool, settings: Settings
-) -> tuple[Mapping[str, str], Mapping[str, str], Sequence[str]] | None:
+) -> tuple[Mapping[str, str], Mapping[str, str], Mapping[str, str]] | None:
     """Train and score what a command asks for; draw, report and export the study that it belongs to.
 
     Returns:
-        The data sets that cannot be had, the runs whose job died and the pictures that could not be drawn, and why.
-        None: jobs are not awaited.
+        The data sets that cannot be had, the runs whose job died and the pictures that failed, and why. None: jobs are
+        not awaited.
     """
     absent: dict[str, str] = {}
     lost: Mapping[str, str] = {}
-    undrawn: Sequence[str] = ()
+    undrawn: dict[str, str] = {}
     if name in ("run", "train", "score"):
         absent = _absent_data(part)
         had = dataclasses.replace(part, runs=tuple(r for r in part.runs if r.dataset not in absent))
@@ -110,9 +110,9 @@ def _work(
             if had.codes and name != "train":
                 score(dataclasses.replace(had, runs=()), store, pool, settings)
     if name in ("run", "analyze"):
-        analyze(whole, store, pool)
+        undrawn |= analyze(whole, store, pool)
     if name in ("run", "report"):
-        undrawn = make_report(whole, store, pool, settings)
+        undrawn |= make_report(whole, store, pool, settings)
     if name == "export":
         hand_on(whole, store)
     return absent, lost, undrawn
@@ -141,8 +141,9 @@ def _absent_data(plan: Plan) -> dict[str, str]:
     return absent
 
 
-def analyze(plan: Plan, store: Store, pool: Pool) -> None:
-    """Draw every figure that the study's scores allow; say why for the others."""
+def analyze(plan: Plan, store: Store, pool: Pool) -> dict[str, str]:
+    """Draw every figure that the study's scores allow; say why for the others. Those that failed, and why."""
+    from bench.report.drawings import tell
     from bench.report.figures import draw_all
     from bench.report.reproduction import draw_reproduction
 
@@ -150,30 +151,34 @@ def analyze(plan: Plan, store: Store, pool: Pool) -> None:
         table, origin = plan_scores(plan, store)
         if origin:
             say(f"  {origin}")
-        for draw in (draw_all, draw_reproduction):
-            for line in draw(table, plan, store.study(plan.name), pool):
-                say(f"  {line}")
+        folder = store.study(plan.name)
+        failed = tell("figures", draw_all(table, plan, folder, pool))
+        failed |= tell("figures beside published ones", draw_reproduction(table, plan, folder, pool))
+    say(f"figures: {folder / 'figures'}\nbeside published numbers: {folder / 'reproduction.md'}")
+    return failed
 
 
-def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> list[str]:
-    """Draw pictures of trained models, write the one-page summary and the leaderboard; why pictures are missing."""
+def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> dict[str, str]:
+    """Draw pictures of trained models, write the one-page summary and the leaderboard. What failed, and why."""
+    from bench.report.drawings import tell
+    from bench.report.gallery import embed
     from bench.report.gradients import draw_gradients
     from bench.report.leaderboard import write_leaderboard
     from bench.report.pictures import draw_models
     from bench.report.summary import write_summary
-    from bench.training.train import load_learner
 
     with stage("report"):
         table, origin = plan_scores(plan, store)
-        pictures, undrawn = draw_models(table, plan, store, pool, load_learner, settings["rank_by"])
-        draw_gradients(plan, store, load_learner)
-        page = write_summary(table, plan, store, pictures, origin)
+        failed = tell("pictures of models", draw_models(table, plan, store, pool, settings["rank_by"]))
+        failed |= tell("pictures of gradients", draw_gradients(plan, store, pool))
+        failed |= {o.name: o.why for o in embed(store.study(plan.name), pool) if o.state == "failed"}
+        page = write_summary(table, plan, store, origin)
         asked = _overrides(settings, "results_dir", "open", "processes", "device")
         board = write_leaderboard(table, plan, store, asked)
     say(f"summary: {page}\npictures: {page.parent}\nleaderboard: {board}")
     if settings["open"] and not webbrowser.open(board.as_uri()):
         say("no browser was found to show it in")
-    return undrawn
+    return failed
 
 
 def _overrides(settings: Settings, *others: str) -> list[str]:

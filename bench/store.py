@@ -16,7 +16,8 @@ RESULTS/comparisons/A_vs_B/ figures and tables of two models or studies side by 
 RESULTS/datasets/NAME.png   contact sheets
 RESULTS/checks/NAME.*       report cards of metrics: how they behave, drawn and as numbers
 RESULTS/jobs/               jobs that a cluster still has, and their logs
-RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs; export/: its table and card
+RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs; export/: its table and card;
+                            drawn.json, page/: what figures were drawn from, and their copies in the leaderboard page
 RESULTS/reference/          the reference table and its card, which need no runs
 RESULTS/reference_before/   what it was before each of the last merges
 ```

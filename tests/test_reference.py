@@ -205,8 +205,9 @@ def test_the_reference_study_is_drawn_where_nothing_was_trained(tmp_path: Path) 
     plan, results = planned(), Store(tmp_path / "own")
     merge(exported(tmp_path / "a", plan), results)
     extend(plan, results)
-    commands.analyze(plan, results, Here())
-    commands.make_report(plan, results, Here(), {"rank_by": "mig", "open": False, "overrides": ["study=reference"]})
+    settings = {"rank_by": "mig", "open": False, "overrides": ["study=reference"]}
+    assert commands.analyze(plan, results, Here()) == {}
+    assert commands.make_report(plan, results, Here(), settings) == {}
     text = (tmp_path / "own" / "studies" / "reference" / "summary.md").read_text()
     assert "Scores of 30 runs from the table" in text
     assert not (tmp_path / "own" / "runs").exists()

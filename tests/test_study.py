@@ -132,7 +132,7 @@ def test_the_drawn_correlations_can_be_recomputed_from_the_table(results: Path, 
 def test_the_summary_states_the_budget(results: Path) -> None:
     text = (results / "studies" / "tiny" / "summary.md").read_text()
     assert "60 steps, 32x32 px" in text
-    assert "6 runs: 6 done" in text
+    assert "6 runs: 6 trained here; 6 scored" in text
 
 
 def test_the_leaderboard_ranks_the_models(results: Path) -> None:

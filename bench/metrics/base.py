@@ -38,7 +38,7 @@ dimensions are rotated by 30 degrees. By default nothing is claimed; `bench.test
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar, get_args
 
@@ -73,11 +73,15 @@ class SkippedError(ValueError):
 
 @dataclass(frozen=True)
 class Score:
-    """What is known of one number: its range and whether higher is better (None: neither)."""
+    """What is known of one number: its range, whether higher is better (None: neither), and how it is written.
+
+    Without a title its name is written with spaces; in the title of "lr_*", "*" stands for what the name has there.
+    """
 
     low: float
     high: float
     higher_is_better: bool | None = True
+    title: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

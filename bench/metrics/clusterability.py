@@ -14,7 +14,7 @@ from bench.metrics.parts.information import dense
     version=1,
     reads="split",
     scores={
-        "knn_accuracy": Score(0, 1),
+        "knn_accuracy": Score(0, 1, title="k-NN accuracy"),
         "kmeans_nmi": Score(0, 1, None),  # where there are several factors, clusters and distances can follow only one
         "kmeans_ari": Score(-0.5, 1, None),
         "silhouette": Score(-1, 1, None),

@@ -14,7 +14,7 @@ LEAST_IMPORTANCE = 1e-11  # added to every importance, as by the study: logarith
     reads="split",
     min_factors=2,
     scores={
-        "dci_disentanglement": Score(0, 1),
+        "dci_disentanglement": Score(0, 1, title="DCI disentanglement"),
         "dci_completeness": Score(0, 1),
         "dci_informativeness_train": Score(0, 1),
         "dci_informativeness_test": Score(0, 1),

@@ -17,10 +17,10 @@ FEW = 100  # labels in the numerator of the statistical efficiency
     version=2,
     reads="split",
     scores={
-        "lr_efficiency": Score(0, float("inf")),
-        "gbt_efficiency": Score(0, float("inf")),
-        "lr_*": Score(0, 1),
-        "gbt_*": Score(0, 1),
+        "lr_efficiency": Score(0, float("inf"), title="Efficiency (LR)"),
+        "gbt_efficiency": Score(0, float("inf"), title="Efficiency (GBT)"),
+        "lr_*": Score(0, 1, title="LR *"),
+        "gbt_*": Score(0, 1, title="GBT *"),
     },
     invariant_to=("sign",),  # trees follow monotone maps too, logistic regression follows no more than this
     paper="Locatello et al. 2019, arXiv:1811.12359",

@@ -11,7 +11,7 @@ from bench.metrics.parts.standardise import moments
 @metric(
     version=1,
     reads="split",
-    scores={"explicitness_train": Score(0, 1), "explicitness_test": Score(0, 1)},
+    scores={"explicitness_train": Score(0, 1), "explicitness_test": Score(0, 1, title="Explicitness")},
     headline="explicitness_test",
     ranked=True,
     invariant_to=("scale", "sign"),  # codes are standardised

@@ -13,7 +13,7 @@ LEAST_DEVIATION = 0.05  # standard deviation below which a dimension is not acti
     version=1,
     reads="all",
     min_factors=2,
-    scores={"factor_vae_train": Score(0, 1), "factor_vae_test": Score(0, 1)},
+    scores={"factor_vae_train": Score(0, 1), "factor_vae_test": Score(0, 1, title="FactorVAE score")},
     headline="factor_vae_test",
     ranked=True,
     invariant_to=("sign",),  # not to scale: shrunk far enough, a dimension is no longer active

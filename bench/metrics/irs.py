@@ -10,7 +10,7 @@ from bench.metrics.parts.information import discretise
 @metric(
     version=1,
     reads="points",
-    scores={"irs": Score(-1, 1)},
+    scores={"irs": Score(-1, 1, title="IRS")},
     headline="irs",
     ranked=True,
     invariant_to=("sign",),  # not to scale: dimensions are weighted by their range

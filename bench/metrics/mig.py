@@ -10,7 +10,7 @@ from bench.metrics.parts.information import dense, discretise, entropy, mutual_i
 @metric(
     version=1,
     reads="points",
-    scores={"mig": Score(0, 1)},
+    scores={"mig": Score(0, 1, title="MIG")},
     headline="mig",
     ranked=True,
     invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge

@@ -11,7 +11,7 @@ from bench.metrics.parts.information import dense, discretise, mutual_informatio
     version=1,
     reads="points",
     min_factors=2,
-    scores={"modularity": Score(0, 1)},
+    scores={"modularity": Score(0, 1, title="Modularity")},
     headline="modularity",
     ranked=True,
     invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge

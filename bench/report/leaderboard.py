@@ -9,16 +9,22 @@ import pandas as pd
 
 from bench.analysis.board import Column
 from bench.analysis.leaderboard import LEVELS, columns, leaderboard
-from bench.analysis.names import title
+from bench.analysis.names import model_title, title
 from bench.escaping import as_cells, markdown
 from bench.grid import Plan
-from bench.records import training_records
 from bench.report.board_table import board_title
+from bench.report.gallery import pictures
 from bench.report.page import Page, render
+from bench.report.summary import run_counts, training_seconds
 from bench.scoring import cell_records, cells, state
 from bench.store import Store, writing
 
 STAGES = ("train", "score", "analyze", "report")
+FILES = {
+    "scores.csv": "every score of every run",
+    "leaderboard.csv": "the boards, with every interval",
+    "reproduction.md": "what papers print, and ours beside it",
+}
 
 
 def write_leaderboard(table: pd.DataFrame, plan: Plan, store: Store, overrides: Sequence[str]) -> Path:
@@ -37,13 +43,14 @@ def write_leaderboard(table: pd.DataFrame, plan: Plan, store: Store, overrides: 
         del boards["setting"]
     page = Page(
         title=plan.title,
-        facts=_facts(plan, store),
+        facts=_facts(table, plan, store),
         boards=boards,
         columns=chosen,
         metrics=[m for m in plan.metrics if m in set(table["metric"])],
-        figures=sorted((folder / "figures").glob("*.png")),
-        pictures=sorted((folder / "models").glob("*.png")),
+        figures=pictures(folder, "figures"),
+        pictures=pictures(folder, "models"),
         commands=[shlex.join(["python", "-m", "bench", stage, *overrides]) for stage in STAGES],
+        files={name: what for name, what in FILES.items() if (folder / name).exists()},
     )
     every = pd.concat([b.assign(level=level) for level, b in boards.items()], ignore_index=True)
     rows = as_cells(every).to_csv(index=False)
@@ -67,22 +74,22 @@ def wanted_of(plan: Plan, store: Store) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=named).astype({"value": float})
 
 
-def _facts(plan: Plan, store: Store) -> dict[str, str]:
-    """What was run: counts, budget, device, versions."""
-    records = training_records(store, (r.id for r in plan.runs))
-    seeds = len({member.seed for member in plan.members})
+def _facts(table: pd.DataFrame, plan: Plan, store: Store) -> dict[str, str]:
+    """What was run: budget, counts, device, versions."""
     facts = {
         "Budget": plan.budget,
         "Scoring protocol": plan.protocol.name,
-        "Trained runs": f"{len(records):,} of {len(plan.runs):,}",
-        "Codes from files": f"{len(plan.codes):,}",
-        "Seeds": f"{seeds}",
+        "Runs": run_counts(table, plan, store),
+        "Seeds": f"{len({member.seed for member in plan.members})}",
     }
-    if records:
-        facts["Training"] = f"{sum(r['seconds'] for r in records) / 60:,.1f} minutes"
-        facts["Device"] = ", ".join(sorted({r["device"] for r in records}))
-        versions = sorted({f"bench {r['versions']['bench']}, torch {r['versions']['torch']}" for r in records})
-        facts["Versions"] = "; ".join(versions)
+    if seconds := training_seconds(table):
+        facts["Training"] = f"{seconds / 60:,.1f} minutes"
+    if devices := sorted(table["device"].dropna().unique()):
+        facts["Device"] = ", ".join(devices)
+    versions = [dict(p.rpartition(" ")[::2] for p in v.split(", ")) for v in table["versions"].dropna().unique()]
+    if versions:
+        shown = {", ".join(f"{name} {v[name]}" for name in ("bench", "torch") if name in v) for v in versions}
+        facts["Versions"] = "; ".join(sorted(shown))
     return facts
 
 
@@ -100,7 +107,7 @@ def _markdown(plan: Plan, boards: pd.DataFrame, chosen: Sequence[Column]) -> str
         for _, row in board.iterrows():
             values = [_number(row, "rank", "{:.0f}"), f"{np.floor(100 * row['coverage'] + 1e-9):.0f}%"]
             values += [_number(row, c.name, "{:.3f}") for c in shown]
-            lines.append(_line([markdown(row["model"]), *values]))
+            lines.append(_line([markdown(model_title(row["model"])), *values]))
         parts.append(f"## {markdown(board_title(dataset))}, {representation} representation\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"
 

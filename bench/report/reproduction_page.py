@@ -4,11 +4,10 @@ from collections import Counter
 
 import pandas as pd
 
-from bench.analysis.names import title
+from bench.analysis.names import dataset_title, model_title, title
 from bench.analysis.published import Item
 from bench.escaping import markdown, markdown_code
 from bench.grid import Plan
-from bench.report.style import dataset_title
 
 
 def write_page(table: pd.DataFrame, plan: Plan, compared: list[tuple[Item, pd.DataFrame]], drawn: list[str]) -> str:
@@ -68,7 +67,7 @@ def _rows(item: Item, there: pd.DataFrame) -> str:
 def label(item: Item, key: str) -> str:
     """How a row or a column of an item is written."""
     if key in item.source.get("study", {}).get("models", ()):
-        return key
+        return model_title(key)
     return f"strength {key}" if key.isdigit() else title(key)
 
 

@@ -1,11 +1,9 @@
 """Pictures show the best, median and worst run, their dimensions by falling KL, and move to and fro."""
 
-from dataclasses import replace
+import dataclasses
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -13,13 +11,11 @@ from PIL import Image
 from bench.data import base
 from bench.grid import Run, Schedule
 from bench.models.base import Learner, State
-from bench.pool import Here
-from bench.report import pictures
+from bench.report.dots import length
 from bench.report.model_page import model_page
-from bench.report.moving import write_traversals
-from bench.report.pictures import draw_models, ranked
+from bench.report.moving import TEXT, write_traversals
+from bench.report.pictures import ranked
 from bench.report.sights import SHOWN, SPAN, look
-from bench.store import RunFolder, Store, write_json
 
 SCHEDULE = Schedule(700, 32, 1e-3, 32, "small", 3, 1, "quick", 500, 50)
 
@@ -134,29 +130,9 @@ def test_the_moving_picture_goes_to_and_fro_without_end(channels: int, tmp_path:
     np.testing.assert_allclose(greys, expected[[0, 1, 2, 3, 4, 3, 2, 1]], atol=8)
 
 
-def test_a_picture_that_cannot_be_drawn_is_named_and_the_others_are_drawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Awkward(Stripes):
-        def index(self, factors: object) -> NDArray[np.int64]:
-            raise KeyError("no such factors")
-
-    good, bad = run(0), replace(run(1), model="factor_vae")
-    plan, store = SimpleNamespace(runs=(good, bad), name="some"), Store(tmp_path)
-    for one in plan.runs:
-        write_json(store.run(one.id).done, {})
-    monkeypatch.setattr(pictures, "load_data", lambda name: Awkward(1))
-    monkeypatch.setattr(pictures, "_values", lambda table, name: {})
-
-    def load_learner(asked: Run, folder: RunFolder) -> Learner:
-        if asked.model == "factor_vae":
-            raise ValueError("its weights are of four channels")
-        return Known(1)
-
-    pages, faults = draw_models(pd.DataFrame(), plan, store, Here(), load_learner, "mig")  # type: ignore[arg-type]
-    assert pages == [tmp_path / "studies" / "some" / "models" / "made_beta_vae.png"]
-    assert pages[0].exists()
-    assert faults == [
-        f"{tmp_path}/datasets/made.png: DataError: the contact sheet of made: KeyError: 'no such factors'",
-        f"{tmp_path}/studies/some/models/made_factor_vae.png: ValueError: its weights are of four channels",
-    ]
+def test_what_a_dimension_carries_has_room_above_images_that_are_narrower(tmp_path: Path) -> None:
+    seen = look(Known(1, variance=False), Stripes(1), run(0), "best", 5)
+    wide = dataclasses.replace(seen, statistics=seen.statistics.assign(variance=123456.789))
+    write_traversals([wide], tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as moving:
+        assert moving.width >= sum(length(text, TEXT) for text in wide.carried)

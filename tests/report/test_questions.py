@@ -103,7 +103,7 @@ def test_a_trained_vae_scores_differently_when_rotated_with_the_same_bound(
     monkeypatch.setattr(identifiability.registry, "names", names)
     monkeypatch.setattr(identifiability, "source_recovery", lambda: _sources())
     ((_, figure, numbers),) = QUESTIONS["identifiability"].draw(trained)
-    assert "beta_vae, beta 1, MNIST" in said(figure)
+    assert "β-VAE, beta 1, MNIST" in said(figure)
     changes = numbers[numbers["name"] == "elbo_change"].groupby("panel")["score"].max()
     assert len(changes) == 2
     assert (changes < 1e-5).all()
