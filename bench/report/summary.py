@@ -10,7 +10,7 @@ from bench.analysis.agreement import wide
 from bench.analysis.names import dataset_title, disentanglement_scores, downstream_scores, model_title, title
 from bench.escaping import markdown, markdown_code
 from bench.grid import Plan
-from bench.report.gallery import in_order
+from bench.report.gallery import in_order, title_of
 from bench.scoring import cell_records, cells
 from bench.store import Store, writing
 from bench.table import export
