@@ -43,9 +43,8 @@ def close(
     known = ledger(store)
     rows: list[Row] = [("", "metric", fault) for fault in broken]
     rows += [(_counted([r for r in plan.runs if r.dataset == d]), "data", fault) for d, fault in absent.items()]
-    rows += [("", "picture", fault) for fault in undrawn]
     rows += _failures(plan, store, known)
-    rows += [("", name, fault) for name, fault in undrawn.items()]
+    rows += [("", f"picture {name}", fault) for name, fault in undrawn.items()]
     unfinished = [r for r in _unfinished(stage, plan, known) if r.dataset not in absent]
     elsewhere = [r for r in unfinished if is_claimed(store.run(r.id))]
     dropped = [r for r in unfinished if r not in elsewhere]

@@ -34,6 +34,7 @@ LAUNCHER: Mapping[str, Callable[[str, Any], Any]] = {
     "minutes": whole,
     "memory_gb": positive,
     "partition": _text_or_none,
+    "folder": _text_or_none,
     "sbatch": mapping,
     "setup": _texts,
     "grace_seconds": lambda key, value: whole(key, value, 0),

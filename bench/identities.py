@@ -5,6 +5,7 @@ what the id is the hash of it can: nobody finds another run, or another protocol
 exported before have none of it: their rows are taken as they are, and counted.
 """
 
+import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ SHOWN = ("id", "strength", "value", "schedule_label", "file")  # in a run's reco
 def identities_of(table: "pd.DataFrame", plan: Plan, store: Store) -> Identities:
     """Id or key -> what it is the hash of, of the runs and cells of a study's table; some may be missing."""
     planned = {member.id: member.config() for member in plan.members}
-    known: Identities = {cell.key: vars(cell) for cell in cells(plan.metrics, plan.protocol)}
+    known: Identities = {cell.key: dataclasses.asdict(cell) for cell in cells(plan.metrics, plan.protocol)}
     for run in table["run"].unique():
         known[run] = planned.get(run) or _recorded(run, store)
     of_groups = table[table["metric"] == UDR].groupby(["cell", "dataset"], observed=True)["run"]

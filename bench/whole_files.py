@@ -144,10 +144,11 @@ def read_whole(path: Path | str, size: int = -1) -> bytes:
     try:
         if size >= 0 and len(text := os.read(file, size + 1)) == size:
             return text
-        check_regular(os.fstat(file), LARGEST_RECORD)
+        about = os.fstat(file)
+        check_regular(about, LARGEST_RECORD)
         os.lseek(file, 0, os.SEEK_SET)
         with os.fdopen(file, "rb", closefd=False) as whole:
-            return whole.read(LARGEST_RECORD)
+            return whole.read(about.st_size)  # room is made for as much at once
     finally:
         os.close(file)
 

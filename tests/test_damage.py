@@ -353,7 +353,8 @@ def test_who_reads_changes_nothing(
     copy.write_bytes(b"PAR1 of another version")
     reader, before = Store(store.path), seen(store)
     commands.status(PLAN, reader)
-    settings = {"retry_failed": False, "device": "cpu", "overrides": [], "given": {}}
+    settings = {"retry_failed": False, "device": "cpu", "overrides": [], "given": {}, "checkpoint": None}
+    settings |= {"launcher": {"name": "local"}}
     commands.dry_run("run", PLAN, reader, settings)
     list_questions()
     list_names("studies", {"model": [], "study": []}, reader)

@@ -107,8 +107,10 @@ def test_the_closing_table_names_failures_and_what_was_not_finished(
                      "not finished: its process was killed"):  # fmt: skip
         assert expected in told
     assert close("analyze", plan(PLAN.runs[1], PLAN.runs[3]), store, [], {}) == 0
-    assert close("report", plan(PLAN.runs[1]), store, [], {}, undrawn=["a.png: ValueError: no"]) == 1
-    assert "a.png: ValueError: no" in capsys.readouterr().out
+    assert close("report", plan(PLAN.runs[1]), store, [], {}, undrawn={"a.png": "ValueError: no"}) == 1
+    said = capsys.readouterr().out
+    assert "picture a.png" in said
+    assert "ValueError: no" in said
 
 
 def test_a_failure_of_a_cell_that_the_study_does_not_want_is_not_told(

@@ -34,7 +34,11 @@ class PCA(Fitted):
         largest = np.abs(vectors).argmax(axis=0)
         vectors = vectors * np.sign(vectors[largest, range(dims)])
         sigma = np.sqrt(np.maximum(variances[::-1], 1e-12))
-        self.arrays = {"mean": mean, "components": vectors.astype(np.float32), "sigma": sigma.astype(np.float32)}
+        self.arrays = {
+            "mean": mean,
+            "components": vectors.astype(np.float32, order="C"),
+            "sigma": sigma.astype(np.float32),
+        }
 
     def encode(self, images: Images) -> tuple[Codes, None]:
         centred = images.reshape(len(images), -1) - self.arrays["mean"]

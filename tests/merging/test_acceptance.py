@@ -1,5 +1,6 @@
 """What ids prove, what may be missing or differ, and whose score of a group of runs counts."""
 
+import dataclasses
 import gzip
 import re
 from pathlib import Path
@@ -19,7 +20,7 @@ from bench.table_folder import FORMAT
 
 
 def test_ids_are_proved_by_what_they_are_the_hashes_of(results: Store, tmp_path: Path) -> None:
-    identities = {BETA.id: BETA.config(), MIG.key: vars(MIG)}
+    identities = {BETA.id: BETA.config(), MIG.key: dataclasses.asdict(MIG)}
     folder = folder_of(tmp_path / "a", [*scored(BETA), *scored(RUNS[1])], identities)
     assert merge(folder, results) == Merged(added=4, equal=0, superseded=0, unverified=1)
     assert merge(results.reference(), results).unverified == 1  # the reference table keeps them
@@ -54,7 +55,7 @@ def test_an_export_says_what_its_ids_are_the_hashes_of(tmp_path: Path) -> None:
 def test_rows_that_say_something_else_than_their_ids_are_refused(
     change: dict[str, Any], message: str, results: Store, tmp_path: Path
 ) -> None:
-    identities = {BETA.id: BETA.config(), MIG.key: vars(MIG)}
+    identities = {BETA.id: BETA.config(), MIG.key: dataclasses.asdict(MIG)}
     folder = folder_of(tmp_path / "a", [row | change for row in scored(BETA)], identities)
     assert message in refused(folder, results)
 

@@ -166,9 +166,11 @@ def test_the_command_merges_and_takes_back(results: Store, tmp_path: Path, capsy
 
 
 def test_the_words_of_the_command_line_ask_for_it() -> None:
-    from bench.__main__ import _hydra_words
+    from bench.__main__ import compose_all
+    from bench.cli.words import read
 
-    assert _hydra_words(["merge", "--undo", "results_dir=x"]) == ["stage=merge", "undo=true", "results_dir=x"]
+    (settings,) = compose_all(read(["merge", "--undo", "results_dir=x"]))
+    assert (settings["stage"], settings["undo"], settings["folder"]) == ("merge", True, None)
 
 
 def test_the_shipped_table_is_what_a_merge_would_accept() -> None:
