@@ -8,7 +8,7 @@ from bench.analysis.agreement import MIN_SEEDS, TooFewRunsError, wide
 from bench.analysis.datasets import agreement_across_datasets, setting_medians
 from bench.analysis.names import title
 from bench.analysis.significance import benjamini_hochberg
-from bench.analysis.transfer import TRIALS, complete_grid, transfer
+from bench.analysis.transfer import complete_grid, transfer
 from bench.report.figures.heatmaps import CORRELATION, Scale, heatmaps, reading
 from bench.report.figures.panels import (
     PAGE,
@@ -97,13 +97,13 @@ def dataset_scatter(table: pd.DataFrame, budget: str) -> Drawn:
 def transfer_of_settings(table: pd.DataFrame, budget: str) -> Drawn:
     """Tables 1 and 6: how often a setting picked by one score and seed is no worse than a random one elsewhere."""
     scores = wide(table)
-    found = transfer(complete_grid(scores, metrics_of(table, scores)), rng())
+    found = transfer(complete_grid(scores, metrics_of(table, scores)))
     cells = found.assign(row=found["metric"], column=found["dataset"], share=found["percent"] / 100, panel="")
     first = found.iloc[0]
     enough = first["seeds"] >= MIN_SEEDS
-    spread = "; [95% interval: seeds redrawn]" if enough else ": too few to be sure of anything"
+    spread = "; [95% interval: jackknife over seeds]" if enough else ": too few to be sure of anything"
     words = (
-        f"A picked setting is no worse than a random one, % of {TRIALS:,} trials\n"
+        f"A picked setting is no worse than a random one, % of trials\n"
         f"{first['settings']} settings, {first['seeds']} seeds{spread}"
     )
     labels = {"same": "same", "random": "another"}

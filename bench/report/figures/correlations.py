@@ -8,7 +8,7 @@ from bench.analysis.agreement import TooFewRunsError, adjusted, rank_correlation
 from bench.analysis.names import UNSUPERVISED, disentanglement_scores, downstream_scores, title
 from bench.analysis.selection import with_sampled_tc
 from bench.report.figures.heatmaps import CORRELATION, heatmaps, reading
-from bench.report.figures.panels import Drawn, each_dataset, rng
+from bench.report.figures.panels import Drawn, each_dataset
 from bench.report.style import dataset_title
 
 Names = Callable[[pd.DataFrame], list[str]]
@@ -52,7 +52,7 @@ def _drawn(scores: pd.DataFrame, rows: Names, columns: Names, heading: str, budg
         found = rows(own), columns(own)
         if len(found[0]) < least or not found[1]:
             raise TooFewRunsError(f"{len(found[0])} scores and {len(found[1])} to correlate them with")
-        return rank_correlations(own, *found, rng())
+        return rank_correlations(own, *found)
 
     cells = adjusted(each_dataset(scores, analyse))
     words = f"{heading}\nSpearman x 100; {reading(cells, '0')}"

@@ -12,7 +12,6 @@ from bench.report.figures.panels import (
     model_keys,
     palette_of,
     panel_grid,
-    rng,
     scatter,
     sizes_of,
     standing_of,
@@ -37,7 +36,7 @@ def mutual_information(table: pd.DataFrame, budget: str) -> Drawn:
 
 def _against_strength(table: pd.DataFrame, name: str, scale: str, budget: str) -> Drawn:
     _needs_both(table, name)
-    lines = pd.concat([against_strength(table, [name], rng(), k).assign(representation=k) for k in KINDS])
+    lines = pd.concat([against_strength(table, [name], k).assign(representation=k) for k in KINDS])
     datasets = list(dict.fromkeys(lines["dataset"]))
     figure = new_figure(PAGE * 0.75, 1.4 + 1.6 * len(datasets))
     axes = figure.subplots(len(datasets), len(KINDS), squeeze=False, sharex=True, sharey="row")

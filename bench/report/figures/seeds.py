@@ -6,7 +6,7 @@ import seaborn as sns
 from bench.analysis.agreement import wide
 from bench.analysis.names import title
 from bench.analysis.precision import SEEDS, width_against_seeds
-from bench.report.figures.panels import PAGE, Drawn, each_dataset, metrics_of, rng, standing, titled
+from bench.report.figures.panels import PAGE, Drawn, each_dataset, metrics_of, standing, titled
 from bench.report.style import MARKERS, dataset_title, new_figure
 
 STATISTICS = {"median": "Median of a setting", "iqm": "IQM of a setting", "rank correlation": "Rank correlation"}
@@ -16,7 +16,7 @@ def seeds_needed(table: pd.DataFrame, budget: str) -> Drawn:
     """The width of a 95 % interval against seeds a setting: of medians, IQMs and rank correlations of metrics."""
 
     def analyse(scores: pd.DataFrame) -> pd.DataFrame:
-        return width_against_seeds(scores, metrics_of(table, scores), rng())
+        return width_against_seeds(scores, metrics_of(table, scores))
 
     found = each_dataset(wide(table), analyse)
     datasets = list(dict.fromkeys(found["dataset"]))

@@ -16,7 +16,6 @@ from bench.report.figures.panels import (
     model_keys,
     palette_of,
     panel_grid,
-    rng,
     sizes_of,
     titled,
 )
@@ -29,7 +28,7 @@ def medians_against_strength(table: pd.DataFrame, dataset: str, budget: str) -> 
     """Figures 4 (left) and 15: the median of each score over seeds against strength, on one data set."""
     own = table[table["dataset"] == dataset]
     names = metrics_of(table, dataset_scores(table, dataset))
-    lines = against_strength(own, names, rng())
+    lines = against_strength(own, names)
     palette = palette_of(table)
     figure, axes = panel_grid(len(names), 3, 1.65, sharex=True)
     for ax, name in zip(axes, names, strict=True):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from bench.analysis.efficiency import label_efficiency
-from bench.report.figures.panels import PAGE, model_keys, palette_of, rng, standing, titled
+from bench.report.figures.panels import PAGE, model_keys, palette_of, standing, titled
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import MARKERS, dataset_title, new_figure
 
@@ -12,7 +12,7 @@ PREDICTORS = {"lr": "logistic regression", "gbt": "boosted trees"}
 
 def draw_label_efficiency(asked: Asked) -> Iterator[NamedDrawing]:
     """A row a data set, a column a predictor, a line a model."""
-    found = label_efficiency(asked.table, rng())
+    found = label_efficiency(asked.table)
     datasets, predictors, models = (list(dict.fromkeys(found[c])) for c in ("dataset", "predictor", "model"))
     palette, markers = palette_of(asked.table), dict(zip(models, MARKERS * 3, strict=False))
     figure = new_figure(PAGE * 0.8, 1.3 + 2.0 * len(datasets))
