@@ -1,162 +1,272 @@
-"""`python -m bench STAGE [hydra overrides]`: the command line, and the only module that imports Hydra."""
+"""`python -m bench STAGE [key=value ...]`: the command line, and the only module that imports Hydra."""
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules are imported, ctrl-C ends the process without a word
+
+import copy
+import itertools
 import logging
-import re
 import sys
-from tempfile import TemporaryDirectory
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import hydra
 import yaml
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
 
-from bench import data, store
-from bench.registry import PluginError, UnknownNameError, unknown
+from bench import store
+from bench.cli import keys, words
+from bench.cli.completion import candidates, script
+from bench.cli.pages import help_page, version
+from bench.cli.settle import left_open, settle
+from bench.cli.stages import STAGES
+from bench.cli.words import Command, Word
+from bench.registry import unknown
+from bench.terminal import interruptible, streams
+from bench.values import ConfigError, one_of
 
-STAGES = ("run", "train", "score", "analyze", "report", "export", "merge", "status", "data", "list", "check",
-          "question")  # fmt: skip
-HELP = """usage: python -m bench STAGE [key=value ...] [--dry-run] [-m] [--cfg job]
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
+    from omegaconf import DictConfig
 
-stages
-  run      train, score, analyze, report: all that is missing of a study
-  train    train the study's missing runs
-  score    compute the missing scores of its trained runs
-  analyze  tables and figures from its scores
-  report   pictures of its models, the summary and the leaderboard (--open shows it in the browser)
-  export   write the score table as parquet and csv, and with a card to be handed on without its runs
-  merge    add an exported table to the reference table (merge FOLDER)
-  status   count its runs and scores: done, failed, missing
-  data     fetch, verify and draw the data sets (dataset=NAME chooses)
-  list     names of models, metrics, datasets or studies
-  check    the contract of a metric and a picture of how it behaves (metric=NAME chooses)
-  question a question about representations, answered by a picture (what=NAME; without a name: lists them)
-
-examples
-  python -m bench run study=quick
-  python -m bench run model=beta_vae strength=[0,3] seed=[0,1] dataset=dsprites trainer.steps=200
-  python -m bench score codes=mine.npz name=mine   puts arrays codes, factors[, logvar] in the score table
-  python -m bench train study=locatello2019 --dry-run       shows the jobs, about how long they take, and their commands
-  python -m bench analyze study=quick compare=[beta_vae,dip_vae_i]
-  python -m bench list metrics
-  python -m bench run study=quick --cfg job     shows the composed configuration
-"""
+MOST_JOBS = 1_000  # of several commands (-m)
+OF_THE_COMMAND_LINE = ("overrides", "given", "shipped", "studies")  # settings that are not of the configuration
+ERRORS = {  # those that say by themselves what is wrong: shown as one line, without a traceback
+    "bench.registry": ("UnknownNameError", "PluginError"),
+    "bench.values": ("ConfigError",),
+    "bench.models.base": ("ModelError",),
+    "bench.data.base": ("DataError",),
+    "bench.store": ("StoreError",),
+    "bench.training.loggers": ("LoggerError",),
+    "bench.launch.base": ("LaunchError",),
+}
 
 
+@streams()
+@interruptible()
 def main(arguments: list[str] | None = None) -> None:
-    """The command line's entry point."""
-    words = sys.argv[1:] if arguments is None else arguments
-    if not words or words[0] in ("-h", "--help", "help"):
-        print(HELP)
-        return
+    """The command line's entry point; it ends the process."""
     try:
-        sys.argv = ["bench", *_hydra_words(words)]
+        sys.exit(perform(sys.argv[1:] if arguments is None else arguments))
     except _user_errors() as fault:
-        sys.exit(f"{type(fault).__name__}: {fault}")
-    with TemporaryDirectory() as scratch:  # where Hydra notes what a sweep (-m) was asked for
-        sys.argv.append(f"hydra.sweep.dir={scratch}")
-        _hydra_main()
-    sys.exit(_exit_code)
+        _tell(fault)
+        sys.exit(1)
 
 
-_exit_code = 0
+def perform(arguments: Sequence[str]) -> int:
+    """Do what a command line asks for; the exit code."""
+    for word in arguments:
+        if any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise ConfigError(f"{word!a} is not text in UTF-8")
+    first, *rest = arguments or ["help"]
+    if first == "completion":
+        print(candidates(rest[1:]) if rest[:1] == ["words"] else script(rest))
+        return 0
+    if first in ("-h", "--help", "help"):
+        asked = [one_of("stage", word, STAGES) for word in rest if not word.startswith("-")][:1]
+        print(help_page(*asked))
+        return 0
+    command = None if first in ("-V", "--version", "version") else words.read(arguments)
+    if command is None or "--version" in command.flags:
+        print(version())
+        return 0
+    if "--help" in command.flags:
+        print(help_page(command.stage))
+        return 0
+    jobs = list(compose_all(command))
+    if "--cfg" in command.flags:
+        for settings in jobs:
+            shown = {key: value for key, value in settings.items() if key not in OF_THE_COMMAND_LINE}
+            print(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True), end="")
+        return 0
+    options = {group: keys.options(group, command.folders) for group in ("model", "study")}
+    return _perform_all(jobs, options)
 
 
-def _user_errors() -> tuple[type[Exception], ...]:
-    """Errors that say by themselves what is wrong: shown as one line, without a traceback."""
-    from bench.data.base import DataError
-    from bench.grid import ConfigError
-    from bench.launch.base import LaunchError
-    from bench.models.base import ModelError
-    from bench.training.loggers import LoggerError
-
-    return (
-        UnknownNameError,
-        PluginError,
-        ConfigError,
-        ModelError,
-        DataError,
-        store.StoreError,
-        LoggerError,
-        LaunchError,
-    )
+def _perform_all(jobs: Sequence[dict[str, Any]], options: Mapping[str, Sequence[str]]) -> int:
+    """Perform one command after another; a fault of one ends none of the others."""
+    return max(_perform(settings, options) for settings in jobs)
 
 
-def _hydra_words(words: list[str]) -> list[str]:
-    """`STAGE [what] overrides` as Hydra overrides, with a did-you-mean for every unknown name.
-
-    Raises:
-        UnknownNameError: no such stage, key or group option.
-    """
-    stage, *rest = words
-    if stage not in STAGES:
-        raise unknown("stage", stage, STAGES)
-    if stage in ("list", "question") and rest and "=" not in rest[0] and not rest[0].startswith("-"):
-        rest[0] = f"what={rest[0]}"
-    if stage == "merge" and rest and not re.match(r"[a-z_.]+=", rest[0]):
-        quoted = rest[0].replace("'", r"\'")
-        rest[0] = f"folder='{quoted}'"
-    if stage == "data" and not any(w.startswith("dataset=") for w in rest):
-        rest.append(f"dataset=[{','.join(data.names())}]")
-    if any(w.startswith("codes=") for w in rest) and not any(w.startswith("dataset=") for w in rest):
-        rest.append(f"dataset={data.CUSTOM}")
-    if stage == "check":
-        rest = [re.sub(r"^metric=([\w,]*,[\w,]*)$", r"metric=[\1]", w) for w in rest]
-    if stage in ("run", "report"):
-        rest = ["open=true" if w == "--open" else w for w in rest]
-    if any(w.startswith("strength=") for w in rest):
-        rest.append("strength_of=null")  # what is asked for on the command line is asked of every model
-    rest = ["dry_run=true" if w == "--dry-run" else w for w in rest]
-    foreign = any(w.startswith("hydra.searchpath=") for w in rest)  # then there are options that are not shipped
-    for word in rest:
-        if (match := re.fullmatch(r"([a-z_]+)=(.*)", word)) and not foreign:
-            _check_override(*match.groups())
-    overrides = [w for w in rest if re.match(r"[^-].*=|~", w)]
-    flags = [w for w in rest if w not in overrides]
-    return [*flags, f"stage={stage}", *overrides]  # Hydra takes flags first
-
-
-def _check_override(key: str, value: str) -> None:
-    groups = sorted(p.name for p in store.conf_dir().iterdir() if p.is_dir())
-    keys = {*groups, *_top_level_keys()}
-    if key not in keys:
-        raise unknown("key", key, keys)
-    if key in groups:
-        options = group_options(key)
-        for name in re.findall(r"[\w.-]+", value):
-            if name not in options:
-                raise unknown(key, name, options)
-
-
-def _top_level_keys() -> set[str]:
-    files = [store.conf_dir() / "config.yaml", store.conf_dir() / "study" / "custom.yaml"]
-    return {k for f in files for k in yaml.safe_load(f.read_text(encoding="utf-8"))} - {"defaults", "hydra"}
-
-
-def group_options(group: str) -> list[str]:
-    """The shipped options of a configuration group, such as the studies."""
-    return sorted(p.stem for p in (store.conf_dir() / group).glob("*.yaml"))
-
-
-@hydra.main(version_base="1.3", config_path=str(store.conf_dir()), config_name="config")
-def _hydra_main(config: DictConfig) -> None:
+def _perform(settings: dict[str, Any], options: Mapping[str, Sequence[str]]) -> int:
     from bench import commands
 
     log = logging.getLogger("bench")
     log.setLevel(logging.INFO)
     log.handlers = [logging.StreamHandler()]
-    settings: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    task = list(HydraConfig.get().overrides.task)
-    settings["overrides"] = task
-    settings["given"] = {key: value for key, _, value in (word.partition("=") for word in task) if key != "stage"}
-    settings["shipped"] = HydraConfig.get().runtime.choices["study"] != "custom"
-    global _exit_code
     try:
-        code = commands.perform(settings, {g: group_options(g) for g in ("model", "study")})
+        return commands.perform(settings, options)
     except _user_errors() as fault:
-        print(f"{type(fault).__name__}: {fault}", file=sys.stderr)
-        code = 1
-    _exit_code = max(_exit_code, code)  # of several jobs (-m) none ends the others
+        _tell(fault)
+        return 1
+
+
+def _user_errors() -> tuple[type[Exception], ...]:
+    """The errors above, of modules that are imported: others cannot have been raised."""
+    return tuple(getattr(sys.modules[m], name) for m, names in ERRORS.items() if m in sys.modules for name in names)
+
+
+def _tell(fault: Exception) -> None:
+    print(f"{type(fault).__name__}: {fault}", file=sys.stderr)
+
+
+def compose_all(command: Command) -> Iterator[dict[str, Any]]:
+    """The settings of a command line: of one command, or with -m of several.
+
+    Raises:
+        UnknownNameError: no such key or option; the message offers the nearest.
+        ConfigError: a value that cannot be read, or of the wrong type.
+    """
+    for word in command.words:
+        if word.key.startswith("hydra") and word.key != "hydra.searchpath":
+            print(f"{word.raw}: of Hydra's own settings only hydra.searchpath has an effect", file=sys.stderr)
+    asked = [*command.for_hydra(), *left_open(command)]
+    for job in _jobs(asked, command):
+        settings = _composed(job, command)
+        settle(settings, command, dict(zip(asked, job, strict=True)))
+        yield settings
+
+
+def group_options(group: str) -> list[str]:
+    """The shipped options of a configuration group, such as the studies."""
+    return keys.options(group)
+
+
+def _jobs(asked: Sequence[Word], command: Command) -> list[list[Word]]:
+    """The words that Hydra composes, of each command that is asked for."""
+    choices = [_choices(word, command) for word in asked]
+    jobs = [list(job) for job in itertools.islice(itertools.product(*choices), MOST_JOBS + 1)]
+    if not 0 < len(jobs) <= MOST_JOBS:
+        raise ConfigError(f"-m makes more than {MOST_JOBS:,} commands: seed=0..49 is one command of many runs")
+    return jobs
+
+
+def _choices(word: Word, command: Command) -> list[Word]:
+    """A word, or with -m one for each of the values that its value stands for."""
+    override = _parsed(word)
+    if not override.is_sweep_override():
+        return [word]
+    if not command.multirun:
+        if command.stage == "check" and word.key == "metric":
+            return [Word(word.raw, word.key, f"[{word.value}]")]
+        raise ConfigError(
+            f"{word.raw}: a list is {word.key}=[a,b], text is {word.key}=\"'a,b'\"; with -m these are several commands"
+        )
+    values = _values(override, word, command)
+    return [Word(f"{word.key}={value}", word.key, value) for value in values]
+
+
+def _values(override: "Override", word: Word, command: Command) -> list[str]:
+    from hydra.core.override_parser.types import Glob
+
+    known = keys.options(word.key, command.folders)
+    value = override.value()
+    try:
+        if isinstance(value, Glob):
+            found = value.filter(known)
+        else:
+            found = list(itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1))
+    except Exception as fault:  # Hydra's sweeps raise of every kind
+        raise ConfigError(f"{word.raw} names no values to go through: {_first_line(fault)}") from fault
+    if not found:
+        raise ConfigError(f"{word.raw} matches nothing. Known: {', '.join(known) or 'none'}")
+    return found
+
+
+def _parsed(word: Word) -> "Override":
+    """A word as Hydra's grammar reads it.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    try:
+        return OverridesParser.create().parse_override(word.for_hydra())
+    except Exception as fault:  # the grammar raises of every kind, RecursionError among them
+        raise ConfigError(
+            f"{word.raw}: this value cannot be read. Brackets and quotes must be closed; text with letters beyond "
+            f"a-z, or with one of ,=()[]{{}}:'\"#&*, is quoted twice: {word.key}=\"'...'\""
+        ) from fault
+
+
+def _composed(job: Sequence[Word], command: Command) -> dict[str, Any]:
+    """What a command's words make of the configuration, in plain values.
+
+    Hydra composes the options that are chosen; then every other word sets a key that is there.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    groups = tuple(word for word in job if word.is_group or word.key.startswith("hydra"))
+    for word in groups:
+        if word.is_group:
+            _check_options(word, command)
+    rest = [word for word in job if word not in groups]
+    known = keys.paths(OmegaConf.to_container(_chosen(groups))) - {"stage"}
+    for key in [*itertools.chain(*map(_keys, rest)), *(w.key for w in command.words if w.key in keys.TEXT)]:
+        if (keys.opened(key) or key) not in known:
+            raise keys.unknown_key(key, known)
+    for word in rest:
+        if word.taken_away and not (keys.is_below_open(word.key) or word.key.rpartition(".")[0] == "model"):
+            raise ConfigError(f"{word.raw}: this key cannot be taken away")
+    config = copy.deepcopy(_chosen(groups))
+    for word in rest:
+        try:
+            _set(config, word)
+        except OmegaConfBaseException as fault:
+            raise ConfigError(f"{word.raw} cannot be set: {_first_line(fault)}") from fault
+    try:
+        return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+    except OmegaConfBaseException as fault:
+        raise ConfigError(f"the settings cannot be composed: {_first_line(fault)}") from fault
+
+
+@cache
+def _chosen(groups: tuple[Word, ...]) -> "DictConfig":
+    """The configuration of the options that are chosen."""
+    from hydra import compose, initialize_config_dir
+
+    try:
+        with initialize_config_dir(str(store.conf_dir()), version_base="1.3"):
+            return compose("config", [word.for_hydra() for word in groups])
+    except Exception as fault:  # Hydra raises of every kind: ValueError, KeyError, errors of yaml
+        asked = " ".join(word.raw for word in groups) or "the configuration"
+        raise ConfigError(f"{asked} cannot be composed: {_first_line(fault)}") from fault
+
+
+def _set(config: "DictConfig", word: Word) -> None:
+    """Set the key of a word to its value, a mapping beside what is there; or take the key away."""
+    from omegaconf import OmegaConf, open_dict
+
+    if not word.taken_away:
+        OmegaConf.update(config, word.key, _parsed(word).value(), merge=True, force_add=True)
+        return
+    above, _, last = word.key.rpartition(".")
+    place = OmegaConf.select(config, above) if above else config
+    if not OmegaConf.is_dict(place) or last not in place:
+        raise ConfigError(f"{word.raw}: there is nothing of that name to take away")
+    with open_dict(place):
+        del place[last]
+
+
+def _first_line(fault: Exception) -> str:
+    return next((line.strip() for line in str(fault).splitlines() if line.strip()), type(fault).__name__)
+
+
+def _check_options(word: Word, command: Command) -> None:
+    asked, known = _parsed(word).value(), keys.options(word.key, command.folders)
+    for name in asked if isinstance(asked, list) and word.key == "model" else [asked]:
+        if not isinstance(name, str) or name not in known:
+            raise unknown(word.key, name if isinstance(name, str) else word.value, known)
+
+
+def _keys(word: Word) -> Iterator[str]:
+    """The keys that a word sets: of a mapping, those in it."""
+    yield word.key
+    if not word.taken_away and not keys.opened(word.key) and isinstance(value := _parsed(word).value(), dict):
+        yield from (f"{word.key}.{key}" for key in keys.paths(value))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,10 @@ removing `claim-0` releases the run.
 A thread touches the claims of its process every minute, and one untouched for ten minutes has expired. Both times are
 the file system's, which stamps the claimant's new file as it stamps the claim: the clocks of machines do not matter.
 On one machine a holder's death shows at once, because it keeps a lock on its claim as long as it lives.
+
+A claim that is damaged (no token, a token that was met before, no regular file) expires by its age like any other. One
+whose time of change lies in the future was written by a clock that was wrong: whoever finds it sets that to now. One
+that may not be read is left alone.
 """
 
 import fcntl
@@ -23,7 +27,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.progress import say_once
+from bench.record_types import ClaimRecord, parsed
 from bench.store import RunFolder, StoreError
+from bench.whole_files import check_regular, read_whole, temporary, this_boot
 
 EXPIRES_S = 600.0
 HEARTBEAT_S = 60.0
@@ -38,17 +45,18 @@ class Claim:
     token: str
 
     def holds(self) -> bool:
-        """Whether the run is still this process's: not after it stood still for longer than a claim lasts."""
+        """False if the claim expired (no heartbeat for EXPIRES_S) and another process took the run."""
         chain = _chain(self.folder)
         return bool(chain) and chain[-1].token == self.token
 
 
 @contextmanager
-def claiming(folders: Sequence[RunFolder]) -> Iterator[list[Claim | None]]:
+def claiming(folders: Sequence[RunFolder], *, required: bool = False) -> Iterator[list[Claim | None]]:
     """Claim runs for the time of a block.
 
     Args:
         folders: of the runs.
+        required: one that this process may not write is an error, not left to its owner.
 
     Yields:
         A claim for each of them; None where another process has it.
@@ -57,7 +65,7 @@ def claiming(folders: Sequence[RunFolder]) -> Iterator[list[Claim | None]]:
         StoreError: a folder cannot be written.
     """
     with ExitStack() as stack:
-        claims = [stack.enter_context(_claiming(folder)) for folder in folders]
+        claims = [stack.enter_context(_claiming(folder, required)) for folder in folders]
         stack.enter_context(_heartbeat([claim.path for claim in claims if claim is not None]))
         yield claims
 
@@ -69,15 +77,18 @@ def is_claimed(folder: RunFolder) -> bool:
 
 
 @contextmanager
-def _claiming(folder: RunFolder) -> Iterator[Claim | None]:
+def _claiming(folder: RunFolder, required: bool) -> Iterator[Claim | None]:
     token = uuid.uuid4().hex
-    draft = folder.path / f".claim-{token}"
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
-        file = draft.open("x")
+        handle, draft = temporary(folder.path / "claim")
     except OSError as fault:
-        raise StoreError(f"cannot write {draft}: {fault.strerror}") from fault
-    with file:
+        if isinstance(fault, PermissionError) and not required:  # of this folder alone: the others are worked on
+            say_once(f"cannot write {folder.path}: {fault.strerror}: the run is left to its owner")
+            yield None
+            return
+        raise StoreError(f"cannot write {folder.path}: {fault.strerror}") from fault
+    with os.fdopen(handle, "w") as file:
         try:
             _write(file, token)
             claim = _publish(folder, draft, token)
@@ -94,7 +105,7 @@ def _write(file: Any, token: str) -> None:
     """Whose claim it is; locked from before anybody can see it until its process ends."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        machine = _machine()
+        machine = this_boot()
     except OSError:  # a file system without locks: a death shows when the claim expires
         machine = ""
     try:
@@ -110,6 +121,7 @@ def _publish(folder: RunFolder, draft: Path, token: str) -> Claim | None:
     now = draft.stat().st_mtime
     chain = _chain(folder)
     if chain and not chain[-1].expired(now):
+        _date_back(chain[-1], now)
         return None
     claim = Claim(folder, folder.claim(chain[-1].token if chain else "0"), token)
     if not _linked(draft, claim.path):
@@ -118,6 +130,17 @@ def _publish(folder: RunFolder, draft: Path, token: str) -> Claim | None:
         return claim
     claim.path.unlink()  # the run was finished and released since the chain was read
     return None
+
+
+def _date_back(link: "_Link", now: float) -> None:
+    """A claim touched in the future lasts from now on, not from then on."""
+    if link.touched - now > EXPIRES_S / 10:
+        try:
+            os.utime(link.path, (now, now), follow_symlinks=False)
+        except OSError as fault:
+            say_once(f"{link.path} was touched in the future and cannot be set to now ({fault.strerror}): remove it")
+        else:
+            say_once(f"{link.path} was touched in the future: it is free in {EXPIRES_S / 60:.0f} minutes of silence")
 
 
 def _linked(draft: Path, path: Path) -> bool:
@@ -135,7 +158,8 @@ def _release(claim: Claim) -> None:
     chain = _chain(claim.folder)
     if chain and chain[-1].token == claim.token:
         for link in chain:  # the first one releases
-            link.path.unlink(missing_ok=True)
+            with suppress(OSError):  # what lies there cannot be removed: it stays expired
+                link.path.unlink()
 
 
 @dataclass(frozen=True)
@@ -146,35 +170,43 @@ class _Link:
     token: str
     machine: str
     touched: float
+    closed: bool = False  # it may not be read
 
     def expired(self, now: float) -> bool:
-        if self.machine and self.machine == _machine() and not _locked(self.path):
+        if self.machine and self.machine == this_boot() and not _locked(self.path):
             return True
-        return now - self.touched > EXPIRES_S
+        return not self.closed and now - self.touched > EXPIRES_S
 
 
 def _chain(folder: RunFolder) -> list[_Link]:
     """The claims on a run, each the successor of the one before; none if it is free."""
     chain: list[_Link] = []
-    predecessor = "0"
-    while (link := _read(folder.claim(predecessor))) is not None:
+    met = {"0"}
+    while (link := _read(folder.claim(chain[-1].token if chain else "0"), met)) is not None:
         chain.append(link)
-        predecessor = link.token
+        met.add(link.token)
     return chain
 
 
-def _read(path: Path) -> _Link | None:
+def _read(path: Path, met: set[str]) -> _Link | None:
+    """A claim; a damaged one, such as one whose token was met before in its chain, has a token of its own."""
+    token = f"{path.name}-damaged"
     try:
-        touched, text = path.stat().st_mtime, path.read_text()
+        about = path.lstat()
+        check_regular(about)
+        note = parsed(read_whole(path), ClaimRecord)
+        if note["token"] not in met:
+            return _Link(path, note["token"], note["machine"], about.st_mtime)
     except FileNotFoundError:
         return None
+    except PermissionError as fault:
+        say_once(f"cannot read {path}: {fault.strerror}: the run is left to whoever claimed it")
+        return _Link(path, token, "", time.time(), closed=True)
+    except ValueError:
+        pass
     except OSError as fault:
         raise StoreError(f"cannot read {path}: {fault.strerror}") from fault
-    try:
-        note = json.loads(text)
-        return _Link(path, note["token"], note["machine"], touched)
-    except (ValueError, TypeError, LookupError):  # damaged: it expires by its age
-        return _Link(path, f"{path.name}-damaged", "", touched)
+    return _Link(path, token, "", about.st_mtime)
 
 
 def _locked(path: Path) -> bool:
@@ -184,12 +216,6 @@ def _locked(path: Path) -> bool:
     except OSError:
         return True
     return False
-
-
-def _machine() -> str:
-    """What processes that can see each other's locks share: this boot of this machine."""
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    return boot.read_text().strip() if boot.exists() else f"{socket.gethostname()} {uuid.getnode()}"
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from bench.claims import is_claimed
 from bench.grid import Member, Plan
 from bench.ledger import NOTHING, Ledger, ledger
 from bench.progress import results, say
+from bench.record_types import FailedRecord, read_record
 from bench.scoring import cells
-from bench.store import RunFolder, Store, StoreError, read_json
+from bench.store import RunFolder, Store, StoreError
 
 Row = tuple[str, str, str]
 NAMED = 20  # unfinished runs that are named one by one
@@ -23,6 +24,7 @@ def close(
     broken: Sequence[str],
     absent: Mapping[str, str],
     lost: Mapping[str, str] = NOTHING,
+    undrawn: Mapping[str, str] = NOTHING,
 ) -> int:
     """Name every failure, and what is missing though the stage was to make it.
 
@@ -33,6 +35,7 @@ def close(
         broken: errors of metrics that cannot be imported.
         absent: data sets that cannot be had, and why.
         lost: run id -> what the job that was to do it died of.
+        undrawn: picture -> what went wrong when it was drawn.
 
     Returns:
         The exit code: 1 where anything is named, else 0, also where the rest is being worked on elsewhere.
@@ -40,7 +43,9 @@ def close(
     known = ledger(store)
     rows: list[Row] = [("", "metric", fault) for fault in broken]
     rows += [(_counted([r for r in plan.runs if r.dataset == d]), "data", fault) for d, fault in absent.items()]
+    rows += [("", "picture", fault) for fault in undrawn]
     rows += _failures(plan, store, known)
+    rows += [("", name, fault) for name, fault in undrawn.items()]
     unfinished = [r for r in _unfinished(stage, plan, known) if r.dataset not in absent]
     elsewhere = [r for r in unfinished if is_claimed(store.run(r.id))]
     dropped = [r for r in unfinished if r not in elsewhere]
@@ -58,15 +63,20 @@ def close(
 
 
 def _failures(plan: Plan, store: Store, known: Ledger) -> list[Row]:
+    """Runs that failed, and cells that the study wants: not those of another version, or of a metric that is gone."""
     failed = [(str(r), "train", _error(store.run(r.id))) for r in plan.runs if known.run(r) == "failed"]
     named = {member.id: str(member) for member in plan.members}
-    return failed + [(named[run], metric, error) for run, metric, error in known.failures if run in named]
+    closed = {d.run: d.fault for d in known.damaged if d.unreadable}
+    failed += [(named[run], "", fault) for run, fault in closed.items() if run in named]
+    keys = {cell.key for cell in cells(plan.metrics, plan.protocol)}
+    cell_failures = [(r, metric, error) for r, key, metric, error in known.failures if r in named and key in keys]
+    return failed + [(named[run], metric, error) for run, metric, error in cell_failures]
 
 
 def _error(folder: RunFolder) -> str:
     try:
-        return str(read_json(folder.failed)["error"])
-    except (StoreError, LookupError, TypeError):
+        return read_record(folder.failed, FailedRecord)["error"]
+    except StoreError:
         return f"{folder.failed} cannot be read"
 
 

@@ -14,16 +14,17 @@ from bench import data, grid
 from bench.closing import close
 from bench.comparison import compare_named
 from bench.grid import ConfigError, Plan
+from bench.launch.jobs import described, device_of, jobs_of
 from bench.ledger import ledger, mend
 from bench.pool import Pool
-from bench.progress import results, say, stage
-from bench.reference import merge, write_reference
+from bench.progress import results, say, say_once, stage
+from bench.reference import merge, undo_merge, write_reference
 from bench.scoring import cells
 from bench.store import Store, StoreError, TableFolder
 from bench.studies import extend, study_of
 from bench.study_table import plan_scores
 from bench.table import export
-from bench.work import accelerator_of, job, missing_work, train_and_score, unscored_cells, untrained_runs
+from bench.work import accelerator_of, job, missing_work, score, train_and_score, unscored_cells, untrained_runs
 
 Settings = Mapping[str, Any]
 
@@ -78,42 +79,48 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         with Pool(settings["processes"]) as pool:
             ended = _work(name, part, whole, store, pool, settings)
         # without an end, jobs go on by themselves
-        code = 0 if ended is None else close(name, part, store, [str(fault) for fault in broken], *ended)
-    except KeyboardInterrupt:
-        say("interrupted: what is finished is kept, the same command continues")
-        code = 130
-    if settings["study"]["name"] is None:
-        say(f"study: {whole.name} (this grid's own name: python -m bench report study={whole.name})")
-    return code
+        return 0 if ended is None else close(name, part, store, [str(fault) for fault in broken], *ended)
+    finally:
+        if settings["study"]["name"] is None:
+            say(f"study: {whole.name} (the name of this grid: python -m bench report study={whole.name})")
 
 
 def _work(
     name: str, part: Plan, whole: Plan, store: Store, pool: Pool, settings: Settings
-) -> tuple[Mapping[str, str], Mapping[str, str]] | None:
+) -> tuple[Mapping[str, str], Mapping[str, str], Mapping[str, str]] | None:
     """Train and score what a command asks for; draw, report and export the study that it belongs to.
 
     Returns:
-        The data sets that cannot be had and the runs whose job died, and why. None: jobs are not awaited.
+        The data sets that cannot be had, the runs whose job died and the pictures that failed, and why. None: jobs are
+        not awaited.
     """
     absent: dict[str, str] = {}
     lost: Mapping[str, str] = {}
+    undrawn: dict[str, str] = {}
     if name in ("run", "train", "score"):
         absent = _absent_data(part)
         had = dataclasses.replace(part, runs=tuple(r for r in part.runs if r.dataset not in absent))
         mend(had.runs, store)
-        if settings["launcher"]["name"] == "local" or settings["checkpoint"] is not None:
+        if _here(settings):
             train_and_score(name, had, store, pool, settings)
         elif (died := _launch(name, had, store, settings)) is None:
             return None
         else:
             lost = died
+            if had.codes and name != "train":
+                score(dataclasses.replace(had, runs=()), store, pool, settings)
     if name in ("run", "analyze"):
-        analyze(whole, store, pool)
+        undrawn |= analyze(whole, store, pool)
     if name in ("run", "report"):
-        make_report(whole, store, pool, settings)
+        undrawn |= make_report(whole, store, pool, settings)
     if name == "export":
         hand_on(whole, store)
-    return absent, lost
+    return absent, lost, undrawn
+
+
+def _here(settings: Settings) -> bool:
+    """Whether this process and its workers do the jobs, and no launcher."""
+    return settings["launcher"]["name"] == "local" or settings["checkpoint"] is not None
 
 
 def _launch(name: str, plan: Plan, store: Store, settings: Settings) -> dict[str, str] | None:
@@ -134,8 +141,9 @@ def _absent_data(plan: Plan) -> dict[str, str]:
     return absent
 
 
-def analyze(plan: Plan, store: Store, pool: Pool) -> None:
-    """Draw every figure that the study's scores allow; say why for the others."""
+def analyze(plan: Plan, store: Store, pool: Pool) -> dict[str, str]:
+    """Draw every figure that the study's scores allow; say why for the others. Those that failed, and why."""
+    from bench.report.drawings import tell
     from bench.report.figures import draw_all
     from bench.report.reproduction import draw_reproduction
 
@@ -143,29 +151,34 @@ def analyze(plan: Plan, store: Store, pool: Pool) -> None:
         table, origin = plan_scores(plan, store)
         if origin:
             say(f"  {origin}")
-        for draw in (draw_all, draw_reproduction):
-            for line in draw(table, plan, store.study(plan.name), pool):
-                say(f"  {line}")
+        folder = store.study(plan.name)
+        failed = tell("figures", draw_all(table, plan, folder, pool))
+        failed |= tell("figures beside published ones", draw_reproduction(table, plan, folder, pool))
+    say(f"figures: {folder / 'figures'}\nbeside published numbers: {folder / 'reproduction.md'}")
+    return failed
 
 
-def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
-    """Draw pictures of trained models, write the one-page summary and the leaderboard."""
+def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> dict[str, str]:
+    """Draw pictures of trained models, write the one-page summary and the leaderboard. What failed, and why."""
+    from bench.report.drawings import tell
+    from bench.report.gallery import embed
     from bench.report.gradients import draw_gradients
     from bench.report.leaderboard import write_leaderboard
     from bench.report.pictures import draw_models
     from bench.report.summary import write_summary
-    from bench.training.train import load_learner
 
     with stage("report"):
         table, origin = plan_scores(plan, store)
-        pictures = draw_models(table, plan, store, pool, load_learner, settings["rank_by"])
-        draw_gradients(plan, store, load_learner)
-        page = write_summary(table, plan, store, pictures, origin)
+        failed = tell("pictures of models", draw_models(table, plan, store, pool, settings["rank_by"]))
+        failed |= tell("pictures of gradients", draw_gradients(plan, store, pool))
+        failed |= {o.name: o.why for o in embed(store.study(plan.name), pool) if o.state == "failed"}
+        page = write_summary(table, plan, store, origin)
         asked = _overrides(settings, "results_dir", "open", "processes", "device")
         board = write_leaderboard(table, plan, store, asked)
     say(f"summary: {page}\npictures: {page.parent}\nleaderboard: {board}")
     if settings["open"] and not webbrowser.open(board.as_uri()):
         say("no browser was found to show it in")
+    return failed
 
 
 def _overrides(settings: Settings, *others: str) -> list[str]:
@@ -182,16 +195,26 @@ def hand_on(plan: Plan, store: Store) -> None:
 
 
 def merge_table(settings: Settings) -> int:
-    """Add an exported table to the reference table.
+    """Add an exported table to the reference table, or take the last one that was added back.
 
     Raises:
-        ConfigError: no folder is given.
+        ConfigError: neither a folder is given nor `undo`, or both.
     """
-    if settings["folder"] is None:
-        raise ConfigError("merge what? give the folder of an exported table: python -m bench merge FOLDER")
+    if (settings["folder"] is None) != settings["undo"]:
+        raise ConfigError(
+            "merge takes one thing: the folder of an exported table, python -m bench merge FOLDER, or --undo, which "
+            "takes the last one back"
+        )
     store = Store(settings["results_dir"], writable=True)
-    added, equal = merge(TableFolder(Path(settings["folder"]).expanduser()), store)
-    say(f"merge: {added:,} rows added, {equal:,} found equal, in {store.reference().path}")
+    if settings["undo"]:
+        say(f"merge: {undo_merge(store)}")
+        return 0
+    done = merge(TableFolder(Path(settings["folder"]).expanduser()), store)
+    say(f"merge: {done.added:,} rows added, {done.equal:,} found equal, in {store.reference().path}")
+    if done.superseded:
+        say(f"merge: {done.superseded:,} scores of groups of runs gave way to those of larger groups")
+    if done.unverified:
+        say(f"merge: nothing proves the ids of {done.unverified:,} runs: their table has no identities.json.gz of them")
     return 0
 
 
@@ -212,8 +235,10 @@ def status(plan: Plan, store: Store) -> int:
     total = sum(counts.values(), Counter())
     table.add_row("all", "", *(str(total[c]) for c in columns))
     results.print(table)
+    if total["unreadable"]:
+        say(f"{total['unreadable']:,} runs cannot be read and are left alone")
     for damage in known.damaged:
-        say(f"run {damage.run}: {damage.fault}")
+        say_once(str(damage))
     missing = {run.id for run in plan.runs if known.run(run) == "missing"}
     if missing and (origin := plan_scores(plan, store)[1]):
         say(origin)
@@ -226,11 +251,21 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings) -> int:
 
     untrained = untrained_runs(plan, store, settings) if name in ("run", "train") else []
     unscored = unscored_cells(plan, store, settings) if name in ("run", "score") else []
+    missing = [*untrained, *(run for run, _ in unscored if isinstance(run, grid.Run))]
     if name == "run":
-        unscored += [(run, cells(plan.metrics, plan.protocol)) for run in untrained]
-    kept = _overrides(settings, "dry_run", "model", "dataset")
-    command = " ".join(["python -m bench", name, *map(shlex.quote, kept)])
-    show_work(untrained, unscored, store, accelerator_of(settings["device"]) == "cuda", command)
+        wanted = cells(plan.metrics, plan.protocol)
+        unscored += [(run, wanted) for run in untrained]
+    launcher, here = settings["launcher"], _here(settings)
+    on_gpu = (accelerator_of(settings["device"]) if here else device_of(settings)) == "cuda"
+    jobs = jobs_of(missing, {} if here else launcher, on_gpu)
+    show_work(
+        untrained, unscored, jobs, store, plan.protocol.name, f"To do, {described(jobs, launcher['name'], on_gpu)}"
+    )
+    asked = ["dry_run", *(("model", "dataset") if here else ())]
+    command = " ".join(["python -m bench", name, *map(shlex.quote, _overrides(settings, *asked))])
+    groups = dict.fromkeys(run.group for run in missing)
+    for line in [f"{command} model={m} dataset={d}" for m, d in groups] if here else [command]:
+        results.print(line, markup=False, soft_wrap=True)
     for dataset in dict.fromkeys(run.dataset for run in untrained):
         if data.state(dataset) != "ready":
             say(f"{dataset} is {data.state(dataset)}: `python -m bench data dataset={dataset}` fetches it or says how")
@@ -243,7 +278,12 @@ def data_sets(settings: Settings) -> int:
 
     table = Table("data set", "images", "shape", "factors", "was", "now", "contact sheet")
     faults = []
-    for name in settings["dataset"] if isinstance(settings["dataset"], list) else [settings["dataset"]]:
+    names = settings["dataset"] if isinstance(settings["dataset"], list) else [settings["dataset"]]
+    if settings["accept"] is not None:
+        if len(names) != 1:
+            raise ConfigError("accept=SHA256 is of one data set: give dataset=NAME")
+        say(f"accepted: {data.accept(names[0], str(settings['accept']))}")
+    for name in names:
         card, before = data.card(name), data.state(name)
         sheet = None
         try:

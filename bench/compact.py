@@ -1,19 +1,24 @@
 """The compacted copy: the records of thousands of runs in few parquet files, so that a table is read in a second.
 
-A file is written once and whole, by itself, when enough runs are new. It names the runs it holds, each with a
-fingerprint of the records it was made from, so that nothing is believed of a run whose folder has changed since.
+A file is written once and whole, by a command that writes, when enough runs are new. It names the runs it holds, each
+with a fingerprint of the records it was made from, so that nothing is believed of a run whose folder has changed since.
 Many files are merged into one. All may be deleted at any time.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.progress import say
+import orjson
+
+from bench.columns import arrow_schema, coded
+from bench.progress import say, say_once
+from bench.record_types import Id, Name, checked
 from bench.records import SCHEMA, Damage, read_records
 from bench.store import Listing, Store, StoreError, digest, writing
+from bench.whole_files import check_regular, is_out_of_reach
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,7 +54,7 @@ class _Part:
 
 
 def contents(store: Store, columns: Sequence[str] | None = None) -> Contents:
-    """Read the copy, and what is not in it from the runs' folders; add that to the copy where it pays.
+    """Read the copy, and what is not in it from the runs' folders; of a writable store, add that to it where it pays.
 
     Args:
         store: whose runs.
@@ -62,7 +67,7 @@ def contents(store: Store, columns: Sequence[str] | None = None) -> Contents:
     known = frozenset[str]().union(*(p.current for p in parts))
     fresh = [listing for run, listing in listings.items() if run not in known]
     rows, damaged = read_records(store, fresh)
-    if len(fresh) >= WORTHWHILE:
+    if store.writable and len(fresh) >= WORTHWHILE:
         unread = {d.run for d in damaged}
         kept = [listing for listing in fresh if listing.run not in unread]
         _append(store, _only(rows, (listing.run for listing in kept)) if unread else rows, kept, parts)
@@ -82,8 +87,11 @@ def _parts(store: Store, listings: Mapping[str, Listing], columns: Sequence[str]
         except FileNotFoundError:  # merged by another process meanwhile
             continue
         except (OSError, ValueError, KeyError, pa.ArrowException) as fault:
-            say(f"{path} cannot be read and is made again: {fault}")
-            path.unlink(missing_ok=True)
+            remade = store.writable and not is_out_of_reach(fault)
+            say_once(f"{path} cannot be read and is {'made again' if remade else 'left out'}: {fault}")
+            if remade:
+                with suppress(OSError):
+                    path.unlink()
             continue
         current = frozenset(r for r, p in held.items() if r in listings and listings[r].fingerprint == p) - taken
         taken |= current
@@ -94,16 +102,22 @@ def _read(path: Path, columns: Sequence[str] | None) -> tuple[dict[str, str], "p
     """Run -> fingerprint, and the rows, of a file of the copy.
 
     Raises:
-        ValueError: it is of another format.
+        ValueError: it is of another format, or holds what no record may.
     """
     import pyarrow.parquet as pq
 
+    check_regular(path.stat())
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        notes = file.schema_arrow.metadata or {}
+        if notes.get(b"format") != FORMAT.encode() or not file.schema_arrow.equals(arrow_schema(SCHEMA)):
+            raise ValueError("it is of another version")
         rows = file.read(columns)
-    notes = rows.schema.metadata or {}
-    if notes.get(b"format") != FORMAT.encode():
-        raise ValueError("it is of another version")
-    return json.loads(notes[b"runs"]), rows.replace_schema_metadata()
+    held: dict[str, str] = checked(orjson.loads(notes[b"runs"]), dict[Id, str])
+    for name in {"run", "model", "dataset", "metric"}.intersection(rows.column_names):
+        checked(coded(rows[name])[1].tolist(), list[Name])
+    if not held.keys() >= set(coded(rows["run"])[1].tolist()):
+        raise ValueError("it has rows of runs that it does not name")
+    return held, rows.replace_schema_metadata()
 
 
 def _only(rows: "pa.Table", runs: Iterable[str]) -> "pa.Table":
@@ -121,21 +135,22 @@ def _append(store: Store, rows: "pa.Table", fresh: Sequence[Listing], parts: Seq
     merged = parts if len(parts) >= MANY else stale
     held = {listing.run: listing.fingerprint for listing in fresh}
     tables = [rows]
-    for part in merged:
-        held |= {run: part.held[run] for run in part.current}
-        tables.append(_only(_read(part.path, None)[1], part.current))
     try:
+        for part in merged:
+            held |= {run: part.held[run] for run in part.current}
+            tables.append(_only(_read(part.path, None)[1], part.current))
         _write(store.compact / f"rows-{digest(held)}.parquet", pa.concat_tables(tables), held)
-    except StoreError as fault:
+    except (StoreError, OSError, ValueError, KeyError, pa.ArrowException) as fault:
         return say(f"the compacted copy is not kept: {fault}")
     for part in merged:
-        part.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.path.unlink()
 
 
 def _write(path: Path, rows: "pa.Table", held: Mapping[str, str]) -> None:
     import pyarrow.parquet as pq
 
-    noted = rows.unify_dictionaries().replace_schema_metadata({"format": FORMAT, "runs": json.dumps(held)})
+    noted = rows.unify_dictionaries().replace_schema_metadata({"format": FORMAT, "runs": orjson.dumps(held)})
     kept = {"compression": "zstd", "write_page_checksum": True, "write_statistics": False}  # statistics: half the time
     with writing(path) as file:
         pq.write_table(noted, file, max(1, len(rows)), **kept)  # one group of rows is one piece when read

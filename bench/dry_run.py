@@ -1,4 +1,4 @@
-"""What a command would do and about how long it takes, judged by what is finished; nothing is written."""
+"""What a command would do and about how long it takes, by finished runs and by shipped times; nothing is written."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,13 @@ from rich.table import Table
 
 from bench.columns import coded
 from bench.compact import contents
-from bench.grid import Run
+from bench.grid import Member, Run
+from bench.launch.costs import ShippedCosts, total
 from bench.progress import results
 from bench.scoring import Cell
 from bench.store import Store
+
+Unscored = Sequence[tuple[Member, Sequence[Cell]]]
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,11 @@ class Prices:
 
     def train(self, runs: Iterable[Run]) -> float | None:
         """Seconds to train runs one after another; None where none like one of them was ever finished."""
-        return _sum(self.training.get((run.model, run.schedule.label)) for run in runs)
+        return total(self.training.get((run.model, run.schedule.label)) for run in runs)
 
-    def score(self, lacking: Iterable[Cell]) -> float | None:
+    def score(self, unscored: Unscored) -> float | None:
         """Seconds to compute cells one after another; None where one of them never was."""
-        return _sum(self.scoring.get(cell.key) for cell in lacking)
+        return total(self.scoring.get(cell.key) for _, cells in unscored for cell in cells)
 
 
 def prices(store: Store) -> Prices:
@@ -50,34 +53,48 @@ def prices(store: Store) -> Prices:
 
 
 def show_work(
-    untrained: Sequence[Run], unscored: Sequence[tuple[Run, Sequence[Cell]]], store: Store, on_gpu: bool, command: str
+    untrained: Sequence[Run],
+    unscored: Unscored,
+    jobs: Sequence[Sequence[Run]],
+    store: Store,
+    protocol: str,
+    title: str,
 ) -> None:
-    """Print the jobs that are to be done, what they are estimated to cost, and the command of each.
+    """Print the jobs that are to be done and what they are estimated to cost.
 
     Args:
         untrained: runs to train.
         unscored: runs with the cells that they lack or will lack once they are trained.
-        store: whose finished runs the estimates come from.
-        on_gpu: whether runs train as fleets.
-        command: what was asked for, without its choice of models and data sets.
+        jobs: how their runs are divided.
+        store: whose finished runs the first estimate comes from.
+        protocol: of the scores, by which shipped times are chosen.
+        title: who does the jobs.
     """
-    known = prices(store)
-    table = Table("model", "data set", "jobs", "runs to train", "time", "scores", "time")
-    groups = list(dict.fromkeys(run.group for run in [*untrained, *(run for run, _ in unscored)]))
-    for group in groups:
-        runs = [run for run in untrained if run.group == group]
-        lacking = [cell for run, cells in unscored if run.group == group for cell in cells]
-        jobs = -(-len(runs) // runs[0].schedule.fleet) if on_gpu and runs else len(runs)
-        times = words(known.train(runs)), words(known.score(lacking))
-        table.add_row(*group, f"{jobs:,}", f"{len(runs):,}", times[0], f"{len(lacking):,}", times[1])
-    table.add_section()
-    lacking = [cell for _, cells in unscored for cell in cells]
-    times = words(known.train(untrained)), words(known.score(lacking))
-    table.add_row("all", "", "", f"{len(untrained):,}", times[0], f"{len(lacking):,}", times[1])
-    table.title = "To do (times one after another, by the means of finished runs of the same model and schedule)"
+    here, core, card = prices(store), ShippedCosts("cpu core", protocol), ShippedCosts("H200", protocol)
+    columns = ("model", "data set", "jobs", "runs to train", "here", "CPU core", "H200", "scores", "here", "CPU core")
+    table = Table(*columns, title=title)
+    for group in [*dict.fromkeys(run.group for run in [*untrained, *(run for run, _ in unscored)]), None]:
+        runs = [run for run in untrained if group in (run.group, None)]
+        lacking = [(run, cells) for run, cells in unscored if group in (run.group, None)]
+        training = (words(cost.train(runs)) for cost in (here, core, card))
+        scoring = (words(cost.score(lacking)) for cost in (here, core))
+        counts = (sum(group in (job[0].group, None) for job in jobs), len(runs), sum(len(c) for _, c in lacking))
+        if group is None:
+            table.add_section()
+        told = (f"{counts[0]:,}", f"{counts[1]:,}", *training, f"{counts[2]:,}", *scoring)
+        table.add_row(*(group or ("all", "")), *told)
     results.print(table)
-    for model, dataset in groups:
-        results.print(f"{command} model={model} dataset={dataset}", markup=False, soft_wrap=True)
+    _tell(
+        "Nothing was written. Times are of one run after another; here: by the means of finished runs of the same "
+        f"model and schedule in {store.path}; CPU core, H200: by shipped times, not measured on this machine."
+    )
+    in_all = {"train, CPU core": core.train(untrained), "train, H200": card.train(untrained)}
+    in_all |= {"score, CPU core": core.score(unscored)}
+    _tell("By shipped times in all: " + "; ".join(f"{what} {hours(seconds)}" for what, seconds in in_all.items()))
+
+
+def _tell(text: str) -> None:
+    results.print(text, markup=False, soft_wrap=True)
 
 
 def words(seconds: float | None) -> str:
@@ -89,7 +106,6 @@ def words(seconds: float | None) -> str:
     return f"{seconds / (size or 1):,.0f} {name}"
 
 
-def _sum(parts: Iterable[float | None]) -> float | None:
-    listed = list(parts)
-    known = [part for part in listed if part is not None]
-    return sum(known) if len(known) == len(listed) else None
+def hours(seconds: float | None) -> str:
+    """A time as a cluster's centre asks for it: in hours, unless there are few."""
+    return words(seconds) if seconds is None or seconds < 10 * 3600 else f"{seconds / 3600:,.0f} h"

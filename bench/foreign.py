@@ -1,14 +1,13 @@
 """A representation from elsewhere: the arrays of a file, put in the store and scored like the codes of a trained run.
 
-FILE.npz holds `codes` (N, D), `factors` (N, F) and perhaps `logvar` (N, D). The representation gets a run folder of its
-own, whose model is the name it is given, so that the score table shows it beside the trained models.
+FILE.npz holds `codes` (N, D), `factors` (N, F) and perhaps `logvar` (N, D), or a deviation or variance under one of its
+usual names. The representation gets a run folder of its own, whose model is the name it is given, so that the score
+table shows it beside the trained models.
 """
 
-import re
-import zipfile
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import data, registry
-from bench.codes import Codes
+from bench.codes import Codes, check_logvar
+from bench.encoder_output import MEANS, SPREADS, log_variance
 from bench.given import GivenCodes
 from bench.grid import ConfigError
+from bench.isolation import Scoring
 from bench.metrics.base import Ints, check_codes, check_factors
-from bench.scoring import Cell, cell_records, record_of, state
+from bench.npz import read_npz
+from bench.progress import say
+from bench.records import run_configs
+from bench.scoring import Cell
 from bench.store import (
     RunFolder,
     Store,
     StoreError,
     digest,
     read_arrays,
-    read_json,
     sha256_of,
     write_arrays,
     write_json,
 )
+from bench.values import check_name
 
-LONGEST_NAME = 64
-NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{LONGEST_NAME - 1}}}")
-ARRAYS = ("codes", "factors", "logvar")
+CODES = ("codes", *MEANS)
+FACTORS = ("factors", "labels", "latents_classes")
+SHOWN = 12  # names of a file's arrays that a line has room for
 
 
 @dataclass(frozen=True)
@@ -83,39 +87,43 @@ def read(
 
 
 def _check_name(name: str) -> None:
-    if not NAME.fullmatch(name):
-        raise ConfigError(
-            f"name={name!r}: a name is 1 to {LONGEST_NAME} letters, digits, dots, dashes and underscores, and starts "
-            "with a letter or a digit"
-        )
+    check_name("name", name)
     if name in registry.names("models"):
         raise ConfigError(f"name={name} is a model of the suite: codes from elsewhere need a name of their own")
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        file = np.load(path, allow_pickle=False)
-        if isinstance(file, np.ndarray):
-            raise ConfigError(f"{path} holds a single array, not an .npz of codes and factors")
-        with file:
-            arrays: dict[str, NDArray[Any]] = {n: file[n] for n in ARRAYS if n in file.files}
-            held = ", ".join(file.files) or "nothing"
-    except ConfigError:
-        raise
-    except (OSError, ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as fault:
-        raise StoreError(f"cannot read {path}: {fault or type(fault).__name__}") from fault
-    for name in ("codes", "factors"):
-        if name not in arrays:
-            raise ConfigError(f"{path} has no array {name!r}, it holds {held}")
-    return arrays
+    """`codes`, `factors` and what tells the variance, under these names or one that means the same."""
+    arrays, held = read_npz(path, {*CODES, *FACTORS, *SPREADS})
+    used = {key: _only(names, held, path) for key, names in (("codes", CODES), ("factors", FACTORS))}
+    if unused := [n for n in held if n not in (*used.values(), *SPREADS)]:
+        say(f"{path}: not used: {_listed(unused)}")
+    return {key: arrays[name] for key, name in used.items()} | {n: a for n, a in arrays.items() if n in SPREADS}
+
+
+def _only(names: Sequence[str], held: Sequence[str], path: Path) -> str:
+    """The name that an array has in the file: the first, or the only one of the others."""
+    there = [name for name in names if name in held]
+    if not there:
+        raise ConfigError(f"{path} has no array {names[0]!r}, it holds {_listed(held)}")
+    if len(there) > 1 and there[0] != names[0]:
+        raise ConfigError(f"{path} holds {' and '.join(there)}: name the one that is meant {names[0]!r}")
+    return there[0]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Some names of a stranger's file, as they can be shown."""
+    shown = [name[:40] if name.isprintable() else ascii(name[:40]) for name in names[:SHOWN]]
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(shown) + more or "nothing"
 
 
 def _logvar(arrays: dict[str, NDArray[Any]], shape: tuple[int, ...]) -> Any:
-    if "logvar" not in arrays:
+    spread = log_variance(arrays, "the file")
+    if spread is None:
         return None
-    logvar = check_codes(arrays["logvar"], "logvar")
-    if logvar.shape != shape:
-        raise ValueError(f"logvar has shape {logvar.shape}, codes have {shape}")
+    logvar = check_codes(spread, "logvar")
+    check_logvar(logvar, shape)
     return logvar
 
 
@@ -124,7 +132,11 @@ def _check_card(factors: Ints, dataset: str) -> None:
         return
     names, sizes = data.card(dataset).factor_names, data.card(dataset).factor_sizes
     if factors.shape[1] != len(names):
-        raise ValueError(f"factors has {factors.shape[1]} columns, {dataset} has {len(names)}: {', '.join(names)}")
+        constant = ", ".join(map(str, np.flatnonzero(np.ptp(factors, axis=0) == 0)))
+        mend = f"; leave out column {constant}, which has a single value" if constant else ""
+        raise ValueError(
+            f"factors has {factors.shape[1]} columns, {dataset} has {len(names)}: {', '.join(names)}{mend}"
+        )
     for name, size, most in zip(names, sizes, factors.max(axis=0), strict=True):
         if most >= size:
             raise ValueError(f"factors has the value {most} of {name}, which has {size} values in {dataset}")
@@ -151,8 +163,7 @@ def put(given: Representation, store: Store) -> None:
 
 
 def _check_free(member: GivenCodes, store: Store) -> None:
-    for run_id in store.run_ids():
-        config = read_json(store.run(run_id).config)
+    for run_id, config in run_configs(store):
         names = (config["model"]["name"], config["dataset"]["name"], config["seed"])
         setting = (config["strength"], config["value"])
         same = (*names, *setting) == (member.model, member.dataset, member.seed, member.strength, member.value)
@@ -163,47 +174,24 @@ def _check_free(member: GivenCodes, store: Store) -> None:
             )
 
 
-def load(member: GivenCodes, store: Store) -> Representation:
-    """The codes and factors of a member, as they were put in the store.
+def of_codes(member: GivenCodes, wanted: Sequence[Cell]) -> Scoring:
+    """Cells of codes that are in the store."""
+    return Scoring(member.id, str(member), tuple(wanted), partial(pooled, member))
+
+
+def pooled(member: GivenCodes, folder: RunFolder, size: int | None) -> tuple[Codes, Ints]:
+    """The rows that are scored: as many random ones as the protocol encodes of a data set, or all.
 
     Raises:
-        StoreError: they are not there or cannot be read.
+        StoreError: the codes are not in the store or cannot be read.
     """
-    folder = store.run(member.id)
     files = sorted(folder.path.glob("codes-*.safetensors"))
     if not files:
         raise StoreError(f"{folder.path} holds no codes of {member}: give its file again, score codes={member.file}")
     arrays, _ = read_arrays(files[0])
-    return Representation(member, Codes(arrays["mean"], arrays.get("logvar"), arrays["index"]), arrays["factors"])
-
-
-def missing(wanted: Sequence[Cell], folder: RunFolder) -> list[Cell]:
-    """The cells that a representation lacks, those that failed before among them."""
-    records = cell_records(folder)
-    return [cell for cell in wanted if state(records.get(cell.key)) in ("missing", "failed")]
-
-
-def score(given: Representation, wanted: Sequence[Cell], folder: RunFolder, told: Callable[[str], None]) -> None:
-    """Compute cells of one protocol, each kept as soon as it is there.
-
-    Args:
-        given: whose they are.
-        wanted: the cells.
-        folder: of the representation.
-        told: hears the metric of each cell that was computed.
-    """
-    codes, factors = _pooled(given, wanted[0].pool)
-    for cell in wanted:
-        record = record_of(cell, codes, factors, given.member.id)
-        write_json(folder.scores(digest([cell.key])), {"run": given.member.id, "cells": [record]})
-        told(cell.metric)
-
-
-def _pooled(given: Representation, size: int | None) -> tuple[Codes, Ints]:
-    """The rows that are scored: as many random ones as the protocol encodes of a data set, or all."""
-    rows = given.codes.index
+    rows = np.arange(len(arrays["mean"]))
     if size is not None and size < len(rows):
-        rng = np.random.default_rng(int(digest(["pool", given.member.id, size]), 16))
+        rng = np.random.default_rng(int(digest(["pool", member.id, size]), 16))
         rows = np.sort(rng.choice(rows, size, replace=False))
-    logvar = None if given.codes.logvar is None else given.codes.logvar[rows]
-    return Codes(given.codes.mean[rows], logvar, rows), given.factors[rows]
+    logvar = arrays["logvar"][rows] if "logvar" in arrays else None
+    return Codes(arrays["mean"][rows], logvar, rows), arrays["factors"][rows]

@@ -6,8 +6,9 @@ overwrites. Composing the configuration is `bench.__main__`'s work; this module 
 """
 
 import dataclasses
+import inspect
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +16,19 @@ from typing import Any
 
 from bench import data, registry, store
 from bench.given import LABEL, GivenCodes
+from bench.learner_entry import Entry, entry_of
+from bench.protocol import Protocol, protocol_of
+from bench.record_types import is_line
+from bench.values import ConfigError, build, check_name, listed, mapping, number, one_of, shown, text
 
 PUBLISHED_STEPS = 300_000  # what hyper-parameters counted in steps are given for
 LOSSES = ("loss", "reconstruction", "kl", "regulariser", "total_correlation")
+UNCOUNTED = ("name", "timeout")  # of a protocol: they change no number
 PRECISIONS = ("float32", "tf32", "bfloat16")
-
-
-class ConfigError(ValueError):
-    """A configuration that does not describe a study; the message names the key."""
+CONVOLUTIONS = ("grouped", "matmul", "triton")  # those of `bench.models.parts.convolutions`, which needs torch
+ARCHITECTURES = ("locatello2019", "small")  # those of `bench.models.parts.nets`
+MOST_RUNS = 1_000_000  # of a grid
+LARGEST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,11 @@ class Schedule:
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise registry.unknown("precision", self.precision, PRECISIONS)
+        one_of("precision", self.precision, PRECISIONS)
+        one_of("convolution", self.convolution, CONVOLUTIONS)
+        one_of("architecture", self.architecture, ARCHITECTURES)
+        if not is_line(self.label):
+            raise ConfigError(f"trainer.name must be one printable line without markup, got {self.name!r}")
 
     @property
     def label(self) -> str:
@@ -103,6 +112,12 @@ class Run:
         return store.digest(self.config())
 
     @property
+    def budget(self) -> str:
+        """What its training was given, as printed beside every result; a fitted learner takes no steps."""
+        size = self.schedule.image_size
+        return f"{self.schedule.name}: fitted directly, {size}x{size} px" if self.fitted else self.schedule.label
+
+    @property
     def group(self) -> tuple[str, str]:
         """Runs that can train together as a fleet share this: (model, data set)."""
         return self.model, self.dataset
@@ -114,24 +129,6 @@ class Run:
     def setting(self) -> str:
         """The model and what is swept, in words."""
         return self.model if self.value is None else f"{self.model}, {self.sweeps} {self.value:g}"
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """How runs are scored: sample sizes, representations, and options of single metrics.
-
-    `pool` images are encoded for each data set (None: all of them), the same ones for every run; a metric's sizes
-    are its published ones unless given here. The metrics of `also_sampled` read sampled codes besides.
-    """
-
-    name: str
-    pool: int | None
-    num_points: int | None
-    num_train: int | None
-    num_test: int | None
-    representations: tuple[str, ...]
-    also_sampled: tuple[str, ...]
-    options: Mapping[str, Mapping[str, Any]]
 
 
 Member = Run | GivenCodes
@@ -173,7 +170,7 @@ class Plan:
             return LABEL
         models: dict[str, list[str]] = {}
         for run in self.runs:
-            models.setdefault(run.schedule.label, []).append(run.model)
+            models.setdefault(run.budget, []).append(run.model)
         common, *others = sorted(models, key=lambda label: -len(models[label]))
         exceptions = [f"{', '.join(dict.fromkeys(models[label]))}: {label.partition(': ')[2]}" for label in others]
         return f"{common} ({'; '.join(exceptions)})" if exceptions else common
@@ -186,14 +183,16 @@ def plan(config: Mapping[str, Any]) -> Plan:
         ConfigError: a key is missing, of the wrong type, or out of range.
         UnknownNameError: no such data set, model or metric; the message offers the nearest.
     """
+    named, titled = config["study"]["name"], config["study"]["title"]
+    name = None if named is None else check_name("study.name", named)
     schedule = schedule_of(config["trainer"])
     protocol = protocol_of(config["scoring"])
     metrics = metric_names(config["metric"])
     runs = tuple(dict.fromkeys(_runs(config, schedule)))
     if config["checkpoint"] is not None:
         runs = (_from_checkpoint(runs, Path(config["checkpoint"])),)
-    name = config["study"]["name"] or f"grid-{store.digest([[r.id for r in runs], dataclasses.asdict(protocol)], 8)}"
-    title = config["study"]["title"] or f"Study {name}"
+    name = name or _content_name(runs, protocol)
+    title = f"Study {name}" if titled is None else text("study.title", titled)
     return Plan(name, title, runs, metrics, protocol, schedule, every_metric=config["metric"] == "all")
 
 
@@ -204,29 +203,35 @@ def metric_names(asked: Any) -> tuple[str, ...]:
         UnknownNameError: no such metric; the message offers the nearest.
     """
     known = registry.names("metrics")
-    names = tuple(known if asked == "all" else _listed(asked))
-    for name in names:
-        if name not in known:
-            raise registry.unknown("metric", name, [*known, "all"])
-    return names
+    names = tuple(
+        known if asked == "all" else dict.fromkeys(one_of("metric", name, [*known, "all"]) for name in listed(asked))
+    )
+    return tuple(known) if "all" in names else names
 
 
 def usable(plan: Plan, asked: Any) -> tuple[Plan, list[registry.PluginError]]:
-    """The plan without metrics that cannot be imported, and why; one that was asked for by name is an error.
+    """The plan without metrics that cannot be used, and why; one that was asked for by name is an error.
 
     Raises:
-        registry.PluginError: a metric that was named cannot be imported.
+        registry.PluginError: a metric that was named cannot be used.
+        UnknownNameError: the protocol gives a metric an option that it does not have.
     """
-    broken: dict[str, registry.PluginError] = {}
+    broken = registry.faults("metrics", plan.metrics)
+    if broken and asked != "all":
+        raise next(iter(broken.values()))
     for name in plan.metrics:
-        try:
-            registry.load("metrics", name)
-        except registry.PluginError as fault:
-            if asked != "all":
-                raise
-            broken[name] = fault
+        if name not in broken:
+            _check_options(name, registry.load("metrics", name), plan.protocol)
     metrics = tuple(m for m in plan.metrics if m not in broken)
     return dataclasses.replace(plan, metrics=metrics), list(broken.values())
+
+
+def _check_options(name: str, function: Callable[..., Any], protocol: Protocol) -> None:
+    parameters = inspect.signature(function).parameters.values()
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "seed"]
+        for option in protocol.options.get(name, {}):
+            one_of(f"option of {name}", option, options)
 
 
 def _from_checkpoint(runs: Sequence[Run], path: Path) -> Run:
@@ -235,29 +240,38 @@ def _from_checkpoint(runs: Sequence[Run], path: Path) -> Run:
         raise ConfigError(
             f"a checkpoint is one run's, the grid has {len(runs)}: give model, strength, seed and dataset"
         )
-    if not path.is_file():
-        raise ConfigError(f"there is no checkpoint {path}")
-    return dataclasses.replace(runs[0], checkpoint=store.sha256_of(path))
+    try:
+        if not path.is_file():
+            raise ConfigError(f"there is no checkpoint {path}")
+        return dataclasses.replace(runs[0], checkpoint=store.sha256_of(path))
+    except OSError as fault:
+        raise ConfigError(f"cannot read the checkpoint {path}: {fault.strerror or fault}") from fault
 
 
 def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
-    if not config["model"]:
+    models = {name: entry_of(name, entry) for name, entry in mapping("model", config.get("model", {})).items()}
+    if not models:
         raise ConfigError("the grid has no model: give model=beta_vae, or model=[beta_vae,pca]")
-    seeds = [seed for entry in _listed(config["seed"]) for seed in _span(entry)]
-    for name in _listed(config["dataset"]):
-        card = data.card(name)
-        for model, entry in config["model"].items():
-            own = _own_schedule(model, entry, schedule)
-            for strength, value, hyper in _settings(model, entry, _strengths(model, config)):
-                for key in entry.get("scaled", ()):
-                    hyper[key] *= own.steps / PUBLISHED_STEPS
-                for seed in seeds:
+    datasets = {name: data.card(name) for name in datasets_of(config["dataset"])}
+    spans = spans_of(config["seed"])
+    settings = {m: list(_settings(m, entry, _strengths(m, config))) for m, entry in models.items()}
+    total = len(datasets) * sum(map(len, settings.values())) * sum(map(len, spans))
+    if not 0 < total <= MOST_RUNS:
+        raise ConfigError(f"the grid has {total:,} runs: give 1 to {MOST_RUNS:,}")
+    for name, card in datasets.items():
+        for model, entry in models.items():
+            own = dataclasses.replace(schedule, steps=max(1, round(schedule.steps * entry.updates)))
+            for strength, value, hyper in settings[model]:
+                for key in entry.scaled:
+                    hyper = hyper | {key: hyper[key] * (own.steps / PUBLISHED_STEPS)}
+                    number(f"{key} of {model} at {own.steps:,} steps", hyper[key])
+                for seed in (seed for span in spans for seed in span):
                     yield Run(
                         model=model,
-                        version=entry["version"],
-                        fitted=entry["fitted"],
+                        version=entry.version,
+                        fitted=entry.fitted,
                         hyper=Frozen(hyper),
-                        sweeps=entry["sweeps"],
+                        sweeps=entry.sweeps,
                         strength=strength,
                         value=value,
                         seed=seed,
@@ -267,55 +281,69 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                     )
 
 
-def _span(entry: Any) -> Sequence[int]:
-    """The seeds that one entry stands for: an integer is itself, "0..49" is fifty.
+def datasets_of(asked: Any) -> list[str]:
+    """The data sets asked for: one, or a list.
 
     Raises:
-        ConfigError: it is neither.
+        UnknownNameError: no such data set; the message offers the nearest.
     """
-    if isinstance(entry, int) and not isinstance(entry, bool) and entry >= 0:
+    return [one_of("data set", name, data.names()) for name in listed(asked)]
+
+
+def spans_of(asked: Any) -> list[Sequence[int]]:
+    """The seeds asked for: one, a span, or a list of both.
+
+    Raises:
+        ConfigError: one of them is no seed, or too large.
+    """
+    return [_span(entry) for entry in listed(asked)]
+
+
+def _span(entry: Any) -> Sequence[int]:
+    """The seeds that one entry stands for: an integer is itself, "0..49" is fifty."""
+    if isinstance(entry, int) and not isinstance(entry, bool) and 0 <= entry <= LARGEST_SEED:
         return [entry]
-    if isinstance(entry, str) and (ends := re.fullmatch(r"(\d+)\.\.(\d+)", entry)) and int(ends[1]) <= int(ends[2]):
+    ends = re.fullmatch(r"([0-9]{1,10})\.\.([0-9]{1,10})", entry) if isinstance(entry, str) else None
+    if ends and int(ends[1]) <= int(ends[2]) <= LARGEST_SEED:
         return range(int(ends[1]), int(ends[2]) + 1)
-    raise ConfigError(f"seed must be integers from 0, or spans such as 0..49, got {entry!r}")
+    raise ConfigError(f"seed must be integers from 0 to {LARGEST_SEED:,}, or spans such as 0..49, got {shown(entry)}")
 
 
 def _strengths(model: str, config: Mapping[str, Any]) -> list[Any]:
     """The strengths of one model: its own list where the study gives it one, else everybody's."""
-    return _listed((config["strength_of"] or {}).get(model, config["strength"]))
-
-
-def _own_schedule(model: str, entry: Mapping[str, Any], schedule: Schedule) -> Schedule:
-    """The trainer's schedule, with the share of its updates that the model's own `schedule` gives it."""
-    if "updates" not in entry:
-        return schedule
-    if entry["schedule"] not in entry["updates"]:
-        raise registry.unknown(f"schedule of {model}", entry["schedule"], entry["updates"])
-    steps = round(schedule.steps * entry["updates"][entry["schedule"]])
-    return dataclasses.replace(schedule, steps=max(1, steps))
+    given = mapping("strength_of", config["strength_of"] or {})
+    for name in given.keys() - config["model"].keys():
+        one_of("model", name, [*config["model"], *registry.names("models")])
+    return listed(given.get(model, config["strength"]))
 
 
 def _settings(
-    model: str, entry: Mapping[str, Any], strengths: Sequence[Any]
+    model: str, entry: Entry, strengths: Sequence[Any]
 ) -> Iterator[tuple[int | None, float | None, dict[str, float]]]:
     """(strength, value, hyper-parameters) of each asked strength: integers index the list, floats are values."""
-    fixed = {k: v for k, v in entry["hyper"].items() if v is not None}
-    swept, values = entry.get("sweeps"), entry.get("values") or []
-    if swept is None:
-        yield None, None, fixed
+    if entry.sweeps is None:
+        yield None, None, dict(entry.hyper)
         return
     for strength in strengths:
-        if isinstance(strength, bool) or not isinstance(strength, int | float):
-            raise ConfigError(f"strength must be indices or values, got {strength!r}")
-        if isinstance(strength, int) and not 0 <= strength < len(values):
-            listed = ", ".join(f"{v:g}" for v in values)
+        try:
+            number("strength", strength)
+        except ConfigError:
+            raise ConfigError(f"strength must be indices or values, got {shown(strength)}") from None
+        if isinstance(strength, int) and not 0 <= strength < len(entry.values):
+            choices = ", ".join(f"{v:g}" for v in entry.values)
             raise ConfigError(
-                f"strength {strength} of {model} is out of range: 0..{len(values) - 1} choose {swept} from {listed}; "
-                f"for {swept} = {strength} itself write strength={strength:.1f}"
+                f"strength {shown(strength)} of {model} is out of range: 0..{len(entry.values) - 1} choose "
+                f"{entry.sweeps} from {choices}; for {entry.sweeps} = {strength:g} itself write strength={strength:.1f}"
             )
-        value = float(values[strength]) if isinstance(strength, int) else strength
-        index = next((i for i, v in enumerate(values) if v == value), None)
-        yield index, value, fixed | {swept: value}
+        value = float(entry.values[strength]) if isinstance(strength, int) else strength
+        index = next((i for i, v in enumerate(entry.values) if v == value), None)
+        yield index, value, dict(entry.hyper) | {entry.sweeps: value}
+
+
+def _content_name(runs: Sequence[Run], protocol: Protocol) -> str:
+    """The name of a grid that was given none: the same for the same runs and protocol."""
+    counted = {k: v for k, v in dataclasses.asdict(protocol).items() if k not in UNCOUNTED}
+    return f"grid-{store.digest([[run.id for run in runs], counted], 8)}"
 
 
 def schedule_of(entry: Mapping[str, Any]) -> Schedule:
@@ -323,47 +351,10 @@ def schedule_of(entry: Mapping[str, Any]) -> Schedule:
 
     Raises:
         ConfigError: a key is missing, of the wrong type or out of range.
-        UnknownNameError: no such key or precision.
+        UnknownNameError: no such key, precision, architecture or way to convolve.
     """
-    schedule: Schedule = _build(Schedule, "trainer", entry)
+    schedule: Schedule = build(Schedule, "trainer", entry)
     return schedule
-
-
-def protocol_of(entry: Mapping[str, Any]) -> Protocol:
-    """The protocol that a configuration's `scoring` describes.
-
-    Raises:
-        ConfigError: a key is missing or of the wrong type.
-        UnknownNameError: no such key, representation or metric.
-    """
-    lists = {k: tuple(_listed(entry[k])) for k in ("representations", "also_sampled") if k in entry}
-    protocol: Protocol = _build(Protocol, "scoring", dict(entry) | lists)
-    for kind in protocol.representations:
-        if kind not in ("mean", "sampled"):
-            raise registry.unknown("representation", kind, ["mean", "sampled"])
-    for name in (*protocol.options, *protocol.also_sampled):
-        if name not in registry.names("metrics"):
-            raise registry.unknown("metric", name, registry.names("metrics"))
-    return protocol
-
-
-def _build(cls: Any, group: str, entry: Mapping[str, Any]) -> Any:
-    wanted = {f.name: f.type for f in dataclasses.fields(cls)}
-    if missing := wanted.keys() - entry.keys():
-        raise ConfigError(f"{group} lacks {', '.join(sorted(missing))}")
-    if extra := sorted(entry.keys() - wanted.keys()):
-        raise registry.unknown(f"{group} key", extra[0], wanted)
-    for name, kind in wanted.items():
-        if kind in (int, float) and not (isinstance(entry[name], int | float) and entry[name] > 0):
-            raise ConfigError(f"{group}.{name} must be a positive number, got {entry[name]!r}")
-        if kind is int and entry[name] != int(entry[name]):
-            raise ConfigError(f"{group}.{name} must be an integer, got {entry[name]!r}")
-    return cls(**entry)
-
-
-def _listed(value: Any) -> list[Any]:
-    """A scalar as a list of one."""
-    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 class Frozen(dict[str, float]):

@@ -1,5 +1,6 @@
 """Scores of a group of runs that differ in their seed alone: UDR, from stored codes."""
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,9 @@ from bench import data
 from bench.columns import COLUMNS
 from bench.grid import Plan, Run
 from bench.metrics.base import Floats
-from bench.metrics.udr import udr
-from bench.store import Store, digest, read_arrays
+from bench.metrics.groups.udr import udr
+from bench.progress import say_once
+from bench.store import Store, StoreError, digest, read_arrays
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +47,7 @@ def _scored(runs: Sequence[Run], pool: int | None, store: Store) -> Iterator[dic
     """Rows of one group."""
     started, images = time.perf_counter(), data.card(runs[0].dataset).num_images
     size = min(pool or images, images)
-    encoded = [run for run in runs if store.run(run.id).codes(size).exists()]
+    encoded = [run for run in runs if os.path.exists(store.run(run.id).codes(size))]
     if len(encoded) < 2:
         return
     index = coding.pool(data.load_data(runs[0].dataset), pool)
@@ -70,8 +72,12 @@ def _points(dataset: str, index: Index) -> Index:
 
 def _means_and_kl(run: Run, index: Index, points: Index, store: Store) -> tuple[Floats, Floats] | None:
     """Means (n, D) of the points and the mean KL of each dimension (D,), 1/2 E[mean^2 + exp(logvar) - logvar - 1]."""
-    codes, _ = read_arrays(store.run(run.id).codes(len(index)), points)
-    if "logvar" not in codes or not np.array_equal(codes["index"], index[points]):
+    try:
+        codes, _ = read_arrays(store.run(run.id).codes(len(index)), points)
+    except StoreError as fault:
+        say_once(f"{run} has no UDR: {fault}")
+        return None
+    if not codes.keys() >= {"mean", "logvar", "index"} or not np.array_equal(codes["index"], index[points]):
         return None
     mean, logvar = codes["mean"].astype(np.float64), codes["logvar"].astype(np.float64)
     with np.errstate(over="ignore"):  # an infinite KL is above the threshold like any other

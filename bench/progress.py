@@ -1,9 +1,9 @@
 """What a user sees of long work: a rich progress bar on a terminal, plain lines elsewhere."""
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 console = Console(stderr=True, highlight=False)  # what happens
-results = Console(highlight=False, width=None if sys.stdout.isatty() else 140)  # what was asked for
+results = Console(highlight=False)  # what was asked for
+if not results.file.isatty():
+    results.width = 140
 
 
 class Meter:
@@ -35,7 +37,7 @@ class Meter:
         self.bar: Progress | None = None
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
+        if console.file.isatty():
             self.bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -85,6 +87,12 @@ class Meter:
 def say(text: str) -> None:
     """One line to the user."""
     console.print(text, markup=False, soft_wrap=True)
+
+
+@cache
+def say_once(text: str) -> None:
+    """One line to the user, however often a process comes upon its reason."""
+    say(text)
 
 
 @contextmanager

@@ -4,12 +4,14 @@ What repeats (a run's description, a cell's) is kept once and repeated at the en
 read in seconds.
 """
 
+import math
 import os
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,70 +19,131 @@ import orjson
 
 from bench import data
 from bench.columns import COLUMNS, OF_CELL, OF_RUN, OUTCOME, arrow_schema
-from bench.store import Listing, Store
+from bench.progress import say_once
+from bench.record_types import (
+    TRAINING,
+    CellRecord,
+    ConfigRecord,
+    DoneRecord,
+    FailedRecord,
+    ScoresRecord,
+    checked,
+    identity,
+    parsed,
+    read_record,
+)
+from bench.store import Listing, Store, StoreError
+from bench.whole_files import is_out_of_reach, printable, read_whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA = COLUMNS | OUTCOME
-TRAINING = "training"  # the metric, and the cell, of scores that come from a run's losses
 TRAINING_VERSION = 1
 LAST = 0.2  # the share of training that its final losses are means over
 
 
+NUMBERS = frozenset((float, int))
+FAULTS = (OSError, LookupError, TypeError, AttributeError, ValueError, RuntimeError)  # of a record that is not one
+
+Cell = tuple[tuple[Any, ...], int, list[float]]  # what repeats from run to run, its number; seconds, then the values
+
+
 @dataclass(frozen=True)
 class Damage:
-    """A record that cannot be read."""
+    """A record that counts for nothing, and why.
+
+    Attributes:
+        run: the name of its folder.
+        name: of the file; "" is the folder itself.
+        fault: what is wrong.
+        unreadable: it may be whole, but cannot be reached (no permission): it is left alone.
+    """
 
     run: str
     name: str
     fault: str
+    unreadable: bool = False
+
+    def __str__(self) -> str:
+        return printable(f"run {self.run}: {self.fault}")
 
 
 def read_records(store: Store, listings: Iterable[Listing]) -> tuple["pa.Table", list[Damage]]:
     """The rows of runs, and which of their records cannot be read (the others count).
+
+    A folder whose config.json describes another run than its name says is no run; nothing of it counts.
 
     Returns:
         A table of the columns of the score table and of `columns.OUTCOME`; the damaged files.
     """
     rows, damaged = _Rows(), list[Damage]()
     for listing in listings:
-        parsed = {name: _parsed(store, listing.run, name, size, damaged) for name, size, _ in listing.records}
-        run, training, final = (parsed.pop(name, None) for name in ("config.json", "done.json", "losses.csv"))
-        if run is not None:
-            trained = [_training_cell(run, *final)] if training and final else []
+        damaged += [_damage(store, listing.run, name, fault) for name, fault in listing.faults]
+        config, training, final = None, None, None
+        files = list[dict[str, Cell]]()
+        for name, size, _ in listing.records:
+            path = store.record(listing.run, name)
             try:
-                rows.add(run | (training or {}), _best(cells for cells in parsed.values() if cells) + trained)
-            except (LookupError, ValueError) as fault:  # of a data set or factor that does not exist
-                told = f"cannot place the scores of {listing.run}: {type(fault).__name__}: {fault}"
-                damaged += [Damage(listing.run, name, told) for name in parsed]
+                text = read_whole(path, size)
+                if name == "config.json":
+                    config = _described_run(text, listing.run)
+                elif name == "done.json":
+                    training = _described_training(text)
+                elif name == "losses.csv":
+                    final = _final_losses(text)
+                elif name == "failed.json":
+                    parsed(text, FailedRecord)
+                elif config is not None:
+                    files.append(_described_cells(text, config, rows))
+            except FileNotFoundError:  # removed since it was listed
+                continue
+            except FAULTS as fault:
+                damaged.append(_damage(store, listing.run, name, fault))
+        if config is not None:
+            trained = [_training_cell(config, rows, final)] if training and final else []
+            rows.add(config | (training or {}), _best(files) + trained)
+        elif listing.records and not any(name == "config.json" for name, *_ in (*listing.records, *listing.faults)):
+            damaged.append(_damage(store, listing.run, "config.json", ValueError("there is none")))
     return rows.table(), damaged
 
 
-def _parsed(store: Store, run: str, name: str, size: int, damaged: list[Damage]) -> Any:
-    """What a record says; None where it cannot be read, which is noted."""
-    path = store.record(run, name)
-    try:
-        return PARSERS.get(name, _described_cells)(_bytes(path, size))
-    except (OSError, LookupError, TypeError, AttributeError, ValueError) as fault:
-        damaged.append(Damage(run, name, f"cannot read {path}: {type(fault).__name__}: {fault}"))
-    return None
+def run_configs(store: Store) -> Iterator[tuple[str, ConfigRecord]]:
+    """The id of every run of a store, and what it is; folders that are no run are left out."""
+    for run in store.listings():
+        with suppress(StoreError):
+            config = read_record(store.run(run).config, ConfigRecord)
+            if identity(config) == run:
+                yield run, config
 
 
-def _bytes(path: str, size: int) -> bytes:
-    """A file whole; in one call where it has the size that its folder told: half of a file object's time."""
-    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    try:
-        text = os.read(file, size + 1)
-    finally:
-        os.close(file)
-    return text if len(text) == size else Path(path).read_bytes()
+def training_records(store: Store, runs: Iterable[str]) -> list[DoneRecord]:
+    """done.json of those of the runs that have one; one that cannot be read is named."""
+    found = list[DoneRecord]()
+    for run in runs:
+        path = store.run(run).done
+        if os.path.exists(path):
+            try:
+                found.append(read_record(path, DoneRecord))
+            except StoreError as fault:
+                say_once(str(Damage(run, path.name, str(fault))))
+    return found
 
 
-def _described_run(text: bytes) -> dict[str, Any]:
-    config = orjson.loads(text)
+def _damage(store: Store, run: str, name: str, fault: Exception) -> Damage:
+    words = getattr(fault, "strerror", None) or str(fault)
+    if not isinstance(fault, OSError | ValueError):
+        words = f"{type(fault).__name__}: {words}"
+    path = store.record(run, name) if name else store.record(run, "").rstrip("/")
+    return Damage(run, name, f"cannot read {path}: {words}", is_out_of_reach(fault) or not name)
+
+
+def _described_run(text: bytes, run: str) -> dict[str, Any]:
+    config = parsed(text, ConfigRecord)
+    if (actual := identity(config)) != run:
+        raise ValueError(f"it is the run {actual}, not that of its folder: nothing in the folder counts")
     return {
-        "run": config["id"],
+        "run": run,
         "model": config["model"]["name"],
         "strength": config["strength"],
         "value": config["value"],
@@ -92,7 +155,7 @@ def _described_run(text: bytes) -> dict[str, Any]:
 
 
 def _described_training(text: bytes) -> dict[str, Any]:
-    done = orjson.loads(text)
+    done = parsed(text, DoneRecord)
     return {
         "device": done["device"],
         "train_seconds": done["seconds"] / done.get("fleet", 1),
@@ -108,52 +171,76 @@ def _final_losses(text: bytes) -> tuple[float, float, int]:
     last: list[list[str]] = []
     if not lines:
         raise ValueError("it holds no losses")
+    if text.count(b",") != (len(names) - 1) * (1 + len(lines)):
+        raise ValueError("its lines are not equally long")
     while lines and (not last or int(lines[-1].partition(",")[0]) > (1 - LAST) * step):
         last.append(lines.pop().split(","))
         step = step or int(last[0][0])
     reconstruction, kl = (sum(float(row[names.index(n)]) for row in last) / len(last) for n in ("reconstruction", "kl"))
+    if not math.isfinite(reconstruction) or math.isinf(kl):
+        raise ValueError(f"it ends with a reconstruction of {reconstruction} and a KL of {kl}")
     return reconstruction, kl, len(last)
 
 
-PARSERS = {"config.json": _described_run, "done.json": _described_training, "losses.csv": _final_losses}
-
-
-def _training_cell(run: Mapping[str, Any], reconstruction: float, kl: float, logged: int) -> tuple[Any, ...]:
+def _training_cell(run: Mapping[str, Any], rows: "_Rows", final: tuple[float, float, int]) -> Cell:
     """The end of a run's losses as a cell of scores: nats an image, lower is better; the ELBO is minus their sum.
 
     A model without a KL (NaN) has its reconstruction alone.
     """
+    reconstruction, kl, logged = final
     ends = {"reconstruction": reconstruction, "kl": kl, "elbo": -(reconstruction + kl)}
     values = {name: value for name, value in ends.items() if value == value}
     size = logged * run["batch_size"]
-    return (
-        (TRAINING, None, TRAINING_VERSION, TRAINING, size, 0, "done", None, tuple(values)),
-        0.0,
-        list(values.values()),
-    )
+    head = (TRAINING, None, TRAINING_VERSION, TRAINING, size, 0, "done", None, tuple(values))
+    return head, rows.block(run["dataset"], head), [0.0, *values.values()]
 
 
-def _described_cells(text: bytes) -> dict[str, tuple[Any, ...]]:
-    """Cell key -> (what repeats from run to run, seconds, values)."""
-    cells, none = {}, dict[str, Any]()
-    for record in orjson.loads(text)["cells"]:
-        values, rows, key = record.get("values", none), record.get("rows", none), record["key"]
-        state = "skipped" if "skipped" in record else "failed" if "failed" in record else "done"
-        sizes = rows.get("num_train", rows.get("num_points", 0)), rows.get("num_test", 0)
-        kept = record["metric"], record["representation"], record["version"], key
-        repeated = (*kept, *sizes, state, record.get(state), tuple(values))
-        cells[key] = repeated, record["seconds"], [*map(float, values.values())]
+def _described_cells(text: bytes, run: Mapping[str, Any], rows: "_Rows") -> dict[str, Cell]:
+    """Cell key -> cell. What repeats from run to run is checked where it is new, the rest without a step a number."""
+    content = orjson.loads(text)
+    try:
+        cells = _cells(content, run, rows)
+    except FAULTS:
+        checked(content, ScoresRecord)  # in better words, unless it is about factors
+        raise
     return cells
 
 
-def _best(files: Iterable[Mapping[str, tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
+def _cells(content: ScoresRecord, run: Mapping[str, Any], rows: "_Rows") -> dict[str, Cell]:
+    cells, none = {}, dict[str, Any]()
+    if content.get("run", run["run"]) != run["run"]:
+        raise ValueError(f"it holds scores of the run {content['run']}")
+    dataset = run["dataset"]
+    blocks = rows.blocks.setdefault(dataset, {})
+    for record in content["cells"]:
+        key, version = record["key"], record["version"]
+        values, sizes = record.get("values", none), record.get("rows", none)
+        state = "skipped" if "skipped" in record else "failed" if "failed" in record or not values else "done"
+        reason = None if state == "done" else record.get(state, "it gave no scores")
+        num_train, num_test = sizes.get("num_train", sizes.get("num_points", 0)), sizes.get("num_test", 0)
+        kept = record["metric"], record["representation"], version, key
+        head = (*kept, num_train, num_test, state, reason, tuple(values))
+        block = blocks.get(head)
+        if block is None:
+            checked(record, CellRecord)
+            block = rows.block(dataset, head)
+        numbers = [record["seconds"], *values.values()]
+        if not (type(version) is type(num_train) is type(num_test) is int and NUMBERS.issuperset(map(type, numbers))):
+            raise ValueError(f"cell {key} holds something else than numbers")
+        cells[key] = head, block, numbers
+    if len(cells) < len(content["cells"]):
+        raise ValueError("it holds a cell twice")
+    return cells
+
+
+def _best(files: Iterable[Mapping[str, Cell]]) -> list[Cell]:
     """Each cell once, in an order that does not depend on the files; one that succeeded outweighs one that failed."""
-    best: dict[str, tuple[Any, ...]] = {}
+    best: dict[str, Cell] = {}
     for cells in files:
         for key, cell in cells.items():
             if key not in best or best[key][0][6] == "failed":
                 best[key] = cell
-    return sorted(best.values(), key=lambda cell: cell[0][:4])
+    return sorted(best.values(), key=itemgetter(0))  # told apart by its first four, the key among them
 
 
 @dataclass
@@ -161,7 +248,7 @@ class _Rows:
     """Grows by runs; what repeats is kept once."""
 
     runs: list[dict[str, Any]] = field(default_factory=list)
-    blocks: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    blocks: dict[str, dict[tuple[Any, ...], int]] = field(default_factory=dict)  # of a data set
     heads: list[dict[str, Any]] = field(default_factory=list)
     first: list[int] = field(default_factory=list)
     cells: list[int] = field(default_factory=list)
@@ -170,25 +257,28 @@ class _Rows:
     seconds: list[float] = field(default_factory=list)
     values: "array[float]" = field(default_factory=lambda: array("d"))
 
-    def add(self, run: dict[str, Any], cells: Sequence[tuple[Any, ...]]) -> None:
-        blocks = [self._block(run["dataset"], head) for head, _, _ in cells]  # raises before anything is added
+    def add(self, run: dict[str, Any], cells: Sequence[Cell]) -> None:
         self.runs.append(run)
         self.cells.append(len(cells))
-        self.of_block += blocks
-        self.seconds += [seconds for _, seconds, _ in cells]
-        rows = [values or [np.nan] for _, _, values in cells]
+        self.of_block += [block for _, block, _ in cells]
+        self.seconds += [numbers[0] for _, _, numbers in cells]
+        rows = [numbers[1:] or [np.nan] for _, _, numbers in cells]
         self.lengths += map(len, rows)
         self.values.extend(chain.from_iterable(rows))
 
-    def _block(self, dataset: str, head: tuple[Any, ...]) -> int:
-        """The number of a cell's description, which most runs of a data set share."""
-        known = self.blocks.get((dataset, head))
-        if known is None:
+    def block(self, dataset: str, head: tuple[Any, ...]) -> int:
+        """The number of a cell's description, which most runs of a data set share.
+
+        Raises:
+            LookupError, ValueError: it is about a data set or a factor that does not exist; nothing is added.
+        """
+        known = self.blocks.setdefault(dataset, {})
+        if head not in known:
             rows = _described_rows(dataset, head)
+            known[head] = len(self.first)
             self.first.append(len(self.heads))
             self.heads += rows
-            known = self.blocks[dataset, head] = len(self.blocks)
-        return known
+        return known[head]
 
     def table(self) -> "pa.Table":
         import pyarrow as pa
@@ -214,8 +304,15 @@ def _described_rows(dataset: str, head: tuple[Any, ...]) -> list[dict[str, Any]]
     if not names:
         return [shared]
     parts = [name.partition("/") for name in names]
-    factors = [data.factor_name(dataset, int(factor)) if factor else None for _, _, factor in parts]
+    factors = [_factor(dataset, int(factor)) if factor else None for _, _, factor in parts]
     return [shared | {"name": stem, "factor": factor} for (stem, _, _), factor in zip(parts, factors, strict=True)]
+
+
+def _factor(dataset: str, index: int) -> str:
+    try:
+        return data.factor_name(dataset, index)
+    except IndexError:
+        raise ValueError(f"{dataset} has no factor {index}") from None
 
 
 def _repeated(names: Iterable[str], rows: list[dict[str, Any]], index: np.ndarray) -> dict[str, Any]:

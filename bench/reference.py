@@ -1,33 +1,48 @@
 """Score tables that stand alone: a study's scores and their card, without its runs; and how two become one.
 
 The reference table that comes with the package is one: what was trained once is drawn anywhere, in seconds. A folder
-holds `scores.csv.gz`, the table with the columns of `bench.columns`, and `card.yaml`: what the rows are, and the parts
-that went into it, each with its devices, versions, training time, revision, date and command.
+holds `scores.csv.gz`, the table with the columns of `bench.columns`, `card.yaml`: what the rows are, and the parts that
+went into it, each with its devices, versions, training time, revision, date and command, and `identities.json.gz`:
+what the ids are the hashes of.
 """
 
-import gzip
+import datetime
 import hashlib
-import io
-import zlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from bench.columns import COLUMNS
 from bench.grid import Plan
-from bench.store import Store, StoreError, TableFolder, shipped_reference, writing
-from bench.table_card import contents, part
+from bench.identities import among, check_identities, check_store, identities_of
+from bench.joining import ConflictError, join, one_label, without_small_groups
+from bench.merge_history import clear, merging, replacing, standing, take_back
+from bench.store import Store, StoreError, TableFolder, shipped_reference
+from bench.table_card import part
+from bench.table_folder import read_card, read_identities, read_table, text_of, unreadable, write_folder
+from bench.table_rules import check_rows, check_scores
 
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["ConflictError", "Merged", "known", "merge", "read_reference", "undo_merge", "write_reference"]
+
 STUDY = "reference"  # the study whose table comes with the package
-KEY = ["run", "cell", "name", "factor"]  # what a score is the score of
-NUMBERS = ["score", "num_train", "num_test"]  # what must be the same wherever it was computed
 
 
-class ConflictError(StoreError):
-    """Two tables give one score two values; the message names the run."""
+@dataclass(frozen=True)
+class Merged:
+    """What a merge did.
+
+    Attributes:
+        added, equal: rows that are new, and rows that were there already.
+        superseded: scores of groups of runs that a larger group has replaced.
+        unverified: runs of the added table whose ids nothing proves, because it was exported without identities.
+    """
+
+    added: int
+    equal: int
+    superseded: int
+    unverified: int
 
 
 def write_reference(table: "pd.DataFrame", plan: Plan, store: Store, folder: TableFolder) -> None:
@@ -40,113 +55,94 @@ def write_reference(table: "pd.DataFrame", plan: Plan, store: Store, folder: Tab
         folder: is overwritten.
 
     Raises:
-        StoreError: there are no scores, one is not finite, or the folder cannot be written.
+        StoreError: there are no scores, a row is not what `bench.table_rules` wants, or the folder cannot be written.
     """
     if table.empty:
         raise StoreError(f"study {plan.name} has no scores to export")
-    own = part(table, plan, store) | {"sha256": hashlib.sha256(_text(table)).hexdigest()}
-    _write(table, [own], folder)
+    identities = identities_of(table, plan, store)
+    table = one_label(table, identities)
+    try:
+        check_rows(table)
+    except ValueError as fault:
+        raise StoreError(f"{folder.table} is not written: {fault}") from fault
+    own = part(table, plan, store) | {"sha256": hashlib.sha256(text_of(table)).hexdigest()}
+    write_folder(table, [own], identities, folder)
 
 
 def read_reference(folder: TableFolder | None = None) -> "tuple[pd.DataFrame, dict[str, Any]]":
     """The table of a folder, by default the one that comes with the package, and its card.
 
     Raises:
-        StoreError: a file is missing, damaged or not what it should be; the message names it.
+        StoreError: a file is missing, damaged or not what it should be; the message names it, and what to do.
     """
     folder = folder or shipped_reference()
-    table = _read_table(folder)
+    card = read_card(folder)
+    table = read_table(folder, card)
     try:
-        card = yaml.safe_load(folder.card.read_bytes())
-        if not isinstance(card["parts"], list):
-            raise ValueError("parts is not a list")
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as fault:
-        raise StoreError(f"cannot read {folder.card}: {fault!r}") from fault
+        table = one_label(without_small_groups(table).reset_index(drop=True), {})
+        check_rows(table)
+    except (ValueError, ConflictError) as fault:
+        raise unreadable(folder.table, fault, folder) from fault
     return table, card
 
 
-def merge(new: TableFolder, store: Store) -> "tuple[int, int]":
+def merge(new: TableFolder, store: Store) -> Merged:
     """Add another table to the reference table of a store, which begins as the one that comes with the package.
 
-    Scores that are new are added. One that both have must be the same in both: number and sample sizes.
-
-    Returns:
-        Rows added and rows found equal.
+    Scores that are new are added. One that both have must be the same in both: number and sample sizes. Everything is
+    checked before anything is written, and what was there before is kept for `undo_merge`.
 
     Raises:
         ConflictError: a score differs; nothing is changed.
-        StoreError: a file cannot be read or written.
+        StoreError: a file cannot be read or written, or its rows are not what they should be; nothing is changed.
     """
+    import pandas as pd
+
     added, card = read_reference(new)
-    base = known(store)
-    if base is None:
-        _write(added, card["parts"], store.reference())
-        return len(added), 0
-    table, kept = read_reference(base)
-    together = _union(table, added, new)
-    parts = kept["parts"] + [p for p in card["parts"] if p not in kept["parts"]]
-    _write(together, parts, store.reference())
-    return len(together) - len(table), len(table) + len(added) - len(together)
+    identities = read_identities(new)
+    with merging(store) as folder:
+        base = known(store)
+        table, kept = read_reference(base) if base else (pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS), {})
+        both = (read_identities(base) if base else {}) | identities
+        try:
+            unverified = check_identities(identities, added)
+            check_scores(added)
+            check_store(added, store)
+            joined = join(table, added, both)
+        except ConflictError as fault:
+            raise ConflictError(f"{new.table}: {fault}; nothing was merged") from fault
+        except ValueError as fault:
+            raise StoreError(f"{new.table}: {fault}; nothing was merged") from fault
+        parts = [*(before := kept.get("parts", [])), *(p for p in card["parts"] if p not in before)]
+        both = among(both, joined.table)
+        if joined.added or joined.superseded or parts != before:
+            runs = int(added["run"].nunique())
+            note = {"folder": str(new.path.absolute()), "rows": joined.added, "runs": runs, "date": _today()}
+            with replacing(folder, note):
+                write_folder(joined.table, parts, both, folder)
+    return Merged(joined.added, joined.equal, joined.superseded, unverified)
+
+
+def undo_merge(store: Store) -> str:
+    """Take the last merge into a store's reference table back, to the byte; what was taken back, in words.
+
+    Raises:
+        StoreError: there is none to take back, or a file cannot be written.
+    """
+    with merging(store) as folder:
+        if clear(folder):
+            return "a merge that was not finished is cleared away; the table is the one before it"
+        note = take_back(folder)
+    left = known(store)
+    told = f"what was merged on {note['date']} from {note['folder']} is taken back: {note['rows']:,} rows"
+    return f"{told}; the reference table is {left.path if left else 'empty'}"
 
 
 def known(store: Store) -> TableFolder | None:
     """The reference table that holds for a store: its own, else the one that comes with the package, else none."""
-    return next((f for f in (store.reference(), shipped_reference()) if f.table.exists()), None)
+    shipped = shipped_reference()
+    return standing(store.reference()) or (shipped if shipped.table.exists() else None)
 
 
-def _union(table: "pd.DataFrame", added: "pd.DataFrame", source: TableFolder) -> "pd.DataFrame":
-    import pandas as pd
-
-    mine, theirs = (t.set_index(_keys(t)) for t in (table, added))
-    both = mine.index.intersection(theirs.index)
-    here, there = mine.loc[both, NUMBERS], theirs.loc[both, NUMBERS]
-    differ = (here.to_numpy() != there.to_numpy()).any(axis=1)
-    if differ.any():
-        run, _, name, factor = both[differ][0]
-        a, b = here["score"][differ].iloc[0], there["score"][differ].iloc[0]
-        runs = both[differ].get_level_values("run").nunique()
-        raise ConflictError(
-            f"run {run} has {name}{f' of {factor}' if factor else ''} {a!r} in the reference table and {b!r} in "
-            f"{source.table}; {differ.sum()} scores of {runs} runs differ, nothing was merged"
-        )
-    return pd.concat([table, added[~theirs.index.isin(mine.index)]], ignore_index=True).astype(COLUMNS)
-
-
-def _keys(table: "pd.DataFrame") -> "pd.MultiIndex":
-    import pandas as pd
-
-    return pd.MultiIndex.from_frame(table[KEY].astype("string").fillna(""))
-
-
-def _read_table(folder: TableFolder) -> "pd.DataFrame":
-    import pandas as pd
-
-    try:
-        with gzip.open(folder.table) as file:
-            text = file.read().decode()
-        table = pd.read_csv(io.StringIO(text), dtype="string")  # floats are read to the last bit below
-        if list(table.columns) != list(COLUMNS):
-            raise ValueError(f"its columns are {', '.join(table.columns)}, not {', '.join(COLUMNS)}")
-        table = table.astype(COLUMNS)
-    except (OSError, EOFError, zlib.error, ValueError) as fault:  # of gzip, of the text, of the types
-        raise StoreError(f"cannot read {folder.table}: {fault}") from fault
-    if twice := int(_keys(table).duplicated().sum()):
-        raise StoreError(f"{folder.table} has {twice} scores twice")
-    return table
-
-
-def _write(table: "pd.DataFrame", parts: list[dict[str, Any]], folder: TableFolder) -> None:
-    """The table first: a merge that is killed between the two files is finished by the same command."""
-    if missing := int((~table["score"].abs().lt(float("inf"))).sum()):
-        raise StoreError(f"{missing} scores are not finite: {folder.table} is not written")
-    with writing(folder.table) as file:  # no time stamp inside: the same table is the same file
-        file.write(gzip.compress(_text(table), mtime=0))
-    with writing(folder.card) as file:
-        file.write(yaml.safe_dump(contents(table) | {"parts": parts}, sort_keys=False, allow_unicode=True).encode())
-
-
-def _text(table: "pd.DataFrame") -> bytes:
-    """The table as csv, its rows in the one order that they have in every file."""
-    words = {c: "string" for c in table if str(table[c].dtype) == "category"}  # a category sorts as it was met
-    ordered = table.astype(words).sort_values(["dataset", "schedule", "model", "value", "seed", *KEY])
-    return ordered.to_csv(index=False).encode()
+def _today() -> str:
+    return datetime.datetime.now(datetime.UTC).date().isoformat()

@@ -1,9 +1,9 @@
 """Finds metrics and models by file name, imports them only when they are used.
 
-A file `bench/metrics/foo.py` that defines a function `foo` under `@metric(...)` is the metric `foo`; a file
-`bench/models/foo.py` that defines a class under `@model()` is the model `foo`. Nothing is imported to list
-names, so a broken plug-in breaks only itself. Other distributions add theirs through the entry-point groups
-`bench.metrics`, `bench.models` and `bench.data` (name = module).
+Every file directly in `bench/metrics`, except `base.py`, is the metric of its name, and every file directly in
+`bench/models` the model of its name; what they share lies in the folders `parts` beside them. Other distributions
+add theirs through the entry-point groups `bench.metrics`, `bench.models` and `bench.data` (name = module, or
+name = module:object). Nothing is imported to list names, and a plug-in that is broken breaks only itself.
 """
 
 import difflib
@@ -11,13 +11,18 @@ import importlib
 import importlib.metadata
 import re
 import traceback
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase as fnmatch
+from functools import cache, reduce
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-_MARKS = {"metrics": r"^@metric\((.|\n)*^def {name}\(", "models": r"^@model\(\)\nclass "}
+DEFINITIONS: Mapping[str, str] = {
+    "metrics": "a function `{name}` under @metric(...)",
+    "models": "one class under @model()",
+}
+_POINTER = re.compile(r"(?P<module>[\w.]+)\s*(?::\s*(?P<object>[\w.]+))?\s*(?:\[.*\])?")  # of an entry point
 
 
 class UnknownNameError(ValueError):
@@ -25,32 +30,39 @@ class UnknownNameError(ValueError):
 
 
 class PluginError(RuntimeError):
-    """A registered file that cannot be imported; the message names the file and the fault."""
+    """A registered file that cannot be used; the message names the file, the fault and the mend."""
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """The error for an unknown name: what was asked, what is near, what there is."""
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Up to two names that one may have meant: those spelt alike, else those it abbreviates, as lr learning_rate."""
     known = sorted(known)
-    near = difflib.get_close_matches(str(name), known, n=2, cutoff=0.5)
+    name = str(name)
+    spelt_alike = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+    initials = {k: "".join(part[:1] for part in k.split("_")) for k in known}
+    return spelt_alike or [k for k in known if initials[k] == name or (len(name) > 1 and k.startswith(name))][:2]
+
+
+def unknown(kind: str, name: str, known: Iterable[str], near: Sequence[str] | None = None) -> UnknownNameError:
+    """The error for an unknown name: what was asked, what is near, what there is."""
+    known = sorted(set(known))
+    near = nearest(name, known) if near is None else near
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
     return UnknownNameError(f"unknown {kind} {name!r}.{hint} Known: {', '.join(known) or 'none'}.")
 
 
 def entry_points(kind: str) -> dict[str, str]:
-    """Plug-ins of other distributions: name -> module path, for `kind` in metrics, models, data."""
+    """Plug-ins of other distributions: name -> "module" or "module:object", for `kind` in metrics, models, data."""
     return {e.name: e.value for e in importlib.metadata.entry_points(group=f"bench.{kind}")}
 
 
 @cache
 def modules(kind: str) -> dict[str, str]:
-    """Every registered name of `kind` ("metrics" or "models") and the module that holds it, importing none."""
-    folder = Path(__file__).parent / kind
-    own = {
-        f.stem: f"bench.{kind}.{f.stem}"
-        for f in sorted(folder.glob("*.py"))
-        if re.search(_MARKS[kind].format(name=f.stem), f.read_text(encoding="utf-8"), re.M)
+    """Every registered name of `kind` ("metrics" or "models") and where it is, "module" or "module:object"."""
+    files = sorted((Path(__file__).parent / kind).glob("*.py"))
+    shipped = {
+        f.stem: f"bench.{kind}.{f.stem}" for f in files if f.stem not in ("__init__", "base") and f.name[0] != "."
     }
-    return own | {n: m for n, m in sorted(entry_points(kind).items()) if n not in own}
+    return shipped | {n: m for n, m in sorted(entry_points(kind).items()) if n not in shipped}
 
 
 def names(kind: str) -> list[str]:
@@ -58,22 +70,44 @@ def names(kind: str) -> list[str]:
     return sorted(modules(kind))
 
 
-def import_plugin(kind: str, name: str, module: str) -> ModuleType:
-    """Import one plug-in's module.
+def import_plugin(kind: str, name: str, pointer: str) -> Any:
+    """What a pointer, "module" or "module:object", points at.
 
     Raises:
-        PluginError: the module cannot be imported; the message names its file and the fault.
+        PluginError: the module cannot be imported or lacks the object; the message names its file and the fault.
     """
+    parts = _POINTER.fullmatch(pointer.strip())
+    if parts is None:
+        raise PluginError(f"the entry point {name!r} of bench.{kind} must be module or module:object, not {pointer!r}")
+    module = _import(kind, name, parts["module"])
+    try:
+        return reduce(getattr, parts["object"].split("."), module) if parts["object"] else module
+    except AttributeError as fault:
+        raise PluginError(f"the {kind} plug-in {name!r}: {_file(module)} has no {parts['object']!r}") from fault
+
+
+def _import(kind: str, name: str, module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
-    except Exception as fault:
-        frames = [f for f in traceback.extract_tb(fault.__traceback__) if "importlib" not in f.filename]
-        where = fault.filename if isinstance(fault, SyntaxError) else frames[-1].filename if frames else module
-        line = fault.lineno if isinstance(fault, SyntaxError) else frames[-1].lineno if frames else None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as fault:  # a module may end the process, too
         raise PluginError(
             f"the {kind} plug-in {name!r} ({module}) cannot be imported: "
-            f"{type(fault).__name__}: {fault} [{where}:{line}]"
+            f"{type(fault).__name__}: {fault} [{_line(fault, module)}]"
         ) from fault
+
+
+def _line(fault: BaseException, module: str) -> str:
+    """The line of a module that a fault comes from, as FILE:LINE; the module's name where it was not even begun."""
+    if isinstance(fault, SyntaxError):
+        return f"{fault.filename}:{fault.lineno}"
+    lines = [
+        f"{frame.f_code.co_filename}:{line}"
+        for frame, line in traceback.walk_tb(fault.__traceback__)
+        if frame.f_globals.get("__name__") == module
+    ]
+    return lines[-1] if lines else module
 
 
 def load(kind: str, name: str) -> Any:
@@ -86,9 +120,64 @@ def load(kind: str, name: str) -> Any:
     known = modules(kind)
     if name not in known:
         raise unknown(kind.rstrip("s"), name, known)
-    module = import_plugin(kind, name, known[name])
+    target = import_plugin(kind, name, known[name])
     mark = kind.rstrip("s")
-    found = [v for v in vars(module).values() if name == getattr(getattr(v, mark, None), "name", None)]
-    if len(found) != 1:
-        raise PluginError(f"{module.__file__} must define exactly one @{mark}(...) named {name!r}")
-    return found[0]
+    if not isinstance(target, ModuleType):
+        if not _bears(target, mark) or (kind == "metrics" and target.metric.name != name):
+            raise PluginError(
+                f"the {kind} plug-in {name!r} ({known[name]}) must be {DEFINITIONS[kind].format(name=name)}"
+            )
+        return target
+    defined = {id(v): v for v in vars(target).values() if _bears(v, mark) and v.__module__ == target.__name__}
+    promised = [v for v in defined.values() if kind == "models" or v.metric.name == name]
+    file_of_its_own = target.__name__ == f"bench.{kind}.{name}"  # a module may hold several, each its own entry point
+    if len(promised) != 1 or (file_of_its_own and len(defined) != 1):
+        raise PluginError(_broken_promise(kind, name, target, [v.__name__ for v in defined.values()]))
+    return promised[0]
+
+
+def faults(kind: str, among: Iterable[str] | None = None) -> dict[str, PluginError]:
+    """Names that cannot be used, and why.
+
+    A metric cannot be used either where it declares a score that another one declares: then the one with the shorter
+    name, such as the one that the other is a copy of, is kept.
+
+    Args:
+        kind: "metrics" or "models".
+        among: registered names, which are imported; None: all of that kind.
+    """
+    found, owner = {}, dict[str, str]()
+    for name in sorted(names(kind) if among is None else among, key=lambda name: (len(name), name)):
+        try:
+            plugin = load(kind, name)
+            scores = plugin.metric.scores if kind == "metrics" else ()
+            for score, other in ((s, o) for s in scores for n, o in owner.items() if fnmatch(s, n) or fnmatch(n, s)):
+                raise PluginError(f"the metric {name!r} declares {score!r}, a score of {other!r}: name it otherwise")
+            owner |= dict.fromkeys(scores, name)
+        except PluginError as fault:
+            found[name] = fault
+    return found
+
+
+def _bears(value: Any, mark: str) -> bool:
+    """Whether a function or class is itself, not through a base class, under the decorator of that name."""
+    declared = getattr(value, "__dict__", {}).get(mark)
+    return type(declared).__module__ == f"bench.{mark}s.base"
+
+
+def _broken_promise(kind: str, name: str, module: ModuleType, defined: list[str]) -> str:
+    """What is wrong with a file whose content is not what its name says, and how to mend it."""
+    mark, wanted = kind.rstrip("s"), DEFINITIONS[kind].format(name=name)
+    if not name.isidentifier():
+        mend = f"name the file in letters, digits and underscores, and define in it {wanted.replace(f' `{name}`', '')}"
+    elif defined:
+        mend = f"it defines {', '.join(defined)}; define {wanted} and nothing else under @{mark}"
+    elif callable(getattr(module, name, None)):
+        mend = f"`{name}` is there, but not under @{mark}; define {wanted}"
+    else:
+        mend = f"nothing in it is under @{mark}; define {wanted}"
+    return f"{_file(module)} must define the {mark} {name!r} and does not: {mend}"
+
+
+def _file(module: ModuleType) -> str:
+    return str(getattr(module, "__file__", None) or module.__name__)

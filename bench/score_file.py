@@ -9,10 +9,13 @@ from rich.table import Table
 
 from bench import foreign, grid
 from bench.grid import ConfigError
-from bench.progress import Meter, results, say
+from bench.ledger import mend
+from bench.pool import Pool
+from bench.progress import results, say
 from bench.scoring import cell_records, cells, state
 from bench.store import Store
 from bench.studies import extend, with_codes
+from bench.work import score
 
 Settings = Mapping[str, Any]
 
@@ -37,14 +40,12 @@ def score_file(settings: Settings) -> int:
     plan, broken = grid.usable(study.part, chosen)
     store, wanted = Store(settings["results_dir"], writable=True), cells(plan.metrics, plan.protocol)
     folder = store.run(given.member.id)
+    mend([given.member], store)
     foreign.put(given, store)
     if settings["study"]["name"] is not None:
         extend(study.whole, store)
-    if todo := foreign.missing(wanted, folder):
-        with Meter("score", len(todo), "scores") as meter:
-            foreign.score(given, todo, folder, lambda metric: meter.advance(1, metric))
-    else:
-        say("score: nothing is missing")
+    with Pool(settings["processes"]) as pool:
+        score(plan, store, pool, {**settings, "retry_failed": True})  # what failed before is tried again
     records = cell_records(folder)
     _show_scores(str(given.member), [records[c.key] for c in wanted])
     for fault in broken:

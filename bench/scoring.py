@@ -5,10 +5,16 @@ depend on the run, the metric and its version alone, so adding a metric changes 
 """
 
 import dataclasses
+import math
+import re
+import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,22 +22,19 @@ from numpy.typing import ArrayLike
 
 from bench import codes as coding
 from bench import registry
-from bench.data import load_data
-from bench.data.base import DataSet
-from bench.data.pooled import at_size
-from bench.grid import Protocol, Run
-from bench.metrics.base import Floats, Ints, Metric, check_codes, check_factors
-from bench.store import RunFolder, Store, StoreError, digest, read_json, write_json
+from bench.grid import Protocol
+from bench.metrics.base import Floats, Ints, Metric, Score, SkippedError, check_codes, check_factors
+from bench.progress import say_once
+from bench.record_types import ScoresRecord, read_record
+from bench.store import RunFolder, StoreError, digest
 
 PUBLISHED = Protocol("published", None, None, None, None, ("mean",), (), {})
+ROUNDING = 1e-6  # by how much a score may leave its range, as a share of the bound where that is above 1
+LONGEST = 2_000  # letters of a failure's message
 
 
-class LostWeightsError(RuntimeError):
-    """The weights of a trained run cannot be read: they are set aside and the run counts as failed."""
-
-
-class SkippedError(ValueError):
-    """A metric that does not apply to these codes or factors; the message is the reason."""
+class ScoreError(ValueError):
+    """What a metric returned is no score of it; the message names the metric and what it returned."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Cell:
     options: Mapping[str, Any]
     pool: int | None
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Twelve hex digits: a hash of everything above."""
         return digest(dataclasses.asdict(self))
@@ -68,19 +71,34 @@ def _cell(name: str, kind: str, protocol: Protocol) -> Cell:
     return Cell(name, declared.version, kind, sizes, protocol.options.get(name, {}), protocol.pool)
 
 
+class Scores(dict[str, float]):
+    """Score name -> value.
+
+    Attributes:
+        skipped: metric -> why it was left out.
+    """
+
+    skipped: dict[str, str]
+
+
 def score(
-    codes: ArrayLike, factors: ArrayLike | None = None, metrics: Sequence[str] | None = None, seed: int = 0
-) -> dict[str, float]:
+    codes: "ArrayLike", factors: "ArrayLike | None" = None, metrics: "str | Sequence[str] | None" = None, seed: int = 0
+) -> Scores:
     """Scores of a representation, under the published protocol as far as the rows go.
+
+    Arrays may be lists, numpy arrays, frames, or arrays and tensors of any library and on any device. On a terminal a
+    progress bar shows what is computed.
 
     Args:
         codes: (N, D) real numbers.
-        factors: (N, F) integers from 0: the class of each factor. None: only metrics of codes alone apply.
-        metrics: names; None: every registered metric that applies.
+        factors: (N, F) the class of each factor: integers from 0, or floats that are whole numbers; a categorical
+            column of a frame is taken by its codes. None: only metrics of codes alone apply.
+        metrics: a name or several; None: every registered metric that applies.
         seed: of the metrics that draw random rows.
 
     Returns:
-        Score name -> value; "name/3" is the value for factor 3 alone.
+        Score name -> value, where "name/3" is the value for factor 3 alone; its `skipped` tells which metrics were left
+        out, and why.
 
     Raises:
         ValueError: bad codes or factors, an unknown metric, or one asked for by name that does not apply.
@@ -88,19 +106,44 @@ def score(
     Example:
         >>> import numpy as np
         >>> factors = np.random.default_rng(0).integers(0, 4, size=(1000, 2))
-        >>> round(score(factors.astype(float), factors, metrics=["mig"])["mig"], 2)
+        >>> scores = score(factors.astype(float), factors, metrics="mig")
+        >>> round(scores["mig"], 2)
         1.0
     """
     array = check_codes(codes, min_rows=2)
     classes = None if factors is None else check_factors(factors, len(array))
-    values: dict[str, float] = {}
-    for name in registry.names("metrics") if metrics is None else metrics:
-        try:
-            values |= evaluate(_cell(name, "mean", PUBLISHED), array, classes, f"seed {seed}")[0]
-        except SkippedError:
-            if metrics is not None:
-                raise
-    return values
+    known = registry.names("metrics")
+    names = known if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
+    for name in names:
+        if name not in known:
+            raise registry.unknown("metric", name, known)
+    scores = Scores()
+    faults = registry.faults("metrics") if metrics is None else {}
+    scores.skipped = {name: str(fault) for name, fault in faults.items()}
+    names = [name for name in names if name not in faults]
+    with _shown(len(names)) as advance:
+        for name in names:
+            advance(0, name)
+            try:
+                scores |= evaluate(_cell(name, "mean", PUBLISHED), array, classes, f"seed {seed}")[0]
+            except (SkippedError, ScoreError) as reason:
+                if metrics is not None:
+                    raise
+                scores.skipped[name] = str(reason)
+            advance(1, name)
+    return scores
+
+
+@contextmanager
+def _shown(metrics: int) -> Iterator[Callable[[float, str], None]]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    from bench.progress import Meter
+
+    if not sys.stderr.isatty():
+        yield lambda amount, note: None
+        return
+    with Meter("score", metrics, "metrics") as meter:
+        yield meter.advance
 
 
 def evaluate(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> tuple[dict[str, float], dict[str, int]]:
@@ -113,8 +156,16 @@ def evaluate(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> 
         identity: whose codes these are; with the metric and its version it seeds every random choice.
 
     Raises:
-        SkippedError: the metric needs more factors than there are.
+        SkippedError: the metric needs more factors than there are, or says itself that it does not apply.
+        ScoreError: what it returned is no score of it.
     """
+    values, rows = compute(cell, codes, factors, identity)
+    declared: Metric = registry.load("metrics", cell.metric).metric
+    return _checked(declared, values, 0 if factors is None else factors.shape[1]), rows
+
+
+def compute(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> tuple[Any, dict[str, int]]:
+    """What the metric of a cell returns, as it is, and the numbers of rows it was given; see `evaluate`."""
     function = registry.load("metrics", cell.metric)
     declared: Metric = function.metric
     rows = _rows(cell, declared, len(codes), identity)
@@ -126,10 +177,62 @@ def evaluate(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> 
     if declared.seeded:
         options["seed"] = int(digest([identity, cell.metric, cell.version], 8), 16)
     arguments = [a[r] for r in rows.values() for a in (codes, factors) if a is not None and _wants(declared, a, codes)]
-    values = function(*arguments, **options)
-    for name in values:
-        declared.score(name)
-    return {n: float(v) for n, v in values.items()}, {n: len(r) for n, r in rows.items()}
+    with np.errstate(), warnings.catch_warnings():  # what it sets there is not for the next one
+        return function(*arguments, **options), {n: len(r) for n, r in rows.items()}
+
+
+def _checked(declared: Metric, values: Any, num_factors: int) -> dict[str, float]:
+    """The scores that a metric returned, which can be written and read back.
+
+    Raises:
+        ScoreError: no dict of scores; a name that is not declared or not one of a factor; a value that is no finite
+            number or out of its declared range.
+    """
+    if not isinstance(values, Mapping):
+        raise ScoreError(f"{declared.name} returned {_short(values)}, not a dict of score names to numbers")
+    if not values:
+        raise ScoreError(f"{declared.name} returned no score; where it does not apply it is to raise SkippedError")
+    scores = {}
+    for name, value in values.items():
+        score, number = _declaration(declared, name, num_factors), _number(value)
+        if number is None or not math.isfinite(number):
+            raise ScoreError(f"{declared.name} returned {name} = {_short(number or value)}, not a finite number")
+        low, high = (bound + side * ROUNDING * max(1, abs(bound)) for bound, side in ((score.low, -1), (score.high, 1)))
+        if not low <= number <= high:
+            within = f"{score.low:g}..{score.high:g}"
+            raise ScoreError(f"{declared.name} returned {name} = {number:g}, outside its declared range {within}")
+        scores[str(name)] = number
+    return scores
+
+
+def _declaration(declared: Metric, name: Any, num_factors: int) -> Score:
+    """The declaration behind a returned name."""
+    match = re.fullmatch(r"[\w.-]+(?:/(0|[1-9]\d{0,8}))?", name, re.ASCII) if isinstance(name, str) else None
+    if match is None:
+        raise ScoreError(f"{declared.name} returned a score named {_short(name)}; a name is one it declares, or NAME/3")
+    if match[1] is not None and int(match[1]) >= num_factors:
+        raise ScoreError(f"{declared.name} returned {name!r}, and there are {num_factors} factors, counted from 0")
+    try:
+        return declared.score(name)
+    except KeyError:
+        known = ", ".join(declared.scores)
+        raise ScoreError(f"{declared.name} returned {name!r}, which it does not declare; it declares {known}") from None
+
+
+def _number(value: Any) -> float | None:
+    """A number of Python, numpy or another library as a float; None: it is none."""
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        value = value.item()
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    except OverflowError:
+        return None
+
+
+def _short(value: Any) -> str:
+    """A value as it is written in a message."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}... ({type(value).__name__})"
 
 
 def _wants(declared: Metric, array: Any, codes: Floats) -> bool:
@@ -150,58 +253,13 @@ def _rows(cell: Cell, declared: Metric, total: int, identity: str) -> dict[str, 
     return {"num_train": order[:train], "num_test": order[train : train + test]}
 
 
-def score_run(
-    run: Run, wanted: Sequence[Cell], store: Store, load_learner: Callable[[Run, RunFolder], Any]
-) -> list[dict[str, Any]]:
-    """Compute cells of a trained run and write them as one file of scores.
-
-    A metric that fails leaves its traceback in its own cell; the others are unharmed. A run that cannot be encoded
-    leaves it in all of them.
-
-    Returns:
-        The records written, one a cell.
-
-    Raises:
-        LostWeightsError: its weights cannot be read; no cell is marked.
-        StoreError: a file cannot be written.
-    """
-    folder = store.run(run.id)
-    data = at_size(load_data(run.dataset), run.schedule.image_size)
-    try:
-        codes = _codes(run, folder, data, wanted[0].pool, load_learner)
-    except (LostWeightsError, StoreError):
-        raise
-    except Exception as fault:
-        records = [_described(cell) | _failure(fault) | {"seconds": 0.0} for cell in wanted]
-    else:
-        factors = data.factors(codes.index)
-        records = [record_of(cell, codes, factors, run.id) for cell in wanted]
-    write_json(folder.scores(digest([c.key for c in wanted])), {"run": run.id, "cells": records})
-    return records
-
-
-def _codes(
-    run: Run, folder: RunFolder, data: DataSet, size: int | None, load_learner: Callable[[Run, RunFolder], Any]
-) -> coding.Codes:
-    index = coding.pool(data, size)
-    stored = coding.load(folder, index)
-    if stored is not None:
-        return stored
-    try:
-        learner = load_learner(run, folder)
-    except StoreError as fault:
-        aside = [folder.set_aside(file).name for file in (folder.weights, folder.done) if file.exists()]
-        lost = LostWeightsError(f"{fault}; kept as {aside[0] if aside else 'nothing'}")
-        write_json(folder.failed, {"error": f"StoreError: {lost}"} | _failure(fault))
-        raise lost from fault
-    fresh = coding.encode(learner, data, index)
-    fresh.save(folder)
-    return fresh
-
-
 def record_of(cell: Cell, codes: coding.Codes, factors: Ints, identity: str) -> dict[str, Any]:
-    """Compute one cell: its values and the rows they rest on, or why it was skipped, or how it failed."""
-    record = _described(cell)
+    """Compute one cell: its values and the rows they rest on, or why it was skipped, or how it failed.
+
+    Nothing that a metric raises leaves this function, not even what ends a process: a worker calls it, which ctrl-C
+    does not reach.
+    """
+    record = described(cell)
     started = time.perf_counter()
     try:
         if cell.representation == "sampled" and codes.logvar is None:
@@ -210,28 +268,47 @@ def record_of(cell: Cell, codes: coding.Codes, factors: Ints, identity: str) -> 
         values, rows = evaluate(cell, array, factors, identity)
         record |= {"values": values, "rows": rows}
     except SkippedError as reason:
-        record |= {"skipped": str(reason)}
-    except Exception as fault:
-        record |= _failure(fault)
+        record |= {"skipped": _text(str(reason) or f"{cell.metric} does not apply")}
+    except BaseException as fault:
+        record |= failure(fault)
     return record | {"seconds": round(time.perf_counter() - started, 4)}
 
 
-def _described(cell: Cell) -> dict[str, Any]:
+def described(cell: Cell) -> dict[str, Any]:
+    """What the record of a cell says of the cell itself."""
     return dataclasses.asdict(cell) | {"key": cell.key}
 
 
-def _failure(fault: Exception) -> dict[str, str]:
+def failure(fault: BaseException) -> dict[str, str]:
+    """What a record says of a fault."""
+    try:
+        words = f"{type(fault).__name__}: {fault}"
+    except Exception:
+        words = f"{type(fault).__name__}, which cannot be written"
     trace = "".join(traceback.format_exception(fault))
-    return {"failed": f"{type(fault).__name__}: {fault}", "traceback": trace}
+    return {"failed": _text(words[:LONGEST]), "traceback": _text(trace[-10 * LONGEST :])}
+
+
+def _text(text: str) -> str:
+    """Text that can be written and read back."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def cell_records(folder: RunFolder) -> dict[str, dict[str, Any]]:
-    """Cell key -> its record, of every cell that was tried; one that succeeded outweighs one that failed."""
+    """Cell key -> its record, of every cell that was tried; one that succeeded outweighs one that failed.
+
+    A file that cannot be read is named and counts for nothing.
+    """
     records: dict[str, dict[str, Any]] = {}
     for path in folder.score_files():
-        for record in read_json(path)["cells"]:
+        try:
+            tried = read_record(path, ScoresRecord)["cells"]
+        except StoreError as fault:
+            say_once(str(fault))
+            continue
+        for record in tried:
             if "failed" in records.get(record["key"], {"failed": ""}):
-                records[record["key"]] = record
+                records[record["key"]] = dict(record)
     return records
 
 

@@ -1,4 +1,4 @@
-"""The only module that knows paths: where things lie, how they are written whole, how they are read back.
+"""The only module that knows paths: where things lie. How files are written and read back: see bench.whole_files.
 
 ```
 RESULTS/runs/ID/            one folder a run
@@ -16,34 +16,54 @@ RESULTS/comparisons/A_vs_B/ figures and tables of two models or studies side by 
 RESULTS/datasets/NAME.png   contact sheets
 RESULTS/checks/NAME.*       report cards of metrics: how they behave, drawn and as numbers
 RESULTS/jobs/               jobs that a cluster still has, and their logs
-RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs; export/: its table and card
+RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs; export/: its table and card;
+                            drawn.json, page/: what figures were drawn from, and their copies in the leaderboard page
 RESULTS/reference/          the reference table and its card, which need no runs
+RESULTS/reference_before/   what it was before each of the last merges
 ```
 """
 
 import hashlib
-import json
 import os
 import re
 import subprocess
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
+from bench.whole_files import (
+    LARGEST_RECORD,
+    StoreError,
+    check_regular,
+    digest,
+    read_arrays,
+    read_json,
+    remove_orphans,
+    sha256_of,
+    write_arrays,
+    write_json,
+    writing,
+)
 
+__all__ = [
+    "Listing",
+    "RunFolder",
+    "Store",
+    "StoreError",
+    "TableFolder",
+    "digest",
+    "read_arrays",
+    "read_json",
+    "sha256_of",
+    "write_arrays",
+    "write_json",
+    "writing",
+]
+
+RUN_ID = re.compile("[0-9a-f]{12}")
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parent
-
-
-class StoreError(RuntimeError):
-    """A file of the store cannot be read or written; the message names it."""
 
 
 def in_checkout() -> bool:
@@ -81,7 +101,7 @@ def published_numbers() -> Path:
 
 def shipped_reference() -> "TableFolder":
     """The reference table that comes with the package."""
-    return TableFolder(_shipped_results("reference"))
+    return TableFolder(_shipped_results("reference"), "restore the file, or install the package again")
 
 
 def _shipped_results(name: str) -> Path:
@@ -101,91 +121,6 @@ def downloads_dir() -> Path:
 def default_results_dir() -> Path:
     """Where results go unless `results_dir` says otherwise: the checkout's results/, else ./results."""
     return _CHECKOUT / "results" if in_checkout() else Path.cwd() / "results"
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that appears under its name only when it is whole: temporary name, fsync, rename.
-
-    Raises:
-        StoreError: the folder cannot be written or the disk is full; what was there before is untouched.
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-        temporary = None
-    except OSError as fault:
-        raise StoreError(f"cannot write {path}: {fault.strerror or fault}") from fault
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file whole."""
-    with writing(path) as file:
-        file.write((json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        StoreError: missing or not JSON; the message names the file.
-    """
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError) as fault:
-        raise StoreError(f"cannot read {path}: {fault}") from fault
-
-
-def sha256_of(path: Path, hash_name: str = "sha256") -> str:
-    """Hex digest of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, hash_name).hexdigest()
-
-
-def digest(value: Any, length: int = 12) -> str:
-    """A short hash of a JSON value, independent of key order."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
-
-
-def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], notes: Mapping[str, str] | None = None) -> None:
-    """Write named arrays and short notes whole, as safetensors."""
-    from safetensors.numpy import save
-
-    with writing(path) as file:
-        file.write(save({n: np.ascontiguousarray(a) for n, a in arrays.items()}, dict(notes or {})))
-
-
-def read_arrays(path: Path, rows: NDArray[np.int64] | None = None) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Named arrays and notes of a safetensors file; with `rows`, those rows of each array, and nothing else is read.
-
-    Raises:
-        StoreError: missing, truncated or not safetensors; the message names the file.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    def array(file: Any, name: str) -> NDArray[Any]:
-        if rows is None:
-            return np.asarray(file.get_tensor(name))
-        parts = file.get_slice(name)
-        return np.concatenate([parts[i : i + 1] for i in rows.tolist()])
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return {n: array(file, n) for n in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (OSError, SafetensorError) as fault:
-        raise StoreError(f"cannot read {path}: {fault}") from fault
 
 
 class RunFolder:
@@ -209,9 +144,18 @@ class RunFolder:
         return self.path / f"scores-{key}.json"
 
     def set_aside(self, file: Path) -> Path:
-        """Rename a file of the run that cannot be read, so that it is kept but never read again; its new name."""
+        """Rename a file of the run that cannot be read, so that it is kept but never read again; its new name.
+
+        Raises:
+            StoreError: it cannot be renamed.
+        """
         aside = file.with_name(f"damaged-{int(time.time())}-{file.name}")
-        file.rename(aside)
+        try:
+            file.rename(aside)
+        except FileNotFoundError:  # another process has set it aside
+            pass
+        except OSError as fault:
+            raise StoreError(f"cannot set {file} aside: {fault.strerror}") from fault
         return aside
 
     def claim(self, predecessor: str) -> Path:
@@ -219,8 +163,9 @@ class RunFolder:
         return self.path / f"claim-{predecessor}"
 
     def state(self) -> str:
-        """ "done", "failed" or "missing"."""
-        return "done" if self.done.exists() else "failed" if self.failed.exists() else "missing"
+        """ "done", "failed" or "missing"; "missing", too, where the folder may not be looked into."""
+        there = os.path.exists  # unlike the method of a path, it raises nothing
+        return "done" if there(self.done) else "failed" if there(self.failed) else "missing"
 
     def score_files(self) -> list[Path]:
         """Every file of scores, in a fixed order."""
@@ -233,13 +178,16 @@ class Listing:
 
     Attributes:
         run: its id.
-        state: "done", "failed" or "missing".
-        records: (name, bytes, ns of last change) of config.json, done.json, losses.csv and the files of scores.
+        state: "done", "failed" or "missing"; "unreadable" where the folder cannot be looked into.
+        records: (name, bytes, ns of last change) of config.json, done.json or failed.json, losses.csv and the files of
+            scores.
+        faults: (name, error) of records that cannot be one, such as a folder; "" is the name of the run's folder.
     """
 
     run: str
     state: str
     records: tuple[tuple[str, int, int], ...]
+    faults: tuple[tuple[str, Exception], ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -247,39 +195,82 @@ class Listing:
         return hashlib.blake2b(repr(self.records).encode(), digest_size=12).hexdigest()
 
 
-def _listing(entry: "os.DirEntry[str]") -> Listing:
-    with os.scandir(entry) as files:
-        found = {file.name: file for file in files}
-    names: list[str] = [n for n in ("config.json", "done.json", "losses.csv") if n in found]
-    names += sorted(n for n in found if n.startswith("scores-"))
+def _listing(entry: "os.DirEntry[str]", clear_at: float | None) -> Listing:
+    """Look into a folder; with a time by the file system's clock, what killed writers left there is removed."""
+    try:
+        with os.scandir(entry) as files:
+            found = {file.name: file for file in files}
+    except FileNotFoundError:
+        if not entry.is_symlink():
+            return Listing(entry.name, "missing", ())  # removed since
+        return Listing(entry.name, "unreadable", (), (("", OSError("it is a link to nothing")),))
+    except OSError as fault:
+        return Listing(entry.name, "unreadable", (), (("", fault),))
+    if clear_at is not None:
+        remove_orphans(Path(entry.path), found, clear_at)
     state = "done" if "done.json" in found else "failed" if "failed.json" in found else "missing"
-    stats = [(n, found[n].stat()) for n in names]
-    return Listing(entry.name, state, tuple((n, s.st_size, s.st_mtime_ns) for n, s in stats))
+    names = [n for n in ("config.json", _MARKS[state], "losses.csv") if n in found]
+    names += sorted(n for n in found if n.startswith("scores-") and n.endswith(".json"))
+    records, faults = list[tuple[str, int, int]](), list[tuple[str, Exception]]()
+    for name in names:
+        try:
+            about = found[name].stat()
+            check_regular(about, LARGEST_RECORD)
+        except (OSError, ValueError) as fault:
+            faults.append((name, fault))
+        else:
+            records.append((name, about.st_size, about.st_mtime_ns))
+    return Listing(entry.name, state, tuple(records), tuple(faults))
+
+
+_MARKS = {"done": "done.json", "failed": "failed.json", "missing": ""}
+
+
+def _is_run(entry: "os.DirEntry[str]") -> bool:
+    """Whether an entry of runs/ is a folder, or has the name of one."""
+    if RUN_ID.fullmatch(entry.name):
+        return True
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links
+        return False
 
 
 class TableFolder:
     """A score table that stands alone, without the runs behind it, and the card that says where it comes from."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, mend: str = "export it again") -> None:
+        self.path, self.mend = path, mend  # what to do where a file is damaged
         self.table = path / "scores.csv.gz"
+        self.identities = path / "identities.json.gz"
         self.card = path / "card.yaml"
+        self.before = path.with_name(f"{path.name}_before")
 
 
 class Store:
-    """A results folder.
+    """A results folder; nothing in it is created, touched or removed unless it is `writable`.
 
     Raises:
         StoreError: it cannot be created or written to.
     """
 
     def __init__(self, results_dir: Path | str | None = None, *, writable: bool = False) -> None:
-        self.path = Path(results_dir).expanduser().resolve() if results_dir else default_results_dir()
+        given = Path(results_dir).expanduser() if results_dir else default_results_dir()
+        self.path = Path(os.path.realpath(given))  # unlike `resolve`, it takes a loop of links, which is told below
+        self.writable = writable
+        self._began: float | None = None  # by the file system's clock
         if writable:
             mark = self.path / "runs" / ".writable"
             with writing(mark) as file:
-                file.write(b"")
+                self._began = os.fstat(file.fileno()).st_mtime
             mark.unlink(missing_ok=True)
+            self._remove_orphans(self._began)
+
+    def _remove_orphans(self, now: float) -> None:
+        """Remove what killed writers left, but in the runs' folders, which `listings` looks into anyway."""
+        for name in ("checks", "compact", "comparisons", "datasets", "jobs", "reference", "studies"):
+            for folder, _, files in os.walk(self.path / name):
+                remove_orphans(Path(folder), files, now)
 
     def run(self, run_id: str) -> RunFolder:
         """The folder of a run, which may not exist yet."""
@@ -289,18 +280,21 @@ class Store:
         """The path of a file in a run's folder, as text: cheap where there are thousands."""
         return f"{self.path}/runs/{run_id}/{name}"
 
-    def run_ids(self) -> list[str]:
-        """Every run that left a folder."""
-        return sorted(p.parent.name for p in self.path.glob("runs/*/config.json"))
-
     def listings(self) -> dict[str, Listing]:
-        """Run id -> what its folder holds, in the order of ids; 12,600 folders take about 0.3 s."""
+        """Run id -> what its folder holds, in the order of ids; 12,600 folders take about 0.3 s.
+
+        Raises:
+            StoreError: the folder of the runs cannot be read.
+        """
         runs = self.path / "runs"
-        if not runs.is_dir():
+        try:
+            with os.scandir(runs) as entries:
+                folders = sorted((e for e in entries if _is_run(e)), key=lambda e: e.name)
+        except FileNotFoundError:
             return {}
-        with os.scandir(runs) as entries:
-            folders = sorted((e for e in entries if e.is_dir()), key=lambda e: e.name)
-        return {e.name: _listing(e) for e in folders}
+        except OSError as fault:
+            raise StoreError(f"cannot read {runs}: {fault.strerror}") from fault
+        return {e.name: _listing(e, self._began) for e in folders}
 
     @property
     def compact(self) -> Path:
@@ -321,7 +315,8 @@ class Store:
 
     def reference(self) -> TableFolder:
         """The reference table of this store, which may not exist."""
-        return TableFolder(self.path / "reference")
+        mend = f"`python -m bench merge --undo results_dir={self.path}` takes the last merge back, or delete the folder"
+        return TableFolder(self.path / "reference", mend)
 
     @property
     def jobs(self) -> Path:

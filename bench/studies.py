@@ -15,7 +15,7 @@ from typing import Any
 from bench import grid, registry
 from bench.claims import claiming
 from bench.given import GivenCodes
-from bench.grid import ConfigError, Plan, Protocol, Run, Schedule
+from bench.grid import UNCOUNTED, ConfigError, Plan, Protocol, Run, Schedule
 from bench.progress import say
 from bench.store import RunFolder, Store, StoreError, read_json, write_json
 
@@ -23,7 +23,6 @@ Settings = Mapping[str, Any]
 
 FORMAT = 2
 AXES = ("model", "strength", "strength_of", "seed", "dataset")
-UNCOUNTED = ("name", "timeout")  # of a protocol: they change no number
 NAMED = 3  # differing settings that an error names
 WAIT_S = 0.05
 
@@ -253,7 +252,7 @@ def _locked(name: str, store: Store) -> Iterator[None]:
     """Hold the claim on a study's folder, as one is held on a run: that of a dead process is free."""
     folder, started, told = RunFolder(store.study(name)), time.monotonic(), False
     while True:
-        with claiming([folder]) as (claim,):
+        with claiming([folder], required=True) as (claim,):
             if claim is not None:
                 yield
                 return

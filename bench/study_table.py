@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 from bench import studies
 from bench.grid import Plan
 from bench.group_scoring import UDR, udr_scores
+from bench.identities import check_identities
 from bench.records import TRAINING
 from bench.reference import STUDY, known, read_reference
 from bench.registry import unknown
 from bench.scoring import cells
 from bench.store import Store
 from bench.table import COLUMNS, stored_scores
+from bench.table_folder import unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +60,9 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
 
     A run that the store has is read from the store; one that was never started there has the reference table's
     scores, if it has any of this protocol and these metric versions.
+
+    Raises:
+        StoreError: the reference table cannot be read, or describes a run of the plan otherwise than it is.
     """
     import pandas as pd
 
@@ -72,6 +77,10 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
     kept = kept[kept["run"].isin({run for run in wanted if store.run(run).state() == "missing"})]
     if kept.empty:
         return of_store, ""
+    try:
+        check_identities({run.id: run.config() for run in plan.runs if run.id in wanted}, kept)
+    except ValueError as fault:
+        raise unreadable(folder.table, fault, folder) from fault
     current = kept["cell"].isin(keys) | kept["representation"].isna() | kept["metric"].eq(UDR)  # of a run, of a group
     rest = kept[current]
     origin = f"scores of {rest['run'].nunique()} runs from the table {folder.table}"

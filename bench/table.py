@@ -8,7 +8,8 @@ import numpy as np
 
 from bench.columns import COLUMNS, coded
 from bench.compact import contents
-from bench.progress import say
+from bench.escaping import as_cells
+from bench.progress import say_once
 from bench.store import Store, writing
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def stored_scores(
     """The rows of cells that succeeded, of the store or of some of its runs and cells; damaged records are named."""
     stored = contents(store, [*COLUMNS, "state"])
     for damage in stored.damaged:
-        say(f"run {damage.run}: {damage.fault}")
+        say_once(str(damage))
     allowed = {"run": runs, "cell": cells}
     rows = _among(stored.rows, state=["done"], **{column: ids for column, ids in allowed.items() if ids is not None})
     return _frame(rows.drop_columns("state"))
@@ -64,13 +65,16 @@ def _category(column: "pa.ChunkedArray") -> "pd.Categorical":
 
 
 def export(table: "pd.DataFrame", folder: Path) -> list[Path]:
-    """Write a table as scores.parquet and scores.csv into a folder; the files."""
+    """Write a table as scores.parquet and scores.csv into a folder; the files.
+
+    The parquet file is exact. The csv file is too where names are names: `bench.escaping.as_cells` marks others.
+    """
     import pyarrow as pa
     from pyarrow import csv, parquet
 
-    rows = pa.Table.from_pandas(table, preserve_index=False)
-    files = [folder / f"scores.{suffix}" for suffix in ("parquet", "csv")]
-    for path, write in zip(files, (parquet.write_table, csv.write_csv), strict=True):
+    written = {"parquet": (parquet.write_table, table), "csv": (csv.write_csv, as_cells(table))}
+    files = [folder / f"scores.{suffix}" for suffix in written]
+    for path, (write, rows) in zip(files, written.values(), strict=True):
         with writing(path) as file:
-            write(rows, file)
+            write(pa.Table.from_pandas(rows, preserve_index=False), file)
     return files

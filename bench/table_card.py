@@ -5,7 +5,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from bench.grid import Plan
-from bench.store import Store, read_json, revision
+from bench.records import training_records
+from bench.store import Store, revision
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +35,7 @@ def _counts(column: "pd.Series[Any]") -> dict[str, int]:
 
 def part(table: "pd.DataFrame", plan: Plan, store: Store) -> dict[str, Any]:
     """What the runs' folders say of one study's rows."""
-    marks = [store.run(run).done for run in table["run"].unique()]
-    done = [read_json(mark) for mark in marks if mark.exists()]
+    done = training_records(store, table["run"].unique())
     packages = sorted({p for d in done for p in d["versions"]})
     return {
         "study": plan.name,

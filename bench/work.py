@@ -1,18 +1,23 @@
 """Training and scoring what is missing of a study: which runs and cells that is, and the tasks of processes."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench import registry
-from bench.claims import EXPIRES_S, HEARTBEAT_S, claiming, is_claimed
-from bench.grid import ConfigError, Plan, Run
+from bench.claims import EXPIRES_S, HEARTBEAT_S, is_claimed
+from bench.foreign import of_codes
+from bench.grid import ConfigError, Member, Plan, Run
+from bench.isolation import Scoring, of_run, score_all
+from bench.launch.jobs import jobs_of
 from bench.ledger import ledger
 from bench.pool import Here, Pool, report
 from bench.progress import Meter, say
-from bench.scoring import Cell, LostWeightsError, cell_records, cells, score_run, state
+from bench.scoring import Cell, cells
 from bench.store import Store
+from bench.terminal import streams
 
 Settings = Mapping[str, Any]
 
@@ -25,6 +30,7 @@ def train_and_score(name: str, plan: Plan, store: Store, pool: Pool, settings: S
         score(plan, store, pool, settings)
 
 
+@streams()
 def job(name: str, part: Plan, path: Path, settings: Settings) -> None:
     """What a job of a launcher does: finish its part of a study.
 
@@ -46,7 +52,8 @@ def _claimed(runs: Sequence[Run], store: Store) -> bool:
 def missing_work(name: str, plan: Plan, store: Store, settings: Settings) -> list[Run]:
     """Runs that a stage still has work for."""
     untrained = untrained_runs(plan, store, settings) if name != "score" else []
-    return untrained + ([run for run, _ in unscored_cells(plan, store, settings)] if name != "train" else [])
+    unscored = unscored_cells(dataclasses.replace(plan, codes=()), store, settings) if name != "train" else []
+    return untrained + [run for run, _ in unscored if isinstance(run, Run)]
 
 
 def untrained_runs(plan: Plan, store: Store, settings: Settings) -> list[Run]:
@@ -56,13 +63,13 @@ def untrained_runs(plan: Plan, store: Store, settings: Settings) -> list[Run]:
     return [r for r in plan.runs if (found[r.id].state if r.id in found else "missing") in wanted]
 
 
-def unscored_cells(plan: Plan, store: Store, settings: Settings) -> list[tuple[Run, list[Cell]]]:
-    """Trained runs, each with the cells that it lacks."""
+def unscored_cells(plan: Plan, store: Store, settings: Settings) -> list[tuple[Member, list[Cell]]]:
+    """Trained runs and codes from elsewhere, each with the cells that it lacks."""
     again = ("missing", "failed") if settings["retry_failed"] else ("missing",)
     asked, known = {cell.key: cell for cell in cells(plan.metrics, plan.protocol)}, ledger(store)
-    trained = [run for run in plan.runs if known.run(run) == "done"]
-    todo = [(run, [cell for key, cell in asked.items() if known.cell(run, key) in again]) for run in trained]
-    return [(run, lacking) for run, lacking in todo if lacking]
+    there = [member for member in plan.members if known.run(member) == "done"]
+    todo = [(member, [cell for key, cell in asked.items() if known.cell(member, key) in again]) for member in there]
+    return [(member, lacking) for member, lacking in todo if lacking]
 
 
 def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
@@ -75,7 +82,7 @@ def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
     accelerator, logger = accelerator_of(settings["device"]), settings["logger"]
     with Meter("train", sum(_steps(r) for r in todo), "steps", len(todo)) as meter:
         for _ in range(2):  # the second time those that were worked on elsewhere, where that was by one who died
-            groups = _fleets(todo) if accelerator == "cuda" else [[run] for run in todo]
+            groups = jobs_of(todo, {}, on_gpu=accelerator == "cuda")
             tasks = [(group, store.path, accelerator, report, logger) for group in groups]
             if accelerator == "cuda":
                 ended: Iterator[tuple[int, Any]] = (
@@ -91,21 +98,16 @@ def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
 
 
 def score(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
-    """Compute the missing scores of trained runs."""
+    """Compute the missing scores of trained runs and of codes from elsewhere."""
     todo = unscored_cells(plan, store, settings)
     if not todo:
         return say("score: nothing is missing")
     with Meter("score", sum(len(c) for _, c in todo), "scores") as meter:
-        for _ in range(2):  # as in training
-            tasks = [(run, missing, store.path) for run, missing in todo]
-            later = []
-            for position, failed in pool.run(_score_task, tasks, meter.advance, killed=["KILLED"]):
-                run, missing = todo[position]
-                if failed is None:
-                    later.append(todo[position])
-                else:
-                    meter.advance(len(missing), f"FAILED {run}: {', '.join(failed)}" if failed else str(run))
-            todo = later
+        score_all([_scoring(*pair) for pair in todo], store, pool, plan.protocol.timeout, meter.advance)
+
+
+def _scoring(member: Member, lacking: Sequence[Cell]) -> Scoring:
+    return of_run(member, lacking) if isinstance(member, Run) else of_codes(member, lacking)
 
 
 def _adopt(run: Run, store: Store, checkpoint: Path) -> None:
@@ -124,39 +126,16 @@ def _train_task(
     return train_runs(runs, Store(path), accelerator, told, LoggerSetting(**logger))
 
 
-def _score_task(run: Run, missing: list[Cell], path: Path) -> list[str] | None:
-    """Score a run; the metrics that failed, or None where another process works on it."""
-    from bench.training.train import load_learner
-
-    folder = Store(path).run(run.id)
-    with claiming([folder]) as (claim,):
-        if claim is None:
-            return None
-        records = cell_records(folder)  # another process may have been here
-        missing = [cell for cell in missing if state(records.get(cell.key)) in ("missing", "failed")]
-        try:
-            written = score_run(run, missing, Store(path), load_learner) if missing else []
-        except LostWeightsError as fault:
-            return [str(fault)]
-    return [r["metric"] for r in written if "failed" in r]
-
-
 def accelerator_of(device: str) -> str:
-    import torch
-
     if device not in ("auto", "cpu", "cuda"):
         raise registry.unknown("device", device, ["auto", "cpu", "cuda"])
+    if device == "cpu":
+        return "cpu"  # torch takes seconds to import
+    import torch
+
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device=cuda, but torch sees no CUDA device")
-    return "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-
-
-def _fleets(runs: Sequence[Run]) -> list[list[Run]]:
-    """Runs that train together: one model, one data set, one schedule."""
-    groups: dict[Any, list[Run]] = {}
-    for run in runs:
-        groups.setdefault((*run.group, run.schedule), []).append(run)
-    return list(groups.values())
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _steps(run: Run) -> int:

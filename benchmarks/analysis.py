@@ -36,12 +36,12 @@ def main() -> None:
     rng = np.random.default_rng(0)
     table = synthetic_table(rng, datasets=datasets, seeds=options.seeds, explained=0.4, scores={**SCORES, **more})
     print(f"{table['run'].nunique():,} runs x {options.scores} scores = {len(table):,} rows")
-    plan = SimpleNamespace(runs=[SimpleNamespace(dataset=d) for d in datasets], budget="made up", name="made_up")
+    plan = SimpleNamespace(members=[SimpleNamespace(dataset=d) for d in datasets], budget="made up", name="made_up")
     with tempfile.TemporaryDirectory() as folder, Pool(options.processes) if options.processes != 1 else Here() as pool:
         started = last = time.perf_counter()
-        for line in draw_all(table, plan, options.out or Path(folder), pool):  # type: ignore[arg-type]
+        for outcome in draw_all(table, plan, options.out or Path(folder), pool):  # type: ignore[arg-type]
             now = time.perf_counter()
-            print(f"{now - last:6.2f} s {line.partition(':')[0]}", flush=True)
+            print(f"{now - last:6.2f} s {outcome.name}: {outcome.state}", flush=True)
             last = now
     print(f"all figures: {last - started:.1f} s, {pool.processes} at a time")
 

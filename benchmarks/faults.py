@@ -4,8 +4,8 @@ python -m benchmarks.faults [--kills 100] [--seed 0] [--processes 2]
 
 Each time the study is started anew, something of it is killed with kill -9 (a random one of its processes, or all of
 them, by turns), and the same command finishes it. The score table must be bit-identical to that of a study that nobody
-disturbed, but for the columns of seconds. The exit code is 1 where it is not. Do not change the checkout meanwhile: its
-revision is a column.
+disturbed, but for the columns of seconds, and no unfinished file may be left. The exit code is 1 where it is not. Do
+not change the checkout meanwhile: its revision is a column.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.study_table import scores
+from bench.whole_files import TEMPORARY
 
 GRID = [
     "model=[beta_vae,pca]", "strength=[0,5]", "seed=0..1", "dataset=dsprites", "trainer.steps=60",
@@ -73,6 +74,11 @@ def numbers(results: Path) -> pd.DataFrame:
     return scores("faults", results).drop(columns=TIMES)
 
 
+def left_behind(results: Path) -> list[str]:
+    """Unfinished files of writers that were killed, which whoever finished the study was to remove."""
+    return [str(path) for path in results.rglob(".*") if TEMPORARY.fullmatch(path.name)]
+
+
 def compared(found: pd.DataFrame, expected: pd.DataFrame) -> str:
     """ "the same", or what differs."""
     if found.equals(expected):
@@ -107,6 +113,8 @@ def main() -> int:
                 killed = kill(process, choose)
             finish(results, chosen.processes)
             verdict = compared(numbers(results), expected)
+            if orphans := left_behind(results):
+                verdict = f"{verdict}, DIFFERENT: left behind {', '.join(orphans)}"
             different += verdict != "the same"
             print(f"kill {k}: {killed} after {moment:.1f} s: {verdict}", flush=True)
     print(f"{chosen.kills - different} of {chosen.kills} bit-identical")

@@ -166,7 +166,7 @@ def _fleet(
     from bench.data import load_data
     from bench.data.pooled import at_size
     from bench.data.reader import images_on
-    from bench.models.nets import ARCHITECTURES
+    from bench.models.parts.nets import ARCHITECTURES
     from bench.training.batches import Batches
     from bench.training.fleet import Fleet
     from bench.training.stack import Stack

@@ -28,8 +28,8 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.svm import LinearSVC
 
 from bench import registry
-from bench.metrics import exact_trees
 from bench.metrics.downstream import downstream
+from bench.metrics.parts import exact_trees
 from bench.scoring import PUBLISHED, cells, evaluate
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"

@@ -19,7 +19,7 @@ from bench import registry, store
 from bench.data import load_data
 from bench.data.pooled import at_size
 from bench.data.reader import images_on
-from bench.models.nets import ARCHITECTURES
+from bench.models.parts.nets import ARCHITECTURES
 from bench.training.batches import Batches
 from bench.training.fleet import EveryMacroStep, Fleet, fit
 from bench.training.stack import Stack

@@ -62,12 +62,14 @@ def timings(plan: grid.Plan, target: Store) -> Iterator[tuple[str, float, float]
     import pyarrow.parquet  # noqa: F401
 
     from bench.commands import status
+    from bench.compact import contents
     from bench.study_table import scores
     from bench.table import export
 
     yield "compose and plan the study", *timed(lambda: study(None))
     yield "list every run's folder", *timed(target.listings)
     yield "read the table from the runs' folders", *timed(lambda: scores(plan.name, target.path))
+    yield "read the records and compact them", *timed(lambda: contents(target))
     yield "read the table from the compacted copy", *timed(lambda: scores(plan.name, target.path))
     yield "count runs and scores (status)", *timed(lambda: status(plan, target))
     yield "export as parquet and csv", *timed(lambda: export(scores(plan.name, target.path), target.study(plan.name)))

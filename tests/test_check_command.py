@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from bench import commands
-from bench.__main__ import _hydra_words
+from bench.check import check_metrics
+from bench.store import Store
 from bench.testing.behaviour import EXPERIMENTS, curves
 
 STRANGER = """
@@ -61,10 +62,6 @@ def test_a_property_that_fails_is_named_and_ends_the_command_with_1(tmp_path: Pa
     assert "linear: 1 of a perfect code" in line
 
 
-def test_several_metrics_are_given_as_a_list() -> None:
-    assert _hydra_words(["check", "metric=mig,sap"]) == _hydra_words(["check", "metric=[mig,sap]"])
-
-
 def test_an_unknown_metric_is_offered_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Did you mean 'mig'"):
         commands.perform({"stage": "check", "metric": "meg", "results_dir": tmp_path}, {})
@@ -77,3 +74,22 @@ def test_the_behaviour_of_mig_is_what_its_definition_says() -> None:
     assert table["rotation", 45] < 0.1 < table["rotation", 0]
     for repeated, score in table["duplicates"].items():  # a factor whose dimension is there twice has no gap
         assert score == pytest.approx(table["duplicates", 0] * (1 - repeated / 4), abs=0.02)
+
+
+def test_a_metric_that_ends_its_process_or_cannot_be_imported_costs_its_own_card(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fatal = STRANGER.replace("CLAIM", "").replace("x = check", "__import__('os')._exit(3)\n    x = check", 1)
+    (tmp_path / "my_module.py").write_text(fatal)
+    (tmp_path / "gone.py").write_text("import no_such_module\n")
+    info = tmp_path / "stranger-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[bench.metrics]\nmy_metric = my_module:my_metric\ngone = gone\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert check_metrics(["my_metric", "gone", "sparsity"], Store(tmp_path)) == 1
+    told = capsys.readouterr()
+    assert "check: my_metric: its process ended itself with exit code 3" in told.err
+    assert "check: gone: the metrics plug-in 'gone' (gone) cannot be imported: ModuleNotFoundError" in told.err
+    assert "sparsity, version 1" in told.out
+    assert (tmp_path / "checks" / "sparsity.png").exists()

@@ -1,11 +1,13 @@
 """A run is one process's at a time, whatever the clocks say, and free again when that process is gone."""
 
+import json
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,7 +27,7 @@ def folder(tmp_path: Path) -> RunFolder:
 def other_machine(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     """Claims are made from different machines from here on: nothing is known of a holder but its heartbeat."""
     names = iter(map(str, range(10**6)))
-    monkeypatch.setattr(claims, "_machine", lambda: next(names))
+    monkeypatch.setattr(claims, "this_boot", lambda: next(names))
 
 
 def age(folder: RunFolder, seconds: float) -> None:
@@ -35,7 +37,7 @@ def age(folder: RunFolder, seconds: float) -> None:
     now = probe.stat().st_mtime
     probe.unlink()
     for path in folder.path.glob("claim-*"):
-        os.utime(path, (now - seconds, now - seconds))
+        os.utime(path, (now - seconds, now - seconds), follow_symlinks=False)
 
 
 def left(folder: RunFolder) -> list[str]:
@@ -189,15 +191,102 @@ def test_the_claim_of_a_killed_process_of_this_machine_is_free_at_once(folder: R
     assert left(folder) == []
 
 
-def test_a_damaged_claim_counts_until_it_expires(folder: RunFolder) -> None:
+TOKEN = "0" * 32
+DAMAGED = {
+    "zeros": b"\0\0",
+    "the first token again": b'{"token": "0", "machine": ""}',
+    "no machine": b'{"token": "%s"}' % TOKEN.encode(),
+    "a token that is a path": b'{"token": "../../x", "machine": ""}',
+    "a token that is a list": b'{"token": [], "machine": ""}',
+    "nested deeply": b"[" * 100_000,
+    "not utf-8": b"\xff",
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_claim_counts_until_it_expires(folder: RunFolder, content: bytes) -> None:
     folder.path.mkdir(parents=True)
-    folder.claim("0").write_bytes(b"\0\0")
+    folder.claim("0").write_bytes(content)
     with claiming([folder]) as (early,):
         assert early is None
     age(folder, EXPIRES_S + 1)
     with claiming([folder]) as (claim,):
         assert claim is not None
     assert left(folder) == []
+
+
+def test_claims_that_succeed_each_other_in_a_circle_end_in_one_that_expires(folder: RunFolder) -> None:
+    folder.path.mkdir(parents=True)
+    other = "1" * 32
+    for predecessor, token in (("0", TOKEN), (TOKEN, other), (other, TOKEN)):
+        folder.claim(predecessor).write_text(json.dumps({"token": token, "machine": "another"}))
+    assert is_claimed(folder)
+    age(folder, EXPIRES_S + 1)
+    with claiming([folder]) as (claim,):
+        assert claim is not None
+    assert left(folder) == []
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda p: os.symlink("nothing", p), lambda p: os.symlink(p, p)])
+def test_what_is_no_file_in_the_place_of_a_claim_expires(folder: RunFolder, make: Callable[[Path], None]) -> None:
+    folder.path.mkdir(parents=True)
+    make(folder.claim("0"))
+    with claiming([folder]) as (early,):
+        assert early is None
+    age(folder, EXPIRES_S + 1)
+    for _ in range(2):
+        with claiming([folder]) as (claim,):
+            assert claim is not None
+
+
+def test_a_claim_that_was_touched_in_the_future_lasts_from_when_it_is_met(
+    folder: RunFolder, other_machine: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with claiming([folder]):
+        age(folder, -(10**8))  # as the clock of its machine was wrong
+        with claiming([folder]) as (early,):
+            assert early is None
+        assert f"{folder.claim('0')} was touched in the future" in capsys.readouterr().err
+        assert abs(folder.claim("0").stat().st_mtime - claims.time.time()) < EXPIRES_S / 2
+        age(folder, EXPIRES_S + 1)
+        with claiming([folder]) as (late,):
+            assert late is not None
+
+
+def test_a_claim_that_may_not_be_read_is_left_alone_and_named(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder.path.mkdir(parents=True)
+    folder.claim("0").touch()
+    age(folder, 10 * EXPIRES_S)
+
+    def closed(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(claims, "read_whole", closed)
+    with claiming([folder]) as (claim,):
+        assert claim is None
+    assert left(folder) == ["claim-0"]
+    assert f"cannot read {folder.claim('0')}: Permission denied" in capsys.readouterr().err
+
+
+def test_a_run_in_a_folder_of_somebody_else_is_left_to_its_owner_and_others_are_claimed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs, mine = (Store(tmp_path).run(name) for name in ("theirs", "mine"))
+    make = claims.temporary
+
+    def temporary(path: Path) -> tuple[int, Path]:
+        if path.parent == theirs.path:
+            raise PermissionError(13, "Permission denied")
+        return make(path)
+
+    monkeypatch.setattr(claims, "temporary", temporary)
+    with claiming([theirs, mine]) as claimed:
+        assert [claim is not None for claim in claimed] == [False, True]
+    assert f"cannot write {theirs.path}: Permission denied" in capsys.readouterr().err
+    with pytest.raises(StoreError, match="Permission denied"), claiming([theirs], required=True):
+        pass
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_two_models_give_figures_tables_and_words(store: Store, capsys: pytest.C
     assert compare_named(settings(store, ["rise", "fall"])) == 0
     folder = store.comparison("rise", "fall")
     assert {p.name for p in folder.iterdir()} == {
-        "dsprites.pdf", "dsprites.png", "dsprites.csv", "metrics.csv", "runs.csv",
+        "dsprites.pdf", "dsprites.png", "dsprites.csv", "dsprites.txt", "metrics.csv", "runs.csv",
     }  # fmt: skip
     scores = pd.read_csv(folder / "dsprites.csv").set_index("name")
     assert scores["strengths"].to_dict() == pytest.approx({"mig": -1, "beta_vae_test": -1})

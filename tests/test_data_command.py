@@ -1,5 +1,6 @@
 """`python -m bench data` makes what it can ready, lists what is missing, and says where that comes from."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -7,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import data, store
+from bench import commands, data, store
 from bench.data.files import NoSourceError
+from bench.grid import ConfigError
 
 
 def run(downloads: Path, results: Path, datasets: str) -> subprocess.CompletedProcess[str]:
@@ -46,3 +48,22 @@ def test_a_missing_set_is_listed_with_its_address_and_the_others_are_made_ready(
 
 def test_when_all_are_ready_the_command_succeeds(downloads: Path, tmp_path: Path) -> None:
     assert run(downloads, tmp_path, "dsprites").returncode == 0
+
+
+def test_a_file_that_its_makers_replaced_is_accepted_by_its_checksum(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path))
+    place = tmp_path / "mpi3d" / "mpi3d_real.npz"
+    place.parent.mkdir()
+    place.write_bytes(b"the new file")
+    sha256 = hashlib.sha256(b"the new file").hexdigest()
+    settings = {"stage": "data", "dataset": ["mpi3d_real"], "results_dir": tmp_path / "results", "accept": None}
+    assert commands.perform(settings, {}) == 1
+    assert f"python -m bench data dataset=mpi3d_real accept={sha256}" in capsys.readouterr().err.replace("\n", " ")
+    assert data.state("mpi3d_real") == "damaged"
+    assert commands.perform(settings | {"accept": sha256}, {}) == 1  # it is no MPI3D, but is taken for the card's file
+    assert "mpi3d_real.npz is not what the card of mpi3d_real says: " in capsys.readouterr().err
+    assert data.state("mpi3d_real") == "ready"
+    with pytest.raises(ConfigError, match="accept=SHA256 is of one data set"):
+        commands.perform(settings | {"accept": sha256, "dataset": ["mpi3d_real", "mnist"]}, {})

@@ -1,5 +1,6 @@
 """Writers that are killed, that are many, that find the disk full: nothing is lost, torn or done twice."""
 
+import json
 import os
 import random
 import shutil
@@ -8,16 +9,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from bench import compact
-from bench.store import Store
+from bench.store import Store, digest
 from bench.study_table import scores
 
 WRITER = """
-import hashlib, sys, time
+import json, sys
 import numpy as np
 from bench.claims import claiming
 from bench.store import Store, StoreError, digest, read_arrays, write_arrays, write_json
@@ -32,9 +34,7 @@ try:
                 continue
             seed = int(digest(name), 16)
             if folder.state() != "done":
-                config = {"model": {"name": "m"}, "dataset": {"name": "dsprites"}, "schedule": {}}
-                config |= {"id": name, "strength": 0, "value": 1.0, "seed": 0, "schedule_label": "s"}
-                write_json(folder.config, config)
+                write_json(folder.config, json.loads(sys.argv[3])[name])
                 write_arrays(folder.weights, {"w": np.random.default_rng(seed).normal(size=9_000)})
                 write_json(folder.done, {"device": "cpu", "seconds": 1.0, "versions": {}})
                 print("trained", name, flush=True)
@@ -49,12 +49,21 @@ except StoreError as fault:
 
 def write(path: Path, runs: list[str]) -> "subprocess.Popen[str]":
     """A process that does what training and scoring do to a store, in little time."""
-    words = [sys.executable, "-c", WRITER, str(path), ",".join(runs)]
+    words = [sys.executable, "-c", WRITER, str(path), ",".join(runs), json.dumps(CONFIGS)]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def config(seed: int) -> dict[str, Any]:
+    parts = {"model": {"name": "m", "version": 1, "hyper": {}}, "dataset": {"name": "dsprites", "version": 1}}
+    hashed = parts | {"seed": seed}
+    return hashed | {"id": digest(hashed), "strength": 0, "value": 1.0, "schedule_label": "s"}
+
+
+CONFIGS = {str(c["id"]): c for c in sorted(map(config, range(40)), key=lambda c: str(c["id"]))}
+
+
 def names(count: int) -> list[str]:
-    return [f"r{i:03}" for i in range(count)]
+    return list(CONFIGS)[:count]
 
 
 def table(path: Path) -> pd.DataFrame:
@@ -93,7 +102,9 @@ def test_eight_writers_of_one_store_do_each_run_once_and_lose_none(
 ) -> None:
     monkeypatch.setattr(compact, "WORTHWHILE", 1)
     writers = [write(tmp_path, names(40)) for _ in range(8)]
+    reader = Store(tmp_path, writable=True)
     while any(writer.poll() is None for writer in writers):
+        compact.contents(reader)
         assert not table(tmp_path)["run"].duplicated().any()  # a reader that keeps a copy meanwhile
     told = [writer.communicate() for writer in writers]
     assert [error for _, error in told] == [""] * 8

@@ -13,7 +13,6 @@ import yaml
 
 import bench
 from bench import commands, store
-from bench.__main__ import _hydra_words
 from bench.foreign import read
 from bench.grid import ConfigError
 from bench.store import Store, StoreError
@@ -36,7 +35,7 @@ def score(folder: Path, path: Path, **settings: Any) -> int:
     default = {
         "stage": "score", "codes": str(path), "name": "mine", "dataset": "custom", "seed": [0], "results_dir": folder,
         "metric": ["mig"], "scoring": protocol | settings.pop("scoring", {}), "study": {"name": None, "title": None},
-        "given": {"metric": "mig", "scoring": ""}, "shipped": False,
+        "given": {"metric": "mig", "scoring": ""}, "shipped": False, "processes": 1,
     }  # fmt: skip
     return commands.perform(default | settings, {})
 
@@ -113,6 +112,16 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "NaN": ({"codes": np.where(CODES > 1, np.nan, CODES)}, "mine.npz: codes has .* NaN or infinite values"),
     "fractions": ({"factors": FACTORS / 2}, "mine.npz: factors must be integers"),
     "log-variance": ({"logvar": CODES[:, :2]}, r"mine.npz: logvar has shape \(900, 2\), codes have \(900, 5\)"),
+    "a variance": (
+        {"logvar": 0 * CODES + 190},
+        r"mine.npz: logvar is 190 at row 0, dim 0: its exp\(logvar / 2\) leaves",
+    ),
+    "a negative deviation": ({"std": CODES}, "mine.npz: std of the file has the negative value -"),
+    "one axis": ({"factors": FACTORS[:, 0]}, r"mine.npz: factors must be .*np.asarray\(factors\).reshape\(-1, 1\)"),
+    "a constant column": (
+        {"factors": np.hstack([0 * FACTORS[:, :1], FACTORS])},
+        "factors has 6 columns, dsprites has 5: .*; leave out column 0, which has a single value",
+    ),
     "columns": ({"factors": FACTORS[:, :2]}, "mine.npz: factors has 2 columns, dsprites has 5: shape, scale"),
     "values": ({"factors": FACTORS + 1}, "mine.npz: factors has the value 3 of shape, which has 3 values in dsprites"),
 }
@@ -158,10 +167,44 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, damage: str) -> Non
         read(path, "mine", "custom", 0)
 
 
-def test_a_single_array_is_told_what_is_wanted(tmp_path: Path) -> None:
-    np.save(tmp_path / "codes.npy", CODES)
-    with pytest.raises(ConfigError, match=r"codes\.npy holds a single array, not an \.npz of codes and factors"):
-        read(tmp_path / "codes.npy", "mine", "custom", 0)
+ALIASES: dict[str, dict[str, Any]] = {
+    "std": {"std": np.full_like(CODES, 2)},
+    "stddev": {"stddev": np.full_like(CODES, 2)},
+    "var": {"var": np.full_like(CODES, 4)},
+    "log_var": {"log_var": np.full_like(CODES, np.log(4))},
+    "logvars": {"logvars": np.full_like(CODES, np.log(4)), "scale": np.full_like(CODES, 2)},
+}
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_a_variance_is_read_under_its_usual_names(tmp_path: Path, alias: str) -> None:
+    logvar = read(save(tmp_path, **ALIASES[alias]), "mine", "custom", 0).codes.logvar
+    np.testing.assert_allclose(logvar, np.full_like(CODES, np.log(4)))
+
+
+def test_codes_and_factors_are_read_under_their_usual_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez(path, mu=CODES, latents_classes=FACTORS.astype(float), images=np.zeros(3), sigma=CODES)
+    own = read(path, "mine", "custom", 0)
+    np.testing.assert_array_equal(own.codes.mean, CODES)
+    np.testing.assert_array_equal(own.factors, FACTORS)
+    assert own.codes.logvar is None
+    assert "mine.npz: not used: images, sigma" in capsys.readouterr().err
+
+
+def test_names_in_a_file_are_shown_as_far_as_a_line_goes(tmp_path: Path) -> None:
+    np.savez(tmp_path / "mine.npz", **{"\x1b[31m": CODES, **{f"a{k}": CODES[:1] for k in range(30)}})
+    with pytest.raises(ConfigError, match=r"no array 'codes', it holds '\\x1b\[31m', a0, .*, a10 and 19 more$"):
+        read(tmp_path / "mine.npz", "mine", "custom", 0)
+
+
+def test_names_that_could_both_be_meant_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    np.savez(path, mu=CODES, embedding=CODES + 1, factors=FACTORS)
+    with pytest.raises(ConfigError, match="holds mu and embedding: name the one that is meant 'codes'"):
+        read(path, "mine", "custom", 0)
+    with pytest.raises(ConfigError, match="has logvar and std, which differ"):
+        read(save(tmp_path, logvar=CODES, std=np.abs(CODES)), "mine", "custom", 0)
 
 
 @pytest.mark.parametrize(
@@ -199,12 +242,10 @@ def test_a_metric_that_fails_is_named_and_tried_again(tmp_path: Path, capsys: py
     assert "num_bins must be an integer" in capsys.readouterr().out
     assert set(bench.scores(results_dir=tmp_path)["metric"]) == {"unsupervised"}
     assert score(tmp_path, path, metric=["mig", "unsupervised"], scoring=wrong) == 1
-    assert len(Store(tmp_path).run_ids()) == 1
+    assert len(Store(tmp_path).listings()) == 1
 
 
 def test_on_the_command_line_the_data_set_is_custom_unless_given(tmp_path: Path) -> None:
-    assert "dataset=custom" in _hydra_words(["score", "codes=x.npz", "name=mine"])
-    assert "dataset=custom" not in _hydra_words(["score", "codes=x.npz", "name=mine", "dataset=dsprites"])
     words = ["score", f"codes={save(tmp_path)}", "name=mine", "metric=mig", f"results_dir={tmp_path}"]
     done = subprocess.run([sys.executable, "-m", "bench", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

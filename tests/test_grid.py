@@ -1,7 +1,5 @@
 """A configuration becomes runs; what changes numbers changes the id, and nothing else does."""
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -10,7 +8,7 @@ from omegaconf import OmegaConf
 
 from bench import store
 from bench.__main__ import group_options
-from bench.grid import ConfigError, plan
+from bench.grid import ARCHITECTURES, CONVOLUTIONS, ConfigError, plan, usable
 from bench.registry import UnknownNameError
 
 Composed = dict[str, Any]
@@ -70,6 +68,12 @@ def test_the_budget_names_who_has_another_one() -> None:
     assert found.budget == "quick: 800 steps, 32x32 px (factor_vae: 400 steps, 32x32 px)"
 
 
+def test_a_fitted_learner_claims_no_steps() -> None:
+    both, alone = (plan(composed(f"model={m}", "trainer.steps=800")) for m in ("[beta_vae,pca]", "pca"))
+    assert both.budget == "quick: 800 steps, 32x32 px (pca: fitted directly, 32x32 px)"
+    assert alone.budget == "quick: fitted directly, 32x32 px"
+
+
 def test_the_studies_have_the_sizes_they_say() -> None:
     sizes = {study: len(plan(composed(f"study={study}")).runs) for study in ("small", "card", "locatello2019")}
     assert sizes == {"small": 108, "card": 1080, "locatello2019": 12_600}
@@ -123,14 +127,62 @@ def test_a_fitted_model_does_not_depend_on_the_steps_it_does_not_take() -> None:
         (["strength=9"], ConfigError, r"strength 9 of beta_vae is out of range: 0\.\.5"),
         (["strength=x"], ConfigError, "indices or values"),
         (["seed=-1"], ConfigError, "seed must be integers"),
-        (["seed=5..3"], ConfigError, "seed must be integers from 0, or spans such as 0..49, got '5..3'"),
+        (
+            ["seed=5..3"],
+            ConfigError,
+            "seed must be integers from 0 to 2,147,483,647, or spans such as 0..49, got '5..3'",
+        ),
         (["dataset=dsprits"], UnknownNameError, "Did you mean 'dsprites'"),
         (["metric=mog"], UnknownNameError, "Did you mean 'mig'"),
-        (["trainer.steps=0"], ConfigError, "trainer.steps must be a positive number"),
-        (["trainer.steps=1.5"], ConfigError, "trainer.steps must be an integer"),
+        (["trainer.steps=0"], ConfigError, "trainer.steps must be a whole number from 1, got 0"),
+        (["trainer.steps=1.5"], ConfigError, "trainer.steps must be a whole number from 1, got 1.5"),
         (["+trainer.stepz=3"], UnknownNameError, "Did you mean 'steps'"),
         (["scoring.representations=[meen]"], UnknownNameError, "Did you mean 'mean'"),
         (["+scoring.options.mug.num_bins=3"], UnknownNameError, "Did you mean 'mig'"),
+        (["scoring.options.dci=3"], ConfigError, "scoring.options.dci must be names with values"),
+        (
+            ["+scoring.options.dci.num_trees=1e400"],
+            ConfigError,
+            "dci.num_trees must be a number, got inf",
+        ),
+        (["+scoring.options.downstream.train_sizes=[nan]"], ConfigError, "train_sizes must be a number, got nan"),
+        (["scoring.representations=[]"], ConfigError, "scoring.representations is empty"),
+        (["scoring.num_train=abc"], ConfigError, "scoring.num_train must be a whole number from 1, got 'abc'"),
+        (["scoring.num_train=-3"], ConfigError, "scoring.num_train must be a whole number from 1, got -3"),
+        (["scoring.num_train=1.5"], ConfigError, "scoring.num_train must be a whole number from 1, got 1.5"),
+        (["scoring.num_points=true"], ConfigError, "scoring.num_points must be a whole number from 1, got True"),
+        (["scoring.pool=-5"], ConfigError, "scoring.pool must be a whole number from 1, got -5"),
+        (["trainer.steps=1e9999"], ConfigError, "trainer.steps must be a whole number from 1, got inf"),
+        (["trainer.steps=[3]"], ConfigError, r"trainer.steps must be a whole number from 1, got \[3\]"),
+        (["trainer.steps=1" + "0" * 400], ConfigError, "got an integer of many digits"),
+        (["trainer.learning_rate=nan"], ConfigError, "trainer.learning_rate must be a positive number, got nan"),
+        (["trainer.compile=1"], ConfigError, "trainer.compile must be true or false, got 1"),
+        (["trainer.precision=float64"], UnknownNameError, "Did you mean 'bfloat16' or 'float32'"),
+        (["trainer.convolution=triten"], UnknownNameError, "Did you mean 'triton'"),
+        (["trainer.architecture=smal"], UnknownNameError, "Did you mean 'small'"),
+        (["model=[]"], ConfigError, "the grid has no model"),
+        (["seed=true"], ConfigError, "seed must be integers"),
+        (["seed=[[1]]"], ConfigError, "seed must be integers"),
+        (["seed=0..99999999999"], ConfigError, "seed must be integers from 0 to 2,147,483,647"),
+        (["seed=0..2147483647"], ConfigError, "the grid has 12,884,901,888 runs: give 1 to 1,000,000"),
+        (["seed=[]"], ConfigError, "the grid has 0 runs"),
+        (["strength=[]"], ConfigError, "the grid has 0 runs"),
+        (["strength=[nan]"], ConfigError, "indices or values, got nan"),
+        (["strength=[true]"], ConfigError, "indices or values, got True"),
+        (["strength_of={bta_vae: [0]}"], UnknownNameError, "Did you mean 'beta_vae'"),
+        (["strength_of=3"], ConfigError, "strength_of must be names with values"),
+        (["dataset=[[dsprites]]"], UnknownNameError, "unknown data set"),
+        (["dataset=null"], UnknownNameError, "unknown data set None"),
+        (["model.beta_vae.version=x"], ConfigError, "model.beta_vae.version must be a whole number"),
+        (["model.beta_vae.hyper=3"], ConfigError, "model.beta_vae.hyper must be names with values"),
+        (["+model.beta_vae.hyper.gamma=x"], ConfigError, "model.beta_vae.hyper.gamma must be a number, got 'x'"),
+        (["~model.beta_vae.sweeps"], ConfigError, "model.beta_vae lacks sweeps"),
+        (["+model.beta_vae.hypr=3"], UnknownNameError, "unknown model.beta_vae key 'hypr'. Did you mean 'hyper'"),
+        (["+model.beta_vae.scaled=[gama]"], UnknownNameError, "unknown hyper-parameter of beta_vae 'gama'"),
+        (["study.name=../../x"], ConfigError, r"study.name='../../x': a name is 1 to 64 letters, digits"),
+        (["study.name=a/b"], ConfigError, "a name is 1 to 64 letters"),
+        (["study.name=.."], ConfigError, "starts with a letter or a digit"),
+        (["study.name=2024"], ConfigError, "study.name must be text, got 2024"),
     ],
 )
 def test_a_bad_configuration_is_named(overrides: list[str], error: type[Exception], message: str) -> None:
@@ -138,38 +190,21 @@ def test_a_bad_configuration_is_named(overrides: list[str], error: type[Exceptio
         plan(composed(*overrides))
 
 
-def bench(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "bench", *words], capture_output=True, text=True, check=False)
+def test_whole_numbers_may_be_written_as_powers_of_ten() -> None:
+    assert only("trainer.steps=1e3") == only("trainer.steps=1000")
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["rum"], "unknown stage 'rum'. Did you mean 'run'"),
-        (["run", "studdy=quick"], "unknown key 'studdy'. Did you mean 'study'"),
-        (["run", "study=quik"], "unknown study 'quik'. Did you mean 'quick'"),
-        (["run", "model=[beta_vae,pcb]"], "unknown model 'pcb'. Did you mean 'pca'"),
-        (["run", "dataset=mnits"], "unknown data set 'mnits'. Did you mean 'mnist'"),
-        (["list", "metricks"], "unknown kind 'metricks'. Did you mean 'metrics'"),
-    ],
-)
-def test_the_command_line_offers_the_nearest_name(words: list[str], message: str) -> None:
-    done = bench(*words)
-    assert done.returncode == 1
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+def test_a_metric_has_no_options_that_it_does_not_take() -> None:
+    wrong = plan(composed("metric=[mig]", "+scoring.options.mig.num_bin=3"))
+    with pytest.raises(UnknownNameError, match=r"unknown option of mig 'num_bin'\. Did you mean 'num_bins'"):
+        usable(wrong, ["mig"])
+    assert usable(plan(composed("metric=[mig]", "+scoring.options.mig.num_bins=3")), ["mig"])[1] == []
 
 
-def test_the_command_line_lists_names() -> None:
-    assert bench("list", "models").stdout.split() == group_options("model")
-    assert "mig" in bench("list").stdout
+def test_the_closed_sets_of_planning_are_those_of_the_code_that_is_planned_for() -> None:
+    from bench.models.parts.convolutions import convolutions
+    from bench.models.parts.nets import ARCHITECTURES as NETWORKS
 
-
-def test_strength_on_the_command_line_is_every_models() -> None:
-    assert "strength_of: null" in bench("run", "study=quick", "strength=[1]", "--cfg", "job").stdout
-
-
-def test_hydra_shows_the_composed_configuration() -> None:
-    shown = bench("run", "study=quick", "--cfg", "job").stdout
-    assert "name: quick" in shown
-    assert "noisy_dsprites" in shown
+    assert set(ARCHITECTURES) == set(NETWORKS)
+    with pytest.raises(UnknownNameError, match=f"Known: {', '.join(sorted(CONVOLUTIONS))}"):
+        convolutions("nope", 1)

@@ -1,5 +1,6 @@
 """What is done, failed and missing of a study; what cannot be read is named and set aside, what is left out is told."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from bench import commands, work
 from bench.claims import claiming
 from bench.closing import close
 from bench.data.base import DataError
-from bench.dry_run import words
+from bench.dry_run import hours, words
 from bench.grid import Frozen, Plan, Protocol, Run, Schedule
 from bench.ledger import ledger, mend
 from bench.scoring import cells
@@ -65,7 +66,7 @@ def test_runs_and_cells_are_counted(store: Store) -> None:
     assert [known.run(r) for r in PLAN.runs] == ["done", "done", "failed", "missing"]
     states = [[known.cell(r, key) for key in keys] for r in PLAN.runs]
     assert states == [["done", "failed"], ["done", "skipped"], ["missing"] * 2, ["missing"] * 2]
-    assert [(metric, reason) for _, metric, reason in known.failures] == [("downstream", "Oops: no")]
+    assert [(metric, reason) for *_, metric, reason in known.failures] == [("downstream", "Oops: no")]
 
 
 def test_only_what_is_missing_is_to_be_done_and_what_failed_where_that_is_asked_for(store: Store) -> None:
@@ -106,6 +107,21 @@ def test_the_closing_table_names_failures_and_what_was_not_finished(
                      "not finished: its process was killed"):  # fmt: skip
         assert expected in told
     assert close("analyze", plan(PLAN.runs[1], PLAN.runs[3]), store, [], {}) == 0
+    assert close("report", plan(PLAN.runs[1]), store, [], {}, undrawn=["a.png: ValueError: no"]) == 1
+    assert "a.png: ValueError: no" in capsys.readouterr().out
+
+
+def test_a_failure_of_a_cell_that_the_study_does_not_want_is_not_told(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of an older version, of a metric whose file is gone, or of another protocol."""
+    run, wanted = PLAN.runs[1], plan(PLAN.runs[1])
+    kept = {"metric": "mig", "version": 1, "representation": "mean", "seconds": 3.0, "key": "of-an-older-version"}
+    write_json(store.run(run.id).scores("old"), {"run": run.id, "cells": [kept | FAILED]})
+    assert close("score", wanted, store, [], {}) == 0
+    assert capsys.readouterr().out == ""
+    assert [key for _, key, *_ in ledger(store).failures if key == kept["key"]]
+    assert close("score", replace(plan(PLAN.runs[0]), metrics=("mig",)), store, [], {}) == 0
 
 
 def test_runs_worked_on_elsewhere_are_told_and_are_no_failure(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,7 +146,7 @@ def test_data_sets_that_cannot_be_had_are_left_out(
 
 @pytest.fixture
 def settings() -> dict[str, object]:
-    return {"retry_failed": False, "device": "cpu"}
+    return {"retry_failed": False, "device": "cpu", "checkpoint": None, "launcher": {"name": "local"}}
 
 
 def test_a_dry_run_estimates_from_finished_runs_and_writes_nothing(
@@ -142,23 +158,36 @@ def test_a_dry_run_estimates_from_finished_runs_and_writes_nothing(
     told = capsys.readouterr().out
     assert sorted(store.path.rglob("*")) == before
     assert "python -m bench run 'study.name=my study' model=beta_vae dataset=dsprites" in told
+    assert "launcher=local: 1 job of 1 run, on CPUs" in told
     (row,) = [line for line in told.splitlines() if "beta_vae" in line and "python" not in line]
-    assert [part.strip() for part in row.strip("│ ").split("│")] == [
-        "beta_vae",
-        "dsprites",
-        "1",
-        "1",
-        "90 s",
-        "2",
-        "6 s",
-    ]
+    counts = [part.strip() for part in row.strip("│ ").split("│")]
+    assert counts[:5] == ["beta_vae", "dsprites", "1", "1", "90 s"]
+    assert counts[7:9] == ["2", "6 s"]
 
 
-def test_a_dry_run_says_where_nothing_is_known(tmp_path: Path, settings: dict[str, object], capsys) -> None:  # type: ignore[no-untyped-def]
+def test_a_dry_run_of_a_launcher_tells_its_jobs_and_the_one_command_that_starts_them(
+    store: Store, settings: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields = {"launcher": {"name": "slurm", "cpus": 8, "gpus": 0, "runs": 2}, "overrides": ["model=beta_vae"]}
+    commands.dry_run("train", plan(*(run(seed) for seed in range(10, 15))), store, settings | fields)
+    told = capsys.readouterr().out
+    assert "launcher=slurm: 3 jobs of up to 2 runs, on CPUs" in told
+    assert told.splitlines()[-1] == "python -m bench train model=beta_vae"
+
+
+def test_a_dry_run_where_nothing_was_finished_tells_shipped_times(
+    tmp_path: Path,
+    settings: dict[str, object],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     commands.dry_run("train", PLAN, Store(tmp_path / "none"), settings | {"overrides": []})
-    assert "unknown" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    (row,) = [line for line in told.splitlines() if "beta_vae" in line and "python" not in line]
+    assert [part.strip() for part in row.strip("│ ").split("│")][4:7] == ["unknown", "0 s", "unknown"]
+    assert "Nothing was written" in told
     assert not (tmp_path / "none").exists()
 
 
 def test_times_are_written_for_people() -> None:
+    assert [hours(s) for s in (90.0, 3.6e6, None)] == ["90 s", "1,000 h", "unknown"]
     assert [words(s) for s in (3.2, 300, 3 * 3600, 1e6, None)] == ["3 s", "5 min", "3 h", "12 days", "unknown"]

@@ -3,12 +3,14 @@
 import multiprocessing
 import os
 import signal
+import threading
 from itertools import count
 from pathlib import Path
 
 import pytest
 
-from bench.pool import Pool, _work, report
+from bench.grid import ConfigError
+from bench.pool import Ending, Here, Pool, _work, limit, report, tell
 
 
 def double(number: int) -> int:
@@ -33,6 +35,36 @@ def tell_for_ever(mark: str) -> None:
 
 def fail(number: int) -> int:
     raise ValueError(f"no {number}")
+
+
+@pytest.mark.parametrize("processes", [-1, 0, 1.5, "abc", True])
+def test_what_is_no_number_of_processes_is_refused(processes: object) -> None:
+    with pytest.raises(ConfigError, match="processes must be a whole number from 1"):
+        Pool(processes)  # type: ignore[arg-type]
+
+
+def hang(number: int) -> int:
+    tell(f"begun {number}")
+    limit(0.2 if number == 1 else None)
+    while number == 1:
+        pass
+    return number
+
+
+class Unsendable(Exception):
+    """Takes more to be made than its message."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} {second}")
+
+
+def fail_unsendably(number: int) -> int:
+    raise Unsendable("no", str(number))
+
+
+def leave_a_thread(number: int) -> int:
+    threading.Thread(target=threading.Event().wait).start()
+    return number
 
 
 def test_every_task_gives_its_result_and_its_reports() -> None:
@@ -85,6 +117,64 @@ def test_a_worker_that_is_killed_while_idle_costs_nothing() -> None:
         idle.process.kill()
         idle.process.join()
         assert dict(pool.run(double, [(2,)], lambda *_: None, killed="killed")) == {0: 4}
+
+
+def test_a_task_is_ended_at_its_limit_and_tasks_may_be_added_meanwhile() -> None:
+    tasks, seen = [(0,), (1,)], []
+    with Pool(1) as pool:
+        for position, kind, value in pool.follow(hang, tasks):
+            seen.append((position, kind, value))
+            if kind == "ended":
+                tasks.append((2,))
+    assert seen == [
+        (0, "told", "begun 0"), (0, "result", 0), (1, "told", "begun 1"), (1, "ended", Ending(-signal.SIGKILL, 0.2)),
+        (2, "told", "begun 2"), (2, "result", 2),
+    ]  # fmt: skip
+
+
+def test_how_a_process_ended_is_told() -> None:
+    with Pool(1) as pool:
+        ends = [v for _, kind, v in pool.follow(os._exit, [(3,)]) if kind == "ended"]
+        ends += [v for _, kind, v in pool.follow(die, [(1,)]) if kind == "ended"]
+    assert ends == [Ending(3), Ending(-signal.SIGKILL)]
+
+
+@pytest.mark.parametrize(
+    ("ending", "words", "asked"),
+    [
+        (Ending(3), "its process ended itself with exit code 3", False),
+        (Ending(-9), "its process was ended by SIGKILL, for a lack of memory perhaps", False),
+        (Ending(-11), "its process was ended by SIGSEGV", False),
+        (Ending(-15), "its process was ended by SIGTERM", True),
+        (Ending(-signal.SIGUSR2), "its process was ended by SIGUSR2", True),
+        (Ending(-9, 900), "it took longer than 900 s", False),
+    ],
+)
+def test_how_a_process_ended_is_put_in_words(ending: Ending, words: str, asked: bool) -> None:
+    assert (str(ending), ending.asked) == (words, asked)
+
+
+def test_an_exception_that_cannot_be_sent_is_sent_in_words() -> None:
+    with pytest.raises(RuntimeError, match="Unsendable: no 3"), Pool(1) as pool:
+        dict(pool.run(fail_unsendably, [(3,)]))
+
+
+def test_a_thread_that_a_task_leaves_behind_does_not_keep_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.pool.GRACE_S", 0.1)
+    with Pool(1) as pool:
+        assert dict(pool.run(leave_a_thread, [(3,)])) == {0: 3}
+        (idle,) = pool.idle
+    assert not idle.process.is_alive()
+
+
+def test_here_runs_in_this_process_and_follows_in_another() -> None:
+    with Here() as pool:
+        assert dict(pool.run(getpid, [()])) == {0: os.getpid()}
+        assert [value for *_, value in pool.follow(getpid, [()])] != [os.getpid()]
+
+
+def getpid() -> int:
+    return os.getpid()
 
 
 def test_what_a_task_raises_is_raised_and_ends_the_workers() -> None:

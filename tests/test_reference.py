@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from bench import commands, grid, store
 from bench.grid import Plan, Run
 from bench.pool import Here
-from bench.reference import ConflictError, merge, read_reference, write_reference
+from bench.reference import ConflictError, Merged, merge, read_reference, write_reference
 from bench.scoring import cells
 from bench.store import Store, StoreError, TableFolder, write_json
 from bench.studies import extend
@@ -54,7 +54,7 @@ def plant(run: Run, plan: Plan, results: Store, shift: float = 0.0) -> None:
     base = run.seed / 7 + (run.value or 0) / 3 + shift
     wanted = [c for c in cells(plan.metrics, plan.protocol) if c.representation == "mean"]
     mig, unsupervised = (dict(vars(c)) | {"key": c.key, "seconds": 0.1} for c in wanted)
-    mig |= {"values": {"mig": base, "mig/0": base / 3}, "rows": {"num_points": 5000}}
+    mig |= {"values": {"mig": base / (9 + base), "mig/0": base / (9 + 3 * base)}, "rows": {"num_points": 5000}}
     values = {"gaussian_total_correlation": 1 / (1 + base), "gaussian_wasserstein": base**2}
     unsupervised |= {"values": values, "rows": {"num_points": 5000}}
     write_json(folder.scores("x"), {"run": run.id, "cells": [mig, unsupervised]})
@@ -105,9 +105,9 @@ def test_the_same_scores_make_the_same_file(tmp_path: Path) -> None:
 def test_merging_adds_what_is_new_and_finds_the_rest_equal(tmp_path: Path) -> None:
     plan, results = planned(), Store(tmp_path / "own")
     early = exported(tmp_path / "a", plan, slice(0, 20))
-    assert merge(early, results) == (80, 0)
-    assert merge(exported(tmp_path / "b", plan, slice(10, 30)), results) == (40, 40)
-    assert merge(early, results) == (0, 80)
+    assert merge(early, results) == Merged(80, 0, 0, 0)
+    assert merge(exported(tmp_path / "b", plan, slice(10, 30)), results) == Merged(40, 40, 0, 0)
+    assert merge(early, results) == Merged(0, 80, 0, 0)
     table, card = read_reference(results.reference())
     assert set(table["run"]) == {r.id for r in plan.runs}
     assert [p["rows"] for p in card["parts"]] == [80, 80]
@@ -117,8 +117,8 @@ def test_one_score_with_two_values_is_an_error_that_names_the_run(tmp_path: Path
     plan, results = planned(), Store(tmp_path / "own")
     merge(exported(tmp_path / "a", plan, slice(0, 2)), results)
     before = results.reference().table.read_bytes()
-    with pytest.raises(ConflictError, match=rf"run {plan.runs[1].id} has .* 4 scores of 1 runs differ, nothing was"):
-        merge(exported(tmp_path / "b", plan, slice(1, 3), shift=1e-9), results)
+    with pytest.raises(ConflictError, match=rf"run {plan.runs[1].id} has .* 4 scores of 1 runs differ; nothing was"):
+        merge(exported(tmp_path / "b", plan, slice(1, 3), shift=1e-6), results)
     assert results.reference().table.read_bytes() == before
 
 
@@ -127,7 +127,9 @@ def test_what_a_metric_took_may_differ_between_machines(tmp_path: Path) -> None:
     merge(folder, results)
     text = gzip.decompress(folder.table.read_bytes()).decode()
     folder.table.write_bytes(gzip.compress(text.replace(",0.1,", ",0.7,").encode()))
-    assert merge(folder, results) == (0, 8)
+    card = yaml.safe_load(folder.card.read_text())
+    folder.card.write_text(yaml.safe_dump(card | {"sha256": store.sha256_of(folder.table)}))
+    assert merge(folder, results) == Merged(0, 8, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_what_a_metric_took_may_differ_between_machines(tmp_path: Path) -> None:
         (lambda f: f.table.write_bytes(b"run,score\n"), "scores.csv.gz: Not a gzipped file"),
         (
             lambda f: f.table.write_bytes(gzip.compress(b"run,score\nx,1\n")),
-            "scores.csv.gz: its columns are run, score, not",
+            "scores.csv.gz: it has no column model, strength",
         ),
         (lambda f: f.card.unlink(), "card.yaml"),
         (lambda f: f.card.write_text("parts: 3"), "card.yaml: .*parts is not a list"),
@@ -157,11 +159,10 @@ def test_a_score_that_is_no_number_or_there_twice_is_refused(tmp_path: Path) -> 
     folder = exported(tmp_path, plan, slice(0, 2))
     table, _ = read_reference(folder)
     holed = table.assign(score=table["score"].where(table["name"] != "mig"))
-    with pytest.raises(StoreError, match="4 scores are not finite"):
+    with pytest.raises(StoreError, match=r"scores.csv.gz is not written: row .*score of mig is nan \(4 such rows\)"):
         write_reference(holed, plan, results, folder)
-    write_reference(pd.concat([table, table[:3]]), plan, results, folder)
-    with pytest.raises(StoreError, match="has 3 scores twice"):
-        read_reference(folder)
+    with pytest.raises(StoreError, match=r"is there twice \(3 such rows\)"):
+        write_reference(pd.concat([table, table[:3]]), plan, results, folder)
     with pytest.raises(StoreError, match="no scores to export"):
         write_reference(table[:0], plan, results, folder)
 
@@ -204,8 +205,9 @@ def test_the_reference_study_is_drawn_where_nothing_was_trained(tmp_path: Path) 
     plan, results = planned(), Store(tmp_path / "own")
     merge(exported(tmp_path / "a", plan), results)
     extend(plan, results)
-    commands.analyze(plan, results, Here())
-    commands.make_report(plan, results, Here(), {"rank_by": "mig", "open": False, "overrides": ["study=reference"]})
+    settings = {"rank_by": "mig", "open": False, "overrides": ["study=reference"]}
+    assert commands.analyze(plan, results, Here()) == {}
+    assert commands.make_report(plan, results, Here(), settings) == {}
     text = (tmp_path / "own" / "studies" / "reference" / "summary.md").read_text()
     assert "Scores of 30 runs from the table" in text
     assert not (tmp_path / "own" / "runs").exists()

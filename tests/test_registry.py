@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,11 @@ def bench(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
 
 
-def test_support_modules_are_no_plugins() -> None:
-    assert {"base", "information", "logistic", "shared_factor"}.isdisjoint(registry.names("metrics"))
-    assert {"base", "vae", "nets", "terms"}.isdisjoint(registry.names("models"))
+@pytest.mark.parametrize("kind", ["metrics", "models"])
+def test_every_file_but_base_is_registered_under_its_name_and_is_what_it_says(kind: str) -> None:
+    files = {f.stem for f in (ROOT / "bench" / kind).glob("*.py")} - {"__init__", "base"}
+    assert set(registry.names(kind)) == files
+    assert not registry.faults(kind)
 
 
 def test_unknown_names_are_offered_the_nearest() -> None:
@@ -62,6 +65,12 @@ def test_a_metric_is_added_as_one_file(copy: Path) -> None:
     assert "mig" in done.stdout
 
 
+def test_a_file_in_the_package_is_one_metric(copy: Path) -> None:
+    (copy / "bench" / "metrics" / "spread.py").write_text(METRIC + METRIC.replace("def spread", "def second"))
+    listed = bench(copy, "from bench.listing import metric_table; print(metric_table(['spread']))")
+    assert "metrics/spread.py must define the metric 'spread' and does not: it defines spread, sec" in listed.stdout
+
+
 def test_a_metric_with_a_syntax_error_is_named_and_breaks_nothing_else(copy: Path) -> None:
     (copy / "bench" / "metrics" / "spread.py").write_text(METRIC.replace("return {", "return {{"))
     listed = bench(copy, "from bench import registry; print(registry.names('metrics'))")
@@ -74,12 +83,103 @@ def test_a_metric_with_a_syntax_error_is_named_and_breaks_nothing_else(copy: Pat
     assert "metrics/spread.py:6" in bad.stderr
 
 
-def test_a_file_that_does_not_keep_its_promise_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "promising.py").write_text("x = 1\n")
+HEAD = "import bench.metrics.base as base\nfrom bench.metrics.base import Score, metric\n"
+DECLARED = "(version=1, reads='points', scores={'own': Score(0, 1)}, paper='', min_factors=0)\n"
+OWN = "def own(codes):\n    return {'own': 0.5}\n"
+MODEL = "from typing import final\nfrom bench.models.base import model\n"
+
+
+@pytest.fixture
+def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Makes a module of a given text the plug-in `own`, for the time of a test."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(registry, "modules", lambda kind: {"promising": "promising"})
-    with pytest.raises(PluginError, match=r"promising\.py must define exactly one @metric"):
-        registry.load("metrics", "promising")
+
+    def add(text: str, pointer: str = "own_plugin") -> None:
+        (tmp_path / "own_plugin.py").write_text(text)
+        monkeypatch.setattr(registry, "modules", lambda kind: {"own": pointer})
+
+    yield add
+    sys.modules.pop("own_plugin", None)
+
+
+BROKEN = {
+    "another name": (HEAD + "@metric" + DECLARED + OWN.replace("def own", "def other"), "it defines other; define"),
+    "undecorated": (HEAD + OWN, "`own` is there, but not under @metric; define a function `own` under @metric"),
+    "nothing": ("x = 1\n", "nothing in it is under @metric; define a function `own` under @metric"),
+    "imported": ("from bench.metrics.mig import mig as own\n", "`own` is there, but not under @metric|nothing in it"),
+    "syntax": ("def own(:\n", r"cannot be imported: SyntaxError: .*own_plugin\.py:1"),
+    "import": ("import no_such_module\n", r"ModuleNotFoundError: No module named 'no_such_module' .*own_plugin\.py:1"),
+    "exit": ("raise SystemExit(3)\n", r"cannot be imported: SystemExit: 3 .*own_plugin\.py:1"),
+    "declaration": (
+        HEAD + "@metric" + DECLARED.replace("points", "images") + OWN,
+        "cannot be imported: ValueError: reads must be one of points, split, all, got 'images'",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_metrics_file_that_does_not_keep_its_promise_is_named_with_the_mend(
+    what: str, plug_in: Callable[..., None]
+) -> None:
+    text, message = BROKEN[what]
+    plug_in(text)
+    with pytest.raises(PluginError, match=message) as caught:
+        registry.load("metrics", "own")
+    assert "own_plugin.py" in str(caught.value)
+    assert registry.faults("metrics").keys() == {"own"}
+
+
+def test_how_the_decorator_is_written_does_not_matter(plug_in: Callable[..., None]) -> None:
+    plug_in(HEAD + "@base.metric" + DECLARED + OWN + "alias = own\n")
+    assert registry.load("metrics", "own").metric.name == "own"
+
+
+def test_a_model_may_have_other_decorators_and_stands_alone(plug_in: Callable[..., None]) -> None:
+    plug_in(MODEL + "@model()\n@final\nclass Own:\n    pass\n")
+    assert registry.load("models", "own").__name__ == "Own"
+    sys.modules.pop("own_plugin")
+    plug_in(MODEL + "@model()\nclass Own:\n    pass\nclass Heir(Own):\n    pass  # inherits no registration\n")
+    assert registry.load("models", "own").__name__ == "Own"
+    sys.modules.pop("own_plugin")
+    plug_in(MODEL + "@model()\nclass A:\n    pass\n@model()\nclass B:\n    pass\n")
+    with pytest.raises(PluginError, match="it defines A, B; define one class under @model"):
+        registry.load("models", "own")
+
+
+def test_an_entry_point_may_name_an_object_of_a_module(plug_in: Callable[..., None]) -> None:
+    text = HEAD + "@metric" + DECLARED + OWN + "@metric" + DECLARED + OWN.replace("own(", "two(")
+    plug_in(text, "own_plugin:own")
+    assert registry.load("metrics", "own").metric.name == "own"
+    for pointer, message in {
+        "own_plugin:two": "must be a function `own` under @metric",
+        "own_plugin:gone": r"own_plugin\.py has no 'gone'",
+        "own plugin": "must be module or module:object, not 'own plugin'",
+        "no_such_plugin:own": "No module named 'no_such_plugin'",
+    }.items():
+        plug_in(text, pointer)
+        with pytest.raises(PluginError, match=message):
+            registry.load("metrics", "own")
+
+
+def test_of_two_metrics_that_declare_one_score_the_copy_is_refused(
+    plug_in: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plug_in((ROOT / "bench" / "metrics" / "downstream.py").read_text().replace("def downstream(", "def a_downstream("))
+    known = {"a_downstream": "own_plugin", "downstream": "bench.metrics.downstream", "mig": "bench.metrics.mig"}
+    monkeypatch.setattr(registry, "modules", lambda kind: known)
+    (refused,) = registry.faults("metrics").items()
+    assert refused[0] == "a_downstream"
+    assert "declares 'lr_efficiency', a score of 'downstream': name it otherwise" in str(refused[1])
+    assert not registry.faults("metrics", ["a_downstream"])
+
+
+def test_a_file_whose_name_no_function_can_have_is_told_so(
+    plug_in: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plug_in("x = 1\n")
+    monkeypatch.setattr(registry, "modules", lambda kind: {"my-metric": "own_plugin"})
+    with pytest.raises(PluginError, match="name the file in letters, digits and underscores"):
+        registry.load("metrics", "my-metric")
 
 
 def test_the_wheel_carries_configuration_and_cards_and_runs_from_any_directory(tmp_path: Path) -> None:

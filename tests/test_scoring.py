@@ -1,13 +1,17 @@
 """Scores are pure functions of codes and factors; adding a metric changes no other number."""
 
+import inspect
+import sys
+
 import numpy as np
 import pytest
 
+import bench
 from bench import codes as coding
-from bench import score
+from bench import registry, score
 from bench.data import load_data
 from bench.grid import Protocol
-from bench.registry import UnknownNameError
+from bench.registry import PluginError, UnknownNameError
 from bench.scoring import cells, evaluate
 
 RNG = np.random.default_rng(0)
@@ -53,9 +57,7 @@ class Converted:
 
 
 def test_what_is_no_array_is_named() -> None:
-    import torch
-
-    for wrong in ([[1.0, 2.0], [3.0]], torch.zeros(9, 2, dtype=torch.bfloat16), {"a": 1}, None, "codes"):
+    for wrong in ([[1.0, 2.0], [3.0]], {"a": 1}, None, "codes"):
         with pytest.raises(ValueError, match=r"^codes (cannot be read as an array|must be real numbers)"):
             score(wrong, FACTORS)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="factors cannot be read as an array"):
@@ -86,7 +88,8 @@ def test_every_metric_that_applies_is_the_default() -> None:
         (CODES, FACTORS + 0.5, None, "factors must be integers"),
         (CODES, FACTORS[:-1], None, "factors has 1199 rows, the codes have 1200"),
         (CODES[:1], FACTORS[:1], None, "1 row"),
-        (CODES[:, 0], FACTORS, None, r"codes must be a non-empty \(N, D\) array"),
+        (CODES[:, 0], FACTORS, None, r"codes must be a non-empty \(N, D\) array, .*reshape\(-1, 1\)"),
+        (CODES, FACTORS[:, 0], None, r"factors must be a non-empty \(N, F\) array, .*reshape\(-1, 1\)"),
         (CODES, FACTORS[:, :1], ["beta_vae_score"], "needs at least 2 factors of two values or more, got 1"),
         (CODES, None, ["mig"], "needs at least 1 factor of two values or more, got 0"),
     ],
@@ -97,8 +100,53 @@ def test_bad_input_is_named(codes: object, factors: object, metrics: list[str] |
 
 
 def test_an_unknown_metric_is_offered_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match="Did you mean 'mig'"):
-        score(CODES, FACTORS, ["meg"])
+    for wrong in (["meg"], "meg", ["mig", "meg"]):
+        with pytest.raises(UnknownNameError, match="Did you mean 'mig'"):
+            score(CODES, FACTORS, wrong)
+
+
+def test_a_single_metric_needs_no_list() -> None:
+    assert score(CODES, FACTORS, "mig") == score(CODES, FACTORS, ["mig"])
+
+
+def test_what_was_skipped_is_told_with_the_reason() -> None:
+    scores = score(CODES[:200], FACTORS[:200, :1])
+    assert scores.skipped["modularity"] == "modularity needs at least 2 factors of two values or more, got 1"
+    assert not scores.skipped.keys() & {"mig", "sap"}
+    assert score(CODES, FACTORS, "mig").skipped == {}
+
+
+def test_a_metric_that_cannot_be_imported_is_skipped_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = registry.load
+
+    def broken(kind: str, name: str) -> object:
+        if name == "mig":
+            raise PluginError("mig.py cannot be imported")
+        return load(kind, name)
+
+    monkeypatch.setattr(registry, "load", broken)
+    monkeypatch.setattr(registry, "names", lambda kind: ["mig", "sparsity"])
+    assert score(CODES, FACTORS).skipped == {"mig": "mig.py cannot be imported"}
+    with pytest.raises(PluginError):
+        score(CODES, FACTORS, "mig")
+
+
+def test_progress_is_shown_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    score(CODES, FACTORS, METRICS)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    score(CODES, FACTORS, METRICS)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "3/3 metrics" in shown.err
+
+
+def test_help_opens_with_names_a_reader_knows() -> None:
+    for function in (score, bench.encode):
+        assert len(str(inspect.signature(function))) < 200
+    assert {"encode", "load_data", "score", "scores"} <= set(dir(bench))
 
 
 def test_a_constant_code_is_scored() -> None:

@@ -42,7 +42,7 @@ def test_only_main_imports_hydra() -> None:
 
 
 def test_metrics_never_import_torch() -> None:
-    for file in (PACKAGE / "metrics").glob("*.py"):
+    for file in (PACKAGE / "metrics").rglob("*.py"):
         assert not any(n.split(".")[0] in ("torch", "pytorch_lightning") for n in imports(file)), file
 
 

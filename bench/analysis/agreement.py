@@ -113,7 +113,7 @@ def adjusted(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def settings(scores: pd.DataFrame) -> list[tuple[str, ...]]:
-    """The (data set, model, value) of each row: what a bootstrap over seeds keeps fixed."""
+    """The (data set, model, value) of each row: what seeds vary within."""
     columns = (scores.index.get_level_values(level).astype(str).tolist() for level in ("dataset", "model", "value"))
     return list(zip(*columns, strict=True))
 

@@ -16,6 +16,7 @@ from bench.analysis.agreement import wide
 from bench.analysis.board import Column, Row, board
 from bench.analysis.estimates import Estimate, estimate
 from bench.analysis.names import disentanglement_scores, downstream_scores
+from bench.metrics.base import Metric
 from bench.store import digest
 
 OVERALL = "all"
@@ -24,20 +25,23 @@ SEED = 2019
 
 
 def columns(table: pd.DataFrame) -> list[Column]:
-    """Scores for a board of this table: headline scores, then accuracies at the most labels and efficiencies.
+    """Scores for a board of this table: ranked headline scores, accuracies at the most labels, efficiencies, the rest.
 
-    Counted are the headline scores of which higher, or lower, is better.
+    Counted are the headline scores of metrics that declare `ranked`. The other headline scores come last, so that what
+    is drawn for the counted ones does not depend on them.
     """
     metric_of = dict(zip(table["name"], table["metric"], strict=True))
-    headlines = [n for n in disentanglement_scores(table) if n in metric_of]
+    headlines = {n: _declared(metric_of[n]) for n in disentanglement_scores(table) if n in metric_of}
     downstream = [n for n in downstream_scores(metric_of) if metric_of[n] == "downstream"]
     most = {n.rpartition("_")[0] if n[-1].isdigit() else n: n for n in downstream}  # sizes rise: the last one stays
-    found = []
-    for name in dict.fromkeys([*headlines, *most.values()]):
-        declared = registry.load("metrics", metric_of[name]).metric.score(name)
-        counted = name in headlines and declared.higher_is_better is not None
-        found.append(Column(name, metric_of[name], counted, declared))
-    return found
+    counted = [n for n, declared in headlines.items() if declared.ranked and declared.headline == n]
+    shown = dict.fromkeys([*counted, *most.values(), *headlines])
+    return [Column(n, metric_of[n], n in counted, _declared(metric_of[n]).score(n)) for n in shown]
+
+
+def _declared(metric: str) -> Metric:
+    declared: Metric = registry.load("metrics", metric).metric
+    return declared
 
 
 def wanted_cells(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,11 +1,19 @@
-"""Which scores stand for what in figures, and how they are written there."""
+"""Which scores stand for what, and how models, data sets and scores are written: as their declarations have it.
+
+A model's title stands in its `conf/model/NAME.yaml`, a data set's on its card, a score's in its metric's declaration.
+"""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
+from math import inf
 
 import pandas as pd
+import yaml
 
-from bench import registry
+from bench import data, registry, store
+from bench.grid import Run
+from bench.metrics.base import Score
 
 # the six of the paper, in its order, and the score that stands for each
 PAPER = {
@@ -18,39 +26,21 @@ PAPER = {
 }
 TC, MI = "gaussian_total_correlation", "mutual_information"
 TC_SAMPLED = f"{TC}_sampled"
-# scores that need no factors, and whether higher is better
-UNSUPERVISED = {
-    "reconstruction": False,
-    "kl": False,
-    "elbo": True,
-    TC_SAMPLED: False,
-    "udr_lasso": True,
-    "udr_spearman": True,
-}
-TITLES = {
-    "beta_vae_test": "BetaVAE score",
-    "factor_vae_test": "FactorVAE score",
-    "mig": "MIG",
-    "dci_disentanglement": "DCI disentanglement",
-    "modularity": "Modularity",
-    "sap": "SAP",
-    "irs": "IRS",
-    "explicitness_test": "Explicitness",
-    "reconstruction": "Reconstruction",
-    "kl": "KL",
-    "elbo": "ELBO",
-    TC: "Total correlation",
-    TC_SAMPLED: "TC (sampled)",
-    MI: "Mutual information",
-    "udr_lasso": "UDR (Lasso)",
-    "udr_spearman": "UDR (Spearman)",
+# scores that need no factors, of which no metric function gives any
+UNSUPERVISED: Mapping[str, Score] = {
+    "reconstruction": Score(-inf, inf, higher_is_better=False, title="Reconstruction"),
+    "kl": Score(0, inf, higher_is_better=False, title="KL"),
+    "elbo": Score(-inf, inf, title="ELBO"),
+    TC_SAMPLED: Score(0, inf, higher_is_better=False, title="TC (sampled)"),
+    "udr_lasso": Score(0, 1, title="UDR (Lasso)"),
+    "udr_spearman": Score(0, 1, title="UDR (Spearman)"),
 }
 
 
 def disentanglement_scores(table: pd.DataFrame) -> list[str]:
     """The headline score of every disentanglement metric in the table: the paper's six first, then the others."""
     present = set(table["metric"].unique())
-    others = sorted(present & set(registry.names("metrics")) - set(PAPER))
+    others = sorted(present & set(registry.names("metrics")) - registry.faults("metrics").keys() - set(PAPER))
     headlines = [registry.load("metrics", m).metric.headline for m in others]
     return [PAPER[m] for m in PAPER if m in present] + [h for h in headlines if h is not None]
 
@@ -72,9 +62,92 @@ def efficiencies(names: Iterable[str]) -> list[str]:
 
 
 def title(name: str) -> str:
-    """How a score is written in a figure."""
-    if match := re.fullmatch(r"([a-z]+)_(\d+)", name):
-        return f"{match[1].upper()} {int(match[2]):,}"
-    if name.endswith("_efficiency"):
-        return f"Efficiency ({name.partition('_')[0].upper()})"
-    return TITLES.get(name, name.replace("_", " "))
+    """How a score is written: as it is declared, else its name with spaces.
+
+    Example:
+        >>> title("dci_disentanglement"), title("lr_10000"), title("new_score")
+        ('DCI disentanglement', 'LR 10,000', 'new score')
+    """
+    for pattern, written in _score_titles().items():
+        if match := re.fullmatch(re.escape(pattern).replace(r"\*", "(.+)"), name):
+            return written.replace("*", _number(match[1])) if match.lastindex else written
+    return name.replace("_", " ")
+
+
+def directed_title(name: str) -> str:
+    """How a score that needs no factors is written where readers must know which way is better.
+
+    Example:
+        >>> directed_title("reconstruction"), directed_title("elbo")
+        ('Reconstruction ↓', 'ELBO ↑')
+    """
+    return f"{title(name)} {'↑' if UNSUPERVISED[name].higher_is_better else '↓'}"
+
+
+def model_title(name: str) -> str:
+    """How a model is written: the `title` of its `conf/model/NAME.yaml`, else its name.
+
+    Example:
+        >>> model_title("beta_vae"), model_title("a representation of yours")
+        ('β-VAE', 'a representation of yours')
+    """
+    return str(_settings_of(name).get("title", name))
+
+
+def setting_title(run: Run) -> str:
+    """How a run's model and what is swept are written, such as "β-VAE, beta 4"."""
+    return model_title(run.model) + run.setting.removeprefix(run.model)
+
+
+def swept(model: str) -> str | None:
+    """The hyper-parameter that strength chooses, where the suite has the model."""
+    name = _settings_of(model).get("sweeps")
+    return None if name is None else str(name)
+
+
+def dataset_title(name: str) -> str:
+    """How a data set is written: the title on its card, else its name.
+
+    Example:
+        >>> dataset_title("shapes3d"), dataset_title("custom")
+        ('3D Shapes', 'custom')
+    """
+    try:
+        return data.card(name).title
+    except registry.UnknownNameError:
+        return name
+
+
+@cache
+def _settings_of(model: str) -> Mapping[str, object]:
+    """A model's own settings; none of a representation from elsewhere, whose name may be anything.
+
+    Raises:
+        StoreError: its file is not yaml of keys and values.
+    """
+    files = {f.stem: f for f in (store.conf_dir() / "model").glob("*.yaml")}
+    if model not in files:
+        return {}
+    try:
+        settings = yaml.safe_load(files[model].read_text(encoding="utf-8"))
+    except yaml.YAMLError as fault:
+        raise store.StoreError(f"{files[model]} is not yaml: {fault}") from fault
+    if not isinstance(settings, dict):
+        raise store.StoreError(f"{files[model]} must hold keys and values")
+    return settings
+
+
+@cache
+def _score_titles() -> Mapping[str, str]:
+    """Name or pattern -> title, of every score that has one; names before patterns."""
+    scores = dict(UNSUPERVISED)
+    for metric in registry.names("metrics"):
+        try:
+            scores |= registry.load("metrics", metric).metric.scores
+        except registry.PluginError:
+            continue  # said where metrics are scored; its scores are written by their names
+    return {n: s.title for n, s in sorted(scores.items(), key=lambda item: "*" in item[0]) if s.title is not None}
+
+
+def _number(text: str) -> str:
+    return f"{int(text):,}" if text.isdigit() else text

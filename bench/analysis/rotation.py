@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bench import registry
 from bench.analysis.identifiability import plane_rotation
+from bench.progress import say
 from bench.scoring import PUBLISHED, SkippedError, cells, evaluate
 
 Floats = NDArray[np.float64]
@@ -31,6 +32,8 @@ def scores_under_rotation(
 ) -> pd.DataFrame:
     """A row a score and angle: metric, name, degrees, score; from small samples, of the metrics that apply.
 
+    A metric that fails is named and left out.
+
     Args:
         codes: (N, D), rotated in the planes of dimensions 0 and 1, 2 and 3, ...
         factors: (N, F).
@@ -38,11 +41,16 @@ def scores_under_rotation(
         degrees: angles.
     """
     rows: list[dict[str, Any]] = []
+    left_out: set[str] = set()
     for angle in degrees:
         turned = codes @ plane_rotation(codes.shape[1], angle).T
-        for metric in metrics:
-            rows += [{"degrees": angle} | row for row in _scores(metric, turned, factors)]
-    return pd.DataFrame(rows)
+        for metric in (m for m in metrics if m not in left_out):
+            try:
+                rows += [{"degrees": angle} | row for row in _scores(metric, turned, factors)]
+            except Exception as fault:
+                left_out.add(metric)
+                say(f"{metric} is left out: {type(fault).__name__}: {fault}")
+    return pd.DataFrame(row for row in rows if row["metric"] not in left_out)
 
 
 def _scores(metric: str, codes: NDArray[Any], factors: NDArray[np.int64]) -> list[dict[str, Any]]:

@@ -47,7 +47,7 @@ def unsupervised_selection(scores: pd.DataFrame, names: Sequence[str], rng: np.r
     x = complete[list(names)].to_numpy()
     picks: list[tuple[str, Floats, Floats, str]] = []  # by, scores, scores in each draw, run
     for way in ways:
-        merit = complete[way].to_numpy() * (1 if UNSUPERVISED[way] else -1)
+        merit = complete[way].to_numpy() * (1 if UNSUPERVISED[way].higher_is_better else -1)
         picked = drawn[np.arange(DRAWS), merit[drawn].argmax(axis=1)]
         picks.append((way, x[merit.argmax()], x[picked], str(complete.index[merit.argmax()][-1])))
     for label, quantile in (("best run", 1.0), ("median run", 0.5), ("worst run", 0.0)):

@@ -8,15 +8,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from bench import registry, store
 from bench.data.base import Card, DataError, DataSet, File
-from bench.data.files import State, state_of
+from bench.data.files import State, accepted, place, state_of
 from bench.registry import PluginError, unknown
 
-__all__ = ["CUSTOM", "card", "factor_name", "fetch", "load_data", "names", "state", "verify"]
+__all__ = ["CUSTOM", "accept", "card", "factor_name", "fetch", "load_data", "names", "state", "verify"]
 
+SEEN = 32  # images of a data set that are looked at before it is used
 CUSTOM = "custom"  # what codes are of whose data set is not the suite's
 
 
@@ -59,12 +61,33 @@ def load_data(name: str) -> DataSet:
 
 
 def fetch(name: str) -> None:
-    """Put a data set's files in place, each checked by its checksum.
+    """Put a data set's files in place, each checked by its checksum, and look at some of its images and factors.
 
     Raises:
-        DataError: no source has them; the message lists the attempts.
+        DataError: no source has them, the message lists the attempts; or they are not what the card says.
+        StoreError: the folder cannot be written.
     """
-    load_data(name)
+    try:
+        images = load_data(name)
+        some = np.linspace(0, len(images) - 1, min(SEEN, len(images))).astype(np.int64)
+        images.images(some)
+        _check_factors(images.factors(some), images.card)
+    except (DataError, registry.PluginError, registry.UnknownNameError, store.StoreError):
+        raise
+    except Exception as fault:  # a plug-in's own
+        raise DataError(f"{name} cannot be read: {type(fault).__name__}: {fault}") from fault
+
+
+def _check_factors(factors: Any, card: Card) -> None:
+    width = len(card.factor_sizes)
+    if not isinstance(factors, np.ndarray) or factors.dtype.kind not in "iu" or factors.shape[1:] != (width,):
+        there = f"{factors.dtype} {factors.shape}" if isinstance(factors, np.ndarray) else type(factors).__name__
+        raise DataError(f"factors() of {card.name} must be a numpy array of integers (n, {width}), got {there}")
+    for name, size, column in zip(card.factor_names, card.factor_sizes, factors.T, strict=True):
+        if ((column < 0) | (column >= size)).any():
+            raise DataError(
+                f"factors() of {card.name}: {name} has values 0..{size - 1}, got {column.min()}..{column.max()}"
+            )
 
 
 def verify(name: str) -> None:
@@ -76,7 +99,20 @@ def verify(name: str) -> None:
     for file in card(name).files:
         if (found := state_of(file, store.downloads_dir(), every_byte=True)) != "ready":
             mend = f"`python -m bench data dataset={name}` replaces it or says where it comes from"
-            raise DataError(f"{store.downloads_dir() / file.name} is {found}: {mend}")
+            raise DataError(f"{place(file, store.downloads_dir())} is {found}: {mend}")
+
+
+def accept(name: str, sha256: str) -> Path:
+    """Take a file of a data set for the card's from now on, though it has another checksum; the user says which.
+
+    Returns:
+        The file.
+
+    Raises:
+        DataError: no file of the data set has that checksum; the message names those that there are.
+        StoreError: the folder cannot be written.
+    """
+    return accepted(card(name), store.downloads_dir(), sha256)
 
 
 def state(name: str) -> State:
@@ -90,16 +126,19 @@ def _card_path(name: str) -> Path:
 
 
 def _plugin(name: str) -> Any:
-    module = _reader(name, registry.entry_points("data")[name])
+    path = registry.entry_points("data")[name]
+    module = _reader(name, path)
     if not isinstance(getattr(module, "CARD", None), Card):
-        raise PluginError(f"the data plug-in {name!r} ({module.__file__}) must define CARD, a bench.data.base.Card")
+        path = getattr(module, "__file__", path)
+        raise PluginError(f"the data plug-in {name!r} ({path}) must define CARD, a bench.data.base.Card")
     return module
 
 
 def _reader(name: str, path: str) -> Any:
     module = registry.import_plugin("data", name, path)
     if not callable(getattr(module, "load", None)):
-        raise PluginError(f"the data plug-in {name!r} ({module.__file__}) must define load(card, folder)")
+        path = getattr(module, "__file__", path)
+        raise PluginError(f"the data plug-in {name!r} ({path}) must define load(card, folder)")
     return module
 
 
@@ -122,6 +161,7 @@ def _typed(entry: Any, name: str) -> Card:
         raise ValueError(f"unknown keys {', '.join(sorted(extra))}")
     if entry["name"] != name:
         raise ValueError(f"it is named {entry['name']!r} inside")
-    files = tuple(File(**f | {"urls": tuple(f.get("urls", ()))}) for f in entry.pop("files", ()))
+    lists = ("urls", "unpacked")
+    files = tuple(File(**f | {k: tuple(f.get(k, ())) for k in lists}) for f in entry.pop("files", ()))
     listed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
     return Card(**listed, files=files)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bench.data.image_contract import as_images, check_shape, check_values
 from bench.data.reader import Reader
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ class File:
     """One file a data set is made from, checked before use.
 
     `own` marks a file of the user's choice, whose checksum no card can know: the one it has when it is first seen is
-    kept, and a file with another is not taken for it.
+    kept, and a file with another is not taken for it. So it is with what lies `unpacked` in one of these places, files
+    or folders, where the file itself is not there.
 
     Raises:
         ValueError: no checksum is given, or one is for a file of the user's choice.
@@ -35,6 +37,7 @@ class File:
     md5: str | None = None
     urls: tuple[str, ...] = ()
     own: bool = False
+    unpacked: tuple[str, ...] = ()  # below the downloads folder
 
     def __post_init__(self) -> None:
         if self.own and (self.sha256 or self.md5):
@@ -78,26 +81,48 @@ class Card:
     files: tuple[File, ...] = ()
 
     def __post_init__(self) -> None:
-        if len(self.image_shape) != 3:
-            raise ValueError(f"image_shape {self.image_shape} is not (height, width, channels)")
+        check_shape(self.image_shape)
         if len(self.factor_names) != len(self.factor_sizes):
             raise ValueError(f"{len(self.factor_names)} factor_names for {len(self.factor_sizes)} factor_sizes")
         if self.grid and math.prod(self.factor_sizes) != self.num_images:
             raise ValueError(f"the factors have {math.prod(self.factor_sizes)} combinations, not {self.num_images}")
 
 
+LOOKED_AT = 256  # images a data set and process whose values are checked
+
+
 class DataSet(ABC):
-    """Images in [0, 1] and their factors, read by index. Subclasses read storage; they hold little in memory."""
+    """Images in [0, 1] and their factors, read by index. Subclasses read storage; they hold little in memory.
+
+    Raises:
+        DataError: the card says that factors are no grid, and the subclass does not say what they are.
+    """
+
+    looked_at = 0
 
     def __init__(self, card: Card) -> None:
         self.card = card
+        if card.factor_sizes and not card.grid and type(self).factors is DataSet.factors:
+            raise DataError(
+                f"the card of {card.name} says grid: false, so {type(self).__name__} needs a method factors(index): "
+                "without a grid nothing tells which image has which"
+            )
+
+    def __repr__(self) -> str:
+        card = self.card
+        factors = ", ".join(f"{n} {size}" for n, size in zip(card.factor_names, card.factor_sizes, strict=True))
+        shape = "x".join(map(str, card.image_shape))
+        return f"<{card.name}: {len(self):,} images of {shape}; factors {factors or 'unknown'}>"
 
     def __len__(self) -> int:
         return self.card.num_images
 
     @abstractmethod
     def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Images at valid indices; `epoch` is one number for each image. Subclasses implement this."""
+        """Images at valid indices; `epoch` is one number for each image. Subclasses implement this.
+
+        They are floats in [0, 1] of the card's shape: `bench.data.image_contract`.
+        """
 
     def resident(self, device: "torch.device") -> Reader | None:
         """A reader that holds the images on a device and makes them there, to the bit as `read` does; None: not made.
@@ -114,10 +139,27 @@ class DataSet(ABC):
 
         Raises:
             IndexError: an index is outside the data set.
+            DataError: what `read` gives is no such images; the message says what there was, and the mend.
         """
         where = self._checked(index)
         when = np.asarray(epoch).astype(np.int32, casting="same_kind")  # a TypeError for fractions
-        return self.read(where, np.broadcast_to(when, where.shape))
+        return self.batch(where, np.broadcast_to(when, where.shape))
+
+    def batch(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
+        """What `read` gives for valid indices, held to the contract.
+
+        Raises:
+            DataError: it does not keep to it.
+        """
+        values = self.read(index, epoch)
+        try:
+            images = as_images(values, len(index), self.card.image_shape)
+            if self.looked_at < LOOKED_AT:
+                check_values(images)
+                self.looked_at += len(images)
+        except ValueError as fault:
+            raise DataError(f"read() of {self.card.name} ({type(self).__name__}): {fault}") from fault
+        return images
 
     def factors(self, index: ArrayLike) -> NDArray[np.int64]:
         """Factor values (n, number of factors), each in [0, size of the factor).

@@ -1,6 +1,7 @@
 """Cars3D (Reed et al. 2015): 183 car models, each from 4 elevations and 24 azimuths.
 
-The archive holds one MATLAB file a car, `cars/NAME.mat`, whose array `im` is (height, width, 3, azimuth, elevation).
+The archive, or the folder that it was unpacked to, holds one MATLAB file a car, `cars/NAME.mat`, whose array `im` is
+(height, width, 3, azimuth, elevation).
 """
 
 import io
@@ -37,6 +38,9 @@ class Cars3D(Converted):
 
     def _cars(self) -> Iterator[tuple[str, bytes]]:
         """Name and file of each car, in the archive's order: to seek would unpack it again and again."""
+        if self.path.is_dir():
+            yield from ((f"cars/{file.name}", file.read_bytes()) for file in sorted(self.path.glob("*.mat")))
+            return
         try:
             with tarfile.open(self.path, "r:gz") as archive:
                 for member in archive:

@@ -7,10 +7,12 @@ that opening 377 MB costs nothing; a file that no record vouches for is read thr
 import gzip
 import hashlib
 import http.client
+import io
 import logging
+import os
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,12 +22,14 @@ from urllib.parse import urlsplit
 
 from bench.data.base import Card, DataError, File
 from bench.store import StoreError, read_json, sha256_of, write_json, writing
+from bench.whole_files import remove_orphans
 
 log = logging.getLogger(__name__)
 
 State = Literal["ready", "not fetched", "damaged"]
 Contents = Mapping[str, Iterable[bytes]]  # a file's name -> its bytes, in pieces
 TIMEOUT_S = 5.0
+LARGEST = 1 << 30  # bytes of a file from a mirror, packed and unpacked
 
 
 class NoSourceError(DataError):
@@ -40,23 +44,68 @@ class Source:
     give: Callable[[Sequence[File]], Contents]
 
 
+def place(file: File, folder: Path) -> Path:
+    """Where a file lies: under its name, or else where it was unpacked."""
+    named = folder / file.name
+    there = [folder / p for p in file.unpacked if (folder / p).is_file() or (folder / p).is_dir()]
+    return named if named.is_file() or not there else there[0]
+
+
 def state_of(file: File, folder: Path, *, every_byte: bool = False) -> State:
     """Whether a file is here and is what its card says; `every_byte` reads it through whatever its record says."""
-    path = folder / file.name
-    if not path.is_file():
+    path = place(file, folder)
+    if not path.exists():
         return "not fetched"
     recorded = _recorded(path)
-    kind, expected = file.checksum or _pinned(recorded) or ("sha256", None)
+    kind, expected = _expected(file, folder) or _pinned(recorded) or ("sha256", None)
     if not every_byte and recorded == _marks((kind, expected), path):
         return "ready"
-    found = sha256_of(path, kind)
+    found = _digest(path, kind)
     if found != (expected or found):
-        if not file.own:  # what vouched for the file was wrong: the next `obtain` replaces it
+        if _expected(file, folder):  # what vouched for the file was wrong: the next `obtain` replaces it
             with suppress(OSError):
                 _record_path(path).unlink(missing_ok=True)
         return "damaged"
     _record(path, _marks((kind, found), path))
     return "ready"
+
+
+def accepted(card: Card, folder: Path, sha256: str) -> Path:
+    """Write beside the file that has this checksum that it is to be taken for the card's; the file.
+
+    Raises:
+        DataError: none has it; the message names the checksums that there are.
+        StoreError: the folder cannot be written.
+    """
+    found = {folder / f.name: sha256_of(folder / f.name) for f in card.files if (folder / f.name).is_file()}
+    for path, digest in found.items():
+        if digest == sha256.strip().lower():
+            with writing(_accepted_path(path)) as file:
+                file.write(f"{digest}\n".encode())
+            return path
+    there = "".join(f"\n  {path}: sha256 {digest}" for path, digest in found.items()) or " none of its files is there"
+    raise DataError(f"no file of {card.name} has the sha256 {sha256}:{there}")
+
+
+def _expected(file: File, folder: Path) -> tuple[str, str] | None:
+    """The checksum that a file must have: one that the user accepted, or the card's. None: the one it had first."""
+    path = place(file, folder)
+    if path != folder / file.name:
+        return None
+    with suppress(OSError):
+        return "sha256", _accepted_path(path).read_text(encoding="utf-8").strip()
+    return file.checksum
+
+
+def _digest(path: Path, kind: str = "sha256") -> str:
+    """Of a file, or of the names and contents of a folder's files."""
+    if path.is_file():
+        return sha256_of(path, kind)
+    whole = hashlib.new(kind)
+    for part in sorted(path.iterdir()):
+        if part.is_file():
+            whole.update(f"{part.name} {sha256_of(part, kind)}\n".encode())
+    return whole.hexdigest()
 
 
 def obtain(card: Card, folder: Path, sources: Iterable[Source]) -> None:
@@ -66,6 +115,9 @@ def obtain(card: Card, folder: Path, sources: Iterable[Source]) -> None:
         NoSourceError: no source has them; the message lists the attempts.
         StoreError: the folder cannot be written.
     """
+    for place in {(folder / file.name).parent for file in card.files}:
+        with suppress(OSError):
+            remove_orphans(place, os.listdir(place))
     states = {file: state_of(file, folder) for file in card.files}
     wanted = [file for file in card.files if states[file] != "ready"]
     if not wanted:
@@ -94,7 +146,7 @@ def require(name: str, files: Iterable[File], folder: Path) -> None:
         NoSourceError: some are not; the message tells where each comes from and where it goes.
     """
     states = {file: state_of(file, folder) for file in files}
-    faults = "".join(f"\n  {_mend(file, folder, state)}" for file, state in states.items() if state != "ready")
+    faults = "".join(f"\n  {_mend(name, file, folder, state)}" for file, state in states.items() if state != "ready")
     if faults:
         raise NoSourceError(f"{name} is read from files that you download yourself:{faults}")
 
@@ -106,7 +158,7 @@ def converted(card: Card, folder: Path, pieces: Callable[[], Iterable[bytes]]) -
         StoreError: the folder cannot be written.
     """
     path = folder / card.name / "images.npy"
-    made_of = {"version": card.version, "files": [list(file.checksum or ()) for file in card.files]}
+    made_of = {"version": card.version, "files": [_origin(file, folder) for file in card.files]}
     if not (path.is_file() and _recorded(path) == made_of | _size_and_time(path)):
         log.info("%s: converting its files into %s (once)", card.name, path)
         with writing(path) as out:
@@ -116,11 +168,18 @@ def converted(card: Card, folder: Path, pieces: Callable[[], Iterable[bytes]]) -
     return path
 
 
+def _origin(file: File, folder: Path) -> list[str]:
+    """The checksum of what a file is converted from; of one that is the user's own, the one it had first."""
+    unpacked = place(file, folder) != folder / file.name
+    known = _pinned(_recorded(place(file, folder))) if unpacked else _expected(file, folder)
+    return list(known or ())
+
+
 def beside(folder: Path) -> Source:
     """What the user put into the folder: each file compressed, as NAME.gz."""
 
     def give(files: Sequence[File]) -> Contents:
-        return {f.name: [_decompressed(_read(folder / f"{f.name}.gz"))] for f in files}
+        return {f.name: _decompressed(_read(folder / f"{f.name}.gz")) for f in files}
 
     return Source(f"looking for .gz files in {folder}", give)
 
@@ -129,7 +188,7 @@ def mirrors(card: Card) -> list[Source]:
     """The n-th addresses of a card's files make its n-th mirror."""
 
     def give(mirror: int, files: Sequence[File]) -> Contents:
-        return {f.name: [_decompressed(_download(f.urls[mirror]))] for f in files}
+        return {f.name: _decompressed(_download(f.urls[mirror])) for f in files}
 
     addresses = card.files[0].urls
     return [Source(f"downloading from {urlsplit(url).hostname}", partial(give, i)) for i, url in enumerate(addresses)]
@@ -148,13 +207,22 @@ def _save(file: File, folder: Path, pieces: Iterable[bytes]) -> None:
             out.write(piece)
         if found.hexdigest() != expected:
             raise DataError(f"wrong checksum of {file.name}: {kind} {found.hexdigest()}, not {expected}")
+    _accepted_path(path).unlink(missing_ok=True)  # whatever was taken for it is gone
     _record(path, _marks(file.checksum, path))
 
 
-def _mend(file: File, folder: Path, state: State) -> str:
-    path, url = folder / file.name, " or ".join(file.urls)
-    if file.checksum:
-        return f"{path} is {state}: save {url} there ({' '.join(file.checksum)})"
+def _mend(name: str, file: File, folder: Path, state: State) -> str:
+    path, url = place(file, folder), " or ".join(file.urls)
+    if expected := _expected(file, folder):
+        wanted = " ".join(expected)
+        if state == "not fetched":
+            unpacked = f", or unpack it to {folder / file.unpacked[0]}" if file.unpacked else ""
+            return f"{path} is not fetched: save {url} there ({wanted}){unpacked}"
+        sha256 = sha256_of(path)
+        return (
+            f"{path} is damaged: save {url} there ({wanted}). What is there has the sha256 {sha256}: where its makers "
+            f"replaced the file and this is the new one, `python -m bench data dataset={name} accept={sha256}` takes it"
+        )
     if state == "not fetched":
         return f"{path} is not fetched: save one of your choice there; the study's is {url}"
     record = _record_path(path).name
@@ -166,8 +234,13 @@ def _marks(checksum: tuple[str, str | None], path: Path) -> dict[str, Any]:
 
 
 def _size_and_time(path: Path) -> dict[str, Any]:
-    about = path.stat()
-    return {"size": about.st_size, "changed_ns": about.st_mtime_ns}
+    """Of a file, or of all files of a folder together."""
+    about = [part.stat() for part in (path.iterdir() if path.is_dir() else (path,)) if part.is_file()]
+    return {"size": sum(a.st_size for a in about), "changed_ns": max((a.st_mtime_ns for a in about), default=0)}
+
+
+def _accepted_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.accepted")
 
 
 def _pinned(recorded: Any) -> tuple[str, str] | None:
@@ -204,13 +277,23 @@ def _read(path: Path) -> bytes:
 def _download(url: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
-            return bytes(answer.read())
+            packed = bytes(answer.read(LARGEST + 1))
     except (OSError, http.client.HTTPException) as fault:
         raise DataError(f"{url}: {fault}") from fault
+    if len(packed) > LARGEST:
+        raise DataError(f"{url} gives more than {LARGEST >> 20:,} MB")
+    return packed
 
 
-def _decompressed(packed: bytes) -> bytes:
+def _decompressed(packed: bytes) -> Iterator[bytes]:
+    """The bytes of a gzip file, in pieces; its checksum is known only when all have come, so there is a limit."""
+    size = 0
     try:
-        return gzip.decompress(packed)
+        with gzip.open(io.BytesIO(packed)) as file:
+            while piece := file.read(1 << 20):
+                size += len(piece)
+                if size > LARGEST:
+                    raise DataError(f"it unpacks to more than {LARGEST >> 20:,} MB")
+                yield piece
     except (OSError, EOFError, zlib.error) as fault:
         raise DataError(f"not a whole gzip file: {fault}") from fault

@@ -23,14 +23,18 @@ class Pooled(DataSet):
     def __init__(self, data: DataSet, size: int) -> None:
         height, width, channels = data.card.image_shape
         if size < 1 or height % size or width % size or height != width:
-            raise ValueError(f"image_size {size} does not divide the {height}x{width} images of {data.card.name}")
+            raise ValueError(
+                f"image_size {size} does not divide the {height}x{width} images of {data.card.name}: crop, pad or "
+                "resize them in its read() to 64x64, which architecture locatello2019 takes whole (trainer=published) "
+                "and small at 32x32 (trainer=quick); learners without networks take any trainer.image_size that divides"
+            )
         super().__init__(dataclasses.replace(data.card, image_shape=(size, size, channels)))
         self.data, self.block = data, height // size
         self.columns = np.tile(np.eye(channels, dtype=np.float32), (self.block, 1)) / np.float32(self.block**2)
 
     def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
         size, _, channels = self.card.image_shape
-        images = self.data.read(index, epoch).reshape(-1, size, self.block, size * self.block * channels)
+        images = self.data.batch(index, epoch).reshape(-1, size, self.block, size * self.block * channels)
         rows = images[:, :, 0].copy()
         for i in range(1, self.block):
             rows += images[:, :, i]

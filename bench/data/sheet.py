@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.data.base import DataSet
-from bench.store import writing
+from bench.data.base import DataError, DataSet
+from bench.store import StoreError, writing
 
 COLUMNS = 10
 DPI = 200
@@ -26,7 +26,23 @@ class Row:
 
 
 def draw_sheet(data: DataSet, path: Path) -> None:
-    """Write a png: a row for each factor that sweeps it and holds the others, then rows of random images."""
+    """Write a png: a row for each factor that sweeps it and holds the others, then rows of random images.
+
+    Raises:
+        DataError: the data set gives no images or factors that can be drawn.
+        StoreError: the picture cannot be written.
+    """
+    try:
+        figure = _figure(data)
+    except (DataError, StoreError):
+        raise
+    except Exception as fault:  # a plug-in's own
+        raise DataError(f"the contact sheet of {data.card.name}: {type(fault).__name__}: {fault}") from fault
+    with writing(path) as file:
+        figure.savefig(file, format="png")
+
+
+def _figure(data: DataSet) -> Figure:
     rows = [*(_sweeps(data) if data.card.grid else _classes(data)), *_random(data)]
     pitch = CELL + GAP
     width, height = LABELS + COLUMNS * pitch + MARGIN, HEAD + len(rows) * pitch + MARGIN
@@ -38,8 +54,7 @@ def draw_sheet(data: DataSet, path: Path) -> None:
             left = LABELS + j * pitch
             _picture(figure, image, (left / width, bottom / height, CELL / width, CELL / height))
     _title(figure, data, LABELS / width, 1 - 0.17 / height, 0.2 / height)
-    with writing(path) as file:
-        figure.savefig(file, format="png")
+    return figure
 
 
 def _title(figure: Figure, data: DataSet, left: float, top: float, line: float) -> None:

@@ -1,6 +1,6 @@
 """SmallNORB (LeCun et al. 2004): photographs of 50 toys of 5 categories, seen by the left camera.
 
-Six files in a binary matrix format, each compressed: for the training and the testing part the images `dat`
+Six files in a binary matrix format, each compressed or unpacked: for the training and the testing part the images `dat`
 (n, 2 cameras, 96, 96), the category `cat` (n,) and `info` (n, 4): instance, elevation, azimuth (0, 2, .., 34) and
 lighting.
 """
@@ -10,12 +10,13 @@ import math
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.data.base import Card, DataError, DataSet
+from bench.data.files import place
 from bench.data.stored import Bytes, Converted, shrunk
 
 TYPES: dict[int, np.dtype[Any]] = {
@@ -38,7 +39,7 @@ class SmallNORB(Converted):
         return np.stack(np.unravel_index(place, self.card.factor_sizes), axis=1).astype(np.int64)
 
     def pieces(self) -> Iterator[Bytes]:
-        paths = [self.folder / file.name for file in self.card.files]
+        paths = [place(file, self.folder) for file in self.card.files]
         places = [self._places(*labels) for labels in zip(paths[1::3], paths[2::3], strict=True)]
         wrong = np.bincount(np.concatenate(places), minlength=len(self)) != 1
         if wrong.any():
@@ -68,13 +69,13 @@ def load(card: Card, folder: Path) -> DataSet:
 
 
 def _rows(path: Path, shape: tuple[int | None, ...]) -> Iterator[NDArray[Any]]:
-    """The rows of a compressed matrix, a block at a time; None in `shape` is any length.
+    """The rows of a matrix, a block at a time; None in `shape` is any length.
 
     Raises:
         DataError: it is cut short, no such matrix or of another shape; the message names the file.
     """
     try:
-        with gzip.open(path) as file:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             dtype, (rows, *row) = _header(file)
             if len(row) + 1 != len(shape) or any(s not in (None, n) for s, n in zip(shape, (rows, *row), strict=True)):
                 raise ValueError(f"a matrix {(rows, *row)}, not {shape}")
@@ -87,7 +88,7 @@ def _rows(path: Path, shape: tuple[int | None, ...]) -> Iterator[NDArray[Any]]:
         raise DataError(f"{path} is not a file of smallNORB: {fault}") from fault
 
 
-def _header(file: BinaryIO | gzip.GzipFile) -> tuple[np.dtype[Any], list[int]]:
+def _header(file: IO[bytes] | gzip.GzipFile) -> tuple[np.dtype[Any], list[int]]:
     """Type and lengths of a matrix; at least three lengths are stored."""
     kind, dimensions = (int(n) for n in np.frombuffer(file.read(8), "<i4"))
     if kind not in TYPES or not 1 <= dimensions <= 4:

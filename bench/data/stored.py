@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.data.base import Card, DataError, DataSet
-from bench.data.files import converted, require
+from bench.data.files import converted, place, require
 from bench.data.reader import Reader
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ class Stored(DataSet):
 
     @property
     def path(self) -> Path:
-        """The first file of the card."""
-        return self.folder / self.card.files[0].name
+        """The first file of the card, or what it was unpacked to."""
+        return place(self.card.files[0], self.folder)
 
     def fault(self, what: object) -> DataError:
         """An error that names the file."""

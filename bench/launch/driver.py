@@ -14,8 +14,11 @@ from typing import Any
 
 from bench.grid import ConfigError, Plan, Run
 from bench.launch.base import ENDED, Launcher, State, start
-from bench.progress import say
-from bench.store import Store, read_json, write_json
+from bench.launch.jobs import device_of, jobs_of
+from bench.progress import say, say_once
+from bench.record_types import JobsRecord, read_record
+from bench.store import Store, StoreError, write_json
+from bench.terminal import Interrupted
 
 EVERY_S = 15.0  # between two lines of progress
 Settings = Mapping[str, Any]
@@ -42,6 +45,12 @@ class Work:
     missing: Callable[[], Sequence[Run]]
     job: Callable[[str, Plan, Path, Settings], None]
 
+    @property
+    def folder(self) -> Path:
+        """Where records and files of jobs lie: as the launcher is set, else in the store."""
+        chosen = self.settings["launcher"].get("folder")
+        return self.store.jobs if chosen is None else Path(str(chosen)).expanduser().resolve()
+
 
 def distribute(work: Work) -> dict[str, str] | None:
     """Have everything that is missing done by jobs.
@@ -53,11 +62,11 @@ def distribute(work: Work) -> dict[str, str] | None:
         LaunchError: the engine is not installed, cannot be reached or refuses the jobs.
         ConfigError: the settings contradict each other.
     """
-    launcher = start(work.settings["launcher"], work.store.jobs)
+    launcher = start(work.settings["launcher"], work.folder)
     waits = work.settings["launcher"].get("wait", True)
     if not waits and not launcher.outlives:
         raise ConfigError(f"launcher.wait=false, but the jobs of {launcher.name} end with this process")
-    jobs, tried, lost = _going_on(launcher, work.store), set[str](), dict[str, str]()
+    jobs, tried, lost = _going_on(launcher, work.folder), set[str](), dict[str, str]()
     while True:
         taken = tried.union(*jobs.values())
         jobs |= _submit(launcher, [r for r in work.missing() if r.id not in taken], work)
@@ -68,7 +77,7 @@ def distribute(work: Work) -> dict[str, str] | None:
             return None
         lost |= _follow(launcher, jobs, work)
         tried.update(*jobs.values())
-        _forget(jobs, work.store)
+        _forget(jobs, work.folder)
         jobs = {}
     if not tried:
         say(f"{work.stage}: nothing is missing")
@@ -79,41 +88,21 @@ def _submit(launcher: Launcher, runs: Sequence[Run], work: Work) -> Jobs:
     """Start jobs for runs that nobody does yet."""
     if not runs:
         return {}
-    settings = dict(work.settings) | {"device": _device(work.settings)}
-    parts = list(_parts(runs, work.settings["launcher"]))
-    plans = [dataclasses.replace(work.plan, runs=part) for part in parts]
+    settings = dict(work.settings) | {"device": device_of(work.settings)}
+    parts = jobs_of(runs, work.settings["launcher"], on_gpu=settings["device"] == "cuda")
+    plans = [dataclasses.replace(work.plan, runs=part, codes=()) for part in parts]
     ids = launcher.submit(work.job, [(work.stage, plan, work.store.path, settings) for plan in plans])
     jobs = {i: [r.id for r in part] for i, part in zip(ids, parts, strict=True)}
     say(f"{launcher.name}: {len(jobs)} jobs for {len(runs)} models")
     if launcher.outlives:
-        write_json(work.store.jobs / f"{ids[0]}.json", {"launcher": launcher.name, "jobs": jobs})
+        write_json(work.folder / f"{ids[0]}.json", {"launcher": launcher.name, "jobs": jobs})
     return jobs
 
 
-def _parts(runs: Sequence[Run], asked: Settings) -> Iterator[tuple[Run, ...]]:
-    """What one job does: runs of one model, data set and schedule; on a GPU as many as a fleet holds."""
-    groups: dict[Any, list[Run]] = {}
-    for run in runs:
-        groups.setdefault((*run.group, run.schedule), []).append(run)
-    for group in groups.values():
-        size = asked["runs"] or (group[0].schedule.fleet if asked["gpus"] else asked["cpus"])
-        for first in range(0, len(group), size):
-            yield tuple(group[first : first + size])
-
-
-def _device(settings: Settings) -> str:
-    """The device of a job: a GPU where it asks for one, and only there."""
-    gpus, device = settings["launcher"]["gpus"], settings["device"]
-    if device == "cuda" and not gpus:
-        raise ConfigError("device=cuda, but jobs ask for no GPU: launcher.gpus=1")
-    return device if device != "auto" else "cuda" if gpus else "cpu"
-
-
-def _going_on(launcher: Launcher, store: Store) -> Jobs:
+def _going_on(launcher: Launcher, folder: Path) -> Jobs:
     """Jobs that an earlier command submitted and that have not ended."""
     found: Jobs = {}
-    for record in sorted(store.jobs.glob("*.json")) if launcher.outlives else []:
-        noted = read_json(record)
+    for record, noted in _records(folder) if launcher.outlives else ():
         if noted["launcher"] == launcher.name:
             alive = {i: noted["jobs"][i] for i in launcher.adopt(list(noted["jobs"]))}
             found |= alive
@@ -126,10 +115,19 @@ def _going_on(launcher: Launcher, store: Store) -> Jobs:
     return found
 
 
-def _forget(jobs: Jobs, store: Store) -> None:
+def _records(folder: Path) -> Iterator[tuple[Path, JobsRecord]]:
+    """What was written down of jobs; what cannot be read is named and left out."""
+    for path in sorted(folder.glob("*.json")):
+        try:
+            yield path, read_record(path, JobsRecord)
+        except StoreError as fault:
+            say_once(str(fault))
+
+
+def _forget(jobs: Jobs, folder: Path) -> None:
     """Remove the records of jobs that have ended."""
-    for record in store.jobs.glob("*.json"):
-        if read_json(record)["jobs"].keys() <= jobs.keys():
+    for record, noted in _records(folder):
+        if noted["jobs"].keys() <= jobs.keys():
             record.unlink(missing_ok=True)
 
 
@@ -150,7 +148,7 @@ def _follow(launcher: Launcher, jobs: Jobs, work: Work) -> dict[str, str]:
             if len(ended) == len(jobs) or (line != last and time.monotonic() - said > EVERY_S):
                 said, last = time.monotonic(), line
                 say(f"{launcher.name}: jobs: {line}; models to do: {len(work.missing())}")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Interrupted):
         say(f"{launcher.name}: {launcher.interrupt()}")
         raise
     undone = {r.id for r in work.missing()}

@@ -1,5 +1,6 @@
 """Jobs as tasks of joblib: processes of this machine, or whatever a registered backend such as dask reaches."""
 
+import multiprocessing
 import os
 import queue
 import threading
@@ -11,6 +12,9 @@ from typing import Any
 from bench.launch.base import Launcher, State, engine, environment
 from bench.pool import available_cores, end_with_parent
 from bench.progress import console
+from bench.terminal import deaf_children
+
+SHUTDOWN_S = 10.0  # for joblib to notice that its workers are gone
 
 
 class Joblib(Launcher):
@@ -29,15 +33,17 @@ class Joblib(Launcher):
         ids = [str(len(self.states) + i) for i in range(len(tasks))]
         self.states |= dict.fromkeys(ids, State("open"))
         work = [(i, function, task) for i, task in zip(ids, tasks, strict=True)]
-        threading.Thread(target=self._collect, args=(work,), daemon=True).start()
+        self.collecting = threading.Thread(target=self._collect, args=(work,), daemon=True)
+        self.collecting.start()
         return ids
 
     def _collect(self, work: Sequence[tuple[str, Callable[..., None], tuple[Any, ...]]]) -> None:
         joblib = engine("joblib", "joblib")
         try:
             parallel = joblib.Parallel(self.at_once, backend=self.backend, return_as="generator_unordered")
-            for told in parallel(joblib.delayed(_attempt)(*item, os.getpid()) for item in work):
-                self.told.put(told)
+            with deaf_children():
+                for told in parallel(joblib.delayed(_attempt)(*item, os.getpid()) for item in work):
+                    self.told.put(told)
         except Exception as fault:  # a worker was killed: joblib then ends the others
             for i, *_ in work:
                 self.told.put((i, State("failed", f"{type(fault).__name__}: a worker process was killed")))
@@ -54,7 +60,8 @@ class Joblib(Launcher):
 
     def interrupt(self) -> str:
         """Kill the workers: files are written whole, so nothing is lost."""
-        engine("joblib.externals.loky", "joblib").get_reusable_executor().shutdown(kill_workers=True)
+        engine("joblib.externals.loky", "joblib").get_reusable_executor(reuse=True).shutdown(kill_workers=True)
+        self.collecting.join(SHUTDOWN_S)  # joblib removes its files in this thread or at exit: not in both at once
         return "the jobs were ended"
 
 
@@ -62,6 +69,7 @@ def _attempt(job: str, function: Callable[..., None], task: tuple[Any, ...], par
     """One job, in a worker: an exception is its result, where joblib would end every other job."""
     if os.getppid() == parent:
         end_with_parent()
+        multiprocessing.set_start_method("spawn", force=True)  # loky names its own, which a worker's workers lack
     console.quiet = os.getpid() != parent  # the driver tells how jobs stand
     try:
         function(*task)

@@ -1,8 +1,11 @@
 """Jobs as arrays of a Slurm cluster, through submitit.
 
-submitit keeps each job's call, log and result in a folder of the store. How jobs stand is read from `squeue`, which
-every cluster answers, with accounting or without: a job that a dead node gave back is in the queue again; of one that
-has ended the result tells how, or the queue's last word on it.
+submitit keeps each job's call, log and result in the jobs folder. How jobs stand is read from `squeue`, which every
+cluster answers, with accounting or without: a job that a dead node gave back is in the queue again; of one that has
+ended the result tells how, or the queue's last word on it.
+
+Calls and results are pickles, which jobs and this process load: whoever can write in the jobs folder runs code as its
+owner. It is therefore made for its owner alone, and refused where others can write in it.
 """
 
 import os
@@ -159,5 +162,25 @@ def _options(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def start(settings: Mapping[str, Any], folder: Path) -> Launcher:
-    """The launcher of `conf/launcher/slurm.yaml`."""
-    return Slurm(settings, folder)
+    """The launcher of `conf/launcher/slurm.yaml`.
+
+    Raises:
+        LaunchError: submitit or srun is not here, or the jobs folder is not this user's alone.
+    """
+    launcher = Slurm(settings, folder)
+    _own(folder)
+    return launcher
+
+
+def _own(folder: Path) -> None:
+    """Make the jobs folder for this user alone, or see that nobody else can write in it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        about = folder.stat()
+    except OSError as fault:
+        raise LaunchError(f"cannot use {folder} for jobs: {fault.strerror}") from fault
+    why = "jobs are pickles, so whoever can write there runs code as you"
+    if about.st_uid != os.geteuid():
+        raise LaunchError(f"{folder} is another user's, and {why}: give one of your own, launcher.folder=FOLDER")
+    if about.st_mode & 0o022:
+        raise LaunchError(f"others can write in {folder}, and {why}: chmod go-w {folder}")

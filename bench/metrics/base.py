@@ -13,7 +13,15 @@ The function is named as its file. What it is given depends on `reads`:
 | "all" | f(codes, factors, ...) | every encoded row; the metric draws what it needs |
 
 With `min_factors=0` the factors are left out of the call. A metric that draws random numbers takes `seed: int`.
-Keys of the returned dict are score names; "name/3" is the value for factor 3 alone.
+It cannot see yet: the log-variance, images, the decoder, or other runs.
+
+It returns a dict of at least one score, all of them finite and in their declared range. Keys are score names;
+"name/3" is the value for factor 3 alone. Where it has nothing to say of what it is given it raises `SkippedError` with
+the reason. Whatever else it does, to the point of ending its process, costs its own score alone: the scoring stage
+records the failure.
+
+Its `headline` has a column on the leaderboard. `ranked=True` makes that column count in the ranks of models: a
+decision, because the ranks of every model may change.
 
 `invariant_to` says what leaves every score as it is, exactly, or up to the rows drawn and the model fitted:
 
@@ -28,29 +36,52 @@ dimensions are rotated by 30 degrees. By default nothing is claimed; `bench.test
 """
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bench.arrays import classes, numbers
+
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 
 Map = Literal["scale", "sign", "monotone"]  # of single dimensions
+Reads = Literal["points", "split", "all"]
+
+# what a metric and a score cannot be called: scores that runs have anyway, columns of the score table and of the board
+TAKEN_METRICS = ("training", "udr")
+TAKEN = frozenset({
+    "reconstruction", "kl", "elbo", "udr_lasso", "udr_spearman", "gaussian_total_correlation_sampled",
+    "run", "model", "strength", "value", "seed", "dataset", "schedule", "representation", "metric", "version", "name",
+    "factor", "score", "num_train", "num_test", "cell", "seconds", "device", "train_seconds", "versions", "revision",
+    "state", "reason", "rank", "rank_low", "rank_high", "borda", "mean_rank", "mean_score", "rank_by_mean",
+    "rank_by_mean_low", "rank_by_mean_high", "coverage", "seeds", "runs", "level",
+})  # fmt: skip
+TAKEN_ENDS = ("_low", "_high", "_runs")  # of the interval of a score, and of how many runs have it
 
 LARGEST = 1e38  # codes beyond it have a range that 32-bit floats cannot hold
 
 
+class SkippedError(ValueError):
+    """A metric that does not apply to these codes or factors; the message is the reason."""
+
+
 @dataclass(frozen=True)
 class Score:
-    """What is known of one number: its range and whether higher is better (None: neither)."""
+    """What is known of one number: its range, whether higher is better (None: neither), and how it is written.
+
+    Without a title its name is written with spaces; in the title of "lr_*", "*" stands for what the name has there.
+    """
 
     low: float
     high: float
     higher_is_better: bool | None = True
+    title: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -59,7 +90,7 @@ class Metric:
 
     name: str
     version: int
-    reads: Literal["points", "split", "all"]
+    reads: Reads
     scores: Mapping[str, Score]
     headline: str | None
     paper: str
@@ -70,6 +101,10 @@ class Metric:
     seeded: bool
     invariant_to: tuple[Map, ...] = ()
     falls_under_rotation: bool = False
+    ranked: bool = False
+
+    def __post_init__(self) -> None:
+        _check_declaration(self)
 
     def score(self, name: str) -> Score:
         """The declaration behind a returned name; "lr_*" declares every name it matches."""
@@ -88,7 +123,7 @@ F = TypeVar("F", bound=Callable[..., dict[str, float]])
 def metric(
     *,
     version: int,
-    reads: Literal["points", "split", "all"],
+    reads: Reads,
     scores: Mapping[str, Score],
     paper: str,
     headline: str | None = None,
@@ -98,44 +133,70 @@ def metric(
     num_test: int = 5_000,
     invariant_to: tuple[Map, ...] = (),
     falls_under_rotation: bool = False,
+    ranked: bool = False,
 ) -> Callable[[F], F]:
     """Register a metric function: the declaration is attached as `function.metric`, the function is unchanged.
 
     Raise `version` whenever a change moves the numbers. `headline` is the score that stands for the metric among
-    others (None: it is no measure of disentanglement). Sample sizes are the published protocol's.
+    others (None: it is no measure of disentanglement), `ranked` whether the leaderboard ranks models by it too. Sample
+    sizes are the published protocol's.
 
     Raises:
-        ValueError: `invariant_to` holds something else than the names above, or a metric without a headline is said to
-            fall under rotation.
+        ValueError: something of this cannot be declared; the message names it and what can be.
     """
-    if not isinstance(invariant_to, tuple) or set(invariant_to) - set(get_args(Map)):
-        raise ValueError(f"invariant_to must be a tuple of {', '.join(get_args(Map))}, got {invariant_to!r}")
-    if falls_under_rotation and headline is None:
-        raise ValueError("falls_under_rotation is said of the headline score, and there is none")
+
+    declared = Metric(
+        "", version, reads, scores, headline, paper, min_factors, num_points, num_train, num_test, False,
+        invariant_to, falls_under_rotation, ranked,
+    )  # fmt: skip
 
     def attach(function: F) -> F:
-        parameters = inspect.signature(function).parameters
-        function.metric = Metric(  # type: ignore[attr-defined]
-            function.__name__, version, reads, scores, headline, paper, min_factors, num_points, num_train, num_test,
-            "seed" in parameters, invariant_to, falls_under_rotation,
-        )  # fmt: skip
+        seeded = "seed" in inspect.signature(function).parameters
+        function.metric = replace(declared, name=function.__name__, seeded=seeded)  # type: ignore[attr-defined]
         return function
 
     return attach
 
 
+def _check_declaration(declared: Metric) -> None:
+    """Refuse what cannot be meant; `metric` says what is raised."""
+    if declared.name in TAKEN_METRICS:
+        raise ValueError(f"a metric cannot be named {declared.name!r}: the suite has other scores of that name")
+    if declared.reads not in get_args(Reads):
+        raise ValueError(f"reads must be one of {', '.join(get_args(Reads))}, got {declared.reads!r}")
+    if not isinstance(declared.scores, Mapping) or not declared.scores:
+        raise ValueError('scores must be a dict of at least one, such as {"my_metric": Score(0, 1)}')
+    for name, score in declared.scores.items():
+        if not (isinstance(name, str) and re.fullmatch(r"[\w*.-]+", name, re.ASCII)):
+            raise ValueError(f"a score is named in letters, digits and _ . -, got {name!r}")
+        if name in TAKEN or name.endswith(TAKEN_ENDS):
+            raise ValueError(f"a score cannot be named {name!r}: tables have a column of that name; name it otherwise")
+        if not isinstance(score, Score) or not score.low < score.high:
+            raise ValueError(f"scores[{name!r}] must be Score(low, high) with low < high, got {score!r}")
+    for name, least in (("version", 1), ("min_factors", 0), ("num_points", 1), ("num_train", 1), ("num_test", 1)):
+        check_count(getattr(declared, name), name, least)
+    if not isinstance(declared.paper, str):
+        raise ValueError(f"paper must be text, got {declared.paper!r}")
+    if declared.headline is not None and declared.headline not in declared.scores:
+        raise ValueError(f"headline must be one of {', '.join(declared.scores)}, or None, got {declared.headline!r}")
+    if not isinstance(declared.invariant_to, tuple) or set(declared.invariant_to) - set(get_args(Map)):
+        raise ValueError(f"invariant_to must be a tuple of {', '.join(get_args(Map))}, got {declared.invariant_to!r}")
+    if declared.falls_under_rotation and declared.headline is None:
+        raise ValueError("falls_under_rotation is said of the headline score, and there is none")
+    if declared.ranked and (declared.headline is None or declared.scores[declared.headline].higher_is_better is None):
+        raise ValueError("ranked needs a headline score of which higher or lower is better")
+
+
 def check_codes(codes: ArrayLike, name: str = "codes", *, min_rows: int = 1) -> Floats:
-    """Codes as a finite float64 array (N, D).
+    """Codes as a finite float64 array (N, D), from whatever `bench.arrays` reads.
 
     Raises:
         ValueError: not two-dimensional, empty, not real numbers, not finite, beyond 1e38 in size, or of fewer than
-            `min_rows` rows; the message names the argument.
+            `min_rows` rows; the message names the argument and the mend.
     """
-    array = _array(codes, name)
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{name} must be real numbers, got dtype {array.dtype}")
+    array = numbers(codes, name)
     if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(f"{name} must be a non-empty (N, D) array, got shape {array.shape}")
+        raise ValueError(f"{name} must be a non-empty (N, D) array, got shape {array.shape}{_one_column(array, name)}")
     if len(array) < min_rows:
         raise ValueError(f"{name} has {_rows(len(array))}, at least {min_rows} are needed")
     array = array.astype(np.float64, copy=False)
@@ -149,21 +210,19 @@ def check_codes(codes: ArrayLike, name: str = "codes", *, min_rows: int = 1) -> 
 
 
 def check_factors(factors: ArrayLike, rows: int, name: str = "factors") -> Ints:
-    """Factors as an int64 array (N, F) of class indices.
+    """Factors as an int64 array (N, F) of class indices, from whatever `bench.arrays` reads.
+
+    Floats that are whole numbers are taken, and a categorical column of a frame by its codes.
 
     Raises:
-        ValueError: not integers, negative, not two-dimensional, or another number of rows than the codes.
+        ValueError: not class indices, not two-dimensional, empty, or another number of rows than the codes; the
+            message names the argument and the mend.
     """
-    array = _array(factors, name)
-    if array.dtype.kind not in "iub":
-        raise ValueError(f"{name} must be integers (one class index per factor), got dtype {array.dtype}; bin them")
+    array = classes(factors, name)
     if array.ndim != 2 or 0 in array.shape:
-        raise ValueError(f"{name} must be a non-empty (N, F) array, got shape {array.shape}")
+        raise ValueError(f"{name} must be a non-empty (N, F) array, got shape {array.shape}{_one_column(array, name)}")
     if len(array) != rows:
         raise ValueError(f"{name} has {_rows(len(array))}, the codes have {rows}")
-    array = array.astype(np.int64, copy=False)
-    if array.min() < 0:
-        raise ValueError(f"{name} must not be negative, got {array.min()}")
     return array
 
 
@@ -194,16 +253,9 @@ def check_count(value: int, name: str, least: int = 1) -> int:
     return int(value)
 
 
-def _array(values: Any, name: str) -> NDArray[Any]:
-    """A numpy view or copy of anything that holds numbers: lists, frames, arrays and tensors of other libraries."""
-    if hasattr(values, "detach"):  # a torch tensor: gradients are not followed through a score
-        values = values.detach().cpu()
-    try:
-        if hasattr(values, "__dlpack__") and not hasattr(values, "__array__"):
-            return np.from_dlpack(values)
-        return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError, BufferError) as fault:
-        raise ValueError(f"{name} cannot be read as an array: {fault}") from fault
+def _one_column(array: NDArray[Any], name: str) -> str:
+    """The mend of an array of one axis."""
+    return f": np.asarray({name}).reshape(-1, 1) makes one column of it" if array.ndim == 1 and len(array) else ""
 
 
 def _rows(count: int) -> str:

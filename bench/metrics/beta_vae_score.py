@@ -4,16 +4,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.base import Floats, Ints, Score, check_codes, check_count, check_factors, metric
-from bench.metrics.logistic import form_named
-from bench.metrics.shared_factor import SharedFactor
+from bench.metrics.parts.logistic import form_named
+from bench.metrics.parts.shared_factor import SharedFactor
 
 
 @metric(
     version=1,
     reads="all",
     min_factors=2,
-    scores={"beta_vae_train": Score(0, 1), "beta_vae_test": Score(0, 1)},
+    scores={"beta_vae_train": Score(0, 1), "beta_vae_test": Score(0, 1, title="BetaVAE score")},
     headline="beta_vae_test",
+    ranked=True,
     invariant_to=("sign",),  # not to scale: the classifier's penalty is of fixed size
     paper="Higgins et al. 2017, ICLR",
 )

@@ -1,19 +1,20 @@
 """Semantic clusterability: do codes of one class lie together, and apart from those of others?"""
 
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.base import Floats, Ints, Score, check_count, check_split, metric
-from bench.metrics.information import dense
+from bench.metrics.parts.information import dense
 
 
 @metric(
     version=1,
     reads="split",
     scores={
-        "knn_accuracy": Score(0, 1),
+        "knn_accuracy": Score(0, 1, title="k-NN accuracy"),
         "kmeans_nmi": Score(0, 1, None),  # where there are several factors, clusters and distances can follow only one
         "kmeans_ari": Score(-0.5, 1, None),
         "silhouette": Score(-1, 1, None),
@@ -40,7 +41,8 @@ def clusterability(
 
     Each is the mean over factors, "silhouette/2" that of factor 2. The last three read the first `num_points` test
     rows. Factors with a single value in the rows that a score reads are left out of it; where that leaves none, so is
-    the score. There are never more clusters than distinct codes; where each row is its own class the silhouette is 0.
+    the score. There are never more clusters than distinct codes, those that lie closer than rounding counting as one;
+    where each row is its own class the silhouette is 0.
 
     Args:
         train_codes: (n, D).
@@ -106,11 +108,14 @@ def _majority(labels: Ints, nearest: Ints) -> Ints:
 
 def _kmeans(points: Floats, classes: Ints, seed: int) -> tuple[dict[int, float], dict[int, float]]:
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
     distinct = len(np.unique(points, axis=0))
     counts = {k: min(len(np.unique(classes[:, k])), distinct) for k in _varied(classes)}
-    clusters = {c: KMeans(c, n_init=3, random_state=seed).fit_predict(points) for c in set(counts.values())}
+    with warnings.catch_warnings():  # of codes that differ by less than rounding: there are fewer clusters, no fault
+        warnings.filterwarnings("ignore", "Number of distinct clusters", ConvergenceWarning)
+        clusters = {c: KMeans(c, n_init=3, random_state=seed).fit_predict(points) for c in set(counts.values())}
     nmi = {k: float(normalized_mutual_info_score(classes[:, k], clusters[c])) for k, c in counts.items()}
     ari = {k: float(adjusted_rand_score(classes[:, k], clusters[c])) for k, c in counts.items()}
     return nmi, ari

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.base import Floats, Ints, Score, check_count, check_split, metric
-from bench.metrics.exact_trees import boost
+from bench.metrics.parts.exact_trees import boost
 
 LEAST_IMPORTANCE = 1e-11  # added to every importance, as by the study: logarithms stay finite
 
@@ -14,7 +14,7 @@ LEAST_IMPORTANCE = 1e-11  # added to every importance, as by the study: logarith
     reads="split",
     min_factors=2,
     scores={
-        "dci_disentanglement": Score(0, 1),
+        "dci_disentanglement": Score(0, 1, title="DCI disentanglement"),
         "dci_completeness": Score(0, 1),
         "dci_informativeness_train": Score(0, 1),
         "dci_informativeness_test": Score(0, 1),
@@ -22,6 +22,7 @@ LEAST_IMPORTANCE = 1e-11  # added to every importance, as by the study: logarith
         "dci_per_tree_completeness": Score(0, 1),
     },
     headline="dci_disentanglement",
+    ranked=True,
     invariant_to=("scale", "sign", "monotone"),  # trees read only the order of codes
     falls_under_rotation=True,
     paper="Eastwood & Williams 2018, ICLR",

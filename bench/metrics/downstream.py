@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics import boosted_trees, exact_trees
 from bench.metrics.base import Floats, Ints, Score, check_count, check_split, metric
-from bench.metrics.logistic import fit_cross_validated
+from bench.metrics.parts import boosted_trees, exact_trees
+from bench.metrics.parts.logistic import fit_cross_validated
 from bench.registry import unknown
 
 FEW = 100  # labels in the numerator of the statistical efficiency
@@ -17,10 +17,10 @@ FEW = 100  # labels in the numerator of the statistical efficiency
     version=2,
     reads="split",
     scores={
-        "lr_efficiency": Score(0, float("inf")),
-        "gbt_efficiency": Score(0, float("inf")),
-        "lr_*": Score(0, 1),
-        "gbt_*": Score(0, 1),
+        "lr_efficiency": Score(0, float("inf"), title="Efficiency (LR)"),
+        "gbt_efficiency": Score(0, float("inf"), title="Efficiency (GBT)"),
+        "lr_*": Score(0, 1, title="LR *"),
+        "gbt_*": Score(0, 1, title="GBT *"),
     },
     invariant_to=("sign",),  # trees follow monotone maps too, logistic regression follows no more than this
     paper="Locatello et al. 2019, arXiv:1811.12359",
@@ -42,7 +42,7 @@ def downstream(
     `lr` is cross-validated one-vs-rest logistic regression, `gbt` gradient boosted trees. "lr_100" is the mean
     accuracy over factors with 100 labels, "lr_100/2" that of factor 2; sizes above the rows at hand become the rows
     at hand. "lr_efficiency" is accuracy with 100 labels over accuracy with the most labels; it is left out where either
-    was not asked for, or the latter is 0.
+    was not asked for, or the latter is 0. A factor with a single value in all rows, training and test, is left out.
 
     Args:
         train_codes: (n, D).
@@ -56,7 +56,7 @@ def downstream(
         seed: of the trees.
 
     Raises:
-        ValueError: bad codes, factors or sizes, or an unknown predictor or kind of trees.
+        ValueError: bad codes, factors or sizes, an unknown predictor or kind of trees, or no factor has two values.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 3, (300, 1))
@@ -67,13 +67,15 @@ def downstream(
         1.0
     """
     x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
-    sizes = _effective(train_sizes, len(x))
+    sizes, varied = _effective(train_sizes, len(x)), np.flatnonzero(np.ptp(np.vstack([y, expected]), axis=0) > 0)
+    if not len(varied):
+        raise ValueError("train_factors and test_factors have a single value each: there is nothing to predict")
     scores: dict[str, float] = {}
     for name, predict in _predictors(predictor, check_count(num_rounds, "num_rounds"), trees, seed).items():
         for size in sizes:
-            hits = _accuracies(predict, x[:size], y[:size], test, expected)
+            hits = _accuracies(predict, x[:size], y[:size, varied], test, expected[:, varied])
             scores[f"{name}_{size}"] = float(np.mean(hits))
-            scores |= {f"{name}_{size}/{k}": hit for k, hit in enumerate(hits)}
+            scores |= {f"{name}_{size}/{k}": hit for k, hit in zip(varied, hits, strict=True)}
         scores |= _efficiency(name, scores, sizes[-1])
     return scores
 

@@ -4,15 +4,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.metrics.base import Floats, Ints, Score, check_split, metric
-from bench.metrics.logistic import form_named
-from bench.metrics.standardise import moments
+from bench.metrics.parts.logistic import form_named
+from bench.metrics.parts.standardise import moments
 
 
 @metric(
     version=1,
     reads="split",
-    scores={"explicitness_train": Score(0, 1), "explicitness_test": Score(0, 1)},
+    scores={"explicitness_train": Score(0, 1), "explicitness_test": Score(0, 1, title="Explicitness")},
     headline="explicitness_test",
+    ranked=True,
     invariant_to=("scale", "sign"),  # codes are standardised
     paper="Ridgeway & Mozer 2018, arXiv:1802.05312",
 )

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.base import Floats, Ints, Score, check_codes, check_count, check_factors, metric
-from bench.metrics.shared_factor import SharedFactor
+from bench.metrics.parts.shared_factor import SharedFactor
 
 LEAST_DEVIATION = 0.05  # standard deviation below which a dimension is not active
 
@@ -13,8 +13,9 @@ LEAST_DEVIATION = 0.05  # standard deviation below which a dimension is not acti
     version=1,
     reads="all",
     min_factors=2,
-    scores={"factor_vae_train": Score(0, 1), "factor_vae_test": Score(0, 1)},
+    scores={"factor_vae_train": Score(0, 1), "factor_vae_test": Score(0, 1, title="FactorVAE score")},
     headline="factor_vae_test",
+    ranked=True,
     invariant_to=("sign",),  # not to scale: shrunk far enough, a dimension is no longer active
     paper="Kim & Mnih 2018, arXiv:1802.05983",
 )

@@ -4,14 +4,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.base import Floats, Ints, Score, check_codes, check_factors, metric
-from bench.metrics.information import discretise
+from bench.metrics.parts.information import discretise
 
 
 @metric(
     version=1,
     reads="points",
-    scores={"irs": Score(-1, 1)},
+    scores={"irs": Score(-1, 1, title="IRS")},
     headline="irs",
+    ranked=True,
     invariant_to=("sign",),  # not to scale: dimensions are weighted by their range
     falls_under_rotation=True,
     paper="Suter et al. 2019, arXiv:1811.00007",

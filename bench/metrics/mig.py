@@ -4,14 +4,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.base import Score, check_codes, check_factors, metric
-from bench.metrics.information import dense, discretise, entropy, mutual_information
+from bench.metrics.parts.information import dense, discretise, entropy, mutual_information
 
 
 @metric(
     version=1,
     reads="points",
-    scores={"mig": Score(0, 1)},
+    scores={"mig": Score(0, 1, title="MIG")},
     headline="mig",
+    ranked=True,
     invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
     falls_under_rotation=True,
     paper="Chen et al. 2018, arXiv:1802.04942",

@@ -4,15 +4,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.base import Score, check_codes, check_factors, metric
-from bench.metrics.information import dense, discretise, mutual_information
+from bench.metrics.parts.information import dense, discretise, mutual_information
 
 
 @metric(
     version=1,
     reads="points",
     min_factors=2,
-    scores={"modularity": Score(0, 1)},
+    scores={"modularity": Score(0, 1, title="Modularity")},
     headline="modularity",
+    ranked=True,
     invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
     falls_under_rotation=True,
     paper="Ridgeway & Mozer 2018, arXiv:1802.05312",

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics import svm
 from bench.metrics.base import Floats, Ints, Score, check_split, metric
-from bench.metrics.information import dense
+from bench.metrics.parts import svm
+from bench.metrics.parts.information import dense
 
 C = 0.01
 LEAST_VARIANCE = 1e-12  # of a dimension: below it, it is correlated with nothing
@@ -14,8 +14,9 @@ LEAST_VARIANCE = 1e-12  # of a dimension: below it, it is correlated with nothin
 @metric(
     version=1,
     reads="split",
-    scores={"sap": Score(0, 1), "sap_continuous": Score(0, 1)},
+    scores={"sap": Score(0, 1, title="SAP"), "sap_continuous": Score(0, 1)},
     headline="sap",
+    ranked=True,
     invariant_to=("sign",),  # not to scale: the penalty of an SVM is of fixed size
     falls_under_rotation=True,
     paper="Kumar et al. 2018, arXiv:1711.00848",

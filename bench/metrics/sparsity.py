@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.base import Score, check_codes, metric
-from bench.metrics.standardise import LEAST_RANGE, moments
+from bench.metrics.parts.standardise import LEAST_RANGE, moments
 
 
 @metric(

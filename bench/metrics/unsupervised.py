@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.base import Floats, Ints, Score, check_codes, metric
-from bench.metrics.information import discretise, mutual_information
+from bench.metrics.parts.information import discretise, mutual_information
 
 INFINITY = float("inf")
 LEAST_EIGENVALUE = 1e-12  # of a correlation matrix: what exactly dependent dimensions are taken to leave
@@ -16,10 +16,10 @@ LEAST_RANGE = 1e-150  # of a dimension that is not constant: the square of less 
     reads="points",
     min_factors=0,
     scores={
-        "gaussian_total_correlation": Score(0, INFINITY, None),
+        "gaussian_total_correlation": Score(0, INFINITY, None, "Total correlation"),
         "gaussian_wasserstein": Score(0, INFINITY, None),
         "gaussian_wasserstein_normalised": Score(0, 2, None),
-        "mutual_information": Score(0, INFINITY, None),
+        "mutual_information": Score(0, INFINITY, None, "Mutual information"),
     },
     invariant_to=("sign",),  # the total correlation and the binned information to scale too, Wasserstein is not
     paper="Locatello et al. 2019, arXiv:1811.12359",

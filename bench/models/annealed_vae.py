@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from bench.models.base import model
-from bench.models.terms import gaussian_kl
-from bench.models.vae import GaussianVAE, Latent
+from bench.models.parts.terms import gaussian_kl
+from bench.models.parts.vae import GaussianVAE, Latent
 
 
 @model()

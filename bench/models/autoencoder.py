@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from bench.models.base import model
-from bench.models.nets import Architecture, Decoder, PointEncoder
-from bench.models.stacked import Stacked
-from bench.models.terms import bernoulli_reconstruction
+from bench.models.parts.nets import Architecture, Decoder, PointEncoder
+from bench.models.parts.stacked import Stacked
+from bench.models.parts.terms import bernoulli_reconstruction
 
 
 @model()

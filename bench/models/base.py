@@ -2,7 +2,7 @@
 
 `bench/models/NAME.py` defines one class under `@model()`; `conf/model/NAME.yaml` holds its version, its
 hyper-parameters and the values its strength sweeps. A learner that is fitted directly derives from `Fitted`; one
-trained by gradient steps derives from `bench.models.stacked.Stacked`.
+trained by gradient steps derives from `bench.models.parts.stacked.Stacked`.
 """
 
 from abc import ABC, abstractmethod
@@ -35,7 +35,7 @@ C = TypeVar("C", bound=type)
 
 
 def model() -> Callable[[C], C]:
-    """Register a class as the model named like its file: attaches `cls.model`."""
+    """Register a class as the model named like its file: attaches `cls.model`, which no subclass inherits."""
 
     def attach(cls: C) -> C:
         cls.model = Model(cls.__module__.rpartition(".")[2])  # type: ignore[attr-defined]
@@ -69,7 +69,10 @@ class Learner(ABC):
 
 
 class Fitted(Learner):
-    """A learner fitted directly to a data set, without gradient steps; `names` are the arrays it learns."""
+    """A learner fitted to a data set by a method of its own: in closed form, or by a loop that no trainer knows of.
+
+    `names` are the arrays it learns, which `fit` leaves in `self.arrays`; `self.hyper` are its hyper-parameters.
+    """
 
     names: tuple[str, ...]
 
@@ -77,6 +80,10 @@ class Fitted(Learner):
         self.image_shape = image_shape
         self.hyper = hyper
         self.arrays: State = {}
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={value!r}" for name, value in self.hyper.items())
+        return f"{type(self).__name__}(image_shape={self.image_shape}, {told})"
 
     @abstractmethod
     def fit(self, data: DataSet, seed: int) -> None:

@@ -4,10 +4,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.models.base import ModelError, model
-from bench.models.nets import Architecture, Decoder, Dense, Encoder, float32
-from bench.models.stacked import Stacked
-from bench.models.terms import bernoulli_reconstruction, gaussian_kl, sampled_kl, total_correlation
-from bench.models.vae import Latent
+from bench.models.parts.nets import Architecture, Decoder, Dense, Encoder, float32
+from bench.models.parts.stacked import Stacked
+from bench.models.parts.terms import bernoulli_reconstruction, gaussian_kl, sampled_kl, total_correlation
+from bench.models.parts.vae import Latent
 
 
 @model()

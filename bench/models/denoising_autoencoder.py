@@ -5,8 +5,8 @@ from torch import Tensor
 from bench import counter
 from bench.models.autoencoder import Autoencoder
 from bench.models.base import ModelError, model
-from bench.models.draws import Draws
-from bench.models.nets import Architecture
+from bench.models.parts.draws import Draws
+from bench.models.parts.nets import Architecture
 
 
 @model()

@@ -4,10 +4,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.models.base import model
-from bench.models.draws import Draws
-from bench.models.nets import Architecture, Dense
-from bench.models.terms import gaussian_kl
-from bench.models.vae import GaussianVAE, Latent
+from bench.models.parts.draws import Draws
+from bench.models.parts.nets import Architecture, Dense
+from bench.models.parts.terms import gaussian_kl
+from bench.models.parts.vae import GaussianVAE, Latent
 
 
 @model()

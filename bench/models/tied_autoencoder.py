@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from bench.models.autoencoder import Autoencoder
 from bench.models.base import model
-from bench.models.nets import Architecture, Dense, float32
+from bench.models.parts.nets import Architecture, Dense, float32
 
 
 @model()

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from bench.data.base import DataSet
 from bench.models.base import Codes, Fitted, Images, ModelError, State, model
-from bench.models.nets import ARCHITECTURES
-from bench.models.vae import GaussianVAE
+from bench.models.parts.nets import ARCHITECTURES
+from bench.models.parts.vae import GaussianVAE
 
 
 @model()

@@ -10,9 +10,8 @@ import pandas as pd
 from bench import registry
 from bench.analysis.board import Column, sure_best
 from bench.analysis.leaderboard import OVERALL
-from bench.analysis.names import title
+from bench.analysis.names import dataset_title, model_title, title
 from bench.report.markup import Html, tag
-from bench.report.style import dataset_title
 
 SHORT = {"DCI disentanglement": "DCI"}
 
@@ -52,6 +51,7 @@ def board_table(board: pd.DataFrame, chosen: Sequence[Column], level: str, numbe
     return tag(
         "section",
         tag("h3", heading, tag("small", by)),
+        tag("p", class_="more"),
         tag("div", table, class_="scroll", tabindex="0", role="region", aria_label=f"Board: {heading}, {by}"),
         class_="board",
         id=f"board-{number}",
@@ -74,16 +74,17 @@ def board_title(dataset: str) -> str:
 def _head(present: Sequence[Column], level: str) -> Html:
     counted = [c for c in present if c.counted]
     others = [c for c in present if not c.counted]
-    fixed = [("Model", "text", "")] + [("Strength", "ascending", "")] * (level == "setting")
-    fixed += [("Rank", "ascending", ""), ("By mean", "ascending", ""), ("Mean score", "descending", "")]
-    fixed += [("Coverage", "descending", "")]
+    fixed = [("model", "Model", "text")] + [("value", "Strength", "ascending")] * (level == "setting")
+    fixed += [("rank", "Rank", "ascending"), ("rank_by_mean", "By mean", "ascending")]
+    fixed += [("mean_score", "Mean score", "descending"), ("coverage", "Coverage", "descending")]
     groups = [tag("td", colspan=len(fixed)), _group("Disentanglement", "ranked", counted)]
     groups.append(_group("Downstream and others", "not ranked", others))
     heads = [_header(*f) for f in fixed]
     for column in present:
         up = column.declared.higher_is_better
         written = title(column.name)
-        heads.append(_header(SHORT.get(written, written), "ascending" if up is False else "descending", _arrow(up)))
+        first = "ascending" if up is False else "descending"
+        heads.append(_header(column.name, SHORT.get(written, written), first, _arrow(up)))
     return tag("thead", tag("tr", *groups, class_="groups"), tag("tr", *heads))
 
 
@@ -95,7 +96,7 @@ def _arrow(higher: bool | None) -> str:
     return {True: "higher is better", False: "lower is better", None: "neither is better"}[higher]
 
 
-def _header(written: str, first: str, direction: str) -> Html:
+def _header(name: str, written: str, first: str, direction: str = "") -> Html:
     """A header that is a button; `first` is the order of its first click: the best first."""
     mark = {"higher is better": "↑", "lower is better": "↓"}.get(direction)
     return tag(
@@ -103,8 +104,9 @@ def _header(written: str, first: str, direction: str) -> Html:
         tag("button", written, tag("span", mark, aria_hidden="true", class_="way") if mark else None, type="button",
             title=direction or None),
         scope="col",
+        data_name=name,
         data_first=first,
-        aria_sort="ascending" if written == "Rank" else None,
+        aria_sort="ascending" if name == "rank" else None,
         class_="name" if first == "text" else None,
     )  # fmt: skip
 
@@ -114,7 +116,8 @@ def _row(row: pd.Series, shown: Sequence[_Shown], level: str) -> Html:
     ranked = pd.notna(row["rank"])
     notes = [] if name in registry.names("models") else ["representation"]
     notes += [] if ranked else ["not ranked"]
-    cells = [tag("th", name, tag("small", ", ".join(notes)) if notes else None, scope="row", class_="name")]
+    small = tag("small", ", ".join(notes)) if notes else None
+    cells = [tag("th", model_title(name), small, scope="row", class_="name")]
     if level == "setting":
         cells.append(_cell(row["value"], "{:g}"))
     cells.append(_cell(row["rank"], "{:.0f}", _interval(row, "rank", "{:.0f}")))

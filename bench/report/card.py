@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from bench import registry
 from bench.analysis.names import title
-from bench.report.style import MARKERS, colours, footnote, new_figure
+from bench.report.style import MARKERS, PAGE, TICK, Picture, colours, new_figure, titled
 
 PANELS: Mapping[str, tuple[str, str, Sequence[float]]] = {  # heading, unit, ticks
     "noise": ("Noise is added", "noise (deviations of a dim)", (0, 0.5, 1, 1.5, 2)),
@@ -19,10 +18,10 @@ PANELS: Mapping[str, tuple[str, str, Sequence[float]]] = {  # heading, unit, tic
     "duplicates": ("Dims are repeated", "dims there twice, of 4", (0, 1, 2, 3, 4)),
 }
 GAP = 0.075  # between two labels, of the axis
-NOTE = "4 factors, one dim each; the code that is rotated or repeated has noise of 0.1; 1,500 rows, small samples"
+NOTE = "There are 4 factors, one dim each; the code that is rotated or repeated has noise of 0.1."
 
 
-def draw_card(curves: pd.DataFrame, metric: str) -> Figure:
+def draw_card(curves: pd.DataFrame, metric: str) -> Picture:
     """Draw a metric's behaviour: a column an experiment; scores in 0..1 in one row, each other one in its own.
 
     Args:
@@ -30,8 +29,8 @@ def draw_card(curves: pd.DataFrame, metric: str) -> Figure:
         metric: whose card it is.
     """
     rows, looks = _rows(curves), _looks(curves, metric)
-    heights = [2.1 if len(names) > 1 else 1.6 for names in rows]
-    figure = new_figure(7.4, 0.95 + sum(heights))
+    heights = [1.8 if len(names) > 1 else 1.3 for names in rows]
+    figure = new_figure(PAGE, 0.2 + sum(heights))
     axes = figure.subplots(len(rows), len(PANELS), squeeze=False, sharex="col", sharey="row", height_ratios=heights)
     for line, names in zip(axes, rows, strict=True):
         for ax, experiment in zip(line, PANELS, strict=True):
@@ -40,11 +39,11 @@ def draw_card(curves: pd.DataFrame, metric: str) -> Figure:
         if len(names) > 1:
             _label(line[-1])
     for ax, (heading, *_) in zip(axes[0], PANELS.values(), strict=True):
-        ax.set_title(heading, fontsize=9)
+        ax.set_title(heading)
     for ax, (_, unit, _) in zip(axes[-1], PANELS.values(), strict=True):
         ax.set_xlabel(unit)
-    figure.suptitle(f"How {metric} moves as a code gets worse", fontsize=10)
-    footnote(figure, NOTE)
+    heading = f"How {title(registry.load('metrics', metric).metric.headline or metric)} moves as a code gets worse"
+    titled(figure, heading, "1,500 rows, small samples", "nothing is trained", NOTE)
     return figure
 
 
@@ -84,7 +83,7 @@ def _label(ax: Axes) -> None:
     ends = [(float(np.asarray(line.get_ydata())[-1]) - low) / (high - low) for line in ax.get_lines()]
     for line, y in zip(ax.get_lines(), spread(ends, GAP), strict=True):
         ax.annotate(
-            title(str(line.get_label())), (1.03, y), xycoords="axes fraction", va="center", fontsize=8,
+            title(str(line.get_label())), (1.03, y), xycoords="axes fraction", va="center", fontsize=TICK,
             color=line.get_color(), annotation_clip=False,
         )  # fmt: skip
 

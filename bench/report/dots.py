@@ -1,8 +1,11 @@
 """Pages of small images with text beside them, drawn dot by dot: exact, and many a second."""
 
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Literal
 
+import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -19,12 +22,18 @@ def page(width: int, height: int) -> Image.Image:
 
 def write(canvas: Image.Image, place: tuple[int, int], text: str, size: int, anchor: Anchor = "la") -> None:
     """Write text of a size in dots."""
-    ImageDraw.Draw(canvas).text(place, text, GREY, ImageFont.load_default(size), anchor=anchor)
+    ImageDraw.Draw(canvas).text(place, text, GREY, _font(size), anchor=anchor)
 
 
 def length(text: str, size: int) -> int:
     """How wide a text is."""
-    return round(ImageFont.load_default(size).getlength(text))
+    return round(_font(size).getlength(text))
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """The typeface of the figures: names of models have Greek letters, which Pillow's own lacks."""
+    return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 
 def side(images: Images, wanted: int) -> int:

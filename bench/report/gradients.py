@@ -1,19 +1,24 @@
 """Reparametrisation against the score function: how the estimators' gradients vary, and what training makes of it."""
 
-from collections.abc import Callable
+import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from bench.analysis.names import dataset_title
 from bench.grid import Plan, Run
-from bench.models.base import Learner
-from bench.report.style import colours, dataset_title, footnote, new_figure, save
-from bench.store import RunFolder, Store
+from bench.pool import Pool
+from bench.progress import say_once
+from bench.report.drawings import Drawing, Outcome, code, draw_changed, trained
+from bench.report.style import PAGE, Picture, colours, new_figure, save, titled
+from bench.store import Store, digest
+from bench.whole_files import read_whole
 
 DRAWS = 100
+BOTH = {"beta_vae", "score_function_vae"}
 ESTIMATORS = {
     ("beta_vae", 1.0): "reparametrised",
     ("score_function_vae", 1.0): "score function, baseline",
@@ -23,36 +28,52 @@ LINES = ("-", "--", ":")
 PLACES = {"at the start": ("o", False, -0.12), "when trained": ("s", True, 0.12)}  # marker, filled, shift
 
 
-def draw_gradients(plan: Plan, store: Store, load_learner: Callable[[Run, RunFolder], Learner]) -> list[Path]:
-    """A picture for each data set on which a study trained VAEs (beta 1) by both estimators."""
-    pictures = []
+def draw_gradients(plan: Plan, store: Store, pool: Pool) -> Iterator[Outcome]:
+    """A picture for each data set on which a study trained VAEs (beta 1) by both estimators; of other studies, none."""
+    folder, command = store.study(plan.name), f"python -m bench report study={plan.name}"
+    drawings = []
     for dataset in dict.fromkeys(r.dataset for r in plan.runs):
         runs = [r for r in plan.runs if r.dataset == dataset and (r.model, r.value) in ESTIMATORS]
         done = [r for r in runs if store.run(r.id).state() == "done"]
-        if {r.model for r in done} == {"beta_vae", "score_function_vae"}:
-            curves, variances = loss_curves(done, store), gradient_variances(done, store, load_learner)
-            figure = gradient_page(curves, variances, dataset, plan.budget)
-            drawn = pd.concat([curves, variances], ignore_index=True)
-            stem = store.study(plan.name) / "figures" / f"gradient_variance_{dataset}"
-            pictures.append(save(figure, drawn, stem, f"python -m bench report study={plan.name}")[1])
-    return pictures
+        if {r.model for r in done} == BOTH:
+            name = f"gradient_variance_{dataset}"
+            made_from = [code("data", "models", "report", "training"), plan.budget, command, DRAWS]
+            key = digest([*made_from, *(trained(r, store.run(r.id)) for r in done)])
+            stem = folder / "figures" / name
+            drawings.append(Drawing(name, key, (done, store, dataset, plan.budget, stem, command)))
+    return draw_changed("gradients", drawings, _draw, folder, pool)
+
+
+def _draw(runs: list[Run], store: Store, dataset: str, budget: str, stem: Path, command: str) -> list[Path]:
+    curves, variances = loss_curves(runs, store), gradient_variances(runs, store)
+    figure = gradient_page(curves, variances, dataset, budget)
+    return save(figure, pd.concat([curves, variances], ignore_index=True), stem, command)
 
 
 def loss_curves(runs: list[Run], store: Store) -> pd.DataFrame:
     """A row for each recorded loss: estimator, seed, step, loss in nats."""
-    parts = [pd.read_csv(store.run(r.id).losses)[["step", "loss"]].assign(**_named(r)) for r in runs]
-    return pd.concat(parts, ignore_index=True)
+    parts = [part for run in runs if (part := _losses(run, store)) is not None]
+    return pd.concat(parts or [pd.DataFrame(columns=["step", "loss", *_named(runs[0])])], ignore_index=True)
 
 
-def gradient_variances(
-    runs: list[Run], store: Store, load_learner: Callable[[Run, RunFolder], Learner]
-) -> pd.DataFrame:
+def _losses(run: Run, store: Store) -> pd.DataFrame | None:
+    """The losses of one run; None where they cannot be read, which is named."""
+    path = store.run(run.id).losses
+    try:
+        losses = pd.read_csv(io.BytesIO(read_whole(path)))[["step", "loss"]]
+        return losses.astype({"step": int, "loss": float}).assign(**_named(run))
+    except (OSError, ValueError, KeyError) as fault:
+        say_once(f"{run}: cannot read {path}: {fault}")
+        return None
+
+
+def gradient_variances(runs: list[Run], store: Store) -> pd.DataFrame:
     """A row for each estimator, seed and weights: its variance and the squared norm of its mean, summed over weights.
 
     All estimators are measured at the same weights: where training starts, and where the reparametrised one ends.
     """
     from bench.training.gradients import encoder_gradients
-    from bench.training.train import new_learner
+    from bench.training.train import load_learner, new_learner
 
     ends = {r.seed: load_learner(r, store.run(r.id)).state() for r in runs if r.model == "beta_vae"}
     rows = []
@@ -72,11 +93,11 @@ def _named(run: Run) -> dict[str, object]:
     return {"estimator": ESTIMATORS[run.model, run.value], "seed": run.seed}
 
 
-def gradient_page(curves: pd.DataFrame, variances: pd.DataFrame, dataset: str, budget: str) -> Figure:
+def gradient_page(curves: pd.DataFrame, variances: pd.DataFrame, dataset: str, budget: str) -> Picture:
     """Training curves on the left, gradient variances on the right."""
     names = [n for n in ESTIMATORS.values() if n in set(curves["estimator"])]
     palette = colours(names)
-    figure = new_figure(7.0, 3.0)
+    figure = new_figure(PAGE, 2.2)
     left, right = figure.subplots(1, 2, width_ratios=[1.1, 1])
     for name, line in zip(names, LINES, strict=False):
         mine = curves[curves["estimator"] == name]
@@ -88,13 +109,16 @@ def gradient_page(curves: pd.DataFrame, variances: pd.DataFrame, dataset: str, b
     left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     left.yaxis.set_major_formatter("{x:g}")
     left.yaxis.set_minor_formatter(NullFormatter())
-    left.legend(frameon=False)
     _variances(right, variances, names)
     seeds = curves["seed"].nunique()
-    figure.suptitle(f"{dataset_title(dataset)}: estimators of the gradient of the ELBO ({seeds} seeds)", fontsize=10)
-    footnote(
-        figure, f"variance: of {DRAWS} draws of the encoder's gradient on one batch, summed over weights\n{budget}"
+    note = (
+        "Left: thick lines are means over seeds. Right: the variance over weights of "
+        f"{DRAWS} draws of the encoder's gradient on one batch."
     )
+    lines, marks = left.get_legend_handles_labels(), right.get_legend_handles_labels()
+    keys = [*lines[0], *marks[0]], [*lines[1], *marks[1]]
+    heading = f"{dataset_title(dataset)}: estimators of the gradient of the ELBO"
+    titled(figure, heading, f"{seeds} seeds", budget, note, keys)
     return figure
 
 
@@ -106,8 +130,8 @@ def _variances(ax: Axes, variances: pd.DataFrame, names: list[str]) -> None:
             x = part.get_group(name)
             inside = [palette[name]] if filled else "none"
             y = [height + shift] * len(x)
-            ax.scatter(x, y, s=18, marker=marker, facecolors=inside, edgecolors=[palette[name]])
-        ax.scatter([], [], s=18, marker=marker, facecolors="0.4" if filled else "none", edgecolors="0.4", label=place)
+            ax.scatter(x, y, s=12, marker=marker, facecolors=inside, edgecolors=[palette[name]])
+        ax.scatter([], [], s=12, marker=marker, facecolors="0.4" if filled else "none", edgecolors="0.4", label=place)
     ax.set(xscale="log", xlabel="variance of the gradient, nats²", ylim=(len(names) - 0.4, -0.6))
+    ax.xaxis.set_major_formatter("{x:g}")
     ax.set_yticks(range(len(names)), [n.replace(", ", ",\n") for n in names])
-    ax.legend(frameon=False)

@@ -1,6 +1,5 @@
 """Writes a study's leaderboard: csv with everything, markdown to read, one HTML page to use."""
 
-import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,14 +9,22 @@ import pandas as pd
 
 from bench.analysis.board import Column
 from bench.analysis.leaderboard import LEVELS, columns, leaderboard
-from bench.analysis.names import title
+from bench.analysis.names import model_title, title
+from bench.escaping import as_cells, markdown
 from bench.grid import Plan
 from bench.report.board_table import board_title
+from bench.report.gallery import pictures
 from bench.report.page import Page, render
+from bench.report.summary import run_counts, training_seconds
 from bench.scoring import cell_records, cells, state
-from bench.store import Store, read_json, writing
+from bench.store import Store, writing
 
 STAGES = ("train", "score", "analyze", "report")
+FILES = {
+    "scores.csv": "every score of every run",
+    "leaderboard.csv": "the boards, with every interval",
+    "reproduction.md": "what papers print, and ours beside it",
+}
 
 
 def write_leaderboard(table: pd.DataFrame, plan: Plan, store: Store, overrides: Sequence[str]) -> Path:
@@ -36,16 +43,18 @@ def write_leaderboard(table: pd.DataFrame, plan: Plan, store: Store, overrides: 
         del boards["setting"]
     page = Page(
         title=plan.title,
-        facts=_facts(plan, store),
+        facts=_facts(table, plan, store),
         boards=boards,
         columns=chosen,
         metrics=[m for m in plan.metrics if m in set(table["metric"])],
-        figures=sorted((folder / "figures").glob("*.png")),
-        pictures=sorted((folder / "models").glob("*.png")),
+        figures=pictures(folder, "figures"),
+        pictures=pictures(folder, "models"),
         commands=[shlex.join(["python", "-m", "bench", stage, *overrides]) for stage in STAGES],
+        files={name: what for name, what in FILES.items() if (folder / name).exists()},
     )
     every = pd.concat([b.assign(level=level) for level, b in boards.items()], ignore_index=True)
-    texts = {"csv": every.to_csv(index=False), "md": _markdown(plan, boards["model"], chosen), "html": render(page)}
+    rows = as_cells(every).to_csv(index=False)
+    texts = {"csv": rows, "md": _markdown(plan, boards["model"], chosen), "html": render(page)}
     for suffix, text in texts.items():
         with writing(folder / f"leaderboard.{suffix}") as file:
             file.write(text.encode())
@@ -65,40 +74,41 @@ def wanted_of(plan: Plan, store: Store) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=named).astype({"value": float})
 
 
-def _facts(plan: Plan, store: Store) -> dict[str, str]:
-    """What was run: counts, budget, device, versions."""
-    records = [read_json(f) for r in plan.runs if (f := store.run(r.id).done).exists()]
-    seeds = len({member.seed for member in plan.members})
+def _facts(table: pd.DataFrame, plan: Plan, store: Store) -> dict[str, str]:
+    """What was run: budget, counts, device, versions."""
     facts = {
         "Budget": plan.budget,
         "Scoring protocol": plan.protocol.name,
-        "Trained runs": f"{len(records):,} of {len(plan.runs):,}",
-        "Codes from files": f"{len(plan.codes):,}",
-        "Seeds": f"{seeds}",
+        "Runs": run_counts(table, plan, store),
+        "Seeds": f"{len({member.seed for member in plan.members})}",
     }
-    if records:
-        facts["Training"] = f"{sum(r['seconds'] for r in records) / 60:,.1f} minutes"
-        facts["Device"] = ", ".join(sorted({r["device"] for r in records}))
-        versions = sorted({f"bench {r['versions']['bench']}, torch {r['versions']['torch']}" for r in records})
-        facts["Versions"] = "; ".join(versions)
+    if seconds := training_seconds(table):
+        facts["Training"] = f"{seconds / 60:,.1f} minutes"
+    if devices := sorted(table["device"].dropna().unique()):
+        facts["Device"] = ", ".join(devices)
+    versions = [dict(p.rpartition(" ")[::2] for p in v.split(", ")) for v in table["versions"].dropna().unique()]
+    if versions:
+        shown = {", ".join(f"{name} {v[name]}" for name in ("bench", "torch") if name in v) for v in versions}
+        facts["Versions"] = "; ".join(sorted(shown))
     return facts
 
 
 def _markdown(plan: Plan, boards: pd.DataFrame, chosen: Sequence[Column]) -> str:
     """The boards of models as tables: IQM, with the 95 % interval in brackets."""
     parts = [
-        f"# {_text(plan.title)}: leaderboard",
-        f"Budget: **{_text(plan.budget)}**. IQM [95% interval]; rank by Borda count.",
+        f"# {markdown(plan.title)}: leaderboard",
+        f"Budget: **{markdown(plan.budget)}**. IQM [95% interval]; rank by Borda count.",
     ]
     for (representation, dataset), board in boards.groupby(["representation", "dataset"], sort=False):
         shown = [c for c in chosen if c.name in board and board[c.name].notna().any()]
-        heads = ["model", "rank", "coverage", *(title(c.name) + ("" if c.counted else " (not ranked)") for c in shown)]
+        heads = ["model", "rank", "coverage"]
+        heads += [markdown(title(c.name)) + ("" if c.counted else " (not ranked)") for c in shown]
         lines = [_line(heads), _line(["---"] + ["---:"] * (len(heads) - 1))]
         for _, row in board.iterrows():
             values = [_number(row, "rank", "{:.0f}"), f"{np.floor(100 * row['coverage'] + 1e-9):.0f}%"]
             values += [_number(row, c.name, "{:.3f}") for c in shown]
-            lines.append(_line([_text(row["model"]), *values]))
-        parts.append(f"## {board_title(dataset)}, {representation} representation\n\n" + "\n".join(lines))
+            lines.append(_line([markdown(model_title(row["model"])), *values]))
+        parts.append(f"## {markdown(board_title(dataset))}, {representation} representation\n\n" + "\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
 
@@ -112,8 +122,3 @@ def _number(row: pd.Series, name: str, written: str) -> str:
 
 def _line(parts: Sequence[str]) -> str:
     return "| " + " | ".join(parts) + " |"
-
-
-def _text(name: object) -> str:
-    """A name that markdown leaves as it is."""
-    return re.sub(r"([\\`*<>\[\]|#&])|(?<!\w)_|_(?!\w)", r"\\\g<0>", " ".join(str(name).split()))

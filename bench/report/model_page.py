@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from PIL import Image
 
+from bench.analysis.names import dataset_title, model_title
 from bench.report.dots import length, page, paste, side, write
 from bench.report.sights import SHOWN, SPAN, Images, Sights
-from bench.report.style import dataset_title
 
 CELL, GAP = 64, 2  # dots of an image, and between two
 LABELS, MARGIN = 104, 24
@@ -23,7 +23,7 @@ def model_page(sights: list[Sights]) -> Image.Image:
     pitch = side(sights[0].images, CELL) + GAP
     column = LABELS + SHOWN * pitch + MARGIN
     bottom = 4 * MARGIN + _heights(sights[0], pitch)
-    title = f"{dataset_title(first.dataset)}: {first.model}"
+    title = f"{dataset_title(first.dataset)}: {model_title(first.model)}"
     budget = "fitted directly" if first.fitted else first.schedule.label
     canvas = page(max(len(sights) * column + MARGIN, length(title, TITLE) + 2 * MARGIN), bottom + 2 * MARGIN)
     write(canvas, (MARGIN, MARGIN // 2), title, TITLE)

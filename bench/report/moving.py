@@ -4,9 +4,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from bench.analysis.names import dataset_title, model_title
 from bench.report.dots import length, page, paste, side, write
 from bench.report.sights import SPAN, Sights
-from bench.report.style import dataset_title
 from bench.store import writing
 
 CELL, GAP, LINE = 64, 6, 17  # dots of an image, between two, and of a line of text
@@ -36,11 +36,12 @@ def write_traversals(sights: list[Sights], path: Path) -> None:
 
 def _still(sights: list[Sights]) -> tuple[Image.Image, list[list[tuple[int, int]]]]:
     """What does not move, and where each walk's images go."""
-    pitch = side(sights[0].images, CELL) + GAP
+    labels = [length(text, TEXT) for seen in sights for text in seen.carried]
+    pitch = max(side(sights[0].images, CELL), *labels) + GAP
     row = 2 * LINE + pitch
     what = "variance" if "variance" in sights[0].statistics else "KL in nats"
     title = f"{dataset_title(sights[0].run.dataset)}: traversals from -{SPAN:g} to {SPAN:g} (dimension, {what})"
-    names = [f"{s.run.model}, {s.setting}: {s.label}" for s in sights]
+    names = [f"{model_title(s.run.model)}, {s.setting}: {s.label}" for s in sights]
     width = max(max(len(s.walks) for s in sights) * pitch, *(length(t, TEXT) for t in (title, *names)))
     canvas = page(width + 2 * GAP, LINE + len(sights) * row)
     write(canvas, (GAP, 2), title, TEXT)

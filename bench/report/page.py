@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import inspect
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,18 +10,15 @@ from pathlib import Path
 from string import Template
 
 import pandas as pd
-from PIL import Image
 
-from bench import data, registry
+from bench import registry
 from bench.analysis.agreement import MIN_SEEDS
 from bench.analysis.board import Column
-from bench.analysis.names import title
+from bench.analysis.names import model_title, title
 from bench.metrics.base import Metric, Score
 from bench.report.board_table import board_table, board_title
+from bench.report.gallery import Picture, gallery
 from bench.report.markup import Html, join, tag
-from bench.report.style import dataset_title
-
-WIDEST = 1600  # pixels of an embedded picture
 
 
 @dataclass(frozen=True)
@@ -34,9 +30,10 @@ class Page:
     boards: Mapping[str, pd.DataFrame]  # level -> boards, as `leaderboard` gives them
     columns: Sequence[Column]
     metrics: Sequence[str]
-    figures: Sequence[Path]  # png
-    pictures: Sequence[Path]  # png, of models
+    figures: Sequence[Picture]
+    pictures: Sequence[Picture]  # of models
     commands: Sequence[str]
+    files: Mapping[str, str]  # name -> what it is; beside the page
 
 
 def render(page: Page) -> str:
@@ -83,9 +80,9 @@ def _contents(page: Page) -> Iterator[tuple[str, str]]:
 def _sections(page: Page) -> Iterator[Html]:
     yield tag("section", tag("h2", "Boards"), *_boards(page), id="boards", tabindex="-1")
     if page.figures:
-        yield _gallery("Figures", "figures", page.figures)
+        yield gallery("Figures", "figures", page.figures)
     if page.pictures:
-        yield _gallery("Pictures of models", "models", page.pictures)
+        yield gallery("Pictures of models", "models", page.pictures)
     yield _definitions(page.metrics)
     commands = tag("pre", tag("code", "\n".join(page.commands)), tabindex="0", role="region", aria_label="Commands")
     yield tag("section", tag("h2", "Commands"), tag("p", "What made this page, in order:"), commands, id="commands")
@@ -103,13 +100,15 @@ def _boards(page: Page) -> Iterator[Html]:
     yield _controls(page.boards)
     yield from (board_table(board, page.columns, level, i) for i, (board, level) in enumerate(tables))
     yield from _reading()
+    links = [tag("li", tag("a", name, href=name), f": {what}") for name, what in page.files.items()]
+    yield tag("ul", *links, class_="files") if links else join()
 
 
 def _controls(boards: Mapping[str, pd.DataFrame]) -> Html:
     every = pd.concat(boards.values())
     datasets = {d: board_title(d) for d in every["dataset"].unique()}
     levels = {"model": "models", "setting": "models at each strength"}
-    models = {"": "all"} | {m: m for m in sorted(every["model"].unique())}
+    models = {"": "all"} | {m: model_title(m) for m in sorted(every["model"].unique())}
     return tag(
         "form",
         _choice("Data set", "dataset", datasets),
@@ -117,9 +116,11 @@ def _controls(boards: Mapping[str, pd.DataFrame]) -> Html:
         _choice("Rows", "level", {k: v for k, v in levels.items() if k in boards}),
         _choice("Model", "model", models),
         tag("label", "Find in names", tag("input", type="search", name="text", autocomplete="off"), class_="wide"),
+        tag("button", "Reset", type="reset"),
         tag("output", id="shown", class_="wide", aria_live="polite"),
         id="controls",
         hidden=True,
+        autocomplete="off",
         aria_label="Which board, which rows",
     )
 
@@ -134,8 +135,8 @@ def _reading() -> Iterator[Html]:
     yield tag(
         "p",
         "A score is the interquartile mean (IQM) over a model's strengths and seeds, over all data sets the mean of "
-        "theirs. Small numbers are 95% intervals: seeds redrawn 1,000 times within each setting, ranks taken anew in "
-        "each draw. A model with a single seed has none.",
+        "theirs. Small numbers are 95% intervals, from the variance of seeds within each setting; ranks are taken anew "
+        f"in 1,000 draws. A model with fewer than {MIN_SEEDS} seeds of a setting has none.",
     )
     yield tag(
         "p",
@@ -146,39 +147,8 @@ def _reading() -> Iterator[Html]:
     yield tag(
         "p",
         tag("b", "Bold"),
-        f": the best of the ranked rows, if its interval rests on {MIN_SEEDS} seeds or more and overlaps no "
-        "other row's.",
+        ": the best of the ranked rows, if its interval overlaps no other row's.",
     )
-
-
-def _gallery(heading: str, anchor: str, files: Sequence[Path]) -> Html:
-    figures = [_figure(f) for f in files]
-    return tag("section", tag("h2", heading), tag("div", *figures, class_="figures"), id=anchor)
-
-
-def _figure(file: Path) -> Html:
-    caption = _caption(file.stem)
-    with Image.open(file) as picture:
-        command = picture.info.get("Description")
-        picture.thumbnail((WIDEST, WIDEST * 4))
-        size, packed = picture.size, io.BytesIO()
-        picture.convert("RGB").save(packed, "webp", lossless=True)
-    source = "data:image/webp;base64," + base64.b64encode(packed.getvalue()).decode()
-    return tag(
-        "figure",
-        tag("img", src=source, alt=caption, width=size[0], height=size[1], loading="lazy", decoding="async"),
-        tag("figcaption", tag("b", caption), tag("br"), tag("code", command) if command else None),
-    )
-
-
-def _caption(stem: str) -> str:
-    """What a picture's file name says: fig2_metric_agreement, dsprites_beta_vae."""
-    if match := re.fullmatch(r"fig(\d\w*?)_(.+)", stem):
-        return f"Figure {match[1]} of the paper: {match[2].replace('_', ' ')}"
-    for dataset in sorted(data.names(), key=len, reverse=True):
-        if stem.startswith(f"{dataset}_"):
-            return f"{dataset_title(dataset)}: {stem.removeprefix(f'{dataset}_')}"
-    return stem.replace("_", " ")
 
 
 def _definitions(metrics: Sequence[str]) -> Html:

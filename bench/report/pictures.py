@@ -1,6 +1,6 @@
 """Pictures of trained models: the best, median and worst run of each group side by side, standing and moving."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -11,16 +11,19 @@ from PIL.PngImagePlugin import PngInfo
 from bench.analysis.agreement import wide
 from bench.analysis.names import title
 from bench.data import load_data
+from bench.data.base import DataError
 from bench.data.pooled import at_size
 from bench.data.sheet import draw_sheet
+from bench.escaping import as_cells
 from bench.grid import Plan, Run
-from bench.models.base import Learner
 from bench.pool import Pool
+from bench.report.drawings import Drawing, Outcome, code, draw_changed, trained
 from bench.report.model_page import model_page
 from bench.report.moving import write_traversals
 from bench.report.sights import Sights, look
-from bench.store import RunFolder, Store, writing
+from bench.store import Store, StoreError, digest, writing
 
+KILLED = "a picture is missing: the process that drew it was killed, by a lack of memory perhaps"
 STATIONS = 17  # of a moving traversal; every second is on the page
 
 
@@ -29,9 +32,8 @@ def draw_models(
     plan: Plan,
     store: Store,
     pool: Pool,
-    load_learner: Callable[[Run, RunFolder], Learner],
     rank_by: str,
-) -> list[Path]:
+) -> Iterator[Outcome]:
     """A sheet of each data set, and a page and a moving picture of each (data set, model) that has a trained run.
 
     Args:
@@ -39,11 +41,10 @@ def draw_models(
         plan: the study.
         store: where its runs lie.
         pool: what draws.
-        load_learner: reads a run's model.
         rank_by: the score whose best, median and worst run are shown.
 
-    Returns:
-        The pages.
+    Yields:
+        What became of the page of each group, and of contact sheets that could not be drawn.
     """
     groups: dict[tuple[str, str], list[Run]] = {}
     for run in plan.runs:
@@ -52,30 +53,36 @@ def draw_models(
     values = _values(table, rank_by)
     for dataset in dict.fromkeys(d for d, _ in groups):
         if not store.sheet(dataset).exists():
-            draw_sheet(load_data(dataset), store.sheet(dataset))
-    tasks = [
-        (ranked(runs, values, rank_by), store, load_learner, store.study(plan.name) / "models" / f"{dataset}_{model}")
-        for (dataset, model), runs in groups.items()
-    ]
-    draw = partial(_draw, f"python -m bench report study={plan.name}")
-    for _ in pool.run(draw, tasks):
-        pass
-    return [stem.with_suffix(".png") for *_, stem in tasks]
+            try:
+                draw_sheet(load_data(dataset), store.sheet(dataset))
+            except (DataError, StoreError) as fault:
+                yield Outcome(f"contact sheet of {dataset}", "failed", why=str(fault))
+    command = f"python -m bench report study={plan.name}"
+    folder = store.study(plan.name)
+    source = code("data", "models", "report", "training")
+    drawings = []
+    for (dataset, model), runs in groups.items():
+        shown, name = ranked(runs, values, rank_by), f"{dataset}_{model}"
+        seen = [[label, trained(run, store.run(run.id))] for label, run in shown.items()]
+        task = (shown, store, folder / "models" / name)
+        drawings.append(Drawing(name, digest([source, command, seen]), task))
+    yield from draw_changed("models", drawings, partial(_draw, command), folder, pool)
 
 
 def _draw(
     command: str,
     shown: Mapping[str, Run],
     store: Store,
-    load_learner: Callable[[Run, RunFolder], Learner],
     stem: Path,
-) -> None:
+) -> list[Path]:
     """The page, the moving picture and the numbers of one group."""
-    sights = [_seen(run, label, store, load_learner) for label, run in shown.items()]
-    _write(model_page(sights), stem.with_suffix(".png"), command)
-    write_traversals(sights, stem.with_suffix(".gif"))
-    with writing(stem.with_suffix(".csv")) as file:
-        file.write(_numbers(sights).to_csv(index=False).encode())
+    page, moving, numbers = (stem.with_suffix(suffix) for suffix in (".png", ".gif", ".csv"))
+    sights = [_seen(run, label, store) for label, run in shown.items()]
+    _write(model_page(sights), page, command)
+    write_traversals(sights, moving)
+    with writing(numbers) as file:
+        file.write(as_cells(_numbers(sights)).to_csv(index=False).encode())
+    return [page, moving, numbers]
 
 
 def ranked(runs: list[Run], values: Mapping[str, float], rank_by: str) -> dict[str, Run]:
@@ -99,7 +106,9 @@ def _values(table: pd.DataFrame, name: str) -> Mapping[str, float]:
     return {} if scores is None else scores.dropna().droplevel(["dataset", "model", "value", "seed"]).to_dict()
 
 
-def _seen(run: Run, label: str, store: Store, load_learner: Callable[[Run, RunFolder], Learner]) -> Sights:
+def _seen(run: Run, label: str, store: Store) -> Sights:
+    from bench.training.train import load_learner
+
     data = at_size(load_data(run.dataset), run.schedule.image_size)
     return look(load_learner(run, store.run(run.id)), data, run, label, STATIONS)
 

@@ -1,108 +1,144 @@
 """The reproduction report: what papers print and ours beside it, as a table, a page, and a figure an item."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from textwrap import wrap
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
+from bench.analysis.agreement import TooFewRunsError
+from bench.analysis.names import dataset_title
 from bench.analysis.published import Item, items
 from bench.analysis.reproduction import reproduce
+from bench.escaping import as_cells
 from bench.grid import Plan
 from bench.pool import Pool
+from bench.report.drawings import Drawing, Outcome, code, draw_changed
+from bench.report.figures.heatmaps import SIGNED, Scale, heatmaps
+from bench.report.figures.panels import bottom_of, left_of, panel_grid
 from bench.report.reproduction_page import label, name, reasons, verdicts, write_page
-from bench.report.style import dataset_title, footnote, new_figure, remove, save
-from bench.store import writing
+from bench.report.style import Picture, remove, save, titled
+from bench.store import digest, writing
 
 OURS, PUBLISHED = "#0173b2", "#de8f05"  # blue and orange of the colour-blind safe palette
 
 
-def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Iterator[str]:
+def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Iterator[Outcome]:
     """Write `reproduction.csv` and `reproduction.md` and draw every item that ours has numbers for.
 
     Yields:
-        A line an item: where its figure is, or why it was not drawn.
+        What became of the figure of each item.
     """
     compared = [(item, reproduce(item, table, plan.runs, plan.protocol)) for item in items()]
     with writing(folder / "reproduction.csv") as file:
-        file.write(pd.concat([numbers for _, numbers in compared]).to_csv(index=False).encode())
+        file.write(as_cells(pd.concat([numbers for _, numbers in compared])).to_csv(index=False).encode())
     command = f"python -m bench analyze study={plan.name}"
-    drawn = []
-    for position, path in pool.run(_draw, [(*c, plan.budget, folder / "figures", command) for c in compared]):
-        item, numbers = compared[position]
-        if path is not None:
-            drawn.append(item.name)
-        yield f"reproduction_{item.name}: {path or f'not drawn: {reasons(numbers)}'}"
-    page = folder / "reproduction.md"
-    with writing(page) as file:
-        file.write(write_page(table, plan, compared, drawn).encode())
-    yield f"reproduction: {page}"
+    source = code("analysis", "metrics", "report")
+    drawings = [
+        Drawing(_stem(item), digest([source, repr(item), numbers.to_csv(), plan.budget, command]), (item, numbers))
+        for item, numbers in compared
+    ]
+    draw = partial(_draw, plan.budget, folder / "figures", command)
+    drawn = set()
+    for outcome in draw_changed("reproduction", drawings, draw, folder, pool):
+        drawn |= {outcome.name} if outcome.files else set()
+        yield outcome
+    with writing(folder / "reproduction.md") as file:
+        file.write(write_page(table, plan, compared, [i.name for i, _ in compared if _stem(i) in drawn]).encode())
 
 
-def _draw(item: Item, numbers: pd.DataFrame, budget: str, folder: Path, command: str) -> Path | None:
-    """Draw one item; its png, or None where ours has no numbers for it."""
-    stem = folder / f"reproduction_{item.name}"
+def _stem(item: Item) -> str:
+    return f"reproduction_{item.name}"
+
+
+def _draw(budget: str, folder: Path, command: str, item: Item, numbers: pd.DataFrame) -> list[Path]:
+    """Draw one item; its files.
+
+    Raises:
+        TooFewRunsError: ours has no numbers for it.
+    """
+    stem = folder / _stem(item)
     there = numbers.dropna(subset="ours")
     if there.empty:
         remove(stem)
-        return None
-    return save(_forest(item, there, budget), there, stem, command)[1]
+        raise TooFewRunsError(reasons(numbers))
+    return save(reproduction_figure(item, there, budget), there, stem, command)
 
 
-def _forest(item: Item, numbers: pd.DataFrame, budget: str) -> Figure:
-    """A panel a row, a line a column: the published number and ours with its interval. One column is one panel."""
-    panel, line = ("column", "row") if len(item.columns) == 1 else ("row", "column")
-    shown = _whole(numbers) if item.rows == item.columns else numbers
-    lines = [k for k in getattr(item, f"{line}s") if k in set(shown[line])]
-    parts = list(shown.groupby(["dataset", panel], sort=False))
-    figure, panels = _panels(len(parts), len(lines))
-    for ax, ((dataset, key), part) in zip(panels, parts, strict=True):
-        _panel(ax, part, [lines.index(k) for k in part[line]])
-        place = f"{dataset_title(str(dataset))}\n" if shown["dataset"].nunique() > 1 else ""
-        ax.set_title(place + label(item, str(key)) if len(parts) > 1 else "", fontsize=8.5)
-    panels[0].set_yticks(range(len(lines)), [label(item, k) for k in lines])
-    panels[0].set_ylim(len(lines) - 0.5, -0.5)
-    letters = round(12 * (figure.get_figwidth() - 1.3))  # beside the legend
-    where = ", ".join(map(dataset_title, shown["dataset"].unique())).replace("all", "all data sets")
-    figure.suptitle(
-        "\n".join([*wrap(f"{name(item)}, {where}", letters), *wrap(verdicts(numbers), letters)]), fontsize=9
-    )
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
-    behind = wrap(f"ours: {_behind(numbers)}; {budget}", round(1.6 * letters))
-    footnote(figure, "\n".join([item.quantity, *behind]))
+def reproduction_figure(item: Item, numbers: pd.DataFrame, budget: str) -> Picture:
+    """One item, of which ours has these numbers: as matrices where rows are columns, else as points and intervals."""
+    return _matrices(item, numbers, budget) if item.rows == item.columns else _forest(item, numbers, budget)
+
+
+def _matrices(item: Item, numbers: pd.DataFrame, budget: str) -> Picture:
+    """A symmetric matrix a data set, each pair once for each side: below the diagonal ours, above it the published."""
+    keys = [k for k in item.rows if k in {*numbers["row"], *numbers["column"]}]
+    place = {k: i for i, k in enumerate(keys)}
+    swapped = numbers["row"].map(place) < numbers["column"].map(place)
+    first, second = (numbers[a].where(swapped, numbers[b]) for a, b in (("row", "column"), ("column", "row")))
+    sides = [
+        numbers.assign(row=second, column=first, number=numbers["ours"] * item.scale),
+        numbers.assign(row=first, column=second, number=numbers["published"] * item.scale),
+    ]
+    diagonal = pd.DataFrame([{"dataset": d, "row": k, "column": k} for d in numbers["dataset"].unique() for k in keys])
+    cells = pd.concat([*sides, diagonal], ignore_index=True)
+    order = cells["row"].map(place) * len(keys) + cells["column"].map(place)
+    cells = cells.iloc[order.argsort(kind="stable")].sort_values("dataset", kind="stable")
+    figure = heatmaps(
+        cells, "dataset", Scale("number", -100, 100, SIGNED),
+        (dataset_title, lambda k: label(item, k), lambda k: label(item, k)),
+    )  # fmt: skip
+    low, high = numbers["low_of_difference"] - item.tolerance, numbers["high_of_difference"] + item.tolerance
+    outside = ~numbers["published"].between(low, high) & low.notna()
+    for ax, (_, part) in zip(figure.axes, numbers[outside].groupby("dataset"), strict=False):
+        for a, b in zip(part["row"].map(place), part["column"].map(place), strict=True):
+            low, high = sorted((a, b))
+            ax.add_patch(Rectangle((high + 0.05, low + 0.07), 0.9, 0.86, fill=False, edgecolor="0.1", linewidth=0.9))
+    heading = f"{name(item)}: below the diagonal ours, above it the published"
+    note = f"Shown: {item.quantity}. Framed: the two differ by more than two studies of one population do. {_told(numbers)}"
+    titled(figure, heading, _behind(numbers), budget, note)
     return figure
 
 
-def _whole(numbers: pd.DataFrame) -> pd.DataFrame:
-    """Both halves of a symmetric matrix, of which numbers hold one."""
-    mirrored = numbers.rename(columns={"row": "column", "column": "row"})
-    return pd.concat([numbers, mirrored])
-
-
-def _panels(count: int, lines: int) -> tuple[Figure, list[Axes]]:
-    """Panels with common axes, up to three abreast; the lowest of each column shows the numbers of its axis."""
-    across = min(3, count)
-    down = -(-count // across)
-    figure = new_figure(2.9 + 1.7 * max(2, across), 1.9 + down * (0.5 + 0.19 * lines))
-    axes = list(figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).flat)
-    for ax in axes[count:]:
-        ax.set_visible(False)
-    for ax in axes[count - across : count]:
-        ax.tick_params(labelbottom=True)
-    return figure, axes[:count]
+def _forest(item: Item, numbers: pd.DataFrame, budget: str) -> Picture:
+    """A panel a row, a line a column: the published number and ours with its interval. One column is one panel."""
+    panel, line = ("column", "row") if len(item.columns) == 1 else ("row", "column")
+    lines = [k for k in getattr(item, f"{line}s") if k in set(numbers[line])]
+    parts = list(numbers.groupby(["dataset", panel], sort=False))
+    figure, panels, _ = panel_grid(len(parts), 0.55 + 0.17 * len(lines), sharex=True, sharey=True)
+    for ax, ((dataset, key), part) in zip(panels, parts, strict=True):
+        _panel(ax, part, [lines.index(k) for k in part[line]])
+        headings = [dataset_title(str(dataset))] if numbers["dataset"].nunique() > 1 else []
+        headings += [label(item, str(key))] if numbers[panel].nunique() > 1 else []
+        ax.set_title("\n".join(headings))
+    for ax in bottom_of(panels):
+        ax.set_xlabel(item.quantity)
+    for ax in left_of(panels):
+        ax.set_yticks(range(len(lines)), [label(item, k) for k in lines])
+    panels[0].set_ylim(len(lines) - 0.5, -0.5)
+    where = ", ".join(map(dataset_title, numbers["dataset"].unique())).replace("all", "all data sets")
+    note = f"Shown: {item.quantity}. {_told(numbers)}"
+    keys = panels[0].get_legend_handles_labels()
+    titled(figure, f"{name(item)}, {where}", _behind(numbers), budget, note, keys)
+    return figure
 
 
 def _panel(ax: Axes, part: pd.DataFrame, places: list[int]) -> None:
-    spread = np.stack([part["ours"] - part["low"], part["high"] - part["ours"]]).clip(min=0)
-    ax.errorbar(part["ours"], places, xerr=spread, fmt="o", ms=4, lw=1.4, color=OURS, label="ours\n[95% interval]")
-    ax.plot(part["published"], places, "D", ms=5, mfc="none", mec=PUBLISHED, mew=1.4, label="published")
+    ax.hlines(places, part["low"], part["high"], lw=1.4, color=OURS, label="ours: 95% interval")
+    ax.plot(part["ours"], places, "o", ms=4, color=OURS, label="ours")
+    ax.plot(part["published"], places, "D", ms=4.5, mfc="none", mec=PUBLISHED, mew=1.2, label="published")
     ax.grid(axis="y", lw=0.4, color="0.88")
     ax.set_axisbelow(True)
     if part[["ours", "published", "low"]].min(axis=None) < 0:
         ax.axvline(0, lw=0.6, color="0.5", zorder=0)
+
+
+def _told(numbers: pd.DataFrame) -> str:
+    """The verdict on an item as a sentence."""
+    told = verdicts(numbers)
+    return f"{told[:1].upper()}{told[1:]}."
 
 
 def _behind(numbers: pd.DataFrame) -> str:

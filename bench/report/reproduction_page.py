@@ -4,10 +4,10 @@ from collections import Counter
 
 import pandas as pd
 
-from bench.analysis.names import title
+from bench.analysis.names import dataset_title, model_title, title
 from bench.analysis.published import Item
+from bench.escaping import markdown, markdown_code
 from bench.grid import Plan
-from bench.report.style import dataset_title
 
 
 def write_page(table: pd.DataFrame, plan: Plan, compared: list[tuple[Item, pd.DataFrame]], drawn: list[str]) -> str:
@@ -22,14 +22,15 @@ def write_page(table: pd.DataFrame, plan: Plan, compared: list[tuple[Item, pd.Da
     runs = table.drop_duplicates("run")
     budgets = ", ".join(f"{n} of {label}" for label, n in Counter(runs["schedule"]).most_common())
     head = (
-        f"# {plan.title} beside published numbers\n\n"
-        f"Behind ours: {len(runs)} runs ({budgets or 'none'}), scored under the **{plan.protocol.name}** protocol. "
+        f"# {markdown(plan.title)} beside published numbers\n\n"
+        f"Behind ours: {len(runs)} runs ({markdown(budgets or 'none')}), scored under the "
+        f"**{markdown(plan.protocol.name)}** protocol. "
         "Ours and theirs are both estimates: a number is *covered* where our 95 % interval, widened by "
         "sqrt(1 + n / 50) for n seeds a setting of ours and 50 of theirs, and by the precision of print, has it. Of "
         "two studies of one population 5 % of the numbers are not covered. It is *not comparable* where ours or its "
         "interval is missing or rests on another budget; both are shown all the same.\n\n"
         "Every number, also of what is not here: [reproduction.csv](reproduction.csv). "
-        f"Remake it with `python -m bench analyze study={plan.name}`."
+        f"Remake it with {markdown_code(f'python -m bench analyze study={plan.name}')}."
     )
     return "\n\n".join([head, *(_section(item, numbers, drawn) for item, numbers in compared)]) + "\n"
 
@@ -39,7 +40,7 @@ def _section(item: Item, numbers: pd.DataFrame, drawn: list[str]) -> str:
     lines = [
         f"## {name(item)}",
         f"{item.source['title']}{f' ({source})' if source else ''}, {item.where}; {item.exactness}. {item.quantity}.",
-        f"**{verdicts(numbers)}**",
+        f"**{markdown(verdicts(numbers))}**",
     ]
     there = numbers.dropna(subset="ours")
     if there.empty:
@@ -60,7 +61,7 @@ def _rows(item: Item, there: pd.DataFrame) -> str:
     ]
     for n in there.itertuples():
         ours = f"{n.ours:z.{digits}f} [{n.low:z.{digits}f}, {n.high:z.{digits}f}]"
-        names = f"{dataset_title(n.dataset)} | {label(item, n.row)} | {label(item, n.column)}"
+        names = " | ".join(map(markdown, (dataset_title(n.dataset), label(item, n.row), label(item, n.column))))
         lines.append(f"| {names} | {n.published:g} | {ours} | {n.difference:+z.{digits}f} | {n.verdict} |")
     return "\n".join(lines)
 
@@ -68,7 +69,7 @@ def _rows(item: Item, there: pd.DataFrame) -> str:
 def label(item: Item, key: str) -> str:
     """How a row or a column of an item is written."""
     if key in item.source.get("study", {}).get("models", ()):
-        return key
+        return model_title(key)
     return f"strength {key}" if key.isdigit() else title(key)
 
 

@@ -1,7 +1,12 @@
-"""How every figure looks and is saved: legible at column width, colour-blind safe, its budget printed on it."""
+"""How every figure looks and is saved: at its printed size, legible, colour-blind safe, with its budget and a caption.
+
+A figure is as wide as a column or a page of a paper, so that it is printed without scaling. Above its panels stand a
+heading of at most two lines and the legend, below them one line of what stands behind it. All else is in its caption.
+"""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import IO, Any
 
@@ -9,53 +14,62 @@ import matplotlib as mpl
 import pandas as pd
 import pyarrow as pa
 import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from PIL.PngImagePlugin import PngInfo
 from pyarrow.csv import write_csv
 from pypdfium2 import PdfDocument
 
+from bench.escaping import as_cells
 from bench.report.fonts import families
 from bench.store import writing
 
-DATASET_TITLES = {
-    "dsprites": "dSprites",
-    "color_dsprites": "Color-dSprites",
-    "noisy_dsprites": "Noisy-dSprites",
-    "scream_dsprites": "Scream-dSprites",
-    "smallnorb": "SmallNORB",
-    "cars3d": "Cars3D",
-    "shapes3d": "Shapes3D",
-    "mnist": "MNIST",
-}
-MODEL_TITLES = {
-    "beta_vae": "β-VAE",
-    "annealed_vae": "AnnealedVAE",
-    "factor_vae": "FactorVAE",
-    "beta_tcvae": "β-TCVAE",
-    "dip_vae_i": "DIP-VAE-I",
-    "dip_vae_ii": "DIP-VAE-II",
-    "pca": "PCA",
-}
-SUFFIXES = (".pdf", ".png", ".csv")
+COLUMN, PAGE = 3.3, 6.8  # inches: the widths of figures
+HEADING, NAME, LABEL, TICK, NOTE = 8, 7.5, 7, 6.5, 6  # points: of figures, panels, axes, their numbers, the foot
+LINE = 1.35 / 72  # inches that a line of text takes, of a point of its size
+PAD = 0.05  # inches between the edge, the heading, the legend, the panels and the foot
+SUFFIXES = (".pdf", ".png", ".csv", ".txt")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 1, 1, 1, 1, 1)))
 DPI = 200
 SETTINGS: dict[Any, Any] = {
-    "font.size": 9,
-    "axes.titlesize": 10,
+    "font.size": LABEL,
+    "axes.titlesize": NAME,
+    "axes.titlepad": 4,
     "axes.titley": 1.0,  # no figure has ticks above, of which every title would be kept clear, thrice
-    "axes.labelsize": 9,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "legend.fontsize": 8,
+    "axes.labelsize": LABEL,
+    "axes.labelpad": 2,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 3.5,
+    "xtick.labelsize": TICK,
+    "ytick.labelsize": TICK,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.pad": 2.5,
+    "ytick.major.pad": 2,
+    "legend.fontsize": TICK,
+    "legend.title_fontsize": TICK,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "pdf.fonttype": 42,  # text stays text
     "svg.fonttype": "none",
     "figure.dpi": DPI,
 }
+
+
+class Picture(Figure):
+    """A figure with what a reader is to know of it, in full sentences."""
+
+    caption: str = ""
 
 
 class _Layout(ConstrainedLayoutEngine):
@@ -68,36 +82,114 @@ class _Layout(ConstrainedLayoutEngine):
         super().execute(fig)
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """A figure of a size in inches, in the house style, that no global state knows of."""
+def new_figure(width: float, height: float) -> Picture:
+    """A figure in the house style, that no global state knows of.
+
+    Args:
+        width: in inches: `COLUMN` or `PAGE`.
+        height: in inches, of the panels with their labels; `titled` adds what stands above and below them.
+    """
     mpl.rcParams.update(SETTINGS | {"font.family": families()})
-    figure = Figure(figsize=(width, height), layout=_Layout())
+    figure = Picture(figsize=(width, height), layout=_Layout())
     FigureCanvasAgg(figure)  # keeps its renderer, of which every text that is measured would make one
     return figure
 
 
-def dataset_title(name: str) -> str:
-    """How a data set is written in a figure."""
-    return DATASET_TITLES.get(name, name)
+def colours(names: Iterable[str]) -> dict[str, Any]:
+    """A colour-blind safe colour for each name."""
+    names = list(names)
+    return dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
 
 
-def model_title(name: str) -> str:
-    """How a model is written in a figure."""
-    return MODEL_TITLES.get(name, name)
+def looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """A colour, a marker and a dash for each name, as a line takes them; together they repeat after 40 names."""
+    found = colours(names)
+    return {
+        name: {"color": colour, "marker": marker, "linestyle": dash}
+        for (name, colour), marker, dash in zip(found.items(), cycle(MARKERS), cycle(DASHES), strict=False)
+    }
 
 
-def colours(models: list[str]) -> dict[str, Any]:
-    """A colour-blind safe colour for each model."""
-    return dict(zip(models, sns.color_palette("colorblind", len(models)), strict=True))
+def titled(
+    figure: Picture,
+    heading: str,
+    standing: str,
+    budget: str,
+    note: str = "",
+    keys: tuple[Sequence[Artist], Sequence[str]] | None = None,
+    hole: Axes | None = None,
+) -> None:
+    """Put a heading, the legend and the foot around the panels, which keep their height, and write the caption.
+
+    Args:
+        figure: with its panels.
+        heading: what it shows; wrapped, at most two lines.
+        standing: what stands behind it, such as runs and seeds; "" where the budget says it.
+        budget: of the training behind it; the foot has its most common schedule, the caption all of it.
+        note: full sentences of what else to know, for the caption.
+        keys: handles and labels of the legend.
+        hole: a place among the panels where the legend fits; without it the legend stands below the heading.
+    """
+    width = figure.get_figwidth()
+    lines = wrapped(figure, heading, HEADING)
+    foot = wrapped(figure, "; ".join(part for part in (standing, budget.partition(" (")[0]) if part), NOTE)
+    above = PAD + HEADING * LINE * len(lines)
+    below = PAD + NOTE * LINE * len(foot)
+    legend = None
+    if keys is not None:
+        handles, labels = keys
+        style: dict[str, Any] = {"frameon": False, "borderpad": 0, "labelspacing": 0.35, "handlelength": 2.4}
+        if hole is not None:
+            hole.set_axis_off()
+            hole.legend(handles, labels, loc="center", borderaxespad=0, **style)
+        else:
+            fitting = max(1, int(width / (max(breadth(figure, text, TICK) for text in labels) + 0.42)))
+            rows = -(-len(labels) // fitting)
+            legend = figure.legend(
+                handles, labels, loc="upper center", ncols=-(-len(labels) // rows), borderaxespad=0, columnspacing=1.2,
+                handletextpad=0.5, **style,
+            )  # fmt: skip
+            legend.set_in_layout(False)
+            above += PAD / 2 + TICK * LINE * rows
+    height = figure.get_figheight() + above + below
+    figure.set_figheight(height)
+    figure.text(0.5, 1 - PAD / height, "\n".join(lines), fontsize=HEADING, ha="center", va="top")
+    figure.text(0.5, PAD / height, "\n".join(foot), fontsize=NOTE, color="0.35", ha="center", va="bottom")
+    if legend is not None:
+        legend.set_bbox_to_anchor((0.5, 1 - (1.5 * PAD + HEADING * LINE * len(lines)) / height), figure.transFigure)
+    figure.set_layout_engine(_Layout(rect=(0, below / height, 1, 1 - (above + below) / height)))
+    behind = f"Drawn from {standing}." if standing else ""
+    sentences = (f"{heading}.", note, behind, f"Budget: {budget}.")
+    figure.caption = " ".join(part for part in sentences if part)
 
 
-def footnote(figure: Figure, text: str) -> None:
-    """A line under the figure: what budget stands behind it."""
-    figure.supxlabel(text, fontsize=7, color="0.35")
+def wrapped(figure: Figure, text: str, size: float) -> list[str]:
+    """A text as lines that fit a figure's width, broken between words."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and breadth(figure, longer, size) > figure.get_figwidth() - 2 * PAD:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
-def save(figure: Figure, drawn: pd.DataFrame, stem: Path, command: str) -> list[Path]:
-    """Write a figure as pdf and png, and the numbers drawn as csv; the command that made it is in their metadata.
+def breadth(figure: Figure, text: str, size: float) -> float:
+    """How wide a text of a size in points is, in inches."""
+    shown = figure.text(0, 0, text, fontsize=size)
+    width = shown.get_window_extent().width / figure.dpi
+    shown.remove()
+    return width
+
+
+def key_of(look: dict[str, Any], line: bool = True) -> Line2D:
+    """How a legend shows a look: with its line, or as a point."""
+    return Line2D([], [], **(look if line else look | {"linestyle": ""}))
+
+
+def save(figure: Picture, drawn: pd.DataFrame, stem: Path, command: str) -> list[Path]:
+    """Write a figure as pdf and png, the numbers drawn as csv, its caption as txt; the first two name their command.
 
     The png is the pdf rendered: matplotlib would draw the figure again, in five times as long.
 
@@ -106,12 +198,16 @@ def save(figure: Figure, drawn: pd.DataFrame, stem: Path, command: str) -> list[
     """
     if drawn.empty:
         raise ValueError(f"{stem.name}: a figure without numbers is not a figure")
+    for text in figure.findobj(Text):
+        if "$" in text.get_text() and not text.get_text().startswith(r"$\mathdefault"):  # of an axis in powers of ten
+            text.set_parse_math(False)  # a name with a dollar in it is no formula
     page = io.BytesIO()
     FigureCanvasPdf(figure).print_pdf(page, metadata={"Subject": command, "CreationDate": None})
     written: dict[str, Callable[[IO[bytes]], object]] = {
         ".pdf": lambda file: file.write(page.getbuffer()),
         ".png": lambda file: _rendered(page, command, file),
-        ".csv": lambda file: write_csv(pa.Table.from_pandas(drawn, preserve_index=False), file),
+        ".csv": lambda file: write_csv(pa.Table.from_pandas(as_cells(drawn), preserve_index=False), file),
+        ".txt": lambda file: file.write(f"{figure.caption}\n".encode()),
     }
     for suffix, write in written.items():
         with writing(stem.with_suffix(suffix)) as file:

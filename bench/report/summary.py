@@ -1,43 +1,73 @@
 """The one-page summary of a study: what was run, at what budget, its scores, its pictures, how to remake them."""
 
+from collections import Counter
 from pathlib import Path
+from urllib.parse import quote
 
 import pandas as pd
 
 from bench.analysis.agreement import wide
-from bench.analysis.names import disentanglement_scores, downstream_scores, title
+from bench.analysis.names import dataset_title, disentanglement_scores, downstream_scores, model_title, title
+from bench.escaping import markdown, markdown_code
 from bench.grid import Plan
-from bench.report.style import dataset_title
-from bench.scoring import cell_records
-from bench.store import Store, read_json, writing
+from bench.report.gallery import in_order, title_of
+from bench.scoring import cell_records, cells
+from bench.store import Store, writing
 from bench.table import export
 
+STATES = ("trained here", "from a table", "codes from files", "failed", "missing")
 
-def write_summary(table: pd.DataFrame, plan: Plan, store: Store, pictures: list[Path], origin: str = "") -> Path:
+
+def write_summary(table: pd.DataFrame, plan: Plan, store: Store, origin: str = "") -> Path:
     """Write `summary.md` and the score table beside it into the study's folder; return the page.
 
     `origin` says where the scores come from, where they are not of the store's runs alone.
     """
     folder = store.study(plan.name)
     export(table, folder)
-    sections = [_head(plan, store, origin), *_score_tables(table), _skipped(plan, store), _figures(folder, pictures)]
+    sections = [_head(table, plan, store, origin), *_score_tables(table), _skipped(plan, store), _figures(folder)]
     page = folder / "summary.md"
     with writing(page) as file:
         file.write(("\n\n".join(s for s in sections if s) + "\n").encode())
     return page
 
 
-def _head(plan: Plan, store: Store, origin: str) -> str:
-    states = [store.run(r.id).state() for r in plan.runs]
-    seconds = sum(read_json(store.run(r.id).done)["seconds"] for r in plan.runs if store.run(r.id).done.exists())
-    counted = ", ".join(f"{states.count(s)} {s}" for s in ("done", "failed", "missing") if s in states)
-    source = f"{origin[0].upper()}{origin[1:]}.\n\n" if origin else ""
+def _head(table: pd.DataFrame, plan: Plan, store: Store, origin: str) -> str:
+    seconds = training_seconds(table)
+    spent = f" {seconds / 60:,.1f} minutes of training stand behind them." if seconds else ""
+    source = f"{markdown(origin[0].upper() + origin[1:])}.\n\n" if origin else ""
     return (
-        f"# {plan.title}\n\n"
-        f"Budget: **{plan.budget}**; scored under the **{plan.protocol.name}** protocol. "
-        f"{len(plan.runs)} runs: {counted}; {seconds / 60:.1f} minutes of training.\n\n{source}"
-        f"Remake it with `python -m bench run study={plan.name}`; every score is in [scores.csv](scores.csv)."
+        f"# {markdown(plan.title)}\n\n"
+        f"Budget: **{markdown(plan.budget)}**; scored under the **{markdown(plan.protocol.name)}** protocol. "
+        f"{run_counts(table, plan, store)}.{spent}\n\n{source}"
+        f"Remake it with {markdown_code(f'python -m bench run study={plan.name}')}; "
+        "every score is in [scores.csv](scores.csv)."
     )
+
+
+def run_counts(table: pd.DataFrame, plan: Plan, store: Store) -> str:
+    """How many runs of a plan were trained here, have scores from a table, failed or are missing; how many are scored.
+
+    Args:
+        table: the plan's scores, wherever they come from.
+        plan: the study.
+        store: where its runs are.
+    """
+    scored = set(table["run"])
+    states = Counter(_state(store.run(run.id).state(), run.id in scored) for run in plan.runs)
+    states["codes from files"] = len(plan.codes)
+    counted = ", ".join(f"{states[s]:,} {s}" for s in STATES if states[s])
+    count = sum(member.id in scored for member in plan.members)
+    return f"{len(plan.members):,} runs: {counted}; {count:,} scored"
+
+
+def _state(state: str, scored: bool) -> str:
+    return "trained here" if state == "done" else "from a table" if state == "missing" and scored else state
+
+
+def training_seconds(table: pd.DataFrame) -> float:
+    """Wall time of training of the runs in a table."""
+    return float(table.groupby("run", observed=True)["train_seconds"].max().sum())
 
 
 def _score_tables(table: pd.DataFrame) -> list[str]:
@@ -52,33 +82,40 @@ def _score_tables(table: pd.DataFrame) -> list[str]:
         lines = [_row(["model", "value", "seeds", *map(title, mine.columns)]), _row(["---"] * (3 + mine.shape[1]))]
         for (model, value), group in mine.groupby(["model", "value"], dropna=False):
             shown = ["" if pd.isna(v) else f"{v:.3f}" for v in group.mean()]
-            lines.append(_row([model, "" if pd.isna(value) else f"{value:g}", str(len(group)), *shown]))
-        sections.append(f"## {dataset_title(str(dataset))}\n\n{_sizes(table, str(dataset))}\n\n" + "\n".join(lines))
+            named = markdown(model_title(str(model)))
+            lines.append(_row([named, "" if pd.isna(value) else f"{value:g}", str(len(group)), *shown]))
+        heading = markdown(dataset_title(str(dataset)))
+        sections.append(f"## {heading}\n\n{_sizes(table, str(dataset))}\n\n" + "\n".join(lines))
     return sections
 
 
 def _sizes(table: pd.DataFrame, dataset: str) -> str:
     rows = table[table["dataset"] == dataset].drop_duplicates("metric")
     sizes = [f"{r.metric} {r.num_train:,}" + (f" + {r.num_test:,}" if r.num_test else "") for r in rows.itertuples()]
-    return f"Rows read (train + test): {', '.join(sizes)}. Means over seeds."
+    return f"Rows read (train + test): {markdown(', '.join(sizes))}. Means over seeds."
 
 
 def _skipped(plan: Plan, store: Store) -> str:
     reasons = set()
-    for run in plan.runs:
-        for record in cell_records(store.run(run.id)).values():
-            if "skipped" in record:
-                reasons.add(f"- {dataset_title(run.dataset)}: {record['skipped']}")
+    wanted = {cell.key for cell in cells(plan.metrics, plan.protocol)}
+    for run in plan.members:
+        for key, record in cell_records(store.run(run.id)).items():
+            if "skipped" in record and key in wanted:
+                reasons.add(f"- {markdown(dataset_title(run.dataset))}: {markdown(record['skipped'])}")
     return "## Not applicable\n\n" + "\n".join(sorted(reasons)) if reasons else ""
 
 
-def _figures(folder: Path, pictures: list[Path]) -> str:
-    drawn = sorted((folder / "figures").glob("*.png"))
-    links = [f"![{p.stem}]({p.relative_to(folder)})" for p in [*drawn, *pictures]]
-    moving = [p.with_suffix(".gif").relative_to(folder) for p in pictures]
-    links += ["Moving: " + ", ".join(f"[{p.stem}]({p})" for p in moving)] if moving else []
+def _figures(folder: Path) -> str:
+    shown = [*in_order((folder / "figures").glob("*.png")), *in_order((folder / "models").glob("*.png"))]
+    links = [f"!{_link(p, folder)}" for p in shown]
+    moving = [_link(p, folder) for p in sorted((folder / "models").glob("*.gif"))]
+    links += ["Moving: " + ", ".join(moving)] if moving else []
     return "## Figures\n\n" + "\n\n".join(links) if links else ""
 
 
+def _link(file: Path, folder: Path) -> str:
+    return f"[{markdown(title_of(file.stem))}]({quote(str(file.relative_to(folder)))})"
+
+
 def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return "| " + " | ".join(map(markdown, cells)) + " |"

@@ -26,7 +26,7 @@ class Verdict:
     property: str
     state: Literal["passed", "failed", "not declared"]
     reason: str = ""
-    fault: Exception | None = None
+    fault: BaseException | None = None
 
 
 def check_metric(name: str) -> None:
@@ -69,6 +69,6 @@ def verdict(check: Check, name: str) -> Verdict:
         return Verdict(words, "failed", str(fault), fault)
     except Warning as fault:
         return Verdict(words, "failed", f"warned: {fault}", fault)
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         return Verdict(words, "failed", f"{type(fault).__name__}: {fault}", fault)
     return Verdict(words, "passed")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bench import registry
 from bench.analysis.identifiability import plane_rotation
 from bench.metrics.base import Metric, Score
-from bench.scoring import PUBLISHED, cells, evaluate
+from bench.scoring import PUBLISHED, Cell, cells, compute, evaluate
 
 ROWS = 700
 SIZES = (3, 4, 5)
@@ -57,11 +57,24 @@ def declared(name: str) -> Metric:
 def values(
     name: str, codes: Any, factors: Factors, seed: int = 0, options: Mapping[str, Any] = SMALLER
 ) -> dict[str, float]:
-    """The metric's scores on codes (N, D), with those of the options that it takes."""
-    protocol = replace(PROTOCOL, options={name: smaller(registry.load("metrics", name), options)})
-    (cell,) = cells([name], protocol)
+    """What the metric gives on codes (N, D), valid or not, with those of the options that it takes."""
     given = factors if declared(name).min_factors else None
-    return evaluate(cell, codes, given, f"seed {seed}")[0]
+    returned, _ = compute(_cell(name, options), codes, given, f"seed {seed}")
+    return {key: float(value) for key, value in returned.items()}
+
+
+def scored(name: str, codes: Codes, factors: Factors) -> dict[str, float]:
+    """What the scoring stage takes of the metric.
+
+    Raises:
+        ScoreError: what it returns is no score of it.
+    """
+    return evaluate(_cell(name, SMALLER), codes, factors, "seed 0")[0]
+
+
+def _cell(name: str, options: Mapping[str, Any]) -> Cell:
+    protocol = replace(PROTOCOL, options={name: smaller(registry.load("metrics", name), options)})
+    return cells([name], protocol)[0]
 
 
 def smaller(function: Callable[..., Any], options: Mapping[str, Any] = SMALLER) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from bench import registry
-from bench.scoring import SkippedError
+from bench.metrics.base import SkippedError
+from bench.scoring import ScoreError
 from bench.testing.samples import (
     ROWS,
     Codes,
@@ -15,9 +16,19 @@ from bench.testing.samples import (
     is_valid,
     perfect_codes,
     sample_factors,
+    scored,
     smaller,
     values,
 )
+
+
+def what_it_returns_is_taken_by_the_scoring_stage(name: str) -> None:
+    """A dict of declared names, of factors that there are, to numbers in their range."""
+    factors = sample_factors()
+    try:
+        scored(name, perfect_codes(factors), factors)
+    except ScoreError as fault:
+        raise AssertionError(str(fault)) from fault
 
 
 def any_number_of_dimensions_gives_valid_scores(name: str) -> None:
@@ -129,6 +140,7 @@ def bad_input_is_named(name: str) -> None:
 
 
 CHECKS: tuple[Callable[[str], None], ...] = (
+    what_it_returns_is_taken_by_the_scoring_stage,
     any_number_of_dimensions_gives_valid_scores,
     dead_and_duplicated_dimensions_give_valid_scores,
     tiny_huge_and_shifted_codes_give_valid_scores,

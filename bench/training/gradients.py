@@ -11,7 +11,7 @@ from bench.data import load_data
 from bench.data.pooled import at_size
 from bench.data.reader import images_on
 from bench.grid import Run
-from bench.models.stacked import Stacked
+from bench.models.parts.stacked import Stacked
 from bench.training.batches import Batches
 from bench.training.train import new_learner
 

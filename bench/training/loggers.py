@@ -1,11 +1,19 @@
-"""Where loss curves go beside losses.csv: any Lightning logger, named by a yaml."""
+"""Where loss curves go beside losses.csv: any Lightning logger, named by a yaml.
 
+Each run has a logger of its own, in the process that trains it. What runs share, such as the database of MLflow, is
+made by the first of them: loggers of one store start one after another.
+"""
+
+import fcntl
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bench.grid import Run
+from bench.progress import say
 from bench.store import RunFolder
 
 
@@ -29,12 +37,60 @@ class LoggerSetting:
         """
         if self.target is None:
             return None
-        names = {"folder": folder.path, "results": folder.path.parents[1], "run": run.id, "group": "_".join(run.group)}
+        results = folder.path.parents[1]
+        names = {"folder": folder.path, "results": results, "run": run.id, "group": "_".join(run.group)}
         filled = {k: v.format(**names) if isinstance(v, str) else v for k, v in self.arguments.items()}
         module, _, cls = self.target.rpartition(".")
         try:
-            logger = getattr(importlib.import_module(module), cls)(**filled)
-            logger.log_hyperparams(run.record())
+            with _alone(results / "logger.lock"):
+                logger = getattr(importlib.import_module(module), cls)(**filled)
+                logger.log_hyperparams(run.record())
         except Exception as fault:
-            raise LoggerError(f"the logger {self.name} cannot be started: {type(fault).__name__}: {fault}") from fault
-        return logger
+            why = f"the logger {self.name} cannot be started: {type(fault).__name__}: {fault}"
+            raise LoggerError("\n".join([why, *map(_mend, _databases(filled))])) from fault
+        return Curves(self.name, logger)
+
+
+class Curves:
+    """A logger of one run that ends no training: where it fails, it says so once and is left out from there on."""
+
+    def __init__(self, name: str, logger: Any) -> None:
+        self.name, self.logger = name, logger
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        """Log the losses of a step."""
+        self._try("log_metrics", metrics, step)
+
+    def finalize(self, status: str) -> None:
+        """Close the logger."""
+        self._try("finalize", status)
+
+    def _try(self, method: str, *arguments: Any) -> None:
+        if self.logger is not None:
+            try:
+                getattr(self.logger, method)(*arguments)
+            except Exception as fault:
+                self.logger = None
+                say(f"the logger {self.name} failed: {type(fault).__name__}: {fault}; losses.csv has every curve")
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let one process at a time into this block."""
+    with path.open("a") as file:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _databases(arguments: Mapping[str, Any]) -> list[Path]:
+    """The SQLite files that a logger was given and that exist."""
+    found = [Path(v.removeprefix("sqlite:///")) for v in arguments.values() if str(v).startswith("sqlite:///")]
+    return [path for path in found if path.exists()]
+
+
+def _mend(database: Path) -> str:
+    return (
+        f"if {database} was left half made, by a process that was killed perhaps, move it away and run the same "
+        "command again: every loss curve is in a losses.csv too"
+    )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.grid import LOSSES
-from bench.models.stacked import Stacked, member, set_member
+from bench.models.parts.stacked import Stacked, member, set_member
 from bench.training.adam import Adam
 from bench.training.batches import Batches
 

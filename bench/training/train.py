@@ -20,7 +20,7 @@ from bench.data.pooled import at_size
 from bench.data.reader import DeviceImages, images_on
 from bench.grid import LOSSES, Run, Schedule
 from bench.models.base import Fitted, Learner
-from bench.models.stacked import Stacked
+from bench.models.parts.stacked import Stacked
 from bench.progress import say
 from bench.store import RunFolder, Store, StoreError, read_arrays, revision, write_arrays, write_json, writing
 from bench.training.batches import Batches

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 from scipy.stats import trim_mean
 
+from bench import registry
 from bench.analysis.board import Column
 from bench.analysis.intervals import iqm
 from bench.analysis.leaderboard import OVERALL, columns, leaderboard, wanted_cells
-from bench.metrics.base import Score
+from bench.analysis.ranking import STANDING
+from bench.metrics.base import Score, metric
 
 MIG = Column("mig", "mig", True, Score(0, 1))
 
@@ -95,6 +97,29 @@ def test_scores_of_no_direction_are_shown_but_do_not_count(study_table: pd.DataF
     board = by_model(leaderboard(small({"a": [0.1] * 2, "b": [0.2] * 2}), [Column("mig", "mig", False, Score(0, 1))]))
     assert board["rank"].isna().all()
     assert board["mig"].to_dict() == pytest.approx({"a": 0.1, "b": 0.2})
+
+
+@pytest.mark.parametrize("ranked", [False, True])
+def test_a_new_metric_has_a_column_and_moves_ranks_only_where_it_says_so(
+    ranked: bool, study_table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @metric(version=1, reads="points", scores={"abc": Score(0, 1)}, headline="abc", paper="", ranked=ranked)
+    def abc(codes, factors):  # type: ignore[no-untyped-def]
+        return {"abc": 0.5}
+
+    load, known = registry.load, registry.modules("metrics")
+    monkeypatch.setattr(registry, "modules", lambda kind: known | {"abc": "abc"})
+    monkeypatch.setattr(registry, "load", lambda kind, name: abc if name == "abc" else load(kind, name))
+    of_abc = study_table[study_table["name"] == "mig"].assign(name="abc", metric="abc", cell="abc")
+    of_abc = of_abc.assign(score=1 - of_abc["score"]).iloc[:-1]  # the opposite order, and not of every run
+    more = pd.concat([study_table, of_abc])
+    assert {c.name: c.counted for c in columns(more)}["abc"] is ranked
+    keys = ["representation", "dataset", "model"]
+    before, after = (leaderboard(t, columns(t)).set_index(keys).sort_index() for t in (study_table, more))
+    assert after["abc"].notna().any()
+    standing = [c for c in STANDING if c in before]
+    same = before[standing].equals(after[standing]) and before["coverage"].equals(after["coverage"])
+    assert same is not ranked
 
 
 def test_fewer_than_five_seeds_have_no_interval() -> None:

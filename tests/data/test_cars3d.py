@@ -33,6 +33,28 @@ def test_an_image_is_that_of_its_car_azimuth_and_elevation(stand_in: StandIn, tm
             np.testing.assert_array_equal(cars.images(cars.index([[elevation, azimuth, car]])), expected)
 
 
+@pytest.mark.parametrize("place", ["cars", "cars3d/cars"])
+def test_an_unpacked_folder_is_read_where_it_lies(stand_in: StandIn, tmp_path: Path, place: str) -> None:
+    import tarfile
+
+    card = stand_in("cars3d")
+    expected = load().images(np.arange(card.num_images))
+    archive = tmp_path / card.files[0].name
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
+    archive.unlink()
+    (tmp_path / "cars3d" / "images.npy").unlink()
+    (tmp_path / "data" / "cars").rename(tmp_path / place)
+    assert data.state("cars3d") == "ready"
+    np.testing.assert_array_equal(load().images(np.arange(card.num_images)), expected)
+    data.verify("cars3d")
+    (tmp_path / place / "car_000_mesh.mat").unlink()
+    assert data.state("cars3d") == "damaged"
+    (tmp_path / f"{place}.verified.json").unlink()
+    with pytest.raises(DataError, match=rf"{place} is not what the card of cars3d says: 5 cars, not 6"):
+        load()
+
+
 @pytest.mark.parametrize(("count", "fault"), [(5, "5 cars, not 6"), (7, "more than 6 cars")])
 def test_too_few_or_too_many_cars_are_told(stand_in: StandIn, count: int, fault: str) -> None:
     stand_in("cars3d", count=count)

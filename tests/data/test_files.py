@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import data
+from bench import data, whole_files
 from bench.data import files
 from bench.data.base import Card, File
-from bench.data.files import NoSourceError, Source, converted, obtain, state_of
+from bench.data.files import NoSourceError, Source, accepted, converted, obtain, place, require, state_of
 
 BYTES = b"pixels" * 1000
 FILE = File("small/file.bin", sha256=hashlib.sha256(BYTES).hexdigest())
@@ -124,6 +124,66 @@ def test_a_file_of_the_users_choice_is_known_by_the_checksum_it_had_first(tmp_pa
     assert state_of(own, tmp_path) == "ready"
 
 
+def test_another_file_is_named_by_its_checksum_and_taken_once_that_is_accepted(card: Card, tmp_path: Path) -> None:
+    other = b"the makers' new file"
+    sha256 = hashlib.sha256(other).hexdigest()
+    (tmp_path / "small").mkdir()
+    (tmp_path / FILE.name).write_bytes(other)
+    with pytest.raises(NoSourceError, match=rf"there has the sha256 {sha256}: .* dataset=small accept={sha256}`"):
+        require("small", card.files, tmp_path)
+    with pytest.raises(data.DataError, match=rf"no file of small has the sha256 {'0' * 64}:\n .*: sha256 {sha256}"):
+        accepted(card, tmp_path, "0" * 64)
+    assert accepted(card, tmp_path, sha256.upper()) == tmp_path / FILE.name
+    assert state_of(FILE, tmp_path) == state_of(FILE, tmp_path, every_byte=True) == "ready"
+    require("small", card.files, tmp_path)
+    (tmp_path / FILE.name).write_bytes(b"a third")
+    assert state_of(FILE, tmp_path) == "damaged"
+    obtain(card, tmp_path, [GOOD])
+    assert state_of(FILE, tmp_path) == "ready"
+
+
+def test_what_is_converted_from_an_accepted_file_is_not_taken_for_that_of_the_cards(card: Card, tmp_path: Path) -> None:
+    made = []
+
+    def pieces() -> Iterator[bytes]:
+        made.append("made")
+        yield b"pixels"
+
+    obtain(card, tmp_path, [GOOD])
+    converted(card, tmp_path, pieces)
+    (tmp_path / FILE.name).write_bytes(b"other")
+    accepted(card, tmp_path, hashlib.sha256(b"other").hexdigest())
+    for _ in range(2):
+        converted(card, tmp_path, pieces)
+    assert len(made) == 2
+
+
+def test_accepting_needs_a_file(card: Card, tmp_path: Path) -> None:
+    with pytest.raises(data.DataError, match="none of its files is there"):
+        accepted(card, tmp_path, "0" * 64)
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_lies_unpacked_is_known_by_the_checksum_it_had_first(kind: str, tmp_path: Path) -> None:
+    file = replace(FILE, unpacked=("nowhere", "there"))
+    there = tmp_path / "there"
+    part = there if kind == "file" else there / "part.mat"
+    part.parent.mkdir(exist_ok=True)
+    part.write_bytes(BYTES)
+    assert place(file, tmp_path) == there
+    assert state_of(file, tmp_path) == state_of(file, tmp_path, every_byte=True) == "ready"
+    part.write_bytes(b"another")
+    assert state_of(file, tmp_path) == "damaged"
+    with pytest.raises(
+        NoSourceError, match=r"there is not the one first used: put that back, or delete there\.verified"
+    ):
+        require("small", [file], tmp_path)
+    (tmp_path / "small").mkdir()
+    (tmp_path / FILE.name).write_bytes(BYTES)
+    assert place(file, tmp_path) == tmp_path / FILE.name
+    assert state_of(file, tmp_path) == "ready"
+
+
 def test_nothing_is_put_in_the_place_of_a_users_own_file(card: Card, tmp_path: Path) -> None:
     with pytest.raises(NoSourceError, match=r"file\.bin is a file of your choice"):
         obtain(replace(card, files=(File("small/file.bin", own=True),)), tmp_path, [GOOD])
@@ -157,3 +217,12 @@ def test_a_conversion_that_fails_leaves_nothing_behind(card: Card, tmp_path: Pat
     with pytest.raises(data.DataError, match="the rest is missing"):
         converted(card, tmp_path, pieces)
     assert not list((tmp_path / card.name).iterdir())
+
+
+def test_what_a_killed_process_left_of_a_file_is_removed_also_where_all_are_ready(card: Card, tmp_path: Path) -> None:
+    obtain(card, tmp_path, [GOOD])
+    left = tmp_path / "small" / f".file.bin.{whole_files._machine()}-0123abcd"
+    left.write_bytes(BYTES[:100])
+    obtain(card, tmp_path, [])
+    assert not left.exists()
+    assert state_of(FILE, tmp_path) == "ready"

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +96,23 @@ def test_when_no_source_has_the_files_every_attempt_is_told(
     attempts = "(?s)t10k-labels.*not a whole gzip file.*from a: no network.*from b: no network.*another checksum"
     with pytest.raises(NoSourceError, match=attempts):
         mnist.load(small_card, tmp_path)
+
+
+def test_what_unpacks_without_end_is_given_up(
+    small_card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "LARGEST", 10_000)
+    monkeypatch.setattr(files, "_download", lambda url: gzip.compress(bytes(10_000_000)))
+    with pytest.raises(NoSourceError, match="from a: it unpacks to more than"):
+        mnist.load(small_card, tmp_path)
+    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
+
+
+def test_a_download_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "LARGEST", 10_000)
+    monkeypatch.setattr(files.urllib.request, "urlopen", lambda *_, **__: io.BytesIO(bytes(20_000)))
+    with pytest.raises(DataError, match="some address gives more than"):
+        files._download("some address")
 
 
 def test_a_damaged_file_is_replaced_from_its_sources(small_card: Card, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """SmallNORB puts each photograph of the left camera at its factors and instance; wrong matrices are named."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,21 @@ def test_each_photograph_lies_at_its_factors_then_instance(stand_in: StandIn, tm
             np.testing.assert_array_equal(norb.pixels[place, :, :, 0], shrunk(picture[:1], 64, 64)[0])
             seen.append(int(place))
     assert sorted(seen) == list(range(card.num_images))
+
+
+@pytest.mark.parametrize("folder", ["smallnorb", "small_norb"])
+def test_unpacked_files_are_read_where_they_lie(stand_in: StandIn, tmp_path: Path, folder: str) -> None:
+    card = stand_in("smallnorb")
+    expected = load().images(np.arange(card.num_images))
+    (tmp_path / folder).mkdir(exist_ok=True)
+    for file in card.files:
+        packed = tmp_path / file.name
+        (tmp_path / folder / packed.name.removesuffix(".gz")).write_bytes(gzip.decompress(packed.read_bytes()))
+        packed.unlink()
+    (tmp_path / "smallnorb" / "images.npy").unlink()
+    assert data.state("smallnorb") == "ready"
+    np.testing.assert_array_equal(load().images(np.arange(card.num_images)), expected)
+    data.verify("smallnorb")
 
 
 def test_every_combination_of_factor_values_has_all_instances(stand_in: StandIn) -> None:
@@ -97,8 +113,6 @@ def test_a_photograph_that_is_there_twice_is_told(stand_in: StandIn) -> None:
     ],
 )
 def test_a_matrix_that_is_none_is_named(content: bytes, fault: str, tmp_path: Path) -> None:
-    import gzip
-
     path = tmp_path / "some.mat.gz"
     path.write_bytes(gzip.compress(content))
     with pytest.raises(DataError, match=rf"some\.mat\.gz is not a file of smallNORB: .*{fault}"):

@@ -86,7 +86,8 @@ def test_a_job_that_raises_is_named_and_ends_no_other(tmp_path: Path, here: pd.D
     lost = distribute(work(tmp_path, "launcher=joblib", "launcher.runs=1", job=raises))
     assert lost
     assert list(lost.values()) == ["job 0: OSError: no space left"]
-    pd.testing.assert_frame_equal(scored(tmp_path), here[here["seed"] == 1].reset_index(drop=True))
+    alone = here[(here["seed"] == 1) & (here["metric"] != "udr")]  # which is among the seeds of a setting
+    pd.testing.assert_frame_equal(scored(tmp_path), alone.reset_index(drop=True))
 
 
 def test_jobs_that_end_with_the_driver_must_be_waited_for(tmp_path: Path) -> None:

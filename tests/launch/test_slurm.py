@@ -3,11 +3,13 @@
 import os
 import signal
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.launch.slurm import Resumed
+from bench.launch.base import LaunchError
+from bench.launch.slurm import Resumed, _own
 
 
 def test_a_requeue_that_fails_is_no_fault_of_the_run(capsys):
@@ -31,3 +33,20 @@ def test_a_requeue_that_fails_is_no_fault_of_the_run(capsys):
     assert ended.value.code == 1
     assert faults == []
     assert "'scontrol', 'requeue', '7_1'" in capsys.readouterr().err
+
+
+def test_the_jobs_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    _own(tmp_path / "results" / "jobs")
+    assert (tmp_path / "results" / "jobs").stat().st_mode & 0o777 == 0o700
+    _own(tmp_path / "results" / "jobs")
+
+
+def test_a_jobs_folder_that_others_can_write_in_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o770)
+    with pytest.raises(LaunchError, match=f"others can write in {tmp_path}.*chmod go-w {tmp_path}"):
+        _own(tmp_path)
+    tmp_path.chmod(0o755)
+    _own(tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(LaunchError, match=r"another user's.*launcher\.folder=FOLDER"):
+        _own(tmp_path)

@@ -1,5 +1,7 @@
 """Clusterability: codes whose clusters are known, and rows that allow no clusters."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.metrics import normalized_mutual_info_score
@@ -79,3 +81,12 @@ def test_training_rows_of_one_class_are_refused() -> None:
     codes, factors = clusters()
     with pytest.raises(ValueError, match="train_factors have a single value each"):
         clusterability(codes, np.zeros_like(factors), codes, factors)
+
+
+def test_codes_that_differ_by_less_than_rounding_give_fewer_clusters_without_a_warning() -> None:
+    codes = np.array([[0, 1e38], [0, 0.0], [1e-9, 0]] * 20)
+    factors = np.arange(60)[:, None] % 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores = scored(codes, factors)
+    assert scores["kmeans_nmi"] == pytest.approx(0.73, abs=0.01)  # two clusters where there are three classes

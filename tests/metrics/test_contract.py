@@ -2,12 +2,16 @@
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bench import registry
-from bench.metrics.base import Score, metric
+from bench.analysis.names import UNSUPERVISED
+from bench.analysis.ranking import STANDING
+from bench.columns import COLUMNS, OUTCOME
+from bench.metrics.base import TAKEN, Score, metric
 from bench.testing import CHECKS, check_metric, examine, verdict
 
 Function = Callable[..., dict[str, float]]
@@ -93,6 +97,20 @@ def test_a_metric_that_does_not_fall_under_rotation_is_told_so(register: Callabl
         check_metric(register(kind))
 
 
+@pytest.mark.parametrize("extra", [{"liar/99": 0.5}, {"other": 0.5}, {"liar/0": "0.5"}])
+def test_what_the_scoring_stage_would_refuse_is_no_metric(
+    extra: dict[str, Any], register: Callable[[Function], str]
+) -> None:
+    @metric(version=1, reads="points", scores={"liar": Score(0, 1)}, paper="")
+    def liar(codes, factors):  # type: ignore[no-untyped-def]
+        return {"liar": best(np.asarray(codes), factors)} | extra
+
+    (found,) = [v for v in examine(register(liar)) if v.property == "what it returns is taken by the scoring stage"]
+    assert found.state == "failed"
+    assert found.reason.startswith("liar returned ")
+    assert next(iter(extra)) in found.reason
+
+
 def test_a_warning_and_an_error_are_failures_with_their_text(register: Callable[[Function], str]) -> None:
     @metric(version=1, reads="points", scores={"loud": Score(0, 1)}, paper="", min_factors=0)
     def loud(codes):  # type: ignore[no-untyped-def]
@@ -114,8 +132,44 @@ def test_what_is_not_declared_is_not_looked_at() -> None:
     }
 
 
-def test_a_declaration_that_means_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="invariant_to must be a tuple of scale, sign, monotone, got 'scale'"):
-        metric(version=1, reads="points", scores={}, paper="", invariant_to="scale")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="falls_under_rotation is said of the headline score"):
-        metric(version=1, reads="points", scores={}, paper="", falls_under_rotation=True)
+DECLARATION: dict[str, Any] = {"version": 1, "reads": "points", "scores": {"own": Score(0, 1)}, "paper": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"invariant_to": "scale"}, "invariant_to must be a tuple of scale, sign, monotone, got 'scale'"),
+        ({"falls_under_rotation": True}, "falls_under_rotation is said of the headline score"),
+        ({"reads": "images"}, "reads must be one of points, split, all, got 'images'"),
+        ({"scores": {}}, "scores must be a dict of at least one"),
+        ({"scores": ["own"]}, "scores must be a dict of at least one"),
+        ({"scores": {"own/3": Score(0, 1)}}, "a score is named in letters, digits and _ . -, got 'own/3'"),
+        (
+            {"scores": {"coverage": Score(0, 1)}},
+            "a score cannot be named 'coverage': tables have a column of that name",
+        ),
+        ({"scores": {"mig_low": Score(0, 1)}}, "a score cannot be named 'mig_low'"),
+        ({"scores": {"elbo": Score(0, 1)}}, "a score cannot be named 'elbo'"),
+        ({"scores": {"own": (0, 1)}}, r"must be Score\(low, high\) with low < high"),
+        ({"scores": {"own": Score(1, 0)}}, r"must be Score\(low, high\) with low < high"),
+        ({"scores": {"own": Score(float("nan"), 1)}}, r"must be Score\(low, high\) with low < high"),
+        ({"headline": "other"}, "headline must be one of own, or None, got 'other'"),
+        ({"version": "1"}, "version must be an integer of at least 1, got '1'"),
+        ({"num_points": 0}, "num_points must be an integer of at least 1, got 0"),
+        ({"paper": None}, "paper must be text, got None"),
+        ({"ranked": True}, "ranked needs a headline score"),
+        ({"ranked": True, "headline": "own", "scores": {"own": Score(0, 1, None)}}, "ranked needs a headline score"),
+    ],
+)
+def test_what_cannot_be_declared_is_refused_where_it_is_declared(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        metric(**DECLARATION | changed)
+
+
+def test_names_that_tables_have_are_taken() -> None:
+    assert {*COLUMNS, *OUTCOME, *STANDING, *UNSUPERVISED} <= TAKEN
+    with pytest.raises(ValueError, match="a metric cannot be named 'udr'"):
+
+        @metric(**DECLARATION)
+        def udr(codes, factors):  # type: ignore[no-untyped-def]
+            return {}

@@ -11,8 +11,8 @@ from bench.metrics.factor_vae_score import factor_vae_score, from_votes
 from bench.metrics.irs import irs
 from bench.metrics.mig import mig
 from bench.metrics.modularity import modularity
+from bench.metrics.parts.shared_factor import SharedFactor
 from bench.metrics.sap import sap
-from bench.metrics.shared_factor import SharedFactor
 from bench.metrics.unsupervised import unsupervised
 
 RNG = np.random.default_rng(0)
@@ -121,6 +121,18 @@ def test_a_class_missing_from_training_is_never_predicted_and_a_single_class_alw
     train = np.zeros((10, 1), int)
     scores = downstream(codes[:10], train, codes, factors, train_sizes=[10])
     assert scores["lr_10"] == scores["gbt_10"] == np.mean(factors == 0)
+
+
+def test_downstream_leaves_out_factors_with_one_value_in_all_rows() -> None:
+    x, y = RNG.normal(size=(300, 2)), FACTORS[:300]
+    dull = np.hstack([np.full((300, 1), 3), y])
+    options = {"train_sizes": [5, 200], "num_rounds": 2}
+    expected = downstream(x[:200], y[:200], x[200:], y[200:], **options)
+    scores = downstream(x[:200], dull[:200], x[200:], dull[200:], **options)
+    assert {n: v for n, v in scores.items() if "/" not in n} == {n: v for n, v in expected.items() if "/" not in n}
+    assert {n for n in scores if n.startswith("lr_5/")} == {"lr_5/1", "lr_5/2"}
+    with pytest.raises(ValueError, match="train_factors and test_factors have a single value each"):
+        downstream(x[:200], dull[:200, :1], x[200:], dull[200:, :1])
 
 
 def test_an_unknown_predictor_is_offered_the_nearest() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 
-from bench.metrics.exact_trees import boost
+from bench.metrics.parts.exact_trees import boost
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 4)).astype(np.float32)
@@ -44,7 +44,7 @@ def test_the_number_of_threads_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -
     found = []
     for threads in ("1", "3"):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
-        monkeypatch.setattr("bench.metrics.exact_trees._fits", {})
+        monkeypatch.setattr("bench.metrics.parts.exact_trees._fits", {})
         found.append(boost(X, labels_of(5), TEST, num_rounds=10))
     np.testing.assert_array_equal(found[0].importances, found[1].importances)
     np.testing.assert_array_equal(found[0].test, found[1].test)

@@ -9,13 +9,13 @@ import pytest
 from bench.metrics.beta_vae_score import beta_vae_score, from_features
 from bench.metrics.dci import dci
 from bench.metrics.downstream import downstream
-from bench.metrics.exact_trees import boost
 from bench.metrics.explicitness import explicitness
 from bench.metrics.factor_vae_score import factor_vae_score, from_votes
-from bench.metrics.information import discretise, entropy, mutual_information
 from bench.metrics.irs import irs
 from bench.metrics.mig import mig
 from bench.metrics.modularity import modularity
+from bench.metrics.parts.exact_trees import boost
+from bench.metrics.parts.information import discretise, entropy, mutual_information
 from bench.metrics.sap import sap
 from bench.metrics.unsupervised import unsupervised
 

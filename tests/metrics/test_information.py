@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.metrics.information import dense, discretise, entropy, mutual_information
+from bench.metrics.parts.information import dense, discretise, entropy, mutual_information
 
 RNG = np.random.default_rng(0)
 TABLE = np.stack([RNG.integers(n, size=2000) for n in (3, 4)], axis=1)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bench.metrics import logistic, newton
-from bench.metrics.logistic import fit, fit_cross_validated, fit_multinomial
+from bench.metrics.parts import logistic, newton
+from bench.metrics.parts.logistic import fit, fit_cross_validated, fit_multinomial
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(4, size=600)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from bench.metrics.parts.svm import Lines, fit
 from bench.metrics.sap import sap
-from bench.metrics.svm import Lines, fit
 
 RNG = np.random.default_rng(0)
 

@@ -10,8 +10,8 @@ from bench.data.reader import images_on
 from bench.models.base import ModelError
 from bench.models.beta_vae import BetaVAE
 from bench.models.deep_vae import DeepVAE
-from bench.models.stacked import Stacked
-from bench.models.terms import gaussian_kl
+from bench.models.parts.stacked import Stacked
+from bench.models.parts.terms import gaussian_kl
 from bench.training.batches import Batches
 from bench.training.stack import Stack
 

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from bench import registry, store
 from bench.data import load_data
-from bench.data.base import Card, DataSet
+from bench.data.base import LOOKED_AT, Card, DataSet
 from bench.data.pooled import at_size
 from bench.metrics.mig import mig
 from bench.models.base import Fitted, ModelError
 from bench.models.ica import ICA
+from bench.models.parts.vae import GaussianVAE
 from bench.models.pca import PCA
 from bench.models.random_projection import RandomProjection
 from bench.models.raw_pixels import RawPixels
 from bench.models.sparse_coding import SparseCoding, sparse_codes
 from bench.models.untrained_vae import UntrainedVAE
-from bench.models.vae import GaussianVAE
 
 DATA = at_size(load_data("mnist"), 32)
 SHAPE = (32, 32, 1)
@@ -32,7 +32,9 @@ Array = NDArray[Any]
 
 
 class Given(DataSet):
-    """Rows of an array as images of one row of pixels."""
+    """Rows of an array as images of one row of pixels, whose values may lie anywhere."""
+
+    looked_at = LOOKED_AT
 
     def __init__(self, pixels: Array) -> None:
         shape = (1, pixels.shape[1], 1)
@@ -262,3 +264,10 @@ def test_an_untrained_vae_is_what_training_starts_from() -> None:
     assert all(np.array_equal(learner.state()[n], a) for n, a in start.items())
     with pytest.raises(ModelError, match="no architecture takes"):
         UntrainedVAE((16, 16, 1), latent_dim=10)
+
+
+def test_a_learner_shows_its_hyper_parameters() -> None:
+    assert (
+        repr(PCA((32, 32, 1), latent_dim=10, num_images=500))
+        == "PCA(image_shape=(32, 32, 1), latent_dim=10, num_images=500)"
+    )

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.models.beta_vae import BetaVAE
-from bench.models.nets import ARCHITECTURES
+from bench.models.parts.nets import ARCHITECTURES
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

@@ -11,9 +11,9 @@ import yaml
 from bench import registry, store
 from bench.models.base import ModelError
 from bench.models.factor_vae import Discriminator
-from bench.models.stacked import Stacked
-from bench.models.terms import bernoulli_reconstruction, gaussian_kl, total_correlation
-from bench.models.vae import Latent
+from bench.models.parts.stacked import Stacked
+from bench.models.parts.terms import bernoulli_reconstruction, gaussian_kl, total_correlation
+from bench.models.parts.vae import Latent
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ARRAYS = np.load(GOLDEN / "loss_golden.npz")

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from bench.models.beta_vae import BetaVAE
+from bench.models.parts.terms import gaussian_log_density
+from bench.models.parts.vae import GaussianVAE
 from bench.models.score_function_vae import ScoreFunctionVAE, mean_of_others, score_function
-from bench.models.terms import gaussian_log_density
-from bench.models.vae import GaussianVAE
 
 DRAWS, BATCH = 4000, 8
 SLOPE, START = 1.5, torch.zeros(1, dtype=torch.int32)

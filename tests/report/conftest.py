@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from bench.analysis.leaderboard import LEVELS, columns, leaderboard, wanted_cells
+from bench.pool import Here
+from bench.report.gallery import embed, pictures
 from bench.report.page import Page, render
 from bench.report.style import new_figure, save
 
@@ -27,14 +29,18 @@ def page_file(hostile_table: pd.DataFrame, study_table: pd.DataFrame, tmp_path_f
     figure = new_figure(3, 2)
     figure.subplots().plot([0, 1], [0, 1])
     command = "python -m bench analyze study=quick"
-    save(figure, pd.DataFrame({"x": [0, 1]}), folder / "fig2_metric_agreement", command)
+    for name in ("fig10_total_correlation_scatter", "fig2_metric_agreement", "fig3_scores_by_model_dsprites"):
+        save(figure, pd.DataFrame({"x": [0, 1]}), folder / "figures" / name, command)
+    (folder / "figures" / "fig2_metric_agreement.txt").write_text("Rank correlation of <scores>.", encoding="utf-8")
+    list(embed(folder, Here()))
     chosen, wanted = columns(hostile_table), wanted_cells(study_table)
     boards = {level: leaderboard(hostile_table, chosen, wanted, level) for level in LEVELS}
-    picture = [folder / "fig2_metric_agreement.png"]
     metrics = ["beta_vae_score", "factor_vae_score", "mig", "downstream"]
     page = Page(
-        "A <b>study</b> & more", {"Budget": "quick: 700 steps"}, boards, chosen, metrics, picture, [], [command]
-    )
+        title="A <b>study</b> & more", facts={"Budget": "quick: 700 steps"}, boards=boards, columns=chosen,
+        metrics=metrics, figures=pictures(folder, "figures"), pictures=[], commands=[command],
+        files={"scores.csv": "every score of every run"},
+    )  # fmt: skip
     file = folder / "leaderboard.html"
     file.write_text(render(page), encoding="utf-8")
     return file

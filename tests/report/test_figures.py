@@ -1,5 +1,6 @@
 """Every figure is drawn from what a table has, says what stands behind it, and says why where it is not drawn."""
 
+import io
 import re
 from collections.abc import Callable
 from functools import partial
@@ -9,14 +10,18 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from bench.analysis.agreement import TooFewRunsError
-from bench.analysis.synthetic import SCORES, synthetic_table
+from bench.analysis.synthetic import SCORES, Made, synthetic_table
+from bench.columns import COLUMNS
 from bench.pool import Here
-from bench.report.figures import DATASET_FIGURES, FIGURES, draw_all
-from bench.report.figures.panels import Drawn
+from bench.report.figures import DATASET_FIGURES, FIGURES, _rows, draw_all
+from bench.report.figures.heatmaps import CORRELATION, heatmaps
+from bench.report.figures.panels import Drawn, panel_grid
 
 BUDGET = "made up: 7 steps"
+DATASETS = ("dsprites", "noisy_dsprites")
 KEPT = ("mig", "dci_disentanglement", "lr_100", "lr_1000", "lr_efficiency", "elbo", "gaussian_total_correlation",
         "mutual_information")  # fmt: skip
 DRAWINGS: dict[str, Callable[[pd.DataFrame], Drawn]] = {
@@ -26,10 +31,9 @@ DRAWINGS: dict[str, Callable[[pd.DataFrame], Drawn]] = {
 
 
 def made(seeds: int = 5, models: tuple[str, ...] = ("beta_vae", "dip_vae_i"), strengths: int = 3) -> pd.DataFrame:
-    scores = {n: SCORES[n] for n in KEPT}
-    datasets = ("dsprites", "noisy_dsprites")
+    scores = {n: SCORES[n] for n in KEPT} | {"irs": Made("irs", 0.3)}
     rng = np.random.default_rng(0)
-    return synthetic_table(rng, datasets=datasets, models=models, strengths=strengths, seeds=seeds, scores=scores)
+    return synthetic_table(rng, datasets=DATASETS, models=models, strengths=strengths, seeds=seeds, scores=scores)
 
 
 def said(figure: object) -> str:
@@ -76,6 +80,42 @@ def test_a_correlation_with_a_constant_score_has_no_number() -> None:
     assert drawn["spearman"].isna().sum() == 2 * 3
 
 
+def test_the_paper_s_metrics_have_a_figure_and_all_of_the_suite_another_with_the_same_numbers() -> None:
+    papers, every = (DRAWINGS[f"fig2_metric_agreement{suffix}"](made())[1] for suffix in ("", "_all"))
+    assert set(papers["row"]) == {"mig", "dci_disentanglement"}
+    assert set(every["row"]) == {"mig", "dci_disentanglement", "irs"}
+    key = ["dataset", "row", "column"]
+    pd.testing.assert_frame_equal(papers.set_index(key), every.set_index(key).loc[papers.set_index(key).index])
+
+
+def test_without_metrics_beside_the_paper_s_there_is_no_figure_of_all() -> None:
+    table = made()
+    with pytest.raises(TooFewRunsError, match="no disentanglement metrics besides the paper's"):
+        DRAWINGS["fig4_scores_and_strength_all"](table[table["name"] != "irs"])
+
+
+def test_a_cell_of_a_heat_map_holds_its_own_text_and_weight_in_whatever_order_the_cells_come() -> None:
+    cells = pd.DataFrame({"row": list("abba"), "column": list("xyxy"), "spearman": [0.1, 0.2, np.nan, 0.4]})
+    cells = cells.assign(q=[0.001, 0.5, np.nan, 0.001], seeds=5, text=["ax", "by", "bx", "ay"], panel="")
+    figure = heatmaps(cells, "panel", CORRELATION, (str, str, str))
+    texts = {t.get_text(): (t.get_position(), t.get_weight()) for t in figure.axes[0].texts}
+    assert texts == {"ax": ((0.5, 0.5), "bold"), "by": ((1.5, 1.5), "normal"), "ay": ((1.5, 0.5), "bold")}
+
+
+def test_the_places_of_a_grid_are_filled_and_one_left_over_takes_the_legend() -> None:
+    for count, across, left_over in ((1, 1, 0), (4, 4, 0), (5, 3, 1), (6, 3, 0), (7, 4, 1), (8, 4, 0), (9, 3, 0)):
+        _, axes, hole = panel_grid(count, 1.0)
+        grid = axes[0].get_gridspec()
+        assert (grid.ncols, grid.ncols * grid.nrows - count, hole is not None) == (across, left_over, left_over > 0)
+
+
+def test_the_mutual_information_of_sampled_codes_has_a_scale_of_its_own() -> None:
+    table = made()
+    table.loc[table["representation"].eq("mean") & table["name"].eq("mutual_information"), "score"] *= 100
+    sampled, mean = DRAWINGS["fig27_mutual_information"](table)[0].axes[:2]
+    assert mean.get_ylim()[1] > 20 * sampled.get_ylim()[1]
+
+
 def test_total_correlation_needs_both_representations() -> None:
     table = made()
     for name in ("fig1_total_correlation", "fig10_total_correlation_scatter", "fig27_mutual_information"):
@@ -85,18 +125,18 @@ def test_total_correlation_needs_both_representations() -> None:
 
 def test_every_figure_is_a_pdf_a_png_and_a_csv_and_stale_ones_go(tmp_path: Path) -> None:
     table = made(models=("beta_vae", "dip_vae_i"))
-    plan = SimpleNamespace(runs=[SimpleNamespace(dataset="dsprites")], budget=BUDGET, name="mine")
+    plan = SimpleNamespace(members=[SimpleNamespace(dataset="dsprites")], budget=BUDGET, name="mine")
     few = {n: d for n, d in FIGURES.items() if n in ("fig2_metric_agreement", "table5_variance_explained")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.report.figures.FIGURES", few)
         patch.setattr("bench.report.figures.DATASET_FIGURES", {})
-        lines = list(draw_all(table, plan, tmp_path, Here()))  # type: ignore[arg-type]
-        assert len(lines) == 2
+        outcomes = list(draw_all(table, plan, tmp_path, Here()))  # type: ignore[arg-type]
+        assert [o.state for o in outcomes] == ["drawn", "drawn"]
         for name in few:
             for suffix in ("pdf", "png", "csv"):
                 assert (tmp_path / "figures" / f"{name}.{suffix}").stat().st_size > 0
-        lines = list(draw_all(table[table["model"] == "beta_vae"], plan, tmp_path, Here()))  # type: ignore[arg-type]
-    assert lines[1].startswith("table5_variance_explained: not drawn: dsprites: 1 models")
+        outcomes = list(draw_all(table[table["model"] == "beta_vae"], plan, tmp_path, Here()))  # type: ignore[arg-type]
+    assert str(outcomes[1]).startswith("table5_variance_explained: not drawn: dsprites: 1 models")
     assert not list(tmp_path.glob("figures/table5*"))
 
 
@@ -107,9 +147,52 @@ def test_a_figure_that_fails_ends_none_of_the_others(tmp_path: Path, monkeypatch
     kept = {n: FIGURES[n] for n in ("fig2_metric_agreement",)}
     monkeypatch.setattr("bench.report.figures.FIGURES", {"faulty": faulty} | kept)
     monkeypatch.setattr("bench.report.figures.DATASET_FIGURES", {})
-    plan = SimpleNamespace(name="mine", budget="a budget", runs=[])
-    lines: list[str] = []
-    with pytest.raises(ExceptionGroup, match="1 figures failed"):
-        lines.extend(draw_all(made(), plan, tmp_path, Here()))  # type: ignore[arg-type]
-    assert lines[0] == "faulty: FAILED: ZeroDivisionError: no points"
-    assert (tmp_path / "figures" / "fig2_metric_agreement.png").exists()
+    plan = SimpleNamespace(name="mine", budget="a budget", members=[])
+    faulty_one, other = draw_all(made(), plan, tmp_path, Here())  # type: ignore[arg-type]
+    assert re.fullmatch(r"faulty: FAILED: ZeroDivisionError: no points \(test_figures.py, line \d+\)", str(faulty_one))
+    assert other.picture == tmp_path / "figures" / "fig2_metric_agreement.png"
+    assert other.picture.exists()
+
+
+def states(table: pd.DataFrame, plan: SimpleNamespace, folder: Path) -> dict[str, str]:
+    return {o.name: o.state for o in draw_all(table, plan, folder, Here())}  # type: ignore[arg-type]
+
+
+def test_figures_are_drawn_again_where_their_scores_changed_and_only_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.report.figures.FIGURES", {"seeds_needed": FIGURES["seeds_needed"]})
+    by_dataset = {"fig3_scores_by_model": DATASET_FIGURES["fig3_scores_by_model"]}
+    monkeypatch.setattr("bench.report.figures.DATASET_FIGURES", by_dataset)
+    plan = SimpleNamespace(name="mine", budget=BUDGET, members=[SimpleNamespace(dataset=d) for d in DATASETS])
+    table = made().reindex(columns=list(COLUMNS)).astype(COLUMNS)
+    one, other = (f"fig3_scores_by_model_{d}" for d in DATASETS)
+    assert set(states(table, plan, tmp_path).values()) == {"drawn"}
+    assert set(states(table.assign(seconds=7.0), plan, tmp_path).values()) == {"unchanged"}
+    table.loc[table["dataset"].eq(DATASETS[1]) & table["seed"].eq(4), "score"] *= 0.5
+    assert states(table, plan, tmp_path) == {"seeds_needed": "drawn", one: "unchanged", other: "drawn"}
+    mine = table[table["run"].eq(table["run"].iloc[0])].assign(run="mine", model="mine", value=np.nan, strength=pd.NA)
+    more = pd.concat([table, mine], ignore_index=True).astype(COLUMNS)
+    assert set(mine["dataset"]) == {DATASETS[0]}
+    assert states(more, plan, tmp_path) == {"seeds_needed": "drawn", one: "drawn", other: "unchanged"}
+    plan.budget = "another budget"
+    assert set(states(table, plan, tmp_path).values()) == {"drawn"}
+
+
+@pytest.mark.parametrize("name", DATASET_FIGURES)
+def test_a_figure_of_a_data_set_is_the_same_without_the_scores_of_others(name: str) -> None:
+    table = made()
+    (whole, numbers), (alone, same) = (DATASET_FIGURES[name](t, "dsprites", BUDGET) for t in (table, rows_of(table)))
+    pd.testing.assert_frame_equal(numbers.reset_index(drop=True), same.reset_index(drop=True))
+    assert pages(whole) == pages(alone)
+
+
+def rows_of(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that a figure of dSprites is given."""
+    return _rows(table.assign(score=table["score"].where(table["dataset"].eq("dsprites"), 0.5)), "dsprites")
+
+
+def pages(figure: Figure) -> bytes:
+    page = io.BytesIO()
+    figure.savefig(page, format="pdf", metadata={"CreationDate": None})
+    return page.getvalue()

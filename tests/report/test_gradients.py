@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 
 from bench.grid import Frozen, Plan, Protocol, Run, Schedule
+from bench.pool import Here
 from bench.report import gradients
 from bench.report.gradients import draw_gradients
 from bench.store import Store
-from bench.training.train import load_learner, train
+from bench.training.train import train
 
 SCHEDULE = Schedule(6, 8, 1e-3, 32, "small", 4, 1, "tiny", 10, 3)
 PROTOCOL = Protocol("quick", None, None, None, None, ("mean",), (), {})
@@ -27,7 +28,8 @@ def drawn(runs: tuple[Run, ...], folder: Path) -> list[Path]:
     store = Store(folder)
     for one in runs:
         train([one], store, "cpu", lambda steps, note: None)
-    return draw_gradients(Plan("g", "G", runs, (), PROTOCOL), store, load_learner)
+    outcomes = draw_gradients(Plan("g", "G", runs, (), PROTOCOL), store, Here())
+    return [picture for o in outcomes if (picture := o.picture)]
 
 
 def test_the_picture_shows_curves_and_variances_of_three_estimators(
@@ -46,3 +48,16 @@ def test_the_picture_shows_curves_and_variances_of_three_estimators(
 
 def test_a_study_of_one_estimator_has_no_such_picture(tmp_path: Path) -> None:
     assert drawn((VAE,), tmp_path) == []
+    assert not Store(tmp_path).study("g").exists()
+
+
+def test_the_picture_is_drawn_again_only_when_a_model_was_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gradients, "DRAWS", 2)
+    drawn(RUNS, tmp_path)
+    plan, store = Plan("g", "G", RUNS, (), PROTOCOL), Store(tmp_path)
+    assert [o.state for o in draw_gradients(plan, store, Here())] == ["unchanged"]
+    with store.run(VAE.id).losses.open("a") as file:
+        file.write("\n")
+    assert [o.state for o in draw_gradients(plan, store, Here())] == ["drawn"]

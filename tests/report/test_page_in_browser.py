@@ -32,7 +32,9 @@ def chromium() -> Iterator["playwright.Browser"]:
 class Visit:
     """The page opened in a window, with everything that went wrong."""
 
-    def __init__(self, browser: "playwright.Browser", file: Path, width: int = 1280, **options: object) -> None:
+    def __init__(
+        self, browser: "playwright.Browser", file: Path, width: int = 1280, query: str = "", **options: object
+    ) -> None:
         self.faults: list[str] = []
         context = browser.new_context(viewport={"width": width, "height": 800}, **options)
         context.route("**/*", self._route)
@@ -41,14 +43,20 @@ class Visit:
         self.page.on("pageerror", lambda e: self.faults.append(str(e)))
         self.page.on("dialog", lambda d: (self.faults.append(f"dialog: {d.message}"), d.dismiss()))
         self.file = file
-        self.page.goto(file.as_uri())
+        self.page.goto(file.as_uri() + query)
 
     def _route(self, route: "playwright.Route") -> None:
-        if route.request.url.startswith("data:") or route.request.url.partition("#")[0] == self.file.as_uri():
+        if (
+            route.request.url.startswith("data:")
+            or route.request.url.partition("#")[0].partition("?")[0] == self.file.as_uri()
+        ):
             route.continue_()
         else:
             self.faults.append(f"asked for {route.request.url}")
             route.abort()
+
+    def url(self) -> str:
+        return str(self.page.evaluate("location.href"))
 
     def models(self) -> list[str]:
         rows = self.page.locator(f"{BOARD} tbody tr:not([hidden])")
@@ -142,11 +150,86 @@ def test_a_hostile_name_stays_text(visit: Visit) -> None:
     assert visit.page.locator("script").count() == 1
 
 
-def test_pictures_are_shown(visit: Visit) -> None:
-    image = visit.page.locator("figure img").first
-    image.scroll_into_view_if_needed()
-    image.evaluate("image => image.decode()")
-    assert image.evaluate("image => image.naturalWidth") > 100
+def test_every_picture_is_there_before_anyone_scrolls(visit: Visit) -> None:
+    shown = "[...document.images].map((image) => image.complete && image.naturalWidth > 100)"
+    assert visit.page.evaluate(shown) == [True, True, True]
+
+
+VIEW = "?dataset=noisy_dsprites&representation=sampled&level=setting&model=beta_vae&sort=mig&order=descending"
+
+
+def view(visit: Visit) -> list[object]:
+    """What is shown: the board, its rows in their order, the column it is sorted by."""
+    sorted_by = visit.page.locator(f"{BOARD} th[aria-sort]")
+    order = [sorted_by.get_attribute(name) for name in ("data-name", "aria-sort")]
+    return [visit.page.locator(f"{BOARD} h3").inner_text(), visit.models(), visit.values("MIG"), order]
+
+
+def test_the_address_keeps_what_is_shown(visit: Visit, chromium: "playwright.Browser", page_file: Path) -> None:
+    first = view(visit)
+    for name in ("dataset", "representation", "level", "model"):
+        visit.field(name).select_option(dict(w.split("=") for w in VIEW[1:].split("&"))[name])
+    visit.button("MIG").click()
+    assert visit.url() == page_file.as_uri() + VIEW
+    chosen = view(visit)
+    assert chosen != first
+    visit.page.reload()
+    assert view(visit) == chosen
+    copied = Visit(chromium, page_file, query=VIEW)
+    assert view(copied) == chosen
+    assert copied.faults == []
+    visit.page.get_by_role("button", name="Reset").click()
+    assert view(visit) == first
+    assert visit.url() == page_file.as_uri()
+
+
+def test_a_name_in_the_address_is_any_text(visit: Visit, chromium: "playwright.Browser", page_file: Path) -> None:
+    visit.field("model").select_option(HOSTILE)
+    visit.field("text").fill("& <i>=#?")
+    copied = Visit(chromium, page_file, query=visit.url().removeprefix(page_file.as_uri()))
+    assert copied.field("model").input_value() == HOSTILE
+    assert copied.field("text").input_value() == "& <i>=#?"
+    assert copied.faults == []
+
+
+def test_an_address_that_asks_for_what_is_not_there_shows_the_first_board(
+    chromium: "playwright.Browser", page_file: Path
+) -> None:
+    plain, odd = Visit(chromium, page_file), Visit(chromium, page_file, query="?dataset=x&model=x&sort=x&order=up&y=%")
+    assert view(odd) == view(plain)
+    assert odd.faults == []
+
+
+def test_back_leads_to_where_one_was_and_not_through_every_choice(visit: Visit, page_file: Path) -> None:
+    visit.field("representation").select_option("sampled")
+    visit.page.locator("nav a", has_text="Figures").click()
+    visit.field("text").fill("dip")
+    assert visit.url() == page_file.as_uri() + "?representation=sampled&text=dip#figures"
+    visit.page.go_back()
+    assert visit.url() == page_file.as_uri() + "?representation=sampled"
+    assert visit.field("representation").input_value() == "sampled"
+    assert visit.field("text").input_value() == ""
+    assert visit.page.evaluate("history.length") == 3
+
+
+@pytest.mark.parametrize("width", [1400, 800, 380])
+def test_columns_out_of_sight_are_told_of_and_reached_by_keyboard(
+    chromium: "playwright.Browser", page_file: Path, width: int
+) -> None:
+    visit = Visit(chromium, page_file, width=width)
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+    scroll, more = visit.page.locator(f"{BOARD} .scroll"), visit.page.locator(f"{BOARD} .more")
+    if scroll.evaluate("e => e.scrollWidth <= e.clientWidth"):
+        assert more.inner_text() == ""
+        return
+    assert "to the right. The board scrolls sideways." in more.inner_text()
+    scroll.focus()
+    for _ in range(60):
+        visit.page.keyboard.press("ArrowRight")
+    visit.page.wait_for_function("document.querySelector('.board:not([hidden]) .more').textContent.includes('left.')")
+    last = visit.page.locator(f"{BOARD} thead tr:last-child th").last.bounding_box()
+    assert last["x"] + last["width"] <= width
+    assert visit.faults == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -175,3 +258,18 @@ def test_on_paper_there_are_no_controls(visit: Visit) -> None:
     visit.page.emulate_media(media="print")
     assert not visit.page.locator("#controls").is_visible()
     assert visit.page.locator(f"{BOARD} table").is_visible()
+
+
+def test_on_paper_a_board_fits_the_width_and_no_name_is_broken(chromium: "playwright.Browser", page_file: Path) -> None:
+    across = round((297 - 2 * 12) / 25.4 * 96)  # CSS pixels of A4 landscape within its margins
+    visit = Visit(chromium, page_file, width=across)
+    visit.page.emulate_media(media="print")
+    assert visit.page.locator(f"{BOARD} table").evaluate("e => e.getBoundingClientRect().width") <= across
+    lines = """th => {
+        const name = document.createRange();
+        name.selectNodeContents(th.firstChild);
+        return name.getClientRects().length;
+    }"""
+    names = visit.page.locator(f"{BOARD} tbody tr:not([data-model^='<']) th").all()
+    assert [name.evaluate(lines) for name in names] == [1] * 6
+    assert visit.faults == []

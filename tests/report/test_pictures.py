@@ -1,5 +1,6 @@
 """Pictures show the best, median and worst run, their dimensions by falling KL, and move to and fro."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from PIL import Image
 from bench.data import base
 from bench.grid import Run, Schedule
 from bench.models.base import Learner, State
+from bench.report.dots import length
 from bench.report.model_page import model_page
-from bench.report.moving import write_traversals
+from bench.report.moving import TEXT, write_traversals
 from bench.report.pictures import ranked
 from bench.report.sights import SHOWN, SPAN, look
 
@@ -126,3 +128,11 @@ def test_the_moving_picture_goes_to_and_fro_without_end(channels: int, tmp_path:
             greys.append(np.asarray(moving.convert("L"))[60, 30])
     expected = 255 / (1 + np.exp(-np.linspace(-SPAN, SPAN, 5)))
     np.testing.assert_allclose(greys, expected[[0, 1, 2, 3, 4, 3, 2, 1]], atol=8)
+
+
+def test_what_a_dimension_carries_has_room_above_images_that_are_narrower(tmp_path: Path) -> None:
+    seen = look(Known(1, variance=False), Stripes(1), run(0), "best", 5)
+    wide = dataclasses.replace(seen, statistics=seen.statistics.assign(variance=123456.789))
+    write_traversals([wide], tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as moving:
+        assert moving.width >= sum(length(text, TEXT) for text in wide.carried)

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from bench import question
-from bench.__main__ import _hydra_words
 from bench.analysis.agreement import TooFewRunsError
 from bench.analysis.synthetic import synthetic_table
 from bench.grid import Frozen, Plan, Protocol, Run, Schedule
@@ -104,7 +103,7 @@ def test_a_trained_vae_scores_differently_when_rotated_with_the_same_bound(
     monkeypatch.setattr(identifiability.registry, "names", names)
     monkeypatch.setattr(identifiability, "source_recovery", lambda: _sources())
     ((_, figure, numbers),) = QUESTIONS["identifiability"].draw(trained)
-    assert "beta_vae, beta 1, MNIST" in said(figure)
+    assert "β-VAE, beta 1, MNIST" in said(figure)
     changes = numbers[numbers["name"] == "elbo_change"].groupby("panel")["score"].max()
     assert len(changes) == 2
     assert (changes < 1e-5).all()
@@ -132,10 +131,6 @@ def test_the_stage_lists_questions_and_knows_no_others(tmp_path: Path, capsys: p
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(QUESTIONS)
     with pytest.raises(UnknownNameError, match="Did you mean 'clusters' or"):
         question.answer("cluster", plan(VAE), Store(tmp_path))
-
-
-def test_the_question_may_be_named_by_its_name_alone() -> None:
-    assert _hydra_words(["question", "noisy_or"]) == ["stage=question", "what=noisy_or"]
 
 
 def test_a_question_that_cannot_be_answered_ends_with_1_and_the_reason(

@@ -42,7 +42,7 @@ def table(plan: Plan) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def report(plan: Plan, table: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     folder = tmp_path_factory.mktemp("study")
-    return folder, list(draw_reproduction(table, plan, folder, Here()))
+    return folder, [str(outcome) for outcome in draw_reproduction(table, plan, folder, Here())]
 
 
 def test_the_report_says_what_it_rests_on_and_draws_what_it_can(report: tuple[Path, list[str]]) -> None:

@@ -10,7 +10,7 @@ import yaml
 from bench import registry, store
 from bench.data.base import Card, DataSet
 from bench.data.reader import images_on
-from bench.models.stacked import Stacked
+from bench.models.parts.stacked import Stacked
 from bench.training.batches import Batches
 from bench.training.fleet import EveryMacroStep, Fleet, fit
 from bench.training.stack import Progress, Stack, set_precision

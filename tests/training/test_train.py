@@ -10,8 +10,8 @@ import torch
 
 from bench.grid import Run, Schedule
 from bench.models.base import ModelError
-from bench.models.convolutions import Grouped
-from bench.models.vae import GaussianVAE
+from bench.models.parts.convolutions import Grouped
+from bench.models.parts.vae import GaussianVAE
 from bench.store import RunFolder, Store, read_arrays, read_json
 from bench.training import train as stage
 from bench.training.fleet import Fleet
@@ -146,7 +146,9 @@ def test_a_diverging_member_is_recorded_with_its_step_and_the_others_finish(tmp_
 def test_images_that_do_not_fit_the_architecture_are_named(tmp_path: Path) -> None:
     wrong = run(schedule=replace(SCHEDULE, architecture="locatello2019"))
     assert train([wrong], tmp_path) == ["failed"]
-    assert "takes 64x64 images" in read_json(Store(tmp_path).run(wrong.id).failed)["error"]
+    error = read_json(Store(tmp_path).run(wrong.id).failed)["error"]
+    assert "takes 64x64 images" in error
+    assert "set trainer.image_size=64, or another trainer.architecture (locatello2019 takes 64x64, small " in error
 
 
 def test_weights_of_another_architecture_are_refused_by_name(tmp_path: Path) -> None:

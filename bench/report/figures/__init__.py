@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from traceback import format_exc
 
 import pandas as pd
 
-from bench.analysis.agreement import TooFewRunsError
+from bench import registry
 from bench.grid import Plan
 from bench.pool import Pool
+from bench.report.drawings import Drawing, Outcome, code, draw_changed, rows_digest
 from bench.report.figures.accuracy import accuracy_by_dci, accuracy_by_mig
 from bench.report.figures.across_datasets import dataset_agreement, dataset_scatter, transfer_of_settings
 from bench.report.figures.comparison import model_comparisons, variance_by_model
@@ -29,8 +29,11 @@ from bench.report.figures.seeds import seeds_needed
 from bench.report.figures.selection import selected_runs
 from bench.report.figures.strengths import medians_against_strength
 from bench.report.style import remove, save
+from bench.store import digest
 
-FIGURES: dict[str, Callable[[pd.DataFrame, str], Drawn]] = {
+PROVENANCE = ["seconds", "device", "train_seconds", "versions", "revision"]  # columns that no figure may read
+
+FIGURES: dict[str, Callable[..., Drawn]] = {
     "fig1_total_correlation": total_correlation,
     "fig2_metric_agreement": metric_agreement,
     "fig5_metrics_and_downstream": metrics_and_downstream,
@@ -46,7 +49,7 @@ FIGURES: dict[str, Callable[[pd.DataFrame, str], Drawn]] = {
     "table5_variance_explained": variance_by_model,
     "seeds_needed": seeds_needed,
 }
-DATASET_FIGURES: dict[str, Callable[[pd.DataFrame, str, str], Drawn]] = {
+DATASET_FIGURES: dict[str, Callable[..., Drawn]] = {
     "fig3_scores_by_model": scores_by_model,
     "fig4_scores_and_strength": medians_against_strength,
     "fig6_efficiency": efficiency_scatter,
@@ -55,50 +58,54 @@ DATASET_FIGURES: dict[str, Callable[[pd.DataFrame, str, str], Drawn]] = {
     "probability_of_beating": model_comparisons,
     "selected_runs": selected_runs,
 }
+# figures of disentanglement metrics show those of the paper; of these there is one with all of the suite's besides
+EVERY = (
+    "fig2_metric_agreement", "fig5_metrics_and_downstream", "fig16_unsupervised_and_metrics",
+    "fig17_agreement_across_datasets", "fig18_datasets_scatter", "table5_variance_explained",
+)  # fmt: skip
+DATASET_EVERY = (
+    "fig3_scores_by_model", "fig4_scores_and_strength", "fig6_efficiency", "fig11_metric_pairs",
+    "fig14_scores_by_strength",
+)  # fmt: skip
+FIGURES |= {f"{name}_all": partial(FIGURES[name], every=True) for name in EVERY}
+DATASET_FIGURES |= {f"{name}_all": partial(DATASET_FIGURES[name], every=True) for name in DATASET_EVERY}
 
 
-def draw_all(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Iterator[str]:
-    """Draw every figure into a study's folder; yield a line for each: where it is, or why it was not drawn.
-
-    Raises:
-        ExceptionGroup: figures that failed, after all others were drawn.
-    """
+def draw_all(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Iterator[Outcome]:
+    """Draw every figure whose scores have changed into a study's folder; yield what became of each."""
+    shown = table.drop(columns=PROVENANCE, errors="ignore")
     datasets = dict.fromkeys(member.dataset for member in plan.members)
     tasks = [(name, None) for name in FIGURES] + [(name, dataset) for dataset in datasets for name in DATASET_FIGURES]
-    draw = partial(_draw, table, plan.budget, folder / "figures", f"python -m bench analyze study={plan.name}")
-    faults: list[Exception] = []
-    for position, result in pool.run(draw, tasks, killed=ChildProcessError("its process was killed")):
-        if isinstance(result, Exception):
-            faults.append(result)
-            yield f"{_stem(*tasks[position])}: FAILED: {type(result).__name__}: {result}"
-        else:
-            yield result
-    if faults:
-        raise ExceptionGroup(f"{len(faults)} figures failed; the others are drawn", faults)
+    command = f"python -m bench analyze study={plan.name}"
+    rows = {dataset: rows_digest(_rows(shown, dataset)) for dataset in (None, *datasets)}
+    known = registry.names("metrics")
+    declared = {m: repr(registry.load("metrics", m).metric) for m in shown["metric"].unique() if m in known}
+    made_from = [code("analysis", "metrics", "report"), declared, plan.budget, command]
+    drawings = [Drawing(_stem(*task), digest([*made_from, *task, rows[task[1]]]), task) for task in tasks]
+    draw = partial(_draw, shown, plan.budget, folder / "figures", command)
+    return draw_changed("figures", drawings, draw, folder, pool)
 
 
-def _draw(
-    table: pd.DataFrame, budget: str, folder: Path, command: str, name: str, dataset: str | None
-) -> str | Exception:
-    """Draw one figure; the line that says where it is, or why it was not drawn, or what went wrong."""
+def _rows(table: pd.DataFrame, dataset: str | None) -> pd.DataFrame:
+    """What a figure is given: all rows; or a data set's, and one of each other model of the suite, for its colours."""
+    if dataset is None:
+        return table
+    own, suite = table["dataset"].eq(dataset), set(registry.names("models"))
+    others = table[~own & table["model"].isin(suite - set(table.loc[own, "model"]))]
+    return pd.concat([table[own], others.drop_duplicates("model")])
+
+
+def _draw(table: pd.DataFrame, budget: str, folder: Path, command: str, name: str, dataset: str | None) -> list[Path]:
+    """Draw one figure; its files."""
     stem = folder / _stem(name, dataset)
-    with _collected_once():
-        return _drawn(table, budget, stem, command, name, dataset)
-
-
-def _drawn(
-    table: pd.DataFrame, budget: str, stem: Path, command: str, name: str, dataset: str | None
-) -> str | Exception:
+    rows = _rows(table, dataset)
     try:
-        drawing = FIGURES[name](table, budget) if dataset is None else DATASET_FIGURES[name](table, dataset, budget)
-    except TooFewRunsError as reason:
+        with _collected_once():
+            drawn = FIGURES[name](rows, budget) if dataset is None else DATASET_FIGURES[name](rows, dataset, budget)
+            return save(*drawn, stem, command)
+    except Exception:
         remove(stem)
-        return f"{stem.name}: not drawn: {reason}"
-    except Exception as fault:
-        remove(stem)
-        fault.add_note(f"{stem.name}: {format_exc()}")  # it loses its traceback between processes
-        return fault
-    return f"{stem.name}: {save(*drawing, stem, command)[1]}"
+        raise
 
 
 @contextmanager

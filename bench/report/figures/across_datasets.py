@@ -1,34 +1,35 @@
 """Does what holds on one data set hold on another: order of settings, and settings that were picked."""
 
-from itertools import combinations
+from itertools import combinations, zip_longest
 
 import pandas as pd
 
 from bench.analysis.agreement import MIN_SEEDS, TooFewRunsError, wide
 from bench.analysis.datasets import agreement_across_datasets, setting_medians
-from bench.analysis.names import title
+from bench.analysis.names import dataset_title, title
 from bench.analysis.significance import benjamini_hochberg
 from bench.analysis.transfer import complete_grid, transfer
 from bench.report.figures.heatmaps import CORRELATION, Scale, heatmaps, reading
 from bench.report.figures.panels import (
-    PAGE,
-    POINTS,
     Drawn,
+    broken,
+    in_rows,
+    looks_of,
     metrics_of,
     model_keys,
-    palette_of,
     rng,
     scatter,
+    shown_of,
+    standing,
     standing_of,
-    titled,
 )
-from bench.report.style import dataset_title, new_figure
+from bench.report.style import PAGE, new_figure, titled
 
 PERCENT = Scale("share", 0, 100, "Blues")
 PAIRS = 7  # rows of the scatter: pairs of data sets
 
 
-def dataset_agreement(table: pd.DataFrame, budget: str) -> Drawn:
+def dataset_agreement(table: pd.DataFrame, budget: str, every: bool = False) -> Drawn:
     """Figures 4 (right) and 17: rank correlation of a metric between data sets, over medians of settings."""
     scores = wide(table)
     cells = agreement_across_datasets(scores, metrics_of(table, scores), rng())
@@ -36,12 +37,14 @@ def dataset_agreement(table: pd.DataFrame, budget: str) -> Drawn:
     q = cells[pairs].assign(q=benjamini_hochberg(cells.loc[pairs, "p"]))
     back = q.rename(columns={"row": "column", "column": "row"})
     cells = cells.merge(pd.concat([q, back])[["name", "row", "column", "q"]], on=["name", "row", "column"])
+    cells = cells[cells["name"].isin(shown_of(list(dict.fromkeys(cells["name"])), every))]
     cells = _with_diagonal(cells)
-    words = (
-        "Rank correlation between data sets of each setting's median\n"
-        f"Spearman x 100, {cells['settings'].min():.0f} settings; {reading(cells, '0')}"
+    figure = heatmaps(cells, "name", CORRELATION, (title, dataset_title, dataset_title))
+    note = (
+        f"Spearman x 100 of the medians of {cells['settings'].min():.0f} settings or more on two data sets. "
+        f"{reading(cells, '0')}"
     )
-    figure = heatmaps(cells, "name", CORRELATION, (title, dataset_title, dataset_title), words, budget)
+    titled(figure, "Rank correlation of a metric between data sets", standing_of(scores), budget, note)
     return figure, cells
 
 
@@ -56,12 +59,11 @@ def _with_diagonal(cells: pd.DataFrame) -> pd.DataFrame:
     return both.iloc[key.argsort(kind="stable")].reset_index(drop=True)
 
 
-def dataset_scatter(table: pd.DataFrame, budget: str) -> Drawn:
+def dataset_scatter(table: pd.DataFrame, budget: str, every: bool = False) -> Drawn:
     """Figure 18: medians of settings on one data set against another, a column a metric, a row a pair of data sets."""
     scores = wide(table)
-    names = metrics_of(table, scores)
     parts = []
-    for name in names:
+    for name in shown_of(metrics_of(table, scores), every):
         medians = setting_medians(scores, name)
         for x, y in combinations(medians.columns, 2):
             both = medians[[x, y]].dropna().set_axis(["x", "y"], axis="columns").reset_index()
@@ -70,26 +72,29 @@ def dataset_scatter(table: pd.DataFrame, budget: str) -> Drawn:
     if points.empty:
         raise TooFewRunsError("one data set has settings of these scores; two are needed")
     pairs = list(dict.fromkeys(zip(points["x_dataset"], points["y_dataset"], strict=True)))
-    shown = pairs[:PAIRS]
-    names = [n for n in names if n in set(points["name"])]
-    figure = new_figure(max(4.2, min(PAGE * 1.25, 0.8 + 1.4 * len(names))), 1.3 + 1.35 * len(shown))
-    axes = figure.subplots(len(shown), len(names), squeeze=False)
-    palette = palette_of(table)
-    for row, (x, y) in zip(axes, shown, strict=True):
-        for ax, name in zip(row, names, strict=True):
+    parts_of_names = in_rows(list(dict.fromkeys(points["name"])))
+    shown = pairs[: max(1, PAIRS // len(parts_of_names))]
+    rows = [(names, pair) for names in parts_of_names for pair in shown]
+    figure = new_figure(PAGE, 0.2 * len(parts_of_names) + 1.25 * len(rows))
+    axes = figure.subplots(len(rows), len(rows[0][0]), squeeze=False)
+    styles = looks_of(table)
+    for row, (names, (x, y)) in zip(axes, rows, strict=True):
+        for ax, name in zip_longest(row, names):
+            if name is not None and (x, y) == shown[0]:
+                ax.set_title(broken(title(name)))
             part = points[points["name"].eq(name) & points["x_dataset"].eq(x) & points["y_dataset"].eq(y)]
             if part.empty:  # one of the two has no such score
                 ax.set_axis_off()
                 continue
-            scatter(ax, part["x"], part["y"], part["model"], palette)
-            ax.set_xlabel(dataset_title(x), fontsize=7)
+            scatter(ax, part["x"], part["y"], part["model"], styles)
+            ax.set_xlabel(dataset_title(x))
             ax.locator_params(axis="x", nbins=2, steps=[1, 2, 4, 5, 10])
             ax.locator_params(axis="y", nbins=4)
-        next(ax for ax in row if ax.axison).set_ylabel(dataset_title(y), fontsize=7)
-    for ax, name in zip(axes[0], names, strict=True):
-        ax.set_title(title(name), fontsize=8)
-    keys = model_keys(sorted(points["model"].unique()), palette, **POINTS)
-    note = f"{len(pairs) - PAIRS} more pairs are in the csv" if len(pairs) > PAIRS else ""
+        for ax in [ax for ax in row if ax.axison][:1]:
+            ax.set_ylabel(dataset_title(y))
+    keys = model_keys(sorted(points["model"].unique()), styles, line=False)
+    more = f" {len(pairs) - len(shown)} more pairs are in the csv." if len(pairs) > len(shown) else ""
+    note = f"A point is the median over the seeds of a setting.{more}"
     titled(figure, "Medians of settings on two data sets", standing_of(scores), budget, note, keys)
     return figure, points
 
@@ -98,19 +103,19 @@ def transfer_of_settings(table: pd.DataFrame, budget: str) -> Drawn:
     """Tables 1 and 6: how often a setting picked by one score and seed is no worse than a random one elsewhere."""
     scores = wide(table)
     found = transfer(complete_grid(scores, metrics_of(table, scores)))
-    cells = found.assign(row=found["metric"], column=found["dataset"], share=found["percent"] / 100, panel="")
     first = found.iloc[0]
     enough = first["seeds"] >= MIN_SEEDS
-    spread = "; [95% interval: jackknife over seeds]" if enough else ": too few to be sure of anything"
-    words = (
-        f"A picked setting is no worse than a random one, % of trials\n"
-        f"{first['settings']} settings, {first['seeds']} seeds{spread}"
+    interval = "\n[" + found["low"].map("{:.1f}".format) + ", " + found["high"].map("{:.1f}".format) + "]"
+    text = found["percent"].map("{:.1f}".format) + (interval if enough else "")
+    cells = found.assign(
+        row=found["metric"], column=found["dataset"], share=found["percent"] / 100, panel="", text=text
     )
     labels = {"same": "same", "random": "another"}
     titles = (str, lambda m: f"{labels[m]} metric", lambda d: f"{labels[d]} data set")
-    figure = heatmaps(cells, "panel", PERCENT, titles, words, budget)
-    for text, cell in zip(figure.axes[0].texts, found.itertuples(), strict=True):
-        interval = f"\n[{cell.low:.1f}, {cell.high:.1f}]" if enough else ""
-        text.set_text(f"{cell.percent:.1f}{interval}")
-        text.set_fontsize(7)
+    figure = heatmaps(cells, "panel", PERCENT, titles)
+    note = "A setting is picked by one score and seed and compared with a random one by another: every trial there is."
+    spread = " In brackets: 95% interval, by the jackknife over seeds." if enough else ""
+    behind = standing(first["settings"], first["seeds"], "settings")
+    heading = "A picked setting is no worse than a random one, %"
+    titled(figure, heading, behind, budget, f"{note}{spread}")
     return figure, found

@@ -4,12 +4,14 @@ import pandas as pd
 
 from bench.analysis.agreement import wide
 from bench.analysis.comparison import model_comparison
-from bench.analysis.names import title
+from bench.analysis.names import dataset_title, model_title, title
 from bench.analysis.significance import benjamini_hochberg
 from bench.analysis.variance import variance_explained
 from bench.report.figures.heatmaps import EXPLAINED, SHARE, heatmaps, reading
-from bench.report.figures.panels import Drawn, dataset_scores, each_dataset, metrics_of
-from bench.report.style import dataset_title, model_title
+from bench.report.figures.panels import Drawn, dataset_scores, each_dataset, metrics_of, shown_of, standing
+from bench.report.style import titled
+
+BY = {"model": "By the model", "model x strength": "By model and strength"}
 
 
 def model_comparisons(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
@@ -23,27 +25,23 @@ def model_comparisons(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
     models = sorted(set(cells["row"]))
     order = [(n, a, b) for n in dict.fromkeys(cells["name"]) for a in models for b in models]
     full = cells.set_index(["name", "row", "column"]).reindex(order).reset_index()  # a model beside itself: missing
-    full = full.assign(runs=cells["runs"].iloc[0])
-    words = (
-        f"{dataset_title(dataset)}: chance in % that a run of the row's model\nscores higher than one of the column's; "
-        f"{reading(cells, '50')}"
-    )
-    return heatmaps(full, "name", SHARE, (title, model_title, model_title), words, budget), cells
+    figure = heatmaps(full, "name", SHARE, (title, model_title, model_title))
+    heading = f"{dataset_title(dataset)}: chance in % that the row's model scores higher than the column's"
+    note = f"A run of each is drawn at random. {reading(cells, '50')}"
+    titled(figure, heading, standing(cells["runs"].iloc[0], cells["seeds"].min()), budget, note)
+    return figure, cells
 
 
-def variance_by_model(table: pd.DataFrame, budget: str) -> Drawn:
+def variance_by_model(table: pd.DataFrame, budget: str, every: bool = False) -> Drawn:
     """Table 5: variance of each score explained by the model, and by model x strength, a row a data set."""
 
     def analyse(scores: pd.DataFrame) -> pd.DataFrame:
         return variance_explained(scores, metrics_of(table, scores))
 
-    cells = each_dataset(wide(table), analyse)
-    cells = cells.assign(row=cells["dataset"], column=cells["name"])
-    words = (
-        "Variance explained (omega squared), %\n"
-        f"{cells.groupby('dataset')['runs'].first().sum():,} runs, {cells['seeds'].min()} seeds a setting"
-    )
-    panels = {"model": "by the model", "model x strength": "by model and strength"}
-    titles = (lambda by: panels[by], dataset_title, title)
-    figure = heatmaps(cells.drop(columns="runs"), "by", EXPLAINED, titles, words, budget)
-    return figure, cells.drop(columns=["row", "column"])
+    found = each_dataset(wide(table), analyse)
+    found = found[found["name"].isin(shown_of(list(dict.fromkeys(found["name"])), every))]
+    cells = found.assign(row=found["dataset"], column=found["name"])
+    figure = heatmaps(cells, "by", EXPLAINED, (lambda by: BY[by], dataset_title, title))
+    runs = found.groupby("dataset")["runs"].first().sum()
+    titled(figure, "Variance of scores explained (omega squared), %", standing(runs, found["seeds"].min()), budget)
+    return figure, found

@@ -5,37 +5,51 @@ from collections.abc import Callable
 import pandas as pd
 
 from bench.analysis.agreement import TooFewRunsError, adjusted, rank_correlations, wide
-from bench.analysis.names import UNSUPERVISED, disentanglement_scores, downstream_scores, title
+from bench.analysis.names import (
+    UNSUPERVISED,
+    dataset_title,
+    directed_title,
+    disentanglement_scores,
+    downstream_scores,
+    title,
+)
 from bench.analysis.selection import with_sampled_tc
 from bench.report.figures.heatmaps import CORRELATION, heatmaps, reading
-from bench.report.figures.panels import Drawn, each_dataset
-from bench.report.style import dataset_title
+from bench.report.figures.panels import Drawn, each_dataset, shown_of, standing
+from bench.report.style import titled
 
 Names = Callable[[pd.DataFrame], list[str]]
+ARROWS = "Arrows: whether a higher or a lower score is better. "
 
 
-def metric_agreement(table: pd.DataFrame, budget: str) -> Drawn:
+def metric_agreement(table: pd.DataFrame, budget: str, every: bool = False) -> Drawn:
     """Figures 2 and 12: rank correlation of the disentanglement metrics with each other, a panel a data set."""
     metrics = _metrics(table)
-    return _drawn(wide(table), metrics, metrics, "Rank correlation of metrics", budget, least=2)
+    cells = _correlated(wide(table), metrics, metrics, least=2)
+    shown = shown_of(list(dict.fromkeys(cells["row"])), every)
+    cells = cells[cells["row"].isin(shown) & cells["column"].isin(shown)]
+    return _drawn(cells, "Rank correlation of metrics", budget)
 
 
-def metrics_and_downstream(table: pd.DataFrame, budget: str) -> Drawn:
+def metrics_and_downstream(table: pd.DataFrame, budget: str, every: bool = False) -> Drawn:
     """Figures 5 and 19: rank correlation of metrics with downstream accuracy and statistical efficiency."""
-    heading = "Rank correlation of metrics with downstream accuracy and efficiency"
-    return _drawn(wide(table), _metrics(table), lambda s: downstream_scores(s.columns), heading, budget)
+    cells = _correlated(wide(table), _metrics(table), lambda s: downstream_scores(s.columns))
+    cells = cells[cells["row"].isin(shown_of(list(dict.fromkeys(cells["row"])), every))]
+    return _drawn(cells, "Rank correlation of metrics with downstream accuracy and efficiency", budget)
 
 
-def unsupervised_and_metrics(table: pd.DataFrame, budget: str) -> Drawn:
+def unsupervised_and_metrics(table: pd.DataFrame, budget: str, every: bool = False) -> Drawn:
     """Figures 4 (centre) and 16: rank correlation of scores that need no factors with metrics."""
-    heading = "Rank correlation of unsupervised scores with metrics"
-    return _drawn(with_sampled_tc(table), _unsupervised, _metrics(table), heading, budget)
+    cells = _correlated(with_sampled_tc(table), _unsupervised, _metrics(table))
+    cells = cells[cells["column"].isin(shown_of(list(dict.fromkeys(cells["column"])), every))]
+    return _drawn(cells, "Rank correlation of unsupervised scores with metrics", budget, ARROWS)
 
 
 def unsupervised_and_downstream(table: pd.DataFrame, budget: str) -> Drawn:
     """Figure 24: rank correlation of scores that need no factors with downstream accuracy and efficiency."""
     heading = "Rank correlation of unsupervised scores with downstream accuracy and efficiency"
-    return _drawn(with_sampled_tc(table), _unsupervised, lambda s: downstream_scores(s.columns), heading, budget)
+    cells = _correlated(with_sampled_tc(table), _unsupervised, lambda s: downstream_scores(s.columns))
+    return _drawn(cells, heading, budget, ARROWS)
 
 
 def _metrics(table: pd.DataFrame) -> Names:
@@ -47,13 +61,25 @@ def _unsupervised(scores: pd.DataFrame) -> list[str]:
     return [n for n in UNSUPERVISED if n in scores.columns]
 
 
-def _drawn(scores: pd.DataFrame, rows: Names, columns: Names, heading: str, budget: str, least: int = 1) -> Drawn:
+def _correlated(scores: pd.DataFrame, rows: Names, columns: Names, least: int = 1) -> pd.DataFrame:
     def analyse(own: pd.DataFrame) -> pd.DataFrame:
         found = rows(own), columns(own)
         if len(found[0]) < least or not found[1]:
             raise TooFewRunsError(f"{len(found[0])} scores and {len(found[1])} to correlate them with")
         return rank_correlations(own, *found)
 
-    cells = adjusted(each_dataset(scores, analyse))
-    words = f"{heading}\nSpearman x 100; {reading(cells, '0')}"
-    return heatmaps(cells, "dataset", CORRELATION, (dataset_title, title, title), words, budget), cells
+    return adjusted(each_dataset(scores, analyse))
+
+
+def _drawn(cells: pd.DataFrame, heading: str, budget: str, note: str = "") -> Drawn:
+    runs = cells.groupby("dataset", sort=False)["runs"].first()
+    figure = heatmaps(cells, "dataset", CORRELATION, (dataset_title, _row, title))
+    counts = ", ".join(f"{dataset_title(d)} {n:,}" for d, n in runs.items())
+    note = f"{note}Runs: {counts}. "
+    said = "Spearman x 100 over all runs of a data set; false discovery rates are those of every score of the suite. "
+    titled(figure, heading, standing(runs.sum(), cells["seeds"].min()), budget, f"{said}{note}{reading(cells, '0')}")
+    return figure, cells
+
+
+def _row(name: str) -> str:
+    return directed_title(name) if name in UNSUPERVISED else title(name)

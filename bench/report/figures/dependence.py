@@ -3,22 +3,22 @@
 import pandas as pd
 
 from bench.analysis.agreement import TooFewRunsError, wide
-from bench.analysis.names import MI, TC, title
+from bench.analysis.names import MI, TC, dataset_title, title
 from bench.analysis.strengths import against_strength, of_runs
 from bench.report.figures.panels import (
-    PAGE,
-    POINTS,
+    MOST_KEYS,
     Drawn,
+    bottom_of,
+    left_of,
+    looks_of,
     model_keys,
-    palette_of,
     panel_grid,
     scatter,
     sizes_of,
     standing_of,
-    titled,
 )
-from bench.report.figures.strengths import STRENGTH, line_keys, strength_lines
-from bench.report.style import dataset_title, new_figure
+from bench.report.figures.strengths import MEDIANS, STRENGTH, line_keys, strength_lines, values_of
+from bench.report.style import titled
 
 SMALL = 1e-3  # nats below which the axis of total correlation is linear
 KINDS = ("sampled", "mean")
@@ -35,24 +35,30 @@ def mutual_information(table: pd.DataFrame, budget: str) -> Drawn:
 
 
 def _against_strength(table: pd.DataFrame, name: str, scale: str, budget: str) -> Drawn:
+    """A panel a data set and representation; on a linear scale each has its own, for they differ by far."""
     _needs_both(table, name)
     lines = pd.concat([against_strength(table, [name], k).assign(representation=k) for k in KINDS])
-    datasets = list(dict.fromkeys(lines["dataset"]))
-    figure = new_figure(PAGE * 0.75, 1.4 + 1.6 * len(datasets))
-    axes = figure.subplots(len(datasets), len(KINDS), squeeze=False, sharex=True, sharey="row")
-    palette = palette_of(table)
-    for row, dataset in zip(axes, datasets, strict=True):
-        for ax, kind in zip(row, KINDS, strict=True):
-            strength_lines(ax, lines[lines["dataset"].eq(dataset) & lines["representation"].eq(kind)], palette)
-            ax.set_title(f"{dataset_title(dataset)}, {kind} codes", fontsize=9)
-        row[0].set_yscale(scale, **({"linthresh": SMALL} if scale == "symlog" else {}))
-        row[0].set_ylim(bottom=0)
-        row[0].set_ylabel(f"{title(name)}\n(nats)", fontsize=8)
-    for ax in axes[-1]:
-        ax.set_xlabel(STRENGTH, fontsize=8)
+    places = [(d, k) for d in dict.fromkeys(lines["dataset"]) for k in KINDS]
+    figure, axes, hole = panel_grid(len(places), 1.75, sharex=True)
+    styles = looks_of(table)
+    for ax, (dataset, kind) in zip(axes, places, strict=True):
+        part = lines[lines["dataset"].eq(dataset) & lines["representation"].eq(kind)]
+        strength_lines(ax, part, styles)
+        ax.set_title(f"{dataset_title(str(dataset))},\n{kind} codes")
+        if scale == "symlog":
+            ax.set_yscale(scale, linthresh=SMALL)
+            ax.yaxis.set_major_formatter("{x:g}")  # a power of ten has an exponent too small to read
+        shown = lines if scale == "symlog" else part
+        ax.set_ylim(0, float(shown[["median", "high"]].max(axis=None)) * (2 if scale == "symlog" else 1.05))
+    for ax in left_of(axes):
+        ax.set_ylabel(f"{title(name).lower()} (nats)")
+    for ax in bottom_of(axes):
+        ax.set_xlabel(STRENGTH)
     rows = of_runs(table[table["strength"].notna()], [name], "sampled")
-    titled(figure, f"{title(name)}: median over seeds; band: 95% interval", sizes_of(rows), budget,
-           keys=line_keys(lines, palette))  # fmt: skip
+    own = "" if scale == "symlog" else " Each panel has a scale of its own."
+    keys = line_keys(lines, styles)
+    titled(figure, f"{title(name)} of the dimensions of codes", sizes_of(rows), budget,
+           f"{MEDIANS}{own} {values_of(rows)}", keys, hole if len(keys[0]) <= MOST_KEYS else None)  # fmt: skip
     return figure, lines.reset_index(drop=True)
 
 
@@ -62,23 +68,26 @@ def total_correlation_scatter(table: pd.DataFrame, budget: str) -> Drawn:
     both = pd.DataFrame({k: wide(table, k)[TC] for k in KINDS}).dropna()
     points = both.reset_index()
     datasets = list(dict.fromkeys(points["dataset"]))
-    figure, axes = panel_grid(len(datasets), 3, 2.1, sharex=True, sharey=True)
-    palette = palette_of(table)
+    figure, axes, hole = panel_grid(len(datasets), 2.1, sharex=True, sharey=True)
+    styles = looks_of(table)
     top = float(both.to_numpy().max()) * 1.5
     for ax, dataset in zip(axes, datasets, strict=True):
         own = points[points["dataset"] == dataset]
-        scatter(ax, own["sampled"], own["mean"], own["model"], palette)
+        scatter(ax, own["sampled"], own["mean"], own["model"], styles)
         ax.plot([0, top], [0, top], color="0.6", linewidth=0.8, linestyle="--")
         ax.set_xscale("symlog", linthresh=SMALL)
         ax.set_yscale("symlog", linthresh=SMALL)
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_formatter("{x:g}")
         ax.set(xlim=(0, top), ylim=(0, top))
-        ax.set_title(f"{dataset_title(str(dataset))} ({len(own):,} runs)", fontsize=9)
-        ax.set_xlabel("sampled codes (nats)", fontsize=8)
-    axes[0].set_ylabel("mean codes (nats)", fontsize=8)
-    keys = model_keys(sorted(points["model"].unique()), palette, **POINTS)
-    titled(
-        figure, "Total correlation of mean and of sampled codes; dashed: equal", standing_of(both), budget, keys=keys
-    )
+        ax.set_title(f"{dataset_title(str(dataset))} ({len(own):,} runs)")
+    for ax in bottom_of(axes):
+        ax.set_xlabel("sampled codes (nats)")
+    for ax in left_of(axes):
+        ax.set_ylabel("mean codes (nats)")
+    keys = model_keys(sorted(points["model"].unique()), styles, line=False)
+    titled(figure, "Total correlation of mean and of sampled codes", standing_of(both), budget,
+           "A point is a run; dashed: both are equal.", keys, hole if len(keys[0]) <= MOST_KEYS else None)  # fmt: skip
     return figure, points
 
 

@@ -1,5 +1,6 @@
 """How scores are spread: over all runs of a model, and over the seeds of each of its strengths."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,47 +13,49 @@ from scipy.stats import gaussian_kde
 
 from bench.analysis.agreement import TooFewRunsError
 from bench.analysis.intervals import iqm
-from bench.analysis.names import title
+from bench.analysis.names import dataset_title, model_title, title
 from bench.analysis.strengths import of_runs
 from bench.report.figures.panels import (
     Drawn,
+    bottom_of,
+    broken,
     dataset_scores,
+    looks_of,
     metrics_of,
-    model_keys,
-    palette_of,
     panel_grid,
+    shown_of,
     sizes_of,
-    titled,
 )
-from bench.report.style import dataset_title, model_title
+from bench.report.figures.strengths import values_of
+from bench.report.style import LABEL, PAGE, TICK, breadth, new_figure, titled
 
 Floats = NDArray[np.float64]
 FEW = 10  # runs below which their density is not drawn, but they are
 SHOWN = 60  # runs up to which each is drawn
 SPARSE = 8  # violins in a panel up to which there is room for the runs inside them
-MARKS = "bar: median, circle: interquartile mean"
+MARKS = "Bars: median; circles: interquartile mean; dots: runs, where they are few."
 
 
-def scores_by_model(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
+def scores_by_model(table: pd.DataFrame, dataset: str, budget: str, every: bool = False) -> Drawn:
     """Figures 3 and 13: the distribution of each score over all runs of each model, on one data set."""
-    rows, names = _rows(table, dataset)
+    rows, names = _rows(table, dataset, every)
     models = sorted(rows["model"].unique())
-    figure, axes = panel_grid(len(names), 3, 1.55, sharex=True)
-    palette = palette_of(table)
+    figure, axes, _ = panel_grid(len(names), 1.3, sharex=True)
+    styles = looks_of(table)
     for ax, name in zip(axes, names, strict=True):
-        _violins(ax, rows[rows["name"] == name], "model", models, [palette[m] for m in models])
-        ax.set_title(title(name), fontsize=9)
-    for ax in axes[-min(3, len(axes)) :]:
-        ax.set_xticks(range(len(models)), [model_title(m) for m in models], rotation=45, ha="right", fontsize=7,
-                      rotation_mode="anchor")  # fmt: skip
-        ax.tick_params(labelbottom=True)
+        _violins(ax, rows[rows["name"] == name], "model", models, [styles[m]["color"] for m in models])
+        ax.set_title(title(name))
+    longest = max(breadth(figure, model_title(m), TICK) for m in models)
+    figure.set_figheight(figure.get_figheight() + longest)
+    for ax in bottom_of(axes):
+        ax.set_xticks(range(len(models)), [model_title(m) for m in models], rotation=90)
     titled(figure, f"{dataset_title(dataset)}: scores of each model", sizes_of(rows), budget, MARKS)
     return figure, rows
 
 
-def scores_by_strength(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
+def scores_by_strength(table: pd.DataFrame, dataset: str, budget: str, every: bool = False) -> Drawn:
     """Figures 3 (right) and 14: the distribution of each score over the seeds of each strength of each model."""
-    rows, names = _rows(table, dataset)
+    rows, names = _rows(table, dataset, every)
     rows = rows[rows["strength"].notna()]
     strengths = rows.groupby("model")["strength"].nunique()
     if rows.empty or strengths.max() < 2:
@@ -60,24 +63,31 @@ def scores_by_strength(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
     order = sorted({(m, int(s)) for m, s in zip(rows["model"], rows["strength"], strict=True)})
     labels = [f"{m} {s}" for m, s in order]
     rows = rows.assign(setting=rows["model"] + " " + rows["strength"].astype(str))
-    palette = palette_of(table)
-    figure, axes = panel_grid(len(names), 1, 1.15, sharex=True)
-    figure.set_size_inches(7.2, figure.get_figheight())
+    styles = looks_of(table)
+    figure = new_figure(PAGE, 0.95 * len(names) + 0.4)
+    axes = figure.subplots(len(names), 1, squeeze=False, sharex=True)[:, 0]
+    starts = [k for k, (m, _) in enumerate(order) if k == 0 or order[k - 1][0] != m]
     for ax, name in zip(axes, names, strict=True):
-        _violins(ax, rows[rows["name"] == name], "setting", labels, [palette[m] for m, _ in order])
-        ax.set_ylabel(title(name).replace(" ", "\n", 1), fontsize=8)
-        for k in range(1, len(order)):
-            if order[k][0] != order[k - 1][0]:
-                ax.axvline(k - 0.5, color="0.8", linewidth=0.6)
-    axes[-1].set_xticks(range(len(order)), [str(s) for _, s in order], fontsize=7)
-    axes[-1].set_xlabel("regularisation strength (index into the model's published values)")
-    keys = model_keys(sorted(strengths.index), palette, linewidth=5)
-    titled(figure, f"{dataset_title(dataset)}: scores of each strength", sizes_of(rows), budget, MARKS, keys)
+        _violins(ax, rows[rows["name"] == name], "setting", labels, [styles[m]["color"] for m, _ in order])
+        ax.set_ylabel(broken(title(name)))
+        for k in starts[1:]:
+            ax.axvline(k - 0.5, color="0.8", linewidth=0.6)
+    axes[-1].set_xticks(range(len(order)), [str(s) for _, s in order])
+    middles = [(a + b - 1) / 2 for a, b in pairwise([*starts, len(order)])]
+    titles = [model_title(order[k][0]) for k in starts]
+    share = PAGE / len(starts)  # what each name has of the width
+    lean = {} if max(breadth(figure, t, LABEL) for t in titles) < 0.85 * share else {"rotation": 90}
+    axes[-1].set_xticks(middles, titles, minor=True, fontsize=LABEL, **lean)
+    for ax in axes:
+        ax.tick_params(axis="x", which="minor", length=0, pad=12)
+    axes[-1].set_xlabel("model and its strength (index of its value)")
+    heading = f"{dataset_title(dataset)}: scores of each regularisation strength"
+    titled(figure, heading, sizes_of(rows), budget, f"{MARKS} {values_of(rows)}")
     return figure, rows.drop(columns="setting")
 
 
-def _rows(table: pd.DataFrame, dataset: str) -> tuple[pd.DataFrame, list[str]]:
-    names = metrics_of(table, dataset_scores(table, dataset))
+def _rows(table: pd.DataFrame, dataset: str, every: bool) -> tuple[pd.DataFrame, list[str]]:
+    names = shown_of(metrics_of(table, dataset_scores(table, dataset)), every)
     kept = ["dataset", "model", "strength", "value", "seed", "run", "name", "score"]
     return of_runs(table[table["dataset"] == dataset], names)[kept], names
 
@@ -101,7 +111,6 @@ def _violins(ax: Axes, rows: pd.DataFrame, by: str, order: list[str], colours: l
     ax.scatter(x, trimmed, s=9, facecolor="white", edgecolor="black", linewidth=0.7, zorder=3)
     ax.set_xlim(-0.6, len(order) - 0.4)
     ax.locator_params(axis="y", nbins=5)
-    ax.tick_params(labelsize=7)
 
 
 def _density(values: Floats, place: int) -> Floats:

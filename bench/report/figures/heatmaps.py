@@ -1,22 +1,24 @@
 """Matrices as heat maps: a number in each cell, bold where it can be told from what nothing would give."""
 
-import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from numpy.typing import ArrayLike
 
 from bench.analysis.agreement import MIN_SEEDS
 from bench.analysis.significance import LEVEL
-from bench.report.figures.panels import PAGE
-from bench.report.style import footnote, new_figure
+from bench.report.style import COLUMN, LABEL, LINE, NAME, NOTE, PAD, PAGE, TICK, Picture, breadth, new_figure
 
-CELL, NAMES, LETTER = 0.42, 1.35, 0.085  # inches: of a cell, of the names beside rows, of a letter above a panel
+CELL = 0.27  # inches: the height of a cell with one line in it
+LEAST, TIGHT = 0.18, 0.22  # inches: the width of a cell that three bold digits fit in, and where they are set smaller
 LIGHT = 0.22  # luminance above which dark type stands out more than white
+LEAN = 50  # degrees by which names below columns lean
+# blue grows darker twice as far as orange does, so that the sign shows in grey too
+SIGNED = LinearSegmentedColormap.from_list("signed", ["#e8912d", "#f5cfa0", "#ffffff", "#8fbbdb", "#17508f"])
 
 
 @dataclass(frozen=True)
@@ -26,98 +28,106 @@ class Scale:
     value: str
     low: float
     high: float
-    colours: str
+    colours: str | Colormap
 
 
-CORRELATION = Scale("spearman", -100, 100, "vlag")
-SHARE = Scale("probability", 0, 100, "vlag")
+CORRELATION = Scale("spearman", -100, 100, SIGNED)
+SHARE = Scale("probability", 0, 100, SIGNED)
 EXPLAINED = Scale("explained", 0, 100, "Blues")
+Titles = tuple[Callable[[str], str], Callable[[str], str], Callable[[str], str]]
 
 
-def heatmaps(
-    cells: pd.DataFrame,
-    panel: str,
-    scale: Scale,
-    titles: tuple[Callable[[str], str], Callable[[str], str], Callable[[str], str]],
-    heading: str,
-    budget: str,
-) -> Figure:
+def heatmaps(cells: pd.DataFrame, panel: str, scale: Scale, titles: Titles) -> Picture:
     """A heat map for each value of the column `panel`, from long cells (row, column, value, and q where tested).
 
+    A single one that fits is as wide as a column, others fill a page: as many abreast as have legible cells.
+
     Args:
-        cells: the numbers; missing ones leave a grey cell without a number.
+        cells: the numbers; missing ones leave a grey cell without a number. A column `text` is written in their place.
         panel: the column whose values are panels.
         scale: of numbers and colours; values are shown times 100.
-        titles: how panels, rows and columns are written.
-        heading: above all.
-        budget: below all.
+        titles: how a panel, a row and a column are written.
     """
-    panels = list(cells.groupby(panel, sort=False))
-    sides = [{tuple(dict.fromkeys(part[axis])) for _, part in panels} for axis in ("row", "column")]
-    rows, columns = (max(map(len, side)) for side in sides)
-    wide = max(CELL * columns, LETTER * max(len(titles[0](str(name))) for name, _ in panels))
-    across = max(1, min(len(panels), int((PAGE - NAMES) / wide)))
+    panels = [(titles[0](str(name)), part) for name, part in cells.groupby(panel, sort=False)]
+    same_rows, same_columns = ({tuple(dict.fromkeys(part[axis])) for _, part in panels} for axis in ("row", "column"))
+    figure = new_figure(PAGE, 1)
+    beside, below = (
+        max(breadth(figure, title(str(name)), LABEL) for name in cells[axis].unique()) + PAD
+        for axis, title in (("row", titles[1]), ("column", titles[2]))
+    )
+    lines = 1 + max(cells["text"].str.count("\n")) if "text" in cells else 1
+    rows, columns = (max(map(len, names)) for names in (same_rows, same_columns))
+    widest = max(LEAST * columns * lines, *(breadth(figure, heading, NAME) for heading, _ in panels)) + 2 * PAD
+    once = beside if len(same_rows) == 1 else 0.0  # names of rows stand once where they are the same
+    if len(panels) == 1 and beside + widest <= COLUMN:
+        across = 1
+        figure.set_figwidth(COLUMN)
+    else:
+        reach = max(0.0, below * np.cos(np.radians(LEAN)) - LEAST)  # of leaning names, to the left of their panel
+        fitting = int((PAGE - once + min(once, reach)) / (widest + max(beside - once, reach)))
+        most = max(1, min(len(panels), fitting))
+        across = min(range(1, most + 1), key=lambda a: (-(-len(panels) // a), -len(panels) % a))
     down = -(-len(panels) // across)
-    heights = [part["row"].nunique() for _, part in panels] if across == 1 else [rows] * down
-    names = NAMES * (across if len(sides[0]) > 1 else 1)
-    figure = new_figure(max(4.2, across * wide + names), 0.36 * sum(heights) + 0.3 * down + 2.1)
-    axes = figure.subplots(down, across, squeeze=False, height_ratios=heights)
+    width = ((figure.get_figwidth() - once) / across - beside + once) / columns
+    lean = LEAN if below + PAD > width else 0
+    names_below = (below * np.sin(np.radians(lean)) + LABEL * LINE) * (1 if len(same_columns) == 1 else down)
+    cell = CELL + (lines - 1) * NOTE * LINE
+    figure.set_figheight(down * (rows * cell + NAME * LINE + 2 * PAD) + names_below)
+    axes = figure.subplots(down, across, squeeze=False)
     for ax in axes.flat[len(panels) :]:
         ax.set_axis_off()
-    for ax, (name, part) in zip(axes.flat, panels, strict=False):
-        heatmap(ax, part, scale, titles[1], titles[2])
-        runs = f" ({part['runs'].iloc[0]:,} runs)" if "runs" in part else ""
-        ax.set_title(f"{titles[0](str(name))}{runs}", fontsize=9)
-    for place, ax in enumerate(axes.flat[: len(panels)]):
-        if place % across and len(sides[0]) == 1:  # names stand once where they are the same
+    for place, (ax, (heading, part)) in enumerate(zip(axes.flat, panels, strict=False)):
+        heatmap(ax, part, scale, titles[1:], lean, NOTE if lines > 1 or width < TIGHT else TICK)
+        ax.set_title(heading)
+        if place % across and len(same_rows) == 1:
             ax.set_yticklabels([])
-        if place + across < len(panels) and len(sides[1]) == 1:
+        if place + across < len(panels) and len(same_columns) == 1:
             ax.set_xticklabels([])
-    width = int(13 * figure.get_figwidth())
-    figure.suptitle("\n".join(textwrap.fill(line, width) for line in heading.split("\n")), fontsize=9)
-    footnote(figure, budget)
     return figure
 
 
 def reading(cells: pd.DataFrame, what: str) -> str:
-    """What the type of the numbers says: nothing where the intervals rest on too few seeds."""
-    seeds = int(cells["seeds"].min())
-    if seeds < MIN_SEEDS:
-        return f"{seeds} seed{'s' if seeds != 1 else ''} a setting: too few to call any sure"
-    return f"{seeds} seeds a setting; bold: not {what}, false discovery rate {LEVEL:.0%}"
+    """What bold type says, as a sentence for the caption; nothing where the intervals rest on too few seeds."""
+    if cells["seeds"].min() < MIN_SEEDS:
+        return "There are too few seeds a setting to call any number sure."
+    return f"Bold: it is not {what} (false discovery rate {LEVEL:.0%})."
 
 
 def heatmap(
-    ax: Axes, part: pd.DataFrame, scale: Scale, row_title: Callable[[str], str], column_title: Callable[[str], str]
+    ax: Axes,
+    part: pd.DataFrame,
+    scale: Scale,
+    titles: tuple[Callable[[str], str], Callable[[str], str]],
+    lean: float = LEAN,
+    size: float = TICK,
 ) -> None:
-    """One matrix."""
+    """One matrix, its numbers of a size in points, the names of its columns leaning by some degrees."""
     names = [list(dict.fromkeys(part[axis])) for axis in ("row", "column")]
-    values = part.pivot(index="row", columns="column", values=scale.value).reindex(index=names[0], columns=names[1])
-    numbers = 100 * values.to_numpy()
+    place = part["row"].map(names[0].index), part["column"].map(names[1].index)
+    numbers = np.full((len(names[0]), len(names[1])), np.nan)
+    numbers[place] = 100 * part[scale.value]
     mesh = ax.pcolormesh(  # seaborn's heatmap draws the whole figure once for each panel
         numbers, vmin=scale.low, vmax=scale.high, cmap=scale.colours, edgecolors="white", linewidth=0.6
     )
-    for (i, j), number in np.ndenumerate(numbers):
-        if not np.isnan(number):
-            ink = "0.15" if _luminance(mesh.to_rgba(number)) > LIGHT else "white"
-            text = ax.text(j + 0.5, i + 0.5, f"{number:z.0f}", ha="center", va="center", size=8, color=ink)
+    written = part["text"] if "text" in part else (100 * part[scale.value]).map("{:z.0f}".format)
+    tested = "q" in part and part["seeds"].min() >= MIN_SEEDS
+    sure = part["q"] < LEVEL if tested else np.zeros(len(part), bool)
+    for i, j, words, bold in zip(*place, written, sure, strict=True):
+        if not np.isnan(numbers[i, j]):
+            ink = "0.1" if _luminance(mesh.to_rgba(numbers[i, j])) > LIGHT else "white"
+            text = ax.text(
+                j + 0.5, i + 0.5, words, ha="center", va="center", size=size, color=ink,
+                weight="bold" if bold else "normal",
+            )  # fmt: skip
             text.set_in_layout(False)  # it lies within
-    ax.set_xticks(np.arange(len(names[1])) + 0.5, [column_title(n) for n in names[1]])
-    ax.set_yticks(np.arange(len(names[0])) + 0.5, [row_title(n) for n in names[0]])
+    ax.set_xticks(np.arange(len(names[1])) + 0.5, [titles[1](n) for n in names[1]])
+    ax.set_yticks(np.arange(len(names[0])) + 0.5, [titles[0](n) for n in names[0]])
     ax.set_ylim(len(names[0]), 0)
-    for side in ax.spines.values():
-        side.set_visible(False)
+    ax.spines[:].set_visible(False)
     ax.set_facecolor("0.9")  # an undefined cell shows no colour and no number
-    if "q" in part:
-        found = part.pivot(index="row", columns="column", values="q").reindex_like(values).to_numpy() < LEVEL
-        sure = found[values.notna().to_numpy()] & (part["seeds"].min() >= MIN_SEEDS)
-        for text, bold in zip(ax.texts, sure, strict=True):
-            text.set_fontweight("bold" if bold else "normal")
-    ax.set(xlabel="", ylabel="")
-    ax.tick_params(axis="both", length=0)
-    ax.tick_params(axis="y", rotation=0)
-    for label in ax.get_xticklabels():
-        label.set(rotation=50, ha="right", rotation_mode="anchor")
+    ax.tick_params(axis="both", length=0, labelsize=LABEL)
+    for label in ax.get_xticklabels() if lean else ():
+        label.set(rotation=lean, ha="right", rotation_mode="anchor")
 
 
 def _luminance(colour: ArrayLike) -> float:

@@ -1,6 +1,5 @@
 """What figures share: scores of each data set, panels in a grid, and the words that say what stands behind them."""
 
-import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,22 +7,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.collections import PathCollection
 from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
+from matplotlib.transforms import IdentityTransform
 
+from bench import registry
 from bench.analysis.agreement import MIN_SEEDS, TooFewRunsError, settings, wide
-from bench.analysis.names import disentanglement_scores
-from bench.report.style import colours, footnote, model_title, new_figure
+from bench.analysis.names import PAPER, disentanglement_scores, model_title
+from bench.report.style import COLUMN, PAGE, Picture, key_of, looks, new_figure
 
-Drawn = tuple[Figure, pd.DataFrame]
+Drawn = tuple[Picture, pd.DataFrame]
+Looks = dict[str, dict[str, Any]]
 SEED = 2019
-PAGE = 7.2  # inches: the width of a page; half of it is a column
-PAD, LINE = 0.05, 0.155  # inches above the heading, and of a line of it
-POINTS = {"marker": "o", "linestyle": "", "markersize": 4}  # how a legend shows a scatter
+ABREAST = 6  # small panels that a page is wide enough for
+MOST_KEYS = 8  # of a legend that stands in the place of a panel
 
 
 def rng() -> np.random.Generator:
-    """The generator of a figure's bootstrap: each figure's own, so that none depends on another."""
+    """The generator of a figure's draws: each figure's own, so that none depends on another."""
     return np.random.default_rng(SEED)
 
 
@@ -69,51 +71,69 @@ def each_dataset(scores: pd.DataFrame, analyse: Callable[[pd.DataFrame], pd.Data
     return pd.concat(parts, ignore_index=True)
 
 
-def panel_grid(count: int, across: int, height: float, **shared: Any) -> tuple[Figure, list[Axes]]:
-    """A page-wide figure of `count` panels, `across` in a row (fewer panels: narrower), each of a height in inches."""
-    across = min(across, count)
+def shown_of(names: Sequence[str], every: bool) -> list[str]:
+    """Those of the metrics in an analysis that a figure shows: the paper's, or every one where there are more.
+
+    Raises:
+        TooFewRunsError: there are none of the paper's, or none besides.
+    """
+    papers = [n for n in names if n in PAPER.values()]
+    if every and len(papers) == len(names):
+        raise TooFewRunsError("there are no disentanglement metrics besides the paper's")
+    if not every and not papers:
+        raise TooFewRunsError("there are no disentanglement metrics of the paper")
+    return list(names) if every else papers
+
+
+def panel_grid(count: int, height: float, **shared: Any) -> tuple[Picture, list[Axes], Axes | None]:
+    """Panels of a height in inches: one is as wide as a column, more fill a page, in rows that leave the fewest places.
+
+    Returns:
+        The figure, the panels, and the first place that none of them takes.
+    """
+    across = count if count <= 4 else min((4, 3), key=lambda a: -count % a)
     down = -(-count // across)
-    width = PAGE if across > 1 else PAGE * 0.62
-    figure = new_figure(width, 1.1 + height * down)
+    figure = new_figure(PAGE if across > 1 else COLUMN, height * down)
     axes = list(figure.subplots(down, across, squeeze=False, **shared).flat)
     for ax in axes[count:]:
         ax.set_axis_off()
-    return figure, axes[:count]
+    for ax in bottom_of(axes[:count]):
+        ax.tick_params(labelbottom=True)
+    return figure, axes[:count], axes[count] if count < len(axes) else None
 
 
-def titled(
-    figure: Figure,
-    heading: str,
-    standing: str,
-    budget: str,
-    note: str = "",
-    keys: tuple[list[Line2D], list[str]] | None = None,
-) -> None:
-    """Above: what it shows, how many runs and seeds stand behind it, the legend; below: what else to know, the budget.
-
-    The legend has lines of the heading kept free for it: the layout would put it over the heading.
-    """
-    width = figure.get_figwidth()
-    lines = textwrap.wrap(heading, int(13 * width)) + textwrap.wrap(standing, int(13 * width))
-    free = 0
-    if keys is not None:
-        handles, labels = keys
-        fitting = max(1, int(width / (0.055 * max(map(len, labels)) + 0.5)))
-        free = -(-len(labels) // fitting)
-        columns = -(-len(labels) // free)
-        top = 1 - (PAD + LINE * len(lines)) / figure.get_figheight()
-        figure.legend(
-            handles, labels, loc="upper center", bbox_to_anchor=(0.5, top), ncols=columns, frameon=False, borderpad=0.2,
-            borderaxespad=0, labelspacing=0.2, columnspacing=1.3, handletextpad=0.5,
-        ).set_in_layout(False)  # fmt: skip
-    figure.suptitle("\n".join([*lines, *[" "] * free]), fontsize=9)
-    footnote(figure, f"{note}\n{budget}" if note else budget)
+def in_rows(names: Sequence[str]) -> list[Sequence[str]]:
+    """Names of small panels in as few rows as leave each panel legible, all rows but the last equally long."""
+    rows = -(-len(names) // ABREAST)
+    across = -(-len(names) // rows)
+    return [names[i : i + across] for i in range(0, len(names), across)]
 
 
-def standing(runs: int, seeds: int) -> str:
+def bottom_of(axes: Sequence[Axes]) -> Sequence[Axes]:
+    """The lowest panel of each column of a grid."""
+    return axes[-_across(axes) :]
+
+
+def left_of(axes: Sequence[Axes]) -> Sequence[Axes]:
+    """The first panel of each row of a grid."""
+    return axes[:: _across(axes)]
+
+
+def _across(axes: Sequence[Axes]) -> int:
+    grid = axes[0].get_gridspec()
+    assert grid is not None
+    return int(grid.ncols)
+
+
+def broken(name: str) -> str:
+    """A name on two lines where it is long, for narrow panels."""
+    return name.replace(" ", "\n", 1) if len(name) > 10 else name
+
+
+def standing(count: int, seeds: int, of: str = "runs") -> str:
     """How many runs, and seeds a setting, in words."""
-    few = ": too few to be sure of anything" if seeds < MIN_SEEDS else ""
-    return f"{runs:,} runs, {seeds} seed{'s' if seeds != 1 else ''} a setting{few}"
+    few = ": too few to be sure" if seeds < MIN_SEEDS else ""
+    return f"{count:,} {of}, {seeds} seed{'s' if seeds != 1 else ''} a setting{few}"
 
 
 def standing_of(scores: pd.DataFrame) -> str:
@@ -127,22 +147,31 @@ def sizes_of(rows: pd.DataFrame) -> str:
     return standing(len(runs), int(runs.groupby(["dataset", "model", "value"], dropna=False).size().min()))
 
 
-def model_keys(models: Sequence[str], palette: dict[str, Any], **line: Any) -> tuple[list[Line2D], list[str]]:
-    """Handles and labels of a legend of models; lines unless `line` says otherwise."""
-    return [Line2D([], [], color=palette[m], **line) for m in models], [model_title(m) for m in models]
+def model_keys(models: Sequence[str], styles: Looks, line: bool = True) -> tuple[list[Line2D], list[str]]:
+    """Handles and labels of a legend of models, with the lines that join their marks or without."""
+    return [key_of(styles[m], line) for m in models], [model_title(m) for m in models]
 
 
-def palette_of(table: pd.DataFrame) -> dict[str, Any]:
-    """The colour of each model, the same in every figure of a study."""
-    return colours(sorted(table["model"].unique()))
+def looks_of(table: pd.DataFrame) -> Looks:
+    """The look of each model, the same in every figure of a study; names from elsewhere change no other's."""
+    suite = set(registry.names("models"))
+    return looks(sorted(table["model"].unique(), key=lambda model: (model not in suite, model)))
 
 
-def scatter(ax: Axes, x: pd.Series, y: pd.Series, models: pd.Series, palette: dict[str, Any]) -> None:
-    """Points in the colours of their models, in random order so that none lies on top for its name."""
+def scatter(ax: Axes, x: pd.Series, y: pd.Series, models: pd.Series, styles: Looks) -> None:
+    """Points in the colours and marks of their models, in random order so that none lies on top for its name."""
     order = rng().permutation(len(x))
-    size = float(np.clip(1500 / len(x), 2.5, 14))
-    colour = np.array([palette[m] for m in models])[order]
     many = len(x) > 500
-    ax.scatter(x.to_numpy()[order], y.to_numpy()[order], s=size, c=colour, linewidth=0, alpha=0.6 if many else 0.85,
-               rasterized=many)  # fmt: skip
-    ax.tick_params(labelsize=7)
+    marks = {m: MarkerStyle(s["marker"]) for m, s in styles.items()}
+    paths = {m: mark.get_path().transformed(mark.get_transform()) for m, mark in marks.items()}
+    drawn = models.to_numpy()[order]
+    points = PathCollection(
+        [paths[m] for m in drawn], sizes=[float(np.clip(1500 / len(x), 2.5, 10))],
+        offsets=np.column_stack([x, y])[order], offset_transform=ax.transData,
+        facecolors=[styles[m]["color"] for m in drawn], linewidths=0, alpha=0.6 if many else 0.85, rasterized=many,
+        clip_on=False,
+    )  # fmt: skip
+    points.set_transform(IdentityTransform())
+    points.set_in_layout(False)  # they lie within
+    ax.add_collection(points)
+    ax.autoscale_view()

@@ -1,61 +1,75 @@
 """A point a run: statistical efficiency against metrics, and metrics against each other."""
 
 from collections.abc import Sequence
-from itertools import combinations
-from typing import Any
+from itertools import combinations, zip_longest
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from bench.analysis.agreement import TooFewRunsError, rank_correlations
-from bench.analysis.names import accuracies, efficiencies, title
+from bench.analysis.names import accuracies, dataset_title, efficiencies, title
 from bench.report.figures.panels import (
-    PAGE,
-    POINTS,
     Drawn,
+    Looks,
+    broken,
     dataset_scores,
+    in_rows,
+    looks_of,
     metrics_of,
     model_keys,
-    palette_of,
     scatter,
+    shown_of,
     standing_of,
-    titled,
 )
-from bench.report.style import dataset_title, new_figure
+from bench.report.style import NOTE, PAGE, new_figure, titled
+
+RHO = "Above a panel: Spearman over all runs [95% interval over seeds]."
 
 
-def efficiency_scatter(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
+def efficiency_scatter(table: pd.DataFrame, dataset: str, budget: str, every: bool = False) -> Drawn:
     """Figures 6, 20 and 21: statistical efficiency against each metric on one data set, a point a run."""
     scores = dataset_scores(table, dataset)
     names, ratios = metrics_of(table, scores), efficiencies(scores.columns)
     if not ratios:
         raise TooFewRunsError(f"there are no statistical efficiencies on {dataset}")
     points = _points(scores, [(n, e) for e in ratios for n in names])
-    figure = new_figure(max(4.2, min(PAGE * 1.25, 1.0 + 1.5 * len(names))), 1.2 + 1.6 * len(ratios))
-    axes = figure.subplots(len(ratios), len(names), squeeze=False, sharex="col", sharey="row")
-    palette = palette_of(table)
-    for (ratio, name), ax in zip([(e, n) for e in ratios for n in names], axes.flat, strict=True):
-        _panel(ax, points[points["y_name"].eq(ratio) & points["x_name"].eq(name)], palette)
-    for ax, name in zip(axes[-1], names, strict=True):
-        ax.set_xlabel(title(name))
-    for ax, ratio in zip(axes[:, 0], ratios, strict=True):
-        ax.set_ylabel(title(ratio))
-    keys = model_keys(sorted(points["model"].unique()), palette, **POINTS)
-    heading = f"{dataset_title(dataset)}: statistical efficiency; ρ: Spearman [95% interval]"
-    titled(figure, heading, standing_of(scores), budget, _sizes(scores), keys)
+    names = shown_of(names, every)
+    points = points[points["x_name"].isin(names)]
+    rows = [(part, ratio) for part in in_rows(names) for ratio in ratios]
+    figure = new_figure(PAGE, 1.3 * len(rows) + 0.2 * len(in_rows(names)))
+    axes = figure.subplots(len(rows), len(rows[0][0]), squeeze=False, sharey="row")
+    styles = looks_of(table)
+    for row, (part, ratio) in zip(axes, rows, strict=True):
+        for ax, name in zip_longest(row, part):
+            if name is None:
+                ax.set_axis_off()
+                continue
+            _panel(ax, points[points["y_name"].eq(ratio) & points["x_name"].eq(name)], styles)
+            if ratio == ratios[-1]:
+                ax.set_xlabel(broken(title(name)))
+            else:
+                ax.tick_params(labelbottom=False)  # those of the panel below, which shows the same runs
+        row[0].set_ylabel(title(ratio))
+    keys = model_keys(sorted(points["model"].unique()), styles, line=False)
+    heading = f"{dataset_title(dataset)}: statistical efficiency against metrics"
+    titled(figure, heading, standing_of(scores), budget, f"{_sizes(scores)} {RHO}", keys)
     return figure, points
 
 
-def metric_pairs(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
+def metric_pairs(table: pd.DataFrame, dataset: str, budget: str, every: bool = False) -> Drawn:
     """Figure 11: every metric against every other on one data set, a point a run."""
     scores = dataset_scores(table, dataset)
     names = metrics_of(table, scores, least=2)
     points = _points(scores, list(combinations(names, 2)))
+    names = shown_of(names, every)
+    points = points[points["x_name"].isin(names) & points["y_name"].isin(names)]
+    if points.empty:
+        raise TooFewRunsError(f"{len(names)} disentanglement metrics of the paper, 2 needed")
     last = len(names) - 1
-    figure = new_figure(max(4.2, min(PAGE * 1.25, 0.7 + 1.35 * last)), 1.4 + 1.25 * last)
+    figure = new_figure(PAGE, 0.3 + 1.05 * last)
     axes = figure.subplots(last, last, squeeze=False, sharex="col", sharey="row")
-    palette = palette_of(table)
+    styles = looks_of(table)
     for row in range(last):
         for column in range(last):
             ax = axes[row, column]
@@ -63,21 +77,21 @@ def metric_pairs(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
                 ax.set_axis_off()
                 continue
             x, y = names[column], names[row + 1]
-            _panel(ax, points[points["x_name"].eq(x) & points["y_name"].eq(y)], palette)
+            _panel(ax, points[points["x_name"].eq(x) & points["y_name"].eq(y)], styles)
             if row == last - 1:
-                ax.set_xlabel(title(x), fontsize=8)
+                ax.set_xlabel(broken(title(x)))
             if column == 0:
-                ax.set_ylabel(title(y), fontsize=8)
-    keys = model_keys(sorted(points["model"].unique()), palette, **POINTS)
-    heading = f"{dataset_title(dataset)}: metrics against each other; ρ: Spearman [95% interval]"
-    titled(figure, heading, standing_of(scores), budget, keys=keys)
+                ax.set_ylabel(broken(title(y)))
+    keys = model_keys(sorted(points["model"].unique()), styles, line=False)
+    heading = f"{dataset_title(dataset)}: metrics against each other"
+    titled(figure, heading, standing_of(scores), budget, RHO, keys)
     return figure, points
 
 
 def _sizes(scores: pd.DataFrame) -> str:
     """What the numerator and denominator of the efficiencies are."""
     most = max(int(n.partition("_")[2]) for n in accuracies(scores.columns))
-    return f"efficiency: accuracy with 100 labels / with {most:,}"
+    return f"Efficiency is accuracy with 100 labels over accuracy with {most:,}."
 
 
 def _points(scores: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
@@ -93,9 +107,21 @@ def _points(scores: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFr
     return pd.concat(parts, ignore_index=True)
 
 
-def _panel(ax: Axes, points: pd.DataFrame, palette: dict[str, Any]) -> None:
-    scatter(ax, points["x"], points["y"], points["model"], palette)
+def _panel(ax: Axes, points: pd.DataFrame, styles: Looks) -> None:
+    scatter(ax, points["x"], points["y"], points["model"], styles)
+    ax.locator_params(axis="x", nbins=2, steps=[1, 2, 4, 5, 10])
+    ax.locator_params(axis="y", nbins=4)
     first = points.iloc[0]
     if np.isfinite(first["spearman"]):
-        text = f"ρ = {first['spearman']:z.2f} [{first['low']:z.2f}, {first['high']:z.2f}]"
-        ax.set_title(text, fontsize=6.5, loc="left", color="0.3")
+        rho, low, high = (_short(first[k]) for k in ("spearman", "low", "high"))
+        ax.set_title(f"{rho} [{low}, {high}]", fontsize=NOTE, color="0.3", pad=3)
+
+
+def _short(number: float) -> str:
+    """A correlation without the zero before its point.
+
+    Example:
+        >>> _short(0.62), _short(-0.4), _short(1.0)
+        ('.62', '-.40', '1.00')
+    """
+    return f"{number:z.2f}".replace("0.", ".", 1) if abs(number) < 0.995 else f"{number:.2f}"

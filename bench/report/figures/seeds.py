@@ -1,15 +1,18 @@
 """How many seeds a study needs."""
 
 import pandas as pd
-import seaborn as sns
 
 from bench.analysis.agreement import wide
-from bench.analysis.names import title
+from bench.analysis.names import dataset_title, title
 from bench.analysis.precision import SEEDS, width_against_seeds
-from bench.report.figures.panels import PAGE, Drawn, each_dataset, metrics_of, standing, titled
-from bench.report.style import MARKERS, dataset_title, new_figure
+from bench.report.figures.panels import Drawn, each_dataset, metrics_of, standing
+from bench.report.style import PAGE, key_of, looks, new_figure, titled
 
-STATISTICS = {"median": "Median of a setting", "iqm": "IQM of a setting", "rank correlation": "Rank correlation"}
+STATISTICS = {"median": "median of a setting", "iqm": "IQM of a setting", "rank correlation": "rank correlation"}
+NOTE = (
+    "The setting, or the pair of metrics, is the middle one. Dashed: the seeds there are, beyond which widths are "
+    "foretold from them. The grey band has 80% of the pairs of metrics."
+)
 
 
 def seeds_needed(table: pd.DataFrame, budget: str) -> Drawn:
@@ -21,17 +24,16 @@ def seeds_needed(table: pd.DataFrame, budget: str) -> Drawn:
     found = each_dataset(wide(table), analyse)
     datasets = list(dict.fromkeys(found["dataset"]))
     statistics = [s for s in STATISTICS if s in set(found["statistic"])]
-    figure = new_figure(PAGE, 1.5 + 1.75 * len(datasets))
+    figure = new_figure(PAGE, 0.2 + 1.5 * len(datasets))
     axes = figure.subplots(len(datasets), len(statistics), squeeze=False, sharex=True)
-    names = list(dict.fromkeys(found["name"].dropna()))
-    palette = dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
+    styles = looks(dict.fromkeys(found["name"].dropna()))
     for row, dataset in zip(axes, datasets, strict=True):
         for ax, statistic in zip(row, statistics, strict=True):
             part = found[found["dataset"].eq(dataset) & found["statistic"].eq(statistic)]
-            for marker, (name, line) in zip(MARKERS * 9, part.groupby("name", dropna=False, sort=False), strict=False):
+            for name, line in part.groupby("name", dropna=False, sort=False):
                 known = isinstance(name, str)
-                ax.plot(line["seeds"], line["width"], marker=marker, markersize=3.5, linewidth=1.1,
-                        color=palette[name] if known else "0.2", label=title(name) if known else None)  # fmt: skip
+                look = styles[name] if known else {"color": "0.2", "marker": "o"}
+                ax.plot(line["seeds"], line["width"], **look, clip_on=False)
                 if not known:
                     ax.fill_between(line["seeds"], line["low"], line["high"], color="0.2", alpha=0.15, linewidth=0)
             ax.axvline(part["available"].iloc[0], color="0.6", linewidth=0.8, linestyle="--")
@@ -39,17 +41,11 @@ def seeds_needed(table: pd.DataFrame, budget: str) -> Drawn:
             ax.set_xticks(SEEDS, [str(s) for s in SEEDS])
             ax.minorticks_off()
             ax.set_ylim(bottom=0)
-            ax.set_title(f"{dataset_title(str(dataset))}: {STATISTICS[str(statistic)]}", fontsize=8)
-            ax.tick_params(labelsize=7)
-        row[0].set_ylabel("width of the 95% interval", fontsize=8)
+            ax.set_title(f"{dataset_title(str(dataset))}: {STATISTICS[str(statistic)]}")
+        row[0].set_ylabel("width of the interval")
     for ax in axes[-1]:
-        ax.set_xlabel("seeds a setting", fontsize=8)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
+        ax.set_xlabel("seeds a setting")
     said = standing(int(found.groupby("dataset")["runs"].first().sum()), int(found["available"].min()))
-    note = (
-        "dashed: seeds there are, beyond it foretold from them; grey: middle pair of metrics, 80% of pairs in the band"
-    )
-    titled(
-        figure, "Seeds needed: width of intervals (middle setting) against seeds", said, budget, note, (handles, labels)
-    )
+    keys = [key_of(look) for look in styles.values()], [title(n) for n in styles]
+    titled(figure, "Seeds needed: width of 95% intervals against seeds", said, budget, NOTE, keys)
     return figure, found

@@ -1,64 +1,77 @@
 """Scores against regularisation strength, a line a model."""
 
-from typing import Any
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from bench.analysis.agreement import MIN_SEEDS
-from bench.analysis.names import title
+from bench.analysis.names import dataset_title, model_title, swept, title
 from bench.analysis.strengths import against_strength, of_runs
 from bench.report.figures.panels import (
+    MOST_KEYS,
     Drawn,
+    Looks,
+    bottom_of,
     dataset_scores,
+    looks_of,
     metrics_of,
     model_keys,
-    palette_of,
     panel_grid,
+    shown_of,
     sizes_of,
-    titled,
 )
-from bench.report.style import MARKERS, dataset_title
+from bench.report.style import titled
 
-STRENGTH = "regularisation strength (index)"
+STRENGTH = "strength (index of its value)"
+MEDIANS = "Lines: median over seeds; bands: 95% interval."
 
 
-def medians_against_strength(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
+def medians_against_strength(table: pd.DataFrame, dataset: str, budget: str, every: bool = False) -> Drawn:
     """Figures 4 (left) and 15: the median of each score over seeds against strength, on one data set."""
     own = table[table["dataset"] == dataset]
     names = metrics_of(table, dataset_scores(table, dataset))
     lines = against_strength(own, names)
-    palette = palette_of(table)
-    figure, axes = panel_grid(len(names), 3, 1.65, sharex=True)
+    names = shown_of(names, every)
+    lines = lines[lines["name"].isin(names)]
+    styles = looks_of(table)
+    figure, axes, hole = panel_grid(len(names), 1.4, sharex=True)
     for ax, name in zip(axes, names, strict=True):
-        strength_lines(ax, lines[lines["name"] == name], palette)
-        ax.set_title(title(name), fontsize=9)
-    for ax in axes[-min(3, len(axes)) :]:
-        ax.set_xlabel(STRENGTH, fontsize=8)
-        ax.tick_params(labelbottom=True)
-    keys = line_keys(lines, palette)
+        strength_lines(ax, lines[lines["name"] == name], styles)
+        ax.set_title(title(name))
+        ax.locator_params(axis="y", nbins=5)
+    for ax in bottom_of(axes):
+        ax.set_xlabel(STRENGTH)
+    keys = line_keys(lines, styles)
     rows = of_runs(own, names)
-    heading = f"{dataset_title(dataset)}: median over seeds against strength; band: 95% interval"
-    titled(figure, heading, sizes_of(rows[rows["strength"].notna()]), budget, keys=keys)
+    heading = f"{dataset_title(dataset)}: scores against regularisation strength"
+    note = f"{MEDIANS} {values_of(rows)}"
+    said = sizes_of(rows[rows["strength"].notna()])
+    titled(figure, heading, said, budget, note, keys, hole if len(keys[0]) <= MOST_KEYS else None)
     return figure, lines
 
 
-def line_keys(lines: pd.DataFrame, palette: dict[str, Any]) -> tuple[list[Line2D], list[str]]:
+def values_of(rows: pd.DataFrame) -> str:
+    """Which values the strengths of each model stand for, as a sentence."""
+    values = rows.dropna(subset=["strength", "value"]).drop_duplicates(["model", "strength"])
+    told = []
+    for model, own in values.sort_values(["model", "strength"]).groupby("model", observed=True):
+        index = ", ".join(map(str, own["strength"]))
+        listed = ", ".join(f"{v:g}" for v in own["value"])
+        told.append(f"{model_title(str(model))} {swept(str(model)) or 'value'} {listed} ({index})")
+    return f"Values (their indices): {'; '.join(told)}."
+
+
+def line_keys(lines: pd.DataFrame, styles: Looks) -> tuple[list[Line2D], list[str]]:
     """The legend of `strength_lines`."""
-    models = sorted(lines["model"].unique())
-    handles, labels = model_keys(models, palette, linewidth=1.2, markersize=3.5)
-    for handle, marker in zip(handles, MARKERS * 9, strict=False):
-        handle.set_marker(marker)
-    return handles, labels
+    return model_keys(sorted(lines["model"].unique()), styles)
 
 
-def strength_lines(ax: Axes, lines: pd.DataFrame, palette: dict[str, Any]) -> None:
+def strength_lines(ax: Axes, lines: pd.DataFrame, styles: Looks) -> None:
     """Medians with bands, of the rows that `analysis.strengths.against_strength` gives for one score and data set."""
-    for marker, model in zip(MARKERS * 9, sorted(lines["model"].unique()), strict=False):
+    for model in sorted(lines["model"].unique()):
         line = lines[lines["model"] == model].sort_values("strength")
-        ax.plot(line["strength"], line["median"], marker=marker, markersize=3, linewidth=1.2, color=palette[model])
+        ax.plot(line["strength"], line["median"], **styles[model], clip_on=False)  # marks at an edge are whole
         sure = line[line["seeds"] >= MIN_SEEDS]  # the ends of an interval of fewer are the seeds themselves
-        ax.fill_between(sure["strength"], sure["low"], sure["high"], color=palette[model], alpha=0.18, linewidth=0)
+        ax.fill_between(sure["strength"], sure["low"], sure["high"], color=styles[model]["color"], alpha=0.15,
+                        linewidth=0)  # fmt: skip
     ax.set_xticks(sorted(lines["strength"].unique()))
-    ax.tick_params(labelsize=7)

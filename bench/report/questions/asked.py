@@ -6,17 +6,17 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from bench.data import load_data
 from bench.data.base import DataSet
 from bench.data.pooled import at_size
 from bench.grid import Plan, Run
 from bench.models.base import Codes, Learner
+from bench.report.style import Picture
 from bench.store import RunFolder, Store
 from bench.study_table import plan_scores
 
-NamedDrawing = tuple[str, Figure, pd.DataFrame]  # file name, figure, numbers drawn
+NamedDrawing = tuple[str, Picture, pd.DataFrame]  # file name, figure, numbers drawn
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from bench import data
 from bench.analysis.agreement import TooFewRunsError
+from bench.analysis.names import dataset_title, setting_title
 from bench.grid import Run
 from bench.metrics.clusterability import clusterability
-from bench.report.figures.panels import titled
+from bench.report.figures.panels import panel_grid
 from bench.report.questions.asked import Asked, NamedDrawing, encoded
-from bench.report.style import colours, dataset_title, new_figure
+from bench.report.style import NOTE, colours, titled
 
 ROWS, SHOWN = 4_000, 1_000  # scored, half of them as training rows; laid out
 MOST_CLASSES = 20
@@ -32,17 +33,14 @@ def draw_clusters(asked: Asked) -> Iterator[NamedDrawing]:
     codes = {"pixels": source.images(index).reshape(len(index), -1)}
     codes |= {run.setting: encoded(asked.learner(run), source, index)[0] for run in runs}
     placed = [_placed(name, array, classes) for name, array in codes.items()]
-    across = min(3, len(placed))
-    down = -(-len(placed) // across)
-    figure = new_figure(2.4 * across, 1.2 + 2.7 * down)
-    axes = list(figure.subplots(down, across, squeeze=False).flat)
-    for ax in axes[len(placed) :]:
-        ax.set_axis_off()
-    for ax, numbers in zip(axes, placed, strict=False):
+    figure, axes, _ = panel_grid(len(placed), 2.2)
+    headings = ["pixels", *(setting_title(run) for run in runs)]
+    for ax, numbers, written in zip(axes, placed, headings, strict=True):
         _panel(ax, numbers)
+        ax.set_title(written)
     heading = f"{dataset_title(runs[0].dataset)}: t-SNE of pixels and of codes"
-    titled(figure, heading, f"one run a model; {min(SHOWN, len(index)):,} images",
-           asked.plan.budget, f"numbers: of {len(index):,} images, half of them the neighbours that vote")  # fmt: skip
+    note = f"Scores are of {len(index):,} images, half of them the neighbours that vote."
+    titled(figure, heading, f"one run a model, {min(SHOWN, len(index)):,} images", asked.plan.budget, note)
     yield "clusters", figure, pd.concat(placed, ignore_index=True)
 
 
@@ -81,14 +79,13 @@ def _panel(ax: Axes, numbers: pd.DataFrame) -> None:
     for label in labels:
         own = numbers[numbers["label"] == label]
         for x, y in own[["x", "y"]].to_numpy():
-            ax.text(x, y, str(label), color=palette[str(label)], fontsize=4.5, ha="center", va="center", clip_on=True)
+            ax.text(x, y, str(label), color=palette[str(label)], fontsize=NOTE, ha="center", va="center", clip_on=True)
     ax.set(xlim=_limits(numbers["x"]), ylim=_limits(numbers["y"]), xticks=[], yticks=[])
     said = numbers.iloc[0]
-    ax.set_title(said["code"], fontsize=9)
     ax.set_xlabel(
         f"k-NN {said['knn_accuracy']:.2f}, silhouette {said['silhouette']:.2f}\n"
-        f"k-means: NMI {said['kmeans_nmi']:.2f}, ARI {said['kmeans_ari']:.2f}", fontsize=8,
-    )  # fmt: skip
+        f"k-means: NMI {said['kmeans_nmi']:.2f}, ARI {said['kmeans_ari']:.2f}"
+    )
 
 
 def _limits(values: pd.Series) -> tuple[float, float]:

@@ -6,23 +6,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from bench import registry
 from bench.analysis.identifiability import LinearGaussian, plane_rotation, random_rotation, rotated_elbo
-from bench.analysis.names import title
+from bench.analysis.names import dataset_title, setting_title, title
 from bench.analysis.rotation import DEGREES, ROWS, scores_under_rotation
 from bench.analysis.sources import classes, source_recovery
 from bench.grid import Run
-from bench.report.figures.panels import titled
 from bench.report.questions.asked import Asked, NamedDrawing, encoded
-from bench.report.style import MARKERS, colours, dataset_title, new_figure
+from bench.report.style import NOTE, PAGE, key_of, looks, new_figure, titled
 
 Floats = NDArray[np.float64]
 DIMS, PIXELS, NOISE = 4, 20, 0.2
 BLIND = ("knn_accuracy", "lr_1000")  # scores that a rotation does not move, shown for comparison
-NAMES = {"knn_accuracy": "k-NN accuracy", "lr_1000": "LR 1,000"}
+FOUND = {"color": "#08519c", "linestyle": "-"}
+OF_SOURCES: dict[str, dict[str, Any]] = {"ceiling": {"color": "0.6", "linestyle": "-."}, "mig": FOUND, "amari": FOUND}
 LEAST = 1e-17  # where a change of exactly 0 is drawn
 
 
@@ -30,24 +29,28 @@ def draw_identifiability(asked: Asked) -> Iterator[NamedDrawing]:
     """A column for an analytic model, one for a trained VAE where the study has one, one for independent sources."""
     columns = {"Linear Gaussian model": analytic()}
     for run in [r for r in asked.trained() if _is_vae(r)][:1]:
-        columns[f"{run.setting}, {dataset_title(run.dataset)}"] = trained(asked, run)
+        columns[f"{setting_title(run)}, {dataset_title(run.dataset)}"] = trained(asked, run)
     sources = source_recovery()
-    figure = new_figure(2.7 * (len(columns) + 1), 5.0)
+    figure = new_figure(PAGE, 3.9)
     axes = figure.subplots(2, len(columns) + 1, height_ratios=[1.8, 1], squeeze=False)
-    looks = _looks(pd.concat(columns.values()))
+    styles = _looks(pd.concat(columns.values()))
     for (upper, lower), (heading, found) in zip(axes.T, columns.items(), strict=False):
-        _scores(upper, found, looks)
-        upper.set_title(heading, fontsize=9)
+        _scores(upper, found, styles)
+        upper.set_title(heading)
         _bound(lower, found)
     for ax in axes[0, 1 : len(columns)]:
         ax.set_ylabel("")
     _sources(axes[0, -1], axes[1, -1], sources)
-    keys = [Line2D([], [], **look) for look in looks.values()], [NAMES.get(n, title(n)) for n in looks]
+    handles = [key_of(look) for look in (*styles.values(), OF_SOURCES["ceiling"], FOUND)]
+    keys = handles, [*(title(n) for n in styles), "the sources", "what ICA finds"]
     titled(
-        figure, "A rotated code has the same bound and other scores; sources that are not Gaussian have their own axes",
-        f"{ROWS:,} rows, small sample sizes of each metric; sources: median of {sources['seed'].nunique()} seeds",
+        figure, "A rotated code has the same bound and other scores; sources that are not Gaussian have axes",
+        f"{ROWS:,} rows; sources: {sources['seed'].nunique()} seeds",
         asked.plan.budget if len(columns) > 1 else "nothing is trained",
-        "LR, k-NN: logistic regression and neighbours, which read the code as a whole", keys,
+        "Left: scores, of small samples, and the evidence lower bound against rotation; LR and k-NN, logistic "
+        "regression and neighbours, read the code as a whole. Right: MIG of independent sources and of what ICA finds, "
+        "and its distance from a permutation of them, against the shape of their density; lines: median over seeds.",
+        keys,
     )  # fmt: skip
     numbers = pd.concat([*(found.assign(panel=k) for k, found in columns.items()), sources.assign(panel="sources")])
     yield "identifiability", figure, numbers
@@ -89,7 +92,7 @@ def _changes(dims: int, bound: Callable[[Floats], Floats]) -> pd.DataFrame:
 
 
 def _is_vae(run: Run) -> bool:
-    from bench.models.vae import GaussianVAE
+    from bench.models.parts.vae import GaussianVAE
 
     return issubclass(registry.load("models", run.model), GaussianVAE)
 
@@ -97,14 +100,12 @@ def _is_vae(run: Run) -> bool:
 def _looks(found: pd.DataFrame) -> dict[str, dict[str, Any]]:
     headlines = [registry.load("metrics", m).metric.headline for m in dict.fromkeys(found["metric"].dropna())]
     names = [h for h in headlines if h is not None and h in set(found["name"])]
-    shown = {n: {"color": c, "marker": m, "markersize": 3.5, "linewidth": 1.2}
-             for (n, c), m in zip(colours(names).items(), MARKERS * 2, strict=False)}  # fmt: skip
-    grey = {n: {"color": "0.45", "linestyle": s, "linewidth": 1.2} for n, s in zip(BLIND, ("--", ":"), strict=True)}
-    return shown | {n: look for n, look in grey.items() if n in set(found["name"])}
+    grey = {n: {"color": "0.45", "linestyle": s} for n, s in zip(BLIND, ("--", ":"), strict=True)}
+    return looks(names) | {n: look for n, look in grey.items() if n in set(found["name"])}
 
 
-def _scores(ax: Axes, found: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> None:
-    for name, look in looks.items():
+def _scores(ax: Axes, found: pd.DataFrame, styles: dict[str, dict[str, Any]]) -> None:
+    for name, look in styles.items():
         line = found[found["name"] == name]
         ax.plot(line["degrees"], line["score"], **look)
     ax.set(ylim=(-0.03, 1.03), ylabel="score", xticks=range(0, 46, 15))
@@ -113,29 +114,27 @@ def _scores(ax: Axes, found: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> 
 
 def _bound(ax: Axes, found: pd.DataFrame) -> None:
     line = found[found["name"] == "elbo_change"]
-    ax.plot(line["degrees"], line["score"].clip(lower=LEAST), color="black", marker="o", markersize=3.5)
+    ax.plot(line["degrees"], line["score"].clip(lower=LEAST), color="black", marker="o")
     ax.set(yscale="log", ylim=(LEAST / 10, 1), xlabel="rotation (degrees)", xticks=range(0, 46, 15))
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.set_ylabel("largest relative\nchange of the ELBO")
     for kind, word in ((np.float32, "single"), (np.float64, "double")):
         eps = float(np.finfo(kind).eps)
         ax.axhline(eps, color="0.6", linewidth=0.8, linestyle="--")
-        ax.text(45, eps / 2, f"{word} precision", fontsize=7, color="0.4", ha="right", va="top")
+        ax.text(45, eps / 2, f"{word} precision", fontsize=NOTE, color="0.4", ha="right", va="top")
 
 
 def _sources(upper: Axes, lower: Axes, sources: pd.DataFrame) -> None:
     """MIG above, distance from a permutation below, against the shape of the sources' density."""
-    for ax, names in ((upper, {"ceiling": "the sources", "mig": "found by ICA"}), (lower, {"amari": ""})):
-        for (name, label), colour in zip(
-            names.items(), ("0.6", "#08519c") if ax is upper else ("#08519c",), strict=True
-        ):
-            ax.scatter(sources["shape"], sources[name], s=5, color=colour, alpha=0.5, linewidth=0)
+    for ax, names in ((upper, ("ceiling", "mig")), (lower, ("amari",))):
+        for name in names:
+            ax.scatter(sources["shape"], sources[name], s=5, color=OF_SOURCES[name]["color"], alpha=0.5, linewidth=0)
             median = sources.groupby("shape")[name].median()
-            ax.plot(median.index, median, color=colour, label=label)
+            ax.plot(median.index, median, **OF_SOURCES[name])
         ax.axvline(2, color="0.6", linewidth=0.8, linestyle="--")
         ax.set_xscale("log")
         ax.set_xticks([1, 2, 4, 8], ["1\nLaplace", "2\nGauss", "4", "8"])
         ax.minorticks_off()
     upper.set(ylim=(-0.03, 1.03), ylabel="MIG", xticklabels=[])
-    upper.legend(frameon=False, loc="lower right")
-    upper.set_title("Independent sources, mixed", fontsize=9)
+    upper.set_title("Independent sources, mixed")
     lower.set(ylim=(-0.02, 0.62), xlabel="shape of their density", ylabel="distance from\na permutation")

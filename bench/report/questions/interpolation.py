@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from bench.analysis.agreement import TooFewRunsError
 from bench.analysis.interpolation import between, midpoint_distances
+from bench.analysis.names import dataset_title, setting_title
 from bench.grid import Run
-from bench.report.figures.panels import titled
 from bench.report.questions.asked import Asked, NamedDrawing
-from bench.report.style import dataset_title, new_figure
+from bench.report.style import PAGE, new_figure, titled
 
 PAIRS, REAL = 200, 5_000  # pairs measured; images that count as real
 SHOWN, STEPS = 3, 9  # pairs drawn, and pictures on each line
@@ -43,7 +43,7 @@ def _picture(asked: Asked, run: Run) -> NamedDrawing:
     a, b = learner.encode(first[:SHOWN])[0], learner.encode(second[:SHOWN])[0]
     steps = between(a, b, STEPS)
     lines = learner.decode(steps.reshape(-1, a.shape[1])).reshape(STEPS, SHOWN, *first.shape[1:])
-    figure = new_figure(7.2, 3.7)
+    figure = new_figure(PAGE, 2.6)
     left, right = figure.subplots(1, 2, width_ratios=[1.6, 1])
     strips = np.stack([between(first[:SHOWN], second[:SHOWN], STEPS), lines], axis=2)  # step, pair, kind
     left.imshow(_mosaic(strips), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
@@ -59,9 +59,10 @@ def _picture(asked: Asked, run: Run) -> NamedDrawing:
     right.set(xlabel="RMS distance to the nearest image", ylabel="pairs")
     keys = [Line2D([], [], color=c) for c in COLOURS.values()]
     labels = [f"{WORDS[n]}: mean {numbers[n].mean():.3f}" for n in COLOURS]
-    titled(figure, f"{dataset_title(run.dataset)}: between two images, by pixels and by codes of {run.setting}",
-           f"one run; {pairs:,} pairs, {len(index) - 2 * pairs:,} other images as data", asked.plan.budget,
-           keys=(keys, labels))  # fmt: skip
+    heading = f"{dataset_title(run.dataset)}: between two images, by pixels and by codes of {setting_title(run)}"
+    behind = f"one run, {pairs:,} pairs, {len(index) - 2 * pairs:,} other images"
+    note = "Right: distance to the nearest of the other images; dashed: the means."
+    titled(figure, heading, behind, asked.plan.budget, note, (keys, labels))
     return f"interpolation_{run.dataset}", figure, numbers.rename_axis("pair").reset_index()
 
 

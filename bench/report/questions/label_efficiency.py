@@ -3,38 +3,39 @@
 from collections.abc import Iterator
 
 from bench.analysis.efficiency import label_efficiency
-from bench.report.figures.panels import PAGE, model_keys, palette_of, standing, titled
+from bench.analysis.names import dataset_title
+from bench.report.figures.panels import bottom_of, left_of, looks_of, model_keys, panel_grid, standing
 from bench.report.questions.asked import Asked, NamedDrawing
-from bench.report.style import MARKERS, dataset_title, new_figure
+from bench.report.style import titled
 
 PREDICTORS = {"lr": "logistic regression", "gbt": "boosted trees"}
 
 
 def draw_label_efficiency(asked: Asked) -> Iterator[NamedDrawing]:
-    """A row a data set, a column a predictor, a line a model."""
+    """A panel a data set and predictor, a line a model."""
     found = label_efficiency(asked.table)
-    datasets, predictors, models = (list(dict.fromkeys(found[c])) for c in ("dataset", "predictor", "model"))
-    palette, markers = palette_of(asked.table), dict(zip(models, MARKERS * 3, strict=False))
-    figure = new_figure(PAGE * 0.8, 1.3 + 2.0 * len(datasets))
-    axes = figure.subplots(len(datasets), len(predictors), squeeze=False, sharex=True, sharey="row")
+    places = list(dict.fromkeys(zip(found["dataset"], found["predictor"], strict=True)))
+    styles = looks_of(asked.table)
+    figure, axes, _ = panel_grid(len(places), 1.5, sharex=True)
+    panels = dict(zip(places, axes, strict=True))
     for (dataset, predictor, model), line in found.groupby(["dataset", "predictor", "model"], sort=False):
-        ax = axes[datasets.index(dataset), predictors.index(predictor)]
+        ax = panels[dataset, predictor]
         line = line.sort_values("labels")
-        ax.plot(
-            line["labels"], line["mean"], color=palette[model], marker=markers[model], markersize=3.5, linewidth=1.2
-        )
-        ax.fill_between(line["labels"], line["low"], line["high"], color=palette[model], alpha=0.2, linewidth=0)
-        ax.set_title(f"{dataset_title(dataset)}, {PREDICTORS.get(predictor, predictor)}", fontsize=9)
+        ax.plot(line["labels"], line["mean"], **styles[model])
+        ax.fill_between(line["labels"], line["low"], line["high"], color=styles[model]["color"], alpha=0.2, linewidth=0)
+        ax.set_title(f"{dataset_title(dataset)},\n{PREDICTORS.get(predictor, predictor)}")
+    for ax in left_of(axes):
+        ax.set_ylabel("accuracy")
+    sizes = sorted(set(found["labels"]))
+    for ax in axes:
         ax.set_xscale("log")
-    for ax in axes[:, 0]:
-        ax.set_ylabel("accuracy, mean over factors")
-    for ax in axes[-1]:
+        ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        ax.minorticks_off()
+    for ax in bottom_of(axes):
         ax.set_xlabel("labels")
-        ax.xaxis.set_major_formatter("{x:,.0f}")
-    keys, labels = model_keys(models, palette)
-    for key, model in zip(keys, models, strict=True):
-        key.set(marker=markers[model], markersize=3.5)
     runs = int(found.groupby(["dataset", "model"])["runs"].first().sum())
-    heading = "Accuracy against labels: mean over runs; band: 95% interval over seeds"
-    titled(figure, heading, standing(runs, int(found["seeds"].min())), asked.plan.budget, keys=(keys, labels))
+    note = "Accuracy is a mean over factors. Lines: mean over runs; bands: 95% interval over seeds."
+    keys = model_keys(list(dict.fromkeys(found["model"])), styles)
+    behind = standing(runs, int(found["seeds"].min()))
+    titled(figure, "Accuracy of downstream tasks against labels", behind, asked.plan.budget, note, keys)
     yield "label_efficiency", figure, found

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
 from bench.analysis.noisy_or import NoisyOr, aligned, learn, recovery_error
 from bench.report.questions.asked import Asked, NamedDrawing
-from bench.report.style import footnote, new_figure
+from bench.report.style import PAGE, TICK, new_figure, titled
 
 SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000)
 SEEDS = 5
@@ -35,27 +36,36 @@ def draw_noisy_or(asked: Asked) -> Iterator[NamedDrawing]:
             rng = np.random.default_rng([seed, size])
             last = learn(truth.sample(size, rng)[1], CAUSES, rng)
             rows.append({"rows": size, "seed": seed, "error": recovery_error(last, truth)})
-    figure = new_figure(7.2, 2.7)
+    figure = new_figure(PAGE, 2.3)
     left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1, 1.15])
-    _strengths(left, truth.strength, "True strengths")
-    _strengths(middle, aligned(last, truth).strength, f"Learned from {SIZES[-1]:,} rows")
+    _strengths(left, truth.strength, "true strengths")
+    _strengths(middle, aligned(last, truth).strength, f"learned from {SIZES[-1]:,} rows")
     errors = pd.DataFrame(rows)
     _errors(right, errors)
-    figure.suptitle("A noisy-OR network is found again, up to the order of its causes", fontsize=10)
-    footnote(figure, f"exact expectation maximisation, the best of 4 starts; {SEEDS} seeds; numbers: strength x 100")
+    note = (
+        "Exact expectation maximisation, the best of 4 starts. Numbers: strength x 100. Lines: the median over seeds, "
+        "and the inverse of the square root of the rows (dashed)."
+    )
+    heading = "A noisy-OR network is found again, up to the order of its causes"
+    keys = right.get_legend_handles_labels()
+    titled(figure, heading, f"{SEEDS} seeds", "nothing is trained", note, keys)
     yield "noisy_or", figure, errors
 
 
 def _strengths(ax: Axes, strength: NDArray[np.float64], heading: str) -> None:
     ax.imshow(strength.T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (k, j), p in np.ndenumerate(strength):
-        ax.text(k, j, f"{100 * p:.0f}", ha="center", va="center", fontsize=7, color="white" if p > 0.6 else "black")
-    ax.set_xticks(range(len(strength)), [f"$d_{k + 1}$" for k in range(len(strength))])
-    ax.set_yticks(range(strength.shape[1]), [f"$x_{j + 1}$" for j in range(strength.shape[1])])
+        ax.text(k, j, f"{100 * p:.0f}", ha="center", va="center", fontsize=TICK, color="white" if p > 0.6 else "black")
+    ax.set_xticks(range(len(strength)), [f"d{_lowered(k + 1)}" for k in range(len(strength))])
+    ax.set_yticks(range(strength.shape[1]), [f"x{_lowered(j + 1)}" for j in range(strength.shape[1])])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set(xlabel="cause", ylabel="effect")
-    ax.set_title(heading, fontsize=9)
+    ax.set_title(heading)
+
+
+def _lowered(number: int) -> str:
+    return "".join(chr(ord("\N{SUBSCRIPT ZERO}") + int(digit)) for digit in str(number))
 
 
 def _errors(ax: Axes, errors: pd.DataFrame) -> None:
@@ -63,7 +73,9 @@ def _errors(ax: Axes, errors: pd.DataFrame) -> None:
     median = errors.groupby("rows")["error"].median()
     ax.plot(median.index, median, color=COLOUR, label="median")
     ideal = median.iloc[-1] * np.sqrt(median.index[-1] / median.index.to_numpy())
-    ax.plot(median.index, ideal, color="0.5", linestyle="--", linewidth=1, label="$N^{-1/2}$")
-    ax.set(xscale="log", yscale="log", xlabel="rows N", ylabel="error of the parameters (RMS)")
-    ax.set_title("Error", fontsize=9)
-    ax.legend(frameon=False)
+    ax.plot(median.index, ideal, color="0.5", linestyle="--", linewidth=1, label="1/√N")
+    ax.set(xscale="log", yscale="log", xlabel="rows N")
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set_title("error of the parameters (RMS)")

@@ -5,36 +5,30 @@ from collections.abc import Iterator
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bench.analysis.names import MI, TC, title
+from bench.analysis.names import dataset_title, model_title, title
 from bench.analysis.posterior import posterior_gap
-from bench.report.figures.panels import PAGE, sizes_of, titled
+from bench.report.figures.panels import panel_grid, sizes_of
 from bench.report.questions.asked import Asked, NamedDrawing
-from bench.report.style import dataset_title, model_title, new_figure
+from bench.report.style import titled
 
 COLOURS = {"mean": "#d55e00", "sampled": "#0072b2"}
 
 
 def draw_posterior(asked: Asked) -> Iterator[NamedDrawing]:
-    """A column a data set, a row a score: the two medians of each setting, joined by the gap between them."""
+    """A panel a score and data set: the two medians of each setting, joined by the gap between them."""
     found = posterior_gap(asked.table)
-    datasets, names = list(dict.fromkeys(found["dataset"])), [n for n in (TC, MI) if n in set(found["name"])]
-    figure = new_figure(
-        min(PAGE, 1.6 + 2.8 * len(datasets)), 1.2 + 0.17 * _settings(found) * len(names) + 0.6 * len(names)
-    )
-    axes = figure.subplots(len(names), len(datasets), squeeze=False, sharey=True, sharex="row")
-    for row, name in zip(axes, names, strict=True):
-        for ax, dataset in zip(row, datasets, strict=True):
-            _gaps(ax, found[found["dataset"].eq(dataset) & found["name"].eq(name)])
-            ax.set_xlabel(f"{title(name).lower()} (nats)")
-            ax.set_title(dataset_title(str(dataset)) if name == names[0] else "", fontsize=9)
-    axes[0, -1].legend(frameon=False)
-    heading = "Dependence between dimensions: of sampled codes, on which a prior acts, and of mean codes"
-    titled(figure, heading, sizes_of(found), asked.plan.budget, "median over the seeds of each setting")
+    places = list(found.groupby(["name", "dataset"], sort=False))
+    settings = len(found[["model", "value"]].drop_duplicates())
+    figure, axes, _ = panel_grid(len(places), 0.13 * settings + 0.4, sharey=True)
+    for ax, ((name, dataset), part) in zip(axes, places, strict=True):
+        _gaps(ax, part)
+        ax.set_xlabel(f"{title(str(name)).lower()} (nats)")
+        ax.set_title(dataset_title(str(dataset)))
+    heading = "Dependence between the dimensions of sampled and of mean codes"
+    note = "A prior acts on sampled codes, mean codes are used. Marks: median over the seeds of a setting."
+    keys = axes[0].get_legend_handles_labels()
+    titled(figure, heading, sizes_of(found), asked.plan.budget, note, keys)
     yield "posterior", figure, found
-
-
-def _settings(found: pd.DataFrame) -> int:
-    return len(found[["model", "value"]].drop_duplicates())
 
 
 def _gaps(ax: Axes, found: pd.DataFrame) -> None:
@@ -42,7 +36,7 @@ def _gaps(ax: Axes, found: pd.DataFrame) -> None:
     places = range(len(middle))
     ax.hlines(places, middle["sampled"], middle["mean"], color="0.75", linewidth=2)
     for kind, colour in COLOURS.items():
-        ax.scatter(middle[kind], places, s=18, color=colour, zorder=2, label=f"{kind} codes",
+        ax.scatter(middle[kind], places, s=12, color=colour, zorder=2, label=f"{kind} codes",
                    marker="o" if kind == "mean" else "s")  # fmt: skip
     labels = [model_title(m) if pd.isna(v) else f"{model_title(m)} {v:g}" for m, v in middle.index]
     ax.set_yticks(places, labels)

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from bench.models.nets import Architecture, Decoder, Encoder
-from bench.models.stacked import Stacked
-from bench.models.terms import bernoulli_reconstruction, gaussian_kl, total_correlation
+from bench.models.parts.nets import Architecture, Decoder, Encoder
+from bench.models.parts.stacked import Stacked
+from bench.models.parts.terms import bernoulli_reconstruction, gaussian_kl, total_correlation
 
 
 class Latent(NamedTuple):

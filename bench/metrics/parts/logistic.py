@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import log_expit, log_softmax, logit
 
 from bench.metrics.base import Floats, Ints
-from bench.metrics.newton import NARROW, Problems
+from bench.metrics.parts.newton import NARROW, Problems
 from bench.registry import unknown
 
 CS = np.logspace(-4, 4, 10)

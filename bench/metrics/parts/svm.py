@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.metrics.base import Floats, Ints
-from bench.metrics.standardise import moments
+from bench.metrics.parts.standardise import moments
 
 Bools = NDArray[np.bool_]
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from bench.metrics.base import Floats, check_codes
-from bench.metrics.standardise import moments
+from bench.metrics.parts.standardise import moments
 
 ALPHA = 0.1
 LEAST_KL = 0.01

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench.models.base import Codes, Images, Learner, ModelError, State
-from bench.models.nets import ARCHITECTURES, Architecture
+from bench.models.parts.nets import ARCHITECTURES, Architecture
 from bench.registry import unknown
 
 
@@ -20,11 +20,11 @@ class Stacked(Learner, nn.Module):
 
     Args:
         image_shape: height, width, channels.
-        architecture: a name in `bench.models.nets.ARCHITECTURES`.
+        architecture: a name in `bench.models.parts.nets.ARCHITECTURES`.
         latent_dim: D.
         seeds: K seeds, one for each model's initial weights.
         hyper: K dictionaries of hyper-parameters, (K,) tensors under their own names in `self.hyper`.
-        convolution: how convolutions are computed, a name of `bench.models.convolutions`.
+        convolution: how convolutions are computed, a name of `bench.models.parts.convolutions`.
 
     Raises:
         ModelError: the images do not fit the architecture, or a hyper-parameter is not a number.
@@ -45,7 +45,11 @@ class Stacked(Learner, nn.Module):
         networks = ARCHITECTURES[architecture]
         size = networks.image_size
         if image_shape[:2] != (size, size):
-            raise ModelError(f"architecture {architecture!r} takes {size}x{size} images, got {image_shape}")
+            takes = ", ".join(f"{name} takes {a.image_size}x{a.image_size}" for name, a in ARCHITECTURES.items())
+            raise ModelError(
+                f"architecture {architecture!r} takes {size}x{size} images, got {image_shape}: set "
+                f"trainer.image_size={size}, or another trainer.architecture ({takes})"
+            )
         self.image_shape, self.latent_dim, self.fleet = image_shape, latent_dim, len(seeds)
         self.hyper = nn.ParameterDict(
             {k: nn.Parameter(torch.tensor([float(h[k]) for h in hyper]), requires_grad=False) for k in hyper[0]}

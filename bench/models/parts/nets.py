@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench import counter
-from bench.models.convolutions import Convolutions, convolutions
+from bench.models.parts.convolutions import Convolutions, convolutions
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.metrics.base import Ints
-from bench.metrics.information import dense
+from bench.metrics.parts.information import dense
 
 CHUNK_NUMBERS = 2**20  # code values gathered at once
 

@@ -1,0 +1,63 @@
+"""What the command line says of itself: help of all stages, of one, and the version."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import bench
+from bench import store
+from bench.cli.keys import comments
+from bench.cli.stages import FLAGS, OTHERS, STAGES
+
+EXAMPLES = (
+    ("run study=quick", ""),
+    ("run model=beta_vae strength=[0,3] seed=[0,1] dataset=dsprites trainer.steps=200 study.name=mine", ""),
+    ("score codes=mine.npz name=mine", "puts arrays codes, factors[, logvar] in the score table"),
+    ("train study=locatello2019 --dry-run", "shows the jobs, about how long they take, and their commands"),
+    ("analyze study=quick compare=[beta_vae,dip_vae_i]", ""),
+    ("list metrics", ""),
+    ("run study=quick --cfg job", "shows the composed configuration"),
+)
+BELOW = {"study.name": "what the study is called; its figures, tables and summary are kept under this name"}
+
+
+def program() -> str:
+    """How the command line was called."""
+    called = Path(sys.argv[0])
+    return "python -m bench" if called.name in ("__main__.py", "-m", "-c", "") else called.name
+
+
+def version() -> str:
+    """Name, version and, in a checkout, the git revision."""
+    revision = store.revision()
+    return f"disentanglement-bench {bench.__version__}" + (f" ({revision})" if revision else "")
+
+
+def help_page(stage: str | None = None) -> str:
+    """What there is: all stages, or the keys of one."""
+    return _overview() if stage is None else _of_stage(stage)
+
+
+def _overview() -> str:
+    stages = [(name, stage.does) for name, stage in STAGES.items()]
+    examples = [(f"{program()} {words}", said) for words, said in EXAMPLES]
+    lines = [f"usage: {program()} STAGE [key=value ...] [--dry-run] [-m] [--cfg job]", "", "stages"]
+    lines += _columns([*stages, *OTHERS.items()])
+    lines += ["", "examples", *(f"  {words}{f'   # {said}' if said else ''}" for words, said in examples)]
+    return "\n".join(lines)
+
+
+def _of_stage(name: str) -> str:
+    stage = STAGES[name]
+    takes = f"[{stage.takes.upper()}] " if stage.takes else ""
+    keys = [(key, BELOW.get(key) or comments().get(key, "")) for key in stage.keys]
+    flags = [(flag, said) for flag, said in FLAGS.items() if flag not in ("-h", "-V", "--multirun")]
+    lines = [f"usage: {program()} {name} {takes}[key=value ...]", "", f"  {stage.does}", "", "keys"]
+    lines += _columns([(f"{key}=", said) for key, said in keys if said])
+    return "\n".join([*lines, "", "flags", *_columns(flags), "", "example", f"  {program()} {name} {stage.example}"])
+
+
+def _columns(rows: Iterable[tuple[str, str]]) -> list[str]:
+    rows = list(rows)
+    width = max(len(left) for left, _ in rows)
+    return [f"  {left.ljust(width)}  {right}" for left, right in rows]

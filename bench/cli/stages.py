@@ -1,0 +1,100 @@
+"""The stages of the command line: what each does, the keys that matter to it, and an example."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+GRID = ("study", "study.name", "model", "strength", "strength_of", "seed", "dataset", "trainer")
+SCORED = ("scoring", "metric")
+WORKERS = ("launcher", "device", "processes", "retry_failed")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A first word of the command line.
+
+    Attributes:
+        does: what it does, in a line.
+        keys: those that matter to it.
+        example: its other words, in an example.
+        takes: the key whose value may stand alone as the second word.
+    """
+
+    does: str
+    keys: tuple[str, ...]
+    example: str
+    takes: str | None = None
+
+
+STAGES: Mapping[str, Stage] = {
+    "run": Stage(
+        "train, score, analyze, report: all that is missing of a study",
+        (*GRID, *SCORED, "logger", *WORKERS, "checkpoint", "rank_by", "open", "dry_run", "results_dir"),
+        "study=quick",
+    ),
+    "train": Stage(
+        "train the study's missing runs",
+        (*GRID, "logger", *WORKERS, "checkpoint", "dry_run", "results_dir"),
+        "model=beta_vae strength=[0,3] seed=0..4 dataset=dsprites trainer.steps=200",
+    ),
+    "score": Stage(
+        "compute the missing scores of its trained runs, or of codes from elsewhere",
+        (*GRID, *SCORED, *WORKERS, "codes", "name", "images", "labels", "dry_run", "results_dir"),
+        "codes=mine.npz name=mine",
+    ),
+    "analyze": Stage(
+        "tables and figures from its scores",
+        (*GRID, *SCORED, "compare", "processes", "results_dir"),
+        "study=quick compare=[beta_vae,dip_vae_i]",
+    ),
+    "report": Stage(
+        "pictures of its models, the summary and the leaderboard (--open shows it in the browser)",
+        (*GRID, *SCORED, "rank_by", "open", "processes", "results_dir"),
+        "study=quick --open",
+    ),
+    "export": Stage(
+        "write the score table as parquet and csv, and with a card to be handed on without its runs",
+        (*GRID, *SCORED, "results_dir"),
+        "study=quick",
+    ),
+    "merge": Stage(
+        "add an exported table to the reference table (merge FOLDER); merge --undo takes the last one back",
+        ("folder", "undo", "results_dir"),
+        "FOLDER",
+        "folder",
+    ),
+    "status": Stage(
+        "count its runs and scores: done, failed, missing", (*GRID, *SCORED, "results_dir"), "study=quick"
+    ),
+    "data": Stage(
+        "fetch, verify and draw the data sets (dataset=NAME chooses)", ("dataset", "results_dir"), "dataset=dsprites"
+    ),
+    "list": Stage("names of models, metrics, datasets or studies", ("what",), "metrics", "what"),
+    "check": Stage(
+        "the contract of a metric and a picture of how it behaves (metric=NAME chooses)",
+        ("metric", "results_dir"),
+        "metric=mig",
+    ),
+    "question": Stage(
+        "a question about representations, answered by a picture (without a name: lists them)",
+        ("what", *GRID, "results_dir"),
+        "identifiability study=questions",
+        "what",
+    ),
+}  # fmt: skip
+OTHERS: Mapping[str, str] = {
+    "help": "this page; help STAGE, or STAGE --help: the keys of a stage",
+    "version": "version and revision",
+    "completion": "a script that completes words in a shell (completion bash|zsh|fish)",
+}
+FLAGS: Mapping[str, str] = {
+    "--dry-run": "show what would be done and about how long it takes, and do nothing",
+    "--open": "show the leaderboard in the browser (run, report)",
+    "--undo": "take the last merge back (merge)",
+    "-m": "several commands: a,b range(0,3) glob(*vae*) are one after another",
+    "--multirun": "the same as -m",
+    "--cfg": "--cfg job shows the composed configuration, and does nothing",
+    "-h": "the same as --help",
+    "--help": "keys and an example of the stage",
+    "-V": "the same as --version",
+    "--version": "version and revision",
+}

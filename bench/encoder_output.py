@@ -1,0 +1,139 @@
+"""What an encoder returned, or a file holds, as mean and log-variance: arrays, pairs, dicts, outputs, distributions.
+
+Fields are looked up by the names below; what they do not say is not guessed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.arrays import is_array, numbers
+
+Array = NDArray[Any]
+
+MEANS = ("mean", "loc", "mu", "embedding")
+LOG_VARIANCES = ("logvar", "log_var", "logvars", "log_covariance")
+DEVIATIONS = ("std", "stddev", "scale")
+VARIANCES = ("variance", "var", "covariance_diagonal")
+SPREADS = (*LOG_VARIANCES, *DEVIATIONS, *VARIANCES)
+UNCLEAR = (
+    "sigma",
+    "covariance",
+    "covariance_matrix",
+    "scale_tril",
+    "precision_matrix",
+)  # of what, or not of single dims
+INSIDE = ("latent_dist", "posterior")  # fields that hold a distribution
+WANTED = "return an array (n, D), a pair (mean, logvar), or fields mean and logvar (or std, or variance)"
+LEAST = 1e-37  # a deviation of 0 as one that 32-bit floats hold
+
+
+def mean_and_logvar(output: Any, name: str) -> tuple[Array, Array | None]:
+    """Mean and log-variance of an encoder's output, of any shape; None: it has no variance.
+
+    Args:
+        output: an array (n, D); a pair (mean, logvar), the second perhaps None; or a dict, named tuple, dataclass or
+            object with one of `MEANS` and perhaps one of `SPREADS`, or with a distribution under one of `INSIDE`.
+        name: what it is called in errors.
+
+    Raises:
+        ValueError: none of these, or fields that contradict each other; the message names what was there.
+    """
+    named = _fields(output, name)
+    if named is not None:
+        return _from_fields(named, name)
+    if not isinstance(output, list | tuple) or not any(v is None or _axes(v) > 1 for v in output):
+        return numbers(output, name), None
+    if len(output) > 2:
+        raise ValueError(f"{name} is {len(output)} things, which do not say what they are: {WANTED}")
+    first, second = (*output, None)[:2]
+    mean, logvar = mean_and_logvar(first, f"{name}, first of {len(output)}")
+    if second is None:
+        return mean, logvar
+    return mean, numbers(second, f"{name}, second of 2")
+
+
+def log_variance(named: Mapping[str, Any], name: str) -> Array | None:
+    """The log-variance that is there under one of `SPREADS`, as such, as a deviation or as a variance; None: none is.
+
+    Raises:
+        ValueError: two of them differ, or one is negative where it cannot be.
+    """
+    return _agreed({n: _as_log_variance(n, named[n], name) for n in SPREADS if named.get(n) is not None}, name)
+
+
+def _from_fields(named: Mapping[str, Any], name: str) -> tuple[Array, Array | None]:
+    held = [n for n, value in named.items() if value is not None]
+    if inside := [n for n in INSIDE if n in held]:
+        if len(inside) > 1 or any(n in held for n in (*MEANS, *SPREADS)):
+            raise ValueError(f"{name} has {', '.join(n for n in held if n in (*INSIDE, *MEANS, *SPREADS))}: {WANTED}")
+        return mean_and_logvar(named[inside[0]], f"{inside[0]} of {name}")
+    if unclear := [n for n in UNCLEAR if n in held]:
+        raise ValueError(f"{name} has {unclear[0]}, which may mean several things: {WANTED}")
+    mean = _agreed({n: numbers(named[n], f"{n} of {name}") for n in MEANS if n in held}, name)
+    if mean is None:
+        raise ValueError(f"{name} has none of the fields {', '.join(MEANS)} but {', '.join(held) or 'none'}: {WANTED}")
+    return mean, log_variance(named, name)
+
+
+def _fields(output: Any, name: str) -> Mapping[str, Any] | None:
+    """What an output calls its parts; None where it is an array, or parts without names."""
+    if isinstance(output, Mapping):
+        return {str(key): value for key, value in output.items()}
+    if hasattr(output, "_asdict"):
+        return dict(output._asdict())
+    if output is None or isinstance(output, tuple | str | bytes | set | np.generic | int | float) or is_array(output):
+        return None
+    if hasattr(output, "log_prob"):
+        _refuse_unless_normal(output, name)
+    known = (*MEANS, *SPREADS, *UNCLEAR, *INSIDE)
+    own = [f.name for f in fields(output)] if is_dataclass(output) else list(getattr(output, "__dict__", ()))
+    values = {n: _attribute(output, n) for n in dict.fromkeys((*known, *own))}
+    held = {n: value for n, value in values.items() if value is not None and not callable(value)}
+    return held or None
+
+
+def _refuse_unless_normal(distribution: Any, name: str) -> None:
+    base = distribution
+    while type(base).__name__ == "Independent":
+        base = getattr(base, "base_dist", None) or getattr(base, "distribution", None)
+    if type(base).__name__ != "Normal":
+        raise ValueError(f"{name} is a {type(base).__name__} distribution, not independent normal ones: {WANTED}")
+
+
+def _attribute(output: Any, name: str) -> Any:
+    try:
+        return getattr(output, name, None)
+    except Exception:  # a property that is not there for this kind of object
+        return None
+
+
+def _agreed(candidates: Mapping[str, Array], name: str) -> Array | None:
+    """The one array of several names, the first where they are the same numbers."""
+    arrays = list(candidates.values())
+    for other in arrays[1:]:
+        if other.shape != arrays[0].shape or not np.allclose(other, arrays[0], rtol=1e-3, atol=1e-3, equal_nan=True):
+            raise ValueError(f"{name} has {' and '.join(candidates)}, which differ: leave one out")
+    return arrays[0] if arrays else None
+
+
+def _as_log_variance(field: str, value: Any, name: str) -> Array:
+    array = numbers(value, f"{field} of {name}").astype(np.float64, copy=False)
+    if field in LOG_VARIANCES:
+        return array
+    if (array < 0).any():
+        raise ValueError(f"{field} of {name} has the negative value {array.min():.3g}")
+    deviation = np.sqrt(array) if field in VARIANCES else array
+    return np.asarray(2 * np.log(np.maximum(deviation, LEAST)))
+
+
+def _axes(value: Any) -> int:
+    """How many axes an entry of a list has; one that is no array counts as having several."""
+    if isinstance(value, list | tuple):
+        return 1 + max((_axes(v) for v in value[:1]), default=0)
+    if isinstance(value, int | float | np.generic):
+        return 0
+    return int(getattr(value, "ndim", len(getattr(value, "shape", (0, 0)))))

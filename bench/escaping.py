@@ -1,0 +1,56 @@
+"""Names and titles in csv, Markdown and figures, so that text stays text; HTML has `bench.report.markup`.
+
+Most names are plain by the time they are here: those of tables from elsewhere are checked when they come. A study's
+title, a record in a shared store or a file's name can be anything.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes for the beginning of one
+
+
+def as_cells(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """A frame for a csv file: text that a spreadsheet would run as a formula has a ' before it, which shows it as text.
+
+    Numbers stay as they are, and so does every name that `bench.table_rules` allows.
+
+    Example:
+        >>> import pandas as pd
+        >>> as_cells(pd.DataFrame({"model": ["=1+1", "pca"], "score": [-1.0, 0.5]}))["model"].tolist()
+        ["'=1+1", 'pca']
+    """
+    changed = {}
+    for name in frame.columns:
+        column = frame[name]
+        if column.dtype.kind in "OSU" or str(column.dtype) in ("category", "str", "string"):
+            words = {w: f"'{w}" for w in column.unique() if isinstance(w, str) and w.startswith(FORMULA)}
+            if words:
+                changed[name] = column.astype(object).map(lambda w, words=words: words.get(w, w))
+    return frame.assign(**changed).rename(columns=lambda n: f"'{n}" if str(n).startswith(FORMULA) else n)
+
+
+def markdown(text: object) -> str:
+    """Text that Markdown and the HTML it becomes show as it is, on one line.
+
+    Example:
+        >>> markdown("a_b <img> *c*")
+        'a_b \\\\<img\\\\> \\\\*c\\\\*'
+    """
+    return re.sub(r"([\\`*<>\[\]|#&~$])|(?<!\w)_|_(?!\w)", r"\\\g<0>", " ".join(str(text).split()))
+
+
+def markdown_code(text: object) -> str:
+    """Text as a code span, whose fence is longer than any run of backticks in it.
+
+    Example:
+        >>> markdown_code("study=a`b")
+        '`` study=a`b ``'
+    """
+    line = " ".join(str(text).split())
+    longest = max(map(len, re.findall("`+", line)), default=0)
+    fence, space = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{space}{line}{space}{fence}"

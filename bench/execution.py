@@ -1,0 +1,90 @@
+"""How a study is carried out: the settings beside its grid, checked before anything is written."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bench import registry
+from bench.launch import base as launchers
+from bench.registry import PluginError
+from bench.values import ConfigError, flag, listed, mapping, number, one_of, positive, text, whole, whole_or_none
+
+DEVICES = ("auto", "cpu", "cuda")
+TRAINING_SCORES = ("reconstruction", "kl", "elbo")  # of a run's losses
+GROUP_SCORES = ("udr_lasso", "udr_spearman")  # of runs that differ in their seed
+
+
+def _text_or_none(key: str, value: Any) -> None:
+    if value is not None:
+        text(key, value)
+
+
+def _texts(key: str, value: Any) -> None:
+    for item in listed(value):
+        text(key, item)
+
+
+LAUNCHER: Mapping[str, Callable[[str, Any], Any]] = {
+    "at_once": whole_or_none,
+    "backend": text,
+    "cpus": whole,
+    "gpus": lambda key, value: number(key, value, 0),
+    "runs": whole_or_none,
+    "address": text,
+    "retries": lambda key, value: whole(key, value, 0),
+    "minutes": whole,
+    "memory_gb": positive,
+    "partition": _text_or_none,
+    "sbatch": mapping,
+    "setup": _texts,
+    "grace_seconds": lambda key, value: whole(key, value, 0),
+    "wait": flag,
+    "cancel": flag,
+    "poll_seconds": lambda key, value: number(key, value, 0),
+}
+
+
+def check_execution(settings: Mapping[str, Any]) -> None:
+    """Check device, processes, launcher, logger and what is a yes or a no.
+
+    Raises:
+        ConfigError: a value of the wrong type or out of range.
+        UnknownNameError: no such device or launcher; the message offers the nearest.
+    """
+    one_of("device", settings["device"], DEVICES)
+    whole_or_none("processes", settings["processes"])
+    for key in ("open", "retry_failed", "dry_run"):
+        flag(key, settings[key])
+    launcher = mapping("launcher", settings["launcher"])
+    one_of("launcher", launcher.get("name"), ["local", *launchers.names()])
+    for key, value in launcher.items():
+        if key in LAUNCHER:
+            LAUNCHER[key](f"launcher.{key}", value)
+    logger = mapping("logger", settings["logger"])
+    text("logger.name", logger.get("name"))
+    _text_or_none("logger.target", logger.get("target"))
+    mapping("logger.arguments", logger.get("arguments"))
+
+
+def check_score(name: str) -> None:
+    """Check that a score is one that a metric declares, or one of a run's losses, or UDR.
+
+    Raises:
+        UnknownNameError: no such score; the message offers the nearest.
+    """
+    if name in (*TRAINING_SCORES, *GROUP_SCORES):
+        return
+    known = [*TRAINING_SCORES, *GROUP_SCORES]
+    for metric in registry.names("metrics"):
+        try:
+            declared = registry.load("metrics", metric).metric
+        except PluginError:
+            continue  # a metric that cannot be imported is told of where metrics are asked for
+        known += declared.scores
+        try:
+            declared.score(name)
+        except KeyError:
+            continue
+        if "/" in name:
+            raise ConfigError(f"rank_by={name}: runs are ranked by a score of all factors, {name.partition('/')[0]}")
+        return
+    raise registry.unknown("score", name, known)

@@ -1,0 +1,69 @@
+"""Shipped costs of training and scoring, measured elsewhere: an estimate before anything was finished here."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench import data
+from bench.grid import Member, Run
+from bench.scoring import Cell
+
+DEVICES = ("cpu core", "H200")
+
+
+@dataclass(frozen=True)
+class ShippedCosts:
+    """What is measured on one of `DEVICES`, for one protocol of scoring."""
+
+    device: str
+    protocol: str
+
+    def train(self, runs: Iterable[Run]) -> float | None:
+        """Seconds to train runs one after another; None where nothing like one of them was measured."""
+        return total(self._training(run) for run in runs)
+
+    def score(self, unscored: Iterable[tuple[Member, Sequence[Cell]]]) -> float | None:
+        """Seconds to encode and score runs one after another on a CPU core; None where one of their metrics is new."""
+        return total(self._scoring(run, cells) for run, cells in unscored)
+
+    def _training(self, run: Run) -> float | None:
+        costs, schedule = _costs()[self.device], run.schedule
+        if run.fitted:  # on a CPU core, wherever that is
+            fit: float | None = _costs()["cpu core"]["fits"].get(run.model)
+            return fit
+        for measured in costs["steps"]:
+            relative = measured.get(run.model, costs["models"].get(run.model))
+            conditions = measured.keys() & {"architecture", "image_size", "convolution"}
+            if relative is not None and all(measured[k] == getattr(schedule, k) for k in conditions):
+                an_image = relative * measured["seconds"] / measured["batch_size"]
+                drawn = costs["drawing"].get(run.dataset, 0.0)
+                return float(schedule.steps * schedule.batch_size * (an_image + drawn))
+        return None
+
+    def _scoring(self, run: Member, cells: Sequence[Cell]) -> float | None:
+        metrics: Mapping[str, float] = _costs()["scores"].get(self.protocol, {})
+        scores = total(metrics.get(cell.metric, metrics.get("others")) for cell in cells)
+        if scores is None or not isinstance(run, Run):  # codes that were given are not encoded
+            return scores
+        encoding = {e["architecture"]: e["seconds"] for e in _costs()["cpu core"]["encoding"]}
+        an_image = encoding.get(run.schedule.architecture)
+        if an_image is None or not cells:
+            return None
+        images = min(cells[0].pool or data.card(run.dataset).num_images, data.card(run.dataset).num_images)
+        return scores + images * an_image
+
+
+def total(parts: Iterable[float | None]) -> float | None:
+    """The sum, or None where a part is not known."""
+    known = list(parts)
+    return None if None in known else sum(part for part in known if part is not None)
+
+
+@cache
+def _costs() -> Mapping[str, Any]:
+    costs: Mapping[str, Any] = yaml.safe_load((Path(__file__).parent / "costs.yaml").read_text(encoding="utf-8"))
+    return costs

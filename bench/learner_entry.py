@@ -1,0 +1,73 @@
+"""What `conf/model/NAME.yaml` says of a learner, checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.registry import unknown
+from bench.values import ConfigError, flag, listed, mapping, number, one_of, positive, text, whole
+
+REQUIRED = ("version", "fitted", "sweeps", "hyper")
+OPTIONAL = ("values", "scaled", "schedule", "updates")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A learner of the grid.
+
+    Attributes:
+        version: raised when a change moves its numbers.
+        fitted: whether it is fitted directly, not trained by gradient steps.
+        sweeps: the hyper-parameter that strength chooses.
+        values: what strength chooses from.
+        hyper: the other hyper-parameters.
+        scaled: those of them that are given for the published number of steps.
+        updates: the share of the trainer's steps that it takes.
+    """
+
+    version: int
+    fitted: bool
+    sweeps: str | None
+    values: tuple[float, ...]
+    hyper: Mapping[str, float]
+    scaled: tuple[str, ...]
+    updates: float
+
+
+def entry_of(model: str, given: Any) -> Entry:
+    """The entry that plain values describe.
+
+    Raises:
+        ConfigError: a key is missing or of the wrong type; the message names it.
+        UnknownNameError: no such key, hyper-parameter or schedule; the message offers the nearest.
+    """
+    group = f"model.{model}"
+    entry = mapping(group, given)
+    if missing := [key for key in REQUIRED if key not in entry]:
+        raise ConfigError(f"{group} lacks {', '.join(missing)}")
+    if extra := [key for key in entry if key not in (*REQUIRED, *OPTIONAL)]:
+        raise unknown(f"{group} key", extra[0], (*REQUIRED, *OPTIONAL))
+    sweeps = None if entry["sweeps"] is None else text(f"{group}.sweeps", entry["sweeps"])
+    hyper = dict(mapping(f"{group}.hyper", entry["hyper"]))
+    if sweeps is not None:
+        hyper.pop(sweeps, None)
+    scaled = [one_of(f"hyper-parameter of {model}", key, hyper) for key in listed(entry.get("scaled") or [])]
+    values = [number(f"{group}.values", value) for value in listed(entry.get("values") or [])]
+    return Entry(
+        whole(f"{group}.version", entry["version"]),
+        flag(f"{group}.fitted", entry["fitted"]),
+        sweeps,
+        tuple(values),
+        {key: number(f"{group}.hyper.{key}", value) for key, value in hyper.items()},
+        tuple(scaled),
+        _share(model, entry),
+    )
+
+
+def _share(model: str, entry: Mapping[str, Any]) -> float:
+    """The share of the trainer's steps that the entry's `schedule` gives the learner."""
+    if "updates" not in entry:
+        return 1.0
+    shares = mapping(f"model.{model}.updates", entry["updates"])
+    schedule = one_of(f"schedule of {model}", entry.get("schedule"), shares)
+    return positive(f"model.{model}.updates.{schedule}", shares[schedule])

@@ -1,0 +1,53 @@
+"""How runs are scored: what `conf/scoring/NAME.yaml` says, checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench import registry
+from bench.values import ConfigError, build, listed, mapping, one_of, plain
+
+REPRESENTATIONS = ("mean", "sampled")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How runs are scored: sample sizes, representations, and options of single metrics.
+
+    `pool` images are encoded for each data set (None: all of them), the same ones for every run; a metric's sizes
+    are its published ones unless given here. The metrics of `also_sampled` read sampled codes besides. A cell that
+    takes longer than `timeout` seconds (None: no limit) fails; it changes no number, so no key depends on it.
+    """
+
+    name: str
+    pool: int | None
+    num_points: int | None
+    num_train: int | None
+    num_test: int | None
+    representations: tuple[str, ...]
+    also_sampled: tuple[str, ...]
+    options: Mapping[str, Mapping[str, Any]]
+    timeout: float | None = None
+
+
+def protocol_of(entry: Mapping[str, Any]) -> Protocol:
+    """The protocol that a configuration's `scoring` describes.
+
+    Raises:
+        ConfigError: a key is missing or of the wrong type.
+        UnknownNameError: no such key, representation or metric.
+    """
+    known = {"representations": REPRESENTATIONS, "also_sampled": registry.names("metrics")}
+    kinds = {"representations": "representation", "also_sampled": "metric"}
+    lists = {
+        key: tuple(dict.fromkeys(one_of(kinds[key], name, names) for name in listed(entry[key])))
+        for key, names in known.items()
+        if key in entry
+    }
+    protocol: Protocol = build(Protocol, "scoring", dict(entry) | lists)
+    if not protocol.representations:
+        raise ConfigError("scoring.representations is empty: give mean, sampled or both")
+    for name, options in mapping("scoring.options", protocol.options).items():
+        key = f"scoring.options.{one_of('metric', name, registry.names('metrics'))}"
+        plain(key, mapping(key, options))
+    return protocol

@@ -1,0 +1,207 @@
+"""Drawings are made again only where what they are made from has changed.
+
+A drawing has a key: the hash of all that it is made from. `drawn.json` in a study's folder holds the key of each
+drawing and the digests of its files. A drawing is left as it is where its key and its files are as recorded; where a
+file or the record is missing or damaged, it is drawn again. Two commands at once may draw something twice, and harm
+nothing.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any, Literal, get_args
+
+import pandas as pd
+
+from bench.analysis.agreement import TooFewRunsError
+from bench.grid import Run
+from bench.pool import Pool
+from bench.progress import say
+from bench.store import RunFolder, StoreError, cards_dir, conf_dir, digest, read_json, sha256_of, write_json
+
+RECORD = "drawn.json"
+PACKAGE = Path(__file__).parents[1]
+LIBRARIES = ("matplotlib", "numpy", "pandas", "pillow", "pypdfium2", "scipy", "seaborn")
+State = Literal["unchanged", "drawn", "not drawn", "failed"]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What may have to be drawn.
+
+    Attributes:
+        name: among the drawings of its kind.
+        key: the hash of all that it is made from.
+        task: arguments of the function that draws it.
+    """
+
+    name: str
+    key: str
+    task: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a drawing: its files, or why it has none."""
+
+    name: str
+    state: State
+    files: tuple[Path, ...] = ()
+    why: str = ""
+
+    @property
+    def picture(self) -> Path | None:
+        """Its png."""
+        return next((file for file in self.files if file.suffix == ".png"), None)
+
+    def __str__(self) -> str:
+        state = self.state.upper() if self.state == "failed" else self.state
+        return f"{self.name}: {state}: {self.why}" if self.why else f"{self.name}: {self.picture or self.files[0]}"
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A drawing in the record: file names relative to the study's folder, each with its sha256."""
+
+    key: str
+    files: Mapping[str, str]
+    why: str = ""
+
+    def paths(self, folder: Path) -> tuple[Path, ...]:
+        return tuple(folder / name for name in self.files)
+
+    def holds(self, folder: Path) -> bool:
+        """Whether every file is as it was written."""
+        return all((folder / n).is_file() and sha256_of(folder / n) == sha for n, sha in self.files.items())
+
+
+def draw_changed(
+    kind: str, drawings: Sequence[Drawing], draw: Callable[..., Sequence[Path]], folder: Path, pool: Pool
+) -> Iterator[Outcome]:
+    """Draw what has changed, and take away the files of what is no longer asked for.
+
+    Args:
+        kind: of the drawings: those of other kinds are left alone.
+        drawings: all of the kind.
+        draw: called in the pool with the task of a drawing; writes files into the folder and returns their paths.
+            Raises `TooFewRunsError` where there is too little to draw.
+        folder: the study's.
+        pool: what draws.
+
+    Yields:
+        An outcome for each drawing: first of those left as they are. One that fails ends none of the others.
+    """
+    known = _read(folder).get(kind, {})
+    asked = {d.name for d in drawings}
+    entries = {n: e for n, e in known.items() if n in asked}
+    stale = [p for n, e in known.items() if n not in asked for p in e.paths(folder)]
+    changed = []
+    try:
+        for drawing in drawings:
+            entry = entries.get(drawing.name)
+            if entry is None or entry.key != drawing.key or not entry.holds(folder):
+                changed.append(drawing)
+            else:
+                state: State = "not drawn" if entry.why else "unchanged"
+                yield Outcome(drawing.name, state, entry.paths(folder), entry.why)
+        killed = Outcome("one", "failed", why="its process was killed")
+        tasks = [(d.name, d.task) for d in changed]
+        for position, outcome in pool.run(partial(_attempt, draw), tasks, killed=killed):
+            drawing = changed[position]
+            outcome = replace(outcome, name=drawing.name)
+            old = entries.pop(drawing.name, None)
+            stale += [] if old is None else [p for p in old.paths(folder) if p not in outcome.files]
+            if outcome.state != "failed":
+                files = {str(p.relative_to(folder)): sha256_of(p) for p in outcome.files}
+                entries[drawing.name] = _Entry(drawing.key, files, outcome.why)
+            yield outcome
+    finally:
+        for path in stale:
+            path.unlink(missing_ok=True)
+        _write(folder, kind, entries)
+
+
+def _attempt(draw: Callable[..., Sequence[Path]], name: str, task: tuple[Any, ...]) -> Outcome:
+    """Draw, in a worker; a fault may not be one that can be sent between processes: its text is."""
+    try:
+        return Outcome(name, "drawn", tuple(draw(*task)))
+    except TooFewRunsError as reason:
+        return Outcome(name, "not drawn", why=str(reason))
+    except Exception as fault:
+        last = extract_tb(fault.__traceback__)[-1]
+        place = f"{Path(last.filename).name}, line {last.lineno}"
+        return Outcome(name, "failed", why=f"{type(fault).__name__}: {fault} ({place})")
+
+
+def tell(kind: str, outcomes: Iterable[Outcome]) -> dict[str, str]:
+    """Say what became of drawings as they get ready, and how many were left as they are.
+
+    Returns:
+        Those that failed, and why.
+    """
+    counts: Counter[str] = Counter()
+    failed = {}
+    for outcome in outcomes:
+        counts[outcome.state] += 1
+        if outcome.state != "unchanged":
+            say(f"  {outcome}")
+        if outcome.state == "failed":
+            failed[outcome.name] = outcome.why
+    if counts:
+        say(f"  {kind}: {', '.join(f'{counts[s]} {s}' for s in get_args(State) if s in counts)}")
+    return failed
+
+
+@cache
+def code(*places: str) -> str:
+    """A hash of what draws: Python files of the package or in folders of it, names on cards, versions of libraries."""
+    files = [file for place in places for file in _python(PACKAGE / place)]
+    files += [*(conf_dir() / "model").glob("*.yaml"), *cards_dir().glob("*.yaml")]
+    texts = sorted((f.name, sha256_of(f)) for f in files)
+    return digest([texts, {name: version(name) for name in LIBRARIES}])
+
+
+def _python(place: Path) -> list[Path]:
+    return [place] if place.is_file() else list(place.rglob("*.py"))
+
+
+def rows_digest(table: pd.DataFrame) -> str:
+    """A hash of the rows and columns of a table, in their order."""
+    rows = pd.util.hash_pandas_object(table, index=False).to_numpy()
+    return hashlib.sha256(repr(list(table.columns)).encode() + rows.tobytes()).hexdigest()
+
+
+def trained(run: Run, folder: RunFolder) -> list[Any]:
+    """What a drawing of a trained run is made from: what it is called, and hashes of its files."""
+    files = (folder.done, folder.weights, folder.losses)
+    return [run.record(), *(sha256_of(file) if file.exists() else None for file in files)]
+
+
+def _read(folder: Path) -> dict[str, dict[str, _Entry]]:
+    """Kind -> name -> entry; nothing where the record is missing or damaged."""
+    try:
+        record = read_json(folder / RECORD)
+        return {kind: {n: _entry(**e) for n, e in entries.items()} for kind, entries in record.items()}
+    except (StoreError, RecursionError, TypeError, ValueError, AttributeError):
+        return {}
+
+
+def _entry(key: str, files: Mapping[str, str], why: str) -> _Entry:
+    """An entry of the record, which may be damaged: no file of it lies outside the study's folder."""
+    for name in files:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ValueError(f"{name} is not a file of the study")
+    return _Entry(str(key), {str(n): str(sha) for n, sha in files.items()}, str(why))
+
+
+def _write(folder: Path, kind: str, entries: dict[str, _Entry]) -> None:
+    """Write down what is drawn of a kind, beside what is recorded of the others."""
+    recorded = _read(folder)
+    if recorded.get(kind, {}) != entries:
+        whole = recorded | {kind: entries}
+        write_json(folder / RECORD, {k: {n: asdict(e) for n, e in of.items()} for k, of in whole.items() if of})

@@ -1,0 +1,186 @@
+"""What the value of a setting may be: a name, a whole number, one of a closed set; errors name the key and the rule."""
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from bench.registry import unknown
+
+LONGEST_NAME = 64
+NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{LONGEST_NAME - 1}}}")
+MOST = 10**12  # of anything that is counted
+
+
+class ConfigError(ValueError):
+    """A configuration that does not describe a study; the message names the key."""
+
+
+def check_name(key: str, name: Any) -> str:
+    """The name of a study or of codes, which becomes the name of a folder.
+
+    Raises:
+        ConfigError: it is no text, empty, too long, or holds characters that a name does not have.
+    """
+    if not NAME.fullmatch(text(key, name)):
+        raise ConfigError(
+            f"{key}={name!r}: a name is 1 to {LONGEST_NAME} letters, digits, dots, dashes and underscores, and starts "
+            "with a letter or a digit"
+        )
+    return str(name)
+
+
+def text(key: str, value: Any) -> str:
+    """A piece of text.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if not isinstance(value, str):
+        raise ConfigError(f"{key} must be text, got {value!r}")
+    return value
+
+
+def flag(key: str, value: Any) -> bool:
+    """True or false.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if not isinstance(value, bool):
+        raise ConfigError(f"{key} must be true or false, got {value!r}")
+    return value
+
+
+def whole(key: str, value: Any, least: int = 1) -> int:
+    """A whole number, which may be written as 1e3.
+
+    Raises:
+        ConfigError: it is none, or below `least`.
+    """
+    if not _is_number(value) or value != int(value) or not least <= value <= MOST:
+        raise ConfigError(f"{key} must be a whole number from {least}, got {shown(value)}")
+    return int(value)
+
+
+def whole_or_none(key: str, value: Any) -> int | None:
+    """A whole number from 1, or None.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    return None if value is None else whole(key, value)
+
+
+def positive(key: str, value: Any) -> float:
+    """A finite number above zero.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if not _is_number(value) or value <= 0:
+        raise ConfigError(f"{key} must be a positive number, got {shown(value)}")
+    return value
+
+
+def positive_or_none(key: str, value: Any) -> float | None:
+    """A finite number above zero, or None.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    return None if value is None else positive(key, value)
+
+
+def number(key: str, value: Any, least: float = -math.inf) -> float:
+    """A finite number, `least` or more.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if not _is_number(value) or value < least:
+        raise ConfigError(
+            f"{key} must be a number{f' from {least:g}' if least > -math.inf else ''}, got {shown(value)}"
+        )
+    return value
+
+
+def mapping(key: str, value: Any) -> Mapping[str, Any]:
+    """Names with values.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise ConfigError(f"{key} must be names with values, {{name: value}}, got {shown(value)}")
+    return value
+
+
+def plain(key: str, value: Any) -> None:
+    """Text, finite numbers, true, false, null, and lists and mappings of them: what is hashed and written down.
+
+    Raises:
+        ConfigError: a number is not finite.
+    """
+    if isinstance(value, Mapping):
+        for name, inner in mapping(key, value).items():
+            plain(f"{key}.{name}", inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            plain(key, inner)
+    elif value is not None and not isinstance(value, str | bool):
+        number(key, value)
+
+
+def one_of(kind: str, value: Any, known: Iterable[str]) -> str:
+    """One of a closed set of names.
+
+    Raises:
+        UnknownNameError: it is none of them; the message offers the nearest.
+    """
+    known = list(known)
+    if not isinstance(value, str) or value not in known:
+        raise unknown(kind, value, known)
+    return value
+
+
+def listed(value: Any) -> list[Any]:
+    """A scalar as a list of one."""
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def shown(value: Any) -> str:
+    """A value as a message shows it: shortened where it is long."""
+    digits = isinstance(value, int) and abs(value) > 10**15
+    written = "an integer of many digits" if digits else repr(value)
+    return written if len(written) <= 80 else f"{written[:77]}..."
+
+
+CHECKS: Mapping[Any, Callable[[str, Any], Any]] = {
+    int: whole, int | None: whole_or_none, float: positive, float | None: positive_or_none, str: text, bool: flag,
+}  # fmt: skip
+
+
+def build(cls: Any, group: str, entry: Any) -> Any:
+    """An instance of a dataclass from plain values, each checked by the type of its field.
+
+    Raises:
+        ConfigError: a value that has no default is missing, or one is not of its type.
+        UnknownNameError: there is a value that the dataclass has no field for.
+    """
+    kinds = {f.name: f.type for f in dataclasses.fields(cls)}
+    needed = {f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING}
+    if missing := needed - mapping(group, entry).keys():
+        raise ConfigError(f"{group} lacks {', '.join(sorted(missing))}")
+    if extra := sorted(entry.keys() - kinds.keys()):
+        raise unknown(f"{group} key", extra[0], kinds)
+    checked = {n: CHECKS[kind](f"{group}.{n}", entry[n]) for n, kind in kinds.items() if kind in CHECKS and n in entry}
+    return cls(**(dict(entry) | checked))
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a finite number that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else abs(value) < 1e300
