@@ -97,7 +97,8 @@ def _matrices(item: Item, numbers: pd.DataFrame, budget: str) -> Picture:
             low, high = sorted((a, b))
             ax.add_patch(Rectangle((high + 0.05, low + 0.07), 0.9, 0.86, fill=False, edgecolor="0.1", linewidth=0.9))
     heading = f"{name(item)}: below the diagonal ours, above it the published"
-    note = f"Shown: {item.quantity}. Framed: the two differ by more than two studies of one population do. {_told(numbers)}"
+    framed = "Framed: the two differ by more than two studies of one population do."
+    note = f"Shown: {item.quantity}. {framed} {_told(numbers)}"
     titled(figure, heading, _behind(numbers), budget, note)
     return figure
 
