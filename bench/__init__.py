@@ -20,14 +20,17 @@ if TYPE_CHECKING:
     from bench.study_table import scores
 
 _HOME = {"encode": "bench.codes", "load_data": "bench.data", "score": "bench.scoring", "scores": "bench.study_table"}
+_MODULES = ("reference",)  # whose functions are named with them: `bench.reference.read_reference()`
 
 
 def __getattr__(name: str) -> Any:
     """The public functions, imported on first use: `import bench` alone stays instant."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'bench' has no attribute {name!r}")
     from importlib import import_module
 
+    if name in _MODULES:
+        return import_module(f"bench.{name}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'bench' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)
 
 

@@ -60,7 +60,7 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         from bench.score_file import score_file
 
         return score_file(settings)
-    if settings["compare"] is not None:
+    if settings["compare"] is not None or name == "compare":
         return compare_named(settings)
     study = study_of(settings, Store(settings["results_dir"]))  # everything is checked before anything is written
     if name == "status":

@@ -44,18 +44,20 @@ def compare_named(settings: Mapping[str, Any]) -> int:
     from bench.analysis.matching import NothingInCommonError
     from bench.report.comparison import write_comparison
 
-    if settings["stage"] != "analyze":
-        raise ConfigError(f"compare=[a,b] goes with the stage analyze, not with {settings['stage']}")
-    store = Store(settings["results_dir"], writable=True)
-    with stage("analyze"):
-        sides = find_sides(settings["compare"], settings["study"]["name"], store)
+    if settings["stage"] not in ("analyze", "compare"):
+        raise ConfigError(f"compare=[a,b] goes with the stages compare and analyze, not with {settings['stage']}")
+    with stage("compare"):
+        sides = find_sides(settings["compare"], settings["study"]["name"], Store(settings["results_dir"]))
         names = [c.name for c in columns(sides.tables[0])]
         try:
             found = compare(*sides.tables, names, sides.on)
         except NothingInCommonError as fault:
-            raise ConfigError(f"{sides.names[0]} and {sides.names[1]} have {fault}") from fault
+            hint = "; codes from files have a strength where they are scored with strength=INDEX"
+            alone = any(t["strength"].isna().all() for t in sides.tables) and sides.on == "strength"
+            raise ConfigError(f"{sides.names[0]} and {sides.names[1]} have {fault}{hint if alone else ''}") from fault
         budget = " | ".join(sorted({s for t in sides.tables for s in t["schedule"].unique()}))
-        command = shlex.join(["python", "-m", "bench", "analyze", *settings["overrides"]])
+        command = shlex.join(["python", "-m", "bench", settings["stage"], *settings["overrides"]])
+        store = Store(settings["results_dir"], writable=True)
         for path in write_comparison(found, sides.names, store.comparison(*sides.names), budget, command):
             say(f"  {path}")
     for table in told(found, sides):

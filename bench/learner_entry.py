@@ -8,7 +8,7 @@ from bench.registry import unknown
 from bench.values import ConfigError, flag, listed, mapping, number, one_of, positive, text, whole
 
 REQUIRED = ("version", "fitted", "sweeps", "hyper")
-OPTIONAL = ("values", "scaled", "schedule", "updates")
+OPTIONAL = ("title", "values", "scaled", "schedule", "updates")
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ def entry_of(model: str, given: Any) -> Entry:
         raise ConfigError(f"{group} lacks {', '.join(missing)}")
     if extra := [key for key in entry if key not in (*REQUIRED, *OPTIONAL)]:
         raise unknown(f"{group} key", extra[0], (*REQUIRED, *OPTIONAL))
+    text(f"{group}.title", entry.get("title", model))  # which `bench.analysis.names` reads
     sweeps = None if entry["sweeps"] is None else text(f"{group}.sweeps", entry["sweeps"])
     hyper = dict(mapping(f"{group}.hyper", entry["hyper"]))
     if sweeps is not None:

@@ -104,7 +104,7 @@ def test_an_unknown_name_is_met_with_the_nearest(store: Store) -> None:
 
 
 def test_another_stage_does_not_compare(store: Store) -> None:
-    with pytest.raises(ConfigError, match="goes with the stage analyze, not with train"):
+    with pytest.raises(ConfigError, match="goes with the stages compare and analyze, not with train"):
         compare_named(settings(store, ["rise", "fall"], stage="train"))
 
 

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import multiprocessing
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,14 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+import bench
 from bench import store, studies
 from bench.given import GivenCodes
 from bench.grid import ConfigError, Plan, Run
 from bench.registry import UnknownNameError
 from bench.store import Store, StoreError
 from bench.studies import axes, extend, read, study_of, with_codes
+from bench.study_table import plan_scores
 
 CODES = GivenCodes("mine", 0, "dsprites", 1, "ab" * 32, "mine.npz")
 
@@ -230,3 +234,17 @@ def test_the_schedule_of_the_study_itself_is_what_its_record_has(target: Store) 
     begun(target, "study=small", "trainer.steps=70")
     assert {r.schedule.steps for r in study_of(settings("study=small"), target).whole.runs} == {35, 70}
     assert studies.read(target, "small").schedule.name == "small"
+
+
+def test_the_reference_table_is_read_as_its_page_says() -> None:
+    code = "import bench; table, card = bench.reference.read_reference(); print(len(table) == card['rows'] > 0)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
+
+
+def test_the_reference_study_answers_where_nothing_was_trained(target: Store) -> None:
+    table = bench.scores("reference", target.path)
+    assert table["run"].nunique() == 360
+    plan = begun(target, "study=reference")
+    again, origin = plan_scores(plan, target)
+    assert again["run"].nunique() == 360
+    assert "scores of 360 runs from the table" in origin

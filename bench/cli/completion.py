@@ -76,7 +76,9 @@ def _keys(word: str, stage: str, before: Sequence[str]) -> str:
 
 def _standing(key: str, stage: str) -> list[str]:
     """What may be the value of the key that a stage takes without its name."""
-    return [FILES] if key in keys.PATHS else questions() if stage == "question" else KINDS
+    if key in keys.PATHS:
+        return [FILES]
+    return {"question": questions, "list": lambda: KINDS}.get(stage, list)()
 
 
 def _values(key: str, value: str, stage: str) -> str:

@@ -14,7 +14,7 @@ EXAMPLES = (
     ("run model=beta_vae strength=[0,3] seed=[0,1] dataset=dsprites trainer.steps=200 study.name=mine", ""),
     ("score codes=mine.npz name=mine", "puts arrays codes, factors[, logvar] in the score table"),
     ("train study=locatello2019 --dry-run", "shows the jobs, about how long they take, and their commands"),
-    ("analyze study=quick compare=[beta_vae,dip_vae_i]", ""),
+    ("compare beta_vae,dip_vae_i study=quick", ""),
     ("list metrics", ""),
     ("run study=quick --cfg job", "shows the composed configuration"),
 )

@@ -44,7 +44,13 @@ STAGES: Mapping[str, Stage] = {
     "analyze": Stage(
         "tables and figures from its scores",
         (*GRID, *SCORED, "compare", "processes", "results_dir"),
-        "study=quick compare=[beta_vae,dip_vae_i]",
+        "study=quick",
+    ),
+    "compare": Stage(
+        "two models or codes of a study, or two studies, by rank correlation (compare A,B)",
+        ("compare", "study", "study.name", "results_dir"),
+        "beta_vae,dip_vae_i study=quick",
+        "compare",
     ),
     "report": Stage(
         "pictures of its models, the summary and the leaderboard (--open shows it in the browser)",
