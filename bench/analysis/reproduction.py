@@ -187,8 +187,9 @@ def mean_variance(item: Item, table: pd.DataFrame) -> pd.DataFrame:
     if not names:
         raise NothingToCompareError("the table lacks the scores")
     parts = [variance_explained(scores.xs(d, drop_level=False), names) for d in scores.index.unique("dataset")]
-    cells = pd.concat(parts).groupby("by").agg(ours=("explained", "mean"), runs=("runs", "sum"), seeds=("seeds", "min"))
-    return cells.reset_index(names="row").assign(column="mean", low=np.nan, high=np.nan)[COMPARED]
+    cells = pd.concat(parts).groupby("by").agg(ours=("explained", "mean"), seeds=("seeds", "min"))
+    runs = sum(int(part["runs"].iloc[0]) for part in parts)
+    return cells.reset_index(names="row").assign(column="mean", low=np.nan, high=np.nan, runs=runs)[COMPARED]
 
 
 def transferred(item: Item, table: pd.DataFrame) -> pd.DataFrame:

@@ -164,6 +164,7 @@ def test_printed_shares_of_variance_are_freed_of_the_seeds_part() -> None:
     assert (found["printed"] - found["published"]).max() < 3
     mean = reproduce(ITEMS["table5_mean"], table_of(runs, {n: noise(k) for k, n in enumerate(SIX)}), runs, PUBLISHED)
     assert mean["ours"].notna().all()
+    assert set(mean["runs"]) == {180}
     assert mean["verdict"].unique().tolist() == ["not comparable"]
     assert mean["reason"].str.contains("ours has no interval").all()
 
