@@ -1,21 +1,26 @@
-"""Do scores order runs alike? Spearman's rank correlation with bootstrap intervals.
+"""Do scores order runs alike? Spearman's rank correlation with intervals.
 
 Paper: figures 2, 4 (centre), 5, 12, 16, 19 and 24.
 """
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy import special
 
-from bench.analysis.intervals import DRAWS, percentile_interval, resample_counts
-from bench.analysis.ranks import resampled_spearman, spearman
-from bench.analysis.significance import benjamini_hochberg, two_sided
+from bench.analysis.intervals import MIN_SEEDS, numbered, spread, t_ends
+from bench.analysis.ranks import spearman_influence
+from bench.analysis.significance import benjamini_hochberg
 from bench.columns import with_text
 
+Floats = NDArray[np.float64]
 MIN_RUNS = 6
-MIN_SEEDS = 5  # seeds a setting below which a bootstrap over them says too little to rest a claim on
+CELL = ("spearman", "low", "high", "p")
+CLIP = 1 - 1e-9  # a correlation nearer to 1 has no interval
 
 
 class TooFewRunsError(ValueError):
@@ -44,37 +49,55 @@ def wide(table: pd.DataFrame, representation: str = "mean") -> pd.DataFrame:
     return found.sort_index().sort_index(axis=1)
 
 
-def rank_correlations(
-    scores: pd.DataFrame, rows: Sequence[str], columns: Sequence[str], rng: np.random.Generator
-) -> pd.DataFrame:
+def rank_correlations(scores: pd.DataFrame, rows: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
     """Rank correlations of scores over the runs of one data set.
 
     Args:
         scores: as `wide` gives it, of one data set.
         rows: score names.
         columns: score names.
-        rng: of the bootstrap, which redraws seeds within each (model, strength) and ranks the drawn runs anew.
 
     Returns:
         Long table: row, column, spearman, low, high (95 %), p (that it is not 0), runs, and seeds: the fewest of a
-        setting, which the interval rests on. A correlation with a constant score is missing.
+        setting. Ends and p are missing below `MIN_SEEDS` seeds, and where the correlation is 1 or -1. A correlation
+        with a constant score is missing.
 
     Raises:
         TooFewRunsError: fewer than `MIN_RUNS` runs have every score.
     """
-    complete = scores[[*dict.fromkeys([*rows, *columns])]].dropna()
+    names = [*dict.fromkeys([*rows, *columns])]
+    complete = scores[names].dropna()
     if len(complete) < MIN_RUNS:
         raise TooFewRunsError(f"{len(complete)} runs have all of these scores, {MIN_RUNS} are needed")
-    x, y = complete[list(rows)].to_numpy(), complete[list(columns)].to_numpy()
-    strata = settings(complete)
-    drawn = resampled_spearman(x, y, resample_counts(strata, DRAWS, rng))
-    (low, high), p, point = percentile_interval(drawn), two_sided(drawn), spearman(x, y)
-    found = [
-        {"row": r, "column": c, "spearman": point[i, j], "low": low[i, j], "high": high[i, j], "p": p[i, j]}
-        for i, r in enumerate(rows)
-        for j, c in enumerate(columns)
+    seeds = fewest_seeds(complete)
+    estimates = correlated(complete.to_numpy(), numbered(settings(complete)) if seeds >= MIN_SEEDS else None)
+    cells = [
+        {"row": r, "column": c} | {n: estimates[n][names.index(r), names.index(c)] for n in CELL}
+        for r, c in product(rows, columns)
     ]
-    return pd.DataFrame(found).assign(runs=len(x), seeds=fewest_seeds(complete))
+    return pd.DataFrame(cells).assign(runs=len(complete), seeds=seeds)
+
+
+def correlated(values: Floats, labels: NDArray[np.int64] | None) -> dict[str, Floats]:
+    """Spearman's rank correlation of every two columns over all rows, with its interval by Fisher's z.
+
+    Args:
+        values: (N, S).
+        labels: (N,) the setting of each row, numbered from 0; None: no interval.
+
+    Returns:
+        spearman, low, high, p, error and freedom (standard error on the scale of the correlation): each (S, S).
+    """
+    point, influence = spearman_influence(values)
+    missing = np.full_like(point, np.nan)
+    if labels is None:
+        return {"spearman": point} | dict.fromkeys(("low", "high", "p", "error", "freedom"), missing)
+    error, freedom = spread(influence, labels)
+    inner = np.abs(point) < CLIP
+    z, scale = np.arctanh(np.where(inner, point, np.nan)), np.where(inner, 1 - point**2, np.nan)
+    low, high = (np.tanh(end) for end in t_ends(z, error / scale, freedom))
+    p = 2 * special.stdtr(np.maximum(freedom, 1), -np.abs(z) / np.maximum(error / scale, 1e-300))
+    return {"spearman": point, "low": low, "high": high, "p": p, "error": error, "freedom": freedom}
 
 
 def adjusted(cells: pd.DataFrame) -> pd.DataFrame:
@@ -90,7 +113,7 @@ def adjusted(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def settings(scores: pd.DataFrame) -> list[tuple[str, ...]]:
-    """The (data set, model, value) of each row: what a bootstrap over seeds keeps fixed."""
+    """The (data set, model, value) of each row: what seeds vary within."""
     columns = (scores.index.get_level_values(level).astype(str).tolist() for level in ("dataset", "model", "value"))
     return list(zip(*columns, strict=True))
 

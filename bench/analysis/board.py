@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.agreement import MIN_SEEDS
 from bench.analysis.estimates import Array, Estimate
-from bench.analysis.intervals import percentile_interval
+from bench.analysis.intervals import MIN_SEEDS, t_ends, together
 from bench.analysis.ranking import STANDING, Contest, standings
 from bench.metrics.base import Score
 
@@ -55,7 +54,7 @@ def board(estimates: Sequence[Mapping[Row, Estimate]], chosen: Sequence[Column],
     for k, column in enumerate(chosen):
         frame = frame.assign(**_score(column.name, [grid[d] for d in np.flatnonzero(present[:, k])], k))
     intervals = [c for c in frame if c.endswith(("_low", "_high"))]
-    frame.loc[frame["seeds"] < 2, intervals] = np.nan
+    frame.loc[frame["seeds"] < MIN_SEEDS, intervals] = np.nan
     return frame.sort_values(["rank", "coverage", *keys], ascending=[True, False, *(True for _ in keys)])
 
 
@@ -81,7 +80,9 @@ def _score(name: str, grid: Sequence[Sequence[Estimate]], k: int) -> dict[str, A
     if not grid:
         return {}
     point = np.mean([[e.point[k] for e in of] for of in grid], axis=0)
-    low, high = percentile_interval(np.mean([[e.drawn[:, k] for e in of] for of in grid], axis=0).T)
+    parts = np.array([[(e.error[k], e.freedom[k]) for e in of] for of in grid])  # data sets x rows x 2
+    error, freedom = together(parts[..., 0] / len(grid), parts[..., 1])
+    low, high = t_ends(point, error, freedom)
     runs = np.sum([[e.runs[k] for e in of] for of in grid], axis=0).astype(int)
     return {name: point, f"{name}_low": low, f"{name}_high": high, f"{name}_runs": runs}
 
@@ -89,8 +90,7 @@ def _score(name: str, grid: Sequence[Sequence[Estimate]], k: int) -> dict[str, A
 def sure_best(frame: pd.DataFrame, column: Column) -> Any:
     """The ranked row whose score is the best beyond chance, None where there is none.
 
-    Its interval rests on at least `MIN_SEEDS` seeds and overlaps no other ranked row's (of a row with a single seed:
-    does not hold its score).
+    Its interval overlaps no other ranked row's (of a row without one: does not hold its score).
 
     Args:
         frame: one board.
@@ -98,9 +98,9 @@ def sure_best(frame: pd.DataFrame, column: Column) -> Any:
     """
     higher = column.declared.higher_is_better
     rows = frame[frame["rank"].notna() & frame[column.name].notna()].sort_values(column.name, ascending=not higher)
-    if higher is None or len(rows) < 2 or rows["seeds"].iloc[0] < MIN_SEEDS:
+    if higher is None or len(rows) < 2:
         return None
     near, far = ("_low", "_high") if higher else ("_high", "_low")
-    bound = rows[column.name + near].iloc[0]
+    bound = rows[column.name + near].iloc[0]  # missing below `MIN_SEEDS` seeds: nothing is beyond it
     others = rows[column.name + far].fillna(rows[column.name]).iloc[1:]
     return rows.index[0] if (others < bound if higher else others > bound).all() else None

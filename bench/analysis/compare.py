@@ -1,6 +1,6 @@
 """Do the scores of two models (or two studies) rank strengths, seeds and metrics alike, and which runs say no?"""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,12 +8,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from bench.analysis.intervals import DRAWS, percentile_interval, resamples
+from bench.analysis.agreement import correlated
+from bench.analysis.datasets import correlated_medians, median_noise
+from bench.analysis.intervals import MIN_SEEDS, numbered, t_ends, together
 from bench.analysis.matching import Key, Matched, matched
 from bench.store import digest
 
 Array = NDArray[np.float64]
 SEED = 2019
+MIN_MEDIANS = 10
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ def compare(
       for the other?
     * metrics: Spearman of two scores within a, within b, and the difference.
 
-    A correlation with a constant score is missing; so are intervals where a setting has a single seed.
+    A correlation with a constant score is missing; so are intervals where a setting has fewer than 5 seeds, and
+    those of `strengths` below 10 settings.
 
     Args:
         a: score table of one side.
@@ -55,11 +59,6 @@ def compare(
     return Comparison(*(pd.concat([f(m) for m in parts], ignore_index=True) for f in (_agreement, _metrics, _runs)))
 
 
-def paired(x: Array, y: Array) -> Array:
-    """Spearman of each column of x (..., N, K) with the same column of y: (..., K); missing where one is constant."""
-    return np.clip((_unit_ranks(x) * _unit_ranks(y)).sum(axis=-2), -1, 1)
-
-
 def _unit_ranks(x: Array) -> Array:
     """Ranks within each column of x (..., N, K), centred and of length 1; missing where it is constant."""
     ranks = rankdata(x, axis=-2)
@@ -68,50 +67,43 @@ def _unit_ranks(x: Array) -> Array:
     return ranks / np.where(length > 0, length, np.nan)
 
 
-def _square(x: Array) -> Array:
-    """Spearman of all columns of x (..., N, K) with each other: (..., K, K)."""
-    units = _unit_ranks(x)
-    return np.clip(units.swapaxes(-1, -2) @ units, -1, 1)
-
-
-def _drawn(statistic: Callable[..., Array], picks: NDArray[np.int64], *values: Array) -> Array:
-    """A statistic of each draw of rows, some draws at a time: all at once would take gigabytes of a large study."""
-    return np.concatenate([statistic(*(v[part] for v in values)) for part in np.array_split(picks, 20)])
-
-
-def _draws(side: pd.DataFrame, *identity: str) -> NDArray[np.int64]:
-    """Rows of one side, seeds redrawn within each setting."""
-    rng = np.random.default_rng(int(digest([SEED, *identity]), 16))
-    return resamples(list(side.index.get_level_values("setting")), DRAWS, rng)
+def _labels(side: pd.DataFrame) -> NDArray[np.int64]:
+    return numbered(list(side.index.get_level_values("setting")))
 
 
 def _agreement(m: Matched) -> pd.DataFrame:
     x, y = m.paired()
-    found = {"strengths": _strengths(m)}
-    if len(x) > 1:
-        picks = _draws(x, m.dataset, "pairs")
-        for what, (u, v) in {"seeds": (_left(x), _left(y)), "runs": (x, y)}.items():
-            p, q = u.to_numpy(), v.to_numpy()
-            found[what] = paired(p, q), _drawn(paired, picks, p, q)
-    nothing = np.full(len(m.a.columns), np.nan)
+    missing = np.full(len(m.a.columns), np.nan)
     columns: dict[str, object] = {"dataset": m.dataset, "name": list(m.a.columns)}
-    for what in ("strengths", "seeds", "runs"):
-        point, drawn = found.get(what, (nothing, nothing[None]))
-        low, high = percentile_interval(drawn) if m.seeds > 1 else (nothing, nothing)
-        columns |= {what: point, f"{what}_low": low, f"{what}_high": high}
+    columns |= _strengths(m)
+    for what, sides in (("seeds", (_left(x), _left(y))), ("runs", (x, y))):
+        ends = _paired_ends(*sides, m.seeds) if len(x) > 1 else (missing, missing, missing)
+        columns |= dict(zip((what, f"{what}_low", f"{what}_high"), ends, strict=True))
     counts = {"settings": m.a.index.unique("setting").size, "pairs": len(x), "fewest_seeds": m.seeds}
     return pd.DataFrame(columns | counts)
 
 
-def _strengths(m: Matched) -> tuple[Array, Array]:
-    """Rank correlation of the settings' medians, and as drawn."""
-    medians, drawn = [], []
-    for side, which in ((m.a, "a"), (m.b, "b")):
-        medians.append(side.groupby("setting").median().to_numpy())
-        ends = np.cumsum(side.groupby("setting").size())[:-1]  # rows are in the order of their settings
-        values = np.split(side.to_numpy()[_draws(side, m.dataset, which)], ends, axis=1)
-        drawn.append(np.stack([np.median(v, axis=1) for v in values], axis=1))
-    return paired(*medians), paired(*drawn)
+def _paired_ends(x: pd.DataFrame, y: pd.DataFrame, seeds: int) -> tuple[Array, Array, Array]:
+    """Correlation of each score's column with the same score's on the other side, and its interval."""
+    labels = _labels(x) if min(seeds, x.groupby("setting").size().min()) >= MIN_SEEDS else None
+    cells = [correlated(np.stack([x[n].to_numpy(), y[n].to_numpy()], axis=1), labels) for n in x]
+    point, low, high = (np.array([cell[name][0, 1] for cell in cells]) for name in ("spearman", "low", "high"))
+    return point, low, high
+
+
+def _strengths(m: Matched) -> dict[str, Array]:
+    """Rank correlation of the settings' medians; of fewer than `MIN_MEDIANS` settings no interval says anything."""
+    sides = [[group.to_numpy() for _, group in side.groupby("setting")] for side in (m.a, m.b)]
+    medians = [np.stack([np.median(v, axis=0) for v in side]) for side in sides]
+    cells = []
+    for k in range(len(m.a.columns)):
+        noise = None
+        if m.seeds >= MIN_SEEDS and len(medians[0]) >= MIN_MEDIANS:
+            noise = [median_noise([v[:, k].var(ddof=1) for v in side], [len(v) for v in side]) for side in sides]
+        rng = np.random.default_rng(int(digest([SEED, m.dataset, m.a.columns[k]]), 16))
+        cells.append(correlated_medians([side[:, k] for side in medians], noise, rng))
+    names = {"strengths": "spearman", "strengths_low": "low", "strengths_high": "high"}
+    return {name: np.array([cell[of] for cell in cells]) for name, of in names.items()}
 
 
 def _left(side: pd.DataFrame) -> pd.DataFrame:
@@ -119,20 +111,18 @@ def _left(side: pd.DataFrame) -> pd.DataFrame:
 
 
 def _metrics(m: Matched) -> pd.DataFrame:
-    points, draws = [], []
-    for side, which in ((m.a, "a"), (m.b, "b")):
-        values = side.to_numpy()
-        points.append(_square(values))
-        draws.append(_drawn(_square, _draws(side, m.dataset, which), values))
-    missing = np.full_like(points[0], np.nan)
-    low, high = percentile_interval(draws[0] - draws[1]) if m.seeds > 1 else (missing, missing)
+    """Correlations of two scores within each side, and their difference; the sides are independent."""
+    sides = [correlated(s.to_numpy(), _labels(s) if m.seeds >= MIN_SEEDS else None) for s in (m.a, m.b)]
     upper = np.triu_indices(len(m.a.columns), 1)
+    a, b = (side["spearman"][upper] for side in sides)
+    errors, freedoms = (np.stack([side[n][upper] for side in sides]) for n in ("error", "freedom"))
+    error, freedom = together(errors, freedoms)
+    low, high = t_ends(a - b, error, freedom)
     names = np.array(m.a.columns)
     return pd.DataFrame(
         {
-            "dataset": m.dataset, "row": names[upper[0]], "column": names[upper[1]], "a": points[0][upper],
-            "b": points[1][upper], "difference": (points[0] - points[1])[upper], "low": low[upper], "high": high[upper],
-            "fewest_seeds": m.seeds,
+            "dataset": m.dataset, "row": names[upper[0]], "column": names[upper[1]], "a": a, "b": b,
+            "difference": a - b, "low": low, "high": high, "fewest_seeds": m.seeds,
         }
     )  # fmt: skip
 

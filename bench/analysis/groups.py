@@ -8,7 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bench.analysis.agreement import MIN_RUNS, TooFewRunsError, fewest_seeds, settings
-from bench.analysis.intervals import DRAWS, iqm, percentile_interval, resample_counts
+from bench.analysis.intervals import DRAWS, MIN_SEEDS, iqm, numbered, percentile_interval, resample_counts, stretched
 
 Floats = NDArray[np.float64]
 GROUPS = ("lowest third", "middle third", "highest third")
@@ -23,7 +23,7 @@ def accuracy_by_third(
         scores: as `wide` gives it, of one data set.
         metric: the score whose order makes the thirds; ties are split in the order of the table.
         names: downstream accuracies.
-        rng: of the bootstrap over seeds: thirds are formed anew in each draw.
+        rng: of the bootstrap over seeds: thirds are formed anew in each draw. Below `MIN_SEEDS` seeds there is none.
 
     Returns:
         Long table: metric, third, name, median, low, high, iqm, runs, seeds.
@@ -41,13 +41,19 @@ def accuracy_by_third(
 
     rows = np.argsort(x, kind="stable")
     order = np.argsort(y[rows], axis=0, kind="stable").T
-    counts = resample_counts(settings(complete), DRAWS, rng)[:, rows]
-    low, high = percentile_interval(_medians(np.take_along_axis(y[rows].T, order, axis=1), order, counts, len(GROUPS)))
-    found = []
-    for g, part in enumerate(np.array_split(rows, len(GROUPS))):
-        centre = {"median": np.median(y[part], axis=0), "iqm": iqm(y[part])}
-        found.append(pd.DataFrame({"third": GROUPS[g], "name": list(names), "low": low[g], "high": high[g]} | centre))
-    return pd.concat(found, ignore_index=True).assign(metric=metric, runs=len(x), seeds=fewest_seeds(complete))
+    parts, seeds = np.array_split(rows, len(GROUPS)), fewest_seeds(complete)
+    middles = np.stack([np.median(y[part], axis=0) for part in parts])
+    low, high = np.full((2, *middles.shape), np.nan)
+    if seeds >= MIN_SEEDS:
+        cells = settings(complete)
+        counts = resample_counts(cells, DRAWS, rng)[:, rows]
+        drawn = _medians(np.take_along_axis(y[rows].T, order, axis=1), order, counts, len(GROUPS))
+        low, high = percentile_interval(stretched(middles, drawn, numbered(cells)))
+    thirds = []
+    for g, part in enumerate(parts):
+        centre = {"median": middles[g], "iqm": iqm(y[part])}
+        thirds.append(pd.DataFrame({"third": GROUPS[g], "name": list(names), "low": low[g], "high": high[g]} | centre))
+    return pd.concat(thirds, ignore_index=True).assign(metric=metric, runs=len(x), seeds=seeds)
 
 
 @njit(cache=True)

@@ -1,8 +1,9 @@
 """The leaderboard: models (and representations from elsewhere) by headline score, with intervals, ranks and coverage.
 
 A score of a model on one data set is the interquartile mean (IQM) of its runs, over strengths and seeds; over all data
-sets it is the mean of those. Intervals redraw seeds within each setting, and ranks are taken anew in each draw. A row
-is ranked, among the rows like it, if no score that was wanted of it is missing.
+sets it is the mean of those. Intervals rest on the variance of seeds within each setting; ranks are taken anew in each
+of 1,000 draws from the distribution of the IQMs. A row is ranked, among the rows like it, if no score that was wanted
+of it is missing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -72,7 +73,7 @@ def leaderboard(
         rank (by Borda count) and rank_by_mean, each with _low and _high (95 %), borda, mean_rank, mean_score (mean
         share of the scores' ranges), coverage (0..1), seeds (the fewest of a setting), runs; then each score's IQM,
         _low, _high and _runs. Missing are the ranks of incomplete rows and of a row without rivals, and the intervals
-        of rows with a single seed.
+        of rows with fewer than 5 seeds of a setting.
     """
     expected = wanted_cells(table)
     if wanted is not None:

@@ -1,32 +1,30 @@
 """How many seeds are needed: the width of a 95 % interval at n seeds of each setting."""
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.agreement import MIN_SEEDS, TooFewRunsError, fewest_seeds, settings
-from bench.analysis.centres import iqms, medians, redrawn
-from bench.analysis.intervals import DRAWS, percentile_interval, resample_counts
-from bench.analysis.ranks import resampled_spearman
+from bench.analysis.agreement import TooFewRunsError, correlated, fewest_seeds, settings
+from bench.analysis.centres import error_factor, moderated
+from bench.analysis.intervals import MIN_SEEDS, numbered, t_quantile
 
 Floats = NDArray[np.float64]
-SEEDS = (2, 3, 5, 10, 20, 50)
+SEEDS = (5, 10, 20, 50)
+HORIZON = 2  # times the seeds there are: further, the width of one setting's interval is foretold too small
 
 
-def width_against_seeds(scores: pd.DataFrame, names: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
+def width_against_seeds(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Interval widths that a study with n seeds a setting would have, on one data set.
 
-    n seeds are drawn with replacement from those there are, 1,000 times, and the statistic taken of each draw. Beyond
-    the seeds there are this foretells, from how these vary, what more would give.
+    A standard error falls as 1 / sqrt(n), and its degrees of freedom grow with n; both are known from the seeds there
+    are. Widths of single settings are foretold up to twice the seeds there are.
 
     Args:
         scores: as `wide` gives it, of one data set.
         names: score names.
-        rng: of the draws.
 
     Returns:
         Long table: statistic ("median" and "iqm" of a setting's seeds: the middle setting's width; "rank correlation"
@@ -40,40 +38,36 @@ def width_against_seeds(scores: pd.DataFrame, names: Sequence[str], rng: np.rand
     fewest = fewest_seeds(complete) if len(complete) else 0
     if fewest < MIN_SEEDS:
         raise TooFewRunsError(f"{fewest} seeds of the smallest setting, {MIN_SEEDS} are needed to know how they vary")
-    strata = settings(complete)
-    groups = [
-        complete.to_numpy()[rows] for rows in pd.Series(range(len(complete))).groupby(list(map(str, strata))).agg(list)
-    ]
-    found: list[dict[str, Any]] = []
+    labels = numbered(settings(complete))
+    lines: list[dict[str, Any]] = []
     for seeds in SEEDS:
-        found += _setting_widths(groups, names, seeds, rng)
-        if len(names) > 1 and len(groups) > 1:
-            widths = _correlation_widths(complete.to_numpy(), strata, seeds, rng)
-            found.append({"statistic": "rank correlation", "name": None, "seeds": seeds} | _spread(widths))
-    return pd.DataFrame(found).assign(runs=len(complete), available=fewest)
+        if seeds <= HORIZON * fewest:
+            lines += _setting_widths(complete, labels, seeds)
+        if len(names) > 1:
+            widths = _correlation_widths(complete.to_numpy(), labels, fewest, seeds)
+            lines.append({"statistic": "rank correlation", "name": None, "seeds": seeds} | _spread(widths))
+    return pd.DataFrame(lines).assign(runs=len(complete), available=fewest)
 
 
-def _setting_widths(
-    groups: Sequence[Floats], names: Sequence[str], seeds: int, rng: np.random.Generator
-) -> list[dict[str, Any]]:
-    drawn = np.empty((DRAWS, 2, len(groups), len(names)))
-    for k, values in enumerate(groups):
-        for n, column in enumerate(values.T):
-            ordered = redrawn(column, seeds, rng)
-            drawn[:, 0, k, n], drawn[:, 1, k, n] = medians(ordered), iqms(ordered)
-    low, high = percentile_interval(drawn)
-    widths = high - low
-    return [
-        {"statistic": statistic, "name": name, "seeds": seeds} | _spread(widths[s, :, n])
-        for s, statistic in enumerate(("median", "iqm"))
-        for n, name in enumerate(names)
-    ]
+def _setting_widths(complete: pd.DataFrame, labels: NDArray[np.int64], seeds: int) -> list[dict[str, Any]]:
+    counts = np.bincount(labels)
+    lines = []
+    for name, column in complete.items():
+        variances = [column.to_numpy()[labels == k].var(ddof=1) for k in range(len(counts))]
+        pooled, freedom = moderated(variances, list(counts - 1))
+        for centre in ("median", "iqm"):
+            error = error_factor(centre, seeds) * np.sqrt(pooled / seeds)
+            widths = 2 * t_quantile(freedom + seeds - counts) * error
+            lines.append({"statistic": centre, "name": name, "seeds": seeds} | _spread(widths))
+    return lines
 
 
-def _correlation_widths(x: Floats, strata: Sequence[object], seeds: int, rng: np.random.Generator) -> Floats:
-    drawn = resampled_spearman(x, x, resample_counts([repr(s) for s in strata], DRAWS, rng, seeds))
-    low, high = percentile_interval(drawn)
-    return np.array([high[i, j] - low[i, j] for i, j in combinations(range(x.shape[1]), 2)])
+def _correlation_widths(values: Floats, labels: NDArray[np.int64], available: int, seeds: int) -> Floats:
+    cells = correlated(values, labels)
+    rho, error, freedom = (cells[n][np.triu_indices(values.shape[1], 1)] for n in ("spearman", "error", "freedom"))
+    rho = np.where(np.abs(rho) < 1, rho, np.nan)
+    half = t_quantile(freedom * (seeds - 1) / (available - 1)) * error / (1 - rho**2) * np.sqrt(available / seeds)
+    return np.tanh(np.arctanh(rho) + half) - np.tanh(np.arctanh(rho) - half)
 
 
 def _spread(widths: Floats) -> dict[str, float]:

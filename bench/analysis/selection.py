@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.analysis.agreement import MIN_RUNS, TooFewRunsError, fewest_seeds, settings, wide
-from bench.analysis.intervals import DRAWS, percentile_interval, resamples
+from bench.analysis.intervals import DRAWS, MIN_SEEDS, numbered, percentile_interval, resamples, stretched
 from bench.analysis.names import TC, TC_SAMPLED, UNSUPERVISED
 
 Floats = NDArray[np.float64]
@@ -25,7 +25,8 @@ def unsupervised_selection(scores: pd.DataFrame, names: Sequence[str], rng: np.r
     Args:
         scores: as `with_sampled_tc` gives it, of one data set; runs that lack a score are left out.
         names: metrics.
-        rng: of the bootstrap over seeds: the pick is made anew among the runs drawn.
+        rng: of the bootstrap over seeds: the pick is made anew among the runs drawn. No interval below
+            `MIN_SEEDS` seeds.
 
     Returns:
         Long table: metric, by (an unsupervised score, or "best run", "median run", "worst run"), score, low, high,
@@ -41,17 +42,22 @@ def unsupervised_selection(scores: pd.DataFrame, names: Sequence[str], rng: np.r
             f"{len(complete)} runs have all metrics and {len(ways)} unsupervised scores; {MIN_RUNS} runs and a score "
             "are needed"
         )
-    drawn = resamples(settings(complete), DRAWS, rng)
+    cells, seeds = settings(complete), fewest_seeds(complete)
+    drawn, labels = resamples(cells, DRAWS, rng), numbered(cells)
     x = complete[list(names)].to_numpy()
-    found = []
+    picks: list[tuple[str, Floats, Floats, str]] = []  # by, scores, scores in each draw, run
     for way in ways:
         merit = complete[way].to_numpy() * (1 if UNSUPERVISED[way].higher_is_better else -1)
         picked = drawn[np.arange(DRAWS), merit[drawn].argmax(axis=1)]
-        found += _lines(way, names, x, x[merit.argmax()], x[picked], str(complete.index[merit.argmax()][-1]))
+        picks.append((way, x[merit.argmax()], x[picked], str(complete.index[merit.argmax()][-1])))
     for label, quantile in (("best run", 1.0), ("median run", 0.5), ("worst run", 0.0)):
         quantiles = np.stack([np.quantile(column[drawn], quantile, axis=1) for column in x.T], axis=1)
-        found += _lines(label, names, x, np.quantile(x, quantile, axis=0), quantiles, "")
-    return pd.DataFrame(found).assign(runs=len(complete), seeds=fewest_seeds(complete))
+        picks.append((label, np.quantile(x, quantile, axis=0), quantiles, ""))
+    lines = []
+    for by, scores_of, draws, run in picks:
+        spread = stretched(scores_of, draws, labels) if seeds >= MIN_SEEDS else np.full_like(draws, np.nan)
+        lines += _lines(by, names, x, scores_of, spread, run)
+    return pd.DataFrame(lines).assign(runs=len(complete), seeds=seeds)
 
 
 def _lines(

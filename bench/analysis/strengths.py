@@ -5,7 +5,6 @@ Paper: figures 1, 4 (left), 8, 9, 15 and 25 to 28.
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from bench.analysis.agreement import TooFewRunsError
@@ -19,13 +18,11 @@ def of_runs(table: pd.DataFrame, names: Sequence[str], representation: str = "me
     return with_text(table[table["factor"].isna() & chosen & table["name"].isin(list(names))])
 
 
-def against_strength(
-    table: pd.DataFrame, names: Sequence[str], rng: np.random.Generator, representation: str = "mean"
-) -> pd.DataFrame:
+def against_strength(table: pd.DataFrame, names: Sequence[str], representation: str = "mean") -> pd.DataFrame:
     """Median and IQM over seeds of each setting that is one of its model's published strengths.
 
     Returns:
-        Long table: dataset, model, strength, name, and what `intervals.centres` gives.
+        Long table: dataset, model, strength, name, and what `centres.centres` gives.
 
     Raises:
         TooFewRunsError: no model has two strengths.
@@ -35,6 +32,9 @@ def against_strength(
     if rows.empty or rows.groupby("model")["strength"].nunique().max() < 2:
         raise TooFewRunsError("no model has runs of two strengths with these scores")
     keys = ["dataset", "model", "strength", "name"]
-    groups = rows.groupby(keys, sort=False)["score"]
-    found = [dict(zip(keys, key, strict=True)) | centres(group.to_numpy(), rng) for key, group in groups]
-    return pd.DataFrame(found).astype({"strength": int}).sort_values(keys, ignore_index=True)
+    parts = []
+    for _, scores in rows.groupby(["dataset", "name"], sort=False):  # whose settings help each other's variances
+        groups = scores.groupby(keys, sort=False)["score"]
+        settings = pd.DataFrame(list(groups.groups), columns=keys)
+        parts.append(pd.concat([settings, centres([group.to_numpy() for _, group in groups])], axis=1))
+    return pd.concat(parts).astype({"strength": int}).sort_values(keys, ignore_index=True)

@@ -8,11 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.analysis.agreement import TooFewRunsError
-from bench.analysis.intervals import percentile_interval, resample_counts
+from bench.analysis.intervals import MIN_SEEDS, t_ends
 
 Floats = NDArray[np.float64]
-TRIALS = 10_000  # of the paper
-DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -53,31 +51,28 @@ def complete_grid(scores: pd.DataFrame, names: Sequence[str]) -> Grid:
     return Grid(array, datasets, tuple(names))
 
 
-def transfer(grid: Grid, rng: np.random.Generator) -> pd.DataFrame:
+def transfer(grid: Grid) -> pd.DataFrame:
     """How often the setting picked by one seed's score is at least as good as a random one, elsewhere.
 
     A trial: draw a metric, a data set and a seed; take the setting that is best by them. Draw a metric (the same or
     another), a data set (the same or another), another seed and a random setting: the picked one wins or ties if it
-    scores no less there. Percentages are over 10,000 trials; intervals are of the exact expectation of a trial, with
-    seeds redrawn.
+    scores no less there. Percentages are the exact expectation of a trial (the paper draws 10,000 of them). It is a
+    mean over pairs of seeds: intervals are of the jackknife over seeds.
 
     Returns:
-        Long table: metric, dataset ("same" or "random"), percent, low, high, trials, settings, seeds. What needs two
-        metrics or two data sets is left out where there is one.
+        Long table: metric, dataset ("same" or "random"), percent, low, high, settings, seeds. What needs two metrics or
+        two data sets is left out where there is one; the ends are missing below `MIN_SEEDS` seeds.
     """
     at_least = (grid.scores[..., :, None, :] >= grid.scores[..., None, :, :]).mean(axis=-2)  # (D, M, K, S)
     best = grid.scores.argmax(axis=2)  # (D, M, S)
-    counts = resample_counts([0] * grid.scores.shape[3], DRAWS, rng)
-    found = []
+    rows = []
     for metric in ("random", "same"):
         for dataset in ("random", "same"):
             pairs = _pairs(grid, metric == "same", dataset == "same")
             if len(pairs):
-                percent = 100 * _trials(grid.scores, best, pairs, rng)
-                low, high = percentile_interval(100 * _expected(best, at_least, pairs, counts))
-                found.append({"metric": metric, "dataset": dataset, "percent": percent, "low": low, "high": high})
-    sizes = {"trials": TRIALS, "settings": grid.scores.shape[2], "seeds": grid.scores.shape[3]}
-    return pd.DataFrame(found).assign(**sizes)
+                percent, low, high = _expected(100 * _won(best, at_least, pairs))
+                rows.append({"metric": metric, "dataset": dataset, "percent": percent, "low": low, "high": high})
+    return pd.DataFrame(rows).assign(settings=grid.scores.shape[2], seeds=grid.scores.shape[3])
 
 
 def _pairs(grid: Grid, same_metric: bool, same_dataset: bool) -> NDArray[np.int64]:
@@ -90,23 +85,23 @@ def _pairs(grid: Grid, same_metric: bool, same_dataset: bool) -> NDArray[np.int6
     return everything[fits]
 
 
-def _trials(scores: Floats, best: NDArray[np.int64], pairs: NDArray[np.int64], rng: np.random.Generator) -> float:
-    """Share of random trials that are won or tied."""
-    settings, seeds = scores.shape[2:]
-    d, m, to_d, to_m = pairs[rng.integers(len(pairs), size=TRIALS)].T
-    seed = rng.integers(seeds, size=TRIALS)
-    elsewhere = (seed + rng.integers(1, seeds, size=TRIALS)) % seeds
-    picked, chance = best[d, m, seed], rng.integers(settings, size=TRIALS)
-    return float((scores[to_d, to_m, picked, elsewhere] >= scores[to_d, to_m, chance, elsewhere]).mean())
-
-
-def _expected(best: NDArray[np.int64], at_least: Floats, pairs: NDArray[np.int64], counts: NDArray[np.int64]) -> Floats:
-    """The expectation of a trial under redrawn seeds (draws,); a seed is never compared with itself."""
-    seeds = counts.shape[1]
-    won = np.zeros((seeds, seeds))  # (picking seed, seed elsewhere), summed over pairs
+def _won(best: NDArray[np.int64], at_least: Floats, pairs: NDArray[np.int64]) -> Floats:
+    """Share of trials won where one seed picks and another judges (S, S); 0 where a seed would judge itself."""
+    seeds = best.shape[2]
+    won = np.zeros((seeds, seeds))
     for d, m, to_d, to_m in pairs:
         won += at_least[to_d, to_m, best[d, m]]
     np.fill_diagonal(won, 0)
-    weight = counts.sum(axis=1) ** 2 - (counts**2).sum(axis=1)
-    shares = np.einsum("ds,st,dt->d", counts, won / len(pairs), counts, optimize=True)
-    return shares[weight > 0] / weight[weight > 0]
+    return won / len(pairs)
+
+
+def _expected(won: Floats) -> tuple[float, float, float]:
+    """The mean over pairs of seeds, and the ends of its jackknife interval."""
+    seeds, total = len(won), won.sum()
+    mean = total / seeds / (seeds - 1)
+    if seeds < MIN_SEEDS:
+        return float(mean), np.nan, np.nan
+    without = (total - won.sum(axis=0) - won.sum(axis=1)) / (seeds - 1) / (seeds - 2)
+    error = np.sqrt((seeds - 1) / seeds * ((without - without.mean()) ** 2).sum())
+    low, high = (float(np.clip(end, 0, 100)) for end in t_ends(mean, error, seeds - 1))
+    return float(mean), low, high

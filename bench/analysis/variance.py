@@ -1,70 +1,135 @@
 """How much of a score's variance the model and its strength explain, the rest being the seed (paper: table 5)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.agreement import TooFewRunsError, fewest_seeds, settings
-from bench.analysis.intervals import DRAWS, basic_interval, resample_counts
+from bench.analysis.agreement import TooFewRunsError, fewest_seeds
+from bench.analysis.intervals import MIN_SEEDS, numbered, t_ends
 
 Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+SETTING = ["model", "value"]
 
 
-def explained(scores: Floats, groups: Sequence[str], counts: NDArray[np.int64]) -> Floats:
-    """R squared of least squares on one indicator a group: the variance between groups over all of it.
+@dataclass(frozen=True)
+class Explained:
+    """Shares of the variance of S scores that a grouping of settings explains.
+
+    Attributes:
+        omega: (S,) omega squared: without what seeds alone would explain; without bias, and so below 0 now and then.
+        plain: (S,) R squared of least squares on one indicator a group, as papers print it.
+        low: (S,) of the 95 % interval of omega.
+        high: (S,).
+    """
+
+    omega: Floats
+    plain: Floats
+    low: Floats
+    high: Floats
+
+
+def explained(scores: Floats, groups: Labels) -> Explained:
+    """Variance between groups of settings, as a share of all of it.
+
+    The interval is a t interval of -log(1 - omega). Of each setting's part of its variance the larger is believed of
+    what its seeds show and of what normal seeds of its variance would.
 
     Args:
-        scores: (N, S).
-        groups: (N,) labels.
-        counts: (draws, N): how often each row counts.
+        scores: (K, n, S): settings, seeds, scores.
+        groups: (K,) the group of each setting, numbered from 0.
 
     Returns:
-        (draws, S); NaN where a score does not vary.
+        The ends are missing with fewer than `MIN_SEEDS` seeds; everything where a score does not vary.
     """
-    labels = pd.factorize(pd.Series(groups))[0]
-    member = np.eye(labels.max() + 1)[labels]  # (N, groups)
-    centred = scores - scores.mean(axis=0)
-    sizes = counts @ member  # (draws, groups)
-    sums = np.einsum("dn,ng,ns->dgs", counts, member, centred, optimize=True)
-    mean = (counts @ centred) / counts.sum(axis=1, keepdims=True)
-    total = counts @ centred**2 - counts.sum(axis=1, keepdims=True) * mean**2
-    between = (sums**2 / np.maximum(sizes, 1)[..., None]).sum(axis=1) - counts.sum(axis=1, keepdims=True) * mean**2
-    floor = 1e-12 * np.maximum((scores**2).sum(axis=0), 1e-300)
-    return np.clip(between / np.where(total > floor, total, np.nan), 0, 1)
+    settings, seeds, _ = scores.shape
+    alone = np.arange(settings)
+    means, variances = scores.mean(axis=1), scores.var(axis=1, ddof=1)
+    within = variances.mean(axis=0)
+    off, between = _between(means, groups, within, seeds)
+    off_each, between_each = _between(means, alone, within, seeds)
+    total = between_each + within
+    spread = scores.var(axis=(0, 1))
+    spread = np.where(spread > 1e-12 * (scores**2).mean(axis=(0, 1)), spread, np.nan)
+    total = np.where(np.isnan(spread), np.nan, total)
+    omega, plain = between / total, (off**2).mean(axis=0) / spread
+    if seeds < MIN_SEEDS:
+        missing = np.full_like(omega, np.nan)
+        return Explained(omega, plain, missing, missing)
+    count, group_count = settings * seeds, int(groups.max()) + 1
+    scale = total * (1 - omega) * settings
+    on_mean = 2 * (off - omega * off_each) / scale
+    on_variance = -((group_count - 1) / count + omega * (1 - (settings - 1) / count)) / scale
+    residuals = scores - means[:, None]
+    surplus = (residuals**2 * seeds / (seeds - 1) - variances[:, None]) * np.sqrt((seeds - 1) / max(seeds - 2, 1))
+    seen = (on_mean[:, None] * residuals + on_variance * surplus).var(axis=1, ddof=1) / seeds
+    normal = on_mean**2 * variances / seeds + on_variance**2 * 2 * variances**2 / (seeds + 1)
+    parts = np.maximum(seen, normal)
+    variance = parts.sum(axis=0)
+    freedom = (seeds - 1) * variance**2 / np.maximum((parts**2).sum(axis=0), 1e-300)
+    ends = t_ends(-np.log1p(-np.minimum(omega, 1 - 1e-12)), np.sqrt(variance), freedom)
+    low, high = (np.clip(1 - np.exp(-end), 0, 1) for end in ends)
+    return Explained(omega, plain, low, high)
 
 
-def variance_explained(scores: pd.DataFrame, names: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
+def _between(means: Floats, groups: Labels, within: Floats, seeds: int) -> tuple[Floats, Floats]:
+    """How far each setting's group is from the mean of all (K, S), and the variance of that without the seeds' part."""
+    member = np.eye(int(groups.max()) + 1)[groups]  # (K, groups)
+    of_group = (member.T @ means) / member.sum(axis=0)[:, None]
+    off = of_group[groups] - means.mean(axis=0)
+    noise = (member.shape[1] - 1) / (len(means) * seeds) * within
+    return off, (off**2).mean(axis=0) - noise
+
+
+def omega_of_plain(plain: float, full: float, groups: int, settings: int, runs: int) -> float:
+    """Omega squared from a printed R squared, exactly.
+
+    Args:
+        plain: R squared of the grouping.
+        full: R squared of the settings (model x strength) themselves.
+        groups: how many groups.
+        settings: how many settings.
+        runs: how many runs.
+    """
+    noise = (1 - full) / (runs - settings)
+    return (plain - (groups - 1) * noise) / (1 + noise)
+
+
+def variance_explained(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Variance explained by the model, and by model x strength, on one data set.
 
-    Intervals are of the basic bootstrap, which turns the percentiles about the estimate: redrawn seeds repeat, vary
-    less within a setting than seeds do, and so explain too much.
+    Settings count alike: of a setting with more seeds than the smallest one, as many seeds as that has are taken.
 
     Args:
         scores: as `wide` gives it, of one data set.
         names: score names.
-        rng: of the bootstrap over seeds.
 
     Returns:
-        Long table: name, by ("model" or "model x strength"), explained, low, high, runs, seeds.
+        Long table: name, by ("model" or "model x strength"), explained (omega squared), low, high, plain (R squared),
+        runs, seeds.
 
     Raises:
-        TooFewRunsError: fewer than two models, or no setting with two seeds.
+        TooFewRunsError: fewer than two models, or a setting with a single seed.
     """
     complete = scores[list(names)].dropna()
-    complete = complete[complete.index.get_level_values("value").notna()]
-    models = list(complete.index.get_level_values("model"))
-    cells = settings(complete)
-    if len(set(models)) < 2 or len(set(cells)) == len(cells):
+    complete = complete[complete.index.get_level_values("value").notna()].sort_index()
+    models = complete.index.unique("model")
+    seeds = fewest_seeds(complete) if len(complete) else 0
+    if len(models) < 2 or seeds < 2:
         raise TooFewRunsError(
-            f"{len(set(models))} models with strengths and {len(cells)} runs of {len(set(cells))} settings have all of "
-            "these scores; two models, and two seeds of a setting, are needed"
+            f"{len(models)} models with strengths and {len(complete)} runs have all of these scores, the smallest "
+            f"setting has {seeds}; two models, and two seeds of each setting, are needed"
         )
-    counts = resample_counts(cells, DRAWS, rng)
-    x, parts = complete.to_numpy(), []
-    for by, groups in (("model", models), ("model x strength", list(map(str, cells)))):
-        point = explained(x, groups, np.ones((1, len(x)), dtype=np.int64))[0]
-        low, high = (np.clip(end, 0, 1) for end in basic_interval(point, explained(x, groups, counts)))
-        parts.append(pd.DataFrame({"name": list(names), "by": by, "explained": point, "low": low, "high": high}))
-    return pd.concat(parts, ignore_index=True).assign(runs=len(x), seeds=fewest_seeds(complete))
+    balanced = complete.groupby(SETTING).head(seeds)
+    keys = balanced.index.droplevel([n for n in balanced.index.names if n not in SETTING])
+    block = balanced.to_numpy().reshape(-1, seeds, len(names))
+    owners = numbered([model for model, _ in keys[::seeds]])
+    parts = []
+    for by, groups in (("model", owners), ("model x strength", np.arange(len(block)))):
+        share = explained(block, groups)
+        ends = {"low": share.low, "high": share.high, "plain": share.plain}
+        parts.append(pd.DataFrame({"name": list(names), "by": by, "explained": share.omega} | ends))
+    return pd.concat(parts, ignore_index=True).assign(runs=len(balanced), seeds=seeds)

@@ -135,8 +135,8 @@ def _reading() -> Iterator[Html]:
     yield tag(
         "p",
         "A score is the interquartile mean (IQM) over a model's strengths and seeds, over all data sets the mean of "
-        "theirs. Small numbers are 95% intervals: seeds redrawn 1,000 times within each setting, ranks taken anew in "
-        "each draw. A model with a single seed has none.",
+        "theirs. Small numbers are 95% intervals, from the variance of seeds within each setting; ranks are taken anew "
+        f"in 1,000 draws. A model with fewer than {MIN_SEEDS} seeds of a setting has none.",
     )
     yield tag(
         "p",
@@ -147,8 +147,7 @@ def _reading() -> Iterator[Html]:
     yield tag(
         "p",
         tag("b", "Bold"),
-        f": the best of the ranked rows, if its interval rests on {MIN_SEEDS} seeds or more and overlaps no "
-        "other row's.",
+        ": the best of the ranked rows, if its interval overlaps no other row's.",
     )
 
 

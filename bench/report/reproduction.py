@@ -90,13 +90,15 @@ def _matrices(item: Item, numbers: pd.DataFrame, budget: str) -> Picture:
         cells, "dataset", Scale("number", -100, 100, SIGNED),
         (dataset_title, lambda k: label(item, k), lambda k: label(item, k)),
     )  # fmt: skip
-    outside = ~numbers["published"].between(numbers["low"] - item.tolerance, numbers["high"] + item.tolerance)
+    low, high = numbers["low_of_difference"] - item.tolerance, numbers["high_of_difference"] + item.tolerance
+    outside = ~numbers["published"].between(low, high) & low.notna()
     for ax, (_, part) in zip(figure.axes, numbers[outside].groupby("dataset"), strict=False):
         for a, b in zip(part["row"].map(place), part["column"].map(place), strict=True):
             low, high = sorted((a, b))
             ax.add_patch(Rectangle((high + 0.05, low + 0.07), 0.9, 0.86, fill=False, edgecolor="0.1", linewidth=0.9))
     heading = f"{name(item)}: below the diagonal ours, above it the published"
-    note = f"Shown: {item.quantity}. Framed: the published number lies outside our 95% interval. {_told(numbers)}"
+    framed = "Framed: the two differ by more than two studies of one population do."
+    note = f"Shown: {item.quantity}. {framed} {_told(numbers)}"
     titled(figure, heading, _behind(numbers), budget, note)
     return figure
 
@@ -125,8 +127,7 @@ def _forest(item: Item, numbers: pd.DataFrame, budget: str) -> Picture:
 
 
 def _panel(ax: Axes, part: pd.DataFrame, places: list[int]) -> None:
-    ax.hlines(places, part["low"], part["high"], lw=1.4, color=OURS, label="ours: 95% interval")  # of itself: where
-    # redrawing biases a statistic, its interval need not hold it
+    ax.hlines(places, part["low"], part["high"], lw=1.4, color=OURS, label="ours: 95% interval")
     ax.plot(part["ours"], places, "o", ms=4, color=OURS, label="ours")
     ax.plot(part["published"], places, "D", ms=4.5, mfc="none", mec=PUBLISHED, mew=1.2, label="published")
     ax.grid(axis="y", lw=0.4, color="0.88")

@@ -24,9 +24,11 @@ def write_page(table: pd.DataFrame, plan: Plan, compared: list[tuple[Item, pd.Da
     head = (
         f"# {markdown(plan.title)} beside published numbers\n\n"
         f"Behind ours: {len(runs)} runs ({markdown(budgets or 'none')}), scored under the "
-        f"**{markdown(plan.protocol.name)}** protocol. A number is *covered* where our interval (95 %, bootstrap over "
-        "seeds), widened by the precision of print, has it. It is *not comparable* where ours is missing or rests on "
-        "another budget; both are shown all the same.\n\n"
+        f"**{markdown(plan.protocol.name)}** protocol. "
+        "Ours and theirs are both estimates: a number is *covered* where our 95 % interval, widened by "
+        "sqrt(1 + n / 50) for n seeds a setting of ours and 50 of theirs, and by the precision of print, has it. Of "
+        "two studies of one population 5 % of the numbers are not covered. It is *not comparable* where ours or its "
+        "interval is missing or rests on another budget; both are shown all the same.\n\n"
         "Every number, also of what is not here: [reproduction.csv](reproduction.csv). "
         f"Remake it with {markdown_code(f'python -m bench analyze study={plan.name}')}."
     )
@@ -80,8 +82,13 @@ def name(item: Item) -> str:
 def verdicts(numbers: pd.DataFrame) -> str:
     """How many numbers are covered, or that none can be compared and why."""
     counts = numbers["verdict"].value_counts()
-    told = [f"{counts[v]} of {len(numbers)} {v}" for v in ("covered", "not covered") if v in counts]
-    return "; ".join(told) if told else f"not comparable: {reasons(numbers)}"
+    judged = counts.get("covered", 0) + counts.get("not covered", 0)
+    if not judged:
+        return f"not comparable: {reasons(numbers)}"
+    expected = f"{0.05 * judged:.2g} expected of two studies of one population"
+    return (
+        f"{counts.get('covered', 0)} of {len(numbers)} covered; {counts.get('not covered', 0)} not covered, {expected}"
+    )
 
 
 def reasons(numbers: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""Rank correlations are SciPy's; their intervals come from resampling seeds and know when there is too little."""
+"""Rank correlations are SciPy's; their intervals come from the variance of seeds and know when there is too little."""
 
 import numpy as np
 import pandas as pd
@@ -6,9 +6,9 @@ import pytest
 from scipy import stats
 
 from bench.analysis.agreement import TooFewRunsError, adjusted, rank_correlations, wide
-from bench.analysis.intervals import resample_counts, resamples
-from bench.analysis.ranks import resampled_spearman, row_spearman, spearman
-from bench.analysis.significance import benjamini_hochberg, two_sided
+from bench.analysis.intervals import resamples
+from bench.analysis.ranks import row_spearman, spearman_influence
+from bench.analysis.significance import benjamini_hochberg
 from bench.analysis.synthetic import Made, synthetic_table
 
 RNG = np.random.default_rng(0)
@@ -39,21 +39,22 @@ def test_a_wide_table_has_each_score_of_each_run_once() -> None:
 def test_spearman_is_scipys_with_ties() -> None:
     x = RNG.integers(5, size=(50, 3)).astype(float)
     expected = stats.spearmanr(x).statistic
-    np.testing.assert_allclose(spearman(x, x), expected, atol=1e-12)
+    np.testing.assert_allclose(spearman_influence(x)[0], expected, atol=1e-12)
     np.testing.assert_allclose(row_spearman(x.T[:1], x.T[1:2]), expected[0, 1], atol=1e-12)
 
 
 @pytest.mark.parametrize("levels", [3, 10**6], ids=["many ties", "no ties"])
-def test_correlations_of_resamples_are_those_of_the_drawn_rows(levels: int) -> None:
-    x, y = (RNG.integers(levels, size=(40, k)).astype(float) for k in (2, 3))
-    strata = [i % 4 for i in range(40)]
-    rows = resamples(strata, 20, np.random.default_rng(3))
-    drawn = resampled_spearman(x, y, resample_counts(strata, 20, np.random.default_rng(3)))
-    np.testing.assert_allclose(drawn, [spearman(x[r], y[r]) for r in rows], atol=1e-12)
+def test_the_influence_of_a_row_is_what_the_correlation_loses_without_it(levels: int) -> None:
+    x = RNG.integers(levels, size=(300, 2)).astype(float)
+    x[:, 1] += x[:, 0] // 2
+    rho, influence = spearman_influence(x)
+    without = [spearman_influence(np.delete(x, i, axis=0))[0][0, 1] for i in range(len(x))]
+    centred = influence[:, 0, 1] - influence[:, 0, 1].mean()
+    np.testing.assert_allclose(len(x) * (rho[0, 1] - np.array(without)), centred, atol=0.05)
 
 
 def test_correlations_lie_within_their_intervals() -> None:
-    table = rank_correlations(scores(), ["a"], ["b", "c"], np.random.default_rng(0)).set_index("column")
+    table = rank_correlations(scores(), ["a"], ["b", "c"]).set_index("column")
     assert table.loc["b", "low"] < table.loc["b", "spearman"] < table.loc["b", "high"]
     assert table.loc["b", "low"] > 0.5
     assert table.loc["c", "low"] < 0 < table.loc["c", "high"]
@@ -67,13 +68,13 @@ def test_the_interval_covers_the_known_correlation_of_a_copula_as_often_as_it_sa
     table = synthetic_table(rng, datasets=[f"d{k}" for k in range(60)], models=("m",), scores=made, sampled={})
     hits = []
     for _, own in wide(table).groupby("dataset"):
-        found = rank_correlations(own, ["mig"], ["sap"], rng).iloc[0]
+        found = rank_correlations(own, ["mig"], ["sap"]).iloc[0]
         hits.append(found["low"] <= truth <= found["high"])
     assert np.mean(hits) > 0.85
 
 
 def test_a_constant_score_has_no_correlation_and_no_significance() -> None:
-    found = rank_correlations(scores(), ["a"], ["k"], np.random.default_rng(0)).iloc[0]
+    found = rank_correlations(scores(), ["a"], ["k"]).iloc[0]
     assert np.isnan(found[["spearman", "low", "high", "p"]].astype(float)).all()
 
 
@@ -81,7 +82,7 @@ def test_too_few_runs_are_said_to_be_too_few() -> None:
     holes = scores()
     holes.loc[holes.index[5:], "b"] = np.nan
     with pytest.raises(TooFewRunsError, match="5 runs have all of these scores, 6 are needed"):
-        rank_correlations(holes, ["a"], ["b"], np.random.default_rng(0))
+        rank_correlations(holes, ["a"], ["b"])
 
 
 def test_resampling_stays_within_strata() -> None:
@@ -103,10 +104,12 @@ def test_the_wide_table_keeps_scores_of_all_factors_together_and_of_the_run() ->
 
 
 def test_each_pair_is_tested_once_and_never_with_itself() -> None:
-    cells = rank_correlations(scores(), ["a", "b", "c"], ["a", "b", "c"], np.random.default_rng(0))
+    cells = rank_correlations(scores(), ["a", "b", "c"], ["a", "b", "c"])
     found = adjusted(cells.assign(dataset="d")).set_index(["row", "column"])["q"]
     assert np.isnan(found["a", "a"])
-    assert found["a", "b"] == found["b", "a"] == pytest.approx(3 * 2 / 1001)
+    p = cells.set_index(["row", "column"])["p"]
+    assert found["a", "b"] == found["b", "a"] == pytest.approx(3 * p["a", "b"])
+    assert found["a", "b"] < 1e-6
     assert found["a", "c"] > 0.05
 
 
@@ -117,6 +120,26 @@ def test_adjustment_is_scipys_and_leaves_out_what_was_not_tested() -> None:
     np.testing.assert_allclose(benjamini_hochberg(holes), np.insert(stats.false_discovery_control(p), 4, np.nan))
 
 
-def test_bootstrap_p_values_are_never_0_and_missing_where_a_draw_is() -> None:
-    drawn = np.stack([np.full(999, 0.5), np.r_[np.full(500, -0.5), np.full(499, 0.5)], np.r_[np.nan, np.ones(998)]], 1)
-    np.testing.assert_allclose(two_sided(drawn), [0.002, 1.0, np.nan])
+def test_p_values_are_those_of_the_interval() -> None:
+    """The interval's end is at 0 where p is 0.05."""
+    cells = rank_correlations(scores(), ["a", "b"], ["c"])
+    excluded = (cells["low"] > 0) | (cells["high"] < 0)
+    assert (excluded == (cells["p"] < 0.05)).all()
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 4])
+def test_fewer_than_five_seeds_have_no_interval(seeds: int) -> None:
+    cells = rank_correlations(scores(runs_a_setting=seeds), ["a"], ["b"])
+    assert cells[["low", "high", "p"]].isna().all(axis=None)
+    assert cells["spearman"].notna().all()
+
+
+def test_a_setting_with_fewer_seeds_takes_the_interval_of_all() -> None:
+    few = scores().drop(index=scores().index[:7])
+    assert rank_correlations(few, ["a"], ["b"])[["low", "high"]].isna().all(axis=None)
+
+
+def test_scores_that_are_the_same_have_no_interval() -> None:
+    cell = rank_correlations(scores(), ["a"], ["a"]).iloc[0]
+    assert cell["spearman"] == pytest.approx(1)
+    assert np.isnan(cell["low"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import trim_mean
 
-from bench.analysis.intervals import iqm, resample_counts, resamples
+from bench.analysis.intervals import iqm, percentile_interval, resample_counts, resamples, spread, stretched
 
 RNG = np.random.default_rng(0)
 
@@ -30,8 +30,25 @@ def test_counts_are_those_of_the_rows_drawn() -> None:
     assert (counts == [[list(row).count(i) for i in range(5)] for row in drawn]).all()
 
 
-def test_any_number_of_seeds_can_be_drawn_from_each_setting() -> None:
-    strata = ["x", "y", "x", "y", "y"]
-    counts = resample_counts(strata, 50, np.random.default_rng(1), seeds=7)
-    assert (counts[:, [0, 2]].sum(axis=1) == 7).all()
-    assert (counts[:, [1, 3, 4]].sum(axis=1) == 7).all()
+def test_the_spread_of_a_mean_is_that_of_its_settings() -> None:
+    labels = np.repeat([0, 1, 2], [5, 8, 6])
+    values = RNG.normal(size=len(labels)) * np.array([1, 5, 2])[labels] + 10 * labels
+    error, freedom = spread(values, labels)
+    parts = [values[labels == k] for k in range(3)]
+    variances = [len(p) * p.var(ddof=1) / len(values) ** 2 for p in parts]
+    assert error == pytest.approx(np.sqrt(sum(variances)))
+    assert freedom == pytest.approx(
+        sum(variances) ** 2 / sum(v**2 / (len(p) - 1) for v, p in zip(variances, parts, strict=True))
+    )
+    shuffled = RNG.permutation(len(labels))
+    assert spread(values[shuffled], labels[shuffled]) == pytest.approx((error, freedom))
+
+
+def test_stretched_draws_are_as_far_apart_as_seeds_are() -> None:
+    labels, rng = np.repeat(np.arange(20), 5), np.random.default_rng(5)
+    held = []
+    for study in rng.normal(size=(300, 100)):
+        picks = resamples(list(labels), 1000, rng)
+        low, high = percentile_interval(stretched(study.mean(), study[picks].mean(axis=1), labels))
+        held.append(low <= 0 <= high)
+    assert 0.92 <= np.mean(held) <= 0.98

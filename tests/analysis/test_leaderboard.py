@@ -122,18 +122,19 @@ def test_a_new_metric_has_a_column_and_moves_ranks_only_where_it_says_so(
     assert same is not ranked
 
 
-def test_one_seed_has_no_interval() -> None:
-    board = by_model(leaderboard(small({"a": [0.3], "b": [0.5, 0.6], "c": [0.1, 0.2]}), [MIG]))
-    assert board.loc["a", ["rank_low", "rank_high", "mig_low", "mig_high"]].isna().all()
-    assert board.loc["b", ["rank_low", "rank_high", "mig_low", "mig_high"]].notna().all()
-    assert board["seeds"].to_dict() == {"a": 1, "b": 2, "c": 2}
+def test_fewer_than_five_seeds_have_no_interval() -> None:
+    board = by_model(leaderboard(small({"a": [0.3], "b": [0.5, 0.6, 0.5, 0.6, 0.5], "c": [0.1, 0.2, 0.1, 0.2]}), [MIG]))
+    intervals = ["rank_low", "rank_high", "mig_low", "mig_high"]
+    assert board.loc[["a", "c"], intervals].isna().all(axis=None)
+    assert board.loc["b", intervals].notna().all()
+    assert board["seeds"].to_dict() == {"a": 1, "b": 5, "c": 4}
     assert board["rank"].to_dict() == {"b": 1, "a": 2, "c": 3}
 
 
 def test_a_model_that_sweeps_nothing_is_one_setting() -> None:
-    table = small({"a": [0.3, 0.4], "b": [0.5, 0.6, 0.7]}).assign(value=np.nan)
+    table = small({"a": [0.3, 0.4], "b": [0.5, 0.6, 0.7, 0.55, 0.65]}).assign(value=np.nan)
     board = by_model(leaderboard(table, [MIG]))
-    assert board["seeds"].to_dict() == {"a": 2, "b": 3}
+    assert board["seeds"].to_dict() == {"a": 2, "b": 5}
     assert board.loc["b", "mig_low"] < 0.6 < board.loc["b", "mig_high"]
 
 

@@ -3,16 +3,15 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import mannwhitneyu
+from scipy.stats import mannwhitneyu, trim_mean
 
 from bench.analysis.agreement import TooFewRunsError, wide
-from bench.analysis.centres import centres, iqms, medians, redrawn
+from bench.analysis.centres import centres, error_factor, moderated
 from bench.analysis.comparison import model_comparison
-from bench.analysis.intervals import iqm
 from bench.analysis.precision import width_against_seeds
 from bench.analysis.strengths import against_strength
 from bench.analysis.synthetic import Made, synthetic_table
-from bench.analysis.variance import variance_explained
+from bench.analysis.variance import explained, omega_of_plain, variance_explained
 
 MADE = {"mig": Made("mig", 0.8), "sap": Made("sap", 0.6)}
 
@@ -25,65 +24,141 @@ def made(**settings: object) -> pd.DataFrame:
     return synthetic_table(rng(), scores=MADE, sampled={}, **settings)  # type: ignore[arg-type]
 
 
-def test_centres_of_redrawn_seeds_are_numpys() -> None:
-    drawn = redrawn(rng().normal(size=9), 7, rng())
-    np.testing.assert_allclose(medians(drawn), np.median(drawn, axis=1))
-    np.testing.assert_allclose(iqms(drawn), iqm(drawn, axis=1))
+def test_centres_are_numpys_and_scipys() -> None:
+    values = [rng().normal(size=n) for n in (5, 9, 30)]
+    frame = centres(values)
+    np.testing.assert_allclose(frame["median"], [np.median(v) for v in values])
+    np.testing.assert_allclose(frame["iqm"], [trim_mean(v, 0.25) for v in values])
+    assert ((frame["low"] < frame["median"]) & (frame["median"] < frame["high"])).all()
+    assert ((frame["iqm_low"] < frame["iqm"]) & (frame["iqm"] < frame["iqm_high"])).all()
+    assert frame["seeds"].tolist() == [5, 9, 30]
 
 
-def test_one_seed_has_a_median_and_no_interval() -> None:
-    found = centres([0.3, np.nan], rng())
-    assert (found["median"], found["iqm"], found["seeds"]) == (0.3, 0.3, 1)
-    assert np.isnan([found["low"], found["high"], found["iqm_low"], found["iqm_high"]]).all()
+@pytest.mark.parametrize("seeds", [0, 1, 4])
+def test_fewer_than_five_seeds_have_a_median_and_no_interval(seeds: int) -> None:
+    frame = centres([[0.3] * seeds + [np.nan], rng().normal(size=5)])
+    assert frame.loc[0, "seeds"] == seeds
+    assert frame.loc[0, ["low", "high", "iqm_low", "iqm_high"]].isna().all()
+    assert seeds == 0 or (frame.loc[0, "median"], frame.loc[0, "iqm"]) == (0.3, 0.3)
+    assert frame.loc[1, ["low", "high"]].notna().all()
+
+
+def test_from_six_seeds_on_a_median_lies_between_order_statistics() -> None:
+    values = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
+    frame = centres([values])
+    assert 1 <= frame.loc[0, "low"] < 2  # 96.9 % between the outermost, 78 % between the next
+    assert 16 < frame.loc[0, "high"] <= 32
+
+
+def test_variances_of_settings_help_each_other() -> None:
+    variances = rng().chisquare(4, size=300) / 4  # of one and the same variance, five seeds each
+    pooled, freedom = moderated(variances, [4] * 300)
+    assert pooled.std() < 0.2 * variances.std()
+    assert (freedom > 20).all()
+    assert pooled.mean() == pytest.approx(1, rel=0.1)
+
+
+def test_the_error_of_a_median_of_many_seeds_is_that_of_large_samples() -> None:
+    assert error_factor("median", 1001) == pytest.approx(np.sqrt(np.pi / 2), rel=0.06)
+    assert error_factor("iqm", 2) == pytest.approx(1, rel=0.02)
 
 
 def test_medians_against_strength_are_those_of_the_table() -> None:
     table = made(seeds=5)
-    found = against_strength(table, ["mig"], rng()).set_index(["model", "strength"])
+    found = against_strength(table, ["mig"]).set_index(["model", "strength"])
     own = table[(table["name"] == "mig") & (table["model"] == "beta_vae")]
     expected = own.groupby("strength")["score"].median()
     np.testing.assert_allclose(found.loc["beta_vae", "median"], expected)
     assert (found["low"] <= found["median"]).all()
     with pytest.raises(TooFewRunsError, match="two strengths"):
-        against_strength(made(strengths=1), ["mig"], rng())
+        against_strength(made(strengths=1), ["mig"])
 
 
-def test_variance_explained_is_that_of_least_squares() -> None:
+def test_plain_variance_explained_is_that_of_least_squares() -> None:
     scores = wide(made(seeds=8, explained=0.5))
-    found = variance_explained(scores, ["mig", "sap"], rng()).set_index(["by", "name"])
+    found = variance_explained(scores, ["mig", "sap"]).set_index(["by", "name"])
     for by, levels in (("model", ["model"]), ("model x strength", ["model", "value"])):
         design = pd.get_dummies(scores.index.to_frame()[levels].astype(str).agg(" ".join, axis=1)).to_numpy(float)
         y = scores["mig"].to_numpy()
         residual = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
-        assert found.loc[(by, "mig"), "explained"] == pytest.approx(1 - residual.var() / y.var())
-    assert (found["low"] <= found["explained"]).all()
-    assert (found["explained"] <= found["high"]).all()
+        assert found.loc[(by, "mig"), "plain"] == pytest.approx(1 - residual.var() / y.var())
+    assert (found["explained"] < found["plain"]).all()
+    assert ((found["low"] <= found["explained"]) & (found["explained"] <= found["high"])).all()
+
+
+@pytest.mark.parametrize("seeds", [2, 5])
+def test_seeds_alone_explain_nothing(seeds: int) -> None:
+    noise = np.random.default_rng(1).normal(size=(36, seeds, 400))
+    for groups in (np.repeat(np.arange(6), 6), np.arange(36)):
+        share = explained(noise, groups)
+        assert abs(share.omega.mean()) < 0.01
+        assert share.plain.mean() > groups.max() / (36 * seeds - 1) * 0.9
+        assert np.isnan(share.low).all() == (seeds < 5)
+
+
+def test_a_printed_share_is_turned_into_omega_exactly() -> None:
+    scores = np.random.default_rng(1).normal(size=(36, 50, 3)) + np.arange(36)[:, None, None] / 10
+    models = np.repeat(np.arange(6), 6)
+    of_models, of_settings = explained(scores, models), explained(scores, np.arange(36))
+    for share, groups in ((of_models, 6), (of_settings, 36)):
+        converted = [
+            omega_of_plain(p, f, groups, 36, 1800) for p, f in zip(share.plain, of_settings.plain, strict=True)
+        ]
+        np.testing.assert_allclose(converted, share.omega)
+
+
+def test_a_score_that_does_not_vary_is_not_explained() -> None:
+    share = explained(np.full((12, 5, 1), 0.3), np.arange(12))
+    assert np.isnan([share.omega, share.plain, share.low, share.high]).all()
+
+
+def test_no_point_lies_outside_its_own_interval() -> None:
+    for seed in range(20):
+        scores = np.random.default_rng(seed).normal(size=(12, 5, 8)) + np.arange(12)[:, None, None] * seed / 10
+        share = explained(scores, np.repeat(np.arange(4), 3))
+        point = share.omega.clip(0, 1)
+        assert ((share.low <= point) & (point <= share.high)).all()
 
 
 def test_variance_of_one_model_or_one_seed_is_not_explained() -> None:
     for table in (made(models=("m",)), made(seeds=1)):
         with pytest.raises(TooFewRunsError, match="are needed"):
-            variance_explained(wide(table), ["mig"], rng())
+            variance_explained(wide(table), ["mig"])
 
 
 def test_the_chance_of_beating_is_mann_whitneys() -> None:
     table = made(models=("a", "b"), seeds=5)
     table["score"] = table["score"].round(1)  # ties
     scores = wide(table)
-    found = model_comparison(scores, ["mig"], rng()).set_index(["row", "column"])
+    found = model_comparison(scores, ["mig"]).set_index(["row", "column"])
     a, b = (scores["mig"].xs(m, level="model") for m in "ab")
     assert found.loc[("a", "b"), "probability"] == pytest.approx(mannwhitneyu(a, b).statistic / len(a) / len(b))
     assert found.loc[("a", "b"), "probability"] + found.loc[("b", "a"), "probability"] == pytest.approx(1)
     assert (found["low"] <= found["probability"]).all()
     with pytest.raises(TooFewRunsError, match="1 models"):
-        model_comparison(wide(made(models=("a",))), ["mig"], rng())
+        model_comparison(wide(made(models=("a",))), ["mig"])
+
+
+def test_one_side_that_always_wins_has_an_interval_all_the_same() -> None:
+    table = made(models=("a", "b"), seeds=5)
+    table.loc[table["model"] == "b", "score"] += 100
+    cell = model_comparison(wide(table), ["mig"]).set_index(["row", "column"]).loc[("b", "a")]
+    assert cell["probability"] == cell["high"] == 1
+    assert 0.8 < cell["low"] < 1
 
 
 def test_intervals_shrink_with_the_root_of_the_seeds() -> None:
-    found = width_against_seeds(wide(made(seeds=30, strengths=2)), ["mig", "sap"], rng())
+    found = width_against_seeds(wide(made(seeds=30, strengths=2)), ["mig", "sap"])
     widths = found[found["statistic"] == "rank correlation"].set_index("seeds")["width"]
     assert widths[5] / widths[20] == pytest.approx(2, rel=0.15)
+    assert widths.is_monotonic_decreasing
     means = found[(found["statistic"] == "iqm") & (found["name"] == "mig")].set_index("seeds")["width"]
     assert means.is_monotonic_decreasing
     with pytest.raises(TooFewRunsError, match="2 seeds of the smallest setting, 5 are needed"):
-        width_against_seeds(wide(made(seeds=2)), ["mig"], rng())
+        width_against_seeds(wide(made(seeds=2)), ["mig"])
+
+
+def test_widths_of_single_settings_are_foretold_no_further_than_twice_the_seeds() -> None:
+    found = width_against_seeds(wide(made(seeds=10, strengths=2)), ["mig", "sap"])
+    assert set(found.loc[found["statistic"] == "median", "seeds"]) == {5, 10, 20}
+    assert set(found.loc[found["statistic"] == "rank correlation", "seeds"]) == {5, 10, 20, 50}

@@ -18,7 +18,7 @@ def rng() -> np.random.Generator:
 
 def test_accuracy_is_a_mean_over_runs_with_an_interval_around_it(rng: np.random.Generator) -> None:
     table = synthetic_table(rng, models=("beta_vae", "dip_vae_i"), strengths=2, seeds=5)
-    found = label_efficiency(table, rng)
+    found = label_efficiency(table)
     assert set(found["labels"]) == {10, 100, 1000, 10_000}
     assert ((found["low"] <= found["mean"]) & (found["mean"] <= found["high"])).all()
     own = table[(table["model"] == "beta_vae") & (table["name"] == "lr_100")]["score"]
@@ -28,7 +28,7 @@ def test_accuracy_is_a_mean_over_runs_with_an_interval_around_it(rng: np.random.
 
 
 def test_one_seed_has_no_interval(rng: np.random.Generator) -> None:
-    found = label_efficiency(synthetic_table(rng, models=("pca",), strengths=1, seeds=1), rng)
+    found = label_efficiency(synthetic_table(rng, models=("pca",), strengths=1, seeds=1))
     assert found[["low", "high"]].isna().all(axis=None)
     assert found["mean"].notna().all()
 
@@ -36,7 +36,7 @@ def test_one_seed_has_no_interval(rng: np.random.Generator) -> None:
 def test_a_single_number_of_labels_is_no_curve(rng: np.random.Generator) -> None:
     table = synthetic_table(rng, models=("pca",), scores={"lr_100": SCORES["lr_100"]})
     with pytest.raises(TooFewRunsError, match="two numbers of labels"):
-        label_efficiency(table, rng)
+        label_efficiency(table)
 
 
 def test_the_gap_is_mean_minus_sampled_of_the_same_run(rng: np.random.Generator) -> None:

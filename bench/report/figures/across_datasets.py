@@ -8,7 +8,7 @@ from bench.analysis.agreement import MIN_SEEDS, TooFewRunsError, wide
 from bench.analysis.datasets import agreement_across_datasets, setting_medians
 from bench.analysis.names import dataset_title, title
 from bench.analysis.significance import benjamini_hochberg
-from bench.analysis.transfer import TRIALS, complete_grid, transfer
+from bench.analysis.transfer import complete_grid, transfer
 from bench.report.figures.heatmaps import CORRELATION, Scale, heatmaps, reading
 from bench.report.figures.panels import (
     Drawn,
@@ -102,7 +102,7 @@ def dataset_scatter(table: pd.DataFrame, budget: str, every: bool = False) -> Dr
 def transfer_of_settings(table: pd.DataFrame, budget: str) -> Drawn:
     """Tables 1 and 6: how often a setting picked by one score and seed is no worse than a random one elsewhere."""
     scores = wide(table)
-    found = transfer(complete_grid(scores, metrics_of(table, scores)), rng())
+    found = transfer(complete_grid(scores, metrics_of(table, scores)))
     first = found.iloc[0]
     enough = first["seeds"] >= MIN_SEEDS
     interval = "\n[" + found["low"].map("{:.1f}".format) + ", " + found["high"].map("{:.1f}".format) + "]"
@@ -113,8 +113,8 @@ def transfer_of_settings(table: pd.DataFrame, budget: str) -> Drawn:
     labels = {"same": "same", "random": "another"}
     titles = (str, lambda m: f"{labels[m]} metric", lambda d: f"{labels[d]} data set")
     figure = heatmaps(cells, "panel", PERCENT, titles)
-    note = f"A setting is picked by one score and seed and compared with a random one in {TRIALS:,} trials."
-    spread = " In brackets: 95% interval, seeds redrawn." if enough else ""
+    note = "A setting is picked by one score and seed and compared with a random one by another: every trial there is."
+    spread = " In brackets: 95% interval, by the jackknife over seeds." if enough else ""
     behind = standing(first["settings"], first["seeds"], "settings")
     heading = "A picked setting is no worse than a random one, %"
     titled(figure, heading, behind, budget, f"{note}{spread}")

@@ -8,7 +8,7 @@ from bench.analysis.names import dataset_title, model_title, title
 from bench.analysis.significance import benjamini_hochberg
 from bench.analysis.variance import variance_explained
 from bench.report.figures.heatmaps import EXPLAINED, SHARE, heatmaps, reading
-from bench.report.figures.panels import Drawn, dataset_scores, each_dataset, metrics_of, rng, shown_of, standing
+from bench.report.figures.panels import Drawn, dataset_scores, each_dataset, metrics_of, shown_of, standing
 from bench.report.style import titled
 
 BY = {"model": "By the model", "model x strength": "By model and strength"}
@@ -17,7 +17,7 @@ BY = {"model": "By the model", "model x strength": "By model and strength"}
 def model_comparisons(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
     """The probability that a run of one model (row) scores higher than one of another (column), a panel a score."""
     scores = dataset_scores(table, dataset)
-    cells = model_comparison(scores, metrics_of(table, scores), rng())
+    cells = model_comparison(scores, metrics_of(table, scores))
     once = cells["row"] < cells["column"]
     q = cells.loc[once, ["name", "row", "column"]].assign(q=benjamini_hochberg(cells.loc[once, "p"]))
     back = q.rename(columns={"row": "column", "column": "row"})
@@ -36,12 +36,12 @@ def variance_by_model(table: pd.DataFrame, budget: str, every: bool = False) -> 
     """Table 5: variance of each score explained by the model, and by model x strength, a row a data set."""
 
     def analyse(scores: pd.DataFrame) -> pd.DataFrame:
-        return variance_explained(scores, metrics_of(table, scores), rng())
+        return variance_explained(scores, metrics_of(table, scores))
 
     found = each_dataset(wide(table), analyse)
     found = found[found["name"].isin(shown_of(list(dict.fromkeys(found["name"])), every))]
     cells = found.assign(row=found["dataset"], column=found["name"])
     figure = heatmaps(cells, "by", EXPLAINED, (lambda by: BY[by], dataset_title, title))
     runs = found.groupby("dataset")["runs"].first().sum()
-    titled(figure, "Variance of scores explained by least squares, %", standing(runs, found["seeds"].min()), budget)
+    titled(figure, "Variance of scores explained (omega squared), %", standing(runs, found["seeds"].min()), budget)
     return figure, found

@@ -15,7 +15,7 @@ from bench.analysis.names import (
 )
 from bench.analysis.selection import with_sampled_tc
 from bench.report.figures.heatmaps import CORRELATION, heatmaps, reading
-from bench.report.figures.panels import Drawn, each_dataset, rng, shown_of, standing
+from bench.report.figures.panels import Drawn, each_dataset, shown_of, standing
 from bench.report.style import titled
 
 Names = Callable[[pd.DataFrame], list[str]]
@@ -66,7 +66,7 @@ def _correlated(scores: pd.DataFrame, rows: Names, columns: Names, least: int = 
         found = rows(own), columns(own)
         if len(found[0]) < least or not found[1]:
             raise TooFewRunsError(f"{len(found[0])} scores and {len(found[1])} to correlate them with")
-        return rank_correlations(own, *found, rng())
+        return rank_correlations(own, *found)
 
     return adjusted(each_dataset(scores, analyse))
 

@@ -13,7 +13,6 @@ from bench.report.figures.panels import (
     looks_of,
     model_keys,
     panel_grid,
-    rng,
     scatter,
     sizes_of,
     standing_of,
@@ -38,7 +37,7 @@ def mutual_information(table: pd.DataFrame, budget: str) -> Drawn:
 def _against_strength(table: pd.DataFrame, name: str, scale: str, budget: str) -> Drawn:
     """A panel a data set and representation; on a linear scale each has its own, for they differ by far."""
     _needs_both(table, name)
-    lines = pd.concat([against_strength(table, [name], rng(), k).assign(representation=k) for k in KINDS])
+    lines = pd.concat([against_strength(table, [name], k).assign(representation=k) for k in KINDS])
     places = [(d, k) for d in dict.fromkeys(lines["dataset"]) for k in KINDS]
     figure, axes, hole = panel_grid(len(places), 1.75, sharex=True)
     styles = looks_of(table)

@@ -25,7 +25,7 @@ MOST_KEYS = 8  # of a legend that stands in the place of a panel
 
 
 def rng() -> np.random.Generator:
-    """The generator of a figure's bootstrap: each figure's own, so that none depends on another."""
+    """The generator of a figure's draws: each figure's own, so that none depends on another."""
     return np.random.default_rng(SEED)
 
 

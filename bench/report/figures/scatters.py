@@ -18,7 +18,6 @@ from bench.report.figures.panels import (
     looks_of,
     metrics_of,
     model_keys,
-    rng,
     scatter,
     shown_of,
     standing_of,
@@ -99,7 +98,7 @@ def _points(scores: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFr
     """A row a run and pair of scores: both, and their rank correlation with its interval, over runs that have all."""
     xs, ys = (list(dict.fromkeys(names)) for names in zip(*pairs, strict=True))
     complete = scores[list(dict.fromkeys([*xs, *ys]))].dropna()
-    cells = rank_correlations(complete, xs, ys, rng()).set_index(["row", "column"])
+    cells = rank_correlations(complete, xs, ys).set_index(["row", "column"])
     parts = []
     for x, y in pairs:
         rows = complete[[x, y]].set_axis(["x", "y"], axis="columns").reset_index()

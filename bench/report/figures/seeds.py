@@ -5,7 +5,7 @@ import pandas as pd
 from bench.analysis.agreement import wide
 from bench.analysis.names import dataset_title, title
 from bench.analysis.precision import SEEDS, width_against_seeds
-from bench.report.figures.panels import Drawn, each_dataset, metrics_of, rng, standing
+from bench.report.figures.panels import Drawn, each_dataset, metrics_of, standing
 from bench.report.style import PAGE, key_of, looks, new_figure, titled
 
 STATISTICS = {"median": "median of a setting", "iqm": "IQM of a setting", "rank correlation": "rank correlation"}
@@ -19,7 +19,7 @@ def seeds_needed(table: pd.DataFrame, budget: str) -> Drawn:
     """The width of a 95 % interval against seeds a setting: of medians, IQMs and rank correlations of metrics."""
 
     def analyse(scores: pd.DataFrame) -> pd.DataFrame:
-        return width_against_seeds(scores, metrics_of(table, scores), rng())
+        return width_against_seeds(scores, metrics_of(table, scores))
 
     found = each_dataset(wide(table), analyse)
     datasets = list(dict.fromkeys(found["dataset"]))

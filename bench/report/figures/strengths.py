@@ -17,7 +17,6 @@ from bench.report.figures.panels import (
     metrics_of,
     model_keys,
     panel_grid,
-    rng,
     shown_of,
     sizes_of,
 )
@@ -31,7 +30,7 @@ def medians_against_strength(table: pd.DataFrame, dataset: str, budget: str, eve
     """Figures 4 (left) and 15: the median of each score over seeds against strength, on one data set."""
     own = table[table["dataset"] == dataset]
     names = metrics_of(table, dataset_scores(table, dataset))
-    lines = against_strength(own, names, rng())
+    lines = against_strength(own, names)
     names = shown_of(names, every)
     lines = lines[lines["name"].isin(names)]
     styles = looks_of(table)

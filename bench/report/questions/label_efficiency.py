@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bench.analysis.efficiency import label_efficiency
 from bench.analysis.names import dataset_title
-from bench.report.figures.panels import bottom_of, left_of, looks_of, model_keys, panel_grid, rng, standing
+from bench.report.figures.panels import bottom_of, left_of, looks_of, model_keys, panel_grid, standing
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import titled
 
@@ -13,7 +13,7 @@ PREDICTORS = {"lr": "logistic regression", "gbt": "boosted trees"}
 
 def draw_label_efficiency(asked: Asked) -> Iterator[NamedDrawing]:
     """A panel a data set and predictor, a line a model."""
-    found = label_efficiency(asked.table, rng())
+    found = label_efficiency(asked.table)
     places = list(dict.fromkeys(zip(found["dataset"], found["predictor"], strict=True)))
     styles = looks_of(asked.table)
     figure, axes, _ = panel_grid(len(places), 1.5, sharex=True)

@@ -1,0 +1,30 @@
+"""Intervals hold what they say: a small version of `python -m benchmarks.interval_coverage`."""
+
+import numpy as np
+import pytest
+
+from bench.reference import read_reference
+from benchmarks.interval_coverage import STATISTICS, Population, coverage
+
+LEAST = {"rank": 88.0}  # of 30 studies; the page of benchmarks has 400
+STUDIES = 30
+
+
+@pytest.fixture(scope="module")
+def population() -> Population:
+    """Skewed residuals, of each setting's own variance: what the reference table has, and the hardest."""
+    return Population.fit(read_reference()[0], "skewed", unequal=True)
+
+
+@pytest.mark.parametrize("name", ["iqm", "spearman", "beat", "variance explained", "setting median", "transfer"])
+def test_intervals_of_five_seeds_hold_the_truth(name: str, population: Population) -> None:
+    assert coverage(population, STATISTICS[name], 5, STUDIES)["coverage"] >= LEAST.get(name, 91.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STATISTICS)
+@pytest.mark.parametrize("seeds", [5, 10])
+def test_intervals_hold_the_truth_in_93_to_98_per_cent(name: str, seeds: int, population: Population) -> None:
+    shares = coverage(population, STATISTICS[name], seeds, 400)
+    assert 92.5 <= shares["coverage"] <= 98.5
+    assert np.isfinite(shares["width"])
