@@ -40,7 +40,7 @@ def test_a_record_of_jobs_that_cannot_be_read_is_named_and_left(
     damaged = store.jobs / "7.json"
     damaged.write_text(content)
     launcher = SimpleNamespace(name="slurm", outlives=True, adopt=list)
-    assert _going_on(launcher, store) == {"8": ["a"]}  # type: ignore[arg-type]
-    _forget({"8": ["a"]}, store)
+    assert _going_on(launcher, store.jobs) == {"8": ["a"]}  # type: ignore[arg-type]
+    _forget({"8": ["a"]}, store.jobs)
     assert list(store.jobs.glob("*.json")) == [damaged]
     assert capsys.readouterr().err.count(f"cannot read {damaged}: ") == 1

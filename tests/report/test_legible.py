@@ -130,6 +130,7 @@ def test_every_text_of_a_reproduction_can_be_read(item: Item) -> None:
     spread = numbers["published"].abs().mean() / 10
     low = numbers["published"] - spread / 2
     ours = {"ours": low + spread, "low": low, "high": low + 2 * spread}
+    ours |= {"low_of_difference": low, "high_of_difference": low + 2 * spread}
     numbers = numbers.assign(**ours, runs=180, seeds=5, verdict="covered", reason="")
     assert faults(reproduction_figure(item, numbers, BUDGET)) == []
 
