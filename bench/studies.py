@@ -72,6 +72,8 @@ def study_of(settings: Settings, store: Store) -> Study:
         every_metric=every,
     )
     settled = _as_in(known, settings)
+    if settings["shipped"]:
+        _tell_of_other_beginnings(known, settings)
     if has_grid or (settings["shipped"] and settings["stage"] in ("run", "train")):
         added = dataclasses.replace(grid.plan(settled), metrics=metrics)
         whole = union(known, added)
@@ -82,6 +84,15 @@ def study_of(settings: Settings, store: Store) -> Study:
         known = dataclasses.replace(known, runs=tuple(_handled(known.runs, schedule)))
     known = dataclasses.replace(known, protocol=protocol)
     return Study(known, dataclasses.replace(known, metrics=metrics))
+
+
+def _tell_of_other_beginnings(known: Plan, settings: Settings) -> None:
+    """Say where a shipped study was begun here with another schedule than it comes with: it goes on as it was begun."""
+    if known.schedule is None:
+        return
+    shipped = grid.schedule_of(settings["trainer"])
+    if differing := _differences("trainer", known.schedule, shipped, Schedule.HASHED):
+        say(f"study {known.name} was begun here with another schedule, and goes on so: {'; '.join(differing)}")
 
 
 def with_codes(codes: GivenCodes, settings: Settings, store: Store) -> Study:

@@ -230,6 +230,19 @@ def test_an_old_plan_is_not_replaced_in_silence(target: Store) -> None:
         study_of(settings(*GRID), target)
 
 
+def test_a_shipped_study_that_was_begun_with_another_schedule_goes_on_so_and_says_it(
+    target: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun(target, "study=quick", "trainer.steps=70", "model=pca")
+    assert not capsys.readouterr().err
+    study = study_of(settings("study=quick"), target)
+    assert {r.schedule.steps for r in study.whole.runs} == {35, 70}
+    assert (
+        "study quick was begun here with another schedule, and goes on so: trainer.steps is 70"
+        in capsys.readouterr().err
+    )
+
+
 def test_the_schedule_of_the_study_itself_is_what_its_record_has(target: Store) -> None:
     begun(target, "study=small", "trainer.steps=70")
     assert {r.schedule.steps for r in study_of(settings("study=small"), target).whole.runs} == {35, 70}
