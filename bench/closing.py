@@ -48,7 +48,8 @@ def close(
     unfinished = [r for r in _unfinished(stage, plan, known) if r.dataset not in absent]
     elsewhere = [r for r in unfinished if is_claimed(store.run(r.id))]
     dropped = [r for r in unfinished if r not in elsewhere]
-    why = {run.id: lost.get(run.id, "its process was killed") for run in dropped}
+    killed, scoring = "its process was killed", "its process was killed, or another one trained it meanwhile"
+    why = {run.id: lost.get(run.id, scoring if known.run(run) == "done" else killed) for run in dropped}
     rows += [(str(run), "", f"not finished: {why[run.id]}; run it again") for run in dropped[:NAMED]]
     rows += [(f"{_counted(dropped[NAMED:])} more", "", "not finished")] if dropped[NAMED:] else []
     if elsewhere:

@@ -107,6 +107,11 @@ def test_the_closing_table_names_failures_and_what_was_not_finished(
                      "not finished: its process was killed"):  # fmt: skip
         assert expected in told
     assert close("analyze", plan(PLAN.runs[1], PLAN.runs[3]), store, [], {}) == 0
+    late = run(7)  # trained while others were scored
+    write_json(store.run(late.id).config, late.record())
+    write_json(store.run(late.id).done, read_json(store.run(PLAN.runs[0].id).done))
+    assert close("score", plan(late), store, [], {}) == 1
+    assert "meanwhile" in capsys.readouterr().out
     assert close("report", plan(PLAN.runs[1]), store, [], {}, undrawn={"a.png": "ValueError: no"}) == 1
     said = capsys.readouterr().out
     assert "picture a.png" in said
