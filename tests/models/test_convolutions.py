@@ -8,15 +8,16 @@ from bench.registry import UnknownNameError
 
 # inputs, outputs, kernel, height, transposed, relu: the study's layers, first and last included, at small sizes
 LAYERS = [
-    (1, 32, 4, 16, False, True),
-    (3, 32, 4, 16, False, True),
+    (1, 32, 4, 16, False, False),
+    (3, 32, 4, 16, False, False),
     (32, 32, 4, 8, False, True),
     (32, 64, 2, 8, False, True),
     (64, 64, 2, 4, False, True),
     (64, 32, 4, 4, True, True),
     (32, 32, 4, 8, True, True),
-    (32, 3, 4, 8, True, False),
-    (32, 1, 4, 8, True, False),
+    (64, 32, 4, 4, True, False),
+    (32, 3, 4, 8, True, True),
+    (32, 1, 4, 8, True, True),
 ]
 WAYS = ["grouped", "matmul", "triton"]
 

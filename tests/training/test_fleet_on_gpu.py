@@ -89,7 +89,7 @@ def test_kernels_give_the_layers_of_the_framework(channels: int) -> None:
         results = []
         for name in ("triton", "grouped"):
             way = convolutions(name, 3)
-            relu = outputs != channels
+            relu = inputs != channels
             y = way.leave((way.transpose if transposed else way.convolve)(way.enter(x), w, b, relu=relu))
             upstream = torch.randn(y.shape, generator=torch.Generator("cuda").manual_seed(1), device="cuda")
             results.append([y, *torch.autograd.grad((y * upstream).sum(), (x, w, b))])

@@ -5,16 +5,20 @@ input is a transposed convolution, and the other way round:
 
 | | forward | gradient of the input | gradient of the weights |
 |---|---|---|---|
-| convolution 4x4 | `_convolution` | `_transposed` | `_weight_gradient` |
-| convolution 2x2 | `_convolution` | a matrix product (patches do not overlap) | `_weight_gradient` |
+| convolution 4x4, 2x2 | `_convolution` | `_transposed` | `_weight_gradient` |
 | transposed 4x4 | `_transposed` | `_convolution` | `_weight_gradient` |
 
 Each has a second kernel for the layer that reads or writes images, whose one or three channels matrix units cannot
 take: there the taps are part of the product's inner dimension, or the four phases of its outer one.
 
-Activations are (K, batch, height, width, channels), weights (K, k, k, inputs, outputs). Taps are unrolled one by one:
-Inductor's templates, whose loop over taps is flattened, are known to give wrong results (pytorch #173068, #189660).
-Layers of other numbers of channels are computed by `MatMul`.
+A layer takes its input through a ReLU as it loads it, and gives that input's gradient through the ReLU as it stores it,
+so that no kernel is there for the ReLU alone. The bias's gradient is summed by whichever kernel loads all of the
+output's gradient anyway.
+
+Activations are (K, batch, height, width, channels). Weights lie as the parameters do: (K, small, k, k, large), where
+"large" are the channels on the side of the larger map (a convolution's input, a transposed one's output) and "small"
+those of the other. Taps are unrolled one by one: Inductor's templates, whose loop over taps is flattened, are known to
+give wrong results (pytorch #173068, #189660). Layers of other numbers of channels are computed by `MatMul`.
 """
 
 from typing import Any
@@ -28,21 +32,25 @@ from bench.models.parts.convolutions import MatMul
 
 LEAST_CHANNELS = 16  # that matrix units take
 FEW_CHANNELS = 4  # of images, at most
-ROWS = {"tf32": 128, "tf32x3": 64}  # output places a program computes, by precision: as many as registers hold
+ROWS = {"tf32": 128, "tf32x3": 64}  # places a program computes at most, by precision: as many as registers hold
+LEAST_ROWS = 32
+ROWS_SHARE = 64  # a layer's places are shared by at least as many programs of a member, where the rows allow it
 GRADIENT_ROWS = 32  # places whose weight gradients a program sums at once
-GRADIENT_WARPS = {"tf32": 2, "tf32x3": 8}  # of such a program: the fastest of 18 ways tried; without spilled registers
 PLACES_A_PART = 1024  # places whose gradients a program sums; each writes its own sum, so that results are reproducible
-MOST_PARTS = 32
-PLACES_A_TURN = 128  # places whose gradients a program takes through a ReLU at once
+LEAST_PLACES = 128  # of a part, where there are few places
+FEW_PARTS, MOST_PARTS = 16, 32
 
 
 @triton.jit
 def _convolution(
-    X, W, BIAS, Y, batch, H: tl.constexpr, WIDTH: tl.constexpr, CI: tl.constexpr, CO: tl.constexpr, K: tl.constexpr,
-    PAD: tl.constexpr, SWAPPED: tl.constexpr, RELU: tl.constexpr, BIASED: tl.constexpr, PRECISION: tl.constexpr,
-    BLOCK: tl.constexpr,
+    X, W, BIAS, MASK, Y, SUMS, batch, members, H: tl.constexpr, WIDTH: tl.constexpr, CI: tl.constexpr,
+    CO: tl.constexpr, K: tl.constexpr, PAD: tl.constexpr, RELU: tl.constexpr, BIASED: tl.constexpr,
+    MASKED: tl.constexpr, SUMMED: tl.constexpr, PRECISION: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Y[b, i, j] = sum over taps X[b, 2i + kh - PAD, 2j + kw - PAD] W[kh, kw]; SWAPPED: W is stored (k, k, CO, CI)."""
+    """Y[b, i, j] = sum over taps of relu(X)[b, 2i + kh - PAD, 2j + kw - PAD] W[:, kh, kw]^T.
+
+    MASKED: Y is 0 where MASK is not above 0. SUMMED: SUMS[program, member] are the sums of the program's part of X.
+    """
     member = tl.program_id(1).to(tl.int64)
     HO: tl.constexpr = H // 2
     WO: tl.constexpr = WIDTH // 2
@@ -51,33 +59,36 @@ def _convolution(
     j, i, b = row % WO, (row // WO) % HO, row // (HO * WO)
     ci, co = tl.arange(0, CI), tl.arange(0, CO)
     x = X + member * batch * H * WIDTH * CI + b * (H * WIDTH * CI)
-    w = W + member * (K * K * CI * CO)
+    w = W + member * (K * K * CI * CO) + ci[:, None] + co[None, :] * (K * K * CI)
     total = tl.zeros((BLOCK, CO), tl.float32)
+    seen = tl.zeros((BLOCK, CI), tl.float32)
     for kh in tl.static_range(K):
         for kw in tl.static_range(K):
             h, v = 2 * i + kh - PAD, 2 * j + kw - PAD
             there = inside & (h >= 0) & (h < H) & (v >= 0) & (v < WIDTH)
             a = tl.load(x[:, None] + ((h * WIDTH + v) * CI)[:, None] + ci[None, :], mask=there[:, None], other=0.0)
-            tap = w + (kh * K + kw) * CI * CO
-            if SWAPPED:
-                g = tl.load(tap + co[None, :] * CI + ci[:, None])
-            else:
-                g = tl.load(tap + ci[:, None] * CO + co[None, :])
-            total = tl.dot(a, g, total, input_precision=PRECISION)
+            if RELU:
+                a = tl.maximum(a, 0.0)
+            if SUMMED and (kh - PAD) // 2 == 0 and (kw - PAD) // 2 == 0:  # these taps meet each place once
+                seen += a.to(tl.float32)
+            total = tl.dot(a, tl.load(w + (kh * K + kw) * CI), total, input_precision=PRECISION)
     if BIASED:
         total += tl.load(BIAS + member * CO + co)[None, :]
-    if RELU:
-        total = tl.maximum(total, 0.0)
-    y = Y + member * batch * HO * WO * CO + (row * CO)[:, None] + co[None, :]
-    tl.store(y, total.to(Y.dtype.element_ty), mask=inside[:, None])
+    place = member * batch * HO * WO * CO + (row * CO)[:, None] + co[None, :]
+    if MASKED:
+        total = tl.where(tl.load(MASK + place, mask=inside[:, None], other=0.0) > 0, total, 0.0)
+    tl.store(Y + place, total.to(Y.dtype.element_ty), mask=inside[:, None])
+    if SUMMED:
+        tl.store(SUMS + (tl.program_id(0) * members + member) * CI + ci, tl.sum(seen, axis=0))
 
 
 @triton.jit
 def _transposed(
-    X, W, BIAS, Y, batch, H: tl.constexpr, WIDTH: tl.constexpr, CI: tl.constexpr, CO: tl.constexpr,
-    SWAPPED: tl.constexpr, RELU: tl.constexpr, BIASED: tl.constexpr, PRECISION: tl.constexpr, BLOCK: tl.constexpr,
+    X, W, BIAS, MASK, Y, batch, H: tl.constexpr, WIDTH: tl.constexpr, CI: tl.constexpr, CO: tl.constexpr,
+    K: tl.constexpr, RELU: tl.constexpr, BIASED: tl.constexpr, MASKED: tl.constexpr, PRECISION: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """4x4 transposed convolution; a program computes one of the four phases (odd or even row, odd or even column)."""
+    """Transposed convolution of relu(X); a program computes one of the four phases (odd or even row and column)."""
     member = tl.program_id(1).to(tl.int64)
     odd_row, odd_column = tl.program_id(2) // 2, tl.program_id(2) % 2
     row = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -85,67 +96,80 @@ def _transposed(
     j, i, b = row % WIDTH, (row // WIDTH) % H, row // (H * WIDTH)
     ci, co = tl.arange(0, CI), tl.arange(0, CO)
     x = X + member * batch * H * WIDTH * CI + b * (H * WIDTH * CI)
-    w = W + member * (16 * CI * CO)
+    w = W + member * (K * K * CI * CO) + ci[:, None] * (K * K * CO) + co[None, :]
     total = tl.zeros((BLOCK, CO), tl.float32)
-    for first in tl.static_range(2):
-        for second in tl.static_range(2):
-            # an even row gets tap 1 of row i and tap 3 of row i - 1, an odd one tap 2 of row i and tap 0 of row i + 1
-            kh = tl.where(odd_row == 0, 1 + 2 * first, 2 - 2 * first)
-            kw = tl.where(odd_column == 0, 1 + 2 * second, 2 - 2 * second)
-            h = i + tl.where(odd_row == 0, -first, first)
-            v = j + tl.where(odd_column == 0, -second, second)
+    for first in tl.static_range(K // 2):
+        for second in tl.static_range(K // 2):
+            if K == 2:  # patches do not overlap
+                kh, kw, h, v = odd_row, odd_column, i, j
+            else:  # an even row gets tap 1 of row i and 3 of row i - 1, an odd one tap 2 of row i and 0 of row i + 1
+                kh = tl.where(odd_row == 0, 1 + 2 * first, 2 - 2 * first)
+                kw = tl.where(odd_column == 0, 1 + 2 * second, 2 - 2 * second)
+                h = i + tl.where(odd_row == 0, -first, first)
+                v = j + tl.where(odd_column == 0, -second, second)
             there = inside & (h >= 0) & (h < H) & (v >= 0) & (v < WIDTH)
             a = tl.load(x[:, None] + ((h * WIDTH + v) * CI)[:, None] + ci[None, :], mask=there[:, None], other=0.0)
-            tap = w + (kh * 4 + kw) * CI * CO
-            if SWAPPED:
-                g = tl.load(tap + co[None, :] * CI + ci[:, None])
-            else:
-                g = tl.load(tap + ci[:, None] * CO + co[None, :])
-            total = tl.dot(a, g, total, input_precision=PRECISION)
+            if RELU:
+                a = tl.maximum(a, 0.0)
+            total = tl.dot(a, tl.load(w + (kh * K + kw) * CO), total, input_precision=PRECISION)
     if BIASED:
         total += tl.load(BIAS + member * CO + co)[None, :]
-    if RELU:
-        total = tl.maximum(total, 0.0)
-    place = (b * (2 * H) + 2 * i + odd_row) * (2 * WIDTH) + 2 * j + odd_column
-    y = Y + member * batch * 4 * H * WIDTH * CO + (place * CO)[:, None] + co[None, :]
-    tl.store(y, total.to(Y.dtype.element_ty), mask=inside[:, None])
+    pixel = (b * (2 * H) + 2 * i + odd_row) * (2 * WIDTH) + 2 * j + odd_column
+    place = member * batch * 4 * H * WIDTH * CO + (pixel * CO)[:, None] + co[None, :]
+    if MASKED:
+        total = tl.where(tl.load(MASK + place, mask=inside[:, None], other=0.0) > 0, total, 0.0)
+    tl.store(Y + place, total.to(Y.dtype.element_ty), mask=inside[:, None])
 
 
 @triton.jit
 def _weight_gradient(
-    X, DY, DW, batch, members, parts, H: tl.constexpr, WIDTH: tl.constexpr, CI: tl.constexpr, CO: tl.constexpr,
-    K: tl.constexpr, PAD: tl.constexpr, PRECISION: tl.constexpr, BLOCK: tl.constexpr,
+    LARGE, SMALL, DW, SUMS, batch, members, parts, H: tl.constexpr, WIDTH: tl.constexpr, CL: tl.constexpr,
+    CS: tl.constexpr, K: tl.constexpr, PAD: tl.constexpr, RELU_LARGE: tl.constexpr, RELU_SMALL: tl.constexpr,
+    PRECISION: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """DW[part, member, kh] = sum over the part's places of X[2i + kh - PAD, 2j - PAD : 2j - PAD + K] DY[i, j]^T."""
+    """DW[part, member, :, kh] = sum over the part's places of SMALL[i, j] LARGE[2i + kh - PAD, 2j - PAD + (0..K-1)]^T.
+
+    SUMS[part, member] are the sums of SMALL over the part's places.
+    """
     kh, part = tl.program_id(0), tl.program_id(2)
     member = tl.program_id(1).to(tl.int64)
     HO: tl.constexpr = H // 2
     WO: tl.constexpr = WIDTH // 2
     places = batch * HO * WO
     share = tl.cdiv(tl.cdiv(places, parts), BLOCK) * BLOCK
-    tap, co = tl.arange(0, K * CI), tl.arange(0, CO)  # the taps of a row lie side by side in memory
-    x, dy = X + member * batch * H * WIDTH * CI, DY + member * places * CO
-    total = tl.zeros((CO, K * CI), tl.float32)
+    tap, cs = tl.arange(0, K * CL), tl.arange(0, CS)  # the taps of a row lie side by side in memory
+    large, small = LARGE + member * batch * H * WIDTH * CL, SMALL + member * places * CS
+    total = tl.zeros((CS, K * CL), tl.float32)
+    seen = tl.zeros((BLOCK, CS), tl.float32)
     for start in range(part * share, tl.minimum((part + 1) * share, places), BLOCK):
         row = start + tl.arange(0, BLOCK)
         inside = row < places
         j, i, b = row % WO, (row // WO) % HO, row // (HO * WO)
-        h, v = 2 * i + kh - PAD, (2 * j - PAD)[:, None] + (tap // CI)[None, :]
+        h, v = 2 * i + kh - PAD, (2 * j - PAD)[:, None] + (tap // CL)[None, :]
         there = (inside & (h >= 0) & (h < H))[:, None] & (v >= 0) & (v < WIDTH)
-        first = ((b * H + h) * WIDTH + 2 * j - PAD) * CI
-        a = tl.load(x + first[:, None] + tap[None, :], mask=there, other=0.0)
-        d = tl.load(dy + (row * CO)[:, None] + co[None, :], mask=inside[:, None], other=0.0)
+        first = ((b * H + h) * WIDTH + 2 * j - PAD) * CL
+        a = tl.load(large + first[:, None] + tap[None, :], mask=there, other=0.0)
+        d = tl.load(small + (row * CS)[:, None] + cs[None, :], mask=inside[:, None], other=0.0)
+        if RELU_LARGE:
+            a = tl.maximum(a, 0.0)
+        if RELU_SMALL:
+            d = tl.maximum(d, 0.0)
+        else:
+            seen += d.to(tl.float32)
         total = tl.dot(tl.trans(d), a, total, input_precision=PRECISION)
-    dw = DW + ((part * members + member) * K + kh) * K * CI * CO
-    tl.store(dw + tap[None, :] * CO + co[:, None], total)
+    dw = DW + (part * members + member) * (CS * K * K * CL) + kh * (K * CL)
+    tl.store(dw + cs[:, None] * (K * K * CL) + tap[None, :], total)
+    if not RELU_SMALL:  # noqa: SIM102  (the one is known when the kernel is compiled, the other when it runs)
+        if kh == 0:
+            tl.store(SUMS + (part * members + member) * CS + cs, tl.sum(seen, axis=0))
 
 
 @triton.jit
 def _convolution_of_few(
-    X, W, BIAS, Y, batch, H: tl.constexpr, WIDTH: tl.constexpr, CI: tl.constexpr, CO: tl.constexpr,
-    RELU: tl.constexpr, BIASED: tl.constexpr, PRECISION: tl.constexpr, TAPS: tl.constexpr, BLOCK: tl.constexpr,
+    X, W, BIAS, MASK, Y, batch, H: tl.constexpr, WIDTH: tl.constexpr, CI: tl.constexpr, CO: tl.constexpr,
+    BIASED: tl.constexpr, MASKED: tl.constexpr, PRECISION: tl.constexpr, TAPS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """`_convolution` 4x4 of few input channels: one product over all 16 CI taps, padded to TAPS."""
+    """`_convolution` 4x4 of few input channels, without a ReLU: one product over all 16 CI taps, padded to TAPS."""
     member = tl.program_id(1).to(tl.int64)
     HO: tl.constexpr = H // 2
     WO: tl.constexpr = WIDTH // 2
@@ -153,36 +177,44 @@ def _convolution_of_few(
     inside = row < batch * HO * WO
     tap, co = tl.arange(0, TAPS), tl.arange(0, CO)
     a = _patches(X + member * batch * H * WIDTH * CI, row, inside, tap, H, WIDTH, CI)
-    w = tl.load(W + member * 16 * CI * CO + tap[:, None] * CO + co[None, :], mask=(tap < 16 * CI)[:, None], other=0.0)
+    place = member * (16 * CI * CO) + tap[:, None] + co[None, :] * (16 * CI)
+    w = tl.load(W + place, mask=(tap < 16 * CI)[:, None], other=0.0)
     total = tl.dot(a, w, input_precision=PRECISION)
     if BIASED:
         total += tl.load(BIAS + member * CO + co)[None, :]
-    if RELU:
-        total = tl.maximum(total, 0.0)
-    y = Y + member * batch * HO * WO * CO + (row * CO)[:, None] + co[None, :]
-    tl.store(y, total.to(Y.dtype.element_ty), mask=inside[:, None])
+    place = member * batch * HO * WO * CO + (row * CO)[:, None] + co[None, :]
+    if MASKED:
+        total = tl.where(tl.load(MASK + place, mask=inside[:, None], other=0.0) > 0, total, 0.0)
+    tl.store(Y + place, total.to(Y.dtype.element_ty), mask=inside[:, None])
 
 
 @triton.jit
 def _weight_gradient_of_few(
-    X, DY, DW, batch, members, parts, H: tl.constexpr, WIDTH: tl.constexpr, CI: tl.constexpr, CO: tl.constexpr,
-    PRECISION: tl.constexpr, TAPS: tl.constexpr, BLOCK: tl.constexpr,
+    LARGE, SMALL, DW, SUMS, batch, members, parts, H: tl.constexpr, WIDTH: tl.constexpr, CL: tl.constexpr,
+    CS: tl.constexpr, RELU_SMALL: tl.constexpr, PRECISION: tl.constexpr, TAPS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """`_weight_gradient` 4x4 of few input channels: all taps at once."""
+    """`_weight_gradient` 4x4 of few channels of the larger map: all taps at once."""
     part = tl.program_id(0)
     member = tl.program_id(1).to(tl.int64)
     places = batch * (H // 2) * (WIDTH // 2)
     share = tl.cdiv(tl.cdiv(places, parts), BLOCK) * BLOCK
-    tap, co = tl.arange(0, TAPS), tl.arange(0, CO)
-    total = tl.zeros((TAPS, CO), tl.float32)
+    tap, cs = tl.arange(0, TAPS), tl.arange(0, CS)
+    total = tl.zeros((TAPS, CS), tl.float32)
+    seen = tl.zeros((BLOCK, CS), tl.float32)
     for start in range(part * share, tl.minimum((part + 1) * share, places), BLOCK):
         row = start + tl.arange(0, BLOCK)
         inside = row < places
-        a = _patches(X + member * batch * H * WIDTH * CI, row, inside, tap, H, WIDTH, CI)
-        d = tl.load(DY + member * places * CO + (row * CO)[:, None] + co[None, :], mask=inside[:, None], other=0.0)
+        a = _patches(LARGE + member * batch * H * WIDTH * CL, row, inside, tap, H, WIDTH, CL)
+        d = tl.load(SMALL + member * places * CS + (row * CS)[:, None] + cs[None, :], mask=inside[:, None], other=0.0)
+        if RELU_SMALL:
+            d = tl.maximum(d, 0.0)
+        else:
+            seen += d.to(tl.float32)
         total = tl.dot(tl.trans(a), d, total, input_precision=PRECISION)
-    dw = DW + (part * members + member) * 16 * CI * CO
-    tl.store(dw + tap[:, None] * CO + co[None, :], total, mask=(tap < 16 * CI)[:, None])
+    dw = DW + (part * members + member) * (16 * CL * CS)
+    tl.store(dw + cs[None, :] * (16 * CL) + tap[:, None], total, mask=(tap < 16 * CL)[:, None])
+    if not RELU_SMALL:
+        tl.store(SUMS + (part * members + member) * CS + cs, tl.sum(seen, axis=0))
 
 
 @triton.jit
@@ -201,7 +233,7 @@ def _patches(x, row, inside, tap, H: tl.constexpr, WIDTH: tl.constexpr, CI: tl.c
 @triton.jit
 def _transposed_to_few(
     X, W, BIAS, Y, batch, H: tl.constexpr, WIDTH: tl.constexpr, CI: tl.constexpr, CO: tl.constexpr,
-    BIASED: tl.constexpr, PRECISION: tl.constexpr, BLOCK: tl.constexpr,
+    RELU: tl.constexpr, BIASED: tl.constexpr, PRECISION: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """`_transposed` to few output channels: the four phases are columns of one product, padded to 16."""
     member = tl.program_id(1).to(tl.int64)
@@ -224,8 +256,11 @@ def _transposed_to_few(
             h, v = i + down, j + right
             there = inside & (h >= 0) & (h < H) & (v >= 0) & (v < WIDTH)
             a = tl.load(x + (((b * H + h) * WIDTH + v) * CI)[:, None] + ci[None, :], mask=there[:, None], other=0.0)
-            place = ((kh * 4 + kw)[None, :] * CI + ci[:, None]) * CO + co[None, :]
-            g = tl.load(w + place, mask=reached[None, :], other=0.0)
+            if RELU:
+                a = tl.maximum(a, 0.0)
+            g = tl.load(
+                w + ci[:, None] * (16 * CO) + ((kh * 4 + kw) * CO + co)[None, :], mask=reached[None, :], other=0.0
+            )
             total = tl.dot(a, g, total, input_precision=PRECISION)
     if BIASED:
         total += tl.load(BIAS + member * CO + co)[None, :]
@@ -235,155 +270,148 @@ def _transposed_to_few(
     tl.store(y, total.to(Y.dtype.element_ty), mask=inside[:, None] & (column < 4 * CO)[None, :])
 
 
-@triton.jit
-def _through_relu(
-    DY, Y, OUT, SUMS, places, members, parts, CO: tl.constexpr, BLOCK: tl.constexpr,
-):  # fmt: skip
-    """OUT = DY where Y > 0, else 0, and its sum over each part's places."""
-    part = tl.program_id(0)
-    member = tl.program_id(1).to(tl.int64)
-    share = tl.cdiv(tl.cdiv(places, parts), BLOCK) * BLOCK
-    co = tl.arange(0, CO)
-    total = tl.zeros((CO,), tl.float32)
-    for start in range(part * share, tl.minimum((part + 1) * share, places), BLOCK):
-        row = start + tl.arange(0, BLOCK)
-        inside = (row < places)[:, None]
-        place = member * places * CO + (row * CO)[:, None] + co[None, :]
-        y, d = tl.load(Y + place, mask=inside, other=0.0), tl.load(DY + place, mask=inside, other=0.0)
-        d = tl.where(y > 0, d, 0.0)
-        tl.store(OUT + place, d, mask=inside)
-        total += tl.sum(d.to(tl.float32), axis=0)
-    tl.store(SUMS + (part * members + member) * CO + co, total)
-
-
 class Kernels(MatMul):
     """Convolutions by the kernels above; layers that they do not take by matrix products over patches."""
 
     def convolve(self, h: Tensor, weight: Tensor, bias: Tensor, *, relu: bool) -> Tensor:
         k, outputs, inputs = weight.shape[-1], *weight.shape[1:3]
-        if not (_many(outputs) and (_many(inputs) or (inputs <= FEW_CHANNELS and k == 4))):
+        few = inputs <= FEW_CHANNELS and k == 4 and not relu
+        if not (_many(outputs) and (_many(inputs) or few)):
             return super().convolve(h, weight, bias, relu=relu)
-        return _Convolution.apply(*_cast(h, weight.permute(0, 3, 4, 2, 1)), bias, relu)
+        return _Convolution.apply(*_cast(h, weight), bias, relu)
 
     def transpose(self, h: Tensor, weight: Tensor, bias: Tensor, *, relu: bool) -> Tensor:
         inputs, outputs = weight.shape[1:3]
-        if not (_many(inputs) and (_many(outputs) or (outputs <= FEW_CHANNELS and not relu))):
+        if not (_many(inputs) and (_many(outputs) or outputs <= FEW_CHANNELS)):
             return super().transpose(h, weight, bias, relu=relu)
-        return _Transposed.apply(*_cast(h, weight.permute(0, 3, 4, 1, 2)), bias, relu)
+        return _Transposed.apply(*_cast(h, weight), bias, relu)
 
 
 class _Convolution(torch.autograd.Function):
-    """Convolution with bias and ReLU: x (K, B, H, W, inputs), w (K, k, k, inputs, outputs)."""
+    """Convolution with bias of x (K, B, H, W, large), through a ReLU or not, and w (K, small, k, k, large)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor, relu: bool) -> Tensor:
-        y = convolution(x, w, bias, relu=relu)
-        ctx.save_for_backward(x, w, y if relu else None)
-        return y
+        ctx.save_for_backward(x, w)
+        ctx.relu = relu
+        return convolution(x, w, bias, relu=relu)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
-        x, w, y = ctx.saved_tensors
-        dy, db = _before_relu(dy, y)
-        dx = None
-        if ctx.needs_input_grad[0]:  # images need none
-            dx = transposed(dy, w, swapped=True) if w.shape[1] == 4 else _spread(dy, w)
-        return dx, weight_gradient(x, dy, w.shape[1]).to(w.dtype), db, None
+        x, w = ctx.saved_tensors
+        dy = dy.contiguous()
+        dw, db = weight_gradient(x, dy, w.shape[2], relu_large=ctx.relu)
+        dx = transposed(dy, w, mask=x if ctx.relu else None) if ctx.needs_input_grad[0] else None  # images need none
+        return dx, dw.to(w.dtype), db, None
 
 
 class _Transposed(torch.autograd.Function):
-    """Transposed convolution with bias and ReLU: x (K, B, H, W, inputs), w (K, 4, 4, inputs, outputs)."""
+    """Transposed one with bias of x (K, B, H, W, small), through a ReLU or not, and w (K, small, 4, 4, large)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor, relu: bool) -> Tensor:
-        y = transposed(x, w, bias, relu=relu)
-        ctx.save_for_backward(x, w, y if relu else None)
-        return y
+        ctx.save_for_backward(x, w)
+        ctx.relu = relu
+        return transposed(x, w, bias, relu=relu)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        x, w, y = ctx.saved_tensors
-        dy, db = _before_relu(dy, y)
-        dw = weight_gradient(dy, x, 4).transpose(3, 4)
-        return convolution(dy, w, swapped=True), dw.to(w.dtype), db, None
+        x, w = ctx.saved_tensors
+        dy = dy.contiguous()
+        dw, _ = weight_gradient(dy, x, 4, relu_small=ctx.relu)
+        dx, db = convolution_and_sums(dy, w, mask=x if ctx.relu else None)
+        return dx, dw.to(w.dtype), db, None
 
 
-def convolution(
-    x: Tensor, w: Tensor, bias: Tensor | None = None, *, relu: bool = False, swapped: bool = False
+def convolution(x: Tensor, w: Tensor, bias: Tensor | None = None, *, relu: bool = False) -> Tensor:
+    """Convolution of x (K, B, H, W, large), through a ReLU or not, with w (K, small, k, k, large)."""
+    return _convolve(x, w, bias, relu, None, None)
+
+
+def convolution_and_sums(dy: Tensor, w: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Convolution of dy, 0 where `mask` is not above 0, and the sums of dy over images and places, (K, large)."""
+    members, batch, height, width, large = dy.shape
+    if large <= FEW_CHANNELS:
+        return _convolve(dy, w, None, False, mask, None), dy.sum(dim=(1, 2, 3), dtype=torch.float32)
+    programs = triton.cdiv(batch * height * width // 4, _rows(dy, batch * height * width // 4)[1])
+    sums = torch.empty(programs, members, large, dtype=torch.float32, device=dy.device)
+    return _convolve(dy, w, None, False, mask, sums), sums.sum(dim=0)
+
+
+def _convolve(
+    x: Tensor, w: Tensor, bias: Tensor | None, relu: bool, mask: Tensor | None, sums: Tensor | None
 ) -> Tensor:
-    """Convolution of x (K, B, H, W, inputs) with w (K, k, k, inputs, outputs); `swapped`: w's last two are."""
-    members, batch, height, width, inputs = x.shape
-    k, outputs = w.shape[1], w.shape[3 if swapped else 4]
-    y = x.new_empty(members, batch, height // 2, width // 2, outputs)
-    precision, rows = _precision(x)
-    grid = (triton.cdiv(batch * height * width // 4, rows), members)
-    if inputs <= FEW_CHANNELS:
+    members, batch, height, width, large = x.shape
+    small, k = w.shape[1:3]
+    y = x.new_empty(members, batch, height // 2, width // 2, small)
+    places = batch * height * width // 4
+    precision, rows = _rows(x, places)
+    grid = (triton.cdiv(places, rows), members)
+    biased, masked = bias is not None, mask is not None
+    if large <= FEW_CHANNELS:
         _convolution_of_few[grid](
-            x, _swapped(w) if swapped else w, x if bias is None else bias, y, batch, height, width, inputs, outputs,
-            relu, bias is not None, precision, _taps(inputs), rows,
+            x, w, bias if biased else x, mask if masked else x, y, batch, height, width, large, small, biased, masked,
+            precision, _taps(large), rows,
         )  # fmt: skip
-        return y
-    _convolution[grid](
-        x, w, x if bias is None else bias, y, batch, height, width, inputs, outputs, k, (k - 2) // 2, swapped, relu,
-        bias is not None, precision, rows,
-    )  # fmt: skip
+    else:
+        _convolution[grid](
+            x, w, bias if biased else x, mask if masked else x, y, x if sums is None else sums, batch, members, height,
+            width, large, small, k, (k - 2) // 2, relu, biased, masked, sums is not None, precision, rows,
+        )  # fmt: skip
     return y
 
 
 def transposed(
-    x: Tensor, w: Tensor, bias: Tensor | None = None, *, relu: bool = False, swapped: bool = False
+    x: Tensor, w: Tensor, bias: Tensor | None = None, *, relu: bool = False, mask: Tensor | None = None
 ) -> Tensor:
-    """Its transpose, of x (K, B, H, W, inputs) with w (K, 4, 4, inputs, outputs); `swapped`: w's last two are."""
-    members, batch, height, width, inputs = x.shape
-    outputs = w.shape[3 if swapped else 4]
-    y = x.new_empty(members, batch, 2 * height, 2 * width, outputs)
-    precision, rows = _precision(x)
-    if outputs <= FEW_CHANNELS:
-        _transposed_to_few[triton.cdiv(batch * height * width, rows), members](
-            x, _swapped(w) if swapped else w, x if bias is None else bias, y, batch, height, width, inputs, outputs,
-            bias is not None, precision, rows,
-        )  # fmt: skip
+    """Transposed convolution of x (K, B, H, W, small), through a ReLU or not, with w (K, small, k, k, large).
+
+    Where there is a `mask`, the result is 0 where that is not above 0.
+    """
+    members, batch, height, width, small = x.shape
+    k, large = w.shape[3:]
+    y = x.new_empty(members, batch, 2 * height, 2 * width, large)
+    places = batch * height * width
+    precision, rows = _rows(x, places)
+    biased, masked = bias is not None, mask is not None
+    if large <= FEW_CHANNELS:
+        assert not masked  # images go through no ReLU
+        _transposed_to_few[triton.cdiv(places, rows), members](
+            x, w, bias if biased else x, y, batch, height, width, small, large, relu, biased, precision, rows
+        )
         return y
-    grid = (triton.cdiv(batch * height * width, rows), members, 4)
-    _transposed[grid](
-        x, w, x if bias is None else bias, y, batch, height, width, inputs, outputs, swapped, relu, bias is not None,
-        precision, rows,
+    _transposed[triton.cdiv(places, rows), members, 4](
+        x, w, bias if biased else x, mask if masked else x, y, batch, height, width, small, large, k, relu, biased,
+        masked, precision, rows,
     )  # fmt: skip
     return y
 
 
-def weight_gradient(x: Tensor, dy: Tensor, k: int) -> Tensor:
-    """Gradient (K, k, k, inputs, outputs), float32, of the weights of a convolution from x to dy's place."""
-    members, batch, height, width, inputs = x.shape
-    outputs = dy.shape[4]
-    precision, rows = _precision(x)
+def weight_gradient(
+    large: Tensor, small: Tensor, k: int, *, relu_large: bool = False, relu_small: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Gradient of weights (K, small, k, k, large) between two maps, float32, and the sums of `small` over places.
+
+    Either map is taken through a ReLU where that is asked for; the sums (K, small) have no meaning for one that is.
+    """
+    members, batch, height, width, inputs = large.shape
+    outputs = small.shape[4]
+    precision, _ = _rows(large, 0)
     count = _parts(batch * height * width // 4)
-    parts = torch.empty(count, members, k, k, inputs, outputs, dtype=torch.float32, device=x.device)
+    parts = torch.empty(count, members, outputs, k, k, inputs, dtype=torch.float32, device=large.device)
+    sums = torch.empty(count, members, outputs, dtype=torch.float32, device=large.device)
     if inputs <= FEW_CHANNELS:
         _weight_gradient_of_few[count, members](
-            x, dy, parts, batch, members, count, height, width, inputs, outputs, precision, _taps(inputs),
-            rows // 2,
+            large, small, parts, sums, batch, members, count, height, width, inputs, outputs, relu_small, precision,
+            _taps(inputs), ROWS[precision] // 2,
         )  # fmt: skip
     else:
+        warps = 8 if precision == "tf32x3" else max(2, k * inputs * outputs // 4096)
         _weight_gradient[k, members, count](
-            x, dy, parts, batch, members, count, height, width, inputs, outputs, k, (k - 2) // 2, precision,
-            GRADIENT_ROWS, num_warps=GRADIENT_WARPS[precision], num_stages=4,
+            large, small, parts, sums, batch, members, count, height, width, inputs, outputs, k, (k - 2) // 2,
+            relu_large, relu_small, precision, GRADIENT_ROWS, num_warps=warps, num_stages=4,
         )  # fmt: skip
-    return parts.sum(dim=0)
-
-
-def _before_relu(dy: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Gradients of what a ReLU gave y for, and of the bias in it; y is None where there was no ReLU."""
-    dy = dy.contiguous()
-    if y is None:
-        return dy, dy.sum(dim=(1, 2, 3), dtype=torch.float32)
-    members, outputs = dy.shape[0], dy.shape[4]
-    places = dy[0, ..., 0].numel()
-    count = _parts(places)
-    out = torch.empty_like(dy)
-    sums = torch.empty(count, members, outputs, dtype=torch.float32, device=dy.device)
-    _through_relu[count, members](dy, y, out, sums, places, members, count, outputs, PLACES_A_TURN)
-    return out, sums.sum(dim=0)
+    return parts.sum(dim=0), sums.sum(dim=0)
 
 
 def _many(channels: int) -> bool:
@@ -398,29 +426,18 @@ def _taps(inputs: int) -> int:
 
 def _parts(places: int) -> int:
     """Programs that share a sum over places; it does not depend on the fleet, so that neither do results."""
-    return max(1, min(MOST_PARTS, places // PLACES_A_PART))
-
-
-def _swapped(w: Tensor) -> Tensor:
-    return w.transpose(3, 4).contiguous()
+    return max(1, min(FEW_PARTS, places // LEAST_PLACES), min(MOST_PARTS, places // PLACES_A_PART))
 
 
 def _cast(h: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Both contiguous, in the type that autocast asks for."""
+    """Both contiguous, weights as (K, small, k, k, large), in the type that autocast asks for."""
     kind = h.device.type
     dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else h.dtype
-    return h.to(dtype).contiguous(), weight.to(dtype).contiguous()
+    return h.to(dtype).contiguous(), weight.permute(0, 1, 3, 4, 2).to(dtype).contiguous()
 
 
-def _spread(dy: Tensor, w: Tensor) -> Tensor:
-    """Gradient of the input of a 2x2 convolution: (K, B, H, W, outputs) to (K, B, 2H, 2W, inputs)."""
-    members, batch, height, width, outputs = dy.shape
-    taps = torch.bmm(dy.view(members, -1, outputs), w.flatten(1, 3).transpose(1, 2))
-    return taps.view(members, batch, height, width, 2, 2, -1).transpose(3, 4).flatten(4, 5).flatten(2, 3)
-
-
-def _precision(x: Tensor) -> tuple[str, int]:
-    """How kernels multiply float32, and the rows a program takes: whole (as three tf32 products) or as tf32."""
+def _rows(x: Tensor, places: int) -> tuple[str, int]:
+    """How kernels multiply float32, whole (as three tf32 products) or as tf32, and the places a program computes."""
     whole = x.dtype == torch.float32 and torch.get_float32_matmul_precision() == "highest"
     precision = "tf32x3" if whole else "tf32"
-    return precision, ROWS[precision]
+    return precision, max(LEAST_ROWS, min(ROWS[precision], triton.next_power_of_2(places // ROWS_SHARE + 1) // 2))

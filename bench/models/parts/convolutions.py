@@ -39,11 +39,11 @@ class Convolutions(ABC):
 
     @abstractmethod
     def convolve(self, h: Tensor, weight: Tensor, bias: Tensor, *, relu: bool) -> Tensor:
-        """Convolution of stride 2 with bias (K, outputs), halving height and width."""
+        """Convolution of stride 2 of h, or of relu(h), with bias (K, outputs), halving height and width."""
 
     @abstractmethod
     def transpose(self, h: Tensor, weight: Tensor, bias: Tensor, *, relu: bool) -> Tensor:
-        """Transposed 4x4 convolution of stride 2 with bias (K, outputs), doubling height and width."""
+        """Transposed 4x4 convolution of stride 2 of h, or of relu(h), with bias (K, outputs), doubling both."""
 
 
 class Grouped(Convolutions):
@@ -57,12 +57,12 @@ class Grouped(Convolutions):
 
     def convolve(self, h: Tensor, weight: Tensor, bias: Tensor, *, relu: bool) -> Tensor:
         padding = (weight.shape[-1] - 2) // 2
-        y = F.conv2d(h, weight.flatten(0, 1), bias.flatten(), stride=2, padding=padding, groups=self.fleet)
-        return F.relu(y) if relu else y
+        h = F.relu(h) if relu else h
+        return F.conv2d(h, weight.flatten(0, 1), bias.flatten(), stride=2, padding=padding, groups=self.fleet)
 
     def transpose(self, h: Tensor, weight: Tensor, bias: Tensor, *, relu: bool) -> Tensor:
-        y = F.conv_transpose2d(h, weight.flatten(0, 1), bias.flatten(), stride=2, padding=1, groups=self.fleet)
-        return F.relu(y) if relu else y
+        h = F.relu(h) if relu else h
+        return F.conv_transpose2d(h, weight.flatten(0, 1), bias.flatten(), stride=2, padding=1, groups=self.fleet)
 
 
 class MatMul(Convolutions):
@@ -71,18 +71,19 @@ class MatMul(Convolutions):
     def convolve(self, h: Tensor, weight: Tensor, bias: Tensor, *, relu: bool) -> Tensor:
         k, outputs = weight.shape[-1], weight.shape[1]
         around = (k - 2) // 2
+        h = F.relu(h) if relu else h
         patches = F.pad(h, (0, 0, around, around, around, around)).unfold(2, k, 2).unfold(3, k, 2)
         shape = patches.shape[:4]
         rows = patches.permute(0, 1, 2, 3, 5, 6, 4).reshape(self.fleet, -1, k * k * h.shape[4])
         y = torch.baddbmm(bias[:, None], rows, weight.permute(0, 3, 4, 2, 1).reshape(self.fleet, -1, outputs))
-        return (F.relu(y) if relu else y).view(*shape, outputs)
+        return y.view(*shape, outputs)
 
     def transpose(self, h: Tensor, weight: Tensor, bias: Tensor, *, relu: bool) -> Tensor:
         inputs, outputs = weight.shape[1:3]
+        h = F.relu(h) if relu else h
         columns = weight.permute(0, 1, 3, 4, 2).reshape(self.fleet, inputs, 16 * outputs)
         taps = torch.bmm(h.reshape(self.fleet, -1, inputs), columns).view(*h.shape[:4], 4, 4, outputs)
-        y = _overlap(_overlap(taps, 2, 4), 4, 5).flatten(4, 5).flatten(2, 3) + bias[:, None, None, None]
-        return F.relu(y) if relu else y
+        return _overlap(_overlap(taps, 2, 4), 4, 5).flatten(4, 5).flatten(2, 3) + bias[:, None, None, None]
 
 
 def _overlap(taps: Tensor, place: int, tap: int) -> Tensor:

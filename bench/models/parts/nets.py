@@ -88,6 +88,7 @@ class Convolution(nn.Module):
         self.operation = way.transpose if transposed else way.convolve
 
     def forward(self, h: Tensor, *, relu: bool = True) -> Tensor:
+        """The layer's output for h or, as between layers, for relu(h)."""
         return self.operation(h, self.weight, self.bias, relu=relu)
 
 
@@ -109,10 +110,11 @@ class PointEncoder(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """The last hidden layer, (K, batch, hidden)."""
-        h = self.way.enter(images)
-        for layer in self.convolutions:
+        first, *others = self.convolutions
+        h = first(self.way.enter(images), relu=False)
+        for layer in others:
             h = layer(h)
-        return F.relu(self.hidden(self.way.leave(h).flatten(2)))  # (K, batch, HWC) before
+        return F.relu(self.hidden(F.relu(self.way.leave(h)).flatten(2)))  # (K, batch, HWC) before
 
     def forward(self, images: Tensor) -> Tensor:
         h = self.features(images)
@@ -153,13 +155,12 @@ class Decoder(nn.Module):
         )
 
     def forward(self, codes: Tensor) -> Tensor:
-        h = F.relu(self.map(F.relu(self.hidden(codes))))
-        h = self.way.enter(h.unflatten(2, (4, 4, -1)))
+        h = self.way.enter(self.map(F.relu(self.hidden(codes))).unflatten(2, (4, 4, -1)))
         *hidden, last = self.deconvolutions
         for layer in hidden:
             h = layer(h)
         with float32(h.device):
-            return self.way.leave(last(h.float(), relu=False))
+            return self.way.leave(last(h.float()))
 
 
 def float32(device: torch.device) -> torch.autocast:
