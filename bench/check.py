@@ -12,7 +12,7 @@ from bench.pool import Pool
 from bench.progress import results, say
 from bench.report.card import draw_card
 from bench.report.style import save
-from bench.store import Store
+from bench.store.folders import Store
 from bench.testing import Verdict, examine
 from bench.testing.behaviour import beside, curves
 

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from rich.markup import escape
 from rich.table import Table
 
-from bench.claims import is_claimed
 from bench.grid import Member, Plan
 from bench.ledger import NOTHING, Ledger, ledger
 from bench.progress import results, say
-from bench.record_types import FailedRecord, read_record
 from bench.scoring import cells
-from bench.store import RunFolder, Store, StoreError
+from bench.store.claims import is_claimed
+from bench.store.files import StoreError
+from bench.store.folders import RunFolder, Store
+from bench.store.record_types import FailedRecord, read_record
 
 Row = tuple[str, str, str]
 NAMED = 20  # unfinished runs that are named one by one

@@ -11,7 +11,8 @@ from bench.arrays import numbers
 from bench.data.base import DataSet
 from bench.encoder_output import mean_and_logvar
 from bench.models.base import Learner
-from bench.store import RunFolder, StoreError, digest, read_arrays, write_arrays
+from bench.store.files import StoreError, digest, read_arrays, write_arrays
+from bench.store.folders import RunFolder
 
 Encoder = Callable[[NDArray[np.float32]], Any]
 LARGEST_LOGVAR = 170.0  # of a normal distribution beyond it, draws leave the 1e38 that codes may have

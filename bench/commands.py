@@ -20,7 +20,9 @@ from bench.pool import Pool
 from bench.progress import results, say, say_once, stage
 from bench.reference import merge, undo_merge, write_reference
 from bench.scoring import cells
-from bench.store import Store, StoreError, TableFolder
+from bench.store.files import StoreError
+from bench.store.folders import Store
+from bench.store.tables import TableFolder
 from bench.studies import extend, study_of
 from bench.study_table import plan_scores
 from bench.table import export

@@ -11,7 +11,7 @@ from rich.table import Table
 from bench.grid import ConfigError
 from bench.progress import results, say, stage
 from bench.registry import unknown
-from bench.store import Store
+from bench.store.folders import Store
 from bench.study_table import scores, studies_with_scores, study_scores
 
 if TYPE_CHECKING:

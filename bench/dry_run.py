@@ -12,7 +12,7 @@ from bench.grid import Member, Run
 from bench.launch.costs import ShippedCosts, total
 from bench.progress import results
 from bench.scoring import Cell
-from bench.store import Store
+from bench.store.folders import Store
 
 Unscored = Sequence[tuple[Member, Sequence[Cell]]]
 

@@ -25,16 +25,8 @@ from bench.npz import read_npz
 from bench.progress import say
 from bench.records import run_configs
 from bench.scoring import Cell
-from bench.store import (
-    RunFolder,
-    Store,
-    StoreError,
-    digest,
-    read_arrays,
-    sha256_of,
-    write_arrays,
-    write_json,
-)
+from bench.store.files import StoreError, digest, read_arrays, sha256_of, write_arrays, write_json
+from bench.store.folders import RunFolder, Store
 from bench.values import check_name
 
 CODES = ("codes", *MEANS)

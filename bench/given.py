@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from bench import store
+from bench.store import files
 
 LABEL = "codes from a file"
 
@@ -53,7 +53,7 @@ class GivenCodes:
     @cached_property
     def id(self) -> str:
         """Twelve hex digits: the hash of `config()`."""
-        return store.digest(self.config())
+        return files.digest(self.config())
 
     @property
     def group(self) -> tuple[str, str]:

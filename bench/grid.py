@@ -14,11 +14,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench import data, registry, store
+from bench import data, registry
 from bench.given import LABEL, GivenCodes
 from bench.learner_entry import Entry, entry_of
 from bench.protocol import Protocol, protocol_of
-from bench.record_types import is_line
+from bench.store import files
+from bench.store.record_types import is_line
 from bench.values import ConfigError, build, check_name, listed, mapping, number, one_of, shown, text
 
 PUBLISHED_STEPS = 300_000  # what hyper-parameters counted in steps are given for
@@ -109,7 +110,7 @@ class Run:
     @cached_property
     def id(self) -> str:
         """Twelve hex digits: the hash of `config()`."""
-        return store.digest(self.config())
+        return files.digest(self.config())
 
     @property
     def budget(self) -> str:
@@ -243,7 +244,7 @@ def _from_checkpoint(runs: Sequence[Run], path: Path) -> Run:
     try:
         if not path.is_file():
             raise ConfigError(f"there is no checkpoint {path}")
-        return dataclasses.replace(runs[0], checkpoint=store.sha256_of(path))
+        return dataclasses.replace(runs[0], checkpoint=files.sha256_of(path))
     except OSError as fault:
         raise ConfigError(f"cannot read the checkpoint {path}: {fault.strerror or fault}") from fault
 
@@ -343,7 +344,7 @@ def _settings(
 def _content_name(runs: Sequence[Run], protocol: Protocol) -> str:
     """The name of a grid that was given none: the same for the same runs and protocol."""
     counted = {k: v for k, v in dataclasses.asdict(protocol).items() if k not in UNCOUNTED}
-    return f"grid-{store.digest([[run.id for run in runs], counted], 8)}"
+    return f"grid-{files.digest([[run.id for run in runs], counted], 8)}"
 
 
 def schedule_of(entry: Mapping[str, Any]) -> Schedule:

@@ -15,7 +15,8 @@ from bench.grid import Plan, Run
 from bench.metrics.base import Floats
 from bench.metrics.groups.udr import udr
 from bench.progress import say_once
-from bench.store import Store, StoreError, digest, read_arrays
+from bench.store.files import StoreError, digest, read_arrays
+from bench.store.folders import Store
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,8 @@ from bench.given import LABEL
 from bench.grid import Plan
 from bench.group_scoring import UDR, VERSION
 from bench.scoring import cells
-from bench.store import Store, digest, read_json
+from bench.store.files import digest, read_json
+from bench.store.folders import Store
 from bench.table_folder import Identities
 from bench.table_rules import shown
 

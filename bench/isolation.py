@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from bench import codes as coding
-from bench.claims import claiming
 from bench.codes import Codes
 from bench.data import load_data
 from bench.data.base import DataSet
@@ -24,8 +23,9 @@ from bench.grid import Run
 from bench.metrics.base import Ints
 from bench.pool import Ending, Pool, limit, tell
 from bench.scoring import Cell, cell_records, described, failure, record_of, state
-from bench.store import RunFolder, Store, StoreError, digest, write_json
-from bench.whole_files import is_out_of_reach
+from bench.store.claims import claiming
+from bench.store.files import StoreError, digest, is_out_of_reach, write_json
+from bench.store.folders import RunFolder, Store
 
 Record = Mapping[str, Any]
 Read = Callable[[RunFolder, int | None], tuple[Codes, Ints]]

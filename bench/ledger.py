@@ -11,8 +11,8 @@ from bench.compact import contents
 from bench.grid import Member
 from bench.progress import say_once
 from bench.records import Damage
-from bench.store import Store, StoreError, write_json
-from bench.whole_files import printable
+from bench.store.files import StoreError, printable, write_json
+from bench.store.folders import Store
 
 NOTHING: Mapping[str, str] = {}
 

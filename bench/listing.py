@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from bench import data, registry
 from bench.metrics.base import Metric, Score
 from bench.progress import say
-from bench.store import Store
+from bench.store.folders import Store
 
 HEAD = ("metric", "scores", "range", "better", "invariant to", "version", "paper")
 BLANK = ("",) * (len(HEAD) - 2)

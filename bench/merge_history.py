@@ -15,7 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bench.store import Store, StoreError, TableFolder, read_json, write_json
+from bench.store.files import StoreError, read_json, write_json
+from bench.store.folders import Store
+from bench.store.tables import TableFolder
 from bench.table_folder import read_card
 
 KEPT = 10  # merges that can be taken back

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.store import StoreError
+from bench.store.files import StoreError
 
 MEND = "np.savez('mine.npz', codes=codes, factors=factors) writes one that can be read"
 HEADER = 2**16  # bytes at the start of an array that hold its type and shape

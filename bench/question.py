@@ -7,7 +7,7 @@ from bench.registry import unknown
 from bench.report.questions import QUESTIONS
 from bench.report.questions.asked import Asked
 from bench.report.style import save
-from bench.store import Store
+from bench.store.folders import Store
 from bench.training.train import load_learner
 
 

@@ -20,7 +20,9 @@ import orjson
 from bench import data
 from bench.columns import COLUMNS, OF_CELL, OF_RUN, OUTCOME, arrow_schema
 from bench.progress import say_once
-from bench.record_types import (
+from bench.store.files import StoreError, is_out_of_reach, printable, read_whole
+from bench.store.folders import Listing, Store
+from bench.store.record_types import (
     TRAINING,
     CellRecord,
     ConfigRecord,
@@ -32,8 +34,6 @@ from bench.record_types import (
     parsed,
     read_record,
 )
-from bench.store import Listing, Store, StoreError
-from bench.whole_files import is_out_of_reach, printable, read_whole
 
 if TYPE_CHECKING:
     import pyarrow as pa

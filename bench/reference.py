@@ -16,7 +16,10 @@ from bench.grid import Plan
 from bench.identities import among, check_identities, check_store, identities_of
 from bench.joining import ConflictError, join, one_label, without_small_groups
 from bench.merge_history import clear, merging, replacing, standing, take_back
-from bench.store import Store, StoreError, TableFolder, shipped_reference
+from bench.store.files import StoreError
+from bench.store.folders import Store
+from bench.store.shipped import shipped_reference
+from bench.store.tables import TableFolder
 from bench.table_card import part
 from bench.table_folder import read_card, read_identities, read_table, text_of, unreadable, write_folder
 from bench.table_rules import check_rows, check_scores

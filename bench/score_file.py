@@ -13,7 +13,7 @@ from bench.ledger import mend
 from bench.pool import Pool
 from bench.progress import results, say
 from bench.scoring import cell_records, cells, state
-from bench.store import Store
+from bench.store.folders import Store
 from bench.studies import extend, with_codes
 from bench.work import score
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import grid, registry
-from bench.claims import claiming
 from bench.given import GivenCodes
 from bench.grid import UNCOUNTED, ConfigError, Plan, Protocol, Run, Schedule
 from bench.progress import say
-from bench.store import RunFolder, Store, StoreError, read_json, write_json
+from bench.store.claims import claiming
+from bench.store.files import StoreError, read_json, write_json
+from bench.store.folders import RunFolder, Store
 
 Settings = Mapping[str, Any]
 

@@ -11,7 +11,7 @@ from bench.records import TRAINING
 from bench.reference import STUDY, known, read_reference
 from bench.registry import unknown
 from bench.scoring import cells
-from bench.store import Store
+from bench.store.folders import Store
 from bench.table import COLUMNS, stored_scores
 from bench.table_folder import unreadable
 

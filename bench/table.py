@@ -10,7 +10,8 @@ from bench.columns import COLUMNS, coded
 from bench.compact import contents
 from bench.escaping import as_cells
 from bench.progress import say_once
-from bench.store import Store, writing
+from bench.store.files import writing
+from bench.store.folders import Store
 
 if TYPE_CHECKING:
     import pandas as pd

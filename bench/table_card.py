@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench.grid import Plan
 from bench.records import training_records
-from bench.store import Store, revision
+from bench.store.folders import Store
+from bench.store.shipped import revision
 
 if TYPE_CHECKING:
     import pandas as pd

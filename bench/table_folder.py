@@ -24,7 +24,8 @@ import yaml
 
 from bench.columns import COLUMNS, arrow_schema, coded
 from bench.progress import say
-from bench.store import StoreError, TableFolder, sha256_of, writing
+from bench.store.files import StoreError, sha256_of, writing
+from bench.store.tables import TableFolder
 from bench.table_card import contents
 
 if TYPE_CHECKING:

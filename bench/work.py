@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from bench import registry
-from bench.claims import EXPIRES_S, HEARTBEAT_S, is_claimed
 from bench.foreign import of_codes
 from bench.grid import ConfigError, Member, Plan, Run
 from bench.isolation import Scoring, of_run, score_all
@@ -16,7 +15,8 @@ from bench.ledger import ledger
 from bench.pool import Here, Pool, report
 from bench.progress import Meter, say
 from bench.scoring import Cell, cells
-from bench.store import Store
+from bench.store.claims import EXPIRES_S, HEARTBEAT_S, is_claimed
+from bench.store.folders import Store
 from bench.terminal import streams
 
 Settings = Mapping[str, Any]

@@ -38,7 +38,7 @@ from bench.analysis.transfer import Grid, transfer
 from bench.analysis.variance import explained
 from bench.metrics.base import Score
 from bench.reference import read_reference
-from bench.store import TableFolder
+from bench.store.tables import TableFolder
 
 Floats = NDArray[np.float64]
 NAMES = (

@@ -19,9 +19,11 @@ import numpy as np
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from bench import grid, store
+from bench import grid
 from bench.scoring import Cell, cells
-from bench.store import Store, digest, write_json
+from bench.store import shipped
+from bench.store.files import digest, write_json
+from bench.store.folders import Store
 from bench.studies import extend
 
 VERSIONS = {"bench": "0.1.0", "numpy": "2.4.6", "python": "3.11.9", "torch": "2.13.0", "scikit-learn": "1.9.1"}
@@ -29,7 +31,7 @@ VERSIONS = {"bench": "0.1.0", "numpy": "2.4.6", "python": "3.11.9", "torch": "2.
 
 def study(runs: int | None) -> grid.Plan:
     """The study of 12,600 runs, or the first of them."""
-    with initialize_config_dir(str(store.conf_dir()), version_base="1.3"):
+    with initialize_config_dir(str(shipped.conf_dir()), version_base="1.3"):
         settings = OmegaConf.to_container(compose("config", ["study=locatello2019"]), resolve=True)
     plan = grid.plan(settings)  # type: ignore[arg-type]
     return dataclasses.replace(plan, runs=plan.runs[:runs])

@@ -10,7 +10,7 @@ import pytest
 
 from bench import commands
 from bench.check import check_metrics
-from bench.store import Store
+from bench.store.folders import Store
 from bench.testing.behaviour import EXPERIMENTS, curves
 
 STRANGER = """

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import claims
-from bench.claims import EXPIRES_S, claiming, is_claimed
-from bench.store import RunFolder, Store, StoreError
+from bench.store import claims
+from bench.store.claims import EXPIRES_S, claiming, is_claimed
+from bench.store.files import StoreError
+from bench.store.folders import RunFolder, Store
 
 
 @pytest.fixture
@@ -169,8 +170,8 @@ def test_a_claim_that_was_judged_expired_long_ago_gives_nothing(folder: RunFolde
 
 CHILD = """
 import sys, time
-from bench.claims import claiming
-from bench.store import Store
+from bench.store.claims import claiming
+from bench.store.folders import Store
 with claiming([Store(sys.argv[1]).run("r")]):
     print("claimed", flush=True)
     time.sleep(60)

@@ -6,7 +6,7 @@ import pytest
 
 from bench.closing import close
 from bench.grid import Plan, Protocol
-from bench.store import Store
+from bench.store.folders import Store
 
 PLAN = Plan("none", "No runs", (), (), Protocol("quick", None, None, None, None, ("mean",), (), {}))
 

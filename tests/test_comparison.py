@@ -12,7 +12,8 @@ from bench.given import GivenCodes
 from bench.grid import ConfigError, Plan
 from bench.registry import UnknownNameError
 from bench.scoring import PUBLISHED, cells
-from bench.store import Store, write_json
+from bench.store.files import write_json
+from bench.store.folders import Store
 from bench.studies import extend
 
 RNG = np.random.default_rng(0)

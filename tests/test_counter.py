@@ -4,47 +4,49 @@ import numpy as np
 import torch
 from scipy import stats
 
-from bench import counter
+from bench import random_bits
 
-PLACES = counter.mix(np.arange(200_000, dtype=np.int32))
+PLACES = random_bits.mix(np.arange(200_000, dtype=np.int32))
 
 
 def words(*identity: object) -> np.ndarray:
-    return counter.bits(counter.root(*identity), PLACES)
+    return random_bits.bits(random_bits.root(*identity), PLACES)
 
 
 def test_numpy_and_torch_give_the_same_bits() -> None:
-    key = counter.fold(counter.root(3, "noise"), np.arange(5, dtype=np.int32))
-    theirs = counter.Key(*(torch.from_numpy(k)[:, None] for k in key))
-    ours = counter.bits(counter.Key(key.a[:, None], key.b[:, None]), PLACES[:100])
-    np.testing.assert_array_equal(ours, counter.bits(theirs, torch.from_numpy(PLACES[:100])).numpy())
-    np.testing.assert_array_equal(counter.uniform(ours), counter.uniform(torch.from_numpy(ours)).numpy())
-    np.testing.assert_array_equal(counter.below(ours, 737_280), counter.below(torch.from_numpy(ours), 737_280).numpy())
+    key = random_bits.fold(random_bits.root(3, "noise"), np.arange(5, dtype=np.int32))
+    theirs = random_bits.Key(*(torch.from_numpy(k)[:, None] for k in key))
+    ours = random_bits.bits(random_bits.Key(key.a[:, None], key.b[:, None]), PLACES[:100])
+    np.testing.assert_array_equal(ours, random_bits.bits(theirs, torch.from_numpy(PLACES[:100])).numpy())
+    np.testing.assert_array_equal(random_bits.uniform(ours), random_bits.uniform(torch.from_numpy(ours)).numpy())
+    np.testing.assert_array_equal(
+        random_bits.below(ours, 737_280), random_bits.below(torch.from_numpy(ours), 737_280).numpy()
+    )
 
 
 def test_uniforms_are_uniform() -> None:
-    drawn = counter.uniform(words(0, "test"))
+    drawn = random_bits.uniform(words(0, "test"))
     assert 0 < drawn.min() < drawn.max() < 1
     assert stats.kstest(drawn, "uniform").pvalue > 0.001
 
 
 def test_the_extreme_words_stay_inside_the_open_interval() -> None:
-    assert 0 < counter.uniform(np.array([0], np.int32))[0] < counter.uniform(np.array([-1], np.int32))[0] < 1
+    assert 0 < random_bits.uniform(np.array([0], np.int32))[0] < random_bits.uniform(np.array([-1], np.int32))[0] < 1
 
 
 def test_normals_are_normal() -> None:
-    drawn = counter.normal(torch.from_numpy(words(0, "a")), torch.from_numpy(words(0, "b"))).numpy()
+    drawn = random_bits.normal(torch.from_numpy(words(0, "a")), torch.from_numpy(words(0, "b"))).numpy()
     assert stats.kstest(drawn, "norm").pvalue > 0.001
 
 
 def test_indices_below_n_are_equally_likely() -> None:
-    drawn = counter.below(words(1, "index"), 7)
+    drawn = random_bits.below(words(1, "index"), 7)
     assert stats.chisquare(np.bincount(drawn, minlength=7)).pvalue > 0.001
 
 
 def test_neighbouring_keys_and_counters_are_uncorrelated() -> None:
-    keys = counter.fold(counter.root(0, "steps"), np.arange(300, dtype=np.int32))
-    drawn = counter.uniform(counter.bits(counter.Key(keys.a[:, None], keys.b[:, None]), PLACES[:300]))
+    keys = random_bits.fold(random_bits.root(0, "steps"), np.arange(300, dtype=np.int32))
+    drawn = random_bits.uniform(random_bits.bits(random_bits.Key(keys.a[:, None], keys.b[:, None]), PLACES[:300]))
     for shift in (drawn[1:].ravel() - 0.5, np.roll(drawn, 1, axis=1)[1:].ravel() - 0.5):
         assert abs(np.corrcoef(drawn[:-1].ravel(), shift)[0, 1]) < 0.015
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import commands, compact, whole_files, work
+from bench import commands, compact, work
 from bench.closing import close
 from bench.codes import Codes
 from bench.codes import load as load_codes
@@ -22,7 +22,9 @@ from bench.ledger import ledger, mend
 from bench.listing import list_names
 from bench.question import list_questions
 from bench.scoring import cells
-from bench.store import RunFolder, Store, StoreError, read_json, write_arrays, write_json
+from bench.store import files
+from bench.store.files import StoreError, read_json, write_arrays, write_json
+from bench.store.folders import RunFolder, Store
 from bench.studies import extend
 from bench.study_table import scores
 
@@ -346,7 +348,7 @@ def test_who_reads_changes_nothing(
 ) -> None:
     monkeypatch.setattr(compact, "WORTHWHILE", 1)
     extend(PLAN, store)
-    (store.run(HARMED.id).path / f".x.json.{whole_files._machine()}-0123abcd").touch()  # of a killed writer
+    (store.run(HARMED.id).path / f".x.json.{files._machine()}-0123abcd").touch()  # of a killed writer
     store.run(HARMED.id).done.write_bytes(b"garbage")
     ledger(store)
     (copy,) = store.compact.iterdir()

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import commands, data, store
+from bench import commands, data
 from bench.data.files import NoSourceError
 from bench.grid import ConfigError
+from bench.store import shipped
 
 
 def run(downloads: Path, results: Path, datasets: str) -> subprocess.CompletedProcess[str]:
@@ -28,7 +29,7 @@ def downloads(tmp_path: Path) -> Path:
         pytest.skip(str(fault))
     folder = tmp_path / "downloads"
     folder.mkdir()
-    (folder / "dsprites").symlink_to(store.downloads_dir() / "dsprites")
+    (folder / "dsprites").symlink_to(shipped.downloads_dir() / "dsprites")
     return folder
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import yaml
 
-from bench import store
 from bench.execution import GROUP_SCORES, LAUNCHER, TRAINING_SCORES, check_execution, check_score
 from bench.registry import UnknownNameError
+from bench.store import shipped
 from bench.values import ConfigError
 
-LAUNCHERS = sorted((store.conf_dir() / "launcher").glob("*.yaml"))
-LOGGERS = sorted((store.conf_dir() / "logger").glob("*.yaml"))
+LAUNCHERS = sorted((shipped.conf_dir() / "launcher").glob("*.yaml"))
+LOGGERS = sorted((shipped.conf_dir() / "logger").glob("*.yaml"))
 PLAIN = {"device": "auto", "processes": None, "open": False, "retry_failed": False, "dry_run": False}
 
 

@@ -15,14 +15,16 @@ import pandas as pd
 import pytest
 
 from bench import compact
-from bench.store import Store, digest
+from bench.store.files import digest
+from bench.store.folders import Store
 from bench.study_table import scores
 
 WRITER = """
 import json, sys
 import numpy as np
-from bench.claims import claiming
-from bench.store import Store, StoreError, digest, read_arrays, write_arrays, write_json
+from bench.store.claims import claiming
+from bench.store.files import StoreError, digest, read_arrays, write_arrays, write_json
+from bench.store.folders import Store
 
 store, runs = Store(sys.argv[1]), sys.argv[2].split(",")
 print("started", flush=True)

@@ -12,10 +12,12 @@ import pytest
 import yaml
 
 import bench
-from bench import commands, store
+from bench import commands
 from bench.foreign import read
 from bench.grid import ConfigError
-from bench.store import Store, StoreError
+from bench.store import shipped
+from bench.store.files import StoreError
+from bench.store.folders import Store
 
 RNG = np.random.default_rng(0)
 SIZES = (3, 6, 40, 32, 32)  # of dSprites
@@ -31,7 +33,7 @@ def save(folder: Path, name: str = "mine.npz", **arrays: Any) -> Path:
 
 def score(folder: Path, path: Path, **settings: Any) -> int:
     """As the command line does it, without its process."""
-    protocol = yaml.safe_load((store.conf_dir() / "scoring" / "quick.yaml").read_text(encoding="utf-8"))
+    protocol = yaml.safe_load((shipped.conf_dir() / "scoring" / "quick.yaml").read_text(encoding="utf-8"))
     default = {
         "stage": "score", "codes": str(path), "name": "mine", "dataset": "custom", "seed": [0], "results_dir": folder,
         "metric": ["mig"], "scoring": protocol | settings.pop("scoring", {}), "study": {"name": None, "title": None},

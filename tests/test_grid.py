@@ -6,10 +6,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from bench import store
 from bench.__main__ import group_options
 from bench.grid import ARCHITECTURES, CONVOLUTIONS, ConfigError, plan, usable
 from bench.registry import UnknownNameError
+from bench.store import shipped
 
 Composed = dict[str, Any]
 
@@ -18,7 +18,7 @@ def composed(*overrides: str) -> Composed:
     """As the command line composes it: strengths that are given are every model's."""
     if any(o.startswith("strength=") for o in overrides):
         overrides = (*overrides, "strength_of=null")
-    with initialize_config_dir(str(store.conf_dir()), version_base="1.3"):
+    with initialize_config_dir(str(shipped.conf_dir()), version_base="1.3"):
         return OmegaConf.to_container(compose("config", list(overrides)), resolve=True)  # type: ignore[return-value]
 
 

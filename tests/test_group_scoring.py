@@ -12,7 +12,7 @@ from bench.data import load_data
 from bench.grid import Plan, Protocol, Run, Schedule
 from bench.group_scoring import udr_scores
 from bench.metrics.groups.udr import udr
-from bench.store import Store
+from bench.store.folders import Store
 from bench.table import COLUMNS
 
 POOL = 300

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from bench import registry, work
-from bench.claims import claiming
 from bench.codes import Codes
 from bench.given import GivenCodes
 from bench.grid import ConfigError, Frozen, Plan, Protocol, Run, Schedule, protocol_of
@@ -17,7 +16,9 @@ from bench.isolation import Scoring, score_all
 from bench.ledger import ledger
 from bench.pool import Here, Pool
 from bench.scoring import cell_records, cells
-from bench.store import RunFolder, Store, write_json
+from bench.store.claims import claiming
+from bench.store.files import write_json
+from bench.store.folders import RunFolder, Store
 
 MEMBERS = [GivenCodes("m", seed, "custom", None, "ab" * 32, "a.npz") for seed in range(2)]
 RUNS = [member.id for member in MEMBERS]

@@ -6,7 +6,8 @@ import pytest
 
 from bench import registry
 from bench.listing import list_names, metric_table
-from bench.store import Store, write_json
+from bench.store.files import write_json
+from bench.store.folders import Store
 
 
 def test_studies_are_the_shipped_ones_and_those_of_the_store(

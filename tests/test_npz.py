@@ -14,7 +14,7 @@ import pytest
 
 from bench import npz
 from bench.npz import read_npz
-from bench.store import StoreError
+from bench.store.files import StoreError
 
 CODES = np.random.default_rng(0).normal(size=(300, 4))
 

@@ -6,26 +6,18 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from bench import store
 from bench.__main__ import group_options
 from bench.given import GivenCodes
 from bench.grid import ConfigError, Schedule, plan
-from bench.record_types import (
-    ConfigRecord,
-    DoneRecord,
-    Name,
-    checked,
-    identity,
-    parsed,
-    read_record,
-)
-from bench.store import StoreError
+from bench.store import shipped
+from bench.store.files import StoreError
+from bench.store.record_types import ConfigRecord, DoneRecord, Name, checked, identity, parsed, read_record
 from bench.training.train import provenance
 
 
 @pytest.mark.parametrize("study", group_options("study"))
 def test_the_record_of_every_run_of_a_shipped_study_has_its_id(study: str) -> None:
-    with initialize_config_dir(str(store.conf_dir()), version_base="1.3"):
+    with initialize_config_dir(str(shipped.conf_dir()), version_base="1.3"):
         settings = OmegaConf.to_container(compose("config", [f"study={study}"]), resolve=True)
     for run in plan(settings).runs[::7]:  # type: ignore[arg-type]
         assert identity(parsed(json.dumps(run.record()).encode(), ConfigRecord)) == run.id

@@ -13,12 +13,15 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from bench import commands, grid, store
+from bench import commands, grid
 from bench.grid import Plan, Run
 from bench.pool import Here
 from bench.reference import ConflictError, Merged, merge, read_reference, write_reference
 from bench.scoring import cells
-from bench.store import Store, StoreError, TableFolder, write_json
+from bench.store import files, shipped
+from bench.store.files import StoreError, write_json
+from bench.store.folders import Store
+from bench.store.tables import TableFolder
 from bench.studies import extend
 from bench.study_table import plan_scores, scores
 
@@ -41,7 +44,7 @@ def without_the_shipped_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 @cache
 def planned(*overrides: str) -> Plan:
-    with initialize_config_dir(str(store.conf_dir()), version_base="1.3"):
+    with initialize_config_dir(str(shipped.conf_dir()), version_base="1.3"):
         config: Any = OmegaConf.to_container(compose("config", [*GRID, *METRICS, *overrides]), resolve=True)
     return grid.plan(config)
 
@@ -128,7 +131,7 @@ def test_what_a_metric_took_may_differ_between_machines(tmp_path: Path) -> None:
     text = gzip.decompress(folder.table.read_bytes()).decode()
     folder.table.write_bytes(gzip.compress(text.replace(",0.1,", ",0.7,").encode()))
     card = yaml.safe_load(folder.card.read_text())
-    folder.card.write_text(yaml.safe_dump(card | {"sha256": store.sha256_of(folder.table)}))
+    folder.card.write_text(yaml.safe_dump(card | {"sha256": files.sha256_of(folder.table)}))
     assert merge(folder, results) == Merged(0, 8, 0, 0)
 
 
@@ -225,7 +228,7 @@ def test_the_command_exports_and_merges(tmp_path: Path) -> None:
 
 
 def test_the_table_that_comes_with_the_package_is_what_its_card_says() -> None:
-    folder = store.shipped_reference()
+    folder = shipped.shipped_reference()
     table, card = read_reference(folder)
     assert (len(table), table["run"].nunique()) == (card["rows"], card["runs"])
     assert folder.table.stat().st_size < 3e6

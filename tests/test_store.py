@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.store import Store, StoreError, digest, read_arrays, read_json, write_arrays, write_json, writing
+from bench.store.files import StoreError, digest, read_arrays, read_json, write_arrays, write_json, writing
+from bench.store.folders import Store
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     # root may write anywhere, so become somebody else
-    drop = "import os; from bench.store import Store; os.geteuid() == 0 and os.seteuid(65534); "
+    drop = "import os; from bench.store.folders import Store; os.geteuid() == 0 and os.seteuid(65534); "
     code = f"Store({str(tmp_path / 'r')!r}, writable=True)"
     done = subprocess.run([sys.executable, "-c", drop + code], capture_output=True, text=True, check=False)
     tmp_path.chmod(0o700)

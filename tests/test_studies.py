@@ -14,11 +14,14 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 import bench
-from bench import store, studies
+from bench import studies
 from bench.given import GivenCodes
 from bench.grid import ConfigError, Plan, Run
 from bench.registry import UnknownNameError
-from bench.store import Store, StoreError
+from bench.store import files
+from bench.store.files import StoreError
+from bench.store.folders import Store
+from bench.store.shipped import conf_dir
 from bench.studies import axes, extend, read, study_of, with_codes
 from bench.study_table import plan_scores
 
@@ -27,7 +30,7 @@ CODES = GivenCodes("mine", 0, "dsprites", 1, "ab" * 32, "mine.npz")
 
 def settings(*words: str, stage: str = "run", text: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What the command line hands on: the composed configuration and the words it was given."""
-    with initialize_config_dir(str(store.conf_dir()), version_base="1.3"):
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         composed: Any = OmegaConf.to_container(compose("config", [f"stage={stage}", *words]), resolve=True)
     given = {key: value for key, _, value in (word.partition("=") for word in words)}
     shipped = given.get("study", "custom") != "custom"
@@ -225,7 +228,7 @@ def test_commands_that_extend_a_study_at_once_lose_nothing(target: Store) -> Non
 
 
 def test_an_old_plan_is_not_replaced_in_silence(target: Store) -> None:
-    store.write_json(target.study_plan("mine"), {"name": "mine", "runs": ["a"], "cells": ["b"]})
+    files.write_json(target.study_plan("mine"), {"name": "mine", "runs": ["a"], "cells": ["b"]})
     with pytest.raises(StoreError, match="was written by an earlier version: move it away and give"):
         study_of(settings(*GRID), target)
 

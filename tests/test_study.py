@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import bench
-from bench.store import Store
+from bench.store.folders import Store
 
 GRID = [
     "model=[beta_vae,pca]", "strength=[0,5]", "seed=[0,1]", "dataset=dsprites", "trainer.steps=60",

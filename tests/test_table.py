@@ -11,7 +11,8 @@ import pytest
 
 from bench import compact
 from bench.records import read_records
-from bench.store import Store, digest, write_json
+from bench.store.files import digest, write_json
+from bench.store.folders import Store
 from bench.study_table import scores
 from bench.table import COLUMNS, export, stored_scores
 

@@ -13,9 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from bench import whole_files
-from bench.store import Store, StoreError, read_arrays, read_json, write_json, writing
-from bench.whole_files import ORPHAN_S, is_out_of_reach, printable, this_boot
+from bench.store import files
+from bench.store.files import (
+    ORPHAN_S,
+    StoreError,
+    is_out_of_reach,
+    printable,
+    read_arrays,
+    read_json,
+    this_boot,
+    write_json,
+    writing,
+)
+from bench.store.folders import Store
 
 OTHER_MACHINE = ".x.json.00000000-0123abcd"
 OLDER = ".dsprites.npz.ab12_xyz"  # as earlier versions named them
@@ -37,7 +47,7 @@ def test_files_have_the_mode_that_the_umask_leaves(tmp_path: Path, umask: int, f
 WRITER = """
 import sys, time
 from pathlib import Path
-from bench.whole_files import writing
+from bench.store.files import writing
 with writing(Path(sys.argv[1])) as file:
     file.write(b"half")
     file.flush()
@@ -76,7 +86,7 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_and_what_a_live_one_wr
 def test_a_store_is_cleared_by_a_command_that_writes_and_by_no_other(tmp_path: Path) -> None:
     for folder in ("runs/0123456789ab", "studies/mine/figures", "compact", "jobs"):
         (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / f".x.json.{whole_files._machine()}-0123abcd").touch()
+        (tmp_path / folder / f".x.json.{files._machine()}-0123abcd").touch()
     Store(tmp_path).listings()
     assert len(hidden(tmp_path)) == 4
     Store(tmp_path, writable=True).listings()
@@ -109,8 +119,8 @@ def test_without_locks_files_are_written_and_orphans_are_told_by_age_alone(
     def flock(handle: int, kind: int) -> None:
         raise OSError(errno.ENOLCK, "no locks")
 
-    monkeypatch.setattr(whole_files.fcntl, "flock", flock)
-    orphan = tmp_path / f".x.json.{whole_files._machine()}-0123abcd"
+    monkeypatch.setattr(files.fcntl, "flock", flock)
+    orphan = tmp_path / f".x.json.{files._machine()}-0123abcd"
     orphan.touch()
     write_json(tmp_path / "other.json", {"a": 1})
     assert read_json(tmp_path / "other.json") == {"a": 1}
@@ -123,7 +133,7 @@ def test_without_locks_files_are_written_and_orphans_are_told_by_age_alone(
 def test_a_new_file_that_was_taken_for_an_orphan_before_it_was_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flock, taken = whole_files.fcntl.flock, []
+    flock, taken = files.fcntl.flock, []
 
     def slow(handle: int, kind: int) -> None:
         if not taken:
@@ -131,7 +141,7 @@ def test_a_new_file_that_was_taken_for_an_orphan_before_it_was_locked_is_made_ag
             taken[0].unlink()
         flock(handle, kind)
 
-    monkeypatch.setattr(whole_files.fcntl, "flock", slow)
+    monkeypatch.setattr(files.fcntl, "flock", slow)
     write_json(tmp_path / "x.json", {"a": 1})
     assert len(taken) == 1
     assert read_json(tmp_path / "x.json") == {"a": 1}

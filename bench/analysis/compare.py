@@ -12,7 +12,7 @@ from bench.analysis.agreement import correlated
 from bench.analysis.datasets import correlated_medians, median_noise
 from bench.analysis.intervals import MIN_SEEDS, numbered, t_ends, together
 from bench.analysis.matching import Key, Matched, matched
-from bench.store import digest
+from bench.store.files import digest
 
 Array = NDArray[np.float64]
 SEED = 2019

@@ -17,7 +17,7 @@ from bench.analysis.board import Column, Row, board
 from bench.analysis.estimates import Estimate, estimate
 from bench.analysis.names import disentanglement_scores, downstream_scores
 from bench.metrics.base import Metric
-from bench.store import digest
+from bench.store.files import digest
 
 OVERALL = "all"
 LEVELS = {"model": ["model"], "setting": ["model", "value"]}

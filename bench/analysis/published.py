@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.store import published_numbers, read_json
+from bench.store.files import read_json
+from bench.store.shipped import published_numbers
 
 
 @dataclass(frozen=True)

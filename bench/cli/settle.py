@@ -10,7 +10,7 @@ from bench.cli import keys
 from bench.cli.completion import questions
 from bench.cli.words import Command, Word
 from bench.execution import check_execution, check_score
-from bench.store import Store
+from bench.store.folders import Store
 from bench.values import ConfigError, check_name, one_of, text
 
 

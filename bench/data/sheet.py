@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bench.data.base import DataError, DataSet
-from bench.store import StoreError, writing
+from bench.store.files import StoreError, writing
 
 COLUMNS = 10
 DPI = 200

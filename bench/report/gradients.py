@@ -14,8 +14,8 @@ from bench.pool import Pool
 from bench.progress import say_once
 from bench.report.drawings import Drawing, Outcome, code, draw_changed, trained
 from bench.report.style import PAGE, Picture, colours, new_figure, save, titled
-from bench.store import Store, digest
-from bench.whole_files import read_whole
+from bench.store.files import digest, read_whole
+from bench.store.folders import Store
 
 DRAWS = 100
 BOTH = {"beta_vae", "score_function_vae"}

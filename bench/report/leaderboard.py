@@ -17,7 +17,8 @@ from bench.report.gallery import pictures
 from bench.report.page import Page, render
 from bench.report.summary import run_counts, training_seconds
 from bench.scoring import cell_records, cells, state
-from bench.store import Store, writing
+from bench.store.files import writing
+from bench.store.folders import Store
 
 STAGES = ("train", "score", "analyze", "report")
 FILES = {

@@ -21,7 +21,8 @@ from bench.report.drawings import Drawing, Outcome, code, draw_changed, trained
 from bench.report.model_page import model_page
 from bench.report.moving import write_traversals
 from bench.report.sights import Sights, look
-from bench.store import Store, StoreError, digest, writing
+from bench.store.files import StoreError, digest, writing
+from bench.store.folders import Store
 
 KILLED = "a picture is missing: the process that drew it was killed, by a lack of memory perhaps"
 STATIONS = 17  # of a moving traversal; every second is on the page

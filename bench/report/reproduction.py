@@ -20,7 +20,7 @@ from bench.report.figures.heatmaps import SIGNED, Scale, heatmaps
 from bench.report.figures.panels import bottom_of, left_of, panel_grid
 from bench.report.reproduction_page import label, name, reasons, verdicts, write_page
 from bench.report.style import Picture, remove, save, titled
-from bench.store import digest, writing
+from bench.store.files import digest, writing
 
 OURS, PUBLISHED = "#0173b2", "#de8f05"  # blue and orange of the colour-blind safe palette
 

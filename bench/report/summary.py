@@ -12,7 +12,8 @@ from bench.escaping import markdown, markdown_code
 from bench.grid import Plan
 from bench.report.gallery import in_order, title_of
 from bench.scoring import cell_records, cells
-from bench.store import Store, writing
+from bench.store.files import writing
+from bench.store.folders import Store
 from bench.table import export
 
 STATES = ("trained here", "from a table", "codes from files", "failed", "missing")

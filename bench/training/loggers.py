@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.grid import Run
 from bench.progress import say
-from bench.store import RunFolder
+from bench.store.folders import RunFolder
 
 
 class LoggerError(RuntimeError):

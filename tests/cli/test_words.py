@@ -11,7 +11,7 @@ from bench.__main__ import compose_all
 from bench.cli.words import read
 from bench.grid import ConfigError, plan
 from bench.registry import UnknownNameError
-from bench.store import Store
+from bench.store.folders import Store
 from bench.studies import extend, study_of
 
 Settings = dict[str, Any]

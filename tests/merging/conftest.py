@@ -7,7 +7,8 @@ import pytest
 from merging.tables import RUNS, folder_of, scored
 
 from bench.reference import merge
-from bench.store import Store, TableFolder
+from bench.store.folders import Store
+from bench.store.tables import TableFolder
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -15,7 +15,9 @@ from bench.grid import Plan
 from bench.group_scoring import UDR
 from bench.identities import check_identities, identities_of
 from bench.reference import ConflictError, Merged, known, merge, read_reference
-from bench.store import Store, StoreError, TableFolder, digest, write_json
+from bench.store.files import StoreError, digest, write_json
+from bench.store.folders import Store
+from bench.store.tables import TableFolder
 from bench.table_folder import FORMAT
 
 

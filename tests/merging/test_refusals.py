@@ -29,7 +29,8 @@ from merging.tables import (
 
 from bench.columns import COLUMNS
 from bench.reference import known, merge, read_reference, undo_merge
-from bench.store import Store, StoreError, write_json
+from bench.store.files import StoreError, write_json
+from bench.store.folders import Store
 from bench.table_folder import FORMAT
 
 

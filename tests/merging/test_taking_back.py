@@ -16,10 +16,12 @@ from merging.tables import (
     scored,
 )
 
-from bench import commands, store
+from bench import commands
 from bench.grid import ConfigError
 from bench.reference import known, merge, read_reference, undo_merge
-from bench.store import Store, StoreError
+from bench.store import shipped
+from bench.store.files import StoreError
+from bench.store.folders import Store
 
 
 def test_merges_are_taken_back_one_by_one_to_the_byte(results: Store, tmp_path: Path) -> None:
@@ -176,4 +178,4 @@ def test_the_words_of_the_command_line_ask_for_it() -> None:
 def test_the_shipped_table_is_what_a_merge_would_accept() -> None:
     from bench.table_rules import check_scores
 
-    check_scores(read_reference(store.shipped_reference())[0])
+    check_scores(read_reference(shipped.shipped_reference())[0])

@@ -15,7 +15,8 @@ from bench.report.leaderboard import write_leaderboard
 from bench.report.reproduction import draw_reproduction
 from bench.report.style import new_figure, save
 from bench.report.summary import write_summary
-from bench.store import Store, write_json
+from bench.store.files import write_json
+from bench.store.folders import Store
 from bench.table import export
 
 HOSTILE = "=1+1 <img src=x onerror=alert(1)> [a](http://b) |x| `c` *d* $e$ _f_ ~g~"

@@ -14,7 +14,7 @@ from bench.grid import Frozen, Plan, Protocol, Run, Schedule
 from bench.registry import UnknownNameError
 from bench.report.questions import QUESTIONS, clusters, identifiability, interpolation, noisy_or
 from bench.report.questions.asked import Asked
-from bench.store import Store
+from bench.store.folders import Store
 from bench.training.train import load_learner, train
 
 SCHEDULE = Schedule(6, 8, 1e-3, 32, "small", 4, 1, "tiny", 10, 3)

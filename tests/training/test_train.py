@@ -12,7 +12,8 @@ from bench.grid import Run, Schedule
 from bench.models.base import ModelError
 from bench.models.parts.convolutions import Grouped
 from bench.models.parts.vae import GaussianVAE
-from bench.store import RunFolder, Store, read_arrays, read_json
+from bench.store.files import read_arrays, read_json
+from bench.store.folders import RunFolder, Store
 from bench.training import train as stage
 from bench.training.fleet import Fleet
 from bench.training.loggers import LoggerError, LoggerSetting

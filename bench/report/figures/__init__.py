@@ -29,7 +29,7 @@ from bench.report.figures.seeds import seeds_needed
 from bench.report.figures.selection import selected_runs
 from bench.report.figures.strengths import medians_against_strength
 from bench.report.style import remove, save
-from bench.store import digest
+from bench.store.files import digest
 
 PROVENANCE = ["seconds", "device", "train_seconds", "versions", "revision"]  # columns that no figure may read
 

@@ -13,7 +13,7 @@ from bench.data.pooled import at_size
 from bench.grid import Plan, Run
 from bench.models.base import Codes, Learner
 from bench.report.style import Picture
-from bench.store import RunFolder, Store
+from bench.store.folders import RunFolder, Store
 from bench.study_table import plan_scores
 
 NamedDrawing = tuple[str, Picture, pd.DataFrame]  # file name, figure, numbers drawn

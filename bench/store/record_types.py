@@ -16,7 +16,7 @@ from typing import is_typeddict as is_record
 
 import orjson
 
-from bench.whole_files import StoreError, canonical, digest_of, printable, read_whole
+from bench.store.files import StoreError, canonical, digest_of, printable, read_whole
 
 Place = tuple[str, str]  # where something is wrong in a value, such as ".model.name", and what
 Fault = Callable[[Any], Place | None]

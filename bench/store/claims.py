@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.progress import say_once
-from bench.record_types import ClaimRecord, parsed
-from bench.store import RunFolder, StoreError
-from bench.whole_files import check_regular, read_whole, temporary, this_boot
+from bench.store.files import StoreError, check_regular, read_whole, temporary, this_boot
+from bench.store.folders import RunFolder
+from bench.store.record_types import ClaimRecord, parsed
 
 EXPIRES_S = 600.0
 HEARTBEAT_S = 60.0

@@ -1,4 +1,4 @@
-"""The only module that knows paths: where things lie. How files are written and read back: see bench.whole_files.
+"""Where things lie in a results folder. How files are written and read back: see bench.store.files.
 
 ```
 RESULTS/runs/ID/            one folder a run
@@ -10,7 +10,7 @@ RESULTS/runs/ID/            one folder a run
     failed.json             the traceback of a run that failed instead
     codes-*.safetensors     mean and log-variance of the encoded images
     scores-*.json           the scores of one call of the scoring stage
-    claim-*                 who works on the run now; see bench.claims
+    claim-*                 who works on the run now; see bench.store.claims
 RESULTS/compact/*.parquet   the runs' records in few files, made from them by themselves; may be deleted
 RESULTS/comparisons/A_vs_B/ figures and tables of two models or studies side by side
 RESULTS/datasets/NAME.png   contact sheets
@@ -26,101 +26,15 @@ RESULTS/reference_before/   what it was before each of the last merges
 import hashlib
 import os
 import re
-import subprocess
 import time
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from bench.whole_files import (
-    LARGEST_RECORD,
-    StoreError,
-    check_regular,
-    digest,
-    read_arrays,
-    read_json,
-    remove_orphans,
-    sha256_of,
-    write_arrays,
-    write_json,
-    writing,
-)
-
-__all__ = [
-    "Listing",
-    "RunFolder",
-    "Store",
-    "StoreError",
-    "TableFolder",
-    "digest",
-    "read_arrays",
-    "read_json",
-    "sha256_of",
-    "write_arrays",
-    "write_json",
-    "writing",
-]
+from bench.store.files import LARGEST_RECORD, StoreError, check_regular, remove_orphans, writing
+from bench.store.shipped import default_results_dir
+from bench.store.tables import TableFolder
 
 RUN_ID = re.compile("[0-9a-f]{12}")
-_PACKAGE = Path(__file__).resolve().parent
-_CHECKOUT = _PACKAGE.parent
-
-
-def in_checkout() -> bool:
-    """Whether the package runs from a checkout (or an editable install of one)."""
-    return (_CHECKOUT / "conf" / "config.yaml").is_file() and (_CHECKOUT / "pyproject.toml").is_file()
-
-
-@cache
-def revision() -> str | None:
-    """The git revision of the checkout, "-dirty" where its files differ from it; None without a repository."""
-    if not (in_checkout() and (_CHECKOUT / ".git").exists()):
-        return None
-    command = ["git", "-C", str(_CHECKOUT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
-    except (OSError, subprocess.SubprocessError):  # no git, or files without a history
-        return None
-    return found.stdout.strip()
-
-
-def conf_dir() -> Path:
-    """The shipped Hydra configuration: of the checkout, else of the wheel."""
-    return _CHECKOUT / "conf" if in_checkout() else _PACKAGE / "_shipped" / "conf"
-
-
-def cards_dir() -> Path:
-    """The shipped data-set cards: of the checkout, else of the wheel."""
-    return _CHECKOUT / "datasets" / "cards" if in_checkout() else _PACKAGE / "_shipped" / "cards"
-
-
-def published_numbers() -> Path:
-    """The numbers that papers print, as shipped."""
-    return _shipped_results("published") / "numbers.json"
-
-
-def shipped_reference() -> "TableFolder":
-    """The reference table that comes with the package."""
-    return TableFolder(_shipped_results("reference"), "restore the file, or install the package again")
-
-
-def _shipped_results(name: str) -> Path:
-    return _CHECKOUT / "results" / name if in_checkout() else _PACKAGE / "_shipped" / name
-
-
-def downloads_dir() -> Path:
-    """Where data files are fetched to and cached: $BENCH_DATA, else the checkout's, else the user's cache."""
-    if chosen := os.environ.get("BENCH_DATA"):
-        return Path(chosen).expanduser().resolve()
-    if in_checkout():
-        return _CHECKOUT / "datasets" / "downloads"
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
-    return cache / "disentanglement-bench"
-
-
-def default_results_dir() -> Path:
-    """Where results go unless `results_dir` says otherwise: the checkout's results/, else ./results."""
-    return _CHECKOUT / "results" if in_checkout() else Path.cwd() / "results"
 
 
 class RunFolder:
@@ -234,17 +148,6 @@ def _is_run(entry: "os.DirEntry[str]") -> bool:
         return entry.is_dir()
     except OSError:  # a loop of links
         return False
-
-
-class TableFolder:
-    """A score table that stands alone, without the runs behind it, and the card that says where it comes from."""
-
-    def __init__(self, path: Path, mend: str = "export it again") -> None:
-        self.path, self.mend = path, mend  # what to do where a file is damaged
-        self.table = path / "scores.csv.gz"
-        self.identities = path / "identities.json.gz"
-        self.card = path / "card.yaml"
-        self.before = path.with_name(f"{path.name}_before")
 
 
 class Store:
