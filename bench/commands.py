@@ -10,10 +10,9 @@ from typing import Any
 
 from rich.table import Table
 
-from bench import data, grid
+from bench import data
 from bench.closing import close
 from bench.comparison import compare_named
-from bench.grid import ConfigError, Plan
 from bench.launch.jobs import described, device_of, jobs_of
 from bench.ledger import ledger, mend
 from bench.pool import Pool
@@ -23,9 +22,13 @@ from bench.scoring import cells
 from bench.store.files import StoreError
 from bench.store.folders import Store
 from bench.store.tables import TableFolder
-from bench.studies import extend, study_of
+from bench.study import grid
+from bench.study.plan import Plan
+from bench.study.record import extend, study_of
+from bench.study.run import Run
 from bench.study_table import plan_scores
 from bench.table import export
+from bench.values import ConfigError
 from bench.work import accelerator_of, job, missing_work, score, train_and_score, unscored_cells, untrained_runs
 
 Settings = Mapping[str, Any]
@@ -253,7 +256,7 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings) -> int:
 
     untrained = untrained_runs(plan, store, settings) if name in ("run", "train") else []
     unscored = unscored_cells(plan, store, settings) if name in ("run", "score") else []
-    missing = [*untrained, *(run for run, _ in unscored if isinstance(run, grid.Run))]
+    missing = [*untrained, *(run for run, _ in unscored if isinstance(run, Run))]
     if name == "run":
         wanted = cells(plan.metrics, plan.protocol)
         unscored += [(run, wanted) for run in untrained]

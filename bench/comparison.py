@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from bench.grid import ConfigError
 from bench.progress import results, say, stage
 from bench.registry import unknown
 from bench.store.folders import Store
 from bench.study_table import scores, studies_with_scores, study_scores
+from bench.values import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,11 +8,12 @@ from rich.table import Table
 
 from bench.columns import coded
 from bench.compact import contents
-from bench.grid import Member, Run
 from bench.launch.costs import ShippedCosts, total
 from bench.progress import results
 from bench.scoring import Cell
 from bench.store.folders import Store
+from bench.study.plan import Member
+from bench.study.run import Run
 
 Unscored = Sequence[tuple[Member, Sequence[Cell]]]
 

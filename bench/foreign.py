@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from bench import data, registry
 from bench.codes import Codes, check_logvar
 from bench.encoder_output import MEANS, SPREADS, log_variance
-from bench.given import GivenCodes
-from bench.grid import ConfigError
 from bench.isolation import Scoring
 from bench.metrics.base import Ints, check_codes, check_factors
 from bench.npz import read_npz
@@ -27,7 +25,8 @@ from bench.records import run_configs
 from bench.scoring import Cell
 from bench.store.files import StoreError, digest, read_arrays, sha256_of, write_arrays, write_json
 from bench.store.folders import RunFolder, Store
-from bench.values import check_name
+from bench.study.given import GivenCodes
+from bench.values import ConfigError, check_name
 
 CODES = ("codes", *MEANS)
 FACTORS = ("factors", "labels", "latents_classes")

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from bench import codes as coding
 from bench import data
 from bench.columns import COLUMNS
-from bench.grid import Plan, Run
 from bench.metrics.base import Floats
 from bench.metrics.groups.udr import udr
 from bench.progress import say_once
 from bench.store.files import StoreError, digest, read_arrays
 from bench.store.folders import Store
+from bench.study.plan import Plan
+from bench.study.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from bench import data
-from bench.given import LABEL
-from bench.grid import Plan
 from bench.group_scoring import UDR, VERSION
 from bench.scoring import cells
 from bench.store.files import digest, read_json
 from bench.store.folders import Store
+from bench.study.given import LABEL
+from bench.study.plan import Plan
 from bench.table_folder import Identities
 from bench.table_rules import shown
 

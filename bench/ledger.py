@@ -8,11 +8,11 @@ import numpy as np
 
 from bench.columns import coded
 from bench.compact import contents
-from bench.grid import Member
 from bench.progress import say_once
 from bench.records import Damage
 from bench.store.files import StoreError, printable, write_json
 from bench.store.folders import Store
+from bench.study.plan import Member
 
 NOTHING: Mapping[str, str] = {}
 

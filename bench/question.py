@@ -1,13 +1,13 @@
 """`python -m bench question what=NAME study=STUDY`: one question about representations, answered by a picture."""
 
 from bench.analysis.agreement import TooFewRunsError
-from bench.grid import Plan
 from bench.progress import say
 from bench.registry import unknown
 from bench.report.questions import QUESTIONS
 from bench.report.questions.asked import Asked
 from bench.report.style import save
 from bench.store.folders import Store
+from bench.study.plan import Plan
 from bench.training.train import load_learner
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.columns import COLUMNS
-from bench.grid import Plan
 from bench.identities import among, check_identities, check_store, identities_of
 from bench.joining import ConflictError, join, one_label, without_small_groups
 from bench.merge_history import clear, merging, replacing, standing, take_back
@@ -20,6 +19,7 @@ from bench.store.files import StoreError
 from bench.store.folders import Store
 from bench.store.shipped import shipped_reference
 from bench.store.tables import TableFolder
+from bench.study.plan import Plan
 from bench.table_card import part
 from bench.table_folder import read_card, read_identities, read_table, text_of, unreadable, write_folder
 from bench.table_rules import check_rows, check_scores

@@ -7,14 +7,15 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from bench import foreign, grid
-from bench.grid import ConfigError
+from bench import foreign
 from bench.ledger import mend
 from bench.pool import Pool
 from bench.progress import results, say
 from bench.scoring import cell_records, cells, state
 from bench.store.folders import Store
-from bench.studies import extend, with_codes
+from bench.study import grid
+from bench.study.record import extend, with_codes
+from bench.values import ConfigError
 from bench.work import score
 
 Settings = Mapping[str, Any]

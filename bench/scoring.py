@@ -22,12 +22,12 @@ from numpy.typing import ArrayLike
 
 from bench import codes as coding
 from bench import registry
-from bench.grid import Protocol
 from bench.metrics.base import Floats, Ints, Metric, Score, SkippedError, check_codes, check_factors
 from bench.progress import say_once
 from bench.store.files import StoreError, digest
 from bench.store.folders import RunFolder
 from bench.store.record_types import ScoresRecord, read_record
+from bench.study.protocol import Protocol
 
 PUBLISHED = Protocol("published", None, None, None, None, ("mean",), (), {})
 ROUNDING = 1e-6  # by how much a score may leave its range, as a share of the bound where that is above 1

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import studies
-from bench.grid import Plan
 from bench.group_scoring import UDR, udr_scores
 from bench.identities import check_identities
 from bench.records import TRAINING
@@ -12,6 +10,8 @@ from bench.reference import STUDY, known, read_reference
 from bench.registry import unknown
 from bench.scoring import cells
 from bench.store.folders import Store
+from bench.study import record
+from bench.study.plan import Plan
 from bench.table import COLUMNS, stored_scores
 from bench.table_folder import unreadable
 
@@ -40,7 +40,7 @@ def study_scores(name: str, store: Store) -> "tuple[pd.DataFrame, str]":
     Raises:
         UnknownNameError: it was not started in this store and is not the one whose table comes with the package.
     """
-    plan = studies.read(store, name)
+    plan = record.read(store, name)
     if plan is not None:
         return plan_scores(plan, store)
     if name not in studies_with_scores(store):

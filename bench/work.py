@@ -8,7 +8,6 @@ from typing import Any
 
 from bench import registry
 from bench.foreign import of_codes
-from bench.grid import ConfigError, Member, Plan, Run
 from bench.isolation import Scoring, of_run, score_all
 from bench.launch.jobs import jobs_of
 from bench.ledger import ledger
@@ -17,7 +16,10 @@ from bench.progress import Meter, say
 from bench.scoring import Cell, cells
 from bench.store.claims import EXPIRES_S, HEARTBEAT_S, is_claimed
 from bench.store.folders import Store
+from bench.study.plan import Member, Plan
+from bench.study.run import Run
 from bench.terminal import streams
+from bench.values import ConfigError
 
 Settings = Mapping[str, Any]
 

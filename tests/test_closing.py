@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from bench.closing import close
-from bench.grid import Plan, Protocol
 from bench.store.folders import Store
+from bench.study.plan import Plan
+from bench.study.protocol import Protocol
 
 PLAN = Plan("none", "No runs", (), (), Protocol("quick", None, None, None, None, ("mean",), (), {}))
 

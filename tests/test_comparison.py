@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 
 from bench.comparison import compare_named, find_sides
-from bench.given import GivenCodes
-from bench.grid import ConfigError, Plan
 from bench.registry import UnknownNameError
 from bench.scoring import PUBLISHED, cells
 from bench.store.files import write_json
 from bench.store.folders import Store
-from bench.studies import extend
+from bench.study.given import GivenCodes
+from bench.study.plan import Plan
+from bench.study.record import extend
+from bench.values import ConfigError
 
 RNG = np.random.default_rng(0)
 HEADLINE = {"mig": "mig", "beta_vae_score": "beta_vae_test"}

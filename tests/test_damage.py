@@ -16,7 +16,6 @@ from bench.codes import Codes
 from bench.codes import load as load_codes
 from bench.data import load_data
 from bench.data.pooled import at_size
-from bench.grid import Frozen, Plan, Protocol, Run, Schedule
 from bench.isolation import LostWeightsError, _codes
 from bench.ledger import ledger, mend
 from bench.listing import list_names
@@ -25,7 +24,10 @@ from bench.scoring import cells
 from bench.store import files
 from bench.store.files import StoreError, read_json, write_arrays, write_json
 from bench.store.folders import RunFolder, Store
-from bench.studies import extend
+from bench.study.plan import Plan
+from bench.study.protocol import Protocol
+from bench.study.record import extend
+from bench.study.run import Frozen, Run, Schedule
 from bench.study_table import scores
 
 SCHEDULE = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5)

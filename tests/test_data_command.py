@@ -10,8 +10,8 @@ import pytest
 
 from bench import commands, data
 from bench.data.files import NoSourceError
-from bench.grid import ConfigError
 from bench.store import shipped
+from bench.values import ConfigError
 
 
 def run(downloads: Path, results: Path, datasets: str) -> subprocess.CompletedProcess[str]:

@@ -14,10 +14,10 @@ import yaml
 import bench
 from bench import commands
 from bench.foreign import read
-from bench.grid import ConfigError
 from bench.store import shipped
 from bench.store.files import StoreError
 from bench.store.folders import Store
+from bench.values import ConfigError
 
 RNG = np.random.default_rng(0)
 SIZES = (3, 6, 40, 32, 32)  # of dSprites

@@ -7,9 +7,11 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from bench.__main__ import group_options
-from bench.grid import ARCHITECTURES, CONVOLUTIONS, ConfigError, plan, usable
 from bench.registry import UnknownNameError
 from bench.store import shipped
+from bench.study.grid import plan, usable
+from bench.study.run import ARCHITECTURES, CONVOLUTIONS
+from bench.values import ConfigError
 
 Composed = dict[str, Any]
 

@@ -9,10 +9,12 @@ import pytest
 from bench import codes as coding
 from bench import group_scoring
 from bench.data import load_data
-from bench.grid import Plan, Protocol, Run, Schedule
 from bench.group_scoring import udr_scores
 from bench.metrics.groups.udr import udr
 from bench.store.folders import Store
+from bench.study.plan import Plan
+from bench.study.protocol import Protocol
+from bench.study.run import Run, Schedule
 from bench.table import COLUMNS
 
 POOL = 300

@@ -10,8 +10,6 @@ import pytest
 
 from bench import registry, work
 from bench.codes import Codes
-from bench.given import GivenCodes
-from bench.grid import ConfigError, Frozen, Plan, Protocol, Run, Schedule, protocol_of
 from bench.isolation import Scoring, score_all
 from bench.ledger import ledger
 from bench.pool import Here, Pool
@@ -19,6 +17,11 @@ from bench.scoring import cell_records, cells
 from bench.store.claims import claiming
 from bench.store.files import write_json
 from bench.store.folders import RunFolder, Store
+from bench.study.given import GivenCodes
+from bench.study.plan import Plan
+from bench.study.protocol import Protocol, protocol_of
+from bench.study.run import Frozen, Run, Schedule
+from bench.values import ConfigError
 
 MEMBERS = [GivenCodes("m", seed, "custom", None, "ab" * 32, "a.npz") for seed in range(2)]
 RUNS = [member.id for member in MEMBERS]

@@ -9,12 +9,14 @@ from bench import commands, work
 from bench.closing import close
 from bench.data.base import DataError
 from bench.dry_run import hours, words
-from bench.grid import Frozen, Plan, Protocol, Run, Schedule
 from bench.ledger import ledger, mend
 from bench.scoring import cells
 from bench.store.claims import claiming
 from bench.store.files import digest, read_json, write_json
 from bench.store.folders import Store
+from bench.study.plan import Plan
+from bench.study.protocol import Protocol
+from bench.study.run import Frozen, Run, Schedule
 
 SCHEDULE = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5)
 PROTOCOL = Protocol("tiny", None, None, None, None, ("mean",), (), {})

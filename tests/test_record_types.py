@@ -7,12 +7,14 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from bench.__main__ import group_options
-from bench.given import GivenCodes
-from bench.grid import ConfigError, Schedule, plan
 from bench.store import shipped
 from bench.store.files import StoreError
 from bench.store.record_types import ConfigRecord, DoneRecord, Name, checked, identity, parsed, read_record
+from bench.study.given import GivenCodes
+from bench.study.grid import plan
+from bench.study.run import Schedule
 from bench.training.train import provenance
+from bench.values import ConfigError
 
 
 @pytest.mark.parametrize("study", group_options("study"))

@@ -13,8 +13,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from bench import commands, grid
-from bench.grid import Plan, Run
+from bench import commands
 from bench.pool import Here
 from bench.reference import ConflictError, Merged, merge, read_reference, write_reference
 from bench.scoring import cells
@@ -22,7 +21,10 @@ from bench.store import files, shipped
 from bench.store.files import StoreError, write_json
 from bench.store.folders import Store
 from bench.store.tables import TableFolder
-from bench.studies import extend
+from bench.study import grid
+from bench.study.plan import Plan
+from bench.study.record import extend
+from bench.study.run import Run
 from bench.study_table import plan_scores, scores
 
 GRID = [

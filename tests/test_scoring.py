@@ -10,9 +10,9 @@ import bench
 from bench import codes as coding
 from bench import registry, score
 from bench.data import load_data
-from bench.grid import Protocol
 from bench.registry import PluginError, UnknownNameError
 from bench.scoring import cells, evaluate
+from bench.study.protocol import Protocol
 
 RNG = np.random.default_rng(0)
 FACTORS = np.stack([RNG.integers(n, size=1200) for n in (3, 4)], axis=1)

@@ -60,5 +60,5 @@ def test_folders_of_data_and_settings_hold_no_python() -> None:
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
     heavy = "[m for m in ('torch', 'pandas', 'sklearn', 'matplotlib') if m in sys.modules]"
-    code = f"import sys, bench, bench.data, bench.grid; print({heavy})"
+    code = f"import sys, bench, bench.data, bench.study.grid; print({heavy})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -14,16 +14,18 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 import bench
-from bench import studies
-from bench.given import GivenCodes
-from bench.grid import ConfigError, Plan, Run
 from bench.registry import UnknownNameError
 from bench.store import files
 from bench.store.files import StoreError
 from bench.store.folders import Store
 from bench.store.shipped import conf_dir
-from bench.studies import axes, extend, read, study_of, with_codes
+from bench.study import record
+from bench.study.given import GivenCodes
+from bench.study.plan import Plan
+from bench.study.record import axes, extend, read, study_of, with_codes
+from bench.study.run import Run
 from bench.study_table import plan_scores
+from bench.values import ConfigError
 
 CODES = GivenCodes("mine", 0, "dsprites", 1, "ab" * 32, "mine.npz")
 
@@ -249,7 +251,7 @@ def test_a_shipped_study_that_was_begun_with_another_schedule_goes_on_so_and_say
 def test_the_schedule_of_the_study_itself_is_what_its_record_has(target: Store) -> None:
     begun(target, "study=small", "trainer.steps=70")
     assert {r.schedule.steps for r in study_of(settings("study=small"), target).whole.runs} == {35, 70}
-    assert studies.read(target, "small").schedule.name == "small"
+    assert record.read(target, "small").schedule.name == "small"
 
 
 def test_the_reference_table_is_read_as_its_page_says() -> None:

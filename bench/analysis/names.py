@@ -12,10 +12,10 @@ import pandas as pd
 import yaml
 
 from bench import data, registry
-from bench.grid import Run
 from bench.metrics.base import Score
 from bench.store import shipped
 from bench.store.files import StoreError
+from bench.study.run import Run
 
 # the six of the paper, in its order, and the score that stands for each
 PAPER = {

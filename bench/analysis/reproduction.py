@@ -16,7 +16,8 @@ from bench.analysis.names import PAPER
 from bench.analysis.published import Item
 from bench.analysis.transfer import complete_grid, transfer
 from bench.analysis.variance import SETTING, omega_of_plain, variance_explained
-from bench.grid import Protocol, Run
+from bench.study.protocol import Protocol
+from bench.study.run import Run
 
 COMPARED = ["row", "column", "ours", "low", "high", "runs", "seeds"]
 Floats = NDArray[np.float64]

@@ -7,8 +7,8 @@ from bench import data, registry
 from bench.cli import keys
 from bench.cli.stages import FLAGS, OTHERS, STAGES
 from bench.execution import DEVICES
-from bench.grid import ARCHITECTURES, CONVOLUTIONS, PRECISIONS
-from bench.protocol import REPRESENTATIONS
+from bench.study.protocol import REPRESENTATIONS
+from bench.study.run import ARCHITECTURES, CONVOLUTIONS, PRECISIONS
 from bench.values import ConfigError, one_of
 
 FILES = ":files"  # said to the script: the shell completes a path

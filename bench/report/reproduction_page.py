@@ -7,7 +7,7 @@ import pandas as pd
 from bench.analysis.names import dataset_title, model_title, title
 from bench.analysis.published import Item
 from bench.escaping import markdown, markdown_code
-from bench.grid import Plan
+from bench.study.plan import Plan
 
 
 def write_page(table: pd.DataFrame, plan: Plan, compared: list[tuple[Item, pd.DataFrame]], drawn: list[str]) -> str:

@@ -8,10 +8,10 @@ import yaml
 
 from bench import data, registry
 from bench.analysis import names
-from bench.grid import Run, Schedule
 from bench.metrics.base import Score
 from bench.store import shipped
 from bench.store.files import StoreError
+from bench.study.run import Run, Schedule
 
 
 def test_every_model_and_data_set_of_the_suite_has_a_title() -> None:

@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 
 from bench.analysis.published import Item, items
 from bench.analysis.reproduction import reproduce, shortfalls
-from bench.grid import Run, Schedule
 from bench.scoring import PUBLISHED
+from bench.study.run import Run, Schedule
 from bench.table import COLUMNS
 
 ITEMS = {item.name: item for item in items()}

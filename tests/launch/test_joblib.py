@@ -12,12 +12,13 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 import bench
-from bench.grid import ConfigError, plan
 from bench.launch.base import LaunchError, engine, environment, start
 from bench.launch.driver import Work, distribute
 from bench.store import shipped
 from bench.store.folders import Store
-from bench.studies import extend
+from bench.study.grid import plan
+from bench.study.record import extend
+from bench.values import ConfigError
 from bench.work import job as finish
 
 GRID = [

@@ -9,11 +9,14 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from bench import registry
-from bench.grid import ConfigError, Plan, Run, plan
 from bench.launch.costs import DEVICES, ShippedCosts, _costs
 from bench.launch.jobs import described, device_of, jobs_of
 from bench.scoring import cells
 from bench.store import shipped
+from bench.study.grid import plan
+from bench.study.plan import Plan
+from bench.study.run import Run
+from bench.values import ConfigError
 
 GRID = ["model=[beta_vae,pca]", "strength=[0,1]", "strength_of=null", "seed=0..4", "dataset=[dsprites,noisy_dsprites]"]
 

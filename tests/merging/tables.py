@@ -13,13 +13,14 @@ import pytest
 import yaml
 
 from bench.columns import COLUMNS
-from bench.grid import Protocol, Run, Schedule
 from bench.group_scoring import UDR
 from bench.reference import merge
 from bench.scoring import Cell, cells
 from bench.store.files import StoreError, digest, sha256_of
 from bench.store.folders import Store
 from bench.store.tables import TableFolder
+from bench.study.protocol import Protocol
+from bench.study.run import Run, Schedule
 from bench.table_folder import write_folder
 
 SCHEDULE = Schedule(2_000, 64, 1e-3, 32, "small", 10, 1, "quick", 100, 100)

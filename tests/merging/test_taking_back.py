@@ -17,11 +17,11 @@ from merging.tables import (
 )
 
 from bench import commands
-from bench.grid import ConfigError
 from bench.reference import known, merge, read_reference, undo_merge
 from bench.store import shipped
 from bench.store.files import StoreError
 from bench.store.folders import Store
+from bench.values import ConfigError
 
 
 def test_merges_are_taken_back_one_by_one_to_the_byte(results: Store, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from bench.columns import COLUMNS
 from bench.escaping import as_cells, markdown, markdown_code
-from bench.grid import Plan, Protocol, Run, Schedule
 from bench.pool import Here
 from bench.report.leaderboard import write_leaderboard
 from bench.report.reproduction import draw_reproduction
@@ -17,6 +16,9 @@ from bench.report.style import new_figure, save
 from bench.report.summary import write_summary
 from bench.store.files import write_json
 from bench.store.folders import Store
+from bench.study.plan import Plan
+from bench.study.protocol import Protocol
+from bench.study.run import Run, Schedule
 from bench.table import export
 
 HOSTILE = "=1+1 <img src=x onerror=alert(1)> [a](http://b) |x| `c` *d* $e$ _f_ ~g~"

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.grid import Plan, Run, Schedule
 from bench.pool import Here
 from bench.report.reproduction import draw_reproduction
 from bench.scoring import PUBLISHED
+from bench.study.plan import Plan
+from bench.study.run import Run, Schedule
 from bench.table import COLUMNS
 
 NAMES = ("beta_vae_test", "mig", "dci_disentanglement", "lr_100", "gbt_10000")

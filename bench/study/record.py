@@ -12,13 +12,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bench import grid, registry
-from bench.given import GivenCodes
-from bench.grid import UNCOUNTED, ConfigError, Plan, Protocol, Run, Schedule
+from bench import registry
 from bench.progress import say
 from bench.store.claims import claiming
 from bench.store.files import StoreError, read_json, write_json
 from bench.store.folders import RunFolder, Store
+from bench.study import grid
+from bench.study.given import GivenCodes
+from bench.study.grid import UNCOUNTED
+from bench.study.plan import Plan
+from bench.study.protocol import Protocol, protocol_of
+from bench.study.run import Frozen, Run, Schedule
+from bench.values import ConfigError
 
 Settings = Mapping[str, Any]
 
@@ -79,7 +84,7 @@ def study_of(settings: Settings, store: Store) -> Study:
         added = dataclasses.replace(grid.plan(settled), metrics=metrics)
         whole = union(known, added)
         return Study(whole, added if has_grid else dataclasses.replace(whole, metrics=metrics))
-    protocol, schedule = grid.protocol_of(settled["scoring"]), grid.schedule_of(settled["trainer"])
+    protocol, schedule = protocol_of(settled["scoring"]), grid.schedule_of(settled["trainer"])
     _check_same(known, schedule, protocol)
     if "trainer" in map(_group, given):
         known = dataclasses.replace(known, runs=tuple(_handled(known.runs, schedule)))
@@ -109,7 +114,7 @@ def with_codes(codes: GivenCodes, settings: Settings, store: Store) -> Study:
     if known is None and "study" in settings["given"] and not settings["shipped"]:
         raise registry.unknown("study", str(name), names(settings, store))
     settled = settings if known is None else _as_in(known, settings)
-    protocol, metrics = grid.protocol_of(settled["scoring"]), grid.metric_names(settled["metric"])
+    protocol, metrics = protocol_of(settled["scoring"]), grid.metric_names(settled["metric"])
     title = settings["study"]["title"] or f"Study {name}"
     every = settled["metric"] == "all"
     part = Plan(name or "", title, (), metrics, protocol, codes=(codes,), every_metric=every)
@@ -323,7 +328,7 @@ def _plan(entry: Mapping[str, Any]) -> Plan:
     every = entry["metrics"] == "all"
     runs = [
         Run(
-            **{name: setting[name] for name in OF_SETTING} | {"hyper": grid.Frozen(setting["hyper"])},
+            **{name: setting[name] for name in OF_SETTING} | {"hyper": Frozen(setting["hyper"])},
             schedule=schedules[setting["schedule"]],
             seed=seed,
         )
@@ -338,7 +343,7 @@ def _plan(entry: Mapping[str, Any]) -> Plan:
         title=entry["title"],
         runs=tuple(runs),
         metrics=tuple(known if every else (m for m in entry["metrics"] if m in known)),
-        protocol=grid.protocol_of(entry["protocol"]),
+        protocol=protocol_of(entry["protocol"]),
         schedule=None if entry["schedule"] is None else grid.schedule_of(entry["schedule"]),
         codes=tuple(GivenCodes(**codes) for codes in entry["codes"]),
         every_metric=every,

@@ -1,180 +1,27 @@
-"""From a composed configuration to runs: what a study consists of, and each run's identity.
+"""From a composed configuration to a plan: which runs a study consists of.
 
-A run is one (model, strength, seed, data set, schedule). Its id is a hash of what changes its numbers and of
-nothing else, so the same run asked for by two studies is trained once, and a changed hyper-parameter never
-overwrites. Composing the configuration is `bench.__main__`'s work; this module takes plain dictionaries.
+Composing the configuration is `bench.__main__`'s work; this module takes plain dictionaries.
 """
 
 import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from bench import data, registry
-from bench.given import LABEL, GivenCodes
-from bench.learner_entry import Entry, entry_of
-from bench.protocol import Protocol, protocol_of
 from bench.store import files
-from bench.store.record_types import is_line
+from bench.study.learner import Entry, entry_of
+from bench.study.plan import Plan
+from bench.study.protocol import Protocol, protocol_of
+from bench.study.run import Frozen, Run, Schedule
 from bench.values import ConfigError, build, check_name, listed, mapping, number, one_of, shown, text
 
 PUBLISHED_STEPS = 300_000  # what hyper-parameters counted in steps are given for
-LOSSES = ("loss", "reconstruction", "kl", "regulariser", "total_correlation")
 UNCOUNTED = ("name", "timeout")  # of a protocol: they change no number
-PRECISIONS = ("float32", "tf32", "bfloat16")
-CONVOLUTIONS = ("grouped", "matmul", "triton")  # those of `bench.models.parts.convolutions`, which needs torch
-ARCHITECTURES = ("locatello2019", "small")  # those of `bench.models.parts.nets`
 MOST_RUNS = 1_000_000  # of a grid
 LARGEST_SEED = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How gradient-trained models are trained. The first group of fields changes numbers and is hashed."""
-
-    steps: int
-    batch_size: int
-    learning_rate: float
-    image_size: int
-    architecture: str
-    latent_dim: int
-    threads: int
-    name: str
-    checkpoint_every: int
-    log_every: int
-    precision: str = "float32"
-    convolution: str = "grouped"
-    stack: int = 1
-    compile: bool = True
-    fleet: int = 32
-
-    HASHED = (
-        "steps", "batch_size", "learning_rate", "image_size", "architecture", "latent_dim", "threads", "precision",
-    )  # fmt: skip
-
-    def __post_init__(self) -> None:
-        one_of("precision", self.precision, PRECISIONS)
-        one_of("convolution", self.convolution, CONVOLUTIONS)
-        one_of("architecture", self.architecture, ARCHITECTURES)
-        if not is_line(self.label):
-            raise ConfigError(f"trainer.name must be one printable line without markup, got {self.name!r}")
-
-    @property
-    def label(self) -> str:
-        """The budget, as printed beside every result that rests on it."""
-        reduced = "" if self.precision == "float32" else f", {self.precision}"
-        return f"{self.name}: {self.steps:,} steps, {self.image_size}x{self.image_size} px{reduced}"
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of the grid, resolved: everything that decides its numbers.
-
-    `sweeps` names the hyper-parameter that strength chooses, `value` is what it is, `strength` its index among the
-    model's published values (None for a value outside the list). All are None for a model that sweeps nothing.
-    """
-
-    model: str
-    version: int
-    fitted: bool
-    hyper: Mapping[str, float]
-    sweeps: str | None
-    strength: int | None
-    value: float | None
-    seed: int
-    dataset: str
-    dataset_version: int
-    schedule: Schedule
-    checkpoint: str | None = None  # sha256 of the weights that were taken instead of training
-
-    def config(self) -> dict[str, Any]:
-        """What the id is the hash of. A fitted learner does not depend on the steps it does not take."""
-        hashed = ("image_size",) if self.fitted else Schedule.HASHED
-        taken = {} if self.checkpoint is None else {"checkpoint": self.checkpoint}
-        return taken | {
-            "model": {"name": self.model, "version": self.version, "hyper": dict(self.hyper)},
-            "seed": self.seed,
-            "dataset": {"name": self.dataset, "version": self.dataset_version},
-            "schedule": {k: getattr(self.schedule, k) for k in hashed},
-        }
-
-    def record(self) -> dict[str, Any]:
-        """What a run's folder keeps: the configuration and what a reader wants to see beside its scores."""
-        shown = {"id": self.id, "strength": self.strength, "value": self.value, "schedule_label": self.schedule.label}
-        return self.config() | shown
-
-    @cached_property
-    def id(self) -> str:
-        """Twelve hex digits: the hash of `config()`."""
-        return files.digest(self.config())
-
-    @property
-    def budget(self) -> str:
-        """What its training was given, as printed beside every result; a fitted learner takes no steps."""
-        size = self.schedule.image_size
-        return f"{self.schedule.name}: fitted directly, {size}x{size} px" if self.fitted else self.schedule.label
-
-    @property
-    def group(self) -> tuple[str, str]:
-        """Runs that can train together as a fleet share this: (model, data set)."""
-        return self.model, self.dataset
-
-    def __str__(self) -> str:
-        return f"{self.setting}, seed {self.seed}, on {self.dataset} [{self.id}]"
-
-    @property
-    def setting(self) -> str:
-        """The model and what is swept, in words."""
-        return self.model if self.value is None else f"{self.model}, {self.sweeps} {self.value:g}"
-
-
-Member = Run | GivenCodes
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A study made concrete.
-
-    Attributes:
-        name: of its folder in the store.
-        title: in words.
-        runs: what is trained.
-        metrics: names of what scores them.
-        protocol: how.
-        schedule: what the runs' schedules come from; None where nothing is trained.
-        codes: its members from elsewhere, which are scored but not trained.
-        every_metric: whether metrics that are added later are the study's as well.
-    """
-
-    name: str
-    title: str
-    runs: tuple[Run, ...]
-    metrics: tuple[str, ...]
-    protocol: Protocol
-    schedule: Schedule | None = None
-    codes: tuple[GivenCodes, ...] = ()
-    every_metric: bool = False
-
-    @property
-    def members(self) -> tuple[Member, ...]:
-        """All that is scored."""
-        return (*self.runs, *self.codes)
-
-    @property
-    def budget(self) -> str:
-        """The schedules behind the runs, in words: the most common one, then who has another."""
-        if not self.runs:
-            return LABEL
-        models: dict[str, list[str]] = {}
-        for run in self.runs:
-            models.setdefault(run.budget, []).append(run.model)
-        common, *others = sorted(models, key=lambda label: -len(models[label]))
-        exceptions = [f"{', '.join(dict.fromkeys(models[label]))}: {label.partition(': ')[2]}" for label in others]
-        return f"{common} ({'; '.join(exceptions)})" if exceptions else common
 
 
 def plan(config: Mapping[str, Any]) -> Plan:
@@ -356,10 +203,3 @@ def schedule_of(entry: Mapping[str, Any]) -> Schedule:
     """
     schedule: Schedule = build(Schedule, "trainer", entry)
     return schedule
-
-
-class Frozen(dict[str, float]):
-    """Hyper-parameters that can be part of a hashable run."""
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(tuple(sorted(self.items())))
