@@ -14,12 +14,17 @@ __version__ = "0.1.0"
 __all__ = ["encode", "load_data", "score", "scores"]
 
 if TYPE_CHECKING:
-    from bench.codes import encode
     from bench.data import load_data
-    from bench.scoring import score
+    from bench.scoring.codes import encode
+    from bench.scoring.runs import score
     from bench.study_table import scores
 
-_HOME = {"encode": "bench.codes", "load_data": "bench.data", "score": "bench.scoring", "scores": "bench.study_table"}
+_HOME = {
+    "encode": "bench.scoring.codes",
+    "load_data": "bench.data",
+    "score": "bench.scoring.runs",
+    "scores": "bench.study_table",
+}
 _MODULES = ("reference",)  # whose functions are named with them: `bench.reference.read_reference()`
 
 

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from bench.ledger import NOTHING, Ledger, ledger
 from bench.progress import results, say
-from bench.scoring import cells
+from bench.scoring.runs import cells
 from bench.store.claims import is_claimed
 from bench.store.files import StoreError
 from bench.store.folders import RunFolder, Store

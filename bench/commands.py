@@ -18,7 +18,7 @@ from bench.ledger import ledger, mend
 from bench.pool import Pool
 from bench.progress import results, say, say_once, stage
 from bench.reference import merge, undo_merge, write_reference
-from bench.scoring import cells
+from bench.scoring.runs import cells
 from bench.store.files import StoreError
 from bench.store.folders import Store
 from bench.store.tables import TableFolder

@@ -10,7 +10,7 @@ from bench.columns import coded
 from bench.compact import contents
 from bench.launch.costs import ShippedCosts, total
 from bench.progress import results
-from bench.scoring import Cell
+from bench.scoring.runs import Cell
 from bench.store.folders import Store
 from bench.study.plan import Member
 from bench.study.run import Run

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from bench import data
-from bench.group_scoring import UDR, VERSION
-from bench.scoring import cells
+from bench.scoring.groups import UDR, VERSION
+from bench.scoring.runs import cells
 from bench.store.files import digest, read_json
 from bench.store.folders import Store
 from bench.study.given import LABEL

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.columns import COLUMNS
-from bench.group_scoring import UDR
 from bench.identities import is_fitted
+from bench.scoring.groups import UDR
 from bench.store.files import StoreError
 from bench.table_folder import Identities
 from bench.table_rules import DESCRIPTION, KEY, MEANING, check_one, refuse, shown

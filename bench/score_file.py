@@ -7,11 +7,11 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from bench import foreign
 from bench.ledger import mend
 from bench.pool import Pool
 from bench.progress import results, say
-from bench.scoring import cell_records, cells, state
+from bench.scoring import foreign
+from bench.scoring.runs import cell_records, cells, state
 from bench.store.folders import Store
 from bench.study import grid
 from bench.study.record import extend, with_codes

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.group_scoring import UDR, udr_scores
 from bench.identities import check_identities
 from bench.records import TRAINING
 from bench.reference import STUDY, known, read_reference
 from bench.registry import unknown
-from bench.scoring import cells
+from bench.scoring.groups import UDR, udr_scores
+from bench.scoring.runs import cells
 from bench.store.folders import Store
 from bench.study import record
 from bench.study.plan import Plan

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from bench import data, registry
 from bench.columns import COLUMNS
-from bench.group_scoring import UDR
-from bench.group_scoring import VERSION as UDR_VERSION
 from bench.metrics.base import LARGEST, Metric, Score
 from bench.records import TRAINING, TRAINING_VERSION
+from bench.scoring.groups import UDR
+from bench.scoring.groups import VERSION as UDR_VERSION
 
 if TYPE_CHECKING:
     import pandas as pd

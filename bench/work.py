@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import registry
-from bench.foreign import of_codes
-from bench.isolation import Scoring, of_run, score_all
 from bench.launch.jobs import jobs_of
 from bench.ledger import ledger
 from bench.pool import Here, Pool, report
 from bench.progress import Meter, say
-from bench.scoring import Cell, cells
+from bench.scoring.foreign import of_codes
+from bench.scoring.isolation import Scoring, of_run, score_all
+from bench.scoring.runs import Cell, cells
 from bench.store.claims import EXPIRES_S, HEARTBEAT_S, is_claimed
 from bench.store.folders import Store
 from bench.study.plan import Member, Plan

@@ -19,7 +19,7 @@ import numpy as np
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from bench.scoring import Cell, cells
+from bench.scoring.runs import Cell, cells
 from bench.store import shipped
 from bench.store.files import digest, write_json
 from bench.store.folders import Store

@@ -9,7 +9,7 @@ import pytest
 
 from bench.comparison import compare_named, find_sides
 from bench.registry import UnknownNameError
-from bench.scoring import PUBLISHED, cells
+from bench.scoring.runs import PUBLISHED, cells
 from bench.store.files import write_json
 from bench.store.folders import Store
 from bench.study.given import GivenCodes

@@ -12,15 +12,15 @@ import pytest
 
 from bench import commands, compact, work
 from bench.closing import close
-from bench.codes import Codes
-from bench.codes import load as load_codes
 from bench.data import load_data
 from bench.data.pooled import at_size
-from bench.isolation import LostWeightsError, _codes
 from bench.ledger import ledger, mend
 from bench.listing import list_names
 from bench.question import list_questions
-from bench.scoring import cells
+from bench.scoring.codes import Codes
+from bench.scoring.codes import load as load_codes
+from bench.scoring.isolation import LostWeightsError, _codes
+from bench.scoring.runs import cells
 from bench.store import files
 from bench.store.files import StoreError, read_json, write_arrays, write_json
 from bench.store.folders import RunFolder, Store

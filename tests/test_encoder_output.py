@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import distributions
 
-from bench.codes import Codes, EncodingError, encode
 from bench.data import base
 from bench.models.base import Learner, State
+from bench.scoring.codes import Codes, EncodingError, encode
 
 Images = NDArray[np.float32]
 

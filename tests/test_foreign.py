@@ -13,7 +13,7 @@ import yaml
 
 import bench
 from bench import commands
-from bench.foreign import read
+from bench.scoring.foreign import read
 from bench.store import shipped
 from bench.store.files import StoreError
 from bench.store.folders import Store

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import codes as coding
-from bench import group_scoring
 from bench.data import load_data
-from bench.group_scoring import udr_scores
 from bench.metrics.groups.udr import udr
+from bench.scoring import codes as coding
+from bench.scoring import groups
+from bench.scoring.groups import udr_scores
 from bench.store.folders import Store
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol
@@ -52,7 +52,7 @@ def test_a_run_is_compared_with_the_other_seeds_of_its_setting(store: Store) -> 
 
 
 def test_images_are_the_same_ones_for_every_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_scoring, "POINTS", 200)
+    monkeypatch.setattr(groups, "POINTS", 200)
     table = udr_scores(plan(*RUNS), store)
     assert set(table["num_train"]) == {200}
     swapped = table[(table["name"] == "udr_spearman") & (table["value"] == 1)].sort_values("seed")["score"].to_list()

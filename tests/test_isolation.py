@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from bench import registry, work
-from bench.codes import Codes
-from bench.isolation import Scoring, score_all
 from bench.ledger import ledger
 from bench.pool import Here, Pool
-from bench.scoring import cell_records, cells
+from bench.scoring.codes import Codes
+from bench.scoring.isolation import Scoring, score_all
+from bench.scoring.runs import cell_records, cells
 from bench.store.claims import claiming
 from bench.store.files import write_json
 from bench.store.folders import RunFolder, Store

@@ -10,7 +10,7 @@ from bench.closing import close
 from bench.data.base import DataError
 from bench.dry_run import hours, words
 from bench.ledger import ledger, mend
-from bench.scoring import cells
+from bench.scoring.runs import cells
 from bench.store.claims import claiming
 from bench.store.files import digest, read_json, write_json
 from bench.store.folders import Store

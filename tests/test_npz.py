@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import npz
-from bench.npz import read_npz
+from bench.scoring import npz
+from bench.scoring.npz import read_npz
 from bench.store.files import StoreError
 
 CODES = np.random.default_rng(0).normal(size=(300, 4))

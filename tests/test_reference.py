@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from bench import commands
 from bench.pool import Here
 from bench.reference import ConflictError, Merged, merge, read_reference, write_reference
-from bench.scoring import cells
+from bench.scoring.runs import cells
 from bench.store import files, shipped
 from bench.store.files import StoreError, write_json
 from bench.store.folders import Store

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import bench
-from bench import codes as coding
 from bench import registry, score
 from bench.data import load_data
 from bench.registry import PluginError, UnknownNameError
-from bench.scoring import cells, evaluate
+from bench.scoring import codes as coding
+from bench.scoring.runs import cells, evaluate
 from bench.study.protocol import Protocol
 
 RNG = np.random.default_rng(0)

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from bench import data
-from bench.scoring import Cell
+from bench.scoring.runs import Cell
 from bench.study.plan import Member
 from bench.study.run import Run
 

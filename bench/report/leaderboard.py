@@ -15,7 +15,7 @@ from bench.report.board_table import board_title
 from bench.report.gallery import pictures
 from bench.report.page import Page, render
 from bench.report.summary import run_counts, training_seconds
-from bench.scoring import cell_records, cells, state
+from bench.scoring.runs import cell_records, cells, state
 from bench.store.files import writing
 from bench.store.folders import Store
 from bench.study.plan import Plan

@@ -10,7 +10,7 @@ from bench.analysis.agreement import wide
 from bench.analysis.names import dataset_title, disentanglement_scores, downstream_scores, model_title, title
 from bench.escaping import markdown, markdown_code
 from bench.report.gallery import in_order, title_of
-from bench.scoring import cell_records, cells
+from bench.scoring.runs import cell_records, cells
 from bench.store.files import writing
 from bench.store.folders import Store
 from bench.study.plan import Plan

@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 
 from bench.analysis.published import Item, items
 from bench.analysis.reproduction import reproduce, shortfalls
-from bench.scoring import PUBLISHED
+from bench.scoring.runs import PUBLISHED
 from bench.study.run import Run, Schedule
 from bench.table import COLUMNS
 

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from bench import registry
 from bench.launch.costs import DEVICES, ShippedCosts, _costs
 from bench.launch.jobs import described, device_of, jobs_of
-from bench.scoring import cells
+from bench.scoring.runs import cells
 from bench.store import shipped
 from bench.study.grid import plan
 from bench.study.plan import Plan

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from bench.columns import COLUMNS
-from bench.group_scoring import UDR
 from bench.reference import merge
-from bench.scoring import Cell, cells
+from bench.scoring.groups import UDR
+from bench.scoring.runs import Cell, cells
 from bench.store.files import StoreError, digest, sha256_of
 from bench.store.folders import Store
 from bench.store.tables import TableFolder

@@ -11,9 +11,9 @@ import pytest
 from merging.tables import BETA, MIG, PCA, QUICK, RUNS, SCHEDULE, changed, folder_of, grouped, refused, scored
 
 from bench.columns import COLUMNS
-from bench.group_scoring import UDR
 from bench.identities import check_identities, identities_of
 from bench.reference import ConflictError, Merged, known, merge, read_reference
+from bench.scoring.groups import UDR
 from bench.store.files import StoreError, digest, write_json
 from bench.store.folders import Store
 from bench.store.tables import TableFolder

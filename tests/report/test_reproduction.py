@@ -9,7 +9,7 @@ import pytest
 
 from bench.pool import Here
 from bench.report.reproduction import draw_reproduction
-from bench.scoring import PUBLISHED
+from bench.scoring.runs import PUBLISHED
 from bench.study.plan import Plan
 from bench.study.run import Run, Schedule
 from bench.table import COLUMNS

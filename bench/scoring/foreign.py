@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import data, registry
-from bench.codes import Codes, check_logvar
-from bench.encoder_output import MEANS, SPREADS, log_variance
-from bench.isolation import Scoring
 from bench.metrics.base import Ints, check_codes, check_factors
-from bench.npz import read_npz
 from bench.progress import say
 from bench.records import run_configs
-from bench.scoring import Cell
+from bench.scoring.codes import Codes, check_logvar
+from bench.scoring.encoder_output import MEANS, SPREADS, log_variance
+from bench.scoring.isolation import Scoring
+from bench.scoring.npz import read_npz
+from bench.scoring.runs import Cell
 from bench.store.files import StoreError, digest, read_arrays, sha256_of, write_arrays, write_json
 from bench.store.folders import RunFolder, Store
 from bench.study.given import GivenCodes

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench import codes as coding
 from bench import registry
 from bench.metrics.base import Floats, Ints, Metric, Score, SkippedError, check_codes, check_factors
 from bench.progress import say_once
+from bench.scoring import codes as coding
 from bench.store.files import StoreError, digest
 from bench.store.folders import RunFolder
 from bench.store.record_types import ScoresRecord, read_record

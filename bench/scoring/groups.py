@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import codes as coding
 from bench import data
 from bench.columns import COLUMNS
 from bench.metrics.base import Floats
 from bench.metrics.groups.udr import udr
 from bench.progress import say_once
+from bench.scoring import codes as coding
 from bench.store.files import StoreError, digest, read_arrays
 from bench.store.folders import Store
 from bench.study.plan import Plan

@@ -14,14 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench import codes as coding
-from bench.codes import Codes
 from bench.data import load_data
 from bench.data.base import DataSet
 from bench.data.pooled import at_size
 from bench.metrics.base import Ints
 from bench.pool import Ending, Pool, limit, tell
-from bench.scoring import Cell, cell_records, described, failure, record_of, state
+from bench.scoring import codes as coding
+from bench.scoring.codes import Codes
+from bench.scoring.runs import Cell, cell_records, described, failure, record_of, state
 from bench.store.claims import claiming
 from bench.store.files import StoreError, digest, is_out_of_reach, write_json
 from bench.store.folders import RunFolder, Store

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from bench.arrays import numbers
 from bench.data.base import DataSet
-from bench.encoder_output import mean_and_logvar
 from bench.models.base import Learner
+from bench.scoring.encoder_output import mean_and_logvar
 from bench.store.files import StoreError, digest, read_arrays, write_arrays
 from bench.store.folders import RunFolder
 
@@ -97,7 +97,7 @@ def encode(encoder: Any, data: DataSet, index: "ArrayLike | None" = None, batch_
         encoder: a learner or any object with `encode`, or any callable, from images (n, height, width, channels),
             float32 in [0, 1], to codes (n, D), to a pair (mean, logvar), or to a dict, named tuple, output object or
             normal distribution with mean and logvar, std or variance under one of their usual names (those of
-            `bench.encoder_output`). Arrays and tensors may be of any library and on any device.
+            `bench.scoring.encoder_output`). Arrays and tensors may be of any library and on any device.
         data: the data set.
         index: which images, (N,).
         batch_size: images a call.
