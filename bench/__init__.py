@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from bench.data import load_data
     from bench.scoring.codes import encode
     from bench.scoring.runs import score
-    from bench.study_table import scores
+    from bench.table.scores import scores
 
 _HOME = {
     "encode": "bench.scoring.codes",
     "load_data": "bench.data",
     "score": "bench.scoring.runs",
-    "scores": "bench.study_table",
+    "scores": "bench.table.scores",
 }
-_MODULES = ("reference",)  # whose functions are named with them: `bench.reference.read_reference()`
+# a module whose functions are named with it: `bench.reference.read_reference()`
+_MODULES = {"reference": "bench.table.reference"}
 
 
 def __getattr__(name: str) -> Any:
@@ -33,7 +34,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     if name in _MODULES:
-        return import_module(f"bench.{name}")
+        return import_module(_MODULES[name])
     if name not in _HOME:
         raise AttributeError(f"module 'bench' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from rich.markup import escape
 from rich.table import Table
 
-from bench.ledger import NOTHING, Ledger, ledger
 from bench.progress import results, say
 from bench.scoring.runs import cells
 from bench.store.claims import is_claimed
@@ -13,6 +12,7 @@ from bench.store.files import StoreError
 from bench.store.folders import RunFolder, Store
 from bench.store.record_types import FailedRecord, read_record
 from bench.study.plan import Member, Plan
+from bench.table.ledger import NOTHING, Ledger, ledger
 
 Row = tuple[str, str, str]
 NAMED = 20  # unfinished runs that are named one by one

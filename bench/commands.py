@@ -14,10 +14,8 @@ from bench import data
 from bench.closing import close
 from bench.comparison import compare_named
 from bench.launch.jobs import described, device_of, jobs_of
-from bench.ledger import ledger, mend
 from bench.pool import Pool
 from bench.progress import results, say, say_once, stage
-from bench.reference import merge, undo_merge, write_reference
 from bench.scoring.runs import cells
 from bench.store.files import StoreError
 from bench.store.folders import Store
@@ -26,8 +24,10 @@ from bench.study import grid
 from bench.study.plan import Plan
 from bench.study.record import extend, study_of
 from bench.study.run import Run
-from bench.study_table import plan_scores
-from bench.table import export
+from bench.table.ledger import ledger, mend
+from bench.table.reference import merge, undo_merge, write_reference
+from bench.table.scores import plan_scores
+from bench.table.stored import export
 from bench.values import ConfigError
 from bench.work import accelerator_of, job, missing_work, score, train_and_score, unscored_cells, untrained_runs
 

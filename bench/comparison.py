@@ -11,7 +11,7 @@ from rich.table import Table
 from bench.progress import results, say, stage
 from bench.registry import unknown
 from bench.store.folders import Store
-from bench.study_table import scores, studies_with_scores, study_scores
+from bench.table.scores import scores, studies_with_scores, study_scores
 from bench.values import ConfigError
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ import numpy as np
 from rich.table import Table
 
 from bench.columns import coded
-from bench.compact import contents
 from bench.launch.costs import ShippedCosts, total
 from bench.progress import results
 from bench.scoring.runs import Cell
 from bench.store.folders import Store
 from bench.study.plan import Member
 from bench.study.run import Run
+from bench.table.compact import contents
 
 Unscored = Sequence[tuple[Member, Sequence[Cell]]]
 

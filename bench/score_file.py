@@ -7,7 +7,6 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from bench.ledger import mend
 from bench.pool import Pool
 from bench.progress import results, say
 from bench.scoring import foreign
@@ -15,6 +14,7 @@ from bench.scoring.runs import cell_records, cells, state
 from bench.store.folders import Store
 from bench.study import grid
 from bench.study.record import extend, with_codes
+from bench.table.ledger import mend
 from bench.values import ConfigError
 from bench.work import score
 

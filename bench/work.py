@@ -8,7 +8,6 @@ from typing import Any
 
 from bench import registry
 from bench.launch.jobs import jobs_of
-from bench.ledger import ledger
 from bench.pool import Here, Pool, report
 from bench.progress import Meter, say
 from bench.scoring.foreign import of_codes
@@ -18,6 +17,7 @@ from bench.store.claims import EXPIRES_S, HEARTBEAT_S, is_claimed
 from bench.store.folders import Store
 from bench.study.plan import Member, Plan
 from bench.study.run import Run
+from bench.table.ledger import ledger
 from bench.terminal import streams
 from bench.values import ConfigError
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.store.files import TEMPORARY
-from bench.study_table import scores
+from bench.table.scores import scores
 
 GRID = [
     "model=[beta_vae,pca]", "strength=[0,5]", "seed=0..1", "dataset=dsprites", "trainer.steps=60",

@@ -37,8 +37,8 @@ from bench.analysis.ranking import Contest, standings
 from bench.analysis.transfer import Grid, transfer
 from bench.analysis.variance import explained
 from bench.metrics.base import Score
-from bench.reference import read_reference
 from bench.store.tables import TableFolder
+from bench.table.reference import read_reference
 
 Floats = NDArray[np.float64]
 NAMES = (

@@ -65,9 +65,9 @@ def timings(plan: Plan, target: Store) -> Iterator[tuple[str, float, float]]:
     import pyarrow.parquet  # noqa: F401
 
     from bench.commands import status
-    from bench.compact import contents
-    from bench.study_table import scores
-    from bench.table import export
+    from bench.table.compact import contents
+    from bench.table.scores import scores
+    from bench.table.stored import export
 
     yield "compose and plan the study", *timed(lambda: study(None))
     yield "list every run's folder", *timed(target.listings)

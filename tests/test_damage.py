@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import commands, compact, work
+from bench import commands, work
 from bench.closing import close
 from bench.data import load_data
 from bench.data.pooled import at_size
-from bench.ledger import ledger, mend
 from bench.listing import list_names
 from bench.question import list_questions
 from bench.scoring.codes import Codes
@@ -28,7 +27,9 @@ from bench.study.plan import Plan
 from bench.study.protocol import Protocol
 from bench.study.record import extend
 from bench.study.run import Frozen, Run, Schedule
-from bench.study_table import scores
+from bench.table import compact
+from bench.table.ledger import ledger, mend
+from bench.table.scores import scores
 
 SCHEDULE = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5)
 PROTOCOL = Protocol("tiny", None, None, None, None, ("mean",), (), {})

@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench import compact
 from bench.store.files import digest
 from bench.store.folders import Store
-from bench.study_table import scores
+from bench.table import compact
+from bench.table.scores import scores
 
 WRITER = """
 import json, sys

@@ -15,7 +15,7 @@ from bench.store.folders import Store
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol
 from bench.study.run import Run, Schedule
-from bench.table import COLUMNS
+from bench.table.stored import COLUMNS
 
 POOL = 300
 SCHEDULE = Schedule(10, 8, 1e-3, 32, "small", 3, 1, "test", 10, 10)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from bench import registry, work
-from bench.ledger import ledger
 from bench.pool import Here, Pool
 from bench.scoring.codes import Codes
 from bench.scoring.isolation import Scoring, score_all
@@ -21,6 +20,7 @@ from bench.study.given import GivenCodes
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol, protocol_of
 from bench.study.run import Frozen, Run, Schedule
+from bench.table.ledger import ledger
 from bench.values import ConfigError
 
 MEMBERS = [GivenCodes("m", seed, "custom", None, "ab" * 32, "a.npz") for seed in range(2)]

@@ -9,7 +9,6 @@ from bench import commands, work
 from bench.closing import close
 from bench.data.base import DataError
 from bench.dry_run import hours, words
-from bench.ledger import ledger, mend
 from bench.scoring.runs import cells
 from bench.store.claims import claiming
 from bench.store.files import digest, read_json, write_json
@@ -17,6 +16,7 @@ from bench.store.folders import Store
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol
 from bench.study.run import Frozen, Run, Schedule
+from bench.table.ledger import ledger, mend
 
 SCHEDULE = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5)
 PROTOCOL = Protocol("tiny", None, None, None, None, ("mean",), (), {})

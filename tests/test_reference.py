@@ -15,7 +15,6 @@ from omegaconf import OmegaConf
 
 from bench import commands
 from bench.pool import Here
-from bench.reference import ConflictError, Merged, merge, read_reference, write_reference
 from bench.scoring.runs import cells
 from bench.store import files, shipped
 from bench.store.files import StoreError, write_json
@@ -25,7 +24,8 @@ from bench.study import grid
 from bench.study.plan import Plan
 from bench.study.record import extend
 from bench.study.run import Run
-from bench.study_table import plan_scores, scores
+from bench.table.reference import ConflictError, Merged, merge, read_reference, write_reference
+from bench.table.scores import plan_scores, scores
 
 GRID = [
     "study=reference",
@@ -41,7 +41,7 @@ METRICS = ["metric=[mig,unsupervised]"]
 @pytest.fixture(autouse=True)
 def without_the_shipped_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The store's own table alone counts here."""
-    monkeypatch.setattr("bench.reference.shipped_reference", lambda: TableFolder(tmp_path / "not shipped"))
+    monkeypatch.setattr("bench.table.reference.shipped_reference", lambda: TableFolder(tmp_path / "not shipped"))
 
 
 @cache

@@ -24,7 +24,7 @@ from bench.study.given import GivenCodes
 from bench.study.plan import Plan
 from bench.study.record import axes, extend, read, study_of, with_codes
 from bench.study.run import Run
-from bench.study_table import plan_scores
+from bench.table.scores import plan_scores
 from bench.values import ConfigError
 
 CODES = GivenCodes("mine", 0, "dsprites", 1, "ab" * 32, "mine.npz")

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench import compact
-from bench.records import read_records
 from bench.store.files import digest, write_json
 from bench.store.folders import Store
-from bench.study_table import scores
-from bench.table import COLUMNS, export, stored_scores
+from bench.table import compact
+from bench.table.records import read_records
+from bench.table.scores import scores
+from bench.table.stored import COLUMNS, export, stored_scores
 
 
 def config(seed: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bench.columns import COLUMNS
-from bench.records import TRAINING
+from bench.store.record_types import TRAINING
 
 MODELS = ("beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii")
 
@@ -70,7 +70,7 @@ def synthetic_table(
     scores: Mapping[str, Made] = SCORES,
     sampled: Mapping[str, Made] = SAMPLED,
 ) -> pd.DataFrame:
-    """A table with the columns of `bench.table`: every score of every run, drawn from a Gaussian copula.
+    """A table with the columns of `bench.table.stored`: every score of every run, drawn from a Gaussian copula.
 
     Args:
         rng: of the scores.

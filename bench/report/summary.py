@@ -14,7 +14,7 @@ from bench.scoring.runs import cell_records, cells
 from bench.store.files import writing
 from bench.store.folders import Store
 from bench.study.plan import Plan
-from bench.table import export
+from bench.table.stored import export
 
 STATES = ("trained here", "from a table", "codes from files", "failed", "missing")
 

@@ -13,7 +13,7 @@ from bench.analysis.published import Item, items
 from bench.analysis.reproduction import reproduce, shortfalls
 from bench.scoring.runs import PUBLISHED
 from bench.study.run import Run, Schedule
-from bench.table import COLUMNS
+from bench.table.stored import COLUMNS
 
 ITEMS = {item.name: item for item in items()}
 STUDY = ITEMS["fig2"].source["study"]

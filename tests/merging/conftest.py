@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from merging.tables import RUNS, folder_of, scored
 
-from bench.reference import merge
 from bench.store.folders import Store
 from bench.store.tables import TableFolder
+from bench.table.reference import merge
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -16,7 +16,7 @@ def without_the_shipped_table(tmp_path_factory: pytest.TempPathFactory) -> Itera
     """The store's own table alone counts here."""
     nothing = TableFolder(tmp_path_factory.mktemp("package") / "not shipped")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bench.reference.shipped_reference", lambda: nothing)
+        patch.setattr("bench.table.reference.shipped_reference", lambda: nothing)
         yield
 
 

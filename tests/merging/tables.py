@@ -13,7 +13,6 @@ import pytest
 import yaml
 
 from bench.columns import COLUMNS
-from bench.reference import merge
 from bench.scoring.groups import UDR
 from bench.scoring.runs import Cell, cells
 from bench.store.files import StoreError, digest, sha256_of
@@ -21,7 +20,8 @@ from bench.store.folders import Store
 from bench.store.tables import TableFolder
 from bench.study.protocol import Protocol
 from bench.study.run import Run, Schedule
-from bench.table_folder import write_folder
+from bench.table.folder import write_folder
+from bench.table.reference import merge
 
 SCHEDULE = Schedule(2_000, 64, 1e-3, 32, "small", 10, 1, "quick", 100, 100)
 BETA = Run("beta_vae", 1, False, {"beta": 4.0}, "beta", 2, 4.0, 0, "dsprites", 1, SCHEDULE)  # type: ignore[arg-type]

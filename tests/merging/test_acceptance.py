@@ -11,14 +11,14 @@ import pytest
 from merging.tables import BETA, MIG, PCA, QUICK, RUNS, SCHEDULE, changed, folder_of, grouped, refused, scored
 
 from bench.columns import COLUMNS
-from bench.identities import check_identities, identities_of
-from bench.reference import ConflictError, Merged, known, merge, read_reference
 from bench.scoring.groups import UDR
 from bench.store.files import StoreError, digest, write_json
 from bench.store.folders import Store
 from bench.store.tables import TableFolder
 from bench.study.plan import Plan
-from bench.table_folder import FORMAT
+from bench.table.folder import FORMAT
+from bench.table.identities import check_identities, identities_of
+from bench.table.reference import ConflictError, Merged, known, merge, read_reference
 
 
 def test_ids_are_proved_by_what_they_are_the_hashes_of(results: Store, tmp_path: Path) -> None:

@@ -28,10 +28,10 @@ from merging.tables import (
 )
 
 from bench.columns import COLUMNS
-from bench.reference import known, merge, read_reference, undo_merge
 from bench.store.files import StoreError, write_json
 from bench.store.folders import Store
-from bench.table_folder import FORMAT
+from bench.table.folder import FORMAT
+from bench.table.reference import known, merge, read_reference, undo_merge
 
 
 def cell_of(column: str, value: str, row: int = 1) -> Callable[[Rows], object]:
@@ -184,16 +184,16 @@ def bomb(megabytes: int) -> bytes:
 def test_a_table_that_expands_without_end_is_refused_before_it_fills_the_memory(
     results: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.table_folder.SMALL", 1_000_000)
+    monkeypatch.setattr("bench.table.folder.SMALL", 1_000_000)
     folder = replaced(folder_of(tmp_path / "a", scored(BETA)), bomb(30))
     assert folder.table.stat().st_size < 200_000
     assert re.search(r"expands to more than \d?\d,\d{3},\d{3} bytes", refused(folder, results))
     replaced(folder, gzip.compress(b"0" * 50_000_000))
     assert "it has no column" in refused(folder, results)
-    monkeypatch.setattr("bench.table_folder.SMALL", 50_000_000)
-    monkeypatch.setattr("bench.table_folder.MOST_ROWS", 10_000)
+    monkeypatch.setattr("bench.table.folder.SMALL", 50_000_000)
+    monkeypatch.setattr("bench.table.folder.MOST_ROWS", 10_000)
     assert "more than 10,000 rows" in refused(replaced(folder, bomb(10)), results)
-    monkeypatch.setattr("bench.table_folder.LARGEST_FILE", 100)
+    monkeypatch.setattr("bench.table.folder.LARGEST_FILE", 100)
     assert "bytes, more than 100" in refused(folder, results)
 
 
@@ -208,7 +208,7 @@ def test_what_could_not_be_read_again_is_not_written(
 ) -> None:
     merge(folder_of(tmp_path / "a", scored(RUNS[0])), results)
     size = results.reference().card.stat().st_size
-    monkeypatch.setattr("bench.table_folder.LARGEST_CARD", size + 10)
+    monkeypatch.setattr("bench.table.folder.LARGEST_CARD", size + 10)
     assert "bytes of its card, more than" in refused(folder_of(tmp_path / "b", scored(RUNS[1])), results)
 
 

@@ -17,10 +17,10 @@ from merging.tables import (
 )
 
 from bench import commands
-from bench.reference import known, merge, read_reference, undo_merge
 from bench.store import shipped
 from bench.store.files import StoreError
 from bench.store.folders import Store
+from bench.table.reference import known, merge, read_reference, undo_merge
 from bench.values import ConfigError
 
 
@@ -147,7 +147,7 @@ def test_a_table_that_something_else_has_changed_is_not_overwritten(results: Sto
 
 
 def test_of_two_merges_at_once_one_waits_to_be_asked_again(results: Store, tmp_path: Path) -> None:
-    from bench.merge_history import merging
+    from bench.table.history import merging
 
     folder = folder_of(tmp_path / "a", scored(BETA))
     with merging(results), pytest.raises(StoreError, match="another process merges into"):
@@ -176,6 +176,6 @@ def test_the_words_of_the_command_line_ask_for_it() -> None:
 
 
 def test_the_shipped_table_is_what_a_merge_would_accept() -> None:
-    from bench.table_rules import check_scores
+    from bench.table.rules import check_scores
 
     check_scores(read_reference(shipped.shipped_reference())[0])

@@ -19,7 +19,7 @@ from bench.store.folders import Store
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol
 from bench.study.run import Run, Schedule
-from bench.table import export
+from bench.table.stored import export
 
 HOSTILE = "=1+1 <img src=x onerror=alert(1)> [a](http://b) |x| `c` *d* $e$ _f_ ~g~"
 SCHEDULE = Schedule(10, 8, 1e-3, 32, "small", 3, 1, "quick", 10, 10)  # its name is checked: `is_line`

@@ -12,7 +12,7 @@ from bench.report.reproduction import draw_reproduction
 from bench.scoring.runs import PUBLISHED
 from bench.study.plan import Plan
 from bench.study.run import Run, Schedule
-from bench.table import COLUMNS
+from bench.table.stored import COLUMNS
 
 NAMES = ("beta_vae_test", "mig", "dci_disentanglement", "lr_100", "gbt_10000")
 QUICK = Schedule(2000, 32, 1e-3, 32, "small", 10, 1, "quick", 2000, 50)

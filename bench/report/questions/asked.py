@@ -15,7 +15,7 @@ from bench.report.style import Picture
 from bench.store.folders import RunFolder, Store
 from bench.study.plan import Plan
 from bench.study.run import Run
-from bench.study_table import plan_scores
+from bench.table.scores import plan_scores
 
 NamedDrawing = tuple[str, Picture, pd.DataFrame]  # file name, figure, numbers drawn
 

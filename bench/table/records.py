@@ -7,8 +7,7 @@ read in seconds.
 import math
 import os
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from operator import itemgetter
@@ -106,15 +105,6 @@ def read_records(store: Store, listings: Iterable[Listing]) -> tuple["pa.Table",
         elif listing.records and not any(name == "config.json" for name, *_ in (*listing.records, *listing.faults)):
             damaged.append(_damage(store, listing.run, "config.json", ValueError("there is none")))
     return rows.table(), damaged
-
-
-def run_configs(store: Store) -> Iterator[tuple[str, ConfigRecord]]:
-    """The id of every run of a store, and what it is; folders that are no run are left out."""
-    for run in store.listings():
-        with suppress(StoreError):
-            config = read_record(store.run(run).config, ConfigRecord)
-            if identity(config) == run:
-                yield run, config
 
 
 def training_records(store: Store, runs: Iterable[str]) -> list[DoneRecord]:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.columns import COLUMNS
-from bench.identities import is_fitted
 from bench.scoring.groups import UDR
 from bench.store.files import StoreError
-from bench.table_folder import Identities
-from bench.table_rules import DESCRIPTION, KEY, MEANING, check_one, refuse, shown
+from bench.table.folder import Identities
+from bench.table.identities import is_fitted
+from bench.table.rules import DESCRIPTION, KEY, MEANING, check_one, refuse, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ class Joined:
 
 
 def join(table: "pd.DataFrame", added: "pd.DataFrame", known: Identities) -> Joined:
-    """Add rows to a table; both are as `table_rules.check_rows` wants them.
+    """Add rows to a table; both are as `rules.check_rows` wants them.
 
     Args:
         table: the one that grows.

@@ -4,10 +4,10 @@ import datetime
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from bench.records import training_records
 from bench.store.folders import Store
 from bench.store.shipped import revision
 from bench.study.plan import Plan
+from bench.table.records import training_records
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,8 +16,8 @@ from bench.store.files import digest, read_json
 from bench.store.folders import Store
 from bench.study.given import LABEL
 from bench.study.plan import Plan
-from bench.table_folder import Identities
-from bench.table_rules import shown
+from bench.table.folder import Identities
+from bench.table.rules import shown
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.columns import COLUMNS
-from bench.identities import among, check_identities, check_store, identities_of
-from bench.joining import ConflictError, join, one_label, without_small_groups
-from bench.merge_history import clear, merging, replacing, standing, take_back
 from bench.store.files import StoreError
 from bench.store.folders import Store
 from bench.store.shipped import shipped_reference
 from bench.store.tables import TableFolder
 from bench.study.plan import Plan
-from bench.table_card import part
-from bench.table_folder import read_card, read_identities, read_table, text_of, unreadable, write_folder
-from bench.table_rules import check_rows, check_scores
+from bench.table.card import part
+from bench.table.folder import read_card, read_identities, read_table, text_of, unreadable, write_folder
+from bench.table.history import clear, merging, replacing, standing, take_back
+from bench.table.identities import among, check_identities, check_store, identities_of
+from bench.table.joining import ConflictError, join, one_label, without_small_groups
+from bench.table.rules import check_rows, check_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ def write_reference(table: "pd.DataFrame", plan: Plan, store: Store, folder: Tab
         folder: is overwritten.
 
     Raises:
-        StoreError: there are no scores, a row is not what `bench.table_rules` wants, or the folder cannot be written.
+        StoreError: there are no scores, a row is not what `bench.table.rules` wants, or the folder cannot be written.
     """
     if table.empty:
         raise StoreError(f"study {plan.name} has no scores to export")

@@ -3,17 +3,17 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.identities import check_identities
-from bench.records import TRAINING
-from bench.reference import STUDY, known, read_reference
 from bench.registry import unknown
 from bench.scoring.groups import UDR, udr_scores
 from bench.scoring.runs import cells
 from bench.store.folders import Store
+from bench.store.record_types import TRAINING
 from bench.study import record
 from bench.study.plan import Plan
-from bench.table import COLUMNS, stored_scores
-from bench.table_folder import unreadable
+from bench.table.folder import unreadable
+from bench.table.identities import check_identities
+from bench.table.reference import STUDY, known, read_reference
+from bench.table.stored import COLUMNS, stored_scores
 
 if TYPE_CHECKING:
     import pandas as pd

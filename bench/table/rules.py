@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from bench import data, registry
 from bench.columns import COLUMNS
 from bench.metrics.base import LARGEST, Metric, Score
-from bench.records import TRAINING, TRAINING_VERSION
 from bench.scoring.groups import UDR
 from bench.scoring.groups import VERSION as UDR_VERSION
+from bench.store.record_types import TRAINING
+from bench.table.records import TRAINING_VERSION
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,10 +15,10 @@ import orjson
 
 from bench.columns import arrow_schema, coded
 from bench.progress import say, say_once
-from bench.records import SCHEMA, Damage, read_records
 from bench.store.files import StoreError, check_regular, digest, is_out_of_reach, writing
 from bench.store.folders import Listing, Store
 from bench.store.record_types import Id, Name, checked
+from bench.table.records import SCHEMA, Damage, read_records
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.columns import COLUMNS, coded
-from bench.compact import contents
 from bench.escaping import as_cells
 from bench.progress import say_once
 from bench.store.files import writing
 from bench.store.folders import Store
+from bench.table.compact import contents
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,7 +18,7 @@ from typing import Any
 from bench.store.files import StoreError, read_json, write_json
 from bench.store.folders import Store
 from bench.store.tables import TableFolder
-from bench.table_folder import read_card
+from bench.table.folder import read_card
 
 KEPT = 10  # merges that can be taken back
 

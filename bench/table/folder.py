@@ -1,7 +1,7 @@
 """The files of a score table that stands alone: read within limits, and written so that they always fit each other.
 
 A folder may come from anybody. No file is believed to be of sensible size, so a table is expanded piece by piece, and
-the card's YAML has neither aliases nor depth. What the rows say is judged by `bench.table_rules`.
+the card's YAML has neither aliases nor depth. What the rows say is judged by `bench.table.rules`.
 
 `format` in the card is raised when a column changes its meaning or a new one cannot be missing. A column that is merely
 new needs no other format: in older tables it is missing, and older versions of this code leave it out.
@@ -26,7 +26,7 @@ from bench.columns import COLUMNS, arrow_schema, coded
 from bench.progress import say
 from bench.store.files import StoreError, sha256_of, writing
 from bench.store.tables import TableFolder
-from bench.table_card import contents
+from bench.table.card import contents
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.columns import coded
-from bench.compact import contents
 from bench.progress import say_once
-from bench.records import Damage
 from bench.store.files import StoreError, printable, write_json
 from bench.store.folders import Store
 from bench.study.plan import Member
+from bench.table.compact import contents
+from bench.table.records import Damage
 
 NOTHING: Mapping[str, str] = {}
 
