@@ -90,7 +90,7 @@ def _perform_all(jobs: Sequence[dict[str, Any]], options: Mapping[str, Sequence[
 
 
 def _perform(settings: dict[str, Any], options: Mapping[str, Sequence[str]]) -> int:
-    from bench import commands
+    from bench.cli import commands
 
     log = logging.getLogger("bench")
     log.setLevel(logging.INFO)

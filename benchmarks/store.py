@@ -64,7 +64,7 @@ def timings(plan: Plan, target: Store) -> Iterator[tuple[str, float, float]]:
     import pandas  # noqa: F401  their import is paid once a process
     import pyarrow.parquet  # noqa: F401
 
-    from bench.commands import status
+    from bench.cli.commands import status
     from bench.table.compact import contents
     from bench.table.scores import scores
     from bench.table.stored import export

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench import commands
-from bench.check import check_metrics
+from bench.cli import commands
+from bench.cli.check import check_metrics
 from bench.store.folders import Store
 from bench.testing.behaviour import EXPERIMENTS, curves
 

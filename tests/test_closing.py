@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.closing import close
+from bench.cli.closing import close
 from bench.store.folders import Store
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.comparison import compare_named, find_sides
+from bench.cli.compare import compare_named, find_sides
 from bench.registry import UnknownNameError
 from bench.scoring.runs import PUBLISHED, cells
 from bench.store.files import write_json

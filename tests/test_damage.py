@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import commands, work
-from bench.closing import close
+from bench.cli import commands
+from bench.cli.closing import close
+from bench.cli.listing import list_names
+from bench.cli.question import list_questions
 from bench.data import load_data
 from bench.data.pooled import at_size
-from bench.listing import list_names
-from bench.question import list_questions
+from bench.launch import local
 from bench.scoring.codes import Codes
 from bench.scoring.codes import load as load_codes
 from bench.scoring.isolation import LostWeightsError, _codes
@@ -248,7 +249,7 @@ def test_one_damaged_file_is_named_hides_nothing_else_and_is_mended(
         assert read_json(path) == run.record()
         assert len(rows_of(scores(results_dir=store.path), run)) == len(whole)
     if file == "scores-all.json":
-        assert [r for r, _ in work.unscored_cells(PLAN, store, {"retry_failed": False})] == [HARMED]
+        assert [r for r, _ in local.unscored_cells(PLAN, store, {"retry_failed": False})] == [HARMED]
 
 
 def test_a_missing_config_is_written_again_from_the_plan(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
@@ -294,7 +295,7 @@ def test_a_run_that_may_not_be_read_is_named_and_left_alone(
     assert known.run(HARMED) == "unreadable"
     assert rows_of(scores(results_dir=store.path), WHOLE) == whole
     assert commands.status(PLAN, store) == 0
-    assert work.missing_work("run", PLAN, store, {"retry_failed": True}) == [FAILED]
+    assert local.missing_work("run", PLAN, store, {"retry_failed": True}) == [FAILED]
     mend(RUNS, store)
     told = capsys.readouterr().err
     assert "1 runs cannot be read and are left alone" in told

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import commands, data
+from bench import data
+from bench.cli import commands
 from bench.data.files import NoSourceError
 from bench.store import shipped
 from bench.values import ConfigError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from bench.execution import GROUP_SCORES, LAUNCHER, TRAINING_SCORES, check_execution, check_score
+from bench.cli.execution import GROUP_SCORES, LAUNCHER, TRAINING_SCORES, check_execution, check_score
 from bench.registry import UnknownNameError
 from bench.store import shipped
 from bench.values import ConfigError

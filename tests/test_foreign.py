@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import bench
-from bench import commands
+from bench.cli import commands
 from bench.scoring.foreign import read
 from bench.store import shipped
 from bench.store.files import StoreError

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import registry, work
+from bench import registry
+from bench.launch import local
 from bench.pool import Here, Pool
 from bench.scoring.codes import Codes
 from bench.scoring.isolation import Scoring, score_all
@@ -208,9 +209,9 @@ def test_a_study_is_scored_under_the_limit_of_its_protocol(store: Store, monkeyp
     write_json(store.run(run.id).config, run.record())
     write_json(store.run(run.id).done, {"device": "cpu", "seconds": 1.0, "versions": {}})
     seen: list[Any] = []
-    monkeypatch.setattr(work, "score_all", lambda scorings, *rest: seen.extend([scorings, rest[2]]))
+    monkeypatch.setattr(local, "score_all", lambda scorings, *rest: seen.extend([scorings, rest[2]]))
     plan = Plan("tiny", "Tiny", (run,), ("mig", "sap"), protocol(timeout=7))
-    work.score(plan, store, Here(), {"retry_failed": False})
+    local.score(plan, store, Here(), {"retry_failed": False})
     ((scoring,), seconds) = seen
     assert (scoring.run, scoring.cells) == (run.id, tuple(cells(["mig", "sap"], protocol())))
     assert seconds == 7

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import commands, work
-from bench.closing import close
+from bench.cli import commands
+from bench.cli.closing import close
+from bench.cli.dry_run import hours, words
 from bench.data.base import DataError
-from bench.dry_run import hours, words
+from bench.launch import local
 from bench.scoring.runs import cells
 from bench.store.claims import claiming
 from bench.store.files import digest, read_json, write_json
@@ -75,8 +76,8 @@ def test_runs_and_cells_are_counted(store: Store) -> None:
 def test_only_what_is_missing_is_to_be_done_and_what_failed_where_that_is_asked_for(store: Store) -> None:
     for redo, untrained, unscored in ((False, [3], []), (True, [2, 3], [0])):
         settings = {"retry_failed": redo}
-        assert work.untrained_runs(PLAN, store, settings) == [PLAN.runs[i] for i in untrained]
-        assert [r for r, _ in work.unscored_cells(PLAN, store, settings)] == [PLAN.runs[i] for i in unscored]
+        assert local.untrained_runs(PLAN, store, settings) == [PLAN.runs[i] for i in untrained]
+        assert [r for r, _ in local.unscored_cells(PLAN, store, settings)] == [PLAN.runs[i] for i in unscored]
 
 
 @pytest.mark.parametrize("name", ["config.json", "done.json", "scores"])

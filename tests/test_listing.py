@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench import registry
-from bench.listing import list_names, metric_table
+from bench.cli.listing import list_names, metric_table
 from bench.store.files import write_json
 from bench.store.folders import Store
 

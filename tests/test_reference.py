@@ -13,7 +13,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from bench import commands
+from bench.cli import commands
 from bench.pool import Here
 from bench.scoring.runs import cells
 from bench.store import files, shipped

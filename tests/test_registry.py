@@ -67,7 +67,7 @@ def test_a_metric_is_added_as_one_file(copy: Path) -> None:
 
 def test_a_file_in_the_package_is_one_metric(copy: Path) -> None:
     (copy / "bench" / "metrics" / "spread.py").write_text(METRIC + METRIC.replace("def spread", "def second"))
-    listed = bench(copy, "from bench.listing import metric_table; print(metric_table(['spread']))")
+    listed = bench(copy, "from bench.cli.listing import metric_table; print(metric_table(['spread']))")
     assert "metrics/spread.py must define the metric 'spread' and does not: it defines spread, sec" in listed.stdout
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from bench import data
 from bench.cli import keys
 from bench.cli.completion import questions
+from bench.cli.execution import check_execution, check_score
 from bench.cli.words import Command, Word
-from bench.execution import check_execution, check_score
 from bench.store.folders import Store
 from bench.study import grid, record
 from bench.values import ConfigError, check_name, one_of, text

@@ -13,12 +13,12 @@ from bench.analysis.names import title
 from bench.data import load_data
 from bench.data.base import DataError
 from bench.data.pooled import at_size
-from bench.data.sheet import draw_sheet
 from bench.escaping import as_cells
 from bench.pool import Pool
 from bench.report.drawings import Drawing, Outcome, code, draw_changed, trained
 from bench.report.model_page import model_page
 from bench.report.moving import write_traversals
+from bench.report.sheet import draw_sheet
 from bench.report.sights import Sights, look
 from bench.store.files import StoreError, digest, writing
 from bench.store.folders import Store

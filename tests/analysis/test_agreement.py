@@ -9,7 +9,7 @@ from bench.analysis.agreement import TooFewRunsError, adjusted, rank_correlation
 from bench.analysis.intervals import resamples
 from bench.analysis.ranks import row_spearman, spearman_influence
 from bench.analysis.significance import benjamini_hochberg
-from bench.analysis.synthetic import Made, synthetic_table
+from bench.testing.synthetic import Made, synthetic_table
 
 RNG = np.random.default_rng(0)
 

@@ -10,8 +10,8 @@ from bench.analysis.centres import centres, error_factor, moderated
 from bench.analysis.comparison import model_comparison
 from bench.analysis.precision import width_against_seeds
 from bench.analysis.strengths import against_strength
-from bench.analysis.synthetic import Made, synthetic_table
 from bench.analysis.variance import explained, omega_of_plain, variance_explained
+from bench.testing.synthetic import Made, synthetic_table
 
 MADE = {"mig": Made("mig", 0.8), "sap": Made("sap", 0.6)}
 

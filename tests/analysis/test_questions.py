@@ -8,7 +8,7 @@ from bench.analysis.efficiency import label_efficiency
 from bench.analysis.interpolation import between, midpoint_distances, nearest_distances
 from bench.analysis.names import TC
 from bench.analysis.posterior import posterior_gap
-from bench.analysis.synthetic import SCORES, synthetic_table
+from bench.testing.synthetic import SCORES, synthetic_table
 
 
 @pytest.fixture

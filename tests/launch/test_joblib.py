@@ -14,12 +14,12 @@ from omegaconf import OmegaConf
 import bench
 from bench.launch.base import LaunchError, engine, environment, start
 from bench.launch.driver import Work, distribute
+from bench.launch.local import job as finish
 from bench.store import shipped
 from bench.store.folders import Store
 from bench.study.grid import plan
 from bench.study.record import extend
 from bench.values import ConfigError
-from bench.work import job as finish
 
 GRID = [
     "model=[beta_vae]", "strength=[0]", "strength_of=null", "seed=[0,1]", "dataset=dsprites", "trainer.steps=20",

@@ -16,7 +16,7 @@ from merging.tables import (
     scored,
 )
 
-from bench import commands
+from bench.cli import commands
 from bench.store import shipped
 from bench.store.files import StoreError
 from bench.store.folders import Store

@@ -11,9 +11,10 @@ from typing import Any
 from rich.table import Table
 
 from bench import data
-from bench.closing import close
-from bench.comparison import compare_named
+from bench.cli.closing import close
+from bench.cli.compare import compare_named
 from bench.launch.jobs import described, device_of, jobs_of
+from bench.launch.local import accelerator_of, job, missing_work, score, train_and_score, unscored_cells, untrained_runs
 from bench.pool import Pool
 from bench.progress import results, say, say_once, stage
 from bench.scoring.runs import cells
@@ -29,7 +30,6 @@ from bench.table.reference import merge, undo_merge, write_reference
 from bench.table.scores import plan_scores
 from bench.table.stored import export
 from bench.values import ConfigError
-from bench.work import accelerator_of, job, missing_work, score, train_and_score, unscored_cells, untrained_runs
 
 Settings = Mapping[str, Any]
 
@@ -46,7 +46,7 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     """
     name = settings["stage"]
     if name == "list":
-        from bench.listing import list_names
+        from bench.cli.listing import list_names
 
         return list_names(settings["what"], options, Store(settings["results_dir"]))
     if name == "data":
@@ -54,15 +54,15 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     if name == "merge":
         return merge_table(settings)
     if name == "check":
-        from bench.check import check_metrics
+        from bench.cli.check import check_metrics
 
         return check_metrics(grid.metric_names(settings["metric"]), Store(settings["results_dir"], writable=True))
     if name == "question" and settings["what"] is None:
-        from bench.question import list_questions
+        from bench.cli.question import list_questions
 
         return list_questions()
     if settings["codes"] is not None:
-        from bench.score_file import score_file
+        from bench.cli.score_file import score_file
 
         return score_file(settings)
     if settings["compare"] is not None or name == "compare":
@@ -77,7 +77,7 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     store = Store(settings["results_dir"], writable=True)
     whole = grid.usable(extend(study.whole, store), "all")[0]
     if name == "question":
-        from bench.question import answer
+        from bench.cli.question import answer
 
         return answer(settings["what"], whole, store)
     try:
@@ -252,7 +252,7 @@ def status(plan: Plan, store: Store) -> int:
 
 def dry_run(name: str, plan: Plan, store: Store, settings: Settings) -> int:
     """Show what a command would do, and do nothing."""
-    from bench.dry_run import show_work
+    from bench.cli.dry_run import show_work
 
     untrained = untrained_runs(plan, store, settings) if name in ("run", "train") else []
     unscored = unscored_cells(plan, store, settings) if name in ("run", "score") else []
@@ -279,7 +279,7 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings) -> int:
 
 def data_sets(settings: Settings) -> int:
     """Fetch and verify the chosen data sets and draw a contact sheet of each; those that cannot be had are listed."""
-    from bench.data.sheet import draw_sheet
+    from bench.report.sheet import draw_sheet
 
     table = Table("data set", "images", "shape", "factors", "was", "now", "contact sheet")
     faults = []

@@ -7,6 +7,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from bench.launch.local import score
 from bench.pool import Pool
 from bench.progress import results, say
 from bench.scoring import foreign
@@ -16,7 +17,6 @@ from bench.study import grid
 from bench.study.record import extend, with_codes
 from bench.table.ledger import mend
 from bench.values import ConfigError
-from bench.work import score
 
 Settings = Mapping[str, Any]
 
