@@ -17,8 +17,8 @@ from bench.values import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.analysis.compare import Comparison
-    from bench.analysis.matching import Key
+    from bench.analysis.pairs.compare import Comparison
+    from bench.analysis.pairs.matching import Key
 
 SHOWN = 8  # pairs of metrics, and runs, that are printed; files have all
 
@@ -39,9 +39,9 @@ def compare_named(settings: Mapping[str, Any]) -> int:
         ConfigError: not two different names of one kind that have something in common.
         UnknownNameError: nothing is scored under a name.
     """
-    from bench.analysis.compare import compare
-    from bench.analysis.leaderboard import columns
-    from bench.analysis.matching import NothingInCommonError
+    from bench.analysis.board.leaderboard import columns
+    from bench.analysis.pairs.compare import compare
+    from bench.analysis.pairs.matching import NothingInCommonError
     from bench.report.comparison import write_comparison
 
     if settings["stage"] not in ("analyze", "compare"):

@@ -1,6 +1,6 @@
 """`python -m bench question what=NAME study=STUDY`: one question about representations, answered by a picture."""
 
-from bench.analysis.agreement import TooFewRunsError
+from bench.analysis.scores.agreement import TooFewRunsError
 from bench.progress import say
 from bench.registry import unknown
 from bench.report.questions import QUESTIONS

@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from bench.analysis.agreement import MIN_SEEDS
-from bench.analysis.compare import Comparison
 from bench.analysis.names import dataset_title, model_title, title
+from bench.analysis.pairs.compare import Comparison
+from bench.analysis.scores.agreement import MIN_SEEDS
 from bench.escaping import as_cells
 from bench.report.figures.heatmaps import CORRELATION, heatmap
 from bench.report.style import COLUMN, PAGE, Picture, colours, new_figure, save, titled

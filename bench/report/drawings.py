@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from bench.analysis.agreement import TooFewRunsError
+from bench.analysis.scores.agreement import TooFewRunsError
 from bench.pool import Pool
 from bench.progress import say
 from bench.store.files import StoreError, digest, read_json, sha256_of, write_json

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.analysis.board import Column
-from bench.analysis.leaderboard import LEVELS, columns, leaderboard
+from bench.analysis.board.board import Column
+from bench.analysis.board.leaderboard import LEVELS, columns, leaderboard
 from bench.analysis.names import model_title, title
 from bench.escaping import as_cells, markdown
 from bench.report.board_table import board_title

@@ -8,8 +8,8 @@ import pandas as pd
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from bench.analysis.agreement import wide
 from bench.analysis.names import title
+from bench.analysis.scores.agreement import wide
 from bench.data import load_data
 from bench.data.base import DataError
 from bench.data.pooled import at_size

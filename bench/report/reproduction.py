@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from bench.analysis.agreement import TooFewRunsError
 from bench.analysis.names import dataset_title
-from bench.analysis.published import Item, items
-from bench.analysis.reproduction import reproduce
+from bench.analysis.published.numbers import Item, items
+from bench.analysis.published.reproduction import reproduce
+from bench.analysis.scores.agreement import TooFewRunsError
 from bench.escaping import as_cells
 from bench.pool import Pool
 from bench.report.drawings import Drawing, Outcome, code, draw_changed

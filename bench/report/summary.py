@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from bench.analysis.agreement import wide
 from bench.analysis.names import dataset_title, disentanglement_scores, downstream_scores, model_title, title
+from bench.analysis.scores.agreement import wide
 from bench.escaping import markdown, markdown_code
 from bench.report.gallery import in_order, title_of
 from bench.scoring.runs import cell_records, cells

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from bench.analysis.agreement import TooFewRunsError
+from bench.analysis.scores.agreement import TooFewRunsError
 from bench.columns import COLUMNS
 from bench.pool import Here
 from bench.report.figures import DATASET_FIGURES, FIGURES, _rows, draw_all

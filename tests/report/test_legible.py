@@ -11,8 +11,8 @@ import pytest
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from bench.analysis.agreement import TooFewRunsError
-from bench.analysis.published import Item, items
+from bench.analysis.published.numbers import Item, items
+from bench.analysis.scores.agreement import TooFewRunsError
 from bench.report.figures import DATASET_FIGURES, FIGURES
 from bench.report.figures.panels import Drawn
 from bench.report.questions import QUESTIONS

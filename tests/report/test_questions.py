@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analysis.agreement import TooFewRunsError
+from bench.analysis.scores.agreement import TooFewRunsError
 from bench.cli import question
 from bench.registry import UnknownNameError
 from bench.report.questions import QUESTIONS, clusters, identifiability, interpolation, noisy_or

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from bench import data
-from bench.analysis.agreement import TooFewRunsError
 from bench.analysis.names import dataset_title, setting_title
+from bench.analysis.scores.agreement import TooFewRunsError
 from bench.metrics.clusterability import clusterability
 from bench.report.figures.panels import panel_grid
 from bench.report.questions.asked import Asked, NamedDrawing, encoded

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from bench import registry
-from bench.analysis.identifiability import LinearGaussian, plane_rotation, random_rotation, rotated_elbo
 from bench.analysis.names import dataset_title, setting_title, title
-from bench.analysis.rotation import DEGREES, ROWS, scores_under_rotation
-from bench.analysis.sources import classes, source_recovery
+from bench.analysis.representations.identifiability import LinearGaussian, plane_rotation, random_rotation, rotated_elbo
+from bench.analysis.representations.rotation import DEGREES, ROWS, scores_under_rotation
+from bench.analysis.representations.sources import classes, source_recovery
 from bench.report.questions.asked import Asked, NamedDrawing, encoded
 from bench.report.style import NOTE, PAGE, key_of, looks, new_figure, titled
 from bench.study.run import Run

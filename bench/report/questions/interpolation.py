@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from bench.analysis.agreement import TooFewRunsError
-from bench.analysis.interpolation import between, midpoint_distances
 from bench.analysis.names import dataset_title, setting_title
+from bench.analysis.representations.interpolation import between, midpoint_distances
+from bench.analysis.scores.agreement import TooFewRunsError
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import PAGE, new_figure, titled
 from bench.study.run import Run

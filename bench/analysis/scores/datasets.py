@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from bench.analysis.agreement import MIN_RUNS, TooFewRunsError
-from bench.analysis.centres import error_factor, moderated
-from bench.analysis.intervals import LEVEL, MIN_SEEDS
-from bench.analysis.ranks import row_spearman
+from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError
+from bench.analysis.statistics.centres import error_factor, moderated
+from bench.analysis.statistics.intervals import LEVEL, MIN_SEEDS
+from bench.analysis.statistics.ranks import row_spearman
 
 Floats = NDArray[np.float64]
 SETTING = ["model", "value"]

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from bench.analysis.agreement import TooFewRunsError, wide
 from bench.analysis.names import MI, TC, title
+from bench.analysis.scores.agreement import TooFewRunsError, wide
 
 KINDS = ("mean", "sampled")
 

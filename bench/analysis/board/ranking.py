@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from bench.analysis.intervals import percentile_interval
+from bench.analysis.statistics.intervals import percentile_interval
 from bench.metrics.base import Score
 
 Array = NDArray[np.float64]

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.agreement import TooFewRunsError, correlated, fewest_seeds, settings
-from bench.analysis.centres import error_factor, moderated
-from bench.analysis.intervals import MIN_SEEDS, numbered, t_quantile
+from bench.analysis.scores.agreement import TooFewRunsError, correlated, fewest_seeds, settings
+from bench.analysis.statistics.centres import error_factor, moderated
+from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, t_quantile
 
 Floats = NDArray[np.float64]
 SEEDS = (5, 10, 20, 50)

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench import registry
-from bench.analysis.identifiability import plane_rotation
+from bench.analysis.representations.identifiability import plane_rotation
 from bench.progress import say
 from bench.scoring.runs import PUBLISHED, SkippedError, cells, evaluate
 

@@ -8,10 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from bench.analysis.agreement import correlated
-from bench.analysis.datasets import correlated_medians, median_noise
-from bench.analysis.intervals import MIN_SEEDS, numbered, t_ends, together
-from bench.analysis.matching import Key, Matched, matched
+from bench.analysis.pairs.matching import Key, Matched, matched
+from bench.analysis.scores.agreement import correlated
+from bench.analysis.scores.datasets import correlated_medians, median_noise
+from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, t_ends, together
 from bench.store.files import digest
 
 Array = NDArray[np.float64]

@@ -7,8 +7,16 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
-from bench.analysis.agreement import MIN_RUNS, TooFewRunsError, fewest_seeds, settings
-from bench.analysis.intervals import DRAWS, MIN_SEEDS, iqm, numbered, percentile_interval, resample_counts, stretched
+from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError, fewest_seeds, settings
+from bench.analysis.statistics.intervals import (
+    DRAWS,
+    MIN_SEEDS,
+    iqm,
+    numbered,
+    percentile_interval,
+    resample_counts,
+    stretched,
+)
 
 Floats = NDArray[np.float64]
 GROUPS = ("lowest third", "middle third", "highest third")

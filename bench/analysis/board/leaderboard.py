@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from bench import registry
-from bench.analysis.agreement import wide
-from bench.analysis.board import Column, Row, board
-from bench.analysis.estimates import Estimate, estimate
+from bench.analysis.board.board import Column, Row, board
 from bench.analysis.names import disentanglement_scores, downstream_scores
+from bench.analysis.scores.agreement import wide
+from bench.analysis.statistics.estimates import Estimate, estimate
 from bench.metrics.base import Metric
 from bench.store.files import digest
 

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from bench.analysis.intervals import LEVEL, MIN_SEEDS, iqm, t_ends, winsorised
+from bench.analysis.statistics.intervals import LEVEL, MIN_SEEDS, iqm, t_ends, winsorised
 
 Floats = NDArray[np.float64]
 NAMES = ("median", "low", "high", "iqm", "iqm_low", "iqm_high")

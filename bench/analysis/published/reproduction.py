@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.agreement import TooFewRunsError, rank_correlations, wide
-from bench.analysis.centres import centres
-from bench.analysis.intervals import MIN_SEEDS, numbered, spread, t_ends
 from bench.analysis.names import PAPER
-from bench.analysis.published import Item
-from bench.analysis.transfer import complete_grid, transfer
-from bench.analysis.variance import SETTING, omega_of_plain, variance_explained
+from bench.analysis.published.numbers import Item
+from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations, wide
+from bench.analysis.scores.transfer import complete_grid, transfer
+from bench.analysis.scores.variance import SETTING, omega_of_plain, variance_explained
+from bench.analysis.statistics.centres import centres
+from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, spread, t_ends
 from bench.study.protocol import Protocol
 from bench.study.run import Run
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.agreement import TooFewRunsError, fewest_seeds
-from bench.analysis.intervals import MIN_SEEDS, numbered, t_ends
+from bench.analysis.scores.agreement import TooFewRunsError, fewest_seeds
+from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, t_ends
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]

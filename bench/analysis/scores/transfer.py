@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.agreement import TooFewRunsError
-from bench.analysis.intervals import MIN_SEEDS, t_ends
+from bench.analysis.scores.agreement import TooFewRunsError
+from bench.analysis.statistics.intervals import MIN_SEEDS, t_ends
 
 Floats = NDArray[np.float64]
 

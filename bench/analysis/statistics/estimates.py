@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.intervals import DRAWS, MIN_SEEDS, iqm, numbered, spread, winsorised
+from bench.analysis.statistics.intervals import DRAWS, MIN_SEEDS, iqm, numbered, spread, winsorised
 
 Array = NDArray[np.float64]
 

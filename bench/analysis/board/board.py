@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.estimates import Array, Estimate
-from bench.analysis.intervals import MIN_SEEDS, t_ends, together
-from bench.analysis.ranking import STANDING, Contest, standings
+from bench.analysis.board.ranking import STANDING, Contest, standings
+from bench.analysis.statistics.estimates import Array, Estimate
+from bench.analysis.statistics.intervals import MIN_SEEDS, t_ends, together
 from bench.metrics.base import Score
 
 Row = tuple[Any, ...]

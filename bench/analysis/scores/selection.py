@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.agreement import MIN_RUNS, TooFewRunsError, fewest_seeds, settings, wide
-from bench.analysis.intervals import DRAWS, MIN_SEEDS, numbered, percentile_interval, resamples, stretched
 from bench.analysis.names import TC, TC_SAMPLED, UNSUPERVISED
+from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError, fewest_seeds, settings, wide
+from bench.analysis.statistics.intervals import DRAWS, MIN_SEEDS, numbered, percentile_interval, resamples, stretched
 
 Floats = NDArray[np.float64]
 

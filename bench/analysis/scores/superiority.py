@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.stats import rankdata
 
-from bench.analysis.agreement import TooFewRunsError, fewest_seeds, settings
-from bench.analysis.intervals import MIN_SEEDS, numbered, spread, t_quantile, together
+from bench.analysis.scores.agreement import TooFewRunsError, fewest_seeds, settings
+from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, spread, t_quantile, together
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from bench.analysis.agreement import TooFewRunsError
-from bench.analysis.centres import centres
+from bench.analysis.scores.agreement import TooFewRunsError
+from bench.analysis.statistics.centres import centres
 from bench.columns import with_text
 
 

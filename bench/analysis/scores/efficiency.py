@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from bench.analysis.agreement import TooFewRunsError, fewest_seeds, settings, wide
-from bench.analysis.intervals import MIN_SEEDS, numbered, spread, t_ends
 from bench.analysis.names import accuracies
+from bench.analysis.scores.agreement import TooFewRunsError, fewest_seeds, settings, wide
+from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, spread, t_ends
 
 
 def label_efficiency(table: pd.DataFrame) -> pd.DataFrame:

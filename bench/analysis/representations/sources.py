@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import gennorm
 
-from bench.analysis.identifiability import random_rotation
+from bench.analysis.representations.identifiability import random_rotation
 from bench.metrics.mig import mig
 from bench.models.base import ModelError
 from bench.models.ica import fast_ica

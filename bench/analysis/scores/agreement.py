@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from bench.analysis.intervals import MIN_SEEDS, numbered, spread, t_ends
-from bench.analysis.ranks import spearman_influence
-from bench.analysis.significance import benjamini_hochberg
+from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, spread, t_ends
+from bench.analysis.statistics.ranks import spearman_influence
+from bench.analysis.statistics.significance import benjamini_hochberg
 from bench.columns import with_text
 
 Floats = NDArray[np.float64]
