@@ -39,7 +39,8 @@ def imports(file: Path) -> set[str]:
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {a.name for a in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} has a relative import"
             found |= {node.module} | {f"{node.module}.{a.name}" for a in node.names}
     return found
 
@@ -58,7 +59,8 @@ def climbs(floors: tuple[str, ...], folder: Path) -> list[str]:
         box = file.relative_to(folder).with_suffix("").parts[0]
         asked = {n.removeprefix(f"{package}.").split(".")[0] for n in imports(file) if n.startswith(f"{package}.")}
         asked = {name if name in boxes(folder) else "__init__" for name in asked} - {box}
-        found += [f"{file.relative_to(ROOT)} imports {n}" for n in sorted(asked) if floor[n] >= floor.get(box, 0)]
+        own = floor.get(box, len(floors))
+        found += [f"{file.relative_to(ROOT)} imports {n}" for n in sorted(asked) if floor.get(n, -1) >= own]
     return found
 
 
@@ -74,12 +76,12 @@ def test_every_floor_is_of_something_that_is_there() -> None:
 
 def test_an_import_that_runs_up_or_beside_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "ROOT", tmp_path)
-    for name, text in {"low": "", "up": "from bench.high import x", "high": "import bench.low", "new": ""}.items():
+    for name, text in {"low": "", "up": "from bench.high import x", "high": "import bench.new", "new": ""}.items():
         (tmp_path / "bench" / name).mkdir(parents=True)
         (tmp_path / "bench" / name / "__init__.py").write_text(text)
     assert climbs(("low up", "high"), tmp_path / "bench") == ["new has no floor", "bench/up/__init__.py imports high"]
     assert climbs(("up low high new",), tmp_path / "bench") == [
-        "bench/high/__init__.py imports low",
+        "bench/high/__init__.py imports new",
         "bench/up/__init__.py imports high",
     ]
 
