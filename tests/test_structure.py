@@ -17,7 +17,9 @@ FLOORS = (
     "registry arrays columns escaping progress random_bits terminal",  # stand alone
     "values store",  # what a setting may be; where things lie and how files are written
     "pool data",  # processes; images and their factors
-    "metrics models study",  # what is scored by, what is trained, and the plan of both
+    "models",  # what is trained
+    "metrics",  # what scores it
+    "study",  # the plan of both
     "training",
     "scoring",  # codes, and the scores of runs
     "table",  # every score of every run, in one table
