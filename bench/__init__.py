@@ -14,13 +14,19 @@ __version__ = "0.1.0"
 __all__ = ["encode", "load_data", "score", "scores"]
 
 if TYPE_CHECKING:
-    from bench.codes import encode
     from bench.data import load_data
-    from bench.scoring import score
-    from bench.study_table import scores
+    from bench.scoring.codes import encode
+    from bench.scoring.runs import score
+    from bench.table.scores import scores
 
-_HOME = {"encode": "bench.codes", "load_data": "bench.data", "score": "bench.scoring", "scores": "bench.study_table"}
-_MODULES = ("reference",)  # whose functions are named with them: `bench.reference.read_reference()`
+_HOME = {
+    "encode": "bench.scoring.codes",
+    "load_data": "bench.data",
+    "score": "bench.scoring.runs",
+    "scores": "bench.table.scores",
+}
+# a module whose functions are named with it: `bench.reference.read_reference()`
+_MODULES = {"reference": "bench.table.reference"}
 
 
 def __getattr__(name: str) -> Any:
@@ -28,7 +34,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     if name in _MODULES:
-        return import_module(f"bench.{name}")
+        return import_module(_MODULES[name])
     if name not in _HOME:
         raise AttributeError(f"module 'bench' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from bench import store
 from bench.cli import keys, words
 from bench.cli.completion import candidates, script
 from bench.cli.pages import help_page, version
@@ -23,6 +22,7 @@ from bench.cli.settle import left_open, settle
 from bench.cli.stages import STAGES
 from bench.cli.words import Command, Word
 from bench.registry import unknown
+from bench.store import shipped
 from bench.terminal import interruptible, streams
 from bench.values import ConfigError, one_of
 
@@ -37,7 +37,7 @@ ERRORS = {  # those that say by themselves what is wrong: shown as one line, wit
     "bench.values": ("ConfigError",),
     "bench.models.base": ("ModelError",),
     "bench.data.base": ("DataError",),
-    "bench.store": ("StoreError",),
+    "bench.store.files": ("StoreError",),
     "bench.training.loggers": ("LoggerError",),
     "bench.launch.base": ("LaunchError",),
 }
@@ -90,7 +90,7 @@ def _perform_all(jobs: Sequence[dict[str, Any]], options: Mapping[str, Sequence[
 
 
 def _perform(settings: dict[str, Any], options: Mapping[str, Sequence[str]]) -> int:
-    from bench import commands
+    from bench.cli import commands
 
     log = logging.getLogger("bench")
     log.setLevel(logging.INFO)
@@ -229,7 +229,7 @@ def _chosen(groups: tuple[Word, ...]) -> "DictConfig":
     from hydra import compose, initialize_config_dir
 
     try:
-        with initialize_config_dir(str(store.conf_dir()), version_base="1.3"):
+        with initialize_config_dir(str(shipped.conf_dir()), version_base="1.3"):
             return compose("config", [word.for_hydra() for word in groups])
     except Exception as fault:  # Hydra raises of every kind: ValueError, KeyError, errors of yaml
         asked = " ".join(word.raw for word in groups) or "the configuration"

@@ -16,7 +16,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes for
 def as_cells(frame: "pd.DataFrame") -> "pd.DataFrame":
     """A frame for a csv file: text that a spreadsheet would run as a formula has a ' before it, which shows it as text.
 
-    Numbers stay as they are, and so does every name that `bench.table_rules` allows.
+    Numbers stay as they are, and so does every name that `bench.table.rules` allows.
 
     Example:
         >>> import pandas as pd

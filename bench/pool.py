@@ -19,8 +19,8 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Self
 
-from bench.grid import ConfigError
 from bench.terminal import deaf_children, ended_by_sigterm, streams
+from bench.values import ConfigError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from bench.analysis.synthetic import SAMPLED, SCORES, Made, synthetic_table
 from bench.pool import Here, Pool
 from bench.report.figures import draw_all
+from bench.testing.synthetic import SAMPLED, SCORES, Made, synthetic_table
 
 DATASETS = (
     "dsprites", "color_dsprites", "noisy_dsprites", "scream_dsprites", "smallnorb", "cars3d", "shapes3d",

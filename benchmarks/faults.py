@@ -21,8 +21,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.study_table import scores
-from bench.whole_files import TEMPORARY
+from bench.store.files import TEMPORARY
+from bench.table.scores import scores
 
 GRID = [
     "model=[beta_vae,pca]", "strength=[0,5]", "seed=0..1", "dataset=dsprites", "trainer.steps=60",

@@ -162,18 +162,19 @@ def _fleet(
     import torch
     import yaml
 
-    from bench import registry, store
+    from bench import registry
     from bench.data import load_data
     from bench.data.pooled import at_size
     from bench.data.reader import images_on
     from bench.models.parts.nets import ARCHITECTURES
+    from bench.store import shipped
     from bench.training.batches import Batches
     from bench.training.fleet import Fleet
     from bench.training.stack import Stack
 
     torch.compiler.reset()
     architecture, batch = ("locatello2019", 64) if device == "cuda" else ("small", 8)
-    entry = yaml.safe_load((store.conf_dir() / "model" / f"{model}.yaml").read_text())
+    entry = yaml.safe_load((shipped.conf_dir() / "model" / f"{model}.yaml").read_text())
     data = at_size(load_data(dataset), ARCHITECTURES[architecture].image_size)
     source = images_on(torch.device(device), data)
     hyper = [entry["hyper"] | {entry["sweeps"]: entry["values"][2]}] * stack

@@ -26,19 +26,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from bench.analysis.agreement import correlated, wide
-from bench.analysis.centres import centres
-from bench.analysis.comparison import probability_of_beating
-from bench.analysis.datasets import correlated_medians, median_noise
-from bench.analysis.estimates import estimate
-from bench.analysis.intervals import t_ends, together
-from bench.analysis.precision import width_against_seeds
-from bench.analysis.ranking import Contest, standings
-from bench.analysis.transfer import Grid, transfer
-from bench.analysis.variance import explained
+from bench.analysis.board.ranking import Contest, standings
+from bench.analysis.scores.agreement import correlated, wide
+from bench.analysis.scores.datasets import correlated_medians, median_noise
+from bench.analysis.scores.precision import width_against_seeds
+from bench.analysis.scores.superiority import probability_of_beating
+from bench.analysis.scores.transfer import Grid, transfer
+from bench.analysis.scores.variance import explained
+from bench.analysis.statistics.centres import centres
+from bench.analysis.statistics.estimates import estimate
+from bench.analysis.statistics.intervals import t_ends, together
 from bench.metrics.base import Score
-from bench.reference import read_reference
-from bench.store import TableFolder
+from bench.store.tables import TableFolder
+from bench.table.reference import read_reference
 
 Floats = NDArray[np.float64]
 NAMES = (

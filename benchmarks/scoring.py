@@ -30,7 +30,7 @@ from sklearn.svm import LinearSVC
 from bench import registry
 from bench.metrics.downstream import downstream
 from bench.metrics.parts import exact_trees
-from bench.scoring import PUBLISHED, cells, evaluate
+from bench.scoring.runs import PUBLISHED, cells, evaluate
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
 SIZES = (10, 100, 1_000, 10_000)

@@ -15,11 +15,12 @@ import yaml
 from torch import nn
 from torch.nn import functional as F
 
-from bench import registry, store
+from bench import registry
 from bench.data import load_data
 from bench.data.pooled import at_size
 from bench.data.reader import images_on
 from bench.models.parts.nets import ARCHITECTURES
+from bench.store import shipped
 from bench.training.batches import Batches
 from bench.training.fleet import EveryMacroStep, Fleet, fit
 from bench.training.stack import Stack
@@ -69,7 +70,7 @@ def plain_loop(steps: int) -> float:
 
 def suite(model: str, architecture: str, steps: int, *, lightning: bool) -> float:
     """ms of CPU a step of the suite's own training, with or without Lightning around it."""
-    entry = yaml.safe_load((store.conf_dir() / "model" / f"{model}.yaml").read_text())
+    entry = yaml.safe_load((shipped.conf_dir() / "model" / f"{model}.yaml").read_text())
     data = at_size(load_data("dsprites"), ARCHITECTURES[architecture].image_size)
     hyper = entry["hyper"] | {entry["sweeps"]: entry["values"][2]}
     learner = registry.load("models", model)(data.card.image_shape, architecture, LATENT, [0], [hyper])

@@ -19,23 +19,26 @@ import numpy as np
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from bench import grid, store
-from bench.scoring import Cell, cells
-from bench.store import Store, digest, write_json
-from bench.studies import extend
+from bench.scoring.runs import Cell, cells
+from bench.store import shipped
+from bench.store.files import digest, write_json
+from bench.store.folders import Store
+from bench.study import grid
+from bench.study.plan import Plan
+from bench.study.record import extend
 
 VERSIONS = {"bench": "0.1.0", "numpy": "2.4.6", "python": "3.11.9", "torch": "2.13.0", "scikit-learn": "1.9.1"}
 
 
-def study(runs: int | None) -> grid.Plan:
+def study(runs: int | None) -> Plan:
     """The study of 12,600 runs, or the first of them."""
-    with initialize_config_dir(str(store.conf_dir()), version_base="1.3"):
+    with initialize_config_dir(str(shipped.conf_dir()), version_base="1.3"):
         settings = OmegaConf.to_container(compose("config", ["study=locatello2019"]), resolve=True)
     plan = grid.plan(settings)  # type: ignore[arg-type]
     return dataclasses.replace(plan, runs=plan.runs[:runs])
 
 
-def fill(plan: grid.Plan, target: Store, scores: int) -> None:
+def fill(plan: Plan, target: Store, scores: int) -> None:
     """Give every run of a study what training and scoring leave, with random scores, `scores` a representation."""
     generator = np.random.default_rng(0)
     wanted = cells(plan.metrics, plan.protocol)
@@ -56,15 +59,15 @@ def _record(cell: Cell, count: int, generator: np.random.Generator) -> dict[str,
     return dataclasses.asdict(cell) | {"key": cell.key, "values": values, "rows": rows, "seconds": 1.0}
 
 
-def timings(plan: grid.Plan, target: Store) -> Iterator[tuple[str, float, float]]:
+def timings(plan: Plan, target: Store) -> Iterator[tuple[str, float, float]]:
     """(what, wall seconds, CPU seconds), in the order a user meets them."""
     import pandas  # noqa: F401  their import is paid once a process
     import pyarrow.parquet  # noqa: F401
 
-    from bench.commands import status
-    from bench.compact import contents
-    from bench.study_table import scores
-    from bench.table import export
+    from bench.cli.commands import status
+    from bench.table.compact import contents
+    from bench.table.scores import scores
+    from bench.table.stored import export
 
     yield "compose and plan the study", *timed(lambda: study(None))
     yield "list every run's folder", *timed(target.listings)

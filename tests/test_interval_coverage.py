@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.reference import read_reference
+from bench.table.reference import read_reference
 from benchmarks.interval_coverage import STATISTICS, Population, coverage
 
 LEAST = {"rank": 88.0}  # of 30 studies; the page of benchmarks has 400

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.grid import ConfigError
 from bench.pool import Ending, Here, Pool, _work, limit, report, tell
+from bench.values import ConfigError
 
 
 def double(number: int) -> int:

@@ -67,7 +67,7 @@ def test_a_metric_is_added_as_one_file(copy: Path) -> None:
 
 def test_a_file_in_the_package_is_one_metric(copy: Path) -> None:
     (copy / "bench" / "metrics" / "spread.py").write_text(METRIC + METRIC.replace("def spread", "def second"))
-    listed = bench(copy, "from bench.listing import metric_table; print(metric_table(['spread']))")
+    listed = bench(copy, "from bench.cli.listing import metric_table; print(metric_table(['spread']))")
     assert "metrics/spread.py must define the metric 'spread' and does not: it defines spread, sec" in listed.stdout
 
 
@@ -197,7 +197,7 @@ def test_the_wheel_carries_configuration_and_cards_and_runs_from_any_directory(t
     subprocess.run([*build, str(ROOT)], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    code = "import bench, bench.store; print(bench.store.in_checkout(), bench.__file__); "
+    code = "import bench, bench.store.shipped; print(bench.store.shipped.in_checkout(), bench.__file__); "
     code += "from bench.__main__ import main; main(['list'])"
     shown = bench(tmp_path / "site", code)
     assert f"False {tmp_path}" in shown.stdout, shown.stderr

@@ -1,6 +1,7 @@
 """The house keeps its shape: data flows one way, only one module imports Hydra, every file is what it should be."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,31 +10,101 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "bench"
-FLOW = ["data", "models", "training", "codes", "metrics", "scoring", "table", "analysis", "report"]
 FILES = sorted(PACKAGE.rglob("*.py"))
+
+# From the ground up. What is on one floor imports what is below it, and nothing beside or above it.
+FLOORS = (
+    "registry arrays columns escaping progress random_bits terminal",  # stand alone
+    "values store",  # what a setting may be; where things lie and how files are written
+    "pool data",  # processes; images and their factors
+    "models",  # what is trained
+    "metrics",  # what scores it
+    "study",  # the plan of both
+    "training",
+    "scoring",  # codes, and the scores of runs
+    "table",  # every score of every run, in one table
+    "analysis launch",  # what the table says; where the work of a study is done
+    "report testing",  # figures and pages; what a metric is held to
+    "cli",
+    "__init__ __main__",  # the doors: `import bench`, `python -m bench`
+)
+FLOORS_OF_ANALYSIS = (
+    "names statistics representations",
+    "scores",
+    "board pairs published",
+)
 
 
 def imports(file: Path) -> set[str]:
+    """Dotted names that a file imports; of `from a import b` both a and a.b."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {a.name for a in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} has a relative import"
             found |= {node.module} | {f"{node.module}.{a.name}" for a in node.names}
     return found
 
 
-def stage(name: str) -> int | None:
-    parts = name.split(".")
-    return FLOW.index(parts[1]) if parts[0] == "bench" and len(parts) > 1 and parts[1] in FLOW else None
+def boxes(folder: Path) -> set[str]:
+    """The packages and modules directly in a folder."""
+    return {p.stem for p in folder.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
-def test_no_stage_imports_a_later_one(file: Path) -> None:
-    own = stage(".".join(file.relative_to(ROOT).with_suffix("").parts))
-    if own is not None:
-        later = {n for n in imports(file) if (s := stage(n)) is not None and s > own}
-        assert not later
+def climbs(floors: tuple[str, ...], folder: Path) -> list[str]:
+    """Imports of a package that do not run down, and boxes in it without a floor."""
+    floor = {name: height for height, names in enumerate(floors) for name in names.split()}
+    package = ".".join(folder.relative_to(ROOT).parts)
+    found = [f"{name} has no floor" for name in sorted(boxes(folder) - floor.keys() - {"__init__"})]
+    for file in sorted(folder.rglob("*.py")):
+        box = file.relative_to(folder).with_suffix("").parts[0]
+        asked = {n.removeprefix(f"{package}.").split(".")[0] for n in imports(file) if n.startswith(f"{package}.")}
+        asked = {name if name in boxes(folder) else "__init__" for name in asked} - {box}
+        own = floor.get(box, len(floors))
+        found += [f"{file.relative_to(ROOT)} imports {n}" for n in sorted(asked) if floor.get(n, -1) >= own]
+    return found
+
+
+def test_imports_run_down_and_every_room_has_a_floor() -> None:
+    assert climbs(FLOORS, PACKAGE) == []
+    assert climbs(FLOORS_OF_ANALYSIS, PACKAGE / "analysis") == []
+
+
+def test_every_floor_is_of_something_that_is_there() -> None:
+    assert set(" ".join(FLOORS).split()) == boxes(PACKAGE)
+    assert set(" ".join(FLOORS_OF_ANALYSIS).split()) == boxes(PACKAGE / "analysis") - {"__init__"}
+
+
+def test_an_import_that_runs_up_or_beside_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    for name, text in {"low": "", "up": "from bench.high import x", "high": "import bench.new", "new": ""}.items():
+        (tmp_path / "bench" / name).mkdir(parents=True)
+        (tmp_path / "bench" / name / "__init__.py").write_text(text)
+    assert climbs(("low up", "high"), tmp_path / "bench") == ["new has no floor", "bench/up/__init__.py imports high"]
+    assert climbs(("up low high new",), tmp_path / "bench") == [
+        "bench/high/__init__.py imports new",
+        "bench/up/__init__.py imports high",
+    ]
+
+
+def test_what_imports_the_package_itself_asks_for_its_version_or_its_place() -> None:
+    for file in FILES:
+        nodes = [n for n in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(n, ast.Attribute)]
+        asked = {n.attr for n in nodes if isinstance(n.value, ast.Name) and n.value.id == "bench"}
+        assert asked <= {"__version__", "__file__"}, file
+
+
+def test_the_page_of_the_architecture_has_every_room_on_its_floor() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| (.+?) \|", page, re.MULTILINE)
+    told = {(int(floor), name) for floor, names in rows for name in re.findall(r"`(\w+)/?`", names)}
+    assert told == {(floor, name) for floor, names in enumerate(FLOORS, 1) for name in names.split()}
+
+
+def test_tests_have_the_rooms_of_the_package() -> None:
+    folders = {f.name for f in (ROOT / "tests").iterdir() if any(f.glob("test_*.py"))}
+    assert folders <= boxes(PACKAGE)
 
 
 def test_only_main_imports_hydra() -> None:
@@ -60,5 +131,5 @@ def test_folders_of_data_and_settings_hold_no_python() -> None:
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
     heavy = "[m for m in ('torch', 'pandas', 'sklearn', 'matplotlib') if m in sys.modules]"
-    code = f"import sys, bench, bench.data, bench.grid; print({heavy})"
+    code = f"import sys, bench, bench.data, bench.study.grid; print({heavy})"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

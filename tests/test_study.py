@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import bench
-from bench.store import Store
+from bench.store.folders import Store
 
 GRID = [
     "model=[beta_vae,pca]", "strength=[0,5]", "seed=[0,1]", "dataset=dsprites", "trainer.steps=60",
@@ -64,7 +64,7 @@ def test_a_killed_study_is_finished_by_the_same_command(table: pd.DataFrame) -> 
 
 
 def test_the_table_has_its_schema(table: pd.DataFrame) -> None:
-    from bench.table import COLUMNS
+    from bench.table.stored import COLUMNS
 
     assert {c: str(t) for c, t in table.dtypes.items()} == COLUMNS
     assert set(table["factor"].dropna()) == {"shape", "scale", "orientation", "x", "y"}

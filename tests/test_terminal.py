@@ -13,7 +13,7 @@ from typing import TextIO
 import pytest
 
 from bench.pool import Pool, report
-from bench.store import writing
+from bench.store.files import writing
 from bench.terminal import ENDING, Interrupted, deaf_children, interruptible, streams
 
 

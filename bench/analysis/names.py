@@ -11,9 +11,11 @@ from math import inf
 import pandas as pd
 import yaml
 
-from bench import data, registry, store
-from bench.grid import Run
+from bench import data, registry
 from bench.metrics.base import Score
+from bench.store import shipped
+from bench.store.files import StoreError
+from bench.study.run import Run
 
 # the six of the paper, in its order, and the score that stands for each
 PAPER = {
@@ -125,15 +127,15 @@ def _settings_of(model: str) -> Mapping[str, object]:
     Raises:
         StoreError: its file is not yaml of keys and values.
     """
-    files = {f.stem: f for f in (store.conf_dir() / "model").glob("*.yaml")}
+    files = {f.stem: f for f in (shipped.conf_dir() / "model").glob("*.yaml")}
     if model not in files:
         return {}
     try:
         settings = yaml.safe_load(files[model].read_text(encoding="utf-8"))
     except yaml.YAMLError as fault:
-        raise store.StoreError(f"{files[model]} is not yaml: {fault}") from fault
+        raise StoreError(f"{files[model]} is not yaml: {fault}") from fault
     if not isinstance(settings, dict):
-        raise store.StoreError(f"{files[model]} must hold keys and values")
+        raise StoreError(f"{files[model]} must hold keys and values")
     return settings
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from bench import data, registry
 from bench.cli import keys
+from bench.cli.execution import DEVICES
 from bench.cli.stages import FLAGS, OTHERS, STAGES
-from bench.execution import DEVICES
-from bench.grid import ARCHITECTURES, CONVOLUTIONS, PRECISIONS
-from bench.protocol import REPRESENTATIONS
+from bench.study.protocol import REPRESENTATIONS
+from bench.study.run import ARCHITECTURES, CONVOLUTIONS, PRECISIONS
 from bench.values import ConfigError, one_of
 
 FILES = ":files"  # said to the script: the shell completes a path

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from bench import store
 from bench.registry import UnknownNameError, nearest, unknown
+from bench.store.shipped import conf_dir
 from bench.values import ConfigError
 
 PATHS = ("results_dir", "codes", "checkpoint", "folder", "images", "labels", "launcher.folder")
@@ -24,13 +24,13 @@ _COMMENT = re.compile(r"^(?:  - )?(\w+):[^#\n]*# (.*)$", re.M)
 @cache
 def groups() -> dict[str, list[str]]:
     """Configuration groups and their shipped options."""
-    folders = sorted(folder for folder in store.conf_dir().iterdir() if folder.is_dir())
+    folders = sorted(folder for folder in conf_dir().iterdir() if folder.is_dir())
     return {folder.name: options(folder.name) for folder in folders}
 
 
 def options(group: str, folders: Sequence[Path] = ()) -> list[str]:
     """The options of a configuration group, such as the studies: shipped ones and those of other folders."""
-    return sorted({path.stem for folder in (store.conf_dir(), *folders) for path in (folder / group).glob("*.yaml")})
+    return sorted({path.stem for folder in (conf_dir(), *folders) for path in (folder / group).glob("*.yaml")})
 
 
 def search_path(value: str) -> list[Path]:
@@ -59,17 +59,17 @@ def _folder(entry: str) -> Path:
 @cache
 def comments() -> Mapping[str, str]:
     """What the keys of the first level are for, as the comments of `conf/` say it."""
-    files = (store.conf_dir() / "study" / "custom.yaml", store.conf_dir() / "config.yaml")
+    files = (conf_dir() / "study" / "custom.yaml", conf_dir() / "config.yaml")
     return {key: said for file in files for key, said in _COMMENT.findall(file.read_text(encoding="utf-8"))}
 
 
 @cache
 def shipped() -> list[str]:
     """Every key of the shipped configuration, with dots; of models none, there are as many as are asked for."""
-    known = set(paths(_read(store.conf_dir() / "config.yaml")) - {"defaults", "stage"})
+    known = set(paths(_read(conf_dir() / "config.yaml")) - {"defaults", "stage"})
     for group in groups():
         for name in options(group) if group != "model" else []:
-            entry = _read(store.conf_dir() / group / f"{name}.yaml")
+            entry = _read(conf_dir() / group / f"{name}.yaml")
             known |= paths(entry if group == "study" else {group: entry}) - {"defaults"}
         known.add(group)
     return sorted(known)
@@ -104,7 +104,7 @@ def _options_with(key: str) -> list[str]:
     """The options of the key's group that have the key."""
     group, key = key.partition(".")[0], opened(key) or key
     known = groups().get(group, []) if group not in ("model", "study") else []
-    return [name for name in known if key in paths({group: _read(store.conf_dir() / group / f"{name}.yaml")})]
+    return [name for name in known if key in paths({group: _read(conf_dir() / group / f"{name}.yaml")})]
 
 
 def unknown_key(key: str, known: set[str]) -> UnknownNameError:

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import bench
-from bench import store
 from bench.cli.keys import comments
 from bench.cli.stages import FLAGS, OTHERS, STAGES
+from bench.store import shipped
 
 EXAMPLES = (
     ("run study=quick", ""),
@@ -29,7 +29,7 @@ def program() -> str:
 
 def version() -> str:
     """Name, version and, in a checkout, the git revision."""
-    revision = store.revision()
+    revision = shipped.revision()
     return f"disentanglement-bench {bench.__version__}" + (f" ({revision})" if revision else "")
 
 

@@ -5,12 +5,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from bench import data, grid, studies
+from bench import data
 from bench.cli import keys
 from bench.cli.completion import questions
+from bench.cli.execution import check_execution, check_score
 from bench.cli.words import Command, Word
-from bench.execution import check_execution, check_score
-from bench.store import Store
+from bench.store.folders import Store
+from bench.study import grid, record
 from bench.values import ConfigError, check_name, one_of, text
 
 
@@ -23,10 +24,10 @@ def left_open(command: Command) -> list[Word]:
     named, given = command.text(), command.given
     if "study.name" not in named or given.get("study") in keys.options("study", command.folders):
         return []
-    if "codes" in given or not any(key in studies.AXES for key in given):
+    if "codes" in given or not any(key in record.AXES for key in given):
         return []
     folder = named.get("results_dir")
-    axes = studies.axes(Store(str(folder) if folder else None), str(named["study.name"]))
+    axes = record.axes(Store(str(folder) if folder else None), str(named["study.name"]))
     fixed = {*given, *(("strength_of",) if "strength" in given else ())}
     return [Word("", key, _literal(value)) for key, value in axes.items() if key not in fixed]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.cli import keys
 from bench.cli.stages import FLAGS, OTHERS, STAGES
 from bench.registry import nearest, unknown
-from bench.store import digest
+from bench.store.files import digest
 from bench.values import ConfigError, one_of
 
 _KEY = re.compile(r"(\+{0,2}|~)([A-Za-z_][\w.]*|hydra(?:[./][\w.]+)+)(?:=(.*))?", re.DOTALL)

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import yaml
 
-from bench import registry, store
+from bench import registry
 from bench.data.base import Card, DataError, DataSet, File
 from bench.data.files import State, accepted, place, state_of
 from bench.registry import PluginError, unknown
+from bench.store import shipped
+from bench.store.files import StoreError
 
 __all__ = ["CUSTOM", "accept", "card", "factor_name", "fetch", "load_data", "names", "state", "verify"]
 
@@ -24,7 +26,7 @@ CUSTOM = "custom"  # what codes are of whose data set is not the suite's
 
 def names() -> list[str]:
     """Every data set with a card, shipped or from another distribution."""
-    return sorted({p.stem for p in store.cards_dir().glob("*.yaml")} | registry.entry_points("data").keys())
+    return sorted({p.stem for p in shipped.cards_dir().glob("*.yaml")} | registry.entry_points("data").keys())
 
 
 @cache
@@ -57,7 +59,7 @@ def load_data(name: str) -> DataSet:
     """
     own = card(name)
     module = _reader(name, f"bench.data.{own.loader}") if _card_path(name).exists() else _plugin(name)
-    return module.load(own, store.downloads_dir())
+    return module.load(own, shipped.downloads_dir())
 
 
 def fetch(name: str) -> None:
@@ -72,7 +74,7 @@ def fetch(name: str) -> None:
         some = np.linspace(0, len(images) - 1, min(SEEN, len(images))).astype(np.int64)
         images.images(some)
         _check_factors(images.factors(some), images.card)
-    except (DataError, registry.PluginError, registry.UnknownNameError, store.StoreError):
+    except (DataError, registry.PluginError, registry.UnknownNameError, StoreError):
         raise
     except Exception as fault:  # a plug-in's own
         raise DataError(f"{name} cannot be read: {type(fault).__name__}: {fault}") from fault
@@ -97,9 +99,9 @@ def verify(name: str) -> None:
         DataError: a file is missing or damaged; the message names it.
     """
     for file in card(name).files:
-        if (found := state_of(file, store.downloads_dir(), every_byte=True)) != "ready":
+        if (found := state_of(file, shipped.downloads_dir(), every_byte=True)) != "ready":
             mend = f"`python -m bench data dataset={name}` replaces it or says where it comes from"
-            raise DataError(f"{place(file, store.downloads_dir())} is {found}: {mend}")
+            raise DataError(f"{place(file, shipped.downloads_dir())} is {found}: {mend}")
 
 
 def accept(name: str, sha256: str) -> Path:
@@ -112,17 +114,17 @@ def accept(name: str, sha256: str) -> Path:
         DataError: no file of the data set has that checksum; the message names those that there are.
         StoreError: the folder cannot be written.
     """
-    return accepted(card(name), store.downloads_dir(), sha256)
+    return accepted(card(name), shipped.downloads_dir(), sha256)
 
 
 def state(name: str) -> State:
     """Whether a data set's files are all "ready", or else "damaged" or "not fetched"."""
-    found = {state_of(file, store.downloads_dir()) for file in card(name).files}
+    found = {state_of(file, shipped.downloads_dir()) for file in card(name).files}
     return "damaged" if "damaged" in found else "not fetched" if "not fetched" in found else "ready"
 
 
 def _card_path(name: str) -> Path:
-    return store.cards_dir() / f"{name}.yaml"
+    return shipped.cards_dir() / f"{name}.yaml"
 
 
 def _plugin(name: str) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import counter
+from bench import random_bits
 from bench.data.base import Card, DataSet
 from bench.data.dsprites import Sprites
 from bench.data.reader import Reader
@@ -20,11 +20,11 @@ class ColorSprites(Sprites):
 
     def __init__(self, card: Card, folder: Path) -> None:
         super().__init__(card, folder)
-        self.key = counter.root(card.options["seed"], "colour")
-        self.places = counter.mix(np.arange(3, dtype=np.int32))
+        self.key = random_bits.root(card.options["seed"], "colour")
+        self.places = random_bits.mix(np.arange(3, dtype=np.int32))
 
     def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
-        key = counter.fold(counter.fold(self.key, index.astype(np.int32)), epoch)
+        key = random_bits.fold(random_bits.fold(self.key, index.astype(np.int32)), epoch)
         row = np.tile(_colours(key, self.places), 64)[:, None]  # (n, 1, 64 x 3): long rows multiply faster
         return (self.sprites(index).repeat(3, axis=2) * row).reshape(-1, 64, 64, 3)
 
@@ -32,19 +32,19 @@ class ColorSprites(Sprites):
         import torch
 
         sprites = self.resident_sprites(device)
-        seed = counter.Key(*(torch.tensor(k, device=device) for k in self.key))
+        seed = random_bits.Key(*(torch.tensor(k, device=device) for k in self.key))
         places = torch.tensor(self.places, device=device)
 
         def read(index: "torch.Tensor", epoch: "torch.Tensor") -> "torch.Tensor":
-            colours = _colours(counter.fold(counter.fold(seed, index.int()), epoch), places)
+            colours = _colours(random_bits.fold(random_bits.fold(seed, index.int()), epoch), places)
             return sprites(index)[..., None] * colours[:, None, None]
 
         return read
 
 
-def _colours(key: counter.Key, places: counter.Array) -> counter.Array:
+def _colours(key: random_bits.Key, places: random_bits.Array) -> random_bits.Array:
     """(n, 3) in (0.5, 1) for n keys."""
-    return counter.uniform(counter.bits(counter.Key(key.a[:, None], key.b[:, None]), places)) / 2 + 0.5
+    return random_bits.uniform(random_bits.bits(random_bits.Key(key.a[:, None], key.b[:, None]), places)) / 2 + 0.5
 
 
 def load(card: Card, folder: Path) -> DataSet:

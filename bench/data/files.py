@@ -21,8 +21,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from bench.data.base import Card, DataError, File
-from bench.store import StoreError, read_json, sha256_of, write_json, writing
-from bench.whole_files import remove_orphans
+from bench.store.files import StoreError, read_json, remove_orphans, sha256_of, write_json, writing
 
 log = logging.getLogger(__name__)
 

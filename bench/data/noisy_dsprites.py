@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from bench import counter
+from bench import random_bits
 from bench.data.base import Card, DataSet
 from bench.data.dsprites import Sprites
 from bench.data.reader import Reader
@@ -22,8 +22,8 @@ class NoisySprites(Sprites):
 
     def __init__(self, card: Card, folder: Path) -> None:
         super().__init__(card, folder)
-        self.key = counter.root(card.options["seed"], "noise")
-        self.places = counter.mix(np.arange(64 * 64 * 3, dtype=np.int32))
+        self.key = random_bits.root(card.options["seed"], "noise")
+        self.places = random_bits.mix(np.arange(64 * 64 * 3, dtype=np.int32))
 
     def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
         images = np.empty((len(index), 64, 64, 3), np.float32)
@@ -37,22 +37,22 @@ class NoisySprites(Sprites):
         import torch
 
         sprites = self.resident_sprites(device)
-        seed = counter.Key(*(torch.tensor(k, device=device) for k in self.key))
+        seed = random_bits.Key(*(torch.tensor(k, device=device) for k in self.key))
         places = torch.tensor(self.places, device=device)
 
         def read(index: "torch.Tensor", epoch: "torch.Tensor") -> "torch.Tensor":
-            key = counter.fold(counter.fold(seed, index.int()), epoch)
-            words = counter.bits(counter.Key(key.a[:, None], key.b[:, None]), places)
-            noise = counter.uniform(words).view(-1, 64, 64, 3)
+            key = random_bits.fold(random_bits.fold(seed, index.int()), epoch)
+            words = random_bits.bits(random_bits.Key(key.a[:, None], key.b[:, None]), places)
+            noise = random_bits.uniform(words).view(-1, 64, 64, 3)
             return torch.where(sprites(index)[..., None].bool(), 1.0, noise)
 
         return read
 
     def noise(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
         """U(0, 1) for each pixel and channel: (n, 64, 64, 3)."""
-        key = counter.fold(counter.fold(self.key, index.astype(np.int32)), epoch)
-        words = counter.bits(counter.Key(key.a[:, None], key.b[:, None]), self.places)
-        return np.asarray(counter.uniform(words)).reshape(-1, 64, 64, 3)
+        key = random_bits.fold(random_bits.fold(self.key, index.astype(np.int32)), epoch)
+        words = random_bits.bits(random_bits.Key(key.a[:, None], key.b[:, None]), self.places)
+        return np.asarray(random_bits.uniform(words)).reshape(-1, 64, 64, 3)
 
 
 def load(card: Card, folder: Path) -> DataSet:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from bench import counter
+from bench import random_bits
 from bench.data.base import Card, DataError, DataSet
 from bench.data.dsprites import Sprites
 from bench.data.files import require
@@ -34,12 +34,12 @@ class ScreamSprites(Sprites):
         require(card.name, card.files[1:], folder)
         super().__init__(card, folder)
         self.painting = _painting(folder / card.files[1].name)
-        self.key = counter.root(card.options["seed"], "scream")
-        self.places = counter.mix(np.arange(5, dtype=np.int32))
+        self.key = random_bits.root(card.options["seed"], "scream")
+        self.places = random_bits.mix(np.arange(5, dtype=np.int32))
         self.corners = (self.painting.shape[0] - 64, self.painting.shape[1] - 64)
 
     def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
-        key = counter.fold(counter.fold(self.key, index.astype(np.int32)), epoch)
+        key = random_bits.fold(random_bits.fold(self.key, index.astype(np.int32)), epoch)
         row, column, colour = _draws(key, self.places, self.corners)
         lines = sliding_window_view(self.painting.reshape(len(self.painting), -1), 64 * 3, axis=1)[:, ::3]
         images = lines[row[:, None] + np.arange(64), column[:, None]]
@@ -52,12 +52,12 @@ class ScreamSprites(Sprites):
         import torch
 
         sprites = self.resident_sprites(device)
-        seed = counter.Key(*(torch.tensor(k, device=device) for k in self.key))
+        seed = random_bits.Key(*(torch.tensor(k, device=device) for k in self.key))
         places = torch.tensor(self.places, device=device)
         crops = torch.tensor(self.painting, device=device).unfold(0, 64, 1).unfold(1, 64, 1)
 
         def read(index: "torch.Tensor", epoch: "torch.Tensor") -> "torch.Tensor":
-            key = counter.fold(counter.fold(seed, index.int()), epoch)
+            key = random_bits.fold(random_bits.fold(seed, index.int()), epoch)
             row, column, colour = _draws(key, places, self.corners)
             background = (crops[row, column].permute(0, 2, 3, 1) + colour[:, None, None]) / 2
             return (sprites(index)[..., None] - background).abs().contiguous()
@@ -71,11 +71,15 @@ def load(card: Card, folder: Path) -> DataSet:
 
 
 def _draws(
-    key: counter.Key, places: counter.Array, corners: tuple[int, int]
-) -> tuple[counter.Array, counter.Array, counter.Array]:
+    key: random_bits.Key, places: random_bits.Array, corners: tuple[int, int]
+) -> tuple[random_bits.Array, random_bits.Array, random_bits.Array]:
     """Row (n,), column (n,) and colour (n, 3) for n keys."""
-    words = counter.bits(counter.Key(key.a[:, None], key.b[:, None]), places)
-    return counter.below(words[:, 0], corners[0]), counter.below(words[:, 1], corners[1]), counter.uniform(words[:, 2:])
+    words = random_bits.bits(random_bits.Key(key.a[:, None], key.b[:, None]), places)
+    return (
+        random_bits.below(words[:, 0], corners[0]),
+        random_bits.below(words[:, 1], corners[1]),
+        random_bits.uniform(words[:, 2:]),
+    )
 
 
 def _painting(path: Path) -> NDArray[np.float32]:

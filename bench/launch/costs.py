@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 
 from bench import data
-from bench.grid import Member, Run
-from bench.scoring import Cell
+from bench.scoring.runs import Cell
+from bench.study.plan import Member
+from bench.study.run import Run
 
 DEVICES = ("cpu core", "H200")
 

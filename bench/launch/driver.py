@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.grid import ConfigError, Plan, Run
 from bench.launch.base import ENDED, Launcher, State, start
 from bench.launch.jobs import device_of, jobs_of
 from bench.progress import say, say_once
-from bench.record_types import JobsRecord, read_record
-from bench.store import Store, StoreError, write_json
+from bench.store.files import StoreError, write_json
+from bench.store.folders import Store
+from bench.store.record_types import JobsRecord, read_record
+from bench.study.plan import Plan
+from bench.study.run import Run
 from bench.terminal import Interrupted
+from bench.values import ConfigError
 
 EVERY_S = 15.0  # between two lines of progress
 Settings = Mapping[str, Any]

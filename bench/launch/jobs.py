@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.grid import ConfigError, Run
+from bench.study.run import Run
+from bench.values import ConfigError
 
 
 def jobs_of(runs: Sequence[Run], launcher: Mapping[str, Any], on_gpu: bool) -> list[tuple[Run, ...]]:

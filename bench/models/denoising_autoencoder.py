@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from bench import counter
+from bench import random_bits
 from bench.models.autoencoder import Autoencoder
 from bench.models.base import ModelError, model
 from bench.models.parts.draws import Draws
@@ -29,5 +29,5 @@ class DenoisingAutoencoder(Autoencoder):
     def shown(self, images: Tensor, step: Tensor) -> Tensor:
         shape = images.shape[:4]  # a pixel loses all of its channels
         words = self.draws(step, shape[1:].numel())
-        kept = counter.uniform(words) > self.hyper["level"][:, None]
+        kept = random_bits.uniform(words) > self.hyper["level"][:, None]
         return images * kept.view(*shape, 1)

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bench import registry
-from bench.analysis.board import Column, sure_best
-from bench.analysis.leaderboard import OVERALL
+from bench.analysis.board.board import Column, sure_best
+from bench.analysis.board.leaderboard import OVERALL
 from bench.analysis.names import dataset_title, model_title, title
 from bench.report.markup import Html, tag
 

@@ -8,13 +8,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from bench.analysis.agreement import MIN_SEEDS
-from bench.analysis.compare import Comparison
 from bench.analysis.names import dataset_title, model_title, title
+from bench.analysis.pairs.compare import Comparison
+from bench.analysis.scores.agreement import MIN_SEEDS
 from bench.escaping import as_cells
 from bench.report.figures.heatmaps import CORRELATION, heatmap
 from bench.report.style import COLUMN, PAGE, Picture, colours, new_figure, save, titled
-from bench.store import writing
+from bench.store.files import writing
 
 KINDS = {"strengths": ("o", "medians over seeds"), "runs": ("s", "runs, same strength and seed"),
          "seeds": ("^", "runs, without their setting's median")}  # fmt: skip

@@ -18,11 +18,13 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from bench.analysis.agreement import TooFewRunsError
-from bench.grid import Run
+from bench.analysis.scores.agreement import TooFewRunsError
 from bench.pool import Pool
 from bench.progress import say
-from bench.store import RunFolder, StoreError, cards_dir, conf_dir, digest, read_json, sha256_of, write_json
+from bench.store.files import StoreError, digest, read_json, sha256_of, write_json
+from bench.store.folders import RunFolder
+from bench.store.shipped import cards_dir, conf_dir
+from bench.study.run import Run
 
 RECORD = "drawn.json"
 PACKAGE = Path(__file__).parents[1]

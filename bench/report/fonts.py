@@ -11,7 +11,7 @@ import matplotlib as mpl
 from fontTools.subset import Options, Subsetter, load_font, save_font
 from matplotlib.font_manager import fontManager
 
-from bench.store import writing
+from bench.store.files import writing
 
 WHOLE, CUT = "DejaVu Sans", "Figure Sans"
 LETTERS = (

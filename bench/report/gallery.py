@@ -14,7 +14,7 @@ from bench.analysis.names import dataset_title, model_title
 from bench.pool import Pool
 from bench.report.drawings import Drawing, Outcome, code, draw_changed
 from bench.report.markup import Html, tag
-from bench.store import digest, sha256_of, writing
+from bench.store.files import digest, sha256_of, writing
 
 WIDEST = 1600  # pixels of a picture within the page
 FOLDER = "page"  # of a study's folder: pictures as they are in its page

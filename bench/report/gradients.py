@@ -9,13 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from bench.analysis.names import dataset_title
-from bench.grid import Plan, Run
 from bench.pool import Pool
 from bench.progress import say_once
 from bench.report.drawings import Drawing, Outcome, code, draw_changed, trained
 from bench.report.style import PAGE, Picture, colours, new_figure, save, titled
-from bench.store import Store, digest
-from bench.whole_files import read_whole
+from bench.store.files import digest, read_whole
+from bench.store.folders import Store
+from bench.study.plan import Plan
+from bench.study.run import Run
 
 DRAWS = 100
 BOTH = {"beta_vae", "score_function_vae"}

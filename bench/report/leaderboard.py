@@ -7,17 +7,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.analysis.board import Column
-from bench.analysis.leaderboard import LEVELS, columns, leaderboard
+from bench.analysis.board.board import Column
+from bench.analysis.board.leaderboard import LEVELS, columns, leaderboard
 from bench.analysis.names import model_title, title
 from bench.escaping import as_cells, markdown
-from bench.grid import Plan
 from bench.report.board_table import board_title
 from bench.report.gallery import pictures
 from bench.report.page import Page, render
 from bench.report.summary import run_counts, training_seconds
-from bench.scoring import cell_records, cells, state
-from bench.store import Store, writing
+from bench.scoring.runs import cell_records, cells, state
+from bench.store.files import writing
+from bench.store.folders import Store
+from bench.study.plan import Plan
 
 STAGES = ("train", "score", "analyze", "report")
 FILES = {

@@ -7,7 +7,7 @@ from PIL import Image
 from bench.analysis.names import dataset_title, model_title
 from bench.report.dots import length, page, paste, side, write
 from bench.report.sights import SPAN, Sights
-from bench.store import writing
+from bench.store.files import writing
 
 CELL, GAP, LINE = 64, 6, 17  # dots of an image, between two, and of a line of text
 TEXT = 12

@@ -12,9 +12,9 @@ from string import Template
 import pandas as pd
 
 from bench import registry
-from bench.analysis.agreement import MIN_SEEDS
-from bench.analysis.board import Column
+from bench.analysis.board.board import Column
 from bench.analysis.names import model_title, title
+from bench.analysis.scores.agreement import MIN_SEEDS
 from bench.metrics.base import Metric, Score
 from bench.report.board_table import board_table, board_title
 from bench.report.gallery import Picture, gallery

@@ -8,20 +8,22 @@ import pandas as pd
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from bench.analysis.agreement import wide
 from bench.analysis.names import title
+from bench.analysis.scores.agreement import wide
 from bench.data import load_data
 from bench.data.base import DataError
 from bench.data.pooled import at_size
-from bench.data.sheet import draw_sheet
 from bench.escaping import as_cells
-from bench.grid import Plan, Run
 from bench.pool import Pool
 from bench.report.drawings import Drawing, Outcome, code, draw_changed, trained
 from bench.report.model_page import model_page
 from bench.report.moving import write_traversals
+from bench.report.sheet import draw_sheet
 from bench.report.sights import Sights, look
-from bench.store import Store, StoreError, digest, writing
+from bench.store.files import StoreError, digest, writing
+from bench.store.folders import Store
+from bench.study.plan import Plan
+from bench.study.run import Run
 
 KILLED = "a picture is missing: the process that drew it was killed, by a lack of memory perhaps"
 STATIONS = 17  # of a moving traversal; every second is on the page

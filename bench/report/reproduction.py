@@ -8,19 +8,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from bench.analysis.agreement import TooFewRunsError
 from bench.analysis.names import dataset_title
-from bench.analysis.published import Item, items
-from bench.analysis.reproduction import reproduce
+from bench.analysis.published.numbers import Item, items
+from bench.analysis.published.reproduction import reproduce
+from bench.analysis.scores.agreement import TooFewRunsError
 from bench.escaping import as_cells
-from bench.grid import Plan
 from bench.pool import Pool
 from bench.report.drawings import Drawing, Outcome, code, draw_changed
 from bench.report.figures.heatmaps import SIGNED, Scale, heatmaps
 from bench.report.figures.panels import bottom_of, left_of, panel_grid
 from bench.report.reproduction_page import label, name, reasons, verdicts, write_page
 from bench.report.style import Picture, remove, save, titled
-from bench.store import digest, writing
+from bench.store.files import digest, writing
+from bench.study.plan import Plan
 
 OURS, PUBLISHED = "#0173b2", "#de8f05"  # blue and orange of the colour-blind safe palette
 

@@ -5,9 +5,9 @@ from collections import Counter
 import pandas as pd
 
 from bench.analysis.names import dataset_title, model_title, title
-from bench.analysis.published import Item
+from bench.analysis.published.numbers import Item
 from bench.escaping import markdown, markdown_code
-from bench.grid import Plan
+from bench.study.plan import Plan
 
 
 def write_page(table: pd.DataFrame, plan: Plan, compared: list[tuple[Item, pd.DataFrame]], drawn: list[str]) -> str:
@@ -16,7 +16,7 @@ def write_page(table: pd.DataFrame, plan: Plan, compared: list[tuple[Item, pd.Da
     Args:
         table: the score table.
         plan: the study it is of.
-        compared: every item with its numbers, as `bench.analysis.reproduction.reproduce` gives them.
+        compared: every item with its numbers, as `bench.analysis.published.reproduction.reproduce` gives them.
         drawn: items that have a figure.
     """
     runs = table.drop_duplicates("run")

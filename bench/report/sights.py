@@ -7,9 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.data.base import DataSet
-from bench.grid import Run
 from bench.models.base import Learner
-from bench.store import digest
+from bench.store.files import digest
+from bench.study.run import Run
 
 Images = NDArray[np.float32]
 SHOWN = 9  # images abreast

@@ -28,7 +28,7 @@ from pypdfium2 import PdfDocument
 
 from bench.escaping import as_cells
 from bench.report.fonts import families
-from bench.store import writing
+from bench.store.files import writing
 
 COLUMN, PAGE = 3.3, 6.8  # inches: the widths of figures
 HEADING, NAME, LABEL, TICK, NOTE = 8, 7.5, 7, 6.5, 6  # points: of figures, panels, axes, their numbers, the foot

@@ -6,14 +6,15 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from bench.analysis.agreement import wide
 from bench.analysis.names import dataset_title, disentanglement_scores, downstream_scores, model_title, title
+from bench.analysis.scores.agreement import wide
 from bench.escaping import markdown, markdown_code
-from bench.grid import Plan
 from bench.report.gallery import in_order, title_of
-from bench.scoring import cell_records, cells
-from bench.store import Store, writing
-from bench.table import export
+from bench.scoring.runs import cell_records, cells
+from bench.store.files import writing
+from bench.store.folders import Store
+from bench.study.plan import Plan
+from bench.table.stored import export
 
 STATES = ("trained here", "from a table", "codes from files", "failed", "missing")
 

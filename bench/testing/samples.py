@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import registry
-from bench.analysis.identifiability import plane_rotation
+from bench.analysis.representations.identifiability import plane_rotation
 from bench.metrics.base import Metric, Score
-from bench.scoring import PUBLISHED, Cell, cells, compute, evaluate
+from bench.scoring.runs import PUBLISHED, Cell, cells, compute, evaluate
 
 ROWS = 700
 SIZES = (3, 4, 5)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from bench import counter
+from bench import random_bits
 from bench.data.reader import DeviceImages
 
 
@@ -25,11 +25,11 @@ class Batches:
     def __init__(self, source: DeviceImages, seeds: Sequence[int], batch_size: int, noise_dim: int) -> None:
         device = source.device
         self.source, self.shape, self.noise_dim = source, (len(seeds), batch_size), noise_dim
-        self.index_key = _stacked([counter.root(s, "batch") for s in seeds], device)
-        self.noise_keys = [_stacked([counter.root(s, "latent", i) for s in seeds], device) for i in (0, 1)]
+        self.index_key = _stacked([random_bits.root(s, "batch") for s in seeds], device)
+        self.noise_keys = [_stacked([random_bits.root(s, "latent", i) for s in seeds], device) for i in (0, 1)]
         self.uses = torch.arange(1, batch_size + 1, dtype=torch.int32, device=device)  # epoch 0 is for codes
-        self.slots = counter.mix(torch.arange(batch_size, dtype=torch.int32, device=device))
-        self.places = counter.mix(torch.arange(batch_size * noise_dim, dtype=torch.int32, device=device))
+        self.slots = random_bits.mix(torch.arange(batch_size, dtype=torch.int32, device=device))
+        self.places = random_bits.mix(torch.arange(batch_size * noise_dim, dtype=torch.int32, device=device))
 
     def read(self, step: Tensor) -> tuple[Tensor, Tensor]:
         """Images and noise of a step, as below."""
@@ -37,7 +37,9 @@ class Batches:
 
     def index(self, step: Tensor) -> Tensor:
         """Image indices (K, batch) of a step, an int32 tensor (1,) counted from 0."""
-        return counter.below(counter.bits(counter.fold(self.index_key, step), self.slots), self.source.total)
+        return random_bits.below(
+            random_bits.bits(random_bits.fold(self.index_key, step), self.slots), self.source.total
+        )
 
     def images(self, step: Tensor) -> Tensor:
         """Images (K, batch, height, width, channels)."""
@@ -47,10 +49,10 @@ class Batches:
 
     def noise(self, step: Tensor) -> Tensor:
         """Standard normal noise (K, batch, noise_dim)."""
-        words = [counter.bits(counter.fold(key, step), self.places) for key in self.noise_keys]
-        return counter.normal(*words).unflatten(1, (self.shape[1], self.noise_dim))
+        words = [random_bits.bits(random_bits.fold(key, step), self.places) for key in self.noise_keys]
+        return random_bits.normal(*words).unflatten(1, (self.shape[1], self.noise_dim))
 
 
-def _stacked(keys: Sequence[counter.Key], device: torch.device) -> counter.Key:
+def _stacked(keys: Sequence[random_bits.Key], device: torch.device) -> random_bits.Key:
     """Keys of K members as one key of shape (K, 1)."""
-    return counter.Key(*(torch.stack([torch.from_numpy(k[i]) for k in keys]).to(device) for i in (0, 1)))
+    return random_bits.Key(*(torch.stack([torch.from_numpy(k[i]) for k in keys]).to(device) for i in (0, 1)))

@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
-from bench.grid import LOSSES
 from bench.models.base import State
+from bench.study.run import LOSSES
 from bench.training.graph import StepGraph
 from bench.training.stack import Progress, Stack
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from bench.data import load_data
 from bench.data.pooled import at_size
 from bench.data.reader import images_on
-from bench.grid import Run
 from bench.models.parts.stacked import Stacked
+from bench.study.run import Run
 from bench.training.batches import Batches
 from bench.training.train import new_learner
 

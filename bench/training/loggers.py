@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.grid import Run
 from bench.progress import say
-from bench.store import RunFolder
+from bench.store.folders import RunFolder
+from bench.study.run import Run
 
 
 class LoggerError(RuntimeError):

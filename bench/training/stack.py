@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.grid import LOSSES
 from bench.models.parts.stacked import Stacked, member, set_member
+from bench.study.run import LOSSES
 from bench.training.adam import Adam
 from bench.training.batches import Batches
 

@@ -13,16 +13,18 @@ from typing import Any
 import numpy as np
 
 from bench import registry
-from bench.claims import Claim, claiming
 from bench.data import load_data
 from bench.data.base import DataError
 from bench.data.pooled import at_size
 from bench.data.reader import DeviceImages, images_on
-from bench.grid import LOSSES, Run, Schedule
 from bench.models.base import Fitted, Learner
 from bench.models.parts.stacked import Stacked
 from bench.progress import say
-from bench.store import RunFolder, Store, StoreError, read_arrays, revision, write_arrays, write_json, writing
+from bench.store.claims import Claim, claiming
+from bench.store.files import StoreError, read_arrays, write_arrays, write_json, writing
+from bench.store.folders import RunFolder, Store
+from bench.store.shipped import revision
+from bench.study.run import LOSSES, Run, Schedule
 from bench.training.batches import Batches
 from bench.training.fleet import MACRO_STEPS, EveryMacroStep, Fleet, fit
 from bench.training.loggers import LoggerError, LoggerSetting

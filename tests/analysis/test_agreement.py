@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bench.analysis.agreement import TooFewRunsError, adjusted, rank_correlations, wide
-from bench.analysis.intervals import resamples
-from bench.analysis.ranks import row_spearman, spearman_influence
-from bench.analysis.significance import benjamini_hochberg
-from bench.analysis.synthetic import Made, synthetic_table
+from bench.analysis.scores.agreement import TooFewRunsError, adjusted, rank_correlations, wide
+from bench.analysis.statistics.intervals import resamples
+from bench.analysis.statistics.ranks import row_spearman, spearman_influence
+from bench.analysis.statistics.significance import benjamini_hochberg
+from bench.testing.synthetic import Made, synthetic_table
 
 RNG = np.random.default_rng(0)
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from bench.analysis.compare import compare
-from bench.analysis.matching import NothingInCommonError
+from bench.analysis.pairs.compare import compare
+from bench.analysis.pairs.matching import NothingInCommonError
 
 NAMES = ["up", "down", "noise"]
 

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from bench.analysis.identifiability import (
+from bench.analysis.representations.identifiability import (
     LinearGaussian,
     gaussian_kl,
     plane_rotation,
     random_rotation,
     rotated_elbo,
 )
-from bench.analysis.rotation import scores_under_rotation
-from bench.analysis.sources import amari_distance, classes, draw_sources, source_recovery
+from bench.analysis.representations.rotation import scores_under_rotation
+from bench.analysis.representations.sources import amari_distance, classes, draw_sources, source_recovery
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import trim_mean
 
-from bench.analysis.intervals import iqm, percentile_interval, resample_counts, resamples, spread, stretched
+from bench.analysis.statistics.intervals import iqm, percentile_interval, resample_counts, resamples, spread, stretched
 
 RNG = np.random.default_rng(0)
 

@@ -8,10 +8,10 @@ import pytest
 from scipy.stats import trim_mean
 
 from bench import registry
-from bench.analysis.board import Column
-from bench.analysis.intervals import iqm
-from bench.analysis.leaderboard import OVERALL, columns, leaderboard, wanted_cells
-from bench.analysis.ranking import STANDING
+from bench.analysis.board.board import Column
+from bench.analysis.board.leaderboard import OVERALL, columns, leaderboard, wanted_cells
+from bench.analysis.board.ranking import STANDING
+from bench.analysis.statistics.intervals import iqm
 from bench.metrics.base import Score, metric
 
 MIG = Column("mig", "mig", True, Score(0, 1))

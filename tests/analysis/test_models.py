@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from scipy.stats import mannwhitneyu, trim_mean
 
-from bench.analysis.agreement import TooFewRunsError, wide
-from bench.analysis.centres import centres, error_factor, moderated
-from bench.analysis.comparison import model_comparison
-from bench.analysis.precision import width_against_seeds
-from bench.analysis.strengths import against_strength
-from bench.analysis.synthetic import Made, synthetic_table
-from bench.analysis.variance import explained, omega_of_plain, variance_explained
+from bench.analysis.scores.agreement import TooFewRunsError, wide
+from bench.analysis.scores.precision import width_against_seeds
+from bench.analysis.scores.strengths import against_strength
+from bench.analysis.scores.superiority import model_comparison
+from bench.analysis.scores.variance import explained, omega_of_plain, variance_explained
+from bench.analysis.statistics.centres import centres, error_factor, moderated
+from bench.testing.synthetic import Made, synthetic_table
 
 MADE = {"mig": Made("mig", 0.8), "sap": Made("sap", 0.6)}
 

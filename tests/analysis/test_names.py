@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bench import data, registry, store
+from bench import data, registry
 from bench.analysis import names
-from bench.grid import Run, Schedule
 from bench.metrics.base import Score
+from bench.store import shipped
+from bench.store.files import StoreError
+from bench.study.run import Run, Schedule
 
 
 def test_every_model_and_data_set_of_the_suite_has_a_title() -> None:
-    for file in (store.conf_dir() / "model").glob("*.yaml"):
+    for file in (shipped.conf_dir() / "model").glob("*.yaml"):
         assert names.model_title(file.stem) == yaml.safe_load(file.read_text(encoding="utf-8"))["title"]
     for name in data.names():
         assert names.dataset_title(name) == data.card(name).title
@@ -36,10 +38,10 @@ def test_the_title_of_a_model_is_not_part_of_its_identity() -> None:
 
 def test_a_broken_file_of_a_model_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
-    monkeypatch.setattr(store, "conf_dir", lambda: tmp_path)
+    monkeypatch.setattr(shipped, "conf_dir", lambda: tmp_path)
     for stem, text in (("torn_model", "title: [\n"), ("empty_model", "")):
         (tmp_path / "model" / f"{stem}.yaml").write_text(text)
-        with pytest.raises(store.StoreError, match=f"{stem}.yaml"):
+        with pytest.raises(StoreError, match=f"{stem}.yaml"):
             names.model_title(stem)
 
 

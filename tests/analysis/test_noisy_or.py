@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from bench.analysis.noisy_or import NoisyOr, all_states, em_step, learn, recovery_error
+from bench.analysis.representations.noisy_or import NoisyOr, all_states, em_step, learn, recovery_error
 from bench.metrics.mig import mig
 
 STRENGTH = np.array([[0.9, 0.8, 0.7, 0.0, 0.0, 0.6], [0.0, 0.0, 0.8, 0.9, 0.7, 0.0], [0.6, 0.0, 0.0, 0.0, 0.8, 0.9]])

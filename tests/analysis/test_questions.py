@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from bench.analysis.agreement import TooFewRunsError
-from bench.analysis.efficiency import label_efficiency
-from bench.analysis.interpolation import between, midpoint_distances, nearest_distances
 from bench.analysis.names import TC
-from bench.analysis.posterior import posterior_gap
-from bench.analysis.synthetic import SCORES, synthetic_table
+from bench.analysis.representations.interpolation import between, midpoint_distances, nearest_distances
+from bench.analysis.scores.agreement import TooFewRunsError
+from bench.analysis.scores.efficiency import label_efficiency
+from bench.analysis.scores.posterior import posterior_gap
+from bench.testing.synthetic import SCORES, synthetic_table
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from bench.analysis.published import Item, items
-from bench.analysis.reproduction import reproduce, shortfalls
-from bench.grid import Run, Schedule
-from bench.scoring import PUBLISHED
-from bench.table import COLUMNS
+from bench.analysis.published.numbers import Item, items
+from bench.analysis.published.reproduction import reproduce, shortfalls
+from bench.scoring.runs import PUBLISHED
+from bench.study.run import Run, Schedule
+from bench.table.stored import COLUMNS
 
 ITEMS = {item.name: item for item in items()}
 STUDY = ITEMS["fig2"].source["study"]

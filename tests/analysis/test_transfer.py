@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from bench.analysis.agreement import TooFewRunsError, wide
-from bench.analysis.datasets import agreement_across_datasets
-from bench.analysis.groups import _medians, accuracy_by_third
-from bench.analysis.selection import unsupervised_selection, with_sampled_tc
-from bench.analysis.synthetic import Made, synthetic_table
-from bench.analysis.transfer import complete_grid, transfer
+from bench.analysis.scores.agreement import TooFewRunsError, wide
+from bench.analysis.scores.datasets import agreement_across_datasets
+from bench.analysis.scores.groups import _medians, accuracy_by_third
+from bench.analysis.scores.selection import unsupervised_selection, with_sampled_tc
+from bench.analysis.scores.transfer import complete_grid, transfer
+from bench.testing.synthetic import Made, synthetic_table
 
 MADE = {"mig": Made("mig", 0.8), "sap": Made("sap", 0.6), "elbo": Made("training", 0.5, representation=None),
         "gbt_100": Made("downstream", 0.9)}  # fmt: skip

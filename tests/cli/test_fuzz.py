@@ -5,7 +5,7 @@ import random
 from bench.__main__ import _user_errors, compose_all
 from bench.cli import keys
 from bench.cli.words import read
-from bench.grid import plan
+from bench.study.grid import plan
 
 COMMANDS = [
     ["run", "study=quick"],

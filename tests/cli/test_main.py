@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from bench import __main__, commands
+from bench import __main__
 from bench.__main__ import group_options, main
+from bench.cli import commands
 
 
 def bench(*words: str | bytes) -> subprocess.CompletedProcess[str]:

@@ -9,10 +9,11 @@ import pytest
 
 from bench.__main__ import compose_all
 from bench.cli.words import read
-from bench.grid import ConfigError, plan
 from bench.registry import UnknownNameError
-from bench.store import Store
-from bench.studies import extend, study_of
+from bench.store.folders import Store
+from bench.study.grid import plan
+from bench.study.record import extend, study_of
+from bench.values import ConfigError
 
 Settings = dict[str, Any]
 

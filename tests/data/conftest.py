@@ -20,9 +20,10 @@ import scipy.io
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench import data, store
+from bench import data
 from bench.data.base import Card, DataSet
 from bench.data.files import NoSourceError
+from bench.store.shipped import downloads_dir
 
 StandIn = Callable[..., Card]
 Files = Mapping[str, bytes]  # by the names in the card, or by their last parts
@@ -135,7 +136,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
             card = replace(card, num_images=count, factor_sizes=sizes, options={**card.options, **few})
         else:
             opened("dsprites")
-            (tmp_path / "dsprites").symlink_to(store.downloads_dir() / "dsprites")
+            (tmp_path / "dsprites").symlink_to(downloads_dir() / "dsprites")
         made = make(card, **options)
         for file in card.files:
             if (content := made.get(Path(file.name).name)) is not None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from bench import data, registry, store
+from bench import data, registry
 from bench.data.base import DataError
 from bench.registry import PluginError, UnknownNameError
+from bench.store import shipped as store_shipped
 
 PLUGIN = """
 import numpy as np
@@ -28,13 +29,13 @@ def load(card, folder):
 
 
 def entry(**changes: Any) -> dict[str, Any]:
-    shipped = yaml.safe_load((store.cards_dir() / "dsprites.yaml").read_text(encoding="utf-8"))
+    shipped = yaml.safe_load((store_shipped.cards_dir() / "dsprites.yaml").read_text(encoding="utf-8"))
     return shipped | {"name": "broken"} | changes
 
 
 def write_card(folder: Path, monkeypatch: pytest.MonkeyPatch, card: object) -> None:
     (folder / "broken.yaml").write_text(yaml.safe_dump(card))
-    monkeypatch.setattr(store, "cards_dir", lambda: folder)
+    monkeypatch.setattr(store_shipped, "cards_dir", lambda: folder)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_an_unknown_data_set_is_offered_the_nearest() -> None:
 
 def test_a_card_whose_loader_does_not_exist_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "lost.yaml").write_text(yaml.safe_dump(entry(name="lost", loader="nowhere")))
-    monkeypatch.setattr(store, "cards_dir", lambda: tmp_path)
+    monkeypatch.setattr(store_shipped, "cards_dir", lambda: tmp_path)
     with pytest.raises(PluginError, match=r"'lost' \(bench\.data\.nowhere\)"):
         data.load_data("lost")
 

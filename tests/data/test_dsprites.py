@@ -13,7 +13,7 @@ from bench import data
 from bench.data import dsprites, sprites
 from bench.data.base import Card, File
 from bench.data.files import NoSourceError, state_of
-from bench.store import StoreError
+from bench.store.files import StoreError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 PACKED = "3a228f4037ef3d42a42588e0e01f1078aa2df13cfa17584e88c95ed9fb5672da"

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import data, whole_files
+from bench import data
 from bench.data import files
 from bench.data.base import Card, File
 from bench.data.files import NoSourceError, Source, accepted, converted, obtain, place, require, state_of
+from bench.store import files as whole_files
 
 BYTES = b"pixels" * 1000
 FILE = File("small/file.bin", sha256=hashlib.sha256(BYTES).hexdigest())

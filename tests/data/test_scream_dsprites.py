@@ -43,12 +43,12 @@ def background_crops(images: np.ndarray, on: np.ndarray) -> np.ndarray:
 
 
 def test_crops_and_colours_are_spread_over_all_there_are(stand_in: StandIn) -> None:
-    from bench import counter
+    from bench import random_bits
     from bench.data.scream_dsprites import _draws
 
     stand_in("scream_dsprites")
     own = scream()
-    key = counter.fold(own.key, np.arange(20_000, dtype=np.int32))
+    key = random_bits.fold(own.key, np.arange(20_000, dtype=np.int32))
     row, column, colour = _draws(key, own.places, own.corners)
     assert (np.bincount(row, minlength=own.corners[0]) > 0).all()
     assert (np.bincount(column, minlength=own.corners[1]) > 0).all()

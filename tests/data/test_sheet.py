@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.image import imread
 
 from bench.data.base import DataSet
-from bench.data.sheet import CELL, DPI, GAP, HEAD, MARGIN, _classes, _sweeps, draw_sheet
+from bench.report.sheet import CELL, DPI, GAP, HEAD, MARGIN, _classes, _sweeps, draw_sheet
 
 
 def test_a_contact_sheet_has_a_row_for_each_factor_or_class(dataset: DataSet, tmp_path: Path) -> None:

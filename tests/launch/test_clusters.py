@@ -19,7 +19,8 @@ import pandas as pd
 import pytest
 
 import bench
-from bench.store import Store, StoreError, read_arrays
+from bench.store.files import StoreError, read_arrays
+from bench.store.folders import Store
 
 GRID = [
     "model=[beta_vae,pca]", "strength=[0]", "seed=[0,1]", "dataset=dsprites", "trainer.steps=600", "study.name=tiny",

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from bench.launch.driver import _forget, _going_on
-from bench.store import Store, write_json
+from bench.store.files import write_json
+from bench.store.folders import Store
 
 
 @pytest.mark.parametrize("alive", [["7_2"], ["7_0", "7_1", "7_2"], []])

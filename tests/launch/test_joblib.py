@@ -12,13 +12,14 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 import bench
-from bench import store
-from bench.grid import ConfigError, plan
 from bench.launch.base import LaunchError, engine, environment, start
 from bench.launch.driver import Work, distribute
-from bench.store import Store
-from bench.studies import extend
-from bench.work import job as finish
+from bench.launch.local import job as finish
+from bench.store import shipped
+from bench.store.folders import Store
+from bench.study.grid import plan
+from bench.study.record import extend
+from bench.values import ConfigError
 
 GRID = [
     "model=[beta_vae]", "strength=[0]", "strength_of=null", "seed=[0,1]", "dataset=dsprites", "trainer.steps=20",
@@ -28,7 +29,7 @@ GRID = [
 
 def work(results: Path, *overrides: str, job: Callable[..., None] = finish) -> Work:
     """The tiny study as work for a launcher."""
-    with initialize_config_dir(str(store.conf_dir()), version_base="1.3"):
+    with initialize_config_dir(str(shipped.conf_dir()), version_base="1.3"):
         config = compose("config", [*GRID, *overrides])
     settings: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     study, place = plan(settings), Store(results)

@@ -8,17 +8,21 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from bench import registry, store
-from bench.grid import ConfigError, Plan, Run, plan
+from bench import registry
 from bench.launch.costs import DEVICES, ShippedCosts, _costs
 from bench.launch.jobs import described, device_of, jobs_of
-from bench.scoring import cells
+from bench.scoring.runs import cells
+from bench.store import shipped
+from bench.study.grid import plan
+from bench.study.plan import Plan
+from bench.study.run import Run
+from bench.values import ConfigError
 
 GRID = ["model=[beta_vae,pca]", "strength=[0,1]", "strength_of=null", "seed=0..4", "dataset=[dsprites,noisy_dsprites]"]
 
 
 def study(*overrides: str) -> tuple[Plan, dict[str, Any]]:
-    with initialize_config_dir(str(store.conf_dir()), version_base="1.3"):
+    with initialize_config_dir(str(shipped.conf_dir()), version_base="1.3"):
         config = compose("config", [*overrides])
     settings: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     return plan(settings), settings
@@ -88,7 +92,7 @@ PROTOCOL = study()[0].protocol
 
 def test_every_shipped_model_and_metric_has_a_cost_on_a_cpu_core() -> None:
     costs = _costs()
-    models = {p.stem: yaml.safe_load(p.read_text()) for p in (store.conf_dir() / "model").glob("*.yaml")}
+    models = {p.stem: yaml.safe_load(p.read_text()) for p in (shipped.conf_dir() / "model").glob("*.yaml")}
     known = costs["cpu core"]["models"].keys() | costs["cpu core"]["fits"].keys()
     assert known == models.keys()
     assert costs["scores"]["quick"].keys() == set(registry.names("metrics"))

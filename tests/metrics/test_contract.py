@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from bench import registry
+from bench.analysis.board.ranking import STANDING
 from bench.analysis.names import UNSUPERVISED
-from bench.analysis.ranking import STANDING
 from bench.columns import COLUMNS, OUTCOME
 from bench.metrics.base import TAKEN, Score, metric
 from bench.testing import CHECKS, check_metric, examine, verdict

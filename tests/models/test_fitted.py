@@ -9,7 +9,7 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
-from bench import registry, store
+from bench import registry
 from bench.data import load_data
 from bench.data.base import LOOKED_AT, Card, DataSet
 from bench.data.pooled import at_size
@@ -22,6 +22,7 @@ from bench.models.random_projection import RandomProjection
 from bench.models.raw_pixels import RawPixels
 from bench.models.sparse_coding import SparseCoding, sparse_codes
 from bench.models.untrained_vae import UntrainedVAE
+from bench.store import files, shipped
 
 DATA = at_size(load_data("mnist"), 32)
 SHAPE = (32, 32, 1)
@@ -47,7 +48,7 @@ class Given(DataSet):
 
 def new(name: str, shape: tuple[int, int, int] = SHAPE) -> Fitted:
     """A learner as its yaml gives it, on few images."""
-    entry = yaml.safe_load((store.conf_dir() / "model" / f"{name}.yaml").read_text())
+    entry = yaml.safe_load((shipped.conf_dir() / "model" / f"{name}.yaml").read_text())
     hyper = entry["hyper"] | ({entry["sweeps"]: entry["values"][2]} if entry["sweeps"] else {})
     learner: Fitted = registry.load("models", name)(shape, **hyper | {k: v for k, v in SMALL.items() if k in hyper})
     return learner
@@ -71,8 +72,8 @@ def test_codes_and_decoded_images_are_finite_and_survive_a_round_trip_of_the_sta
     assert np.isfinite(mean).all()
     assert decoded.shape == images.shape
     assert 0 <= decoded.min() <= decoded.max() <= 1
-    store.write_arrays(tmp_path / "weights", learner.state())
-    reloaded.load(store.read_arrays(tmp_path / "weights")[0])
+    files.write_arrays(tmp_path / "weights", learner.state())
+    reloaded.load(files.read_arrays(tmp_path / "weights")[0])
     np.testing.assert_array_equal(reloaded.encode(images)[0], mean)
     np.testing.assert_array_equal(reloaded.decode(mean), decoded)
 

@@ -8,12 +8,13 @@ import pytest
 import torch
 import yaml
 
-from bench import registry, store
+from bench import registry
 from bench.models.base import ModelError
 from bench.models.factor_vae import Discriminator
 from bench.models.parts.stacked import Stacked
 from bench.models.parts.terms import bernoulli_reconstruction, gaussian_kl, total_correlation
 from bench.models.parts.vae import Latent
+from bench.store import shipped
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ARRAYS = np.load(GOLDEN / "loss_golden.npz")
@@ -56,7 +57,7 @@ def regulariser(name: str, hyper: dict[str, float], step: int = 0) -> torch.Tens
     ],
 )
 def test_regularisers_are_the_references_at_every_strength(name: str, key: str, golden: str) -> None:
-    entry = yaml.safe_load((store.conf_dir() / "model" / f"{name}.yaml").read_text())
+    entry = yaml.safe_load((shipped.conf_dir() / "model" / f"{name}.yaml").read_text())
     for value in entry["values"]:
         expected = VALUES["regularizer"][f"{golden}_{value}"]
         assert regulariser(name, {key: value}).item() == pytest.approx(expected, rel=1e-5)
@@ -134,7 +135,7 @@ def gradient_models() -> list[str]:
 
 
 def settings(name: str) -> dict[str, float]:
-    entry = yaml.safe_load((store.conf_dir() / "model" / f"{name}.yaml").read_text())
+    entry = yaml.safe_load((shipped.conf_dir() / "model" / f"{name}.yaml").read_text())
     return entry["hyper"] | ({entry["sweeps"]: entry["values"][2]} if entry["sweeps"] else {})
 
 
@@ -160,7 +161,7 @@ def trace(name: str, hyper: dict[str, float]) -> list[float]:
 
 @pytest.mark.parametrize("name", registry.names("models"))
 def test_every_model_has_a_configuration(name: str) -> None:
-    assert (store.conf_dir() / "model" / f"{name}.yaml").is_file()
+    assert (shipped.conf_dir() / "model" / f"{name}.yaml").is_file()
 
 
 @pytest.mark.parametrize("name", gradient_models())

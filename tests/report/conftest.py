@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analysis.leaderboard import LEVELS, columns, leaderboard, wanted_cells
+from bench.analysis.board.leaderboard import LEVELS, columns, leaderboard, wanted_cells
 from bench.pool import Here
 from bench.report.gallery import embed, pictures
 from bench.report.page import Page, render

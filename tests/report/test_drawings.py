@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.analysis.agreement import TooFewRunsError
+from bench.analysis.scores.agreement import TooFewRunsError
 from bench.pool import Here
 from bench.report import drawings
 from bench.report.drawings import RECORD, Drawing, Outcome, code, draw_changed, rows_digest, tell

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from bench.analysis.agreement import TooFewRunsError
-from bench.analysis.synthetic import SCORES, Made, synthetic_table
+from bench.analysis.scores.agreement import TooFewRunsError
 from bench.columns import COLUMNS
 from bench.pool import Here
 from bench.report.figures import DATASET_FIGURES, FIGURES, _rows, draw_all
 from bench.report.figures.heatmaps import CORRELATION, heatmaps
 from bench.report.figures.panels import Drawn, panel_grid
+from bench.testing.synthetic import SCORES, Made, synthetic_table
 
 BUDGET = "made up: 7 steps"
 DATASETS = ("dsprites", "noisy_dsprites")

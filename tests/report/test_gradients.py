@@ -5,11 +5,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.grid import Frozen, Plan, Protocol, Run, Schedule
 from bench.pool import Here
 from bench.report import gradients
 from bench.report.gradients import draw_gradients
-from bench.store import Store
+from bench.store.folders import Store
+from bench.study.plan import Plan
+from bench.study.protocol import Protocol
+from bench.study.run import Frozen, Run, Schedule
 from bench.training.train import train
 
 SCHEDULE = Schedule(6, 8, 1e-3, 32, "small", 4, 1, "tiny", 10, 3)

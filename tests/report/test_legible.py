@@ -11,14 +11,14 @@ import pytest
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from bench.analysis.agreement import TooFewRunsError
-from bench.analysis.published import Item, items
-from bench.analysis.synthetic import SCORES, Made, synthetic_table
+from bench.analysis.published.numbers import Item, items
+from bench.analysis.scores.agreement import TooFewRunsError
 from bench.report.figures import DATASET_FIGURES, FIGURES
 from bench.report.figures.panels import Drawn
 from bench.report.questions import QUESTIONS
 from bench.report.reproduction import reproduction_figure
 from bench.report.style import COLUMN, NOTE, PAGE, Picture, new_figure, titled
+from bench.testing.synthetic import SCORES, Made, synthetic_table
 
 MODELS = ("beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii")
 MORE = {"irs": Made("irs", 0.3, 0.2, 0.9), "explicitness_test": Made("explicitness", 0.7, 0.7, 0.8)}

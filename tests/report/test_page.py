@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.analysis.leaderboard import columns, leaderboard
+from bench.analysis.board.leaderboard import columns, leaderboard
 from bench.report.markup import Html, join, tag
 
 

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data import base
-from bench.grid import Run, Schedule
 from bench.models.base import Learner, State
 from bench.report.dots import length
 from bench.report.model_page import model_page
 from bench.report.moving import TEXT, write_traversals
 from bench.report.pictures import ranked
 from bench.report.sights import SHOWN, SPAN, look
+from bench.study.run import Run, Schedule
 
 SCHEDULE = Schedule(700, 32, 1e-3, 32, "small", 3, 1, "quick", 500, 50)
 

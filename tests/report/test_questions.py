@@ -7,14 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench import question
-from bench.analysis.agreement import TooFewRunsError
-from bench.analysis.synthetic import synthetic_table
-from bench.grid import Frozen, Plan, Protocol, Run, Schedule
+from bench.analysis.scores.agreement import TooFewRunsError
+from bench.cli import question
 from bench.registry import UnknownNameError
 from bench.report.questions import QUESTIONS, clusters, identifiability, interpolation, noisy_or
 from bench.report.questions.asked import Asked
-from bench.store import Store
+from bench.store.folders import Store
+from bench.study.plan import Plan
+from bench.study.protocol import Protocol
+from bench.study.run import Frozen, Run, Schedule
+from bench.testing.synthetic import synthetic_table
 from bench.training.train import load_learner, train
 
 SCHEDULE = Schedule(6, 8, 1e-3, 32, "small", 4, 1, "tiny", 10, 3)

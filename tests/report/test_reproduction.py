@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.grid import Plan, Run, Schedule
 from bench.pool import Here
 from bench.report.reproduction import draw_reproduction
-from bench.scoring import PUBLISHED
-from bench.table import COLUMNS
+from bench.scoring.runs import PUBLISHED
+from bench.study.plan import Plan
+from bench.study.run import Run, Schedule
+from bench.table.stored import COLUMNS
 
 NAMES = ("beta_vae_test", "mig", "dci_disentanglement", "lr_100", "gbt_10000")
 QUICK = Schedule(2000, 32, 1e-3, 32, "small", 10, 1, "quick", 2000, 50)

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.grid import Frozen, Plan, Protocol, Run, Schedule
 from bench.report.summary import run_counts, training_seconds, write_summary
-from bench.store import Store, write_json
+from bench.store.files import write_json
+from bench.store.folders import Store
+from bench.study.plan import Plan
+from bench.study.protocol import Protocol
+from bench.study.run import Frozen, Run, Schedule
 
 SCHEDULE = Schedule(6, 8, 1e-3, 32, "small", 4, 1, "tiny", 10, 3)
 RUNS = tuple(

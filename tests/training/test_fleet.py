@@ -7,10 +7,11 @@ import pytest
 import torch
 import yaml
 
-from bench import registry, store
+from bench import registry
 from bench.data.base import Card, DataSet
 from bench.data.reader import images_on
 from bench.models.parts.stacked import Stacked
+from bench.store import shipped
 from bench.training.batches import Batches
 from bench.training.fleet import EveryMacroStep, Fleet, fit
 from bench.training.stack import Progress, Stack, set_precision
@@ -57,7 +58,7 @@ def run_to(fleet: Fleet, steps: int, save: Callable[[int, Progress], None] = lam
 
 
 def settings(name: str, count: int) -> list[dict[str, float]]:
-    entry = yaml.safe_load((store.conf_dir() / "model" / f"{name}.yaml").read_text())
+    entry = yaml.safe_load((shipped.conf_dir() / "model" / f"{name}.yaml").read_text())
     values = [{entry["sweeps"]: v} for v in entry["values"]] if entry["sweeps"] else [{}]
     if name == "deep_vae":
         values = values[1:2]  # a stack has one depth

@@ -7,11 +7,12 @@ import pytest
 import torch
 import yaml
 
-from bench import registry, store
+from bench import registry
 from bench.data import load_data
 from bench.data.pooled import at_size
 from bench.data.reader import images_on
 from bench.models.parts.convolutions import convolutions
+from bench.store import shipped
 from bench.training.batches import Batches
 from bench.training.fleet import Fleet
 from bench.training.stack import Stack, set_precision
@@ -28,7 +29,7 @@ MODELS = [
 
 
 def stack(name: str, seeds: Sequence[int], device: str, way: str = "grouped", poison: int | None = None) -> Stack:
-    entry = yaml.safe_load((store.conf_dir() / "model" / f"{name}.yaml").read_text())
+    entry = yaml.safe_load((shipped.conf_dir() / "model" / f"{name}.yaml").read_text())
     hyper = [entry["hyper"] | {entry["sweeps"]: entry["values"][2]} for _ in seeds]
     if poison is not None:
         hyper[poison][entry["sweeps"]] = float("nan")

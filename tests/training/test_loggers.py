@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bench.grid import Frozen, Run, Schedule
-from bench.store import Store
+from bench.store.folders import Store
+from bench.study.run import Frozen, Run, Schedule
 from bench.training.loggers import LoggerError, LoggerSetting
 
 SCHEDULE = Schedule(20, 4, 1e-3, 32, "small", 4, 1, "tiny", 10, 5)

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from bench.grid import Run, Schedule
 from bench.models.base import ModelError
 from bench.models.parts.convolutions import Grouped
 from bench.models.parts.vae import GaussianVAE
-from bench.store import RunFolder, Store, read_arrays, read_json
+from bench.store.files import read_arrays, read_json
+from bench.store.folders import RunFolder, Store
+from bench.study.run import Run, Schedule
 from bench.training import train as stage
 from bench.training.fleet import Fleet
 from bench.training.loggers import LoggerError, LoggerSetting
@@ -21,7 +22,7 @@ SCHEDULE = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5)
 
 
 def run(beta: float = 1.0, seed: int = 0, schedule: Schedule = SCHEDULE) -> Run:
-    from bench.grid import Frozen
+    from bench.study.run import Frozen
 
     return Run("beta_vae", 1, False, Frozen(beta=beta), "beta", None, beta, seed, "dsprites", 1, schedule)
 

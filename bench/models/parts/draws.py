@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from bench import counter
+from bench import random_bits
 
 
 class Draws(nn.Module):
@@ -19,12 +19,12 @@ class Draws(nn.Module):
 
     def __init__(self, seeds: tuple[int, ...], name: str) -> None:
         super().__init__()
-        roots = [counter.root(seed, name) for seed in seeds]
+        roots = [random_bits.root(seed, name) for seed in seeds]
         self.register_buffer("a", torch.stack([torch.from_numpy(k.a) for k in roots]), persistent=False)
         self.register_buffer("b", torch.stack([torch.from_numpy(k.b) for k in roots]), persistent=False)
 
     def forward(self, step: Tensor, count: int) -> Tensor:
         """Words (K, count) of a step, an int32 tensor (1,)."""
-        places = counter.mix(torch.arange(count, dtype=torch.int32, device=step.device))
-        words: Tensor = counter.bits(counter.fold(counter.Key(self.a, self.b), step), places)
+        places = random_bits.mix(torch.arange(count, dtype=torch.int32, device=step.device))
+        words: Tensor = random_bits.bits(random_bits.fold(random_bits.Key(self.a, self.b), step), places)
         return words

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench import counter
+from bench import random_bits
 from bench.models.parts.convolutions import Convolutions, convolutions
 
 
@@ -47,9 +47,9 @@ ARCHITECTURES = {
 
 def glorot_uniform(seed: int, name: str, shape: tuple[int, ...], fans: int) -> Tensor:
     """Uniform in +-sqrt(6 / (fan in + fan out)), a function of (seed, parameter name) alone (Glorot & Bengio 2010)."""
-    key = counter.Key(*(torch.from_numpy(k) for k in counter.root(seed, "init", name)))
-    words = counter.bits(key, counter.mix(torch.arange(torch.Size(shape).numel(), dtype=torch.int32)))
-    return ((counter.uniform(words) * 2 - 1) * (6 / fans) ** 0.5).reshape(shape)
+    key = random_bits.Key(*(torch.from_numpy(k) for k in random_bits.root(seed, "init", name)))
+    words = random_bits.bits(key, random_bits.mix(torch.arange(torch.Size(shape).numel(), dtype=torch.int32)))
+    return ((random_bits.uniform(words) * 2 - 1) * (6 / fans) ** 0.5).reshape(shape)
 
 
 class Dense(nn.Module):

@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 
 from bench import registry
-from bench.grid import Plan
 from bench.pool import Pool
 from bench.report.drawings import Drawing, Outcome, code, draw_changed, rows_digest
 from bench.report.figures.accuracy import accuracy_by_dci, accuracy_by_mig
@@ -29,7 +28,8 @@ from bench.report.figures.seeds import seeds_needed
 from bench.report.figures.selection import selected_runs
 from bench.report.figures.strengths import medians_against_strength
 from bench.report.style import remove, save
-from bench.store import digest
+from bench.store.files import digest
+from bench.study.plan import Plan
 
 PROVENANCE = ["seconds", "device", "train_seconds", "versions", "revision"]  # columns that no figure may read
 

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from bench.analysis.agreement import TooFewRunsError, wide
-from bench.analysis.groups import GROUPS, accuracy_by_third
 from bench.analysis.names import accuracies, dataset_title, title
+from bench.analysis.scores.agreement import TooFewRunsError, wide
+from bench.analysis.scores.groups import GROUPS, accuracy_by_third
 from bench.report.figures.panels import Drawn, bottom_of, each_dataset, left_of, panel_grid, rng, standing
 from bench.report.style import titled
 

@@ -4,11 +4,11 @@ from itertools import combinations, zip_longest
 
 import pandas as pd
 
-from bench.analysis.agreement import MIN_SEEDS, TooFewRunsError, wide
-from bench.analysis.datasets import agreement_across_datasets, setting_medians
 from bench.analysis.names import dataset_title, title
-from bench.analysis.significance import benjamini_hochberg
-from bench.analysis.transfer import complete_grid, transfer
+from bench.analysis.scores.agreement import MIN_SEEDS, TooFewRunsError, wide
+from bench.analysis.scores.datasets import agreement_across_datasets, setting_medians
+from bench.analysis.scores.transfer import complete_grid, transfer
+from bench.analysis.statistics.significance import benjamini_hochberg
 from bench.report.figures.heatmaps import CORRELATION, Scale, heatmaps, reading
 from bench.report.figures.panels import (
     Drawn,

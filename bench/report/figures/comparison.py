@@ -2,11 +2,11 @@
 
 import pandas as pd
 
-from bench.analysis.agreement import wide
-from bench.analysis.comparison import model_comparison
 from bench.analysis.names import dataset_title, model_title, title
-from bench.analysis.significance import benjamini_hochberg
-from bench.analysis.variance import variance_explained
+from bench.analysis.scores.agreement import wide
+from bench.analysis.scores.superiority import model_comparison
+from bench.analysis.scores.variance import variance_explained
+from bench.analysis.statistics.significance import benjamini_hochberg
 from bench.report.figures.heatmaps import EXPLAINED, SHARE, heatmaps, reading
 from bench.report.figures.panels import Drawn, dataset_scores, each_dataset, metrics_of, shown_of, standing
 from bench.report.style import titled

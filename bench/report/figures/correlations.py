@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from bench.analysis.agreement import TooFewRunsError, adjusted, rank_correlations, wide
 from bench.analysis.names import (
     UNSUPERVISED,
     dataset_title,
@@ -13,7 +12,8 @@ from bench.analysis.names import (
     downstream_scores,
     title,
 )
-from bench.analysis.selection import with_sampled_tc
+from bench.analysis.scores.agreement import TooFewRunsError, adjusted, rank_correlations, wide
+from bench.analysis.scores.selection import with_sampled_tc
 from bench.report.figures.heatmaps import CORRELATION, heatmaps, reading
 from bench.report.figures.panels import Drawn, each_dataset, shown_of, standing
 from bench.report.style import titled

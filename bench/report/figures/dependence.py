@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from bench.analysis.agreement import TooFewRunsError, wide
 from bench.analysis.names import MI, TC, dataset_title, title
-from bench.analysis.strengths import against_strength, of_runs
+from bench.analysis.scores.agreement import TooFewRunsError, wide
+from bench.analysis.scores.strengths import against_strength, of_runs
 from bench.report.figures.panels import (
     MOST_KEYS,
     Drawn,

@@ -11,10 +11,10 @@ from matplotlib.collections import PolyCollection
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
-from bench.analysis.agreement import TooFewRunsError
-from bench.analysis.intervals import iqm
 from bench.analysis.names import dataset_title, model_title, title
-from bench.analysis.strengths import of_runs
+from bench.analysis.scores.agreement import TooFewRunsError
+from bench.analysis.scores.strengths import of_runs
+from bench.analysis.statistics.intervals import iqm
 from bench.report.figures.panels import (
     Drawn,
     bottom_of,

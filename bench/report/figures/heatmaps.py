@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from numpy.typing import ArrayLike
 
-from bench.analysis.agreement import MIN_SEEDS
-from bench.analysis.significance import LEVEL
+from bench.analysis.scores.agreement import MIN_SEEDS
+from bench.analysis.statistics.significance import LEVEL
 from bench.report.style import COLUMN, LABEL, LINE, NAME, NOTE, PAD, PAGE, TICK, Picture, breadth, new_figure
 
 CELL = 0.27  # inches: the height of a cell with one line in it

@@ -13,8 +13,8 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.transforms import IdentityTransform
 
 from bench import registry
-from bench.analysis.agreement import MIN_SEEDS, TooFewRunsError, settings, wide
 from bench.analysis.names import PAPER, disentanglement_scores, model_title
+from bench.analysis.scores.agreement import MIN_SEEDS, TooFewRunsError, settings, wide
 from bench.report.style import COLUMN, PAGE, Picture, key_of, looks, new_figure
 
 Drawn = tuple[Picture, pd.DataFrame]

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bench.analysis.agreement import TooFewRunsError, rank_correlations
 from bench.analysis.names import accuracies, dataset_title, efficiencies, title
+from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations
 from bench.report.figures.panels import (
     Drawn,
     Looks,

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from bench.analysis.agreement import wide
 from bench.analysis.names import dataset_title, title
-from bench.analysis.precision import SEEDS, width_against_seeds
+from bench.analysis.scores.agreement import wide
+from bench.analysis.scores.precision import SEEDS, width_against_seeds
 from bench.report.figures.panels import Drawn, each_dataset, metrics_of, standing
 from bench.report.style import PAGE, key_of, looks, new_figure, titled
 

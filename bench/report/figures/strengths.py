@@ -4,9 +4,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from bench.analysis.agreement import MIN_SEEDS
 from bench.analysis.names import dataset_title, model_title, swept, title
-from bench.analysis.strengths import against_strength, of_runs
+from bench.analysis.scores.agreement import MIN_SEEDS
+from bench.analysis.scores.strengths import against_strength, of_runs
 from bench.report.figures.panels import (
     MOST_KEYS,
     Drawn,

@@ -10,11 +10,12 @@ import pandas as pd
 from bench.data import load_data
 from bench.data.base import DataSet
 from bench.data.pooled import at_size
-from bench.grid import Plan, Run
 from bench.models.base import Codes, Learner
 from bench.report.style import Picture
-from bench.store import RunFolder, Store
-from bench.study_table import plan_scores
+from bench.store.folders import RunFolder, Store
+from bench.study.plan import Plan
+from bench.study.run import Run
+from bench.table.scores import plan_scores
 
 NamedDrawing = tuple[str, Picture, pd.DataFrame]  # file name, figure, numbers drawn
 

@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from bench import data
-from bench.analysis.agreement import TooFewRunsError
 from bench.analysis.names import dataset_title, setting_title
-from bench.grid import Run
+from bench.analysis.scores.agreement import TooFewRunsError
 from bench.metrics.clusterability import clusterability
 from bench.report.figures.panels import panel_grid
 from bench.report.questions.asked import Asked, NamedDrawing, encoded
 from bench.report.style import NOTE, colours, titled
+from bench.study.run import Run
 
 ROWS, SHOWN = 4_000, 1_000  # scored, half of them as training rows; laid out
 MOST_CLASSES = 20

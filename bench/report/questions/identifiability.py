@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from bench import registry
-from bench.analysis.identifiability import LinearGaussian, plane_rotation, random_rotation, rotated_elbo
 from bench.analysis.names import dataset_title, setting_title, title
-from bench.analysis.rotation import DEGREES, ROWS, scores_under_rotation
-from bench.analysis.sources import classes, source_recovery
-from bench.grid import Run
+from bench.analysis.representations.identifiability import LinearGaussian, plane_rotation, random_rotation, rotated_elbo
+from bench.analysis.representations.rotation import DEGREES, ROWS, scores_under_rotation
+from bench.analysis.representations.sources import classes, source_recovery
 from bench.report.questions.asked import Asked, NamedDrawing, encoded
 from bench.report.style import NOTE, PAGE, key_of, looks, new_figure, titled
+from bench.study.run import Run
 
 Floats = NDArray[np.float64]
 DIMS, PIXELS, NOISE = 4, 20, 0.2

@@ -7,12 +7,12 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from bench.analysis.agreement import TooFewRunsError
-from bench.analysis.interpolation import between, midpoint_distances
 from bench.analysis.names import dataset_title, setting_title
-from bench.grid import Run
+from bench.analysis.representations.interpolation import between, midpoint_distances
+from bench.analysis.scores.agreement import TooFewRunsError
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import PAGE, new_figure, titled
+from bench.study.run import Run
 
 PAIRS, REAL = 200, 5_000  # pairs measured; images that count as real
 SHOWN, STEPS = 3, 9  # pairs drawn, and pictures on each line

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from bench.analysis.efficiency import label_efficiency
 from bench.analysis.names import dataset_title
+from bench.analysis.scores.efficiency import label_efficiency
 from bench.report.figures.panels import bottom_of, left_of, looks_of, model_keys, panel_grid, standing
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import titled

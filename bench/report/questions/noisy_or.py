@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 from numpy.typing import NDArray
 
-from bench.analysis.noisy_or import NoisyOr, aligned, learn, recovery_error
+from bench.analysis.representations.noisy_or import NoisyOr, aligned, learn, recovery_error
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import PAGE, TICK, new_figure, titled
 

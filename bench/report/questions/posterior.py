@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bench.analysis.names import dataset_title, model_title, title
-from bench.analysis.posterior import posterior_gap
+from bench.analysis.scores.posterior import posterior_gap
 from bench.report.figures.panels import panel_grid, sizes_of
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import titled

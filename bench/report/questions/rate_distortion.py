@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
-from bench.analysis.agreement import TooFewRunsError, wide
 from bench.analysis.names import dataset_title
+from bench.analysis.scores.agreement import TooFewRunsError, wide
 from bench.report.figures.panels import bottom_of, left_of, model_keys, panel_grid, sizes_of
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import MARKERS, titled

@@ -1,0 +1,1 @@
+"""Models beside each other: standings and ranks with what chance does to them."""

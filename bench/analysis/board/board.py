@@ -1,0 +1,106 @@
+"""One board: rows (models) by scores, over one data set or the mean over several, ranked where rows are complete."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.analysis.board.ranking import STANDING, Contest, standings
+from bench.analysis.statistics.estimates import Array, Estimate
+from bench.analysis.statistics.intervals import MIN_SEEDS, t_ends, together
+from bench.metrics.base import Score
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A score of the board; ranks rest on the counted ones."""
+
+    name: str
+    metric: str
+    counted: bool
+    declared: Score
+
+
+def board(estimates: Sequence[Mapping[Row, Estimate]], chosen: Sequence[Column], keys: Sequence[str]) -> pd.DataFrame:
+    """A board of the data sets given.
+
+    Args:
+        estimates: for each data set, row -> its estimate of the chosen scores.
+        chosen: columns.
+        keys: what a row's parts are called.
+
+    Returns:
+        As `leaderboard.leaderboard` says; the best row first, incomplete rows last.
+    """
+    rows = list(dict.fromkeys(r for of in estimates for r in of))
+    nothing = Estimate.nothing(len(chosen))
+    grid = [[of.get(r, nothing) for r in rows] for of in estimates]  # data sets x rows
+    runs = np.array([[e.runs for e in of] for of in grid])
+    present: NDArray[np.bool_] = np.any(runs, axis=1)  # data sets x columns
+    counted: NDArray[np.bool_] = present & [c.counted for c in chosen]
+    coverage = np.array([[e.coverage for e in of] for of in grid]).transpose(1, 0, 2)
+    coverage = coverage[:, counted if counted.any() else present]
+    frame = pd.DataFrame(rows, columns=list(keys))
+    standing = _standings(grid, chosen, counted, np.flatnonzero((coverage >= 1).all(axis=1)))
+    frame = pd.concat([frame, standing.reindex(range(len(rows)))], axis=1)
+    frame["coverage"] = coverage.mean(axis=1)
+    frame["seeds"] = [min(e.seeds for e in of) for of in zip(*grid, strict=True)]
+    frame["runs"] = runs.max(axis=2).sum(axis=0).astype(int)
+    for k, column in enumerate(chosen):
+        frame = frame.assign(**_score(column.name, [grid[d] for d in np.flatnonzero(present[:, k])], k))
+    intervals = [c for c in frame if c.endswith(("_low", "_high"))]
+    frame.loc[frame["seeds"] < MIN_SEEDS, intervals] = np.nan
+    return frame.sort_values(["rank", "coverage", *keys], ascending=[True, False, *(True for _ in keys)])
+
+
+def _standings(
+    grid: Sequence[Sequence[Estimate]],
+    chosen: Sequence[Column],
+    counted: NDArray[np.bool_],
+    complete: NDArray[np.int64],
+) -> pd.DataFrame:
+    """Standings of the complete rows, indexed by their positions; a row alone has no rank."""
+    if not counted.any() or len(complete) < 2:
+        return pd.DataFrame(columns=list(STANDING), dtype=np.float64)
+    contests = []
+    for d, k in np.argwhere(counted):
+        rivals = [grid[d][i] for i in complete]
+        point, drawn = np.array([e.point[k] for e in rivals]), np.stack([e.drawn[:, k] for e in rivals], axis=1)
+        contests.append(Contest(point, drawn, chosen[k].declared))
+    return standings(contests).set_axis(complete)
+
+
+def _score(name: str, grid: Sequence[Sequence[Estimate]], k: int) -> dict[str, Array]:
+    """One score of every row: the mean over data sets, which is missing where one of them is."""
+    if not grid:
+        return {}
+    point = np.mean([[e.point[k] for e in of] for of in grid], axis=0)
+    parts = np.array([[(e.error[k], e.freedom[k]) for e in of] for of in grid])  # data sets x rows x 2
+    error, freedom = together(parts[..., 0] / len(grid), parts[..., 1])
+    low, high = t_ends(point, error, freedom)
+    runs = np.sum([[e.runs[k] for e in of] for of in grid], axis=0).astype(int)
+    return {name: point, f"{name}_low": low, f"{name}_high": high, f"{name}_runs": runs}
+
+
+def sure_best(frame: pd.DataFrame, column: Column) -> Any:
+    """The ranked row whose score is the best beyond chance, None where there is none.
+
+    Its interval overlaps no other ranked row's (of a row without one: does not hold its score).
+
+    Args:
+        frame: one board.
+        column: one of its scores.
+    """
+    higher = column.declared.higher_is_better
+    rows = frame[frame["rank"].notna() & frame[column.name].notna()].sort_values(column.name, ascending=not higher)
+    if higher is None or len(rows) < 2:
+        return None
+    near, far = ("_low", "_high") if higher else ("_high", "_low")
+    bound = rows[column.name + near].iloc[0]  # missing below `MIN_SEEDS` seeds: nothing is beyond it
+    others = rows[column.name + far].fillna(rows[column.name]).iloc[1:]
+    return rows.index[0] if (others < bound if higher else others > bound).all() else None

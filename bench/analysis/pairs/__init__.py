@@ -1,0 +1,1 @@
+"""Two models, or two studies, side by side."""

@@ -1,0 +1,75 @@
+"""Numbers that papers print, as `results/published/numbers.json` holds them with their sources."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from bench.store.files import read_json
+from bench.store.shipped import published_numbers
+
+
+@dataclass(frozen=True)
+class Item:
+    """One figure or table of a paper.
+
+    Attributes:
+        name: such as "fig5".
+        title, where: what it shows; its place in the paper.
+        source: the paper: its title, url and, where it is the 2019 study, the `study` behind its numbers.
+        exactness: printed, or how it was read off a plot.
+        quantity: what the numbers are, with their unit.
+        scale: unit of the numbers in units of ours; 0.01 for per cent.
+        tolerance: how far a number may be off by printing or reading, in its own unit.
+        rows, columns: what they are for, in our names where we have the same.
+        values: a matrix (rows, columns) for each data set; None where nothing is printed.
+        standard_errors: of some values.
+        score, representation, statistic: what of our table is the same quantity, where it is one of settings.
+        settings: row -> our (model, value).
+        same_as: row -> our model.
+    """
+
+    name: str
+    title: str
+    where: str
+    source: Mapping[str, Any]
+    exactness: str
+    quantity: str
+    scale: float
+    tolerance: float
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    values: Mapping[str, list[list[float | None]]]
+    standard_errors: Mapping[str, list[list[float | None]]] = field(default_factory=dict)
+    score: str | None = None
+    representation: str = "mean"
+    statistic: str = "median"
+    settings: Mapping[str, tuple[str, float]] = field(default_factory=dict)
+    same_as: Mapping[str, str] = field(default_factory=dict)
+
+    def numbers(self) -> pd.DataFrame:
+        """A row a printed number: item, dataset, row, column, published. A symmetric matrix is read once."""
+        once = self.rows == self.columns
+        found = [
+            {"item": self.name, "dataset": dataset, "row": row, "column": column, "published": matrix[i][j]}
+            for dataset, matrix in self.values.items()
+            for i, row in enumerate(self.rows)
+            for j, column in enumerate(self.columns)
+            if matrix[i][j] is not None and (i < j or not once)
+        ]
+        return pd.DataFrame(found)
+
+
+def items() -> list[Item]:
+    """Every figure and table there are numbers of, in the order of the file.
+
+    Raises:
+        StoreError: the file cannot be read.
+    """
+    document = read_json(published_numbers())
+    entries = {name: dict(entry) for name, entry in document["items"].items()}
+    for entry in entries.values():
+        entry["source"] = document["sources"][entry["source"]]
+        entry["rows"], entry["columns"] = tuple(entry["rows"]), tuple(entry["columns"])
+    return [Item(name=name, **entry) for name, entry in entries.items()]

@@ -1,0 +1,271 @@
+"""Ours beside what papers print: difference, interval, and whether the two can be compared at all."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.analysis.names import PAPER
+from bench.analysis.published.numbers import Item
+from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations, wide
+from bench.analysis.scores.transfer import complete_grid, transfer
+from bench.analysis.scores.variance import SETTING, omega_of_plain, variance_explained
+from bench.analysis.statistics.centres import centres
+from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, spread, t_ends
+from bench.study.protocol import Protocol
+from bench.study.run import Run
+
+COMPARED = ["row", "column", "ours", "low", "high", "runs", "seeds"]
+Floats = NDArray[np.float64]
+Scale = tuple[Callable[[Any], Any], Callable[[Any], Any]]  # there and back
+IDENTITY: Scale = (np.asarray, np.asarray)
+OF_CORRELATION: Scale = (np.arctanh, np.tanh)
+OF_SHARE: Scale = (lambda share: -np.log1p(-share), lambda y: 1 - np.exp(-y))
+SCALES: dict[str, Scale] = {
+    "fig2": OF_CORRELATION,
+    "fig5": OF_CORRELATION,
+    "table5": OF_SHARE,
+}  # where the interval is symmetric
+AS_IN_THE_STUDY = (("downstream", "trees", "exact"),)  # options that give the study's own algorithm
+
+
+class NothingToCompareError(ValueError):
+    """The table has nothing that an item's numbers could be compared with; the message says why."""
+
+
+def reproduce(item: Item, table: pd.DataFrame, runs: Iterable[Run], protocol: Protocol) -> pd.DataFrame:
+    """Every number of an item with ours beside it, in the item's unit.
+
+    Ours and theirs are both estimates. With n seeds a setting behind ours and N behind theirs, the interval of ours is
+    widened by sqrt(1 + n / N), so that two studies of one population disagree in 5 % of the numbers.
+
+    Args:
+        item: the paper's figure or table.
+        table: the score table.
+        runs: of the plan that the table is of; their schedules decide what is comparable.
+        protocol: the scores are computed under.
+
+    Returns:
+        A row a printed number: item, dataset, row, column, printed, published (as printed, or turned into the quantity
+        that ours is), ours, low, high (95 %), low_of_difference, high_of_difference (widened), runs and seeds (a
+        setting) behind ours, difference, verdict, reason. The verdict is "covered" where the widened interval, and the
+        precision of print, hold the published number, else "not covered"; it is "not comparable" where ours or its
+        interval is missing or rests on another budget, and the reason says which.
+    """
+    scored = set(table["run"])
+    behind = [r for r in runs if r.id in scored]
+    parts = []
+    for dataset, numbers in _without_bias(item).groupby("dataset", sort=False):
+        try:
+            ours = _ours(item, str(dataset), table)
+            missing = "no run of this table has it"
+        except (NothingToCompareError, TooFewRunsError) as reason:
+            ours, missing = pd.DataFrame(columns=COMPARED), str(reason)
+        both = numbers.merge(ours, how="left", on=["row", "column"])
+        here = [r for r in behind if r.dataset == dataset or dataset == "all"]
+        study = item.source.get("study")
+        reasons = shortfalls(here, protocol, study)
+        if dataset == "all" and study and (lacking := set(study["datasets"]) - {r.dataset for r in here}):
+            reasons.append(f"{len(study['datasets']) - len(lacking)} data sets for {len(study['datasets'])}")
+        parts.append(_judged(_widened(both, item), item, reasons, missing))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _without_bias(item: Item) -> pd.DataFrame:
+    """The printed numbers; of variance explained, what they are without the seeds' part, as ours is."""
+    numbers = item.numbers().assign(printed=lambda n: n["published"]).astype({"published": float})
+    if item.name not in ("table5", "table5_mean"):
+        return numbers
+    study = item.source["study"]
+    full = numbers[numbers["row"] == "model x strength"].set_index(["dataset", "column"])["printed"]
+    for line in numbers.itertuples():
+        groups = len(study["models"]) if line.row == "model" else study["settings"]
+        of_settings = full[line.dataset, line.column] * item.scale
+        plain = line.printed * item.scale
+        omega = omega_of_plain(plain, of_settings, groups, study["settings"], study["settings"] * study["seeds"])
+        numbers.loc[line.Index, "published"] = omega / item.scale
+    return numbers
+
+
+def _widened(both: pd.DataFrame, item: Item) -> pd.DataFrame:
+    """Ours in the item's unit, with the interval that a number of theirs may differ by, widened on its own scale."""
+    there, back = SCALES.get(item.name, IDENTITY)
+    theirs = item.source.get("study", {}).get("seeds", 0)
+    ours, low, high = (both[name].astype(float) for name in ("ours", "low", "high"))
+    factor = np.sqrt(1 + both["seeds"].astype(float) / theirs) if theirs else np.nan
+    with np.errstate(divide="ignore"):
+        middle = there(ours)
+        ends = {f"{side}_of_difference": back(middle + factor * (there(end) - middle))
+                for side, end in (("low", low), ("high", high))}  # fmt: skip
+    return both.assign(**{n: v / item.scale for n, v in ({"ours": ours, "low": low, "high": high} | ends).items()})
+
+
+def _judged(both: pd.DataFrame, item: Item, reasons: list[str], missing: str) -> pd.DataFrame:
+    wanted = item.source.get("study", {}).get("seeds", 0)
+    verdicts, why = [], []
+    for line in both.itertuples():
+        fewer = [f"{line.seeds:.0f} seeds a setting for {wanted}"] if line.seeds < MIN_SEEDS else []
+        unknown = [] if fewer or not np.isnan(line.low) else ["ours has no interval"]
+        against = [missing] if np.isnan(line.ours) else reasons + fewer + unknown
+        low, high = line.low_of_difference - item.tolerance, line.high_of_difference + item.tolerance
+        verdicts.append("not comparable" if against else "covered" if low <= line.published <= high else "not covered")
+        why.append("; ".join(against))
+    return both.assign(difference=both["ours"] - both["published"], verdict=verdicts, reason=why)
+
+
+def shortfalls(runs: list[Run], protocol: Protocol, study: Mapping[str, Any] | None) -> list[str]:
+    """How the runs behind our numbers, and their scoring, differ from a study's; empty: not at all."""
+    if study is None:
+        return ["its source trained on a schedule of its own and scored with code of its own"]
+    reasons = []
+    for key, wanted in study["schedule"].items():
+        others = study["steps_of"] if key == "steps" else {}
+        differing = Counter(v for r in runs if (v := getattr(r.schedule, key)) != others.get(r.model, wanted))
+        if differing:
+            reasons.append(f"{key.replace('_', ' ')} {_written(differing.most_common(1)[0][0])} for {_written(wanted)}")
+    settings = len({(r.model, r.value) for r in runs if r.model in study["models"]})
+    if settings < study["settings"]:
+        reasons.append(f"{settings} settings for {study['settings']}")
+    return reasons + _other_protocol(protocol, study["protocol"])
+
+
+def _other_protocol(protocol: Protocol, wanted: str) -> list[str]:
+    """What of a protocol differs from the study's, which reads every image and the published numbers of them."""
+    reasons = [] if protocol.name == wanted else [f"scored under the {protocol.name} protocol"]
+    for name in ("pool", "num_points", "num_train", "num_test"):
+        if (size := getattr(protocol, name)) is not None:
+            reasons.append(f"{size:,} {'images encoded' if name == 'pool' else name} for the study's")
+    for metric, options in protocol.options.items():
+        reasons += [f"{metric} with {name} {_written(value)}" for name, value in options.items()
+                    if (metric, name, value) not in AS_IN_THE_STUDY]  # fmt: skip
+    return reasons
+
+
+def _written(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _ours(item: Item, dataset: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Our numbers of an item on one data set, in our unit: the columns `COMPARED`."""
+    if item.name not in ANALYSES:
+        raise NothingToCompareError("it is not computed here")
+    models = item.source.get("study", {}).get("models")
+    rows = table if models is None else table[table["model"].isin(models)]
+    if dataset != "all":
+        rows = rows[rows["dataset"] == dataset]
+    if rows.empty:
+        raise NothingToCompareError(f"there are no scores on {'any data set' if dataset == 'all' else dataset}")
+    return ANALYSES[item.name](item, rows)
+
+
+def correlations(item: Item, table: pd.DataFrame) -> pd.DataFrame:
+    """Rank correlations of scores over all runs (figures 2 and 5)."""
+    scores = wide(table, item.representation).dropna(axis="columns", how="all")
+    rows, columns = ([n for n in names if n in scores.columns] for names in (item.rows, item.columns))
+    if not rows or not columns or (rows == columns and len(rows) < 2):
+        raise NothingToCompareError("the table lacks the scores")
+    return rank_correlations(scores, rows, columns).rename(columns={"spearman": "ours"})[COMPARED]
+
+
+def variance(item: Item, table: pd.DataFrame) -> pd.DataFrame:
+    """Variance of scores explained by the model, and by model and strength (table 5)."""
+    scores = wide(table, item.representation).dropna(axis="columns", how="all")
+    names = [n for n in item.columns if n in scores.columns]
+    if not names:
+        raise NothingToCompareError("the table lacks the scores")
+    shares = variance_explained(scores, names)
+    return shares.rename(columns={"by": "row", "name": "column", "explained": "ours"})[COMPARED]
+
+
+def mean_variance(item: Item, table: pd.DataFrame) -> pd.DataFrame:
+    """The mean of table 5's cells over metrics and data sets; its interval is not computed."""
+    scores = wide(table, item.representation)
+    names = [n for n in PAPER.values() if n in scores.columns]
+    if not names:
+        raise NothingToCompareError("the table lacks the scores")
+    parts = [variance_explained(scores.xs(d, drop_level=False), names) for d in scores.index.unique("dataset")]
+    cells = pd.concat(parts).groupby("by").agg(ours=("explained", "mean"), seeds=("seeds", "min"))
+    runs = sum(int(part["runs"].iloc[0]) for part in parts)
+    return cells.reset_index(names="row").assign(column="mean", low=np.nan, high=np.nan, runs=runs)[COMPARED]
+
+
+def transferred(item: Item, table: pd.DataFrame) -> pd.DataFrame:
+    """How often a setting chosen by one score does at least as well as a random one elsewhere (tables 1 and 6)."""
+    scores = wide(table, item.representation).dropna(axis="columns", how="all")
+    grid = complete_grid(scores, [n for n in PAPER.values() if n in scores.columns])
+    percents = transfer(grid).assign(runs=grid.scores[:, 0].size)
+    names = {"row": percents["metric"] + "_metric", "column": percents["dataset"] + "_dataset"}
+    percent = {"ours": "percent", "low": "low", "high": "high"}
+    return percents.assign(**names, **{k: percents[v] * item.scale for k, v in percent.items()})[COMPARED]
+
+
+def setting_statistics(item: Item, table: pd.DataFrame) -> pd.DataFrame:
+    """Median or mean of a score over the seeds of settings (figures 1, 3 and 4)."""
+    rows = table[table["factor"].isna() & (table["representation"] == item.representation)]
+    return pd.DataFrame(_statistics(item, rows), columns=COMPARED)
+
+
+def _statistics(item: Item, rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """A median, or a mean, over the seeds of one setting or over all settings of a model."""
+    medians: dict[str, pd.DataFrame] = {}
+    for row, column in product(item.rows, item.columns):
+        chosen = rows[_chosen(item, rows, row, column)].dropna(subset="score")
+        if chosen.empty:
+            continue
+        values, labels = chosen["score"].to_numpy(), numbered(chosen["value"].to_list())
+        seeds = int(np.bincount(labels).min())
+        ends: tuple[float, float] = (np.nan, np.nan)
+        if seeds >= MIN_SEEDS and item.statistic == "mean":
+            ends = _pair(t_ends(values.mean(), *spread(values, labels)))
+        elif seeds >= MIN_SEEDS and labels.max() > 0:  # between the quantiles that the share of runs below it reaches
+            share = t_ends(0.5, *spread((values <= np.median(values)).astype(float), labels))
+            ends = _pair(np.quantile(values, np.clip(share, 0, 1)))
+        elif seeds >= MIN_SEEDS:
+            name, setting = str(chosen["name"].iloc[0]), tuple(chosen[SETTING].iloc[0])
+            if name not in medians:
+                medians[name] = _of_settings(rows[rows["name"] == name])
+            ends = _pair(medians[name].loc[setting, ["low", "high"]])
+        counts = {"runs": len(chosen), "seeds": seeds}
+        ours = getattr(np, item.statistic)(values)
+        yield {"row": row, "column": column, "ours": ours, "low": ends[0], "high": ends[1]} | counts
+
+
+def _of_settings(rows: pd.DataFrame) -> pd.DataFrame:
+    """Centres of every setting of a score, whose variances help each other, by (model, value)."""
+    groups = rows.dropna(subset=["score", "value"]).groupby(SETTING, observed=True)["score"]
+    return centres([group.to_numpy() for _, group in groups]).set_index(pd.MultiIndex.from_tuples(groups.groups))
+
+
+def _pair(ends: Iterable[Any]) -> tuple[float, float]:
+    low, high = map(float, ends)
+    return low, high
+
+
+def _chosen(item: Item, rows: pd.DataFrame, row: str, column: str) -> pd.Series:
+    """Which rows of the table are a cell's: of a (model, value) and the column's score, or of a model's strength."""
+    if item.settings:
+        model, value = item.settings.get(row, (None, None))
+        return (rows["name"] == column) & (rows["model"] == model) & (rows["value"] == value)
+    of_model = (rows["name"] == item.score) & (rows["model"] == item.same_as.get(row, row))
+    return of_model if column == "all" else of_model & (rows["strength"] == int(column))
+
+
+Analysis = Callable[[Item, pd.DataFrame], pd.DataFrame]
+
+ANALYSES: dict[str, Analysis] = {
+    "fig2": correlations,
+    "fig5": correlations,
+    "table5": variance,
+    "table5_mean": mean_variance,
+    "table1": transferred,
+    "fig4_left": setting_statistics,
+    "fig3_left": setting_statistics,
+    "fig1_sampled": setting_statistics,
+    "fig1_mean": setting_statistics,
+    "infogan_cr_table1": setting_statistics,
+    "tc_gan_table1": setting_statistics,
+}

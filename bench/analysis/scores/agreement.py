@@ -1,0 +1,123 @@
+"""Do scores order runs alike? Spearman's rank correlation with intervals.
+
+Paper: figures 2, 4 (centre), 5, 12, 16, 19 and 24.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import special
+
+from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, spread, t_ends
+from bench.analysis.statistics.ranks import spearman_influence
+from bench.analysis.statistics.significance import benjamini_hochberg
+from bench.columns import with_text
+
+Floats = NDArray[np.float64]
+MIN_RUNS = 6
+CELL = ("spearman", "low", "high", "p")
+CLIP = 1 - 1e-9  # a correlation nearer to 1 has no interval
+
+
+class TooFewRunsError(ValueError):
+    """An analysis over too few runs to mean anything; the message says how many there are and are needed."""
+
+
+def wide(table: pd.DataFrame, representation: str = "mean") -> pd.DataFrame:
+    """One row a run, one column a score (all factors together), indexed by the run's identity.
+
+    The index levels are dataset, model, value, seed, run. Scores of the run itself, such as its final losses, are
+    there whatever the representation.
+
+    Raises:
+        ValueError: a run has a score twice.
+    """
+    wanted = table["representation"].isna() | table["representation"].eq(representation).fillna(False)
+    chosen = table[table["factor"].isna() & wanted]
+    if (twice := chosen.duplicated(["run", "name"])).any():
+        run, name = chosen.loc[twice, ["run", "name"]].iloc[0]
+        raise ValueError(f"run {run} has more than one {name} in the table")
+    (rows, _), (columns, names) = pd.factorize(chosen["run"]), pd.factorize(chosen["name"])
+    runs = with_text(chosen.drop_duplicates("run")[["dataset", "model", "value", "seed", "run"]])
+    scores = np.full((len(runs), len(names)), np.nan)
+    scores[rows, columns] = chosen["score"]
+    found = pd.DataFrame(scores, pd.MultiIndex.from_frame(runs), pd.Index(names.astype("str"), name="name"))
+    return found.sort_index().sort_index(axis=1)
+
+
+def rank_correlations(scores: pd.DataFrame, rows: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+    """Rank correlations of scores over the runs of one data set.
+
+    Args:
+        scores: as `wide` gives it, of one data set.
+        rows: score names.
+        columns: score names.
+
+    Returns:
+        Long table: row, column, spearman, low, high (95 %), p (that it is not 0), runs, and seeds: the fewest of a
+        setting. Ends and p are missing below `MIN_SEEDS` seeds, and where the correlation is 1 or -1. A correlation
+        with a constant score is missing.
+
+    Raises:
+        TooFewRunsError: fewer than `MIN_RUNS` runs have every score.
+    """
+    names = [*dict.fromkeys([*rows, *columns])]
+    complete = scores[names].dropna()
+    if len(complete) < MIN_RUNS:
+        raise TooFewRunsError(f"{len(complete)} runs have all of these scores, {MIN_RUNS} are needed")
+    seeds = fewest_seeds(complete)
+    estimates = correlated(complete.to_numpy(), numbered(settings(complete)) if seeds >= MIN_SEEDS else None)
+    cells = [
+        {"row": r, "column": c} | {n: estimates[n][names.index(r), names.index(c)] for n in CELL}
+        for r, c in product(rows, columns)
+    ]
+    return pd.DataFrame(cells).assign(runs=len(complete), seeds=seeds)
+
+
+def correlated(values: Floats, labels: NDArray[np.int64] | None) -> dict[str, Floats]:
+    """Spearman's rank correlation of every two columns over all rows, with its interval by Fisher's z.
+
+    Args:
+        values: (N, S).
+        labels: (N,) the setting of each row, numbered from 0; None: no interval.
+
+    Returns:
+        spearman, low, high, p, error and freedom (standard error on the scale of the correlation): each (S, S).
+    """
+    point, influence = spearman_influence(values)
+    missing = np.full_like(point, np.nan)
+    if labels is None:
+        return {"spearman": point} | dict.fromkeys(("low", "high", "p", "error", "freedom"), missing)
+    error, freedom = spread(influence, labels)
+    inner = np.abs(point) < CLIP
+    z, scale = np.arctanh(np.where(inner, point, np.nan)), np.where(inner, 1 - point**2, np.nan)
+    low, high = (np.tanh(end) for end in t_ends(z, error / scale, freedom))
+    p = 2 * special.stdtr(np.maximum(freedom, 1), -np.abs(z) / np.maximum(error / scale, 1e-300))
+    return {"spearman": point, "low": low, "high": high, "p": p, "error": error, "freedom": freedom}
+
+
+def adjusted(cells: pd.DataFrame) -> pd.DataFrame:
+    """Add `q`: p of each cell adjusted for all the cells (Benjamini-Hochberg), each pair of scores counted once.
+
+    A score's correlation with itself is no finding: its q is missing.
+    """
+    pairs = [tuple(sorted(pair)) for pair in zip(cells["row"], cells["column"], strict=True)]
+    named = cells.assign(pair=pairs)
+    tested = named[named["row"] != named["column"]].drop_duplicates(["dataset", "pair"])
+    q = tested[["dataset", "pair"]].assign(q=benjamini_hochberg(tested["p"]))
+    return named.merge(q, how="left", on=["dataset", "pair"]).drop(columns="pair")
+
+
+def settings(scores: pd.DataFrame) -> list[tuple[str, ...]]:
+    """The (data set, model, value) of each row: what seeds vary within."""
+    columns = (scores.index.get_level_values(level).astype(str).tolist() for level in ("dataset", "model", "value"))
+    return list(zip(*columns, strict=True))
+
+
+def fewest_seeds(scores: pd.DataFrame) -> int:
+    """Seeds of the setting that has the fewest."""
+    return min(Counter(settings(scores)).values())

@@ -1,0 +1,121 @@
+"""Does a score order the settings of one data set like those of another? (paper: figures 4 right, 17, 18)"""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import special
+
+from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError
+from bench.analysis.statistics.centres import error_factor, moderated
+from bench.analysis.statistics.intervals import LEVEL, MIN_SEEDS
+from bench.analysis.statistics.ranks import row_spearman
+
+Floats = NDArray[np.float64]
+SETTING = ["model", "value"]
+CLIP = 0.999  # a correlation whose z is still a number
+DRAWS = 150  # of medians, for the spread of one correlation
+LEAST_ATTENUATION = 0.1
+
+
+def setting_medians(scores: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Medians over seeds of one score: a row a setting (model, value) that sweeps something, a column a data set."""
+    known = scores[name].dropna()
+    known = known[known.index.get_level_values("value").notna()]
+    medians = known.groupby(["dataset", *SETTING], sort=False).median()
+    return medians.unstack("dataset").dropna(axis="columns", how="all")
+
+
+def agreement_across_datasets(scores: pd.DataFrame, names: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
+    """Rank correlation of a score between data sets, over the medians of the settings that both have.
+
+    Medians of few seeds are noisy, and noise pulls their correlation to 0: by the factor `attenuation`, about, which no
+    method knows well. The interval is therefore a range: from that of the correlation as it is to that of the
+    correlation without attenuation.
+
+    Args:
+        scores: as `wide` gives it, of several data sets.
+        names: score names.
+        rng: of the draws of medians.
+
+    Returns:
+        Long table: name, row, column (data sets), spearman, low, high, p, attenuation, settings, seeds (the fewest of a
+        setting). Ends, p and attenuation are missing below `MIN_SEEDS` seeds.
+
+    Raises:
+        TooFewRunsError: no score has two data sets with `MIN_RUNS` settings in common.
+    """
+    parts = [part for name in names for part in _pairs(scores, name, rng)]
+    if not parts:
+        several = scores.index.get_level_values("dataset").nunique()
+        raise TooFewRunsError(f"{several} data sets; two are needed that have {MIN_RUNS} settings of a score in common")
+    return pd.DataFrame(parts)
+
+
+def _pairs(scores: pd.DataFrame, name: str, rng: np.random.Generator) -> list[dict[str, object]]:
+    medians = setting_medians(scores, name)
+    known = scores[name].dropna()
+    groups = known.groupby(["dataset", *SETTING])
+    counts, variances = groups.size(), groups.var(ddof=1)
+    rows: list[dict[str, object]] = []
+    for one, other in combinations(medians.columns, 2):
+        both = medians.index[medians[[one, other]].notna().all(axis=1)]
+        if len(both) < MIN_RUNS:
+            continue
+        keys = [[(dataset, *key) for key in both] for dataset in (one, other)]
+        seeds = int(min(counts.loc[k].min() for k in keys))
+        sides = [medians.loc[both, dataset].to_numpy() for dataset in (one, other)]
+        noise = None
+        if seeds >= MIN_SEEDS:
+            noise = [median_noise(variances.loc[k].tolist(), counts.loc[k].tolist()) for k in keys]
+        cell = correlated_medians(sides, noise, rng) | {"settings": len(both), "seeds": seeds}
+        rows += [{"name": name, "row": r, "column": c} | cell for r, c in ((one, other), (other, one))]
+    return rows
+
+
+def median_noise(variances: Sequence[float], counts: Sequence[int]) -> Floats:
+    """Variance of the median of each setting (K,), from those of its seeds."""
+    pooled = moderated(variances, [count - 1 for count in counts])[0]
+    return pooled / np.array(counts) * np.array([error_factor("median", count) for count in counts]) ** 2
+
+
+def correlated_medians(
+    medians: Sequence[Floats], noise: Sequence[Floats] | None, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Rank correlation of the medians of the same settings on two sides.
+
+    Args:
+        medians: (K,) of each side.
+        noise: (K,) the variance of each of them; None: no interval.
+        rng: of the draws of medians about where they may really be.
+
+    Returns:
+        spearman, low, high, p (that it is not 0), attenuation.
+    """
+    point = float(row_spearman(medians[0][None], medians[1][None])[0])
+    if noise is None or np.isnan(point):
+        return {"spearman": point} | dict.fromkeys(("low", "high", "p", "attenuation"), np.nan)
+    drawn, attenuation = [], 1.0
+    for median, variance in zip(medians, noise, strict=True):
+        spread = median.var(ddof=1)
+        real = max(spread - variance.mean(), 0.05 * spread)
+        weight = 1 / (real + variance)
+        centre = (weight * median).sum() / weight.sum()
+        world = centre + (median - centre) * np.sqrt(real * weight)  # settings as far apart as they really are
+        drawn.append(world + rng.standard_normal((DRAWS, len(median))) * np.sqrt(variance))
+        attenuation *= float(np.nanmean(row_spearman(np.broadcast_to(world, drawn[-1].shape), drawn[-1])))
+    attenuation = max(attenuation, LEAST_ATTENUATION)
+    z, drawn_z = (np.arctanh(np.clip(r, -CLIP, CLIP)) for r in (point, row_spearman(*drawn)))
+    error = float(drawn_z.std())
+    half = special.ndtri((1 + LEVEL) / 2) * error
+    low, high = float(np.tanh(z - half)), float(np.tanh(z + half))
+    return {
+        "spearman": point,
+        "low": max(min(low, low / attenuation), -1),
+        "high": min(max(high, high / attenuation), 1),
+        "p": float(2 * special.ndtr(-abs(z) / max(error, 1e-300))),
+        "attenuation": attenuation,
+    }

@@ -1,0 +1,41 @@
+"""Label efficiency: downstream accuracy against the number of labels, of each model over its runs."""
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis.names import accuracies
+from bench.analysis.scores.agreement import TooFewRunsError, fewest_seeds, settings, wide
+from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, spread, t_ends
+
+
+def label_efficiency(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean accuracy of each model's runs, with an interval from the variance of seeds within each setting.
+
+    Returns:
+        Long table: dataset, model, predictor, labels, mean, low and high (95 %; missing below `MIN_SEEDS`
+        seeds of a setting), runs, seeds.
+
+    Raises:
+        TooFewRunsError: no run has accuracies with two numbers of labels.
+    """
+    scores = wide(table)
+    names = accuracies(scores.columns)
+    predictors = [n.rpartition("_")[0] for n in names]
+    if not names or max(map(predictors.count, predictors)) < 2:
+        raise TooFewRunsError(f"accuracies with two numbers of labels are needed, the table has {names or 'none'}")
+    parts = []
+    for (dataset, model), own in scores.groupby(level=["dataset", "model"]):
+        known = own[names].dropna(axis="columns", how="all").dropna()
+        if len(known):
+            parts.append(_of_model(known).assign(dataset=dataset, model=model))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _of_model(known: pd.DataFrame) -> pd.DataFrame:
+    values, seeds = known.to_numpy(), fewest_seeds(known)
+    low, high = np.full((2, values.shape[1]), np.nan)
+    if seeds >= MIN_SEEDS:
+        low, high = t_ends(values.mean(axis=0), *spread(values, numbered(settings(known))))
+    split = known.columns.to_series().str.rpartition("_")
+    found = {"predictor": split[0].to_numpy(), "labels": split[2].astype(int).to_numpy(), "mean": values.mean(axis=0)}
+    return pd.DataFrame(found | {"low": low, "high": high, "runs": len(known), "seeds": seeds})

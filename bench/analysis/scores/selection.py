@@ -1,0 +1,71 @@
+"""Scores that need no factors: side by side with those that do, and as a way to pick a run without them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.analysis.names import TC, TC_SAMPLED, UNSUPERVISED
+from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError, fewest_seeds, settings, wide
+from bench.analysis.statistics.intervals import DRAWS, MIN_SEEDS, numbered, percentile_interval, resamples, stretched
+
+Floats = NDArray[np.float64]
+
+
+def with_sampled_tc(table: pd.DataFrame) -> pd.DataFrame:
+    """`wide` of the mean representation, with the Gaussian total correlation of the sampled one as one more column."""
+    scores, sampled = wide(table), wide(table, "sampled")
+    return scores.assign(**{TC_SAMPLED: sampled[TC]}) if TC in sampled else scores
+
+
+def unsupervised_selection(scores: pd.DataFrame, names: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
+    """What each metric says of the run that an unsupervised score would pick, beside the best, median and worst run.
+
+    Args:
+        scores: as `with_sampled_tc` gives it, of one data set; runs that lack a score are left out.
+        names: metrics.
+        rng: of the bootstrap over seeds: the pick is made anew among the runs drawn. No interval below
+            `MIN_SEEDS` seeds.
+
+    Returns:
+        Long table: metric, by (an unsupervised score, or "best run", "median run", "worst run"), score, low, high,
+        share (of runs that score no more), run (picked), runs, seeds.
+
+    Raises:
+        TooFewRunsError: fewer than `MIN_RUNS` runs have every score, or the table has no unsupervised score.
+    """
+    ways = [n for n in UNSUPERVISED if n in scores.columns and scores[n].notna().any()]
+    complete = scores[[*names, *ways]].dropna()
+    if not ways or len(complete) < MIN_RUNS:
+        raise TooFewRunsError(
+            f"{len(complete)} runs have all metrics and {len(ways)} unsupervised scores; {MIN_RUNS} runs and a score "
+            "are needed"
+        )
+    cells, seeds = settings(complete), fewest_seeds(complete)
+    drawn, labels = resamples(cells, DRAWS, rng), numbered(cells)
+    x = complete[list(names)].to_numpy()
+    picks: list[tuple[str, Floats, Floats, str]] = []  # by, scores, scores in each draw, run
+    for way in ways:
+        merit = complete[way].to_numpy() * (1 if UNSUPERVISED[way].higher_is_better else -1)
+        picked = drawn[np.arange(DRAWS), merit[drawn].argmax(axis=1)]
+        picks.append((way, x[merit.argmax()], x[picked], str(complete.index[merit.argmax()][-1])))
+    for label, quantile in (("best run", 1.0), ("median run", 0.5), ("worst run", 0.0)):
+        quantiles = np.stack([np.quantile(column[drawn], quantile, axis=1) for column in x.T], axis=1)
+        picks.append((label, np.quantile(x, quantile, axis=0), quantiles, ""))
+    lines = []
+    for by, scores_of, draws, run in picks:
+        spread = stretched(scores_of, draws, labels) if seeds >= MIN_SEEDS else np.full_like(draws, np.nan)
+        lines += _lines(by, names, x, scores_of, spread, run)
+    return pd.DataFrame(lines).assign(runs=len(complete), seeds=seeds)
+
+
+def _lines(
+    by: str, names: Sequence[str], x: Floats, scores: Floats, drawn: Floats, run: str
+) -> list[dict[str, object]]:
+    low, high = percentile_interval(drawn)
+    share = (x <= scores).mean(axis=0)
+    return [
+        {"metric": n, "by": by, "score": scores[k], "low": low[k], "high": high[k], "share": share[k], "run": run}
+        for k, n in enumerate(names)
+    ]

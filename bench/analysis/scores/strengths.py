@@ -1,0 +1,40 @@
+"""Scores against regularisation strength: the seeds of each setting in a median and an IQM.
+
+Paper: figures 1, 4 (left), 8, 9, 15 and 25 to 28.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from bench.analysis.scores.agreement import TooFewRunsError
+from bench.analysis.statistics.centres import centres
+from bench.columns import with_text
+
+
+def of_runs(table: pd.DataFrame, names: Sequence[str], representation: str = "mean") -> pd.DataFrame:
+    """Long table of chosen scores, all factors together: a row a run and score, with the run's strength."""
+    chosen = table["representation"].isna() | table["representation"].eq(representation).fillna(False)
+    return with_text(table[table["factor"].isna() & chosen & table["name"].isin(list(names))])
+
+
+def against_strength(table: pd.DataFrame, names: Sequence[str], representation: str = "mean") -> pd.DataFrame:
+    """Median and IQM over seeds of each setting that is one of its model's published strengths.
+
+    Returns:
+        Long table: dataset, model, strength, name, and what `centres.centres` gives.
+
+    Raises:
+        TooFewRunsError: no model has two strengths.
+    """
+    rows = of_runs(table, names, representation)
+    rows = rows[rows["strength"].notna()]
+    if rows.empty or rows.groupby("model")["strength"].nunique().max() < 2:
+        raise TooFewRunsError("no model has runs of two strengths with these scores")
+    keys = ["dataset", "model", "strength", "name"]
+    parts = []
+    for _, scores in rows.groupby(["dataset", "name"], sort=False):  # whose settings help each other's variances
+        groups = scores.groupby(keys, sort=False)["score"]
+        settings = pd.DataFrame(list(groups.groups), columns=keys)
+        parts.append(pd.concat([settings, centres([group.to_numpy() for _, group in groups])], axis=1))
+    return pd.concat(parts).astype({"strength": int}).sort_values(keys, ignore_index=True)

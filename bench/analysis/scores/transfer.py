@@ -1,0 +1,107 @@
+"""Do good settings carry over to another metric, another data set, another seed? (paper: tables 1 and 6)"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.analysis.scores.agreement import TooFewRunsError
+from bench.analysis.statistics.intervals import MIN_SEEDS, t_ends
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Scores as one block (data sets D, metrics M, settings K, seeds S), complete."""
+
+    scores: Floats
+    datasets: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def complete_grid(scores: pd.DataFrame, names: Sequence[str]) -> Grid:
+    """The settings and seeds that have every score on every data set, of models that sweep something.
+
+    A seed is left out where a setting lacks it, so that all settings rest on the same seeds.
+
+    Raises:
+        TooFewRunsError: fewer than two settings, or than two seeds.
+    """
+    known = scores[scores.index.get_level_values("value").notna()]
+    names = [n for n in names if known[n].notna().groupby("dataset").any().all()]
+    long = known[names].droplevel("run").stack(future_stack=True).dropna()
+    block = long.unstack("seed")
+    datasets = tuple(dict.fromkeys(known.index.get_level_values("dataset")))
+    wanted = len(datasets) * len(names)
+    per_setting = block.groupby(["model", "value"]).size()
+    usable = per_setting.index[per_setting == wanted]
+    block = block[block.index.droplevel(["dataset", block.index.names[-1]]).isin(usable)].dropna(axis="columns")
+    if len(usable) < 2 or block.shape[1] < 2:
+        raise TooFewRunsError(
+            f"{len(usable)} settings have all {len(names)} metrics on all {len(datasets)} data sets, with "
+            f"{block.shape[1]} seeds in common; two of each are needed"
+        )
+    order = pd.MultiIndex.from_tuples(
+        [(d, *k, n) for d in datasets for n in names for k in usable], names=block.index.names
+    )
+    array = block.reindex(order).to_numpy().reshape(len(datasets), len(names), len(usable), -1)
+    return Grid(array, datasets, tuple(names))
+
+
+def transfer(grid: Grid) -> pd.DataFrame:
+    """How often the setting picked by one seed's score is at least as good as a random one, elsewhere.
+
+    A trial: draw a metric, a data set and a seed; take the setting that is best by them. Draw a metric (the same or
+    another), a data set (the same or another), another seed and a random setting: the picked one wins or ties if it
+    scores no less there. Percentages are the exact expectation of a trial (the paper draws 10,000 of them). It is a
+    mean over pairs of seeds: intervals are of the jackknife over seeds.
+
+    Returns:
+        Long table: metric, dataset ("same" or "random"), percent, low, high, settings, seeds. What needs two metrics or
+        two data sets is left out where there is one; the ends are missing below `MIN_SEEDS` seeds.
+    """
+    at_least = (grid.scores[..., :, None, :] >= grid.scores[..., None, :, :]).mean(axis=-2)  # (D, M, K, S)
+    best = grid.scores.argmax(axis=2)  # (D, M, S)
+    rows = []
+    for metric in ("random", "same"):
+        for dataset in ("random", "same"):
+            pairs = _pairs(grid, metric == "same", dataset == "same")
+            if len(pairs):
+                percent, low, high = _expected(100 * _won(best, at_least, pairs))
+                rows.append({"metric": metric, "dataset": dataset, "percent": percent, "low": low, "high": high})
+    return pd.DataFrame(rows).assign(settings=grid.scores.shape[2], seeds=grid.scores.shape[3])
+
+
+def _pairs(grid: Grid, same_metric: bool, same_dataset: bool) -> NDArray[np.int64]:
+    """(source data set, source metric, target data set, target metric) that a trial may draw."""
+    count = (len(grid.datasets), len(grid.names))
+    everything = np.indices(count * 2).reshape(4, -1).T
+    fits = ((everything[:, 0] == everything[:, 2]) == same_dataset) & (
+        (everything[:, 1] == everything[:, 3]) == same_metric
+    )
+    return everything[fits]
+
+
+def _won(best: NDArray[np.int64], at_least: Floats, pairs: NDArray[np.int64]) -> Floats:
+    """Share of trials won where one seed picks and another judges (S, S); 0 where a seed would judge itself."""
+    seeds = best.shape[2]
+    won = np.zeros((seeds, seeds))
+    for d, m, to_d, to_m in pairs:
+        won += at_least[to_d, to_m, best[d, m]]
+    np.fill_diagonal(won, 0)
+    return won / len(pairs)
+
+
+def _expected(won: Floats) -> tuple[float, float, float]:
+    """The mean over pairs of seeds, and the ends of its jackknife interval."""
+    seeds, total = len(won), won.sum()
+    mean = total / seeds / (seeds - 1)
+    if seeds < MIN_SEEDS:
+        return float(mean), np.nan, np.nan
+    without = (total - won.sum(axis=0) - won.sum(axis=1)) / (seeds - 1) / (seeds - 2)
+    error = np.sqrt((seeds - 1) / seeds * ((without - without.mean()) ** 2).sum())
+    low, high = (float(np.clip(end, 0, 100)) for end in t_ends(mean, error, seeds - 1))
+    return float(mean), low, high

@@ -1,0 +1,1 @@
+"""Estimates from few seeds and how sure they are: intervals, centres, ranks, tests."""

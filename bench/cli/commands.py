@@ -1,0 +1,307 @@
+"""What each stage of the command line does, from a composed configuration to an exit code."""
+
+import dataclasses
+import shlex
+import webbrowser
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from bench import data
+from bench.cli.closing import close
+from bench.cli.compare import compare_named
+from bench.launch.jobs import described, device_of, jobs_of
+from bench.launch.local import accelerator_of, job, missing_work, score, train_and_score, unscored_cells, untrained_runs
+from bench.pool import Pool
+from bench.progress import results, say, say_once, stage
+from bench.scoring.runs import cells
+from bench.store.files import StoreError
+from bench.store.folders import Store
+from bench.store.tables import TableFolder
+from bench.study import grid
+from bench.study.plan import Plan
+from bench.study.record import extend, study_of
+from bench.study.run import Run
+from bench.table.ledger import ledger, mend
+from bench.table.reference import merge, undo_merge, write_reference
+from bench.table.scores import plan_scores
+from bench.table.stored import export
+from bench.values import ConfigError
+
+Settings = Mapping[str, Any]
+
+
+def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
+    """Run one stage of a composed configuration.
+
+    Args:
+        settings: the configuration, and the `overrides` of the command line.
+        options: shipped names of configuration groups, for `list`.
+
+    Returns:
+        The exit code: 0, or 1 where some run or score failed.
+    """
+    name = settings["stage"]
+    if name == "list":
+        from bench.cli.listing import list_names
+
+        return list_names(settings["what"], options, Store(settings["results_dir"]))
+    if name == "data":
+        return data_sets(settings)
+    if name == "merge":
+        return merge_table(settings)
+    if name == "check":
+        from bench.cli.check import check_metrics
+
+        return check_metrics(grid.metric_names(settings["metric"]), Store(settings["results_dir"], writable=True))
+    if name == "question" and settings["what"] is None:
+        from bench.cli.question import list_questions
+
+        return list_questions()
+    if settings["codes"] is not None:
+        from bench.cli.score_file import score_file
+
+        return score_file(settings)
+    if settings["compare"] is not None or name == "compare":
+        return compare_named(settings)
+    study = study_of(settings, Store(settings["results_dir"]))  # everything is checked before anything is written
+    if name == "status":
+        return status(study.whole, Store(settings["results_dir"]))
+    chosen = settings["metric"] if "metric" in settings["given"] else "all"
+    part, broken = grid.usable(study.part, chosen)
+    if settings["dry_run"]:
+        return dry_run(name, part, Store(settings["results_dir"]), settings)
+    store = Store(settings["results_dir"], writable=True)
+    whole = grid.usable(extend(study.whole, store), "all")[0]
+    if name == "question":
+        from bench.cli.question import answer
+
+        return answer(settings["what"], whole, store)
+    try:
+        with Pool(settings["processes"]) as pool:
+            ended = _work(name, part, whole, store, pool, settings)
+        # without an end, jobs go on by themselves
+        return 0 if ended is None else close(name, part, store, [str(fault) for fault in broken], *ended)
+    finally:
+        if settings["study"]["name"] is None:
+            say(f"study: {whole.name} (the name of this grid: python -m bench report study={whole.name})")
+
+
+def _work(
+    name: str, part: Plan, whole: Plan, store: Store, pool: Pool, settings: Settings
+) -> tuple[Mapping[str, str], Mapping[str, str], Mapping[str, str]] | None:
+    """Train and score what a command asks for; draw, report and export the study that it belongs to.
+
+    Returns:
+        The data sets that cannot be had, the runs whose job died and the pictures that failed, and why. None: jobs are
+        not awaited.
+    """
+    absent: dict[str, str] = {}
+    lost: Mapping[str, str] = {}
+    undrawn: dict[str, str] = {}
+    if name in ("run", "train", "score"):
+        absent = _absent_data(part)
+        had = dataclasses.replace(part, runs=tuple(r for r in part.runs if r.dataset not in absent))
+        mend(had.runs, store)
+        if _here(settings):
+            train_and_score(name, had, store, pool, settings)
+        elif (died := _launch(name, had, store, settings)) is None:
+            return None
+        else:
+            lost = died
+            if had.codes and name != "train":
+                score(dataclasses.replace(had, runs=()), store, pool, settings)
+    if name in ("run", "analyze"):
+        undrawn |= analyze(whole, store, pool)
+    if name in ("run", "report"):
+        undrawn |= make_report(whole, store, pool, settings)
+    if name == "export":
+        hand_on(whole, store)
+    return absent, lost, undrawn
+
+
+def _here(settings: Settings) -> bool:
+    """Whether this process and its workers do the jobs, and no launcher."""
+    return settings["launcher"]["name"] == "local" or settings["checkpoint"] is not None
+
+
+def _launch(name: str, plan: Plan, store: Store, settings: Settings) -> dict[str, str] | None:
+    from bench.launch.driver import Work, distribute
+
+    return distribute(Work(name, plan, settings, store, lambda: missing_work(name, plan, store, settings), job))
+
+
+def _absent_data(plan: Plan) -> dict[str, str]:
+    """The data sets of a study that cannot be had, and where to get them: their runs are left out, the rest goes on."""
+    absent = {}
+    for dataset in dict.fromkeys(r.dataset for r in plan.runs):
+        try:
+            data.fetch(dataset)
+        except data.DataError as fault:
+            absent[dataset] = str(fault)
+            say(f"{dataset} is left out: {fault}")
+    return absent
+
+
+def analyze(plan: Plan, store: Store, pool: Pool) -> dict[str, str]:
+    """Draw every figure that the study's scores allow; say why for the others. Those that failed, and why."""
+    from bench.report.drawings import tell
+    from bench.report.figures import draw_all
+    from bench.report.reproduction import draw_reproduction
+
+    with stage("analyze"):
+        table, origin = plan_scores(plan, store)
+        if origin:
+            say(f"  {origin}")
+        folder = store.study(plan.name)
+        failed = tell("figures", draw_all(table, plan, folder, pool))
+        failed |= tell("figures beside published ones", draw_reproduction(table, plan, folder, pool))
+    say(f"figures: {folder / 'figures'}\nbeside published numbers: {folder / 'reproduction.md'}")
+    return failed
+
+
+def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> dict[str, str]:
+    """Draw pictures of trained models, write the one-page summary and the leaderboard. What failed, and why."""
+    from bench.report.drawings import tell
+    from bench.report.gallery import embed
+    from bench.report.gradients import draw_gradients
+    from bench.report.leaderboard import write_leaderboard
+    from bench.report.pictures import draw_models
+    from bench.report.summary import write_summary
+
+    with stage("report"):
+        table, origin = plan_scores(plan, store)
+        failed = tell("pictures of models", draw_models(table, plan, store, pool, settings["rank_by"]))
+        failed |= tell("pictures of gradients", draw_gradients(plan, store, pool))
+        failed |= {o.name: o.why for o in embed(store.study(plan.name), pool) if o.state == "failed"}
+        page = write_summary(table, plan, store, origin)
+        asked = _overrides(settings, "results_dir", "open", "processes", "device")
+        board = write_leaderboard(table, plan, store, asked)
+    say(f"summary: {page}\npictures: {page.parent}\nleaderboard: {board}")
+    if settings["open"] and not webbrowser.open(board.as_uri()):
+        say("no browser was found to show it in")
+    return failed
+
+
+def _overrides(settings: Settings, *others: str) -> list[str]:
+    """What the command line asked for, without the stage and other words that do not matter."""
+    return [w for w in settings["overrides"] if w.partition("=")[0] not in ("stage", *others)]
+
+
+def hand_on(plan: Plan, store: Store) -> None:
+    """Write the study's score table as parquet and csv, and with its card where they can be taken from."""
+    table, folder = plan_scores(plan, store)[0], store.export(plan.name)
+    say("\n".join(map(str, export(table, store.study(plan.name)))))
+    write_reference(table, plan, store, folder)
+    say(f"export: {len(table):,} rows of {table['run'].nunique()} runs in {folder.path}")
+
+
+def merge_table(settings: Settings) -> int:
+    """Add an exported table to the reference table, or take the last one that was added back.
+
+    Raises:
+        ConfigError: neither a folder is given nor `undo`, or both.
+    """
+    if (settings["folder"] is None) != settings["undo"]:
+        raise ConfigError(
+            "merge takes one thing: the folder of an exported table, python -m bench merge FOLDER, or --undo, which "
+            "takes the last one back"
+        )
+    store = Store(settings["results_dir"], writable=True)
+    if settings["undo"]:
+        say(f"merge: {undo_merge(store)}")
+        return 0
+    done = merge(TableFolder(Path(settings["folder"]).expanduser()), store)
+    say(f"merge: {done.added:,} rows added, {done.equal:,} found equal, in {store.reference().path}")
+    if done.superseded:
+        say(f"merge: {done.superseded:,} scores of groups of runs gave way to those of larger groups")
+    if done.unverified:
+        say(f"merge: nothing proves the ids of {done.unverified:,} runs: their table has no identities.json.gz of them")
+    return 0
+
+
+def status(plan: Plan, store: Store) -> int:
+    """Count runs and scores of a study: done, failed, missing, for each model and data set."""
+    keys, known = [cell.key for cell in cells(plan.metrics, plan.protocol)], ledger(store)
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for member in plan.members:
+        count = counts.setdefault(member.group, Counter())
+        count[known.run(member)] += 1
+        count.update(f"cell {known.cell(member, key)}" for key in keys)
+    table = Table("model", "data set", "trained", "failed", "missing", "scores", "skipped", "failed", "missing")
+    table.title = f"{plan.title}: {len(plan.members)} runs ({plan.budget})"
+    columns = ("done", "failed", "missing", "cell done", "cell skipped", "cell failed", "cell missing")
+    for (model, dataset), count in counts.items():
+        table.add_row(model, dataset, *(str(count[c]) for c in columns))
+    table.add_section()
+    total = sum(counts.values(), Counter())
+    table.add_row("all", "", *(str(total[c]) for c in columns))
+    results.print(table)
+    if total["unreadable"]:
+        say(f"{total['unreadable']:,} runs cannot be read and are left alone")
+    for damage in known.damaged:
+        say_once(str(damage))
+    missing = {run.id for run in plan.runs if known.run(run) == "missing"}
+    if missing and (origin := plan_scores(plan, store)[1]):
+        say(origin)
+    return 0
+
+
+def dry_run(name: str, plan: Plan, store: Store, settings: Settings) -> int:
+    """Show what a command would do, and do nothing."""
+    from bench.cli.dry_run import show_work
+
+    untrained = untrained_runs(plan, store, settings) if name in ("run", "train") else []
+    unscored = unscored_cells(plan, store, settings) if name in ("run", "score") else []
+    missing = [*untrained, *(run for run, _ in unscored if isinstance(run, Run))]
+    if name == "run":
+        wanted = cells(plan.metrics, plan.protocol)
+        unscored += [(run, wanted) for run in untrained]
+    launcher, here = settings["launcher"], _here(settings)
+    on_gpu = (accelerator_of(settings["device"]) if here else device_of(settings)) == "cuda"
+    jobs = jobs_of(missing, {} if here else launcher, on_gpu)
+    show_work(
+        untrained, unscored, jobs, store, plan.protocol.name, f"To do, {described(jobs, launcher['name'], on_gpu)}"
+    )
+    asked = ["dry_run", *(("model", "dataset") if here else ())]
+    command = " ".join(["python -m bench", name, *map(shlex.quote, _overrides(settings, *asked))])
+    groups = dict.fromkeys(run.group for run in missing)
+    for line in [f"{command} model={m} dataset={d}" for m, d in groups] if here else [command]:
+        results.print(line, markup=False, soft_wrap=True)
+    for dataset in dict.fromkeys(run.dataset for run in untrained):
+        if data.state(dataset) != "ready":
+            say(f"{dataset} is {data.state(dataset)}: `python -m bench data dataset={dataset}` fetches it or says how")
+    return 0
+
+
+def data_sets(settings: Settings) -> int:
+    """Fetch and verify the chosen data sets and draw a contact sheet of each; those that cannot be had are listed."""
+    from bench.report.sheet import draw_sheet
+
+    table = Table("data set", "images", "shape", "factors", "was", "now", "contact sheet")
+    faults = []
+    names = settings["dataset"] if isinstance(settings["dataset"], list) else [settings["dataset"]]
+    if settings["accept"] is not None:
+        if len(names) != 1:
+            raise ConfigError("accept=SHA256 is of one data set: give dataset=NAME")
+        say(f"accepted: {data.accept(names[0], str(settings['accept']))}")
+    for name in names:
+        card, before = data.card(name), data.state(name)
+        sheet = None
+        try:
+            data.fetch(name)
+            data.verify(name)
+            sheet = Store(settings["results_dir"], writable=True).sheet(name)
+            draw_sheet(data.load_data(name), sheet)
+        except (data.DataError, StoreError) as fault:
+            faults.append(str(fault))
+        factors = ", ".join(f"{f} {n}" for f, n in zip(card.factor_names, card.factor_sizes, strict=True))
+        shape = "x".join(map(str, card.image_shape))
+        table.add_row(name, f"{card.num_images:,}", shape, factors, before, data.state(name), str(sheet or "none"))
+    results.print(table)
+    for told in faults:
+        say(told)
+    return 1 if faults else 0

@@ -1,0 +1,78 @@
+"""`python -m bench list`: names of what there is, and of metrics what is declared about them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from bench import data, registry
+from bench.metrics.base import Metric, Score
+from bench.progress import say
+from bench.store.folders import Store
+
+HEAD = ("metric", "scores", "range", "better", "invariant to", "version", "paper")
+BLANK = ("",) * (len(HEAD) - 2)
+
+
+def list_names(what: str | None, options: Mapping[str, Sequence[str]], store: Store) -> int:
+    """Print the names of one kind of thing, or of every kind; plug-ins that cannot be used with the reason.
+
+    Studies are the shipped ones and those of the store.
+    """
+    kinds = {
+        "models": list(options["model"]),
+        "metrics": registry.names("metrics"),
+        "datasets": data.names(),
+        "studies": [
+            s for s in dict.fromkeys((*options["study"], *store.studies())) if s != "custom"
+        ],  # a grid of one's own
+    }
+    if what is not None and what not in kinds:
+        raise registry.unknown("kind", what, kinds)
+    if what == "metrics":
+        print("\n".join(metric_table(kinds["metrics"])))
+        return 0
+    for kind in [what] if what else kinds:
+        print("\n".join(kinds[kind]) if what else f"{kind}: {', '.join(kinds[kind])}")
+    if what in ("models", None):
+        for line in (*registry.faults("models").values(), *_unlisted(kinds["models"])):
+            say(str(line))
+    if what is None:
+        for fault in registry.faults("metrics").values():
+            say(str(fault))
+    return 0
+
+
+def _unlisted(configured: Iterable[str]) -> list[str]:
+    """Model files of this package that no configuration belongs to."""
+    shipped = [name for name, where in registry.modules("models").items() if where == f"bench.models.{name}"]
+    missing = sorted(set(shipped) - set(configured))
+    return [f"bench/models/{name}.py is not listed: it needs its settings, conf/model/{name}.yaml" for name in missing]
+
+
+def metric_table(names: Iterable[str]) -> list[str]:
+    """Lines of a table, in Markdown: each metric's scores with their range and direction, its version and its paper.
+
+    One that cannot be used has the reason in the place of its scores.
+    """
+    chosen = list(names)
+    broken = registry.faults("metrics", chosen)
+    rows = [HEAD, *(_row(name) if name not in broken else (f"`{name}`", str(broken[name]), *BLANK) for name in chosen)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
+    return [lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]]
+
+
+def _row(name: str) -> tuple[str, ...]:
+    """One metric: its headline first, other ranges behind a semicolon."""
+    declared: Metric = registry.load("metrics", name).metric
+    groups: dict[Score, list[str]] = {}
+    for score in sorted(declared.scores, key=lambda s: (s != declared.headline, declared.scores[s].high)):
+        groups.setdefault(declared.scores[score], []).append(f"`{score}`")
+    scores = "; ".join(", ".join(group) for group in groups.values())
+    ranges, better = zip(*map(_range, groups), strict=True)
+    directions = "; ".join(dict.fromkeys(better))
+    claims, version = ", ".join(declared.invariant_to), str(declared.version)
+    return f"`{name}`", scores, "; ".join(ranges), directions, claims, version, declared.paper
+
+
+def _range(score: Score) -> tuple[str, str]:
+    better = {True: "higher", False: "lower", None: "neither"}[score.higher_is_better]
+    return (f"{score.low:g}.." if score.high == float("inf") else f"{score.low:g}..{score.high:g}"), better

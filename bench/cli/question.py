@@ -1,0 +1,37 @@
+"""`python -m bench question what=NAME study=STUDY`: one question about representations, answered by a picture."""
+
+from bench.analysis.scores.agreement import TooFewRunsError
+from bench.progress import say
+from bench.registry import unknown
+from bench.report.questions import QUESTIONS
+from bench.report.questions.asked import Asked
+from bench.report.style import save
+from bench.store.folders import Store
+from bench.study.plan import Plan
+from bench.training.train import load_learner
+
+
+def list_questions() -> int:
+    """Print the questions; the exit code."""
+    width = max(map(len, QUESTIONS))
+    print("\n".join(f"{n.ljust(width)}  {q.text}" for n, q in QUESTIONS.items()))
+    return 0
+
+
+def answer(name: str, plan: Plan, store: Store) -> int:
+    """Draw the answer to a question; the exit code is 1 where there are too few runs for it.
+
+    Raises:
+        UnknownNameError: no such question.
+    """
+    if name not in QUESTIONS:
+        raise unknown("question", name, QUESTIONS)
+    command = f"python -m bench question what={name} study={plan.name}"
+    folder = store.study(plan.name) / "questions"
+    try:
+        for stem, figure, numbers in QUESTIONS[name].draw(Asked(plan, store, load_learner)):
+            say(f"{name}: {save(figure, numbers, folder / stem, command)[1]}")
+    except TooFewRunsError as reason:
+        say(f"{name}: not drawn: {reason}")
+        return 1
+    return 0

@@ -1,0 +1,86 @@
+"""`score codes=FILE name=NAME`: a representation from elsewhere in the score table."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from bench.launch.local import score
+from bench.pool import Pool
+from bench.progress import results, say
+from bench.scoring import foreign
+from bench.scoring.runs import cell_records, cells, state
+from bench.store.folders import Store
+from bench.study import grid
+from bench.study.record import extend, with_codes
+from bench.table.ledger import mend
+from bench.values import ConfigError
+
+Settings = Mapping[str, Any]
+
+
+def score_file(settings: Settings) -> int:
+    """Score a representation from elsewhere; the exit code is 1 where a metric failed.
+
+    Raises:
+        ConfigError: it is not one file with one name, data set and seed, or another stage than `score` was asked for.
+    """
+    if settings["stage"] != "score":
+        raise ConfigError(f"codes=FILE is scored, not {settings['stage']}: python -m bench score codes=FILE name=NAME")
+    if settings["name"] is None:
+        raise ConfigError("codes=FILE needs a name to be listed under: name=NAME")
+    strength, value = _setting(settings)
+    given = foreign.read(
+        Path(str(settings["codes"])).expanduser(), str(settings["name"]), _single(settings, "dataset"),
+        _single(settings, "seed"), strength, value,
+    )  # fmt: skip
+    study = with_codes(given.member, settings, Store(settings["results_dir"]))
+    chosen = settings["metric"] if "metric" in settings["given"] else "all"
+    plan, broken = grid.usable(study.part, chosen)
+    store, wanted = Store(settings["results_dir"], writable=True), cells(plan.metrics, plan.protocol)
+    folder = store.run(given.member.id)
+    mend([given.member], store)
+    foreign.put(given, store)
+    if settings["study"]["name"] is not None:
+        extend(study.whole, store)
+    with Pool(settings["processes"]) as pool:
+        score(plan, store, pool, {**settings, "retry_failed": True})  # what failed before is tried again
+    records = cell_records(folder)
+    _show_scores(str(given.member), [records[c.key] for c in wanted])
+    for fault in broken:
+        say(str(fault))
+    return 1 if broken or any(state(records[c.key]) == "failed" for c in wanted) else 0
+
+
+def _setting(settings: Settings) -> tuple[int | None, float | None]:
+    """The strength index or the value that the codes are given, if any: an integer is an index, a float a value."""
+    if "strength" not in settings["given"]:
+        return None, None
+    strength = _single(settings, "strength")
+    if isinstance(strength, bool) or not isinstance(strength, int | float) or strength < 0:
+        raise ConfigError(f"strength of codes must be an index from 0 or a value such as 2.5, got {strength!r}")
+    return (strength, None) if isinstance(strength, int) else (None, strength)
+
+
+def _single(settings: Settings, key: str) -> Any:
+    """The one value of a key that may hold a list."""
+    found = settings[key] if isinstance(settings[key], list) else [settings[key]]
+    if len(found) != 1:
+        raise ConfigError(f"codes=FILE is of one {key}, got {found}")
+    return found[0]
+
+
+def _show_scores(title: str, records: Sequence[Mapping[str, Any]]) -> None:
+    table = Table("metric", "representation", "score", "value", "rows", title=escape(title))
+    for record in records:
+        head = record["metric"], record["representation"]
+        rows = " + ".join(f"{n:,}" for n in record.get("rows", {}).values())
+        for name, value in record.get("values", {}).items():
+            if "/" not in name:
+                table.add_row(*head, name, f"{value:.4f}", rows)
+        for outcome in ("skipped", "failed"):
+            if outcome in record:
+                table.add_row(*head, outcome, escape(record[outcome]), "")
+    results.print(table)

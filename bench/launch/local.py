@@ -1,0 +1,144 @@
+"""Training and scoring what is missing of a study: which runs and cells that is, and the tasks of processes."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import registry
+from bench.launch.jobs import jobs_of
+from bench.pool import Here, Pool, report
+from bench.progress import Meter, say
+from bench.scoring.foreign import of_codes
+from bench.scoring.isolation import Scoring, of_run, score_all
+from bench.scoring.runs import Cell, cells
+from bench.store.claims import EXPIRES_S, HEARTBEAT_S, is_claimed
+from bench.store.folders import Store
+from bench.study.plan import Member, Plan
+from bench.study.run import Run
+from bench.table.ledger import ledger
+from bench.terminal import streams
+from bench.values import ConfigError
+
+Settings = Mapping[str, Any]
+
+
+def train_and_score(name: str, plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
+    """Do what a stage ("run", "train" or "score") has to do of both."""
+    if name in ("run", "train"):
+        train(plan, store, pool, settings)
+    if name in ("run", "score"):
+        score(plan, store, pool, settings)
+
+
+@streams()
+def job(name: str, part: Plan, path: Path, settings: Settings) -> None:
+    """What a job of a launcher does: finish its part of a study.
+
+    That takes in what another process was at when its machine died, whose claim first has to expire.
+    """
+    store, cpus = Store(path), settings["launcher"]["cpus"]
+    with Here() if cpus <= 1 else Pool(cpus) as pool:
+        train_and_score(name, part, store, pool, settings)
+        patience = time.monotonic() + EXPIRES_S + HEARTBEAT_S
+        while time.monotonic() < patience and _claimed(missing_work(name, part, store, settings), store):
+            time.sleep(HEARTBEAT_S / 4)
+            train_and_score(name, part, store, pool, settings)
+
+
+def _claimed(runs: Sequence[Run], store: Store) -> bool:
+    return any(is_claimed(store.run(run.id)) for run in runs)
+
+
+def missing_work(name: str, plan: Plan, store: Store, settings: Settings) -> list[Run]:
+    """Runs that a stage still has work for."""
+    untrained = untrained_runs(plan, store, settings) if name != "score" else []
+    unscored = unscored_cells(dataclasses.replace(plan, codes=()), store, settings) if name != "train" else []
+    return untrained + [run for run, _ in unscored if isinstance(run, Run)]
+
+
+def untrained_runs(plan: Plan, store: Store, settings: Settings) -> list[Run]:
+    """What is to be trained: missing runs, and failed ones where that is asked for."""
+    wanted = ("missing", "failed") if settings["retry_failed"] else ("missing",)
+    found = store.listings()
+    return [r for r in plan.runs if (found[r.id].state if r.id in found else "missing") in wanted]
+
+
+def unscored_cells(plan: Plan, store: Store, settings: Settings) -> list[tuple[Member, list[Cell]]]:
+    """Trained runs and codes from elsewhere, each with the cells that it lacks."""
+    again = ("missing", "failed") if settings["retry_failed"] else ("missing",)
+    asked, known = {cell.key: cell for cell in cells(plan.metrics, plan.protocol)}, ledger(store)
+    there = [member for member in plan.members if known.run(member) == "done"]
+    todo = [(member, [cell for key, cell in asked.items() if known.cell(member, key) in again]) for member in there]
+    return [(member, lacking) for member, lacking in todo if lacking]
+
+
+def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
+    """Train what is missing: on a GPU as fleets, on CPUs as one run a process."""
+    todo = untrained_runs(plan, store, settings)
+    if not todo:
+        return say("train: nothing is missing")
+    if settings["checkpoint"] is not None:
+        return _adopt(todo[0], store, Path(settings["checkpoint"]))
+    accelerator, logger = accelerator_of(settings["device"]), settings["logger"]
+    with Meter("train", sum(_steps(r) for r in todo), "steps", len(todo)) as meter:
+        for _ in range(2):  # the second time those that were worked on elsewhere, where that was by one who died
+            groups = jobs_of(todo, {}, on_gpu=accelerator == "cuda")
+            tasks = [(group, store.path, accelerator, report, logger) for group in groups]
+            if accelerator == "cuda":
+                ended: Iterator[tuple[int, Any]] = (
+                    (i, _train_task(*task[:3], meter.advance, logger)) for i, task in enumerate(tasks)
+                )
+            else:
+                ended = pool.run(_train_task, tasks, meter.advance, killed=["KILLED"])
+            todo = []
+            for position, states in ended:
+                for run, how in zip(groups[position], states, strict=True):
+                    todo += [run] if how == "elsewhere" else []
+                    meter.advance(0, str(run) if how == "done" else f"{how.upper()} {run}")
+
+
+def score(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
+    """Compute the missing scores of trained runs and of codes from elsewhere."""
+    todo = unscored_cells(plan, store, settings)
+    if not todo:
+        return say("score: nothing is missing")
+    with Meter("score", sum(len(c) for _, c in todo), "scores") as meter:
+        score_all([_scoring(*pair) for pair in todo], store, pool, plan.protocol.timeout, meter.advance)
+
+
+def _scoring(member: Member, lacking: Sequence[Cell]) -> Scoring:
+    return of_run(member, lacking) if isinstance(member, Run) else of_codes(member, lacking)
+
+
+def _adopt(run: Run, store: Store, checkpoint: Path) -> None:
+    from bench.training.train import adopt
+
+    adopt(run, store, checkpoint)
+    say(f"train: took the weights of {checkpoint} as {run}")
+
+
+def _train_task(
+    runs: Sequence[Run], path: Path, accelerator: str, told: Callable[[float, str], None], logger: Mapping[str, Any]
+) -> list[str]:
+    from bench.training.loggers import LoggerSetting
+    from bench.training.train import train as train_runs
+
+    return train_runs(runs, Store(path), accelerator, told, LoggerSetting(**logger))
+
+
+def accelerator_of(device: str) -> str:
+    if device not in ("auto", "cpu", "cuda"):
+        raise registry.unknown("device", device, ["auto", "cpu", "cuda"])
+    if device == "cpu":
+        return "cpu"  # torch takes seconds to import
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device=cuda, but torch sees no CUDA device")
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _steps(run: Run) -> int:
+    return 1 if run.fitted else run.schedule.steps

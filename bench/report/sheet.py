@@ -1,0 +1,106 @@
+"""A contact sheet of a data set: what each factor does, and what random images look like."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from bench.data.base import DataError, DataSet
+from bench.store.files import StoreError, writing
+
+COLUMNS = 10
+DPI = 200
+# in inches of the page; a 64-pixel image fills 128 dots, so that every pixel is as large as the others
+CELL, GAP, LABELS, HEAD, MARGIN = 0.64, 0.06, 1.05, 0.62, 0.14
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the sheet: its label, a remark below it, and the images."""
+
+    label: str
+    remark: str
+    index: NDArray[np.int64]
+
+
+def draw_sheet(data: DataSet, path: Path) -> None:
+    """Write a png: a row for each factor that sweeps it and holds the others, then rows of random images.
+
+    Raises:
+        DataError: the data set gives no images or factors that can be drawn.
+        StoreError: the picture cannot be written.
+    """
+    try:
+        figure = _figure(data)
+    except (DataError, StoreError):
+        raise
+    except Exception as fault:  # a plug-in's own
+        raise DataError(f"the contact sheet of {data.card.name}: {type(fault).__name__}: {fault}") from fault
+    with writing(path) as file:
+        figure.savefig(file, format="png")
+
+
+def _figure(data: DataSet) -> Figure:
+    rows = [*(_sweeps(data) if data.card.grid else _classes(data)), *_random(data)]
+    pitch = CELL + GAP
+    width, height = LABELS + COLUMNS * pitch + MARGIN, HEAD + len(rows) * pitch + MARGIN
+    figure = Figure(figsize=(width, height), dpi=DPI)
+    for i, row in enumerate(rows):
+        bottom = height - HEAD - i * pitch - CELL
+        _label(figure, row, (LABELS - 0.1) / width, (bottom + CELL / 2) / height)
+        for j, image in enumerate(data.images(row.index)):
+            left = LABELS + j * pitch
+            _picture(figure, image, (left / width, bottom / height, CELL / width, CELL / height))
+    _title(figure, data, LABELS / width, 1 - 0.17 / height, 0.2 / height)
+    return figure
+
+
+def _title(figure: Figure, data: DataSet, left: float, top: float, line: float) -> None:
+    facts = f"{len(data):,} images of {' × '.join(map(str, data.card.image_shape))}"
+    figure.text(left, top, data.card.title, fontsize=10, fontweight="bold", va="top")
+    figure.text(left, top - line, facts, fontsize=7, color="0.35", va="top")
+
+
+def _label(figure: Figure, row: Row, right: float, middle: float) -> None:
+    figure.text(right, middle, row.label, fontsize=8, ha="right", va="bottom" if row.remark else "center")
+    figure.text(right, middle, row.remark, fontsize=6, color="0.45", ha="right", va="top", linespacing=1.4)
+
+
+def _picture(figure: Figure, image: NDArray[np.float32], place: tuple[float, float, float, float]) -> None:
+    axes = figure.add_axes(place)
+    axes.set_axis_off()
+    axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+
+
+def _sweeps(data: DataSet) -> list[Row]:
+    """A row for each factor: up to ten of its values, the other factors at the middle of theirs."""
+    sizes = np.array(data.card.factor_sizes)
+    rows = []
+    for k, name in enumerate(data.card.factor_names):
+        values = np.linspace(0, sizes[k] - 1, min(COLUMNS, sizes[k])).round().astype(np.int64)
+        factors = np.tile(sizes // 2, (len(values), 1))
+        factors[:, k] = values
+        remark = f"{sizes[k]} values" if len(values) == sizes[k] else f"{len(values)} of {sizes[k]} values"
+        rows.append(Row(name, remark, data.index(factors)))
+    return rows
+
+
+def _classes(data: DataSet) -> list[Row]:
+    """A row for each of up to ten values of the first factor: random images that have it."""
+    rng = np.random.default_rng(0)
+    values = data.factors(np.arange(len(data)))[:, 0]
+    there = np.unique(values)
+    shown = there[np.linspace(0, len(there) - 1, min(COLUMNS, len(there))).round().astype(np.int64)]
+    name = data.card.factor_names[0]
+    members = [np.flatnonzero(values == v) for v in shown]
+    return [
+        Row(f"{name} {v}", f"{len(m):,} images", rng.choice(m, min(COLUMNS, len(m)), replace=False))
+        for v, m in zip(shown, members, strict=True)
+    ]
+
+
+def _random(data: DataSet) -> list[Row]:
+    index = np.random.default_rng(0).choice(len(data), 2 * COLUMNS, replace=len(data) < 2 * COLUMNS)
+    return [Row("random", "", index[:COLUMNS]), Row("", "", index[COLUMNS:])]

@@ -1,0 +1,166 @@
+"""A data set's codes: encoded once, then read by every metric without touching the network again."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from bench.arrays import numbers
+from bench.data.base import DataSet
+from bench.models.base import Learner
+from bench.scoring.encoder_output import mean_and_logvar
+from bench.store.files import StoreError, digest, read_arrays, write_arrays
+from bench.store.folders import RunFolder
+
+Encoder = Callable[[NDArray[np.float32]], Any]
+LARGEST_LOGVAR = 170.0  # of a normal distribution beyond it, draws leave the 1e38 that codes may have
+
+
+class EncodingError(ValueError):
+    """A model's codes are not usable: no array or pair of arrays, wrong shape, NaN or infinite."""
+
+
+@dataclass(frozen=True, repr=False)
+class Codes:
+    """Codes of some images of a data set.
+
+    Attributes:
+        mean: (N, D) float32.
+        logvar: (N, D) float32, or None for a deterministic code.
+        index: (N,) which images.
+    """
+
+    mean: NDArray[np.float32]
+    logvar: NDArray[np.float32] | None
+    index: NDArray[np.int64]
+
+    def representation(self, kind: str, identity: str) -> NDArray[np.float32]:
+        """The codes a metric reads: "mean", or "sampled" from N(mean, exp(logvar)), the same for an identity.
+
+        Raises:
+            ValueError: sampled codes of a deterministic model, or (EncodingError) too large a log-variance.
+        """
+        if kind == "mean":
+            return self.mean
+        if self.logvar is None:
+            raise ValueError("a deterministic code has no sampled representation")
+        check_logvar(self.logvar, self.mean.shape)
+        noise = _standard_normal(identity, self.mean.shape)
+        return (self.mean + np.exp(self.logvar / 2) * noise).astype(np.float32, copy=False)
+
+    def __repr__(self) -> str:
+        logvar = None if self.logvar is None else self.logvar.shape
+        return f"Codes(mean={self.mean.shape}, logvar={logvar}, index={self.index.shape})"
+
+    def save(self, folder: RunFolder) -> None:
+        """Write the codes into a run's folder."""
+        arrays: dict[str, NDArray[Any]] = {"mean": self.mean, "index": self.index}
+        if self.logvar is not None:
+            arrays["logvar"] = self.logvar
+        write_arrays(folder.codes(len(self.index)), arrays)
+
+
+def load(folder: RunFolder, index: NDArray[np.int64]) -> Codes | None:
+    """Stored codes of exactly these images; None where there are none (unreadable ones count as none)."""
+    try:
+        arrays, _ = read_arrays(folder.codes(len(index)))
+        if not np.array_equal(arrays["index"], index):
+            return None
+        mean, logvar = (_checked(n, arrays[n], len(index)) if n in arrays else None for n in ("mean", "logvar"))
+    except (StoreError, LookupError, ValueError):
+        return None
+    return None if mean is None else Codes(mean, logvar, arrays["index"])
+
+
+def check_logvar(logvar: NDArray[Any], shape: tuple[int, ...], name: str = "logvar") -> None:
+    """A log-variance must have the mean's shape, and a standard deviation that is a number.
+
+    Raises:
+        EncodingError: it has not; the message says where.
+    """
+    if logvar.shape != shape:
+        raise EncodingError(f"{name} has shape {logvar.shape}, codes have {shape}")
+    if logvar.max() > LARGEST_LOGVAR:
+        row, dim = np.unravel_index(logvar.argmax(), shape)
+        raise EncodingError(
+            f"{name} is {logvar[row, dim]:.4g} at row {row}, dim {dim}: its exp(logvar / 2) leaves the range of 32-bit "
+            f"floats, up to {LARGEST_LOGVAR:g} are taken; is it a variance?"
+        )
+
+
+def encode(encoder: Any, data: DataSet, index: "ArrayLike | None" = None, batch_size: int = 512) -> Codes:
+    """Encode images of a data set, all of them unless `index` says which.
+
+    Args:
+        encoder: a learner or any object with `encode`, or any callable, from images (n, height, width, channels),
+            float32 in [0, 1], to codes (n, D), to a pair (mean, logvar), or to a dict, named tuple, output object or
+            normal distribution with mean and logvar, std or variance under one of their usual names (those of
+            `bench.scoring.encoder_output`). Arrays and tensors may be of any library and on any device.
+        data: the data set.
+        index: which images, (N,).
+        batch_size: images a call.
+
+    Raises:
+        EncodingError: the encoder cannot be called, or its codes are not (n, D) real finite numbers; the message says
+            what there was and what is wanted.
+        IndexError: an index is outside the data set.
+    """
+    where = np.arange(len(data)) if index is None else numbers(index, "index")
+    call: Encoder = encoder.encode if hasattr(encoder, "encode") else encoder
+    if isinstance(encoder, str) or not callable(call):  # text has a method of that name
+        raise EncodingError(f"a {type(encoder).__name__} is no encoder: a function of images, or an object with encode")
+    if where.size == 0 or batch_size < 1:
+        raise EncodingError(f"nothing to encode: {where.size} images, {batch_size} a call")
+    batches = [where[i : i + batch_size] for i in range(0, len(where), batch_size)]
+    parts = [_read(call(data.images(batch)), len(batch)) for batch in batches]
+    means, logvars = zip(*parts, strict=True)
+    _check_alike(means, "mean")
+    _check_alike(logvars, "log-variance")
+    mean, logvar = np.concatenate(means), None if logvars[0] is None else np.concatenate(logvars)
+    if logvar is not None and not isinstance(encoder, Learner):  # those of the suite are scored by their means anyway
+        check_logvar(logvar, mean.shape, "the encoder's log-variance")
+    return Codes(mean, logvar, where.astype(np.int64, copy=False))
+
+
+def pool(data: DataSet, size: int | None) -> NDArray[np.int64]:
+    """The images that are encoded for scoring, the same for every run: `size` random ones, or all (None)."""
+    if size is None or size >= len(data):
+        return np.arange(len(data))
+    seed = int(digest(["pool", data.card.name, size]), 16)
+    return np.sort(np.random.default_rng(seed).choice(len(data), size, replace=False))
+
+
+def _read(output: Any, rows: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Mean and log-variance of a batch, (rows, D) each."""
+    try:
+        mean, logvar = mean_and_logvar(output, "the encoder's output")
+        checked = _checked("mean", mean, rows)
+        if logvar is None:
+            return checked, None
+        return checked, _checked("log-variance", logvar, rows)
+    except ValueError as fault:
+        raise EncodingError(str(fault)) from fault
+
+
+def _checked(name: str, values: NDArray[Any], rows: int) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # what 32-bit floats cannot hold is infinite
+        codes = values.astype(np.float32, copy=False)
+    if codes.ndim != 2 or len(codes) != rows or not codes.size:
+        mend = ": .reshape(len(images), -1) flattens it" if codes.ndim > 2 and len(codes) == rows else ""
+        raise EncodingError(f"the encoder's {name} must be ({rows}, D), got {codes.shape}{mend}")
+    if not np.isfinite(codes).all():
+        raise EncodingError(f"the encoder's {name} has {(~np.isfinite(codes)).sum()} NaN or infinite values")
+    return codes
+
+
+def _check_alike(batches: Sequence[NDArray[np.float32] | None], name: str) -> None:
+    widths = {0 if batch is None else batch.shape[1] for batch in batches}
+    if len(widths) > 1:
+        raise EncodingError(f"the encoder's {name} has {' dims, then '.join(map(str, sorted(widths)))} dims")
+
+
+def _standard_normal(identity: str, shape: tuple[int, int]) -> NDArray[np.float32]:
+    seed = int(digest(["sampled", identity]), 16)
+    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)

@@ -1,0 +1,188 @@
+"""A representation from elsewhere: the arrays of a file, put in the store and scored like the codes of a trained run.
+
+FILE.npz holds `codes` (N, D), `factors` (N, F) and perhaps `logvar` (N, D), or a deviation or variance under one of its
+usual names. The representation gets a run folder of its own, whose model is the name it is given, so that the score
+table shows it beside the trained models.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import data, registry
+from bench.metrics.base import Ints, check_codes, check_factors
+from bench.progress import say
+from bench.scoring.codes import Codes, check_logvar
+from bench.scoring.encoder_output import MEANS, SPREADS, log_variance
+from bench.scoring.isolation import Scoring
+from bench.scoring.npz import read_npz
+from bench.scoring.runs import Cell
+from bench.store.configs import run_configs
+from bench.store.files import StoreError, digest, read_arrays, sha256_of, write_arrays, write_json
+from bench.store.folders import RunFolder, Store
+from bench.study.given import GivenCodes
+from bench.values import ConfigError, check_name
+
+CODES = ("codes", *MEANS)
+FACTORS = ("factors", "labels", "latents_classes")
+SHOWN = 12  # names of a file's arrays that a line has room for
+
+
+@dataclass(frozen=True)
+class Representation:
+    """Codes and factors of a file, and which member of a study they are."""
+
+    member: GivenCodes
+    codes: Codes
+    factors: Ints
+
+
+def read(
+    path: Path, name: str, dataset: str, seed: int, strength: int | None = None, value: float | None = None
+) -> Representation:
+    """Read and check a file, and what it is to be called.
+
+    Args:
+        path: the .npz file.
+        name: the model it is listed as.
+        dataset: the data set whose factors these are, or "custom".
+        seed: told apart by it are several representations of one name.
+        strength: index of their setting, if they have one.
+        value: the hyper-parameter of their setting, if they have one.
+
+    Raises:
+        ConfigError: a name that cannot be had; arrays that are missing or wrong; the message names file and array.
+        StoreError: the file cannot be read.
+        UnknownNameError: no such data set.
+    """
+    _check_name(name)
+    if dataset != data.CUSTOM and dataset not in data.names():
+        raise registry.unknown("data set", dataset, [*data.names(), data.CUSTOM])
+    arrays = _arrays(path)
+    try:
+        mean = check_codes(arrays["codes"], min_rows=2)
+        factors = check_factors(arrays["factors"], len(mean))
+        logvar = _logvar(arrays, mean.shape)
+        _check_card(factors, dataset)
+    except ValueError as fault:
+        raise ConfigError(f"{path}: {fault}") from fault
+    codes = Codes(mean, logvar, np.arange(len(mean)))  # as precise as they came
+    version = None if dataset == data.CUSTOM else data.card(dataset).version
+    member = GivenCodes(name, seed, dataset, version, sha256_of(path), path.name, strength, value)
+    return Representation(member, codes, factors)
+
+
+def _check_name(name: str) -> None:
+    check_name("name", name)
+    if name in registry.names("models"):
+        raise ConfigError(f"name={name} is a model of the suite: codes from elsewhere need a name of their own")
+
+
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """`codes`, `factors` and what tells the variance, under these names or one that means the same."""
+    arrays, held = read_npz(path, {*CODES, *FACTORS, *SPREADS})
+    used = {key: _only(names, held, path) for key, names in (("codes", CODES), ("factors", FACTORS))}
+    if unused := [n for n in held if n not in (*used.values(), *SPREADS)]:
+        say(f"{path}: not used: {_listed(unused)}")
+    return {key: arrays[name] for key, name in used.items()} | {n: a for n, a in arrays.items() if n in SPREADS}
+
+
+def _only(names: Sequence[str], held: Sequence[str], path: Path) -> str:
+    """The name that an array has in the file: the first, or the only one of the others."""
+    there = [name for name in names if name in held]
+    if not there:
+        raise ConfigError(f"{path} has no array {names[0]!r}, it holds {_listed(held)}")
+    if len(there) > 1 and there[0] != names[0]:
+        raise ConfigError(f"{path} holds {' and '.join(there)}: name the one that is meant {names[0]!r}")
+    return there[0]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Some names of a stranger's file, as they can be shown."""
+    shown = [name[:40] if name.isprintable() else ascii(name[:40]) for name in names[:SHOWN]]
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(shown) + more or "nothing"
+
+
+def _logvar(arrays: dict[str, NDArray[Any]], shape: tuple[int, ...]) -> Any:
+    spread = log_variance(arrays, "the file")
+    if spread is None:
+        return None
+    logvar = check_codes(spread, "logvar")
+    check_logvar(logvar, shape)
+    return logvar
+
+
+def _check_card(factors: Ints, dataset: str) -> None:
+    if dataset == data.CUSTOM:
+        return
+    names, sizes = data.card(dataset).factor_names, data.card(dataset).factor_sizes
+    if factors.shape[1] != len(names):
+        constant = ", ".join(map(str, np.flatnonzero(np.ptp(factors, axis=0) == 0)))
+        mend = f"; leave out column {constant}, which has a single value" if constant else ""
+        raise ValueError(
+            f"factors has {factors.shape[1]} columns, {dataset} has {len(names)}: {', '.join(names)}{mend}"
+        )
+    for name, size, most in zip(names, sizes, factors.max(axis=0), strict=True):
+        if most >= size:
+            raise ValueError(f"factors has the value {most} of {name}, which has {size} values in {dataset}")
+
+
+def put(given: Representation, store: Store) -> None:
+    """Put a representation in the store; one that is there stays as it is.
+
+    Raises:
+        ConfigError: other codes have its name, setting, data set and seed.
+    """
+    folder = store.run(given.member.id)
+    if folder.done.exists():
+        return
+    _check_free(given.member, store)
+    from bench.training.train import provenance
+
+    arrays: dict[str, NDArray[Any]] = {"mean": given.codes.mean, "index": given.codes.index, "factors": given.factors}
+    if given.codes.logvar is not None:
+        arrays["logvar"] = given.codes.logvar
+    write_arrays(folder.codes(len(given.factors)), arrays)
+    write_json(folder.config, given.member.record())
+    write_json(folder.done, provenance() | {"device": "none: codes were given", "seconds": 0.0})
+
+
+def _check_free(member: GivenCodes, store: Store) -> None:
+    for run_id, config in run_configs(store):
+        names = (config["model"]["name"], config["dataset"]["name"], config["seed"])
+        setting = (config["strength"], config["value"])
+        same = (*names, *setting) == (member.model, member.dataset, member.seed, member.strength, member.value)
+        if same and run_id != member.id:
+            raise ConfigError(
+                f"the store has other codes named {member.model}, of {member.dataset}, seed {member.seed} [{run_id}]: "
+                "choose another name or seed"
+            )
+
+
+def of_codes(member: GivenCodes, wanted: Sequence[Cell]) -> Scoring:
+    """Cells of codes that are in the store."""
+    return Scoring(member.id, str(member), tuple(wanted), partial(pooled, member))
+
+
+def pooled(member: GivenCodes, folder: RunFolder, size: int | None) -> tuple[Codes, Ints]:
+    """The rows that are scored: as many random ones as the protocol encodes of a data set, or all.
+
+    Raises:
+        StoreError: the codes are not in the store or cannot be read.
+    """
+    files = sorted(folder.path.glob("codes-*.safetensors"))
+    if not files:
+        raise StoreError(f"{folder.path} holds no codes of {member}: give its file again, score codes={member.file}")
+    arrays, _ = read_arrays(files[0])
+    rows = np.arange(len(arrays["mean"]))
+    if size is not None and size < len(rows):
+        rng = np.random.default_rng(int(digest(["pool", member.id, size]), 16))
+        rows = np.sort(rng.choice(rows, size, replace=False))
+    logvar = arrays["logvar"][rows] if "logvar" in arrays else None
+    return Codes(arrays["mean"][rows], logvar, rows), arrays["factors"][rows]

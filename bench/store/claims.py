@@ -1,0 +1,238 @@
+"""Claims on runs, so that any number of processes on any machines work on one store without doing a run twice.
+
+A claim is a file in the run's folder. The first is named `claim-0`; one that has expired is not removed but succeeded,
+by a file named after its token. Each name can be made by one process only (a hard link never replaces), so of several
+that find a run free, or its claim expired, one gets it. The holder is the end of the chain that starts at `claim-0`;
+removing `claim-0` releases the run.
+
+A thread touches the claims of its process every minute, and one untouched for ten minutes has expired. Both times are
+the file system's, which stamps the claimant's new file as it stamps the claim: the clocks of machines do not matter.
+On one machine a holder's death shows at once, because it keeps a lock on its claim as long as it lives.
+
+A claim that is damaged (no token, a token that was met before, no regular file) expires by its age like any other. One
+whose time of change lies in the future was written by a clock that was wrong: whoever finds it sets that to now. One
+that may not be read is left alone.
+"""
+
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.progress import say_once
+from bench.store.files import StoreError, check_regular, read_whole, temporary, this_boot
+from bench.store.folders import RunFolder
+from bench.store.record_types import ClaimRecord, parsed
+
+EXPIRES_S = 600.0
+HEARTBEAT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run that this process works on."""
+
+    folder: RunFolder
+    path: Path
+    token: str
+
+    def holds(self) -> bool:
+        """False if the claim expired (no heartbeat for EXPIRES_S) and another process took the run."""
+        chain = _chain(self.folder)
+        return bool(chain) and chain[-1].token == self.token
+
+
+@contextmanager
+def claiming(folders: Sequence[RunFolder], *, required: bool = False) -> Iterator[list[Claim | None]]:
+    """Claim runs for the time of a block.
+
+    Args:
+        folders: of the runs.
+        required: one that this process may not write is an error, not left to its owner.
+
+    Yields:
+        A claim for each of them; None where another process has it.
+
+    Raises:
+        StoreError: a folder cannot be written.
+    """
+    with ExitStack() as stack:
+        claims = [stack.enter_context(_claiming(folder, required)) for folder in folders]
+        stack.enter_context(_heartbeat([claim.path for claim in claims if claim is not None]))
+        yield claims
+
+
+def is_claimed(folder: RunFolder) -> bool:
+    """Whether some process works on a run, as far as its machine's clock tells."""
+    chain = _chain(folder)
+    return bool(chain) and not chain[-1].expired(time.time())
+
+
+@contextmanager
+def _claiming(folder: RunFolder, required: bool) -> Iterator[Claim | None]:
+    token = uuid.uuid4().hex
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        handle, draft = temporary(folder.path / "claim")
+    except OSError as fault:
+        if isinstance(fault, PermissionError) and not required:  # of this folder alone: the others are worked on
+            say_once(f"cannot write {folder.path}: {fault.strerror}: the run is left to its owner")
+            yield None
+            return
+        raise StoreError(f"cannot write {folder.path}: {fault.strerror}") from fault
+    with os.fdopen(handle, "w") as file:
+        try:
+            _write(file, token)
+            claim = _publish(folder, draft, token)
+        finally:
+            draft.unlink(missing_ok=True)
+        try:
+            yield claim
+        finally:
+            if claim is not None:
+                _release(claim)
+
+
+def _write(file: Any, token: str) -> None:
+    """Whose claim it is; locked from before anybody can see it until its process ends."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        machine = this_boot()
+    except OSError:  # a file system without locks: a death shows when the claim expires
+        machine = ""
+    try:
+        note = {"token": token, "machine": machine, "host": socket.gethostname(), "pid": os.getpid()}
+        file.write(json.dumps(note))
+        file.flush()
+        os.fsync(file.fileno())
+    except OSError as fault:
+        raise StoreError(f"cannot write {file.name}: {fault.strerror}") from fault
+
+
+def _publish(folder: RunFolder, draft: Path, token: str) -> Claim | None:
+    now = draft.stat().st_mtime
+    chain = _chain(folder)
+    if chain and not chain[-1].expired(now):
+        _date_back(chain[-1], now)
+        return None
+    claim = Claim(folder, folder.claim(chain[-1].token if chain else "0"), token)
+    if not _linked(draft, claim.path):
+        return None
+    if claim.holds():
+        return claim
+    claim.path.unlink()  # the run was finished and released since the chain was read
+    return None
+
+
+def _date_back(link: "_Link", now: float) -> None:
+    """A claim touched in the future lasts from now on, not from then on."""
+    if link.touched - now > EXPIRES_S / 10:
+        try:
+            os.utime(link.path, (now, now), follow_symlinks=False)
+        except OSError as fault:
+            say_once(f"{link.path} was touched in the future and cannot be set to now ({fault.strerror}): remove it")
+        else:
+            say_once(f"{link.path} was touched in the future: it is free in {EXPIRES_S / 60:.0f} minutes of silence")
+
+
+def _linked(draft: Path, path: Path) -> bool:
+    """Whether the draft got the name; a network file system may have done it and lost the answer."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return draft.stat().st_nlink == 2
+    except OSError as fault:
+        raise StoreError(f"cannot claim {path.parent}: hard links are needed: {fault.strerror}") from fault
+    return True
+
+
+def _release(claim: Claim) -> None:
+    chain = _chain(claim.folder)
+    if chain and chain[-1].token == claim.token:
+        for link in chain:  # the first one releases
+            with suppress(OSError):  # what lies there cannot be removed: it stays expired
+                link.path.unlink()
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A claim as others see it."""
+
+    path: Path
+    token: str
+    machine: str
+    touched: float
+    closed: bool = False  # it may not be read
+
+    def expired(self, now: float) -> bool:
+        if self.machine and self.machine == this_boot() and not _locked(self.path):
+            return True
+        return not self.closed and now - self.touched > EXPIRES_S
+
+
+def _chain(folder: RunFolder) -> list[_Link]:
+    """The claims on a run, each the successor of the one before; none if it is free."""
+    chain: list[_Link] = []
+    met = {"0"}
+    while (link := _read(folder.claim(chain[-1].token if chain else "0"), met)) is not None:
+        chain.append(link)
+        met.add(link.token)
+    return chain
+
+
+def _read(path: Path, met: set[str]) -> _Link | None:
+    """A claim; a damaged one, such as one whose token was met before in its chain, has a token of its own."""
+    token = f"{path.name}-damaged"
+    try:
+        about = path.lstat()
+        check_regular(about)
+        note = parsed(read_whole(path), ClaimRecord)
+        if note["token"] not in met:
+            return _Link(path, note["token"], note["machine"], about.st_mtime)
+    except FileNotFoundError:
+        return None
+    except PermissionError as fault:
+        say_once(f"cannot read {path}: {fault.strerror}: the run is left to whoever claimed it")
+        return _Link(path, token, "", time.time(), closed=True)
+    except ValueError:
+        pass
+    except OSError as fault:
+        raise StoreError(f"cannot read {path}: {fault.strerror}") from fault
+    return _Link(path, token, "", about.st_mtime)
+
+
+def _locked(path: Path) -> bool:
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    return False
+
+
+@contextmanager
+def _heartbeat(paths: Sequence[Path]) -> Iterator[None]:
+    """Touch claims every minute, from a thread."""
+    over = threading.Event()
+    thread = threading.Thread(target=_beat, args=(paths, over.wait), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _beat(paths: Sequence[Path], over: Callable[[float], bool]) -> None:
+    while not over(HEARTBEAT_S):
+        for path in paths:
+            with suppress(OSError):  # a claim that cannot be touched expires, which `Claim.holds` tells
+                os.utime(path)

@@ -1,0 +1,271 @@
+"""What the json records of a store hold: their fields, their types, and one reader that says what is wrong with one.
+
+A record may have been written by anybody who shares the store, so nothing in it is taken for granted: names that reach
+tables and pages are letters, digits, dots, dashes and underscores, other text is one printable line without markup,
+numbers are finite and fit their column.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import is_typeddict as is_record
+
+import orjson
+
+from bench.store.files import StoreError, canonical, digest_of, printable, read_whole
+
+Place = tuple[str, str]  # where something is wrong in a value, such as ".model.name", and what
+Fault = Callable[[Any], Place | None]
+
+LARGEST = 2**63 - 1
+TRAINING = "training"  # the metric, and the cell, of scores that come from a run's losses
+
+
+def must(test: Callable[[Any], object], words: str) -> Fault:
+    """A rule for values, and what it asks for in words."""
+    return lambda value: None if test(value) else ("", f"is {printable(repr(value), 60)}, not {words}")
+
+
+def _text(test: Callable[[str], object], words: str) -> Fault:
+    """A rule for text; the same few names are met in thousands of records."""
+    known = lru_cache(maxsize=4096)(lambda value: bool(test(value)))
+    return must(lambda value: type(value) is str and known(value), words)
+
+
+def _matching(pattern: str, words: str) -> Fault:
+    return _text(re.compile(pattern, re.ASCII).fullmatch, words)
+
+
+def is_line(value: str) -> bool:
+    """Whether text is one printable line without markup, and no formula of a spreadsheet."""
+    return len(value) <= 300 and value.isprintable() and value[:1] not in tuple("=+-@") and not {*"<>"} & {*value}
+
+
+def _is_number(value: Any) -> bool:
+    return (type(value) is float or type(value) is int) and math.isfinite(value)
+
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
+Id = Annotated[str, _matching("[0-9a-f]{12}", "an id of twelve hex digits")]
+Name = Annotated[str, _matching(_NAME, "a name of letters, digits, dots, dashes and underscores")]
+MetricName = Annotated[str, _matching(f"(?!{TRAINING}$){_NAME}", "the name of a metric")]
+ScoreName = Annotated[str, _matching(rf"{_NAME}(/\d{{1,4}})?", "the name of a score, or name/3 for factor 3")]
+Line = Annotated[str, _text(is_line, "one printable line without markup")]
+Count = Annotated[int, must(lambda v: type(v) is int and 0 <= v <= LARGEST, "an integer from 0")]
+Positive = Annotated[int, must(lambda v: type(v) is int and 0 < v <= LARGEST, "an integer from 1")]
+Number = Annotated[float, must(_is_number, "a finite number")]
+Seconds = Annotated[float, must(lambda v: _is_number(v) and v >= 0, "seconds")]
+Scalar = Annotated[Any, must(lambda v: v is None or isinstance(v, str | bool) or _is_number(v), "a single value")]
+
+
+class ModelPart(TypedDict):
+    """The model of a run."""
+
+    name: Name
+    version: Positive
+    hyper: dict[str, Scalar]
+
+
+class DatasetPart(TypedDict):
+    """The data set of a run; no version: it is not one of the suite's."""
+
+    name: Name
+    version: Positive | None
+
+
+class SchedulePart(TypedDict):
+    """How a run was trained; fitted learners have fewer fields."""
+
+    batch_size: NotRequired[Count]
+
+
+class ConfigRecord(TypedDict):
+    """config.json: what a run is. Its id is the hash of everything but the fields in `SHOWN`."""
+
+    id: Id
+    model: ModelPart
+    seed: Count
+    dataset: DatasetPart
+    strength: Count | None
+    value: Number | None
+    schedule_label: Line
+    schedule: NotRequired[SchedulePart]
+
+
+class DoneRecord(TypedDict):
+    """done.json: how a run was trained."""
+
+    device: Line
+    seconds: Seconds
+    fleet: NotRequired[Positive]
+    versions: dict[Name, Line]
+    revision: NotRequired[Line | None]
+
+
+class FailedRecord(TypedDict):
+    """failed.json: how a run failed."""
+
+    error: str
+    traceback: NotRequired[str]
+
+
+class CellRecord(TypedDict):
+    """One cell of a file of scores: values and the rows they rest on, or why it was skipped, or how it failed."""
+
+    key: Name
+    metric: MetricName
+    version: Positive
+    representation: Literal["mean", "sampled"]
+    seconds: Seconds
+    values: NotRequired[dict[ScoreName, Number]]
+    rows: NotRequired[dict[Name, Count]]
+    skipped: NotRequired[str]
+    failed: NotRequired[str]
+    traceback: NotRequired[str]
+
+
+class ScoresRecord(TypedDict):
+    """scores-*.json: the cells of one call of the scoring stage."""
+
+    run: NotRequired[Name]
+    cells: list[CellRecord]
+
+
+class ClaimRecord(TypedDict):
+    """claim-*: who works on a run."""
+
+    token: Annotated[str, _matching("[0-9a-f]{32}", "a token of 32 hex digits")]
+    machine: str
+
+
+class JobsRecord(TypedDict):
+    """jobs/*.json: jobs of an engine that outlives the command, each with the ids of its runs."""
+
+    launcher: Name
+    jobs: dict[Name, list[Name]]
+
+
+SHOWN = ("id", "strength", "value", "schedule_label", "file")  # of config.json: not hashed
+
+Record = TypeVar("Record", bound=Mapping[str, Any])
+
+
+def identity(config: ConfigRecord) -> str:
+    """The id of the run that a config.json describes: the `digest` of it, whose parts many runs share and are kept."""
+    hashed = sorted(item for item in config.items() if item[0] not in SHOWN)
+    encoded = [f"{_encoded(orjson.dumps(name))}:{_encoded(orjson.dumps(value))}" for name, value in hashed]
+    return digest_of("{" + ",".join(encoded) + "}")
+
+
+@lru_cache(maxsize=4096)
+def _encoded(part: bytes) -> str:
+    return canonical(orjson.loads(part))
+
+
+def parsed(text: bytes, kind: type[Record]) -> Record:
+    """A record from its text.
+
+    Raises:
+        ValueError: it is no JSON, or not such a record; the message names the field.
+    """
+    record: Record = checked(orjson.loads(text), kind)
+    return record
+
+
+def checked(content: Any, kind: Any) -> Any:
+    """Content that has been found to be of a type, such as `ConfigRecord` or `list[Name]`.
+
+    Raises:
+        ValueError: it is not; the message names the field.
+    """
+    if fault := _fault_of(kind)(content):
+        place, words = fault
+        raise ValueError(f"{place.lstrip('.') or 'it'} {words}")
+    return content
+
+
+def read_record(path: Path, kind: type[Record]) -> Record:
+    """A record of a file.
+
+    Raises:
+        StoreError: it cannot be read, or is not such a record; the message names file and field.
+    """
+    try:
+        return parsed(read_whole(path), kind)
+    except (OSError, ValueError) as fault:
+        raise StoreError(f"cannot read {path}: {fault}") from fault
+
+
+@cache
+def _fault_of(kind: Any) -> Fault:
+    """The rule that a type stands for."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        rule: Fault = parts[1]
+        return rule
+    if origin in (Union, UnionType):
+        (some,) = (_fault_of(part) for part in parts if part is not NoneType)
+        return lambda value: None if value is None else some(value)
+    if origin is Literal:
+        return must(lambda value: type(value) is str and value in parts, " or ".join(map(repr, parts)))
+    if origin is NotRequired:
+        return _fault_of(parts[0])
+    if origin is list:
+        return _list_rule(_fault_of(parts[0]))
+    if origin is dict:
+        return _dict_rule(*map(_fault_of, parts))
+    if is_record(kind):
+        return _record_rule(kind)
+    return must(lambda value: type(value) is kind, {str: "text"}.get(kind, f"of type {kind}"))
+
+
+_is_list = must(lambda value: type(value) is list, "a list")
+_is_dict = must(lambda value: type(value) is dict, "keys and values")
+
+
+def _list_rule(of_item: Fault) -> Fault:
+    def fault(value: Any) -> Place | None:
+        if type(value) is not list:
+            return _is_list(value)
+        for i, item in enumerate(value):
+            if told := of_item(item):
+                return f"[{i}]{told[0]}", told[1]
+        return None
+
+    return fault
+
+
+def _dict_rule(of_key: Fault, of_value: Fault) -> Fault:
+    def fault(value: Any) -> Place | None:
+        if type(value) is not dict:
+            return _is_dict(value)
+        for key, item in value.items():
+            if told := of_key(key):
+                return "", f"has a key that {told[1]}"
+            if told := of_value(item):
+                return f".{key}{told[0]}", told[1]
+        return None
+
+    return fault
+
+
+def _record_rule(kind: Any) -> Fault:
+    hints = get_type_hints(kind, include_extras=True)
+    fields = [(name, name in kind.__required_keys__, _fault_of(of)) for name, of in hints.items()]
+
+    def fault(value: Any) -> Place | None:
+        if type(value) is not dict:
+            return _is_dict(value)
+        for name, required, of_field in fields:
+            if name in value:
+                if told := of_field(value[name]):
+                    return f".{name}{told[0]}", told[1]
+            elif required:
+                return "", f"lacks {name}"
+        return None
+
+    return fault

@@ -1,0 +1,68 @@
+"""What comes with the package, of the checkout or of the wheel, and where data and results lie unless a user says."""
+
+import os
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from bench.store.tables import TableFolder
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CHECKOUT = _PACKAGE.parent
+
+
+def in_checkout() -> bool:
+    """Whether the package runs from a checkout (or an editable install of one)."""
+    return (_CHECKOUT / "conf" / "config.yaml").is_file() and (_CHECKOUT / "pyproject.toml").is_file()
+
+
+@cache
+def revision() -> str | None:
+    """The git revision of the checkout, "-dirty" where its files differ from it; None without a repository."""
+    if not (in_checkout() and (_CHECKOUT / ".git").exists()):
+        return None
+    command = ["git", "-C", str(_CHECKOUT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):  # no git, or files without a history
+        return None
+    return found.stdout.strip()
+
+
+def conf_dir() -> Path:
+    """The shipped Hydra configuration: of the checkout, else of the wheel."""
+    return _CHECKOUT / "conf" if in_checkout() else _PACKAGE / "_shipped" / "conf"
+
+
+def cards_dir() -> Path:
+    """The shipped data-set cards: of the checkout, else of the wheel."""
+    return _CHECKOUT / "datasets" / "cards" if in_checkout() else _PACKAGE / "_shipped" / "cards"
+
+
+def published_numbers() -> Path:
+    """The numbers that papers print, as shipped."""
+    return _shipped_results("published") / "numbers.json"
+
+
+def shipped_reference() -> "TableFolder":
+    """The reference table that comes with the package."""
+    return TableFolder(_shipped_results("reference"), "restore the file, or install the package again")
+
+
+def _shipped_results(name: str) -> Path:
+    return _CHECKOUT / "results" / name if in_checkout() else _PACKAGE / "_shipped" / name
+
+
+def downloads_dir() -> Path:
+    """Where data files are fetched to and cached: $BENCH_DATA, else the checkout's, else the user's cache."""
+    if chosen := os.environ.get("BENCH_DATA"):
+        return Path(chosen).expanduser().resolve()
+    if in_checkout():
+        return _CHECKOUT / "datasets" / "downloads"
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+    return cache / "disentanglement-bench"
+
+
+def default_results_dir() -> Path:
+    """Where results go unless `results_dir` says otherwise: the checkout's results/, else ./results."""
+    return _CHECKOUT / "results" if in_checkout() else Path.cwd() / "results"

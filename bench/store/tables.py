@@ -1,0 +1,14 @@
+"""The files of a score table that stands alone."""
+
+from pathlib import Path
+
+
+class TableFolder:
+    """A score table that stands alone, without the runs behind it, and the card that says where it comes from."""
+
+    def __init__(self, path: Path, mend: str = "export it again") -> None:
+        self.path, self.mend = path, mend  # what to do where a file is damaged
+        self.table = path / "scores.csv.gz"
+        self.identities = path / "identities.json.gz"
+        self.card = path / "card.yaml"
+        self.before = path.with_name(f"{path.name}_before")

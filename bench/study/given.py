@@ -1,0 +1,71 @@
+"""Codes from elsewhere as a member of a study: what they are called, and the identity they have in the store."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from bench.store import files
+
+LABEL = "codes from a file"
+
+
+@dataclass(frozen=True)
+class GivenCodes:
+    """Codes that were not trained here; they are scored, drawn, exported and compared like the codes of a `grid.Run`.
+
+    Attributes:
+        model: the name they are listed under.
+        seed: tells several representations of one name apart.
+        dataset: whose factors they have; "custom" is of no data set of the suite.
+        dataset_version: of its card; None for "custom".
+        sha256: of the file they came in.
+        file: its name.
+        strength: index of a setting, for comparisons with models by strength; None: they have none.
+        value: the hyper-parameter behind them, where they have one.
+    """
+
+    model: str
+    seed: int
+    dataset: str
+    dataset_version: int | None
+    sha256: str
+    file: str
+    strength: int | None = None
+    value: float | None = None
+
+    label: ClassVar[str] = LABEL  # stands where a trained run has its schedule's
+
+    def config(self) -> dict[str, Any]:
+        """What the id is the hash of."""
+        settings = {"strength": self.strength, "value": self.value}
+        return {
+            "model": {"name": self.model, "version": 1, "hyper": {}},
+            "seed": self.seed,
+            "dataset": {"name": self.dataset, "version": self.dataset_version},
+            "codes": self.sha256,
+        } | ({} if self.strength is None and self.value is None else {"setting": settings})
+
+    def record(self) -> dict[str, Any]:
+        """What the run folder keeps, in the form of a trained run's."""
+        shown = {"id": self.id, "strength": self.strength, "value": self.value, "schedule_label": LABEL}
+        return self.config() | shown | {"file": self.file}
+
+    @cached_property
+    def id(self) -> str:
+        """Twelve hex digits: the hash of `config()`."""
+        return files.digest(self.config())
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """(model, data set), as of a run."""
+        return self.model, self.dataset
+
+    def __str__(self) -> str:
+        return f"{self.setting}, seed {self.seed}, of {self.dataset} [{self.id}]"
+
+    @property
+    def setting(self) -> str:
+        """Their name and what is told of their setting, in words."""
+        if self.value is not None:
+            return f"{self.model}, value {self.value:g}"
+        return self.model if self.strength is None else f"{self.model}, strength {self.strength}"

@@ -1,0 +1,205 @@
+"""From a composed configuration to a plan: which runs a study consists of.
+
+Composing the configuration is `bench.__main__`'s work; this module takes plain dictionaries.
+"""
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import data, registry
+from bench.store import files
+from bench.study.learner import Entry, entry_of
+from bench.study.plan import Plan
+from bench.study.protocol import Protocol, protocol_of
+from bench.study.run import Frozen, Run, Schedule
+from bench.values import ConfigError, build, check_name, listed, mapping, number, one_of, shown, text
+
+PUBLISHED_STEPS = 300_000  # what hyper-parameters counted in steps are given for
+UNCOUNTED = ("name", "timeout")  # of a protocol: they change no number
+MOST_RUNS = 1_000_000  # of a grid
+LARGEST_SEED = 2**31 - 1
+
+
+def plan(config: Mapping[str, Any]) -> Plan:
+    """The study that a composed configuration describes.
+
+    Raises:
+        ConfigError: a key is missing, of the wrong type, or out of range.
+        UnknownNameError: no such data set, model or metric; the message offers the nearest.
+    """
+    named, titled = config["study"]["name"], config["study"]["title"]
+    name = None if named is None else check_name("study.name", named)
+    schedule = schedule_of(config["trainer"])
+    protocol = protocol_of(config["scoring"])
+    metrics = metric_names(config["metric"])
+    runs = tuple(dict.fromkeys(_runs(config, schedule)))
+    if config["checkpoint"] is not None:
+        runs = (_from_checkpoint(runs, Path(config["checkpoint"])),)
+    name = name or _content_name(runs, protocol)
+    title = f"Study {name}" if titled is None else text("study.title", titled)
+    return Plan(name, title, runs, metrics, protocol, schedule, every_metric=config["metric"] == "all")
+
+
+def metric_names(asked: Any) -> tuple[str, ...]:
+    """The metrics asked for: "all", one, or a list.
+
+    Raises:
+        UnknownNameError: no such metric; the message offers the nearest.
+    """
+    known = registry.names("metrics")
+    names = tuple(
+        known if asked == "all" else dict.fromkeys(one_of("metric", name, [*known, "all"]) for name in listed(asked))
+    )
+    return tuple(known) if "all" in names else names
+
+
+def usable(plan: Plan, asked: Any) -> tuple[Plan, list[registry.PluginError]]:
+    """The plan without metrics that cannot be used, and why; one that was asked for by name is an error.
+
+    Raises:
+        registry.PluginError: a metric that was named cannot be used.
+        UnknownNameError: the protocol gives a metric an option that it does not have.
+    """
+    broken = registry.faults("metrics", plan.metrics)
+    if broken and asked != "all":
+        raise next(iter(broken.values()))
+    for name in plan.metrics:
+        if name not in broken:
+            _check_options(name, registry.load("metrics", name), plan.protocol)
+    metrics = tuple(m for m in plan.metrics if m not in broken)
+    return dataclasses.replace(plan, metrics=metrics), list(broken.values())
+
+
+def _check_options(name: str, function: Callable[..., Any], protocol: Protocol) -> None:
+    parameters = inspect.signature(function).parameters.values()
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "seed"]
+        for option in protocol.options.get(name, {}):
+            one_of(f"option of {name}", option, options)
+
+
+def _from_checkpoint(runs: Sequence[Run], path: Path) -> Run:
+    """The one run of a grid, as one whose weights are those of a file."""
+    if len(runs) != 1:
+        raise ConfigError(
+            f"a checkpoint is one run's, the grid has {len(runs)}: give model, strength, seed and dataset"
+        )
+    try:
+        if not path.is_file():
+            raise ConfigError(f"there is no checkpoint {path}")
+        return dataclasses.replace(runs[0], checkpoint=files.sha256_of(path))
+    except OSError as fault:
+        raise ConfigError(f"cannot read the checkpoint {path}: {fault.strerror or fault}") from fault
+
+
+def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
+    models = {name: entry_of(name, entry) for name, entry in mapping("model", config.get("model", {})).items()}
+    if not models:
+        raise ConfigError("the grid has no model: give model=beta_vae, or model=[beta_vae,pca]")
+    datasets = {name: data.card(name) for name in datasets_of(config["dataset"])}
+    spans = spans_of(config["seed"])
+    settings = {m: list(_settings(m, entry, _strengths(m, config))) for m, entry in models.items()}
+    total = len(datasets) * sum(map(len, settings.values())) * sum(map(len, spans))
+    if not 0 < total <= MOST_RUNS:
+        raise ConfigError(f"the grid has {total:,} runs: give 1 to {MOST_RUNS:,}")
+    for name, card in datasets.items():
+        for model, entry in models.items():
+            own = dataclasses.replace(schedule, steps=max(1, round(schedule.steps * entry.updates)))
+            for strength, value, hyper in settings[model]:
+                for key in entry.scaled:
+                    hyper = hyper | {key: hyper[key] * (own.steps / PUBLISHED_STEPS)}
+                    number(f"{key} of {model} at {own.steps:,} steps", hyper[key])
+                for seed in (seed for span in spans for seed in span):
+                    yield Run(
+                        model=model,
+                        version=entry.version,
+                        fitted=entry.fitted,
+                        hyper=Frozen(hyper),
+                        sweeps=entry.sweeps,
+                        strength=strength,
+                        value=value,
+                        seed=seed,
+                        dataset=name,
+                        dataset_version=card.version,
+                        schedule=own,
+                    )
+
+
+def datasets_of(asked: Any) -> list[str]:
+    """The data sets asked for: one, or a list.
+
+    Raises:
+        UnknownNameError: no such data set; the message offers the nearest.
+    """
+    return [one_of("data set", name, data.names()) for name in listed(asked)]
+
+
+def spans_of(asked: Any) -> list[Sequence[int]]:
+    """The seeds asked for: one, a span, or a list of both.
+
+    Raises:
+        ConfigError: one of them is no seed, or too large.
+    """
+    return [_span(entry) for entry in listed(asked)]
+
+
+def _span(entry: Any) -> Sequence[int]:
+    """The seeds that one entry stands for: an integer is itself, "0..49" is fifty."""
+    if isinstance(entry, int) and not isinstance(entry, bool) and 0 <= entry <= LARGEST_SEED:
+        return [entry]
+    ends = re.fullmatch(r"([0-9]{1,10})\.\.([0-9]{1,10})", entry) if isinstance(entry, str) else None
+    if ends and int(ends[1]) <= int(ends[2]) <= LARGEST_SEED:
+        return range(int(ends[1]), int(ends[2]) + 1)
+    raise ConfigError(f"seed must be integers from 0 to {LARGEST_SEED:,}, or spans such as 0..49, got {shown(entry)}")
+
+
+def _strengths(model: str, config: Mapping[str, Any]) -> list[Any]:
+    """The strengths of one model: its own list where the study gives it one, else everybody's."""
+    given = mapping("strength_of", config["strength_of"] or {})
+    for name in given.keys() - config["model"].keys():
+        one_of("model", name, [*config["model"], *registry.names("models")])
+    return listed(given.get(model, config["strength"]))
+
+
+def _settings(
+    model: str, entry: Entry, strengths: Sequence[Any]
+) -> Iterator[tuple[int | None, float | None, dict[str, float]]]:
+    """(strength, value, hyper-parameters) of each asked strength: integers index the list, floats are values."""
+    if entry.sweeps is None:
+        yield None, None, dict(entry.hyper)
+        return
+    for strength in strengths:
+        try:
+            number("strength", strength)
+        except ConfigError:
+            raise ConfigError(f"strength must be indices or values, got {shown(strength)}") from None
+        if isinstance(strength, int) and not 0 <= strength < len(entry.values):
+            choices = ", ".join(f"{v:g}" for v in entry.values)
+            raise ConfigError(
+                f"strength {shown(strength)} of {model} is out of range: 0..{len(entry.values) - 1} choose "
+                f"{entry.sweeps} from {choices}; for {entry.sweeps} = {strength:g} itself write strength={strength:.1f}"
+            )
+        value = float(entry.values[strength]) if isinstance(strength, int) else strength
+        index = next((i for i, v in enumerate(entry.values) if v == value), None)
+        yield index, value, dict(entry.hyper) | {entry.sweeps: value}
+
+
+def _content_name(runs: Sequence[Run], protocol: Protocol) -> str:
+    """The name of a grid that was given none: the same for the same runs and protocol."""
+    counted = {k: v for k, v in dataclasses.asdict(protocol).items() if k not in UNCOUNTED}
+    return f"grid-{files.digest([[run.id for run in runs], counted], 8)}"
+
+
+def schedule_of(entry: Mapping[str, Any]) -> Schedule:
+    """The schedule that a configuration's `trainer` describes.
+
+    Raises:
+        ConfigError: a key is missing, of the wrong type or out of range.
+        UnknownNameError: no such key, precision, architecture or way to convolve.
+    """
+    schedule: Schedule = build(Schedule, "trainer", entry)
+    return schedule

@@ -1,0 +1,51 @@
+"""A study made concrete: its members, the metrics that score them, and how."""
+
+from dataclasses import dataclass
+
+from bench.study.given import LABEL, GivenCodes
+from bench.study.protocol import Protocol
+from bench.study.run import Run, Schedule
+
+Member = Run | GivenCodes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study made concrete.
+
+    Attributes:
+        name: of its folder in the store.
+        title: in words.
+        runs: what is trained.
+        metrics: names of what scores them.
+        protocol: how.
+        schedule: what the runs' schedules come from; None where nothing is trained.
+        codes: its members from elsewhere, which are scored but not trained.
+        every_metric: whether metrics that are added later are the study's as well.
+    """
+
+    name: str
+    title: str
+    runs: tuple[Run, ...]
+    metrics: tuple[str, ...]
+    protocol: Protocol
+    schedule: Schedule | None = None
+    codes: tuple[GivenCodes, ...] = ()
+    every_metric: bool = False
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """All that is scored."""
+        return (*self.runs, *self.codes)
+
+    @property
+    def budget(self) -> str:
+        """The schedules behind the runs, in words: the most common one, then who has another."""
+        if not self.runs:
+            return LABEL
+        models: dict[str, list[str]] = {}
+        for run in self.runs:
+            models.setdefault(run.budget, []).append(run.model)
+        common, *others = sorted(models, key=lambda label: -len(models[label]))
+        exceptions = [f"{', '.join(dict.fromkeys(models[label]))}: {label.partition(': ')[2]}" for label in others]
+        return f"{common} ({'; '.join(exceptions)})" if exceptions else common

@@ -1,0 +1,127 @@
+"""One run, the schedule it is trained by, and its identity.
+
+A run is one (model, strength, seed, data set, schedule). Its id is a hash of what changes its numbers and of
+nothing else, so the same run asked for by two studies is trained once, and a changed hyper-parameter never
+overwrites.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bench.store import files
+from bench.store.record_types import is_line
+from bench.values import ConfigError, one_of
+
+LOSSES = ("loss", "reconstruction", "kl", "regulariser", "total_correlation")
+PRECISIONS = ("float32", "tf32", "bfloat16")
+CONVOLUTIONS = ("grouped", "matmul", "triton")  # those of `bench.models.parts.convolutions`, which needs torch
+ARCHITECTURES = ("locatello2019", "small")  # those of `bench.models.parts.nets`
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How gradient-trained models are trained. The first group of fields changes numbers and is hashed."""
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    image_size: int
+    architecture: str
+    latent_dim: int
+    threads: int
+    name: str
+    checkpoint_every: int
+    log_every: int
+    precision: str = "float32"
+    convolution: str = "grouped"
+    stack: int = 1
+    compile: bool = True
+    fleet: int = 32
+
+    HASHED = (
+        "steps", "batch_size", "learning_rate", "image_size", "architecture", "latent_dim", "threads", "precision",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        one_of("precision", self.precision, PRECISIONS)
+        one_of("convolution", self.convolution, CONVOLUTIONS)
+        one_of("architecture", self.architecture, ARCHITECTURES)
+        if not is_line(self.label):
+            raise ConfigError(f"trainer.name must be one printable line without markup, got {self.name!r}")
+
+    @property
+    def label(self) -> str:
+        """The budget, as printed beside every result that rests on it."""
+        reduced = "" if self.precision == "float32" else f", {self.precision}"
+        return f"{self.name}: {self.steps:,} steps, {self.image_size}x{self.image_size} px{reduced}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the grid, resolved: everything that decides its numbers.
+
+    `sweeps` names the hyper-parameter that strength chooses, `value` is what it is, `strength` its index among the
+    model's published values (None for a value outside the list). All are None for a model that sweeps nothing.
+    """
+
+    model: str
+    version: int
+    fitted: bool
+    hyper: Mapping[str, float]
+    sweeps: str | None
+    strength: int | None
+    value: float | None
+    seed: int
+    dataset: str
+    dataset_version: int
+    schedule: Schedule
+    checkpoint: str | None = None  # sha256 of the weights that were taken instead of training
+
+    def config(self) -> dict[str, Any]:
+        """What the id is the hash of. A fitted learner does not depend on the steps it does not take."""
+        hashed = ("image_size",) if self.fitted else Schedule.HASHED
+        taken = {} if self.checkpoint is None else {"checkpoint": self.checkpoint}
+        return taken | {
+            "model": {"name": self.model, "version": self.version, "hyper": dict(self.hyper)},
+            "seed": self.seed,
+            "dataset": {"name": self.dataset, "version": self.dataset_version},
+            "schedule": {k: getattr(self.schedule, k) for k in hashed},
+        }
+
+    def record(self) -> dict[str, Any]:
+        """What a run's folder keeps: the configuration and what a reader wants to see beside its scores."""
+        shown = {"id": self.id, "strength": self.strength, "value": self.value, "schedule_label": self.schedule.label}
+        return self.config() | shown
+
+    @cached_property
+    def id(self) -> str:
+        """Twelve hex digits: the hash of `config()`."""
+        return files.digest(self.config())
+
+    @property
+    def budget(self) -> str:
+        """What its training was given, as printed beside every result; a fitted learner takes no steps."""
+        size = self.schedule.image_size
+        return f"{self.schedule.name}: fitted directly, {size}x{size} px" if self.fitted else self.schedule.label
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """Runs that can train together as a fleet share this: (model, data set)."""
+        return self.model, self.dataset
+
+    def __str__(self) -> str:
+        return f"{self.setting}, seed {self.seed}, on {self.dataset} [{self.id}]"
+
+    @property
+    def setting(self) -> str:
+        """The model and what is swept, in words."""
+        return self.model if self.value is None else f"{self.model}, {self.sweeps} {self.value:g}"
+
+
+class Frozen(dict[str, float]):
+    """Hyper-parameters that can be part of a hashable run."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted(self.items())))

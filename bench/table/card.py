@@ -1,0 +1,53 @@
+"""What the card of a score table says: what its rows are, and what was done to get them."""
+
+import datetime
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from bench.store.folders import Store
+from bench.store.shipped import revision
+from bench.study.plan import Plan
+from bench.table.records import training_records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def contents(table: "pd.DataFrame") -> dict[str, Any]:
+    """What the rows say of themselves."""
+    runs = table.drop_duplicates("run")
+    seeds = runs.groupby(["dataset", "schedule", "model", "value"], dropna=False, observed=True).size()
+    metrics = table.drop_duplicates(["metric", "version"])
+    return {
+        "runs": len(runs),
+        "rows": len(table),
+        "settings": len(seeds),
+        "seeds_a_setting": f"{seeds.min()} to {seeds.max()}" if seeds.min() < seeds.max() else int(seeds.min()),
+        "datasets": _counts(runs["dataset"]),
+        "schedules": _counts(runs["schedule"]),
+        "models": _counts(runs["model"]),
+        "metrics": [f"{m.metric} (version {m.version})" for m in metrics.sort_values("metric").itertuples()],
+    }
+
+
+def _counts(column: "pd.Series[Any]") -> dict[str, int]:
+    return dict(sorted(Counter(map(str, column)).items()))
+
+
+def part(table: "pd.DataFrame", plan: Plan, store: Store) -> dict[str, Any]:
+    """What the runs' folders say of one study's rows."""
+    done = training_records(store, table["run"].unique())
+    packages = sorted({p for d in done for p in d["versions"]})
+    return {
+        "study": plan.name,
+        "budget": plan.budget,
+        "protocol": plan.protocol.name,
+        "runs": f"{len(done)} of {len(plan.runs)} planned",
+        "rows": len(table),
+        "devices": dict(Counter(d["device"] for d in done)),
+        "training_hours": round(sum(d["seconds"] for d in done) / 3600, 2),
+        "versions": {p: ", ".join(sorted({d["versions"].get(p, "none") for d in done})) for p in packages},
+        "exported": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "exported_by_revision": revision(),
+        "command": f"python -m bench export study={plan.name}",
+    }

@@ -1,0 +1,156 @@
+"""The compacted copy: the records of thousands of runs in few parquet files, so that a table is read in a second.
+
+A file is written once and whole, by a command that writes, when enough runs are new. It names the runs it holds, each
+with a fingerprint of the records it was made from, so that nothing is believed of a run whose folder has changed since.
+Many files are merged into one. All may be deleted at any time.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+from bench.columns import arrow_schema, coded
+from bench.progress import say, say_once
+from bench.store.files import StoreError, check_regular, digest, is_out_of_reach, writing
+from bench.store.folders import Listing, Store
+from bench.store.record_types import Id, Name, checked
+from bench.table.records import SCHEMA, Damage, read_records
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+WORTHWHILE = 200  # runs; fewer are read as fast from their folders
+MANY = 8  # files
+FORMAT = digest(["compact", 1, SCHEMA])  # files of another one are not read
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a store holds at one moment.
+
+    Attributes:
+        listings: of every run that has a folder.
+        rows: as `records.read_records` gives them, of some columns.
+        damaged: records that cannot be read.
+    """
+
+    listings: Mapping[str, Listing]
+    rows: "pa.Table"
+    damaged: Sequence[Damage]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A file of the copy: its rows, and the runs of it that are as their folders are now."""
+
+    path: Path
+    held: Mapping[str, str]
+    current: frozenset[str]
+    rows: "pa.Table"
+
+
+def contents(store: Store, columns: Sequence[str] | None = None) -> Contents:
+    """Read the copy, and what is not in it from the runs' folders; of a writable store, add that to it where it pays.
+
+    Args:
+        store: whose runs.
+        columns: of `records.SCHEMA`, "run" among them; None: all.
+    """
+    import pyarrow as pa
+
+    listings = store.listings()
+    parts = list(_parts(store, listings, columns))
+    known = frozenset[str]().union(*(p.current for p in parts))
+    fresh = [listing for run, listing in listings.items() if run not in known]
+    rows, damaged = read_records(store, fresh)
+    if store.writable and len(fresh) >= WORTHWHILE:
+        unread = {d.run for d in damaged}
+        kept = [listing for listing in fresh if listing.run not in unread]
+        _append(store, _only(rows, (listing.run for listing in kept)) if unread else rows, kept, parts)
+    rows = rows.select(columns or rows.column_names)
+    tables = [table for table in (*(p.rows for p in parts), rows) if len(table)]  # of one, nothing is copied later
+    return Contents(listings, pa.concat_tables(tables) if tables else rows, damaged)
+
+
+def _parts(store: Store, listings: Mapping[str, Listing], columns: Sequence[str] | None) -> Iterator[_Part]:
+    """The files of the copy that can be read; each run belongs to one of them."""
+    import pyarrow as pa
+
+    taken: set[str] = set()
+    for path in sorted(store.compact.glob("*.parquet")):
+        try:
+            held, rows = _read(path, columns)
+        except FileNotFoundError:  # merged by another process meanwhile
+            continue
+        except (OSError, ValueError, KeyError, pa.ArrowException) as fault:
+            remade = store.writable and not is_out_of_reach(fault)
+            say_once(f"{path} cannot be read and is {'made again' if remade else 'left out'}: {fault}")
+            if remade:
+                with suppress(OSError):
+                    path.unlink()
+            continue
+        current = frozenset(r for r, p in held.items() if r in listings and listings[r].fingerprint == p) - taken
+        taken |= current
+        yield _Part(path, held, current, rows if len(current) == len(held) else _only(rows, current))
+
+
+def _read(path: Path, columns: Sequence[str] | None) -> tuple[dict[str, str], "pa.Table"]:
+    """Run -> fingerprint, and the rows, of a file of the copy.
+
+    Raises:
+        ValueError: it is of another format, or holds what no record may.
+    """
+    import pyarrow.parquet as pq
+
+    check_regular(path.stat())
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        notes = file.schema_arrow.metadata or {}
+        if notes.get(b"format") != FORMAT.encode() or not file.schema_arrow.equals(arrow_schema(SCHEMA)):
+            raise ValueError("it is of another version")
+        rows = file.read(columns)
+    held: dict[str, str] = checked(orjson.loads(notes[b"runs"]), dict[Id, str])
+    for name in {"run", "model", "dataset", "metric"}.intersection(rows.column_names):
+        checked(coded(rows[name])[1].tolist(), list[Name])
+    if not held.keys() >= set(coded(rows["run"])[1].tolist()):
+        raise ValueError("it has rows of runs that it does not name")
+    return held, rows.replace_schema_metadata()
+
+
+def _only(rows: "pa.Table", runs: Iterable[str]) -> "pa.Table":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return rows.filter(pc.is_in(rows["run"], pa.array(sorted(runs), pa.string())))
+
+
+def _append(store: Store, rows: "pa.Table", fresh: Sequence[Listing], parts: Sequence[_Part]) -> None:
+    """Add a file of new runs, into which many files, or those that mostly hold what has changed, are merged."""
+    import pyarrow as pa
+
+    stale = [p for p in parts if 2 * len(p.current) < len(p.held)]
+    merged = parts if len(parts) >= MANY else stale
+    held = {listing.run: listing.fingerprint for listing in fresh}
+    tables = [rows]
+    try:
+        for part in merged:
+            held |= {run: part.held[run] for run in part.current}
+            tables.append(_only(_read(part.path, None)[1], part.current))
+        _write(store.compact / f"rows-{digest(held)}.parquet", pa.concat_tables(tables), held)
+    except (StoreError, OSError, ValueError, KeyError, pa.ArrowException) as fault:
+        return say(f"the compacted copy is not kept: {fault}")
+    for part in merged:
+        with suppress(OSError):
+            part.path.unlink()
+
+
+def _write(path: Path, rows: "pa.Table", held: Mapping[str, str]) -> None:
+    import pyarrow.parquet as pq
+
+    noted = rows.unify_dictionaries().replace_schema_metadata({"format": FORMAT, "runs": orjson.dumps(held)})
+    kept = {"compression": "zstd", "write_page_checksum": True, "write_statistics": False}  # statistics: half the time
+    with writing(path) as file:
+        pq.write_table(noted, file, max(1, len(rows)), **kept)  # one group of rows is one piece when read

@@ -1,0 +1,292 @@
+"""The files of a score table that stands alone: read within limits, and written so that they always fit each other.
+
+A folder may come from anybody. No file is believed to be of sensible size, so a table is expanded piece by piece, and
+the card's YAML has neither aliases nor depth. What the rows say is judged by `bench.table.rules`.
+
+`format` in the card is raised when a column changes its meaning or a new one cannot be missing. A column that is merely
+new needs no other format: in older tables it is missing, and older versions of this code leave it out.
+"""
+
+import csv
+import gzip
+import hashlib
+import io
+import re
+import stat
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import yaml
+
+from bench.columns import COLUMNS, arrow_schema, coded
+from bench.progress import say
+from bench.store.files import StoreError, sha256_of, writing
+from bench.store.tables import TableFolder
+from bench.table.card import contents
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+FORMAT = 1
+OPTIONAL = ("seconds", "device", "train_seconds", "versions", "revision")  # and every column that is added later
+REQUIRED = [c for c in COLUMNS if c not in OPTIONAL]
+MOST_ROWS = 5_000_000  # the full study has 1.5 million
+LARGEST_FILE = 200_000_000  # bytes; of the full study's table 20 million
+LARGEST_TEXT = 2_000_000_000  # bytes; 0.4 billion
+MOST_EXPANDED = 100  # times; a table of scores shrinks 25 times
+LONGEST_ROW = 1_000_000  # bytes
+SMALL = 50_000_000  # bytes of text that any table may have
+LARGEST_IDENTITIES = 20_000_000  # bytes of text; of the full study's runs 6 million
+LARGEST_CARD, LONGEST_TEXT, DEEPEST = 1_000_000, 2_000, 10
+ORDER = ["dataset", "schedule", "model", "value", "seed", "run", "cell", "name", "factor"]
+
+Identities = dict[str, Any]
+
+
+def read_table(folder: TableFolder, card: Mapping[str, Any]) -> "pd.DataFrame":
+    """The rows of a folder's table, with the types of `columns.COLUMNS`; an optional column may be missing.
+
+    Args:
+        folder: where it lies.
+        card: of the table, which names it by its checksum (the first cards did not).
+
+    Raises:
+        StoreError: the file is missing, damaged, too large, or has not these columns and types; the message names it.
+    """
+    import pyarrow as pa
+
+    try:
+        size = _bounded(folder.table, LARGEST_FILE).stat().st_size
+        with _expanded(folder.table, _most_text(size)) as text:
+            rows = _rows(text, folder.table)
+        if "sha256" in card and card["sha256"] != sha256_of(folder.table):
+            raise ValueError(f"it is not the table that {folder.card.name} beside it was written for")
+        return _frame(rows)
+    except (OSError, EOFError, zlib.error, csv.Error, ValueError, pa.ArrowException) as fault:
+        raise unreadable(folder.table, fault, folder) from fault
+
+
+def read_card(folder: TableFolder) -> dict[str, Any]:
+    """What a folder's card says.
+
+    Raises:
+        StoreError: it is missing, damaged or of a later format; the message names it.
+    """
+    try:
+        text = _bounded(folder.card, LARGEST_CARD).read_bytes()
+        card = yaml.load(text, _Loader)
+        number = _format(card)
+    except (OSError, ValueError, TypeError, OverflowError, yaml.YAMLError) as fault:
+        raise unreadable(folder.card, fault, folder) from fault
+    if number > FORMAT:
+        later = f"{folder.card} is of format {number}, this version reads up to {FORMAT}"
+        raise StoreError(f"{later}: update disentanglement-bench")
+    return dict(card)
+
+
+def read_identities(folder: TableFolder) -> Identities:
+    """What the run ids and cell keys of a folder's table are the hashes of; nothing where there is no such file.
+
+    Raises:
+        StoreError: it is damaged or too large; the message names it.
+    """
+    if not folder.identities.exists():
+        return {}
+    try:
+        with _expanded(_bounded(folder.identities, LARGEST_IDENTITIES), LARGEST_IDENTITIES) as text:
+            known = orjson.loads(text.read())
+        if not isinstance(known, dict):
+            raise ValueError("it holds no keys and values")
+    except (OSError, EOFError, zlib.error, ValueError) as fault:
+        raise unreadable(folder.identities, fault, folder) from fault
+    return known
+
+
+def unreadable(path: Path, fault: Exception, folder: TableFolder) -> StoreError:
+    """The error of a file that cannot be read: one line, whatever the file has in it, and what to do."""
+    text = " ".join(str(getattr(fault, "problem", None) or fault).split()) or type(fault).__name__
+    plain = re.sub("[^ -~]", lambda letter: ascii(letter[0])[1:-1], text[:300])
+    return StoreError(f"cannot read {path}: {plain}; {folder.mend}")
+
+
+def write_folder(
+    table: "pd.DataFrame", parts: list[dict[str, Any]], identities: Identities, folder: TableFolder
+) -> None:
+    """Write a table and what belongs to it. The card is written last and names the table by its checksum.
+
+    Raises:
+        StoreError: a file cannot be written, or could not be read again because it is beyond the limits.
+    """
+    text, known = text_of(table), orjson.dumps(identities, option=orjson.OPT_SORT_KEYS)
+    packed = gzip.compress(text, mtime=0)  # no time stamp inside: the same table is the same file
+    named = {"format": FORMAT, "sha256": hashlib.sha256(packed).hexdigest()} | contents(table) | {"parts": parts}
+    card = yaml.dump(named, Dumper=_Dumper, sort_keys=False, allow_unicode=True).encode()
+    limits = {
+        "rows": (len(table), MOST_ROWS),
+        "bytes": (len(text), _most_text(len(packed))),
+        "bytes of identities": (len(known), LARGEST_IDENTITIES),
+        "bytes of its card": (len(card), LARGEST_CARD),
+    }
+    for what, (count, most) in limits.items():
+        if count > most:
+            raise StoreError(f"{folder.table} is not written: it would have {count:,} {what}, more than {most:,}")
+    with writing(folder.table) as file:
+        file.write(packed)
+    with writing(folder.identities) as file:
+        file.write(gzip.compress(known, mtime=0))
+    with writing(folder.card) as file:
+        file.write(card)
+
+
+def text_of(table: "pd.DataFrame") -> bytes:
+    """The table as csv, its rows in the one order that they have in every file."""
+    words = {c: "string" for c in table if str(table[c].dtype) == "category"}  # a category sorts as it was met
+    return table.astype(words).sort_values(ORDER).to_csv(index=False).encode()
+
+
+def _bounded(path: Path, most: int) -> Path:
+    """A regular file of at most so many bytes: to open a pipe would wait for ever."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("it is not a file")
+    if found.st_size > most:
+        raise ValueError(f"it has {found.st_size:,} bytes, more than {most:,}")
+    return path
+
+
+def _most_text(packed: int) -> int:
+    """The most bytes of text that a table of so many bytes may expand to."""
+    return min(LARGEST_TEXT, max(SMALL, MOST_EXPANDED * packed))
+
+
+def _expanded(path: Path, most: int) -> IO[bytes]:
+    """The text of a gzip file, which raises a ValueError where it has more bytes than that."""
+    return io.BufferedReader(_Expanded(path, most))
+
+
+class _Expanded(io.RawIOBase):
+    def __init__(self, path: Path, most: int) -> None:
+        self.file, self.left, self.most = gzip.open(path), most, most  # noqa: SIM115 closed below
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self.file.readinto(buffer)
+        self.left -= count
+        if self.left < 0:
+            raise ValueError(f"it expands to more than {self.most:,} bytes")
+        return count
+
+    def close(self) -> None:
+        self.file.close()
+        super().close()
+
+
+def _rows(text: IO[bytes], path: Path) -> "pa.Table":
+    import pyarrow as pa
+    from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
+
+    names = next(csv.reader([text.readline(10_000).decode()]), [])
+    if missing := [c for c in REQUIRED if c not in names]:
+        raise ValueError(f"it has no column {', '.join(missing)}")
+    if len(set(names)) < len(names):
+        raise ValueError("it has two columns of one name")
+    if extra := [c for c in names if c not in COLUMNS]:
+        say(f"{path} has columns that this version does not know and leaves out: {ascii(', '.join(extra))[:200]}")
+    kept = {c: kind for c, kind in COLUMNS.items() if c in names}
+    schema = arrow_schema(kept)
+    convert = ConvertOptions(
+        column_types=schema, include_columns=list(kept), strings_can_be_null=True, null_values=[""]
+    )
+    parse = ParseOptions(newlines_in_values=False)
+    options = ReadOptions(column_names=names, block_size=LONGEST_ROW)
+    batches, count = [], 0
+    try:
+        with open_csv(text, options, parse, convert) as reader:
+            for batch in reader:
+                batches.append(batch)
+                count += len(batch)
+                if count > MOST_ROWS:
+                    raise ValueError(f"it has more than {MOST_ROWS:,} rows")
+    except pa.ArrowInvalid as fault:
+        if "straddling" in str(fault):
+            raise ValueError(f"it has a row of more than {LONGEST_ROW:,} bytes") from fault
+        raise
+    if not count:
+        raise ValueError("it has no rows")
+    return pa.Table.from_batches(batches, schema)
+
+
+def _frame(rows: "pa.Table") -> "pd.DataFrame":
+    import pandas as pd
+
+    columns = {n: _column(rows, n, kind) for n, kind in COLUMNS.items()}
+    return pd.DataFrame(columns, copy=False)
+
+
+def _column(rows: "pa.Table", name: str, kind: str) -> Any:
+    import pandas as pd
+
+    if name not in rows.column_names:
+        return pd.Series([None] * len(rows), dtype=object).astype(kind)
+    column = rows[name]
+    if kind == "category":
+        codes, words = coded(column)
+        order = np.argsort(words)
+        places = np.full(len(words) + 1, -1)
+        places[order] = np.arange(len(words))
+        return pd.Categorical.from_codes(places[codes], dtype=pd.CategoricalDtype(pd.Index(words[order], dtype="str")))
+    missing = column.is_null().to_numpy()
+    if kind == "Int64":
+        return pd.arrays.IntegerArray(column.fill_null(0).to_numpy(), missing)
+    if kind == "int64" and missing.any():
+        raise ValueError(f"row {int(missing.argmax()) + 1:,} has no {name}")
+    return column.to_numpy()
+
+
+def _format(card: Any) -> int:
+    """The format of a card whose parts are what they should be.
+
+    Raises:
+        ValueError: they are not; the message says what is wrong.
+    """
+    if not isinstance(card, dict):
+        raise ValueError("it holds no keys and values")
+    parts, number = card.get("parts"), card.get("format", 1)  # the first cards had no number
+    if not isinstance(parts, list) or not all(isinstance(p, dict) for p in parts):
+        raise ValueError("parts is not a list of what went into the table")
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ValueError(f"format is {number!r}, not a number from 1")
+    return number
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose size in memory is that of its text: plain, without aliases, of little depth, of short words."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) is not None:
+            raise yaml.MarkedYAMLError(problem="it has YAML aliases or tags")
+        if len(getattr(event, "value", "")) > LONGEST_TEXT:
+            raise yaml.MarkedYAMLError(problem=f"it has a text of more than {LONGEST_TEXT:,} letters")
+        if self.depth >= DEEPEST:
+            raise yaml.MarkedYAMLError(problem=f"it is more than {DEEPEST} levels deep")
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        """What is there twice is written twice."""
+        return True

@@ -1,0 +1,167 @@
+"""The reference table before each of the last merges: what a merge takes its place in, and how it is taken back.
+
+The card is the switch. Before a merge writes, the files that are there are kept under the next number; then the table
+is written, then the card. As long as the card is still the kept one the merge has not happened: what was kept holds, so
+a process killed at any moment leaves the table before the merge or the one after it. Taking back goes the same way, the
+card first. `merge.json` beside what is kept says what was merged and, once that is done, the checksum of its card.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from bench.store.files import StoreError, read_json, write_json
+from bench.store.folders import Store
+from bench.store.tables import TableFolder
+from bench.table.folder import read_card
+
+KEPT = 10  # merges that can be taken back
+
+
+def standing(folder: TableFolder) -> TableFolder | None:
+    """Where the table of a store lies that counts: its folder, or what was kept where a merge was not finished."""
+    kept = _last(folder)
+    if kept is not None and _unfinished(kept, folder):
+        folder = TableFolder(kept, folder.mend)
+    return folder if folder.table.exists() or folder.card.exists() else None
+
+
+@contextmanager
+def merging(store: Store) -> Iterator[TableFolder]:
+    """The reference table's folder, for this process alone; a merge that was not finished is cleared away first.
+
+    Raises:
+        StoreError: another process merges into this store, or the folder cannot be written.
+    """
+    folder = store.reference()
+    try:
+        folder.before.mkdir(parents=True, exist_ok=True)
+        with (folder.before / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield folder
+    except BlockingIOError as fault:
+        raise StoreError(f"another process merges into {folder.path}: try again when it is done") from fault
+    except OSError as fault:
+        raise StoreError(f"cannot write {folder.before}: {fault.strerror or fault}") from fault
+
+
+@contextmanager
+def replacing(folder: TableFolder, note: Mapping[str, Any]) -> Iterator[None]:
+    """Keep a table as it is for the time of a block that writes another one; where that fails it comes back.
+
+    Args:
+        folder: of the reference table, held by `merging`.
+        note: what is merged.
+    """
+    clear(folder)
+    last = _last(folder)
+    path = folder.before / f"{1 + int(last.name) if last else 1:06}"
+    fresh = path.with_name(f".{path.name}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir()
+    _copy(folder, TableFolder(fresh))
+    write_json(fresh / "merge.json", dict(note))
+    fresh.rename(path)
+    try:
+        yield
+    except BaseException:
+        with suppress(StoreError, OSError):  # the fault that is told is the first one; what is kept holds all the same
+            _restore(path, folder)
+        raise
+    write_json(path / "merge.json", {**note, "card": _sum(folder.card)})
+    for old in _all(folder)[:-KEPT]:
+        shutil.rmtree(old)
+
+
+def clear(folder: TableFolder) -> bool:
+    """Remove what a merge that was killed has left; whether there was one."""
+    kept = _last(folder)
+    if kept is None or not _unfinished(kept, folder):
+        return False
+    _restore(kept, folder)
+    return True
+
+
+def take_back(folder: TableFolder) -> dict[str, Any]:
+    """Put the files of before the last merge back, to the byte; what that merge had added.
+
+    Raises:
+        StoreError: there is none, or the table has been changed since by something else.
+    """
+    kept = _last(folder)
+    if kept is None:
+        raise StoreError(f"nothing was merged into {folder.path}: there is nothing to take back")
+    note = _note(kept)
+    if note.get("card", _sum(folder.card)) != _sum(folder.card) and _readable(folder):
+        raise StoreError(
+            f"{folder.card} is not what the last merge wrote; what was before it lies in {kept}, to be copied by hand"
+        )
+    _restore(kept, folder)
+    return note
+
+
+def _all(folder: TableFolder) -> list[Path]:
+    return sorted(p for p in folder.before.glob("*") if p.name.isdigit())
+
+
+def _last(folder: TableFolder) -> Path | None:
+    return next(iter(_all(folder)[::-1]), None)
+
+
+def _note(kept: Path) -> dict[str, Any]:
+    """What was merged after this was kept."""
+    path = kept / "merge.json"
+    try:
+        note = read_json(path)
+        if not isinstance(note, dict) or not {"folder", "rows", "date"} <= note.keys():
+            raise StoreError(f"{path} is not what a merge wrote")
+    except StoreError as fault:
+        raise StoreError(
+            f"{fault}; without {kept.parent} the table counts as it is, and no merge can be taken back"
+        ) from fault
+    return note
+
+
+def _unfinished(kept: Path, folder: TableFolder) -> bool:
+    return "card" not in _note(kept) and _sum(TableFolder(kept).card) == _sum(folder.card)
+
+
+def _readable(folder: TableFolder) -> bool:
+    try:
+        return bool(read_card(folder))
+    except StoreError:
+        return False
+
+
+def _sum(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+
+
+def _restore(kept: Path, folder: TableFolder) -> None:
+    """The card first: from then on what was kept holds, whatever happens."""
+    write_json(kept / "merge.json", {k: v for k, v in _note(kept).items() if k != "card"})
+    _copy(TableFolder(kept), folder)
+    gone = kept.with_name(f".{kept.name}")
+    shutil.rmtree(gone, ignore_errors=True)
+    kept.rename(gone)
+    shutil.rmtree(gone)
+
+
+def _copy(source: TableFolder, target: TableFolder) -> None:
+    """Make a folder's files those of another one: as further names of the same bytes, which are never written again."""
+    for name in ("card", "table", "identities"):
+        old: Path = getattr(source, name)
+        new: Path = getattr(target, name)
+        if not old.exists():
+            new.unlink(missing_ok=True)
+            continue
+        second = new.with_name(f".{new.name}.kept")
+        second.unlink(missing_ok=True)
+        os.link(old, second)
+        os.replace(second, new)
+        second.unlink(missing_ok=True)  # still there where both were names of one file

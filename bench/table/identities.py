@@ -1,0 +1,131 @@
+"""What run ids and cell keys are the hashes of, handed on beside a score table, so that its rows can be verified.
+
+A row says what model, seed and data set a run had; that the id beside it is of such a run cannot be seen from it. With
+what the id is the hash of it can: nobody finds another run, or another protocol, of the same hash. Tables that were
+exported before have none of it: their rows are taken as they are, and counted.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from bench import data
+from bench.scoring.groups import UDR, VERSION
+from bench.scoring.runs import cells
+from bench.store.files import digest, read_json
+from bench.store.folders import Store
+from bench.study.given import LABEL
+from bench.study.plan import Plan
+from bench.table.folder import Identities
+from bench.table.rules import shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = ("id", "strength", "value", "schedule_label", "file")  # in a run's record beside what is hashed
+
+
+def identities_of(table: "pd.DataFrame", plan: Plan, store: Store) -> Identities:
+    """Id or key -> what it is the hash of, of the runs and cells of a study's table; some may be missing."""
+    planned = {member.id: member.config() for member in plan.members}
+    known: Identities = {cell.key: dataclasses.asdict(cell) for cell in cells(plan.metrics, plan.protocol)}
+    for run in table["run"].unique():
+        known[run] = planned.get(run) or _recorded(run, store)
+    of_groups = table[table["metric"] == UDR].groupby(["cell", "dataset"], observed=True)["run"]
+    for (cell, dataset), runs in of_groups.unique().items():
+        images = data.card(dataset).num_images
+        known[cell] = [UDR, VERSION, min(plan.protocol.pool or images, images), sorted(runs)]
+    return among(known, table)
+
+
+def among(known: Identities, table: "pd.DataFrame") -> Identities:
+    """Those of them that are true and of a table's runs and cells."""
+    return {i: known[i] for i in (*table["run"].unique(), *table["cell"].unique()) if i in known and _true(i, known[i])}
+
+
+def check_identities(known: Identities, table: "pd.DataFrame") -> int:
+    """Check that ids and keys are the hashes of what is said, and that a table's rows say the same.
+
+    Returns:
+        The runs of the table that have no identity.
+
+    Raises:
+        ValueError: they are not, or the rows do not; the message names the run or the cell.
+    """
+    for name, content in known.items():
+        if not _true(name, content):
+            raise ValueError(f"{shown(name)} is not the hash of what is said of it")
+    runs = table.drop_duplicates("run")
+    for run in runs[runs["run"].isin(known)].itertuples():
+        if fault := _other_run(run, known[run.run]):
+            raise ValueError(f"run {run.run} has another {fault} in the table than in what its id is the hash of")
+    kinds = table.drop_duplicates(["cell", "metric", "version", "representation"])
+    for cell in kinds[kinds["cell"].isin(known)].itertuples():
+        members = table.loc[table["cell"] == cell.cell, "run"].unique() if cell.metric == UDR else ()
+        if not _same_cell(cell, known[cell.cell], members):
+            raise ValueError(f"cell {cell.cell} is {cell.metric} in the table and something else in what it is of")
+    return int((~runs["run"].isin(known)).sum())
+
+
+def check_store(table: "pd.DataFrame", store: Store) -> None:
+    """Check that the runs of a table that a store has are described as they are there.
+
+    Raises:
+        ValueError: one is not; the message names the run.
+        StoreError: a run's record cannot be read.
+    """
+    import pandas as pd
+
+    for run in table.drop_duplicates("run").itertuples():
+        if (content := _recorded(run.run, store)) is None:
+            continue
+        strength = read_json(store.run(run.run).config).get("strength")
+        same = strength is None if pd.isna(run.strength) else strength == run.strength
+        fault = _other_run(run, content) or (None if same else "strength")
+        if fault:
+            raise ValueError(f"run {run.run} has another {fault} than in {store.run(run.run).config}")
+
+
+def is_fitted(content: Any) -> bool:
+    """Whether a run is of a learner that takes no steps, so that its id does not depend on their number."""
+    schedule = content.get("schedule") if isinstance(content, dict) else None
+    return isinstance(schedule, dict) and schedule.keys() == {"image_size"}
+
+
+def _recorded(run: str, store: Store) -> Any:
+    path = store.run(run).config
+    record = read_json(path) if path.exists() else None
+    return {k: v for k, v in record.items() if k not in SHOWN} if isinstance(record, dict) else None
+
+
+def _true(name: str, content: Any) -> bool:
+    try:
+        return isinstance(content, dict | list) and digest(content) == name
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _other_run(run: Any, content: Any) -> str | None:
+    """The first column that says something else than what the id is the hash of."""
+    try:
+        model, schedule = content["model"], content.get("schedule", {})
+        pixels = "{0}x{0} px".format(schedule["image_size"]) if schedule else LABEL
+        steps = f"{schedule['steps']:,} steps, " if "steps" in schedule else ""
+        said = {
+            "model": run.model == model["name"],
+            "seed": run.seed == content["seed"],
+            "data set": run.dataset == content["dataset"]["name"],
+            "value": run.value != run.value or run.value in model["hyper"].values(),
+            "schedule": f"{steps}{pixels}" in run.schedule,
+        }
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return "form"
+    return next((name for name, same in said.items() if not same), None)
+
+
+def _same_cell(cell: Any, content: Any, members: Iterable[str]) -> bool:
+    if isinstance(content, list):
+        of_group = len(content) == 4 and content[:2] == [cell.metric, cell.version] and isinstance(content[3], list)
+        return of_group and all(run in content[3] for run in members)
+    said = (content.get("metric"), content.get("version"), content.get("representation"))
+    return said == (cell.metric, cell.version, cell.representation)

@@ -1,0 +1,151 @@
+"""Score tables that stand alone: a study's scores and their card, without its runs; and how two become one.
+
+The reference table that comes with the package is one: what was trained once is drawn anywhere, in seconds. A folder
+holds `scores.csv.gz`, the table with the columns of `bench.columns`, `card.yaml`: what the rows are, and the parts that
+went into it, each with its devices, versions, training time, revision, date and command, and `identities.json.gz`:
+what the ids are the hashes of.
+"""
+
+import datetime
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.columns import COLUMNS
+from bench.store.files import StoreError
+from bench.store.folders import Store
+from bench.store.shipped import shipped_reference
+from bench.store.tables import TableFolder
+from bench.study.plan import Plan
+from bench.table.card import part
+from bench.table.folder import read_card, read_identities, read_table, text_of, unreadable, write_folder
+from bench.table.history import clear, merging, replacing, standing, take_back
+from bench.table.identities import among, check_identities, check_store, identities_of
+from bench.table.joining import ConflictError, join, one_label, without_small_groups
+from bench.table.rules import check_rows, check_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ConflictError", "Merged", "known", "merge", "read_reference", "undo_merge", "write_reference"]
+
+STUDY = "reference"  # the study whose table comes with the package
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merge did.
+
+    Attributes:
+        added, equal: rows that are new, and rows that were there already.
+        superseded: scores of groups of runs that a larger group has replaced.
+        unverified: runs of the added table whose ids nothing proves, because it was exported without identities.
+    """
+
+    added: int
+    equal: int
+    superseded: int
+    unverified: int
+
+
+def write_reference(table: "pd.DataFrame", plan: Plan, store: Store, folder: TableFolder) -> None:
+    """Write a study's scores and their card into a folder.
+
+    Args:
+        table: the study's scores, as `bench.scores` gives them.
+        plan: the study.
+        store: where its runs lie; their devices and versions go to the card.
+        folder: is overwritten.
+
+    Raises:
+        StoreError: there are no scores, a row is not what `bench.table.rules` wants, or the folder cannot be written.
+    """
+    if table.empty:
+        raise StoreError(f"study {plan.name} has no scores to export")
+    identities = identities_of(table, plan, store)
+    table = one_label(table, identities)
+    try:
+        check_rows(table)
+    except ValueError as fault:
+        raise StoreError(f"{folder.table} is not written: {fault}") from fault
+    own = part(table, plan, store) | {"sha256": hashlib.sha256(text_of(table)).hexdigest()}
+    write_folder(table, [own], identities, folder)
+
+
+def read_reference(folder: TableFolder | None = None) -> "tuple[pd.DataFrame, dict[str, Any]]":
+    """The table of a folder, by default the one that comes with the package, and its card.
+
+    Raises:
+        StoreError: a file is missing, damaged or not what it should be; the message names it, and what to do.
+    """
+    folder = folder or shipped_reference()
+    card = read_card(folder)
+    table = read_table(folder, card)
+    try:
+        table = one_label(without_small_groups(table).reset_index(drop=True), {})
+        check_rows(table)
+    except (ValueError, ConflictError) as fault:
+        raise unreadable(folder.table, fault, folder) from fault
+    return table, card
+
+
+def merge(new: TableFolder, store: Store) -> Merged:
+    """Add another table to the reference table of a store, which begins as the one that comes with the package.
+
+    Scores that are new are added. One that both have must be the same in both: number and sample sizes. Everything is
+    checked before anything is written, and what was there before is kept for `undo_merge`.
+
+    Raises:
+        ConflictError: a score differs; nothing is changed.
+        StoreError: a file cannot be read or written, or its rows are not what they should be; nothing is changed.
+    """
+    import pandas as pd
+
+    added, card = read_reference(new)
+    identities = read_identities(new)
+    with merging(store) as folder:
+        base = known(store)
+        table, kept = read_reference(base) if base else (pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS), {})
+        both = (read_identities(base) if base else {}) | identities
+        try:
+            unverified = check_identities(identities, added)
+            check_scores(added)
+            check_store(added, store)
+            joined = join(table, added, both)
+        except ConflictError as fault:
+            raise ConflictError(f"{new.table}: {fault}; nothing was merged") from fault
+        except ValueError as fault:
+            raise StoreError(f"{new.table}: {fault}; nothing was merged") from fault
+        parts = [*(before := kept.get("parts", [])), *(p for p in card["parts"] if p not in before)]
+        both = among(both, joined.table)
+        if joined.added or joined.superseded or parts != before:
+            runs = int(added["run"].nunique())
+            note = {"folder": str(new.path.absolute()), "rows": joined.added, "runs": runs, "date": _today()}
+            with replacing(folder, note):
+                write_folder(joined.table, parts, both, folder)
+    return Merged(joined.added, joined.equal, joined.superseded, unverified)
+
+
+def undo_merge(store: Store) -> str:
+    """Take the last merge into a store's reference table back, to the byte; what was taken back, in words.
+
+    Raises:
+        StoreError: there is none to take back, or a file cannot be written.
+    """
+    with merging(store) as folder:
+        if clear(folder):
+            return "a merge that was not finished is cleared away; the table is the one before it"
+        note = take_back(folder)
+    left = known(store)
+    told = f"what was merged on {note['date']} from {note['folder']} is taken back: {note['rows']:,} rows"
+    return f"{told}; the reference table is {left.path if left else 'empty'}"
+
+
+def known(store: Store) -> TableFolder | None:
+    """The reference table that holds for a store: its own, else the one that comes with the package, else none."""
+    shipped = shipped_reference()
+    return standing(store.reference()) or (shipped if shipped.table.exists() else None)
+
+
+def _today() -> str:
+    return datetime.datetime.now(datetime.UTC).date().isoformat()

@@ -1,0 +1,81 @@
+"""The score table: every score of every run as one long DataFrame; its columns are described in `bench.columns`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.columns import COLUMNS, coded
+from bench.escaping import as_cells
+from bench.progress import say_once
+from bench.store.files import writing
+from bench.store.folders import Store
+from bench.table.compact import contents
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+__all__ = ["COLUMNS", "export", "stored_scores"]
+
+
+def stored_scores(
+    store: Store, runs: Iterable[str] | None = None, cells: Iterable[str] | None = None
+) -> "pd.DataFrame":
+    """The rows of cells that succeeded, of the store or of some of its runs and cells; damaged records are named."""
+    stored = contents(store, [*COLUMNS, "state"])
+    for damage in stored.damaged:
+        say_once(str(damage))
+    allowed = {"run": runs, "cell": cells}
+    rows = _among(stored.rows, state=["done"], **{column: ids for column, ids in allowed.items() if ids is not None})
+    return _frame(rows.drop_columns("state"))
+
+
+def _among(rows: "pa.Table", **allowed: Iterable[str]) -> "pa.Table":
+    """Rows whose text is one of those allowed, in each column given."""
+    kept = np.ones(len(rows), bool)
+    for column, words in allowed.items():
+        codes, known = coded(rows[column])
+        among = set(words)
+        kept &= np.array([*(word in among for word in known), False])[codes]
+    return rows if kept.all() else rows.filter(kept)
+
+
+def _frame(rows: "pa.Table") -> "pd.DataFrame":
+    import pandas as pd
+
+    columns = {n: _category(rows[n]) if k == "category" else rows[n].to_pandas() for n, k in COLUMNS.items()}
+    frame = pd.DataFrame(columns, copy=False).astype({"strength": COLUMNS["strength"]})
+    runs = frame["run"].cat.codes.to_numpy()
+    if (runs[1:] >= runs[:-1]).all():
+        return frame
+    return frame.take(np.argsort(runs, kind="stable")).reset_index(drop=True)
+
+
+def _category(column: "pa.ChunkedArray") -> "pd.Categorical":
+    """Text as a categorical of the words that occur, in alphabetical order."""
+    import pandas as pd
+
+    codes, words = coded(column)
+    used = np.flatnonzero(np.bincount(codes + 1, minlength=len(words) + 1)[1:])
+    used = used[np.argsort(words[used])]
+    places = np.full(len(words) + 1, -1, dtype=np.int16 if len(words) < 2**15 else np.int32)
+    places[used] = np.arange(len(used))
+    return pd.Categorical.from_codes(places[codes], dtype=pd.CategoricalDtype(pd.Index(words[used], dtype="str")))
+
+
+def export(table: "pd.DataFrame", folder: Path) -> list[Path]:
+    """Write a table as scores.parquet and scores.csv into a folder; the files.
+
+    The parquet file is exact. The csv file is too where names are names: `bench.escaping.as_cells` marks others.
+    """
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    written = {"parquet": (parquet.write_table, table), "csv": (csv.write_csv, as_cells(table))}
+    files = [folder / f"scores.{suffix}" for suffix in written]
+    for path, (write, rows) in zip(files, written.values(), strict=True):
+        with writing(path) as file:
+            write(pa.Table.from_pandas(rows, preserve_index=False), file)
+    return files

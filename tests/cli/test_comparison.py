@@ -1,0 +1,117 @@
+"""`analyze compare=[a,b]`: from two names to files and words, over a store of scores."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.cli.compare import compare_named, find_sides
+from bench.registry import UnknownNameError
+from bench.scoring.runs import PUBLISHED, cells
+from bench.store.files import write_json
+from bench.store.folders import Store
+from bench.study.given import GivenCodes
+from bench.study.plan import Plan
+from bench.study.record import extend
+from bench.values import ConfigError
+
+RNG = np.random.default_rng(0)
+HEADLINE = {"mig": "mig", "beta_vae_score": "beta_vae_test"}
+CELLS = cells(HEADLINE, PUBLISHED)
+
+
+def settings(store: Store, compare: Any, **others: Any) -> dict[str, Any]:
+    given = {"stage": "analyze", "study": {"name": "custom"}, "results_dir": str(store.path), "compare": compare}
+    return given | {"overrides": ["compare=[rise,fall]"]} | others
+
+
+def fill(store: Store, study: str, models: dict[str, float], seeds: range, schedule: str = "quick") -> None:
+    """Scores of models that rise or fall with strength."""
+    members = []
+    for model, slope in models.items():
+        for strength in range(4 if slope else 1):
+            for seed in seeds:
+                setting = (strength, 1.0 + strength) if slope else (None, None)
+                member = GivenCodes(model, seed, "dsprites", 1, f"{study} {strength}", "a.npz", *setting)
+                members.append(member)
+                folder = store.run(member.id)
+                write_json(folder.config, member.record() | {"schedule_label": schedule})
+                score = 0.5 + slope * strength + 0.01 * RNG.random()
+                values = {c.metric: {HEADLINE[c.metric]: score + 0.02 * RNG.random()} for c in CELLS}
+                records = [
+                    vars(c) | {"key": c.key, "seconds": 0.1, "rows": {"num_points": 10}, "values": values[c.metric]}
+                    for c in CELLS
+                ]
+                write_json(folder.scores("all"), {"run": member.id, "cells": records})
+    extend(Plan(study, study, (), tuple(HEADLINE), PUBLISHED, codes=tuple(members)), store)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path)
+    fill(store, "custom", {"rise": 0.1, "fall": -0.1, "flat": 0.0}, range(5))
+    fill(store, "other", {"rise": 0.1}, range(5, 8))
+    return store
+
+
+def test_two_models_give_figures_tables_and_words(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare_named(settings(store, ["rise", "fall"])) == 0
+    folder = store.comparison("rise", "fall")
+    assert {p.name for p in folder.iterdir()} == {
+        "dsprites.pdf", "dsprites.png", "dsprites.csv", "dsprites.txt", "metrics.csv", "runs.csv",
+    }  # fmt: skip
+    scores = pd.read_csv(folder / "dsprites.csv").set_index("name")
+    assert scores["strengths"].to_dict() == pytest.approx({"mig": -1, "beta_vae_test": -1})
+    out = capsys.readouterr()
+    assert "-1.00" in out.out
+    assert "Pairs of scores that agree differently" in out.out
+    assert "Runs that contribute most" in out.out
+    assert str(folder / "dsprites.png") in out.err
+
+
+def test_two_studies_are_compared_by_setting(store: Store) -> None:
+    sides = find_sides(["custom", "other"], "custom", store)
+    assert sides.on == "setting"
+    assert compare_named(settings(store, ["custom", "other"])) == 0
+    scores = pd.read_csv(store.comparison("custom", "other") / "dsprites.csv")
+    assert (scores["settings"] == 4).all()
+    assert scores["strengths"].to_numpy() == pytest.approx(1)
+    assert scores["runs"].isna().all()  # no seed in common
+
+
+def test_the_files_of_strange_names_stay_in_their_folder(store: Store) -> None:
+    assert store.comparison("../a b", "<c>/..").parent == store.path / "comparisons"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["rise", "rise"], "two different names, got 'rise' twice"),
+        (["rise"], r"two names, compare=\[a,b\], got \['rise'\]"),
+        ("rise", "got 'rise'"),
+        (["rise", "other"], "of 'rise' and 'other' one is a model and one is a study"),
+        (["rise", "flat"], r"rise and flat have nothing in common: .* the second has strength \(none\)"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(store: Store, asked: Any, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        compare_named(settings(store, asked))
+
+
+def test_an_unknown_name_is_met_with_the_nearest(store: Store) -> None:
+    with pytest.raises(UnknownNameError, match=r"'risen'\. Did you mean 'rise'"):
+        compare_named(settings(store, ["risen", "fall"]))
+
+
+def test_another_stage_does_not_compare(store: Store) -> None:
+    with pytest.raises(ConfigError, match="goes with the stages compare and analyze, not with train"):
+        compare_named(settings(store, ["rise", "fall"], stage="train"))
+
+
+def test_scores_of_several_schedules_are_not_mixed(store: Store) -> None:
+    fill(store, "longer", {"rise": 0.1}, range(2), "published")
+    everything = settings(store, ["rise", "fall"], study={"name": None})
+    with pytest.raises(ConfigError, match="rise has scores of several schedules or protocols here"):
+        compare_named(everything)

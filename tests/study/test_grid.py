@@ -1,0 +1,212 @@
+"""A configuration becomes runs; what changes numbers changes the id, and nothing else does."""
+
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from bench.__main__ import group_options
+from bench.registry import UnknownNameError
+from bench.store import shipped
+from bench.study.grid import plan, usable
+from bench.study.run import ARCHITECTURES, CONVOLUTIONS
+from bench.values import ConfigError
+
+Composed = dict[str, Any]
+
+
+def composed(*overrides: str) -> Composed:
+    """As the command line composes it: strengths that are given are every model's."""
+    if any(o.startswith("strength=") for o in overrides):
+        overrides = (*overrides, "strength_of=null")
+    with initialize_config_dir(str(shipped.conf_dir()), version_base="1.3"):
+        return OmegaConf.to_container(compose("config", list(overrides)), resolve=True)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("group", ["model", "study", "trainer", "scoring", "logger"])
+def test_every_shipped_configuration_composes_into_a_plan(group: str) -> None:
+    for option in group_options(group):
+        assert plan(composed(f"{group}={option}")).runs
+
+
+def test_the_quick_study_is_the_grid_it_says() -> None:
+    runs = plan(composed("study=quick")).runs
+    assert len({r.id for r in runs}) == len(runs)
+    assert {r.dataset for r in runs} == {"dsprites", "noisy_dsprites", "mnist"}
+
+
+def test_the_command_line_overrides_a_studys_grid() -> None:
+    found = plan(composed("study=quick", "model=beta_vae", "strength=[0,3]", "seed=[0,1]", "dataset=dsprites"))
+    assert [(r.model, r.value, r.seed, r.dataset) for r in found.runs] == [
+        ("beta_vae", v, s, "dsprites") for v in (1.0, 6.0) for s in (0, 1)
+    ]
+
+
+def test_a_study_may_give_a_model_strengths_of_its_own() -> None:
+    runs = plan(composed("study=quick", "dataset=mnist", "seed=0")).runs
+    values = {m: [r.strength for r in runs if r.model == m] for m in ("beta_vae", "dip_vae_i", "pca")}
+    assert values == {"beta_vae": [0, 2, 5], "dip_vae_i": [3], "pca": [None]}
+    assert len(plan(composed("study=quick", "model=pca")).runs) == 6
+
+
+def test_factor_vae_has_half_the_updates_unless_it_is_to_be_fair() -> None:
+    steps = [
+        plan(composed("model=factor_vae", "trainer=published", f"model.factor_vae.schedule={s}")).runs[0].schedule.steps
+        for s in ("published", "fair")
+    ]
+    assert steps == [150_000, 300_000]
+    with pytest.raises(UnknownNameError, match="Did you mean 'fair'"):
+        plan(composed("model=factor_vae", "model.factor_vae.schedule=fare"))
+
+
+def test_the_annealing_threshold_shrinks_with_the_schedule() -> None:
+    runs = [plan(composed("model=annealed_vae", f"trainer={t}")).runs[0] for t in ("published", "quick")]
+    assert [r.hyper["threshold"] for r in runs] == pytest.approx([100_000, runs[1].schedule.steps / 3])
+
+
+def test_the_budget_names_who_has_another_one() -> None:
+    found = plan(composed("model=[beta_vae,factor_vae,dip_vae_i]", "trainer.steps=800"))
+    assert found.budget == "quick: 800 steps, 32x32 px (factor_vae: 400 steps, 32x32 px)"
+
+
+def test_a_fitted_learner_claims_no_steps() -> None:
+    both, alone = (plan(composed(f"model={m}", "trainer.steps=800")) for m in ("[beta_vae,pca]", "pca"))
+    assert both.budget == "quick: 800 steps, 32x32 px (pca: fitted directly, 32x32 px)"
+    assert alone.budget == "quick: fitted directly, 32x32 px"
+
+
+def test_the_studies_have_the_sizes_they_say() -> None:
+    sizes = {study: len(plan(composed(f"study={study}")).runs) for study in ("small", "card", "locatello2019")}
+    assert sizes == {"small": 108, "card": 1080, "locatello2019": 12_600}
+    assert {r.seed for r in plan(composed("study=locatello2019", "dataset=dsprites", "model=beta_vae")).runs} == {
+        *range(50)
+    }
+
+
+@pytest.mark.parametrize(("given", "seeds"), [("0..2", [0, 1, 2]), ("[7,1..2]", [7, 1, 2]), ("3..3", [3])])
+def test_seeds_may_be_given_as_spans(given: str, seeds: list[int]) -> None:
+    assert [r.seed for r in plan(composed("model=pca", f"seed={given}")).runs] == seeds
+
+
+def test_a_model_without_strengths_runs_once_a_seed() -> None:
+    assert len(plan(composed("model=pca", "seed=[0,1]")).runs) == 2
+
+
+def only(*overrides: str) -> str:
+    (run,) = plan(composed("model=beta_vae", "strength=2", *overrides)).runs
+    return run.id
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["seed=1", "strength=3", "dataset=mnist", "trainer.steps=7", "trainer.learning_rate=0.5", "trainer.batch_size=8",
+     "trainer.latent_dim=3", "trainer.threads=2", "model.beta_vae.version=99"],
+)  # fmt: skip
+def test_what_changes_numbers_changes_the_id(override: str) -> None:
+    assert only(override) != only()
+
+
+@pytest.mark.parametrize(
+    "override", ["study=quick", "trainer.log_every=7", "trainer.checkpoint_every=9", "trainer.name=x", "strength=4.0"]
+)
+def test_what_changes_no_number_keeps_the_id(override: str) -> None:
+    overrides = ["dataset=dsprites", "seed=0", "model=beta_vae"]
+    strength = [override] if "strength" in override else ["strength=2", override]
+    (run,) = plan(composed(*overrides, *strength)).runs
+    assert run.id == only("dataset=dsprites")
+    assert run.strength == 2
+
+
+def test_a_fitted_model_does_not_depend_on_the_steps_it_does_not_take() -> None:
+    ids = {plan(composed("model=pca", f"trainer.steps={n}")).runs[0].id for n in (5, 6)}
+    assert len(ids) == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "message"),
+    [
+        (["strength=9"], ConfigError, r"strength 9 of beta_vae is out of range: 0\.\.5"),
+        (["strength=x"], ConfigError, "indices or values"),
+        (["seed=-1"], ConfigError, "seed must be integers"),
+        (
+            ["seed=5..3"],
+            ConfigError,
+            "seed must be integers from 0 to 2,147,483,647, or spans such as 0..49, got '5..3'",
+        ),
+        (["dataset=dsprits"], UnknownNameError, "Did you mean 'dsprites'"),
+        (["metric=mog"], UnknownNameError, "Did you mean 'mig'"),
+        (["trainer.steps=0"], ConfigError, "trainer.steps must be a whole number from 1, got 0"),
+        (["trainer.steps=1.5"], ConfigError, "trainer.steps must be a whole number from 1, got 1.5"),
+        (["+trainer.stepz=3"], UnknownNameError, "Did you mean 'steps'"),
+        (["scoring.representations=[meen]"], UnknownNameError, "Did you mean 'mean'"),
+        (["+scoring.options.mug.num_bins=3"], UnknownNameError, "Did you mean 'mig'"),
+        (["scoring.options.dci=3"], ConfigError, "scoring.options.dci must be names with values"),
+        (
+            ["+scoring.options.dci.num_trees=1e400"],
+            ConfigError,
+            "dci.num_trees must be a number, got inf",
+        ),
+        (["+scoring.options.downstream.train_sizes=[nan]"], ConfigError, "train_sizes must be a number, got nan"),
+        (["scoring.representations=[]"], ConfigError, "scoring.representations is empty"),
+        (["scoring.num_train=abc"], ConfigError, "scoring.num_train must be a whole number from 1, got 'abc'"),
+        (["scoring.num_train=-3"], ConfigError, "scoring.num_train must be a whole number from 1, got -3"),
+        (["scoring.num_train=1.5"], ConfigError, "scoring.num_train must be a whole number from 1, got 1.5"),
+        (["scoring.num_points=true"], ConfigError, "scoring.num_points must be a whole number from 1, got True"),
+        (["scoring.pool=-5"], ConfigError, "scoring.pool must be a whole number from 1, got -5"),
+        (["trainer.steps=1e9999"], ConfigError, "trainer.steps must be a whole number from 1, got inf"),
+        (["trainer.steps=[3]"], ConfigError, r"trainer.steps must be a whole number from 1, got \[3\]"),
+        (["trainer.steps=1" + "0" * 400], ConfigError, "got an integer of many digits"),
+        (["trainer.learning_rate=nan"], ConfigError, "trainer.learning_rate must be a positive number, got nan"),
+        (["trainer.compile=1"], ConfigError, "trainer.compile must be true or false, got 1"),
+        (["trainer.precision=float64"], UnknownNameError, "Did you mean 'bfloat16' or 'float32'"),
+        (["trainer.convolution=triten"], UnknownNameError, "Did you mean 'triton'"),
+        (["trainer.architecture=smal"], UnknownNameError, "Did you mean 'small'"),
+        (["model=[]"], ConfigError, "the grid has no model"),
+        (["seed=true"], ConfigError, "seed must be integers"),
+        (["seed=[[1]]"], ConfigError, "seed must be integers"),
+        (["seed=0..99999999999"], ConfigError, "seed must be integers from 0 to 2,147,483,647"),
+        (["seed=0..2147483647"], ConfigError, "the grid has 12,884,901,888 runs: give 1 to 1,000,000"),
+        (["seed=[]"], ConfigError, "the grid has 0 runs"),
+        (["strength=[]"], ConfigError, "the grid has 0 runs"),
+        (["strength=[nan]"], ConfigError, "indices or values, got nan"),
+        (["strength=[true]"], ConfigError, "indices or values, got True"),
+        (["strength_of={bta_vae: [0]}"], UnknownNameError, "Did you mean 'beta_vae'"),
+        (["strength_of=3"], ConfigError, "strength_of must be names with values"),
+        (["dataset=[[dsprites]]"], UnknownNameError, "unknown data set"),
+        (["dataset=null"], UnknownNameError, "unknown data set None"),
+        (["model.beta_vae.version=x"], ConfigError, "model.beta_vae.version must be a whole number"),
+        (["model.beta_vae.hyper=3"], ConfigError, "model.beta_vae.hyper must be names with values"),
+        (["+model.beta_vae.hyper.gamma=x"], ConfigError, "model.beta_vae.hyper.gamma must be a number, got 'x'"),
+        (["~model.beta_vae.sweeps"], ConfigError, "model.beta_vae lacks sweeps"),
+        (["+model.beta_vae.hypr=3"], UnknownNameError, "unknown model.beta_vae key 'hypr'. Did you mean 'hyper'"),
+        (["+model.beta_vae.scaled=[gama]"], UnknownNameError, "unknown hyper-parameter of beta_vae 'gama'"),
+        (["study.name=../../x"], ConfigError, r"study.name='../../x': a name is 1 to 64 letters, digits"),
+        (["study.name=a/b"], ConfigError, "a name is 1 to 64 letters"),
+        (["study.name=.."], ConfigError, "starts with a letter or a digit"),
+        (["study.name=2024"], ConfigError, "study.name must be text, got 2024"),
+    ],
+)
+def test_a_bad_configuration_is_named(overrides: list[str], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        plan(composed(*overrides))
+
+
+def test_whole_numbers_may_be_written_as_powers_of_ten() -> None:
+    assert only("trainer.steps=1e3") == only("trainer.steps=1000")
+
+
+def test_a_metric_has_no_options_that_it_does_not_take() -> None:
+    wrong = plan(composed("metric=[mig]", "+scoring.options.mig.num_bin=3"))
+    with pytest.raises(UnknownNameError, match=r"unknown option of mig 'num_bin'\. Did you mean 'num_bins'"):
+        usable(wrong, ["mig"])
+    assert usable(plan(composed("metric=[mig]", "+scoring.options.mig.num_bins=3")), ["mig"])[1] == []
+
+
+def test_the_closed_sets_of_planning_are_those_of_the_code_that_is_planned_for() -> None:
+    from bench.models.parts.convolutions import convolutions
+    from bench.models.parts.nets import ARCHITECTURES as NETWORKS
+
+    assert set(ARCHITECTURES) == set(NETWORKS)
+    with pytest.raises(UnknownNameError, match=f"Known: {', '.join(sorted(CONVOLUTIONS))}"):
+        convolutions("nope", 1)
