@@ -10,16 +10,18 @@ from bench.grid import Member, Plan
 from bench.ledger import NOTHING, Ledger, ledger
 from bench.progress import results, say
 from bench.record_types import FailedRecord, read_record
-from bench.scoring import cells
+from bench.groups import cells_of
 from bench.store import RunFolder, Store, StoreError
 
 Row = tuple[str, str, str]
+Keys = Mapping[str, Sequence[str]]  # id of a member -> the keys of its cells
 NAMED = 20  # unfinished runs that are named one by one
 
 
 def close(
     stage: str,
     plan: Plan,
+    whole: Plan,
     store: Store,
     broken: Sequence[str],
     absent: Mapping[str, str],
@@ -30,7 +32,8 @@ def close(
 
     Args:
         stage: the command's.
-        plan: the study.
+        plan: what it was to do, a study or a part of one.
+        whole: the study, whose runs make the groups that are scored together.
         store: where its runs are.
         broken: errors of metrics that cannot be imported.
         absent: data sets that cannot be had, and why.
@@ -43,9 +46,11 @@ def close(
     known = ledger(store)
     rows: list[Row] = [("", "metric", fault) for fault in broken]
     rows += [(_counted([r for r in plan.runs if r.dataset == d]), "data", fault) for d, fault in absent.items()]
-    rows += _failures(plan, store, known)
+    asked = cells_of(plan, lambda member: known.run(member) == "done", whole)
+    keys = {member: [cell.key for cell in wanted] for member, wanted in asked.items()}
+    rows += _failures(plan, keys, store, known)
     rows += [("", f"picture {name}", fault) for name, fault in undrawn.items()]
-    unfinished = [r for r in _unfinished(stage, plan, known) if r.dataset not in absent]
+    unfinished = [r for r in _unfinished(stage, plan, keys, known) if r.dataset not in absent]
     elsewhere = [r for r in unfinished if is_claimed(store.run(r.id))]
     dropped = [r for r in unfinished if r not in elsewhere]
     killed, scoring = "its process was killed", "its process was killed, or another one trained it meanwhile"
@@ -62,14 +67,13 @@ def close(
     return 1 if rows else 0
 
 
-def _failures(plan: Plan, store: Store, known: Ledger) -> list[Row]:
+def _failures(plan: Plan, keys: Keys, store: Store, known: Ledger) -> list[Row]:
     """Runs that failed, and cells that the study wants: not those of another version, or of a metric that is gone."""
     failed = [(str(r), "train", _error(store.run(r.id))) for r in plan.runs if known.run(r) == "failed"]
     named = {member.id: str(member) for member in plan.members}
     closed = {d.run: d.fault for d in known.damaged if d.unreadable}
     failed += [(named[run], "", fault) for run, fault in closed.items() if run in named]
-    keys = {cell.key for cell in cells(plan.metrics, plan.protocol)}
-    cell_failures = [(r, metric, error) for r, key, metric, error in known.failures if r in named and key in keys]
+    cell_failures = [(r, metric, error) for r, key, metric, error in known.failures if key in keys.get(r, ())]
     return failed + [(named[run], metric, error) for run, metric, error in cell_failures]
 
 
@@ -80,12 +84,11 @@ def _error(folder: RunFolder) -> str:
         return f"{folder.failed} cannot be read"
 
 
-def _unfinished(stage: str, plan: Plan, known: Ledger) -> list[Member]:
+def _unfinished(stage: str, plan: Plan, keys: Keys, known: Ledger) -> list[Member]:
     """Runs of which a stage was to make something and has not."""
-    keys = [cell.key for cell in cells(plan.metrics, plan.protocol)]
     untrained = [r for r in plan.runs if stage in ("run", "train") and known.run(r) == "missing"]
     trained = [r for r in plan.members if stage in ("run", "score") and known.run(r) == "done"]
-    return [*untrained, *(r for r in trained if any(known.cell(r, key) == "missing" for key in keys))]
+    return [*untrained, *(r for r in trained if any(known.cell(r, key) == "missing" for key in keys[r.id]))]
 
 
 def _counted(runs: Sequence[Member]) -> str:

@@ -35,6 +35,7 @@ from bench.store import (
     write_arrays,
     write_json,
 )
+from bench.subjects import OfRun
 from bench.values import check_name
 
 CODES = ("codes", *MEANS)
@@ -176,15 +177,16 @@ def _check_free(member: GivenCodes, store: Store) -> None:
 
 def of_codes(member: GivenCodes, wanted: Sequence[Cell]) -> Scoring:
     """Cells of codes that are in the store."""
-    return Scoring(member.id, str(member), tuple(wanted), partial(pooled, member))
+    return Scoring((member.id,), str(member), tuple(wanted), partial(pooled, member))
 
 
-def pooled(member: GivenCodes, folder: RunFolder, size: int | None) -> tuple[Codes, Ints]:
+def pooled(member: GivenCodes, folders: Sequence[RunFolder], cells: Sequence[Cell]) -> OfRun:
     """The rows that are scored: as many random ones as the protocol encodes of a data set, or all.
 
     Raises:
         StoreError: the codes are not in the store or cannot be read.
     """
+    (folder,), size = folders, cells[0].pool
     files = sorted(folder.path.glob("codes-*.safetensors"))
     if not files:
         raise StoreError(f"{folder.path} holds no codes of {member}: give its file again, score codes={member.file}")
@@ -194,4 +196,4 @@ def pooled(member: GivenCodes, folder: RunFolder, size: int | None) -> tuple[Cod
         rng = np.random.default_rng(int(digest(["pool", member.id, size]), 16))
         rows = np.sort(rng.choice(rows, size, replace=False))
     logvar = arrays["logvar"][rows] if "logvar" in arrays else None
-    return Codes(arrays["mean"][rows], logvar, rows), arrays["factors"][rows]
+    return OfRun(member.id, Codes(arrays["mean"][rows], logvar, rows), arrays["factors"][rows])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bench.columns import COLUMNS
 from bench.grid import Plan
 from bench.identities import among, check_identities, check_store, identities_of
-from bench.joining import ConflictError, join, one_label, without_small_groups
+from bench.joining import ConflictError, join, one_label, renamed_losses, without_small_groups
 from bench.merge_history import clear, merging, replacing, standing, take_back
 from bench.store import Store, StoreError, TableFolder, shipped_reference
 from bench.table_card import part
@@ -79,7 +79,7 @@ def read_reference(folder: TableFolder | None = None) -> "tuple[pd.DataFrame, di
     card = read_card(folder)
     table = read_table(folder, card)
     try:
-        table = one_label(without_small_groups(table).reset_index(drop=True), {})
+        table = one_label(without_small_groups(renamed_losses(table)).reset_index(drop=True), {})
         check_rows(table)
     except (ValueError, ConflictError) as fault:
         raise unreadable(folder.table, fault, folder) from fault

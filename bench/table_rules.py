@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 from bench import data, registry
 from bench.columns import COLUMNS
-from bench.group_scoring import UDR
-from bench.group_scoring import VERSION as UDR_VERSION
 from bench.metrics.base import LARGEST, Metric, Score
-from bench.records import TRAINING, TRAINING_VERSION
+from bench.records import FINAL, TRAINING, TRAINING_VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +44,7 @@ ALWAYS = ("run", "model", "dataset", "schedule", "metric", "name", "cell", "scor
 LEAST = {"strength": 0, "seed": 0, "version": 1, "num_train": 0, "num_test": 0, "seconds": 0, "train_seconds": 0}
 SLACK = 1e-6  # that a score may be out of its range by rounding
 OTHERS = {  # scores of no registered metric: version, scores
-    UDR: (UDR_VERSION, {"udr_lasso": Score(0, 1), "udr_spearman": Score(0, 1)}),
-    TRAINING: (TRAINING_VERSION, dict.fromkeys(("reconstruction", "kl", "elbo"), Score(-math.inf, math.inf))),
+    TRAINING: (TRAINING_VERSION, dict.fromkeys(FINAL, Score(-math.inf, math.inf))),
 }
 
 

@@ -22,7 +22,7 @@ def draw_rate_distortion(asked: Asked) -> Iterator[NamedDrawing]:
     scores = wide(asked.table).reindex(columns=NEEDED).dropna().reset_index()
     if scores.empty:
         raise TooFewRunsError(
-            f"runs with {', '.join(NEEDED)} are needed: train by gradient steps, score with metric mig"
+            f"runs with {', '.join(NEEDED)} are needed: train VAEs, score with metric=[elbo,mig]"
         )
     datasets, models = (list(dict.fromkeys(scores[c])) for c in ("dataset", "model"))
     figure, axes, _ = panel_grid(len(datasets), 2.3)

@@ -1,7 +1,4 @@
-"""Unsupervised disentanglement ranking (Duan et al. 2020): a score of models that differ in their seed alone.
-
-It is a function of several models' codes, so it is no metric of one run and is not registered as one.
-"""
+"""Unsupervised disentanglement ranking (Duan et al. 2020): are a model's dimensions found again in other seeds?"""
 
 from collections.abc import Sequence
 
@@ -9,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from bench.metrics.base import Floats, check_codes
+from bench.metrics.base import Floats, Score, check_codes, metric
 from bench.metrics.parts.standardise import moments
 
 ALPHA = 0.1
@@ -18,6 +15,14 @@ TOLERANCE = 1e-4  # of coordinate descent
 MAX_SWEEPS = 1_000
 
 
+@metric(
+    version=1,
+    reads="group",
+    num_points=1_000,
+    scores={"udr_lasso": Score(0, 1, title="UDR (Lasso)"), "udr_spearman": Score(0, 1, title="UDR (Spearman)")},
+    invariant_to=("scale", "sign"),
+    paper="Duan et al. 2020, arXiv:1905.12614",
+)
 def udr(codes: Sequence[ArrayLike], kl: ArrayLike, *, filter_low_kl: bool = True) -> dict[str, Floats]:
     """How far each model's dimensions are found again, one for one, in the models of other seeds.
 
