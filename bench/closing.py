@@ -7,10 +7,10 @@ from rich.table import Table
 
 from bench.claims import is_claimed
 from bench.grid import Member, Plan
+from bench.groups import cells_of
 from bench.ledger import NOTHING, Ledger, ledger
 from bench.progress import results, say
 from bench.record_types import FailedRecord, read_record
-from bench.groups import cells_of
 from bench.store import RunFolder, Store, StoreError
 
 Row = tuple[str, str, str]

@@ -14,12 +14,12 @@ from bench import data, grid
 from bench.closing import close
 from bench.comparison import compare_named
 from bench.grid import ConfigError, Plan
+from bench.groups import cells_of
 from bench.launch.jobs import described, device_of, jobs_of
 from bench.ledger import ledger, mend
 from bench.pool import Pool
 from bench.progress import results, say, say_once, stage
 from bench.reference import merge, undo_merge, write_reference
-from bench.groups import cells_of
 from bench.scoring import cells
 from bench.store import Store, StoreError, TableFolder
 from bench.studies import extend, study_of

@@ -146,7 +146,9 @@ def _groups_and_largest(table: "pd.DataFrame") -> "pd.DataFrame":
     twice = table.duplicated(OF_GROUP, keep=False)
     compared = of_groups(table.loc[twice, "metric"].unique()) if twice.any() else set[str]()
     if not compared:
-        return pd.DataFrame({"row": [], "cell": [], "cell_largest": [], "score": [], "score_largest": [], "same": np.zeros(0, bool)})
+        return pd.DataFrame(
+            {"row": [], "cell": [], "cell_largest": [], "score": [], "score_largest": [], "same": np.zeros(0, bool)}
+        )
     scores = table[table["metric"].isin(compared)].astype({"cell": str, "run": str}).rename_axis("row").reset_index()
     members = scores.groupby("cell")["run"].agg(frozenset)
     ordered = scores.assign(size=scores["cell"].map(members.map(len)))

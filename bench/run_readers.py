@@ -14,7 +14,7 @@ from bench.data.pooled import at_size
 from bench.given import GivenCodes
 from bench.grid import Member, Run
 from bench.isolation import LostWeightsError, Scoring
-from bench.metrics.base import OF_CODES
+from bench.metrics.base import OF_CODES, Floats
 from bench.models.base import Learner
 from bench.scoring import Cell, declaration, failure
 from bench.store import RunFolder, StoreError, write_json
@@ -56,7 +56,7 @@ def read_group(group: Sequence[Member], folders: Sequence[RunFolder], cells: Seq
     Raises:
         LostWeightsError: the weights of one of them cannot be read.
     """
-    read: dict[str, list[tuple[NDArray[np.float32], NDArray[np.float64] | None]]] = {}
+    read: dict[str, list[tuple[Floats, Floats | None]]] = {}
     runs = [run for run in group if not isinstance(run, GivenCodes)]
     if all(len(runs) < declaration(cell.metric).min_runs for cell in cells):
         return OfGroup([member.id for member in group], {})

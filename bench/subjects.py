@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench import codes as coding
 from bench.codes import Codes
@@ -105,11 +106,13 @@ def _of_each(cell: Cell, values: Any, runs: int) -> list[dict[str, float]]:
         checked(declared, values, 0)
     for name, numbers in values.items():
         if np.shape(numbers) != (runs,):
-            raise ScoreError(f"{cell.metric} returned {np.shape(numbers)} values of {name}, not one for each of {runs} runs")
+            raise ScoreError(
+                f"{cell.metric} returned {np.shape(numbers)} values of {name}, not one for each of {runs} runs"
+            )
     return [checked(declared, {name: numbers[i] for name, numbers in values.items()}, 0) for i in range(runs)]
 
 
-def compared_images(metric: str, dataset: str, encoded: int, most: int) -> Ints:
+def compared_images(metric: str, dataset: str, encoded: int, most: int) -> NDArray[np.int64]:
     """Which of the encoded images the runs on a data set are compared on: the same for every group."""
     seed = int(digest([metric, dataset, encoded]), 16)
     return np.sort(np.random.default_rng(seed).permutation(encoded)[:most])

@@ -58,7 +58,7 @@ def test_devices_and_launchers_that_are_not_there_are_offered_the_nearest() -> N
 
 
 def test_runs_are_ranked_by_any_score_that_they_have() -> None:
-    from bench.metrics.groups.udr import udr
+    from bench.metrics.udr import udr
 
     codes = np.random.default_rng(0).normal(size=(50, 2))
     assert set(GROUP_SCORES) == set(udr([codes, codes], np.ones((2, 2))))

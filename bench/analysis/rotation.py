@@ -55,7 +55,9 @@ def scores_under_rotation(
 
 def _scores(metric: str, codes: NDArray[Any], factors: NDArray[np.int64]) -> list[dict[str, Any]]:
     try:
-        values = {n: v for cell in cells([metric], PROTOCOL) for n, v in evaluate(cell, codes, factors, "rotation")[0].items()}
+        values = {
+            n: v for cell in cells([metric], PROTOCOL) for n, v in evaluate(cell, codes, factors, "rotation")[0].items()
+        }
     except SkippedError:
         return []
     headline = registry.load("metrics", metric).metric.headline

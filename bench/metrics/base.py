@@ -166,8 +166,9 @@ def metric(
 
     def attach(function: F) -> F:
         parameters = inspect.signature(function).parameters
-        found = {"seeded": "seed" in parameters, "reads_kl": reads == "group" and "kl" in parameters}
-        function.metric = replace(declared, name=function.__name__, **found)  # type: ignore[attr-defined]
+        kl = reads == "group" and "kl" in parameters
+        attached = replace(declared, name=function.__name__, seeded="seed" in parameters, reads_kl=kl)
+        function.metric = attached  # type: ignore[attr-defined]
         return function
 
     return attach

@@ -12,7 +12,6 @@ from merging.tables import BETA, MIG, PCA, QUICK, RUNS, SCHEDULE, changed, folde
 
 from bench.columns import COLUMNS
 from bench.grid import Plan
-from bench.group_scoring import UDR
 from bench.identities import check_identities, identities_of
 from bench.reference import ConflictError, Merged, known, merge, read_reference
 from bench.store import Store, StoreError, TableFolder, digest, write_json
@@ -91,7 +90,7 @@ def test_an_identity_must_be_one(
 )  # fmt: skip
 def test_what_has_the_right_hash_and_a_wrong_form_is_refused(said: Any, results: Store, tmp_path: Path) -> None:
     for column in ("run", "cell"):
-        rows = [row | {column: digest(said), "metric": UDR, "name": "udr_lasso"} for row in scored(BETA)]
+        rows = [row | {column: digest(said), "metric": "udr", "name": "udr_lasso"} for row in scored(BETA)]
         line = refused(folder_of(tmp_path / column, rows, {digest(said): said}), results)
         assert re.search("another (form|value|data set)|something else in what it is of", line)
 
