@@ -19,6 +19,7 @@ PROTOCOL = replace(PUBLISHED, name="check", num_points=ROWS, num_train=400, num_
 SMALLER: Mapping[str, Any] = {"num_train": 600, "num_test": 400, "train_sizes": [300], "num_rounds": 5}
 EXACT = 1e-9
 NOISY = 0.12  # how far a score that draws rows, or fits a model, may move where it should not move
+LEAST_FALL = 0.1  # of a score, from a good code to noise
 Codes = NDArray[np.float64]
 Factors = NDArray[np.int64]
 
@@ -38,9 +39,9 @@ def perfect_codes(factors: Factors) -> Codes:
     return (factors - factors.mean(axis=0)) / factors.std(axis=0)
 
 
-def noisy(codes: Codes, deviation: float) -> Codes:
+def noisy(codes: Codes, deviation: float, seed: int = 2) -> Codes:
     """Codes with Gaussian noise of a standard deviation."""
-    return codes + deviation * np.random.default_rng(2).normal(size=codes.shape)
+    return codes + deviation * np.random.default_rng(seed).normal(size=codes.shape)
 
 
 def rotated(codes: Codes, degrees: float) -> Codes:
