@@ -20,7 +20,7 @@ from bench.ledger import ledger, mend
 from bench.pool import Pool
 from bench.progress import results, say, say_once, stage
 from bench.reference import merge, undo_merge, write_reference
-from bench.scoring import cells
+from bench.scoring import Cell, cells
 from bench.store import Store, StoreError, TableFolder
 from bench.studies import extend, study_of
 from bench.study_table import plan_scores
@@ -270,7 +270,7 @@ def dry_run(name: str, plan: Plan, whole: Plan, store: Store, settings: Settings
         wanted = cells(plan.metrics, plan.protocol)
         unscored += [(run, wanted) for run in untrained]
     groups = unscored_groups(plan, whole, store, settings, untrained) if name in ("run", "score") else []
-    unscored += [(member, lacking) for group, lacking in groups for member in group]
+    unscored += [(member, list[Cell](lacking)) for group, lacking in groups for member in group]
     launcher, here = settings["launcher"], _here(settings)
     on_gpu = (accelerator_of(settings["device"]) if here else device_of(settings)) == "cuda"
     jobs = jobs_of(missing, {} if here else launcher, on_gpu)

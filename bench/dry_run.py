@@ -12,7 +12,7 @@ from bench.compact import contents
 from bench.grid import Member, Run
 from bench.launch.costs import ShippedCosts, total
 from bench.progress import results
-from bench.scoring import Cell
+from bench.scoring import Cell, GroupCell
 from bench.store import Store
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Prices:
         return total(self._score(cell) for _, cells in unscored for cell in cells)
 
     def _score(self, cell: Cell) -> float | None:
-        return self.scoring.get(cell.key, self.metrics.get(cell.metric) if cell.group else None)
+        return self.scoring.get(cell.key, self.metrics.get(cell.metric) if isinstance(cell, GroupCell) else None)
 
 
 def prices(store: Store) -> Prices:

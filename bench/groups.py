@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from bench import data, registry
 from bench.given import GivenCodes
 from bench.grid import Member, Plan, Protocol
-from bench.scoring import Cell, cells, declaration
+from bench.scoring import Cell, GroupCell, cells, declaration
 from bench.store import digest
 
 if TYPE_CHECKING:
@@ -27,19 +27,19 @@ def groups_of(members: Iterable[Member]) -> list[Group]:
     return [tuple(sorted(group, key=lambda member: (member.seed, member.id))) for group in found.values()]
 
 
-def group_cells(metrics: Iterable[str], protocol: Protocol, group: Sequence[Member]) -> list[Cell]:
+def group_cells(metrics: Iterable[str], protocol: Protocol, group: Sequence[Member]) -> list[GroupCell]:
     """The cells that a protocol asks of a group: they change with its members."""
     ids = [member.id for member in group]
     return [group_cell(m, protocol, group[0].dataset, ids) for m in metrics if declaration(m).reads == "group"]
 
 
-def group_cell(metric: str, protocol: Protocol, dataset: str, runs: Iterable[str]) -> Cell:
+def group_cell(metric: str, protocol: Protocol, dataset: str, runs: Iterable[str]) -> GroupCell:
     """The cell of a metric of groups, of the runs with these ids."""
     declared, images = declaration(metric), protocol.pool
     if dataset != data.CUSTOM:
         images = min(protocol.pool or data.card(dataset).num_images, data.card(dataset).num_images)
     options, sizes = protocol.options.get(metric, {}), {"num_points": declared.num_points}
-    return Cell(metric, declared.version, "mean", sizes, options, images, tuple(sorted(runs)))
+    return GroupCell(metric, declared.version, "mean", sizes, options, images, tuple(sorted(runs)))
 
 
 def cells_of(plan: Plan, trained: Callable[[Member], bool], whole: Plan | None = None) -> dict[str, list[Cell]]:

@@ -39,12 +39,7 @@ LONGEST = 2_000  # letters of a failure's message
 
 @dataclass(frozen=True)
 class Cell:
-    """One metric on one representation under a protocol: what is computed, and the key it is stored under.
-
-    Attributes:
-        pool: how many images are encoded; of a group, how many its data set has where that is fewer.
-        group: ids of the runs that are compared, in alphabetical order; none where the cell is of one run.
-    """
+    """One metric on one representation under a protocol: what is computed, and the key it is stored under."""
 
     metric: str
     version: int
@@ -52,20 +47,33 @@ class Cell:
     sizes: Mapping[str, int]
     options: Mapping[str, Any]
     pool: int | None
-    group: tuple[str, ...] = ()
 
-    @cached_property
+    @property
     def content(self) -> dict[str, Any] | list[Any]:
-        """What the key is the hash of; a group's sizes are those that its metric's version declares."""
-        if self.group:
-            options = [dict(self.options)] if self.options else []
-            return [self.metric, self.version, self.pool, list(self.group), *options]
-        return {name: value for name, value in dataclasses.asdict(self).items() if name != "group"}
+        """What the key is the hash of: everything above."""
+        return dataclasses.asdict(self)
 
     @cached_property
     def key(self) -> str:
-        """Twelve hex digits: a hash of everything above."""
+        """Twelve hex digits: a hash of the content."""
         return digest(self.content)
+
+
+@dataclass(frozen=True)
+class GroupCell(Cell):
+    """One metric on the mean codes of runs that differ in their seed alone.
+
+    Attributes:
+        group: ids of the runs that are compared, in alphabetical order.
+    """
+
+    group: tuple[str, ...]
+
+    @property
+    def content(self) -> list[Any]:
+        """The sizes are left out: they are those that the metric's version declares."""
+        options = [dict(self.options)] if self.options else []
+        return [self.metric, self.version, self.pool, list(self.group), *options]
 
 
 def declaration(metric: str) -> Metric:
@@ -216,7 +224,7 @@ def compute(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> t
 
 
 def called(cell: Cell, arguments: Sequence[Any], identity: str | Sequence[str], **named: Any) -> Any:
-    """What the metric of a cell returns for its arguments, with the protocol's options and a seed where it takes one."""
+    """What the metric of a cell returns for its arguments, the protocol's options and, where it takes one, a seed."""
     function = registry.load("metrics", cell.metric)
     if function.metric.seeded:
         named["seed"] = int(digest([identity, cell.metric, cell.version], 8), 16)
@@ -262,8 +270,7 @@ def records_of(cell: Cell, subject: Subject) -> list[dict[str, Any]]:
 
 def described(cell: Cell) -> dict[str, Any]:
     """What the record of a cell says of the cell itself."""
-    fields = dataclasses.asdict(cell)
-    return {name: value for name, value in fields.items() if name != "group" or value} | {"key": cell.key}
+    return dataclasses.asdict(cell) | {"key": cell.key}
 
 
 def failure(fault: BaseException) -> dict[str, str]:

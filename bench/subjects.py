@@ -26,7 +26,7 @@ class OfRun:
         run: its id, which seeds every random choice.
         codes: what its encoder gives; None where no cell reads them.
         factors: (N, F) of the codes' images.
-        model: the trained learner, and the data set as it was shown it; None where no cell reads them, or there is none.
+        model: the trained learner, and the data set as it was shown it; None where no cell reads them or none is there.
     """
 
     run: str

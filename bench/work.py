@@ -17,7 +17,7 @@ from bench.ledger import ledger
 from bench.pool import Here, Pool, report
 from bench.progress import Meter, say
 from bench.run_readers import of_group, of_run
-from bench.scoring import Cell, cells
+from bench.scoring import Cell, GroupCell, cells
 from bench.store import Store
 from bench.terminal import streams
 
@@ -110,7 +110,7 @@ def score(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
 
 def unscored_groups(
     part: Plan, whole: Plan, store: Store, settings: Settings, soon: Sequence[Run] = ()
-) -> list[tuple[Group, list[Cell]]]:
+) -> list[tuple[Group, list[GroupCell]]]:
     """Groups of trained runs that differ in their seed alone, each with the cells that one of its runs lacks.
 
     Args:

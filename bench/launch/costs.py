@@ -10,7 +10,7 @@ import yaml
 
 from bench import data
 from bench.grid import Member, Run
-from bench.scoring import Cell
+from bench.scoring import Cell, GroupCell
 
 DEVICES = ("cpu core", "H200")
 
@@ -47,7 +47,7 @@ class ShippedCosts:
     def _scoring(self, run: Member, cells: Sequence[Cell]) -> float | None:
         metrics: Mapping[str, float] = _costs()["scores"].get(self.protocol, {})
         scores = total(metrics.get(cell.metric, metrics.get("others")) for cell in cells)
-        if scores is None or not isinstance(run, Run) or all(cell.group for cell in cells):
+        if scores is None or not isinstance(run, Run) or all(isinstance(cell, GroupCell) for cell in cells):
             return scores  # codes that were given are not encoded; those of a group are with its runs
         encoding = {e["architecture"]: e["seconds"] for e in _costs()["cpu core"]["encoding"]}
         an_image = encoding.get(run.schedule.architecture)

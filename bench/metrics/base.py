@@ -24,9 +24,9 @@ arrays. `images` are read where they are sliced, (n, height, width, channels) in
 `min_factors=1` the factors (N, F) of the images follow. Codes that come without their model are skipped.
 
 It returns a dict of at least one score, all of them finite and in their declared range; of a group, M numbers a score,
-one for each run in the order given. Keys are score names; "name/3" is the value for factor 3 alone. Where it has nothing to say of what it is given it raises `SkippedError` with
-the reason. Whatever else it does, to the point of ending its process, costs its own score alone: the scoring stage
-records the failure.
+one for each run in the order given. Keys are score names; "name/3" is the value for factor 3 alone. Where it has
+nothing to say of what it is given it raises `SkippedError` with the reason. Whatever else it does, to the point of
+ending its process, costs its own score alone: the scoring stage records the failure.
 
 Its `headline` has a column on the leaderboard. `ranked=True` makes that column count in the ranks of models: a
 decision, because the ranks of every model may change.
@@ -151,8 +151,8 @@ def metric(
 
     Raise `version` whenever a change moves the numbers. `headline` is the score that stands for the metric among
     others (None: it is no measure of disentanglement), `ranked` whether the leaderboard ranks models by it too. Sample
-    sizes are the published protocol's; that of a group is every protocol's. `min_factors` is 1 where it is not given, and
-    0 of groups and models.
+    sizes are the published protocol's; that of a group is every protocol's. `min_factors` is 1 where it is not given,
+    of groups and models 0.
 
     Raises:
         ValueError: something of this cannot be declared; the message names it and what can be.

@@ -27,7 +27,7 @@ def model_centrality(
     random row, and goes to the dimension of model i of least variance among `batch_size` rows of that bin, relative to
     its variance in all rows. A_ij is the share of votes from which the dimension of i tells the fixed one of j, on the
     votes that it learns from, and the score of i the mean over j of (A_ij + A_ji) / 2, as in the authors' code. Their
-    models are generators, whose latent factors are fixed exactly. No dimension is left out; a constant one gets no vote.
+    models are generators, whose latent factors are fixed exactly. No dimension is left out; a constant one has no vote.
 
     Args:
         codes: M models of (n, D): means of the same images.

@@ -1,8 +1,8 @@
 """How scores move as a perfect code gets worse in one way at a time: noise, rotation, duplicated dimensions.
 
 Rotated and duplicated codes have noise of 0.1 standard deviations: a rotated lattice of few exact values would show how
-it falls into bins, not what rotation does. A metric of groups is given the code beside two others, which are perfect but
-for noise of their own, as much as the code has and no less than 0.1.
+it falls into bins, not what rotation does. A metric of groups is given the code beside two others, which are perfect
+but for noise of their own, as much as the code has and no less than 0.1.
 """
 
 from collections.abc import Callable, Iterator, Mapping
