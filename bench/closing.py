@@ -21,24 +21,24 @@ NAMED = 20  # unfinished runs that are named one by one
 def close(
     stage: str,
     plan: Plan,
-    whole: Plan,
     store: Store,
     broken: Sequence[str],
     absent: Mapping[str, str],
     lost: Mapping[str, str] = NOTHING,
     undrawn: Mapping[str, str] = NOTHING,
+    whole: Plan | None = None,
 ) -> int:
     """Name every failure, and what is missing though the stage was to make it.
 
     Args:
         stage: the command's.
-        plan: what it was to do, a study or a part of one.
-        whole: the study, whose runs make the groups that are scored together.
+        plan: the study, or what the command was to do of it.
         store: where its runs are.
         broken: errors of metrics that cannot be imported.
         absent: data sets that cannot be had, and why.
         lost: run id -> what the job that was to do it died of.
         undrawn: picture -> what went wrong when it was drawn.
+        whole: the study, whose runs make the groups that are scored together; None: the plan is.
 
     Returns:
         The exit code: 1 where anything is named, else 0, also where the rest is being worked on elsewhere.

@@ -79,7 +79,7 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     chosen = settings["metric"] if "metric" in settings["given"] else "all"
     part, broken = grid.usable(study.part, chosen)
     if settings["dry_run"]:
-        return dry_run(name, part, study.whole, Store(settings["results_dir"]), settings)
+        return dry_run(name, part, Store(settings["results_dir"]), settings, study.whole)
     store = Store(settings["results_dir"], writable=True)
     whole = grid.usable(extend(study.whole, store), "all")[0]
     if name == "question":
@@ -90,7 +90,7 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         with Pool(settings["processes"]) as pool:
             ended = _work(name, part, whole, store, pool, settings)
         # without an end, jobs go on by themselves
-        return 0 if ended is None else close(name, part, whole, store, [str(fault) for fault in broken], *ended)
+        return 0 if ended is None else close(name, part, store, [str(fault) for fault in broken], *ended, whole)
     finally:
         if settings["study"]["name"] is None:
             say(f"study: {whole.name} (the name of this grid: python -m bench report study={whole.name})")
@@ -259,8 +259,8 @@ def status(plan: Plan, store: Store) -> int:
     return 0
 
 
-def dry_run(name: str, plan: Plan, whole: Plan, store: Store, settings: Settings) -> int:
-    """Show what a command would do of a part of a study, and do nothing."""
+def dry_run(name: str, plan: Plan, store: Store, settings: Settings, whole: Plan | None = None) -> int:
+    """Show what a command would do of a plan, which may be part of a whole study, and do nothing."""
     from bench.dry_run import show_work
 
     untrained = untrained_runs(plan, store, settings) if name in ("run", "train") else []
@@ -269,7 +269,7 @@ def dry_run(name: str, plan: Plan, whole: Plan, store: Store, settings: Settings
     if name == "run":
         wanted = cells(plan.metrics, plan.protocol)
         unscored += [(run, wanted) for run in untrained]
-    groups = unscored_groups(plan, whole, store, settings, untrained) if name in ("run", "score") else []
+    groups = unscored_groups(plan, whole or plan, store, settings, untrained) if name in ("run", "score") else []
     unscored += [(member, list[Cell](lacking)) for group, lacking in groups for member in group]
     launcher, here = settings["launcher"], _here(settings)
     on_gpu = (accelerator_of(settings["device"]) if here else device_of(settings)) == "cuda"

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,12 @@ from bench import commands, compact, whole_files, work
 from bench.closing import close
 from bench.codes import Codes
 from bench.codes import load as load_codes
-from bench.data import load_data
-from bench.data.pooled import at_size
 from bench.grid import Frozen, Plan, Protocol, Run, Schedule
-from bench.isolation import LostWeightsError, _codes
+from bench.isolation import LostWeightsError
 from bench.ledger import ledger, mend
 from bench.listing import list_names
 from bench.question import list_questions
+from bench.run_readers import read_run
 from bench.scoring import cells
 from bench.store import RunFolder, Store, StoreError, read_json, write_arrays, write_json
 from bench.studies import extend
@@ -386,7 +386,7 @@ def test_weights_that_may_not_be_read_are_left_where_they_are(store: Store, clos
     folder.weights.touch()
     closed.add(str(folder.weights))
     with pytest.raises(LostWeightsError, match=r"weights\.safetensors: .*Permission denied; the run is left alone"):
-        _codes(HARMED, folder, at_size(load_data("dsprites"), 32), 100)
+        read_run(HARMED, [folder], cells(["mig"], replace(PROTOCOL, pool=100)))
     assert folder.state() == "done"
     assert folder.weights.exists()
 
