@@ -9,13 +9,14 @@ from rich.table import Table
 
 from bench import foreign, grid
 from bench.grid import ConfigError
+from bench.groups import cells_of
 from bench.ledger import mend
 from bench.pool import Pool
 from bench.progress import results, say
-from bench.scoring import cell_records, cells, state
+from bench.scoring import cell_records, state
 from bench.store import Store
 from bench.studies import extend, with_codes
-from bench.work import score
+from bench.work import score, score_groups
 
 Settings = Mapping[str, Any]
 
@@ -38,14 +39,16 @@ def score_file(settings: Settings) -> int:
     study = with_codes(given.member, settings, Store(settings["results_dir"]))
     chosen = settings["metric"] if "metric" in settings["given"] else "all"
     plan, broken = grid.usable(study.part, chosen)
-    store, wanted = Store(settings["results_dir"], writable=True), cells(plan.metrics, plan.protocol)
+    store, wanted = Store(settings["results_dir"], writable=True), cells_of(plan, lambda _: True)[given.member.id]
     folder = store.run(given.member.id)
     mend([given.member], store)
     foreign.put(given, store)
     if settings["study"]["name"] is not None:
         extend(study.whole, store)
+    again = {**settings, "retry_failed": True}  # what failed before is tried again
     with Pool(settings["processes"]) as pool:
-        score(plan, store, pool, {**settings, "retry_failed": True})  # what failed before is tried again
+        score(plan, store, pool, again)
+        score_groups(plan, plan, store, pool, again)
     records = cell_records(folder)
     _show_scores(str(given.member), [records[c.key] for c in wanted])
     for fault in broken:

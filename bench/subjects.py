@@ -83,8 +83,8 @@ class OfGroup:
         """The values of each run, and the number of images they rest on."""
         declared = declaration(cell.metric)
         if len(self.runs) < declared.min_runs:
-            raise SkippedError(f"{cell.metric} compares at least {declared.min_runs} runs that differ in their seed "
-                               f"alone, and there is {len(self.runs)}")  # fmt: skip
+            least = f"at least {declared.min_runs} trained runs that differ in their seed alone"
+            raise SkippedError(f"{cell.metric} compares the codes of {least}")
         means, divergences = zip(*self.codes[cell.key], strict=True)
         given = {}
         if declared.reads_kl:

@@ -45,7 +45,7 @@ dimensions are rotated by 30 degrees. By default nothing is claimed; `bench.test
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar, get_args
@@ -261,10 +261,26 @@ def check_split(
     return x, y, test, expected
 
 
-def batches(images: Any, size: int = 500) -> Iterator[NDArray[np.float32]]:
-    """The images that a metric of models is given, or any array of them, a few at a time."""
-    for start in range(0, len(images), check_count(size, "size")):
-        yield np.asarray(images[start : start + size], np.float32)
+def check_group(codes: Sequence[ArrayLike]) -> Floats:
+    """Codes of a group of runs as one finite float64 array (M, n, D), from arrays (n, D) of the same images.
+
+    Raises:
+        ValueError: fewer than two runs, bad codes, or codes of different shapes; the message names the run.
+    """
+    if len(codes) < 2:
+        raise ValueError(f"codes of {len(codes)} model, at least 2 are needed")
+    arrays = [check_codes(c, f"codes of model {i}", min_rows=2) for i, c in enumerate(codes)]
+    shapes = sorted({a.shape for a in arrays})
+    if len(shapes) > 1:
+        raise ValueError(f"codes of all models must have one shape, got {shapes[0]} and {shapes[1]}")
+    return np.stack(arrays)
+
+
+def batches(images: Any, index: Ints | None = None, size: int = 500) -> Iterator[NDArray[np.float32]]:
+    """The images that a metric of models is given, or those of an index, a few at a time; of any array likewise."""
+    for start in range(0, len(images if index is None else index), check_count(size, "size")):
+        part = slice(start, start + size)
+        yield np.asarray(images[part if index is None else index[part]], np.float32)
 
 
 def check_count(value: int, name: str, least: int = 1) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.metrics.base import Floats, Ints, Score, check_codes, check_count, metric
+from bench.metrics.base import Floats, Ints, Score, check_count, check_group, metric
 
 Rows = NDArray[np.int64]
 
@@ -47,15 +47,10 @@ def model_centrality(
         >>> model_centrality([codes, codes[:, ::-1]])["model_centrality"].round(1)
         array([1., 1.])
     """
-    if len(codes) < 2:
-        raise ValueError(f"codes of {len(codes)} model, at least 2 are needed")
-    arrays = [check_codes(c, f"codes of model {i}", min_rows=2) for i, c in enumerate(codes)]
-    shapes = sorted({a.shape for a in arrays})
-    if len(shapes) > 1:
-        raise ValueError(f"codes of all models must have one shape, got {shapes[0]} and {shapes[1]}")
+    arrays = check_group(codes)
     votes, rows = check_count(num_votes, "num_votes"), check_count(batch_size, "batch_size", 2)
     bins, rng = check_count(num_bins, "num_bins", 2), np.random.default_rng(seed)
-    fixed = np.arange(votes) % shapes[0][1]
+    fixed = np.arange(votes) % arrays.shape[2]
     groups = [rows_in_bins(binned(array, bins), fixed, rows, rng) for array in arrays]
     accuracies = [[accuracy(vote_counts(array, drawn, fixed)) for drawn in groups] for array in arrays]
     return {"model_centrality": centrality(np.array(accuracies))}
