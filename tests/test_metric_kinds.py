@@ -1,4 +1,4 @@
-"""Metrics of groups of runs and of models: scored, stored, shown and failed like metrics of codes, a stranger's as well.
+"""Metrics of groups and of models are scored, stored, shown and failed like others, a stranger's as well.
 
 The strangers are the examples of docs/writing_a_metric.md.
 """
@@ -16,7 +16,7 @@ import pytest
 
 import bench
 from bench import codes as coding
-from bench import commands, registry, work
+from bench import commands, foreign, registry, work
 from bench.analysis.leaderboard import columns, leaderboard
 from bench.closing import close
 from bench.data import load_data
@@ -61,7 +61,7 @@ FAILING = {
         "group",
         "(codes)",
         "{'own': 0.5}",
-        "one_for_all returned () values of own, not one for each of 3 runs",
+        "one_for_all returned () values of own, not one for each of 3",
     ),
     "too_many": ("group", "(codes)", "{'own': [0.5] * 4}", "too_many returned (4,) values of own, not one for each"),
     "a_list": ("group", "(codes)", "[0.5] * 3", "a_list returned [0.5, 0.5, 0.5], not a dict of score names"),
@@ -133,7 +133,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four untrained VAEs and two PCAs."""
     store = Store(tmp_path_factory.mktemp("results"), writable=True)
     for runs in (RUNS, PCA):
-        assert set(train(runs, store, "cpu")) == {"done"}
+        assert set(train(runs, store, "cpu", lambda *_: None)) == {"done"}
     return store.path
 
 
@@ -198,7 +198,7 @@ def test_udr_is_that_of_the_mean_codes_at_images_shared_by_all_runs(store: Store
 
 
 def test_the_order_of_runs_changes_no_number_and_no_key(store: Store, trained: Path, tmp_path: Path) -> None:
-    forwards, backwards = plan(metrics=["udr", "model_centrality", "found_again"]), plan()
+    forwards = plan(metrics=["udr", "model_centrality", "found_again"])
     backwards = replace(forwards, runs=forwards.runs[::-1])
     score(forwards, store)
     shutil.copytree(trained, tmp_path / "other")
@@ -267,9 +267,8 @@ def test_codes_that_are_gone_or_damaged_are_encoded_again(store: Store) -> None:
             scores.unlink()
     score(plan(metrics=["udr"]), store)
     assert store.run(RUNS[0].id).codes(300).exists()
-    pd.testing.assert_frame_equal(
-        before.drop(columns="seconds"), plan_scores(plan(metrics=["udr"]), store)[0].drop(columns="seconds")
-    )
+    after = plan_scores(plan(metrics=["udr"]), store)[0]
+    pd.testing.assert_frame_equal(before.drop(columns="seconds"), after.drop(columns="seconds"))
 
 
 def test_what_fails_is_recorded_in_every_run_and_costs_nothing_else(
@@ -347,12 +346,10 @@ def test_codes_from_elsewhere_say_what_they_lack(store: Store, tmp_path: Path) -
     assert left_out["udr"].startswith("udr compares the codes of runs that differ in their seed alone")
     with pytest.raises(SkippedError, match="needs a trained model"):
         bench.score(codes, factors, "elbo")
-    from bench import foreign
-
     np.savez(tmp_path / "mine.npz", codes=codes, factors=factors)
     given = foreign.read(tmp_path / "mine.npz", "mine", "custom", 0)
     foreign.put(given, store)
-    whole = replace(plan((), KINDS), codes=(given.member,))
+    whole = replace(plan((), KINDS, representations=("mean",)), codes=(given.member,))
     extend(whole, store)
     score(whole, store)
     found = records(store, given.member)
