@@ -5,11 +5,11 @@ from typing import Any
 
 from bench import registry
 from bench.launch import base as launchers
+from bench.records import FINAL
 from bench.registry import PluginError
 from bench.values import ConfigError, flag, listed, mapping, number, one_of, positive, text, whole, whole_or_none
 
 DEVICES = ("auto", "cpu", "cuda")
-TRAINING_SCORES = ("training_reconstruction", "training_kl", "training_elbo")  # of a run's losses
 
 
 def _text_or_none(key: str, value: Any) -> None:
@@ -71,9 +71,9 @@ def check_score(name: str) -> None:
     Raises:
         UnknownNameError: no such score; the message offers the nearest.
     """
-    if name in TRAINING_SCORES:
+    if name in FINAL:
         return
-    known = [*TRAINING_SCORES]
+    known = [*FINAL]
     for metric in registry.names("metrics"):
         try:
             declared = registry.load("metrics", metric).metric

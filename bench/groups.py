@@ -51,14 +51,15 @@ def cells_of(plan: Plan, trained: Callable[[Member], bool], whole: Plan | None =
             group as it will be.
         whole: the study that the plan is a part of; its members make the groups.
     """
-    alone = cells(plan.metrics, plan.protocol)
+    alone, compared = cells(plan.metrics, plan.protocol), sorted(of_groups(plan.metrics))
     found = {member.id: list(alone) for member in plan.members}
-    for group in groups_of((whole or plan).members):
-        there = tuple(member for member in group if trained(member))
-        of_group = {some: group_cells(plan.metrics, plan.protocol, some) for some in {there, group} if some}
+    for group in groups_of((whole or plan).members) if compared else []:
+        there = [member for member in group if trained(member)]
+        those, ids = group_cells(compared, plan.protocol, there or group), {member.id for member in there}
+        later = those if len(there) == len(group) else group_cells(compared, plan.protocol, group)
         for member in group:
             if member.id in found:
-                found[member.id] += of_group[there if member in there else group]
+                found[member.id] += those if member.id in ids else later
     return found
 
 

@@ -70,7 +70,7 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
     keys = {cell.key for cell in cells(plan.metrics, plan.protocol)}
     of_store = stored_scores(store, runs=[member.id for member in plan.members])
     asked = of_store["cell"].isin(keys | {TRAINING} | _groups_of(plan, of_store))
-    of_store = largest_groups(of_store[asked]).astype(COLUMNS)
+    of_store = _with_words_used(largest_groups(of_store[asked]))
     folder = known(store)
     if folder is None:
         return of_store, ""
@@ -91,6 +91,12 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
     if not current.all():
         origin += f"; {(~current).sum():,} rows of the table are of another protocol or metric version and left out"
     return pd.concat([of_store, rest], ignore_index=True).astype(COLUMNS), origin
+
+
+def _with_words_used(table: "pd.DataFrame") -> "pd.DataFrame":
+    """A part of a table, whose categories are those that occur in it."""
+    words = [column for column, kind in COLUMNS.items() if kind == "category"]
+    return table.assign(**{column: table[column].cat.remove_unused_categories() for column in words})
 
 
 def _groups_of(plan: Plan, table: "pd.DataFrame") -> set[str]:

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from bench import store
-from bench.execution import LAUNCHER, TRAINING_SCORES, check_execution, check_score
+from bench.execution import LAUNCHER, check_execution, check_score
+from bench.records import FINAL
 from bench.registry import UnknownNameError
 from bench.values import ConfigError
 
@@ -57,7 +58,7 @@ def test_devices_and_launchers_that_are_not_there_are_offered_the_nearest() -> N
 
 
 def test_runs_are_ranked_by_any_score_that_they_have() -> None:
-    for name in (*TRAINING_SCORES, "udr_lasso", "elbo", "mig", "gbt_1000", "dci_completeness"):
+    for name in (*FINAL, "udr_lasso", "elbo", "mig", "gbt_1000", "dci_completeness"):
         check_score(name)
     with pytest.raises(UnknownNameError, match="unknown score 'gbt'"):
         check_score("gbt")

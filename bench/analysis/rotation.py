@@ -54,10 +54,11 @@ def scores_under_rotation(
 
 
 def _scores(metric: str, codes: NDArray[Any], factors: NDArray[np.int64]) -> list[dict[str, Any]]:
+    if declaration(metric).reads not in OF_CODES:
+        return []
+    (cell,) = cells([metric], PROTOCOL)
     try:
-        values = {
-            n: v for cell in cells([metric], PROTOCOL) for n, v in evaluate(cell, codes, factors, "rotation")[0].items()
-        }
+        values, _ = evaluate(cell, codes, factors, "rotation")
     except SkippedError:
         return []
     headline = registry.load("metrics", metric).metric.headline

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from bench import registry
 from bench.analysis.identifiability import plane_rotation
-from bench.metrics.base import Metric, Score
+from bench.metrics.base import Score
 from bench.scoring import PUBLISHED, Cell, cells, compute, evaluate
+from bench.scoring import declaration as declared
 
 ROWS = 700
 SIZES = (3, 4, 5)
@@ -47,12 +48,6 @@ def noisy(codes: Codes, deviation: float, seed: int = 2) -> Codes:
 def rotated(codes: Codes, degrees: float) -> Codes:
     """Dimensions 0 and 1, 2 and 3, ... each rotated in their plane; an odd last one is left as it is."""
     return codes @ plane_rotation(codes.shape[1], degrees).T
-
-
-def declared(name: str) -> Metric:
-    """What a metric declares of itself."""
-    declaration: Metric = registry.load("metrics", name).metric
-    return declaration
 
 
 def values(
