@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from bench import registry
 from bench.analysis.identifiability import plane_rotation
+from bench.metrics.base import OF_CODES, SkippedError
 from bench.progress import say
-from bench.scoring import PUBLISHED, SkippedError, cells, evaluate
+from bench.scoring import PUBLISHED, cells, declaration, evaluate
 
 Floats = NDArray[np.float64]
 DEGREES = (0, 5, 10, 15, 20, 25, 30, 35, 40, 45)
