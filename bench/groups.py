@@ -1,6 +1,7 @@
 """Groups of runs that differ in their seed alone, and every cell that a study asks of a member."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bench import data, registry
@@ -51,7 +52,8 @@ def cells_of(plan: Plan, trained: Callable[[Member], bool], whole: Plan | None =
             group as it will be.
         whole: the study that the plan is a part of; its members make the groups.
     """
-    alone, compared = cells(plan.metrics, plan.protocol), sorted(of_groups(plan.metrics))
+    alone = cells(plan.metrics, plan.protocol)
+    compared = [metric for metric in plan.metrics if declaration(metric).reads == "group"]
     found = {member.id: list(alone) for member in plan.members}
     for group in groups_of((whole or plan).members) if compared else []:
         there = [member for member in group if trained(member)]
@@ -65,8 +67,11 @@ def cells_of(plan: Plan, trained: Callable[[Member], bool], whole: Plan | None =
 
 def of_groups(metrics: Iterable[str]) -> set[str]:
     """Those of the names that are registered metrics of groups, and can be used."""
-    known = set(metrics) & set(registry.names("metrics"))
-    return {name for name in known - registry.faults("metrics", known).keys() if declaration(name).reads == "group"}
+    found = set()
+    for name in set(metrics) & set(registry.names("metrics")):
+        with suppress(registry.PluginError):  # is told where the metric is asked for
+            found |= {name} if declaration(name).reads == "group" else set()
+    return found
 
 
 def groups_in(table: "pd.DataFrame") -> dict[str, tuple[str, str, list[str]]]:
