@@ -101,8 +101,10 @@ def _with_words_used(table: "pd.DataFrame") -> "pd.DataFrame":
 
 def _groups_of(plan: Plan, table: "pd.DataFrame") -> set[str]:
     """The cells of groups that are as the plan's metrics and protocol have them, whichever runs they are of."""
+    datasets = {member.dataset for member in plan.members}  # others may be unknown here
+    found = groups_in(table[table["metric"].isin(plan.metrics) & table["dataset"].isin(datasets)])
     return {
         cell
-        for cell, (metric, dataset, runs) in groups_in(table).items()
-        if metric in plan.metrics and group_cell(metric, plan.protocol, dataset, runs).key == cell
+        for cell, (metric, dataset, runs) in found.items()
+        if group_cell(metric, plan.protocol, dataset, runs).key == cell
     }
