@@ -20,6 +20,7 @@ from bench import commands, foreign, registry, work
 from bench.analysis.leaderboard import columns, leaderboard
 from bench.closing import close
 from bench.data import load_data
+from bench.data.pooled import Pooled
 from bench.dry_run import prices
 from bench.given import GivenCodes
 from bench.grid import ConfigError, Frozen, Plan, Protocol, Run, Schedule, usable
@@ -36,7 +37,9 @@ from bench.scoring import cell_records, cells
 from bench.store import Store, digest
 from bench.studies import extend
 from bench.study_table import plan_scores
+from bench.subjects import OfRun
 from bench.testing import check_metric
+from bench.testing.learners import QuarterCode
 from bench.training.train import train
 
 PAGE = Path(__file__).parents[1] / "docs" / "writing_a_metric.md"
@@ -371,6 +374,17 @@ def test_codes_from_elsewhere_say_what_they_lack(store: Store, tmp_path: Path) -
     assert {name for name, record in found.items() if "skipped" in record} == set(KINDS[1:])
     assert found["corner_error"]["skipped"] == "corner_error needs a trained model; these are codes without one"
     assert found["found_again"]["skipped"].startswith("found_again compares the codes of at least 2 trained runs")
+
+
+def test_a_metric_of_models_that_needs_more_factors_than_vary_says_so() -> None:
+    class OneFactor(Pooled):
+        def factors(self, index: Any) -> np.ndarray:
+            return super().factors(index) * [0, 0, 0, 0, 1]
+
+    (cell,) = cells(["corner_error"], PROTOCOL)
+    subject = OfRun("a run", None, None, (QuarterCode(), OneFactor(load_data("dsprites"), 8)))
+    with pytest.raises(SkippedError, match="corner_error needs at least 2 factors that vary, got 1"):
+        subject.evaluate(cell)
 
 
 def test_sampled_codes_are_not_asked_of_a_model_or_a_group() -> None:
