@@ -11,14 +11,14 @@
 | factor | the factor it is for; missing: all factors together |
 | score | its value |
 | num_train, num_test | rows it rests on (num_train alone where nothing is held out) |
-| cell | key of (metric, version, representation, sizes, options) |
+| cell | key of (metric, version, representation, sizes, options), or of these and the runs that are compared |
 | seconds | wall time of the cell |
 | device, train_seconds | where the run was trained; its share of the wall time of those that trained together |
 | versions, revision | packages and git revision behind the training; missing where they were not recorded |
 
-Rows of the metric "training" are the end of a run's losses: reconstruction, kl (nats an image, lower is better) and
-elbo = -(reconstruction + kl), means over the logged steps of the last fifth of training; num_train is the number of
-images in them. Fitted learners have none.
+Rows of the metric "training" are the end of a run's losses: training_reconstruction, training_kl (nats an image, lower
+is better) and training_elbo = -(reconstruction + kl), means over the logged steps of the last fifth of training;
+num_train is the number of images in them. Fitted learners have none. Those of the trained model are the metric "elbo".
 """
 
 from collections.abc import Mapping

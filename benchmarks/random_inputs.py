@@ -9,8 +9,7 @@ import time
 import warnings
 from collections import Counter
 
-from bench import registry
-from bench.testing.random_inputs import random_input, scored_or_refused
+from bench.testing.random_inputs import metrics_of_codes, random_input, scored_or_refused
 
 
 def main() -> int:
@@ -22,7 +21,7 @@ def main() -> int:
     options = parser.parse_args()
     warnings.simplefilter("error")
     faults = 0
-    for name in options.metric or registry.names("metrics"):
+    for name in options.metric or metrics_of_codes():
         started, outcomes = time.process_time(), Counter[str]()
         for seed in range(options.first, options.first + options.count):
             try:

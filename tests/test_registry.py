@@ -112,7 +112,7 @@ BROKEN = {
     "exit": ("raise SystemExit(3)\n", r"cannot be imported: SystemExit: 3 .*own_plugin\.py:1"),
     "declaration": (
         HEAD + "@metric" + DECLARED.replace("points", "images") + OWN,
-        "cannot be imported: ValueError: reads must be one of points, split, all, got 'images'",
+        "cannot be imported: ValueError: reads must be one of points, split, all, group, model, got 'images'",
     ),
 }
 

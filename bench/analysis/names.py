@@ -5,6 +5,7 @@ A model's title stands in its `conf/model/NAME.yaml`, a data set's on its card, 
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from math import inf
 
@@ -13,9 +14,11 @@ import yaml
 
 from bench import data, registry
 from bench.metrics.base import Score
+from bench.scoring.runs import declaration
 from bench.store import shipped
 from bench.store.files import StoreError
 from bench.study.run import Run
+from bench.table.records import FINAL
 
 # the six of the paper, in its order, and the score that stands for each
 PAPER = {
@@ -28,14 +31,16 @@ PAPER = {
 }
 TC, MI = "gaussian_total_correlation", "mutual_information"
 TC_SAMPLED = f"{TC}_sampled"
-# scores that need no factors, of which no metric function gives any
+# scores that need no factors
 UNSUPERVISED: Mapping[str, Score] = {
-    "reconstruction": Score(-inf, inf, higher_is_better=False, title="Reconstruction"),
-    "kl": Score(0, inf, higher_is_better=False, title="KL"),
-    "elbo": Score(-inf, inf, title="ELBO"),
+    **{name: declaration("elbo").scores[name] for name in ("reconstruction", "kl", "elbo")},
     TC_SAMPLED: Score(0, inf, higher_is_better=False, title="TC (sampled)"),
-    "udr_lasso": Score(0, 1, title="UDR (Lasso)"),
-    "udr_spearman": Score(0, 1, title="UDR (Spearman)"),
+    **declaration("udr").scores,
+    **declaration("model_centrality").scores,
+}
+OF_TRAINING: Mapping[str, Score] = {  # the end of a run's losses
+    name: replace(score, title=f"{score.title} in training")
+    for name, score in zip(FINAL, UNSUPERVISED.values(), strict=False)
 }
 
 
@@ -142,7 +147,7 @@ def _settings_of(model: str) -> Mapping[str, object]:
 @cache
 def _score_titles() -> Mapping[str, str]:
     """Name or pattern -> title, of every score that has one; names before patterns."""
-    scores = dict(UNSUPERVISED)
+    scores = {**UNSUPERVISED, **OF_TRAINING}
     for metric in registry.names("metrics"):
         try:
             scores |= registry.load("metrics", metric).metric.scores

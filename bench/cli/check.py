@@ -7,11 +7,11 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from bench import registry
 from bench.pool import Pool
 from bench.progress import results, say
 from bench.report.card import draw_card
 from bench.report.style import save
+from bench.scoring.runs import declaration
 from bench.store.folders import Store
 from bench.testing import Verdict, examine
 from bench.testing.behaviour import beside, curves
@@ -35,8 +35,13 @@ def check_metrics(names: Sequence[str], store: Store) -> int:
 
 
 def _examined(name: str) -> tuple[list[Verdict], Any]:
-    """In a worker: a verdict on every property, and the behaviour as a table, or why there is none."""
+    """In a worker: a verdict on every property, and the behaviour as a table, or why there is none.
+
+    None: it is that of a model, whose codes are not changed at will.
+    """
     verdicts = [replace(verdict, fault=None) for verdict in examine(name)]  # an exception may not be sent
+    if declaration(name).reads == "model":
+        return verdicts, None
     try:
         return verdicts, curves(beside(name))
     except Exception as fault:
@@ -45,15 +50,19 @@ def _examined(name: str) -> tuple[list[Verdict], Any]:
 
 def _show(name: str, verdicts: Sequence[Verdict], drawn: Any, store: Store) -> bool:
     """Print and draw one card; whether every property holds."""
-    version = registry.load("metrics", name).metric.version
+    version = declaration(name).version
     table = Table("property", "verdict", "why", title=f"{name}, version {version}")
     for found in verdicts:
         colour = {"passed": "green", "failed": "bold red"}.get(found.state, "dim")
         table.add_row(found.property, f"[{colour}]{found.state}[/]", escape(found.reason))
     results.print(table)
+    holds = all(v.state != "failed" for v in verdicts)
+    if drawn is None:
+        say(f"check: no picture of {name}: it scores models, not codes that can be made worse")
+        return holds
     if isinstance(drawn, str):
         say(f"check: no picture of {name}: {drawn}")
         return False
     paths = save(draw_card(drawn, name), drawn, store.card(name), f"python -m bench check metric={name}")
     say(f"check: {paths[1]}")
-    return all(v.state != "failed" for v in verdicts)
+    return holds

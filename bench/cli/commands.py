@@ -14,10 +14,21 @@ from bench import data
 from bench.cli.closing import close
 from bench.cli.compare import compare_named
 from bench.launch.jobs import described, device_of, jobs_of
-from bench.launch.local import accelerator_of, job, missing_work, score, train_and_score, unscored_cells, untrained_runs
+from bench.launch.local import (
+    accelerator_of,
+    job,
+    missing_work,
+    score,
+    score_groups,
+    train_and_score,
+    unscored_cells,
+    unscored_groups,
+    untrained_runs,
+)
 from bench.pool import Pool
 from bench.progress import results, say, say_once, stage
-from bench.scoring.runs import cells
+from bench.scoring.groups import cells_of
+from bench.scoring.runs import Cell, cells
 from bench.store.files import StoreError
 from bench.store.folders import Store
 from bench.store.tables import TableFolder
@@ -73,7 +84,7 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     chosen = settings["metric"] if "metric" in settings["given"] else "all"
     part, broken = grid.usable(study.part, chosen)
     if settings["dry_run"]:
-        return dry_run(name, part, Store(settings["results_dir"]), settings)
+        return dry_run(name, part, Store(settings["results_dir"]), settings, study.whole)
     store = Store(settings["results_dir"], writable=True)
     whole = grid.usable(extend(study.whole, store), "all")[0]
     if name == "question":
@@ -84,7 +95,7 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         with Pool(settings["processes"]) as pool:
             ended = _work(name, part, whole, store, pool, settings)
         # without an end, jobs go on by themselves
-        return 0 if ended is None else close(name, part, store, [str(fault) for fault in broken], *ended)
+        return 0 if ended is None else close(name, part, store, [str(fault) for fault in broken], *ended, whole)
     finally:
         if settings["study"]["name"] is None:
             say(f"study: {whole.name} (the name of this grid: python -m bench report study={whole.name})")
@@ -114,6 +125,8 @@ def _work(
             lost = died
             if had.codes and name != "train":
                 score(dataclasses.replace(had, runs=()), store, pool, settings)
+        if name != "train":
+            score_groups(had, whole, store, pool, settings)
     if name in ("run", "analyze"):
         undrawn |= analyze(whole, store, pool)
     if name in ("run", "report"):
@@ -225,12 +238,13 @@ def merge_table(settings: Settings) -> int:
 
 def status(plan: Plan, store: Store) -> int:
     """Count runs and scores of a study: done, failed, missing, for each model and data set."""
-    keys, known = [cell.key for cell in cells(plan.metrics, plan.protocol)], ledger(store)
+    known = ledger(store)
+    asked = cells_of(plan, lambda member: known.run(member) == "done")
     counts: dict[tuple[str, str], Counter[str]] = {}
     for member in plan.members:
         count = counts.setdefault(member.group, Counter())
         count[known.run(member)] += 1
-        count.update(f"cell {known.cell(member, key)}" for key in keys)
+        count.update(f"cell {known.cell(member, cell.key)}" for cell in asked[member.id])
     table = Table("model", "data set", "trained", "failed", "missing", "scores", "skipped", "failed", "missing")
     table.title = f"{plan.title}: {len(plan.members)} runs ({plan.budget})"
     columns = ("done", "failed", "missing", "cell done", "cell skipped", "cell failed", "cell missing")
@@ -250,8 +264,8 @@ def status(plan: Plan, store: Store) -> int:
     return 0
 
 
-def dry_run(name: str, plan: Plan, store: Store, settings: Settings) -> int:
-    """Show what a command would do, and do nothing."""
+def dry_run(name: str, plan: Plan, store: Store, settings: Settings, whole: Plan | None = None) -> int:
+    """Show what a command would do of a plan, which may be part of a whole study, and do nothing."""
     from bench.cli.dry_run import show_work
 
     untrained = untrained_runs(plan, store, settings) if name in ("run", "train") else []
@@ -260,6 +274,8 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings) -> int:
     if name == "run":
         wanted = cells(plan.metrics, plan.protocol)
         unscored += [(run, wanted) for run in untrained]
+    groups = unscored_groups(plan, whole or plan, store, settings, untrained) if name in ("run", "score") else []
+    unscored += [(member, list[Cell](lacking)) for group, lacking in groups for member in group]
     launcher, here = settings["launcher"], _here(settings)
     on_gpu = (accelerator_of(settings["device"]) if here else device_of(settings)) == "cuda"
     jobs = jobs_of(missing, {} if here else launcher, on_gpu)
@@ -268,8 +284,8 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings) -> int:
     )
     asked = ["dry_run", *(("model", "dataset") if here else ())]
     command = " ".join(["python -m bench", name, *map(shlex.quote, _overrides(settings, *asked))])
-    groups = dict.fromkeys(run.group for run in missing)
-    for line in [f"{command} model={m} dataset={d}" for m, d in groups] if here else [command]:
+    apart = dict.fromkeys(run.group for run in [*missing, *(group[0] for group, _ in groups)])
+    for line in [f"{command} model={m} dataset={d}" for m, d in apart] if here else [command]:
         results.print(line, markup=False, soft_wrap=True)
     for dataset in dict.fromkeys(run.dataset for run in untrained):
         if data.state(dataset) != "ready":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.table import Table
@@ -9,11 +10,14 @@ from rich.table import Table
 from bench.columns import coded
 from bench.launch.costs import ShippedCosts, total
 from bench.progress import results
-from bench.scoring.runs import Cell
+from bench.scoring.runs import Cell, GroupCell
 from bench.store.folders import Store
 from bench.study.plan import Member
 from bench.study.run import Run
 from bench.table.compact import contents
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Unscored = Sequence[tuple[Member, Sequence[Cell]]]
 
@@ -25,10 +29,12 @@ class Prices:
     Attributes:
         training: (model, schedule) -> a run's training.
         scoring: cell key -> the cell, without encoding.
+        metrics: metric -> any cell of it, for those of groups, whose keys change with their runs.
     """
 
     training: Mapping[tuple[str, str], float]
     scoring: Mapping[str, float]
+    metrics: Mapping[str, float]
 
     def train(self, runs: Iterable[Run]) -> float | None:
         """Seconds to train runs one after another; None where none like one of them was ever finished."""
@@ -36,21 +42,29 @@ class Prices:
 
     def score(self, unscored: Unscored) -> float | None:
         """Seconds to compute cells one after another; None where one of them never was."""
-        return total(self.scoring.get(cell.key) for _, cells in unscored for cell in cells)
+        return total(self._score(cell) for _, cells in unscored for cell in cells)
+
+    def _score(self, cell: Cell) -> float | None:
+        return self.scoring.get(cell.key, self.metrics.get(cell.metric) if isinstance(cell, GroupCell) else None)
 
 
 def prices(store: Store) -> Prices:
     """What the finished runs of a store cost."""
-    rows = contents(store, ["run", "model", "schedule", "train_seconds", "cell", "seconds"]).rows
-    cells, keys = coded(rows["cell"])
-    times = np.bincount(cells, rows["seconds"].to_numpy()) / np.maximum(np.bincount(cells), 1)
+    rows = contents(store, ["run", "model", "schedule", "train_seconds", "cell", "metric", "seconds"]).rows
     (_, first) = np.unique(coded(rows["run"])[0], return_index=True)
     runs = rows.select(["model", "schedule", "train_seconds"]).take(first).to_pylist()
     trained: dict[tuple[str, str], list[float]] = {}
     for run in runs:
         if run["train_seconds"] is not None:
             trained.setdefault((run["model"], run["schedule"]), []).append(run["train_seconds"])
-    return Prices({k: float(np.mean(v)) for k, v in trained.items()}, dict(zip(keys, times.tolist(), strict=False)))
+    means = {k: float(np.mean(v)) for k, v in trained.items()}
+    return Prices(means, _mean_seconds(rows, "cell"), _mean_seconds(rows, "metric"))
+
+
+def _mean_seconds(rows: "pa.Table", column: str) -> dict[str, float]:
+    numbers, words = coded(rows[column])
+    times = np.bincount(numbers, rows["seconds"].to_numpy()) / np.maximum(np.bincount(numbers), 1)
+    return dict(zip(words, times.tolist(), strict=False))
 
 
 def show_work(

@@ -6,11 +6,10 @@ from typing import Any
 from bench import registry
 from bench.launch import base as launchers
 from bench.registry import PluginError
+from bench.table.records import FINAL
 from bench.values import ConfigError, flag, listed, mapping, number, one_of, positive, text, whole, whole_or_none
 
 DEVICES = ("auto", "cpu", "cuda")
-TRAINING_SCORES = ("reconstruction", "kl", "elbo")  # of a run's losses
-GROUP_SCORES = ("udr_lasso", "udr_spearman")  # of runs that differ in their seed
 
 
 def _text_or_none(key: str, value: Any) -> None:
@@ -67,14 +66,14 @@ def check_execution(settings: Mapping[str, Any]) -> None:
 
 
 def check_score(name: str) -> None:
-    """Check that a score is one that a metric declares, or one of a run's losses, or UDR.
+    """Check that a score is one that a metric declares, or one of a run's losses.
 
     Raises:
         UnknownNameError: no such score; the message offers the nearest.
     """
-    if name in (*TRAINING_SCORES, *GROUP_SCORES):
+    if name in FINAL:
         return
-    known = [*TRAINING_SCORES, *GROUP_SCORES]
+    known = [*FINAL]
     for metric in registry.names("metrics"):
         try:
             declared = registry.load("metrics", metric).metric

@@ -7,11 +7,12 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from bench.launch.local import score
+from bench.launch.local import score, score_groups
 from bench.pool import Pool
 from bench.progress import results, say
 from bench.scoring import foreign
-from bench.scoring.runs import cell_records, cells, state
+from bench.scoring.groups import cells_of
+from bench.scoring.runs import cell_records, state
 from bench.store.folders import Store
 from bench.study import grid
 from bench.study.record import extend, with_codes
@@ -39,14 +40,16 @@ def score_file(settings: Settings) -> int:
     study = with_codes(given.member, settings, Store(settings["results_dir"]))
     chosen = settings["metric"] if "metric" in settings["given"] else "all"
     plan, broken = grid.usable(study.part, chosen)
-    store, wanted = Store(settings["results_dir"], writable=True), cells(plan.metrics, plan.protocol)
+    store, wanted = Store(settings["results_dir"], writable=True), cells_of(plan, lambda _: True)[given.member.id]
     folder = store.run(given.member.id)
     mend([given.member], store)
     foreign.put(given, store)
     if settings["study"]["name"] is not None:
         extend(study.whole, store)
+    again = {**settings, "retry_failed": True}  # what failed before is tried again
     with Pool(settings["processes"]) as pool:
-        score(plan, store, pool, {**settings, "retry_failed": True})  # what failed before is tried again
+        score(plan, store, pool, again)
+        score_groups(plan, plan, store, pool, again)
     records = cell_records(folder)
     _show_scores(str(given.member), [records[c.key] for c in wanted])
     for fault in broken:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from bench import data
-from bench.scoring.runs import Cell
+from bench.scoring.runs import Cell, GroupCell
 from bench.study.plan import Member
 from bench.study.run import Run
 
@@ -48,11 +48,11 @@ class ShippedCosts:
     def _scoring(self, run: Member, cells: Sequence[Cell]) -> float | None:
         metrics: Mapping[str, float] = _costs()["scores"].get(self.protocol, {})
         scores = total(metrics.get(cell.metric, metrics.get("others")) for cell in cells)
-        if scores is None or not isinstance(run, Run):  # codes that were given are not encoded
-            return scores
+        if scores is None or not isinstance(run, Run) or all(isinstance(cell, GroupCell) for cell in cells):
+            return scores  # codes that were given are not encoded; those of a group are with its runs
         encoding = {e["architecture"]: e["seconds"] for e in _costs()["cpu core"]["encoding"]}
         an_image = encoding.get(run.schedule.architecture)
-        if an_image is None or not cells:
+        if an_image is None:
             return None
         images = min(cells[0].pool or data.card(run.dataset).num_images, data.card(run.dataset).num_images)
         return scores + images * an_image

@@ -11,8 +11,10 @@ from bench.launch.jobs import jobs_of
 from bench.pool import Here, Pool, report
 from bench.progress import Meter, say
 from bench.scoring.foreign import of_codes
-from bench.scoring.isolation import Scoring, of_run, score_all
-from bench.scoring.runs import Cell, cells
+from bench.scoring.groups import Group, group_cells, groups_of
+from bench.scoring.isolation import Scoring, score_all
+from bench.scoring.run_readers import of_group, of_run
+from bench.scoring.runs import Cell, GroupCell, cells
 from bench.store.claims import EXPIRES_S, HEARTBEAT_S, is_claimed
 from bench.store.folders import Store
 from bench.study.plan import Member, Plan
@@ -106,6 +108,46 @@ def score(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
         return say("score: nothing is missing")
     with Meter("score", sum(len(c) for _, c in todo), "scores") as meter:
         score_all([_scoring(*pair) for pair in todo], store, pool, plan.protocol.timeout, meter.advance)
+
+
+def unscored_groups(
+    part: Plan, whole: Plan, store: Store, settings: Settings, soon: Sequence[Run] = ()
+) -> list[tuple[Group, list[GroupCell]]]:
+    """Groups of trained runs that differ in their seed alone, each with the cells that one of its runs lacks.
+
+    Args:
+        part: one of its runs is in each group; its metrics are scored.
+        whole: the study, whose members make the groups.
+        store: where the runs are.
+        settings: whether failed ones are tried again.
+        soon: runs that count as trained already.
+    """
+    again, known = ("missing", "failed") if settings["retry_failed"] else ("missing",), ledger(store)
+    asked, there = {member.id for member in part.members}, {run.id for run in soon}
+    there |= {member.id for member in whole.members if known.run(member) == "done"}
+    todo = []
+    for group in groups_of(member for member in whole.members if member.id in there):
+        if any(member.id in asked for member in group):
+            wanted = group_cells(part.metrics, part.protocol, group)
+            lacking = [cell for cell in wanted if any(known.cell(member, cell.key) in again for member in group)]
+            todo += [(group, lacking)] if lacking else []
+    return todo
+
+
+def score_groups(part: Plan, whole: Plan, store: Store, pool: Pool, settings: Settings) -> None:
+    """Compute the missing scores of groups; a group that loses a run whose weights cannot be read is scored without it.
+
+    See `unscored_groups`.
+    """
+    tried = set[str]()
+    while todo := [
+        (group, fresh)
+        for group, lacking in unscored_groups(part, whole, store, settings)
+        if (fresh := [cell for cell in lacking if cell.key not in tried])
+    ]:
+        tried |= {cell.key for _, lacking in todo for cell in lacking}
+        with Meter("score groups", sum(len(c) for _, c in todo), "scores") as meter:
+            score_all([of_group(*pair) for pair in todo], store, pool, part.protocol.timeout, meter.advance)
 
 
 def _scoring(member: Member, lacking: Sequence[Cell]) -> Scoring:

@@ -11,14 +11,22 @@ The function is named as its file. What it is given depends on `reads`:
 | "points" | f(codes, factors, ...) | `num_points` random rows |
 | "split" | f(train_codes, train_factors, test_codes, test_factors, ...) | `num_train` and `num_test` disjoint rows |
 | "all" | f(codes, factors, ...) | every encoded row; the metric draws what it needs |
+| "group" | f(codes, ...) | M runs that differ in their seed alone: a list of (n, D), the same `num_points` images |
+| "model" | f(model, images, ...) | a trained learner and `num_points` images, the same for every run |
 
 With `min_factors=0` the factors are left out of the call. A metric that draws random numbers takes `seed: int`.
-It cannot see yet: the log-variance, images, the decoder, or other runs.
 
-It returns a dict of at least one score, all of them finite and in their declared range. Keys are score names;
-"name/3" is the value for factor 3 alone. Where it has nothing to say of what it is given it raises `SkippedError` with
-the reason. Whatever else it does, to the point of ending its process, costs its own score alone: the scoring stage
-records the failure.
+Of a group, a metric with a parameter `kl` is given (M, D), the mean KL of each dimension to the prior in nats, and does
+not apply to deterministic codes. A group of fewer than `min_runs` runs is skipped. It is always given mean codes.
+
+Of a model, `bench.models.base.Learner` says what it can do: `encode`, `decode` and `logits` take and return numpy
+arrays. `images` are read where they are sliced, (n, height, width, channels) in [0, 1]; `batches` does so in turn. With
+`min_factors=1` the factors (N, F) of the images follow. Codes that come without their model are skipped.
+
+It returns a dict of at least one score, all of them finite and in their declared range; of a group, M numbers a score,
+one for each run in the order given. Keys are score names; "name/3" is the value for factor 3 alone. Where it has
+nothing to say of what it is given it raises `SkippedError` with the reason. Whatever else it does, to the point of
+ending its process, costs its own score alone: the scoring stage records the failure.
 
 Its `headline` has a column on the leaderboard. `ranked=True` makes that column count in the ranks of models: a
 decision, because the ranks of every model may change.
@@ -37,7 +45,7 @@ dimensions are rotated by 30 degrees. By default nothing is claimed; `bench.test
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar, get_args
@@ -51,12 +59,13 @@ Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 
 Map = Literal["scale", "sign", "monotone"]  # of single dimensions
-Reads = Literal["points", "split", "all"]
+Reads = Literal["points", "split", "all", "group", "model"]
+OF_CODES: tuple[Reads, ...] = ("points", "split", "all")  # of one run, which may come from anywhere
 
 # what a metric and a score cannot be called: scores that runs have anyway, columns of the score table and of the board
-TAKEN_METRICS = ("training", "udr")
+TAKEN_METRICS = ("training",)
 TAKEN = frozenset({
-    "reconstruction", "kl", "elbo", "udr_lasso", "udr_spearman", "gaussian_total_correlation_sampled",
+    "training_reconstruction", "training_kl", "training_elbo", "gaussian_total_correlation_sampled",
     "run", "model", "strength", "value", "seed", "dataset", "schedule", "representation", "metric", "version", "name",
     "factor", "score", "num_train", "num_test", "cell", "seconds", "device", "train_seconds", "versions", "revision",
     "state", "reason", "rank", "rank_low", "rank_high", "borda", "mean_rank", "mean_score", "rank_by_mean",
@@ -102,6 +111,8 @@ class Metric:
     invariant_to: tuple[Map, ...] = ()
     falls_under_rotation: bool = False
     ranked: bool = False
+    min_runs: int = 2
+    reads_kl: bool = False
 
     def __post_init__(self) -> None:
         _check_declaration(self)
@@ -117,7 +128,7 @@ class Metric:
         raise KeyError(f"metric {self.name!r} returned {name!r}, which it does not declare")
 
 
-F = TypeVar("F", bound=Callable[..., dict[str, float]])
+F = TypeVar("F", bound=Callable[..., Mapping[str, Any]])
 
 
 def metric(
@@ -127,32 +138,37 @@ def metric(
     scores: Mapping[str, Score],
     paper: str,
     headline: str | None = None,
-    min_factors: int = 1,
+    min_factors: int | None = None,
     num_points: int = 10_000,
     num_train: int = 10_000,
     num_test: int = 5_000,
     invariant_to: tuple[Map, ...] = (),
     falls_under_rotation: bool = False,
     ranked: bool = False,
+    min_runs: int = 2,
 ) -> Callable[[F], F]:
     """Register a metric function: the declaration is attached as `function.metric`, the function is unchanged.
 
     Raise `version` whenever a change moves the numbers. `headline` is the score that stands for the metric among
     others (None: it is no measure of disentanglement), `ranked` whether the leaderboard ranks models by it too. Sample
-    sizes are the published protocol's.
+    sizes are the published protocol's; that of a group is every protocol's. `min_factors` is 1 where it is not given,
+    of groups and models 0.
 
     Raises:
         ValueError: something of this cannot be declared; the message names it and what can be.
     """
 
+    least = int(reads in OF_CODES) if min_factors is None else min_factors
     declared = Metric(
-        "", version, reads, scores, headline, paper, min_factors, num_points, num_train, num_test, False,
-        invariant_to, falls_under_rotation, ranked,
+        "", version, reads, scores, headline, paper, least, num_points, num_train, num_test, False,
+        invariant_to, falls_under_rotation, ranked, min_runs,
     )  # fmt: skip
 
     def attach(function: F) -> F:
-        seeded = "seed" in inspect.signature(function).parameters
-        function.metric = replace(declared, name=function.__name__, seeded=seeded)  # type: ignore[attr-defined]
+        parameters = inspect.signature(function).parameters
+        kl = reads == "group" and "kl" in parameters
+        attached = replace(declared, name=function.__name__, seeded="seed" in parameters, reads_kl=kl)
+        function.metric = attached  # type: ignore[attr-defined]
         return function
 
     return attach
@@ -173,8 +189,11 @@ def _check_declaration(declared: Metric) -> None:
             raise ValueError(f"a score cannot be named {name!r}: tables have a column of that name; name it otherwise")
         if not isinstance(score, Score) or not score.low < score.high:
             raise ValueError(f"scores[{name!r}] must be Score(low, high) with low < high, got {score!r}")
-    for name, least in (("version", 1), ("min_factors", 0), ("num_points", 1), ("num_train", 1), ("num_test", 1)):
+    counts = {"version": 1, "min_factors": 0, "num_points": 1, "num_train": 1, "num_test": 1, "min_runs": 2}
+    for name, least in counts.items():
         check_count(getattr(declared, name), name, least)
+    if declared.reads == "group" and declared.min_factors:
+        raise ValueError(f"a metric of groups is given no factors, min_factors must be 0, got {declared.min_factors}")
     if not isinstance(declared.paper, str):
         raise ValueError(f"paper must be text, got {declared.paper!r}")
     if declared.headline is not None and declared.headline not in declared.scores:
@@ -240,6 +259,28 @@ def check_split(
     if x.shape[1] != test.shape[1] or y.shape[1] != expected.shape[1]:
         raise ValueError("test_codes and test_factors must have the columns of train_codes and train_factors")
     return x, y, test, expected
+
+
+def check_group(codes: Sequence[ArrayLike]) -> Floats:
+    """Codes of a group of runs as one finite float64 array (M, n, D), from arrays (n, D) of the same images.
+
+    Raises:
+        ValueError: fewer than two runs, bad codes, or codes of different shapes; the message names the run.
+    """
+    if len(codes) < 2:
+        raise ValueError(f"codes of {len(codes)} model, at least 2 are needed")
+    arrays = [check_codes(c, f"codes of model {i}", min_rows=2) for i, c in enumerate(codes)]
+    shapes = sorted({a.shape for a in arrays})
+    if len(shapes) > 1:
+        raise ValueError(f"codes of all models must have one shape, got {shapes[0]} and {shapes[1]}")
+    return np.stack(arrays)
+
+
+def batches(images: Any, index: Ints | None = None, size: int = 500) -> Iterator[NDArray[np.float32]]:
+    """The images that a metric of models is given, or those of an index, a few at a time; of any array likewise."""
+    for start in range(0, len(images if index is None else index), check_count(size, "size")):
+        part = slice(start, start + size)
+        yield np.asarray(images[part if index is None else index[part]], np.float32)
 
 
 def check_count(value: int, name: str, least: int = 1) -> int:

@@ -55,6 +55,10 @@ class Learner(ABC):
     def decode(self, codes: Codes) -> Images:
         """Images (n, height, width, channels) in [0, 1] of codes (n, D)."""
 
+    def logits(self, codes: Codes) -> Images | None:
+        """Logits of the Bernoulli distribution of each pixel given codes (n, D); None: codes alone do not give one."""
+        return None
+
     @abstractmethod
     def state(self) -> State:
         """Every learned array by name: all that `load` needs."""

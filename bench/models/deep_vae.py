@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.models.base import ModelError, model
+from bench.models.base import Codes, Images, ModelError, model
 from bench.models.parts.nets import Architecture, Decoder, Dense, Encoder, float32
 from bench.models.parts.stacked import Stacked
 from bench.models.parts.terms import bernoulli_reconstruction, gaussian_kl, sampled_kl, total_correlation
@@ -73,6 +73,10 @@ class DeepVAE(Stacked):
     def codes_of(self, images: Tensor) -> tuple[Tensor, Tensor]:
         latent = self.recognise(images)[self.layer - 1]
         return latent.mean, latent.logvar
+
+    def logits(self, codes: Codes) -> Images | None:
+        """None where there are several layers: the codes are one of them, and p(x|h) needs the sample of the first."""
+        return super().logits(codes) if self.layers == 1 else None
 
     def logits_of(self, codes: Tensor) -> Tensor:
         for generate in reversed(list(self.generation)[: self.layer - 1]):

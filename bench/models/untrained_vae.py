@@ -38,6 +38,9 @@ class UntrainedVAE(Fitted):
     def decode(self, codes: Codes) -> Images:
         return self.vae.decode(codes)
 
+    def logits(self, codes: Codes) -> Images | None:
+        return self.vae.logits(codes)
+
     def state(self) -> State:
         return self.vae.state()
 

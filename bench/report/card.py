@@ -19,6 +19,7 @@ PANELS: Mapping[str, tuple[str, str, Sequence[float]]] = {  # heading, unit, tic
 }
 GAP = 0.075  # between two labels, of the axis
 NOTE = "There are 4 factors, one dim each; the code that is rotated or repeated has noise of 0.1."
+GROUPED = "It is beside two others: perfect codes with noise of their own, 0.1 or as much as it has."
 
 
 def draw_card(curves: pd.DataFrame, metric: str) -> Picture:
@@ -43,7 +44,8 @@ def draw_card(curves: pd.DataFrame, metric: str) -> Picture:
     for ax, (_, unit, _) in zip(axes[-1], PANELS.values(), strict=True):
         ax.set_xlabel(unit)
     heading = f"How {title(registry.load('metrics', metric).metric.headline or metric)} moves as a code gets worse"
-    titled(figure, heading, "1,500 rows, small samples", "nothing is trained", NOTE)
+    grouped = registry.load("metrics", metric).metric.reads == "group"
+    titled(figure, heading, "1,500 rows, small samples", "nothing is trained", f"{NOTE} {GROUPED}" if grouped else NOTE)
     return figure
 
 

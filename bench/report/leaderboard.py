@@ -15,7 +15,8 @@ from bench.report.board_table import board_title
 from bench.report.gallery import pictures
 from bench.report.page import Page, render
 from bench.report.summary import run_counts, training_seconds
-from bench.scoring.runs import cell_records, cells, state
+from bench.scoring.groups import cells_of
+from bench.scoring.runs import cell_records, state
 from bench.store.files import writing
 from bench.store.folders import Store
 from bench.study.plan import Plan
@@ -65,10 +66,10 @@ def write_leaderboard(table: pd.DataFrame, plan: Plan, store: Store, overrides: 
 def wanted_of(plan: Plan, store: Store) -> pd.DataFrame:
     """The cells that a study wants of its runs and that apply to them, as `leaderboard.wanted_cells` has them."""
     rows = []
-    asked = cells(plan.metrics, plan.protocol)
+    asked = cells_of(plan, lambda member: store.run(member.id).state() == "done")
     for run in plan.members:
         records = cell_records(store.run(run.id))
-        for cell in asked:
+        for cell in asked[run.id]:
             if state(records.get(cell.key)) != "skipped":
                 rows.append((run.id, run.model, run.value, run.dataset, cell.representation, cell.metric))
     named = ["run", "model", "value", "dataset", "representation", "metric"]

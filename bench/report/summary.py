@@ -10,7 +10,8 @@ from bench.analysis.names import dataset_title, disentanglement_scores, downstre
 from bench.analysis.scores.agreement import wide
 from bench.escaping import markdown, markdown_code
 from bench.report.gallery import in_order, title_of
-from bench.scoring.runs import cell_records, cells
+from bench.scoring.groups import cells_of
+from bench.scoring.runs import cell_records
 from bench.store.files import writing
 from bench.store.folders import Store
 from bench.study.plan import Plan
@@ -98,8 +99,9 @@ def _sizes(table: pd.DataFrame, dataset: str) -> str:
 
 def _skipped(plan: Plan, store: Store) -> str:
     reasons = set()
-    wanted = {cell.key for cell in cells(plan.metrics, plan.protocol)}
+    asked = cells_of(plan, lambda member: store.run(member.id).state() == "done")
     for run in plan.members:
+        wanted = {cell.key for cell in asked[run.id]}
         for key, record in cell_records(store.run(run.id)).items():
             if "skipped" in record and key in wanted:
                 reasons.add(f"- {markdown(dataset_title(run.dataset))}: {markdown(record['skipped'])}")

@@ -62,13 +62,20 @@ class Codes:
         write_arrays(folder.codes(len(self.index)), arrays)
 
 
-def load(folder: RunFolder, index: NDArray[np.int64]) -> Codes | None:
-    """Stored codes of exactly these images; None where there are none (unreadable ones count as none)."""
+def load(folder: RunFolder, index: NDArray[np.int64], rows: NDArray[np.int64] | None = None) -> Codes | None:
+    """Stored codes of exactly these images; None where there are none (unreadable ones count as none).
+
+    Args:
+        folder: of the run.
+        index: the images that are encoded.
+        rows: which of them are read; None: all.
+    """
+    wanted = index if rows is None else index[rows]
     try:
-        arrays, _ = read_arrays(folder.codes(len(index)))
-        if not np.array_equal(arrays["index"], index):
+        arrays, _ = read_arrays(folder.codes(len(index)), rows)
+        if not np.array_equal(arrays["index"], wanted):
             return None
-        mean, logvar = (_checked(n, arrays[n], len(index)) if n in arrays else None for n in ("mean", "logvar"))
+        mean, logvar = (_checked(n, arrays[n], len(wanted)) if n in arrays else None for n in ("mean", "logvar"))
     except (StoreError, LookupError, ValueError):
         return None
     return None if mean is None else Codes(mean, logvar, arrays["index"])

@@ -22,6 +22,7 @@ from bench.scoring.encoder_output import MEANS, SPREADS, log_variance
 from bench.scoring.isolation import Scoring
 from bench.scoring.npz import read_npz
 from bench.scoring.runs import Cell
+from bench.scoring.subjects import OfRun
 from bench.store.configs import run_configs
 from bench.store.files import StoreError, digest, read_arrays, sha256_of, write_arrays, write_json
 from bench.store.folders import RunFolder, Store
@@ -167,15 +168,16 @@ def _check_free(member: GivenCodes, store: Store) -> None:
 
 def of_codes(member: GivenCodes, wanted: Sequence[Cell]) -> Scoring:
     """Cells of codes that are in the store."""
-    return Scoring(member.id, str(member), tuple(wanted), partial(pooled, member))
+    return Scoring((member.id,), str(member), tuple(wanted), partial(pooled, member))
 
 
-def pooled(member: GivenCodes, folder: RunFolder, size: int | None) -> tuple[Codes, Ints]:
+def pooled(member: GivenCodes, folders: Sequence[RunFolder], cells: Sequence[Cell]) -> OfRun:
     """The rows that are scored: as many random ones as the protocol encodes of a data set, or all.
 
     Raises:
         StoreError: the codes are not in the store or cannot be read.
     """
+    (folder,), size = folders, cells[0].pool
     files = sorted(folder.path.glob("codes-*.safetensors"))
     if not files:
         raise StoreError(f"{folder.path} holds no codes of {member}: give its file again, score codes={member.file}")
@@ -185,4 +187,4 @@ def pooled(member: GivenCodes, folder: RunFolder, size: int | None) -> tuple[Cod
         rng = np.random.default_rng(int(digest(["pool", member.id, size]), 16))
         rows = np.sort(rng.choice(rows, size, replace=False))
     logvar = arrays["logvar"][rows] if "logvar" in arrays else None
-    return Codes(arrays["mean"][rows], logvar, rows), arrays["factors"][rows]
+    return OfRun(member.id, Codes(arrays["mean"][rows], logvar, rows), arrays["factors"][rows])

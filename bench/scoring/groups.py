@@ -1,91 +1,82 @@
-"""Scores of a group of runs that differ in their seed alone: UDR, from stored codes."""
+"""Groups of runs that differ in their seed alone, and every cell that a study asks of a member."""
 
-import os
-import time
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bench import data
-from bench.columns import COLUMNS
-from bench.metrics.base import Floats
-from bench.metrics.groups.udr import udr
-from bench.progress import say_once
-from bench.scoring import codes as coding
-from bench.store.files import StoreError, digest, read_arrays
-from bench.store.folders import Store
-from bench.study.plan import Plan
-from bench.study.run import Run
+from bench import data, registry
+from bench.scoring.runs import Cell, GroupCell, cells, declaration
+from bench.store.files import digest
+from bench.study.given import GivenCodes
+from bench.study.plan import Member, Plan
+from bench.study.protocol import Protocol
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Index = NDArray[np.int64]
-
-UDR = "udr"  # the metric's name in the table
-VERSION = 1
-POINTS = 1_000
+Group = tuple[Member, ...]
 
 
-def udr_scores(plan: Plan, store: Store) -> "pd.DataFrame":
-    """The UDR of every run of a study, as rows of the score table.
+def groups_of(members: Iterable[Member]) -> list[Group]:
+    """The members by what they have in common beside the seed, each group in the order of seeds.
 
-    A run is compared with the runs of the study that share everything but the seed, on the mean codes of 1,000 images,
-    the same for all runs on a data set. Runs without stored codes or without a log-variance, and runs that nothing is
-    left to compare with, have none.
+    Codes from elsewhere are alone: nothing tells whether they are of the images that others are of.
     """
-    import pandas as pd
-
-    groups: dict[str, list[Run]] = {}
-    for run in plan.runs:
-        groups.setdefault(digest(run.config() | {"seed": None}), []).append(run)
-    rows = [row for runs in groups.values() for row in _scored(runs, plan.protocol.pool, store)]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    found: dict[str, list[Member]] = {}
+    for member in members:
+        shared = member.id if isinstance(member, GivenCodes) else digest(member.config() | {"seed": None})
+        found.setdefault(shared, []).append(member)
+    return [tuple(sorted(group, key=lambda member: (member.seed, member.id))) for group in found.values()]
 
 
-def _scored(runs: Sequence[Run], pool: int | None, store: Store) -> Iterator[dict[str, Any]]:
-    """Rows of one group."""
-    started, images = time.perf_counter(), data.card(runs[0].dataset).num_images
-    size = min(pool or images, images)
-    encoded = [run for run in runs if os.path.exists(store.run(run.id).codes(size))]
-    if len(encoded) < 2:
-        return
-    index = coding.pool(data.load_data(runs[0].dataset), pool)
-    points = _points(runs[0].dataset, index)
-    given = [(run, *pair) for run in encoded if (pair := _means_and_kl(run, index, points, store)) is not None]
-    if len(given) < 2:
-        return
-    found = udr([mean for _, mean, _ in given], [kl for *_, kl in given])
-    cell = digest([UDR, VERSION, len(index), sorted(run.id for run, *_ in given)])
-    shared = {"representation": "mean", "metric": UDR, "version": VERSION, "factor": None, "cell": cell}
-    shared |= {"num_train": len(points), "num_test": 0, "seconds": time.perf_counter() - started}
-    for name, values in found.items():
-        for (run, *_), value in zip(given, values, strict=True):
-            yield _described(run) | shared | {"name": name, "score": value}
+def group_cells(metrics: Iterable[str], protocol: Protocol, group: Sequence[Member]) -> list[GroupCell]:
+    """The cells that a protocol asks of a group: they change with its members."""
+    ids = [member.id for member in group]
+    return [group_cell(m, protocol, group[0].dataset, ids) for m in metrics if declaration(m).reads == "group"]
 
 
-def _points(dataset: str, index: Index) -> Index:
-    """Which of the encoded images the runs on a data set are compared on."""
-    seed = int(digest([UDR, dataset, len(index)]), 16)
-    return np.sort(np.random.default_rng(seed).permutation(len(index))[:POINTS])
+def group_cell(metric: str, protocol: Protocol, dataset: str, runs: Iterable[str]) -> GroupCell:
+    """The cell of a metric of groups, of the runs with these ids."""
+    declared, images = declaration(metric), protocol.pool
+    if dataset != data.CUSTOM:
+        images = min(protocol.pool or data.card(dataset).num_images, data.card(dataset).num_images)
+    options, sizes = protocol.options.get(metric, {}), {"num_points": declared.num_points}
+    return GroupCell(metric, declared.version, "mean", sizes, options, images, tuple(sorted(runs)))
 
 
-def _means_and_kl(run: Run, index: Index, points: Index, store: Store) -> tuple[Floats, Floats] | None:
-    """Means (n, D) of the points and the mean KL of each dimension (D,), 1/2 E[mean^2 + exp(logvar) - logvar - 1]."""
-    try:
-        codes, _ = read_arrays(store.run(run.id).codes(len(index)), points)
-    except StoreError as fault:
-        say_once(f"{run} has no UDR: {fault}")
-        return None
-    if not codes.keys() >= {"mean", "logvar", "index"} or not np.array_equal(codes["index"], index[points]):
-        return None
-    mean, logvar = codes["mean"].astype(np.float64), codes["logvar"].astype(np.float64)
-    with np.errstate(over="ignore"):  # an infinite KL is above the threshold like any other
-        return mean, (mean**2 + np.exp(logvar) - logvar - 1).mean(axis=0) / 2
+def cells_of(plan: Plan, trained: Callable[[Member], bool], whole: Plan | None = None) -> dict[str, list[Cell]]:
+    """Id of each member -> the cells that are asked of it: its own, and those of its group.
+
+    Args:
+        plan: whose members, metrics and protocol.
+        trained: whether a member has been trained. A group is of those that have; a member that has not been is in the
+            group as it will be.
+        whole: the study that the plan is a part of; its members make the groups.
+    """
+    alone = cells(plan.metrics, plan.protocol)
+    compared = [metric for metric in plan.metrics if declaration(metric).reads == "group"]
+    found = {member.id: list(alone) for member in plan.members}
+    for group in groups_of((whole or plan).members) if compared else []:
+        there = [member for member in group if trained(member)]
+        those, ids = group_cells(compared, plan.protocol, there or group), {member.id for member in there}
+        later = those if len(there) == len(group) else group_cells(compared, plan.protocol, group)
+        for member in group:
+            if member.id in found:
+                found[member.id] += those if member.id in ids else later
+    return found
 
 
-def _described(run: Run) -> dict[str, Any]:
-    own = {name: getattr(run, name) for name in ("model", "strength", "value", "seed", "dataset")}
-    return own | {"run": run.id, "schedule": run.schedule.label}
+def of_groups(metrics: Iterable[str]) -> set[str]:
+    """Those of the names that are registered metrics of groups, and can be used."""
+    found = set()
+    for name in set(metrics) & set(registry.names("metrics")):
+        with suppress(registry.PluginError):  # is told where the metric is asked for
+            found |= {name} if declaration(name).reads == "group" else set()
+    return found
+
+
+def groups_in(table: "pd.DataFrame") -> dict[str, tuple[str, str, list[str]]]:
+    """The cells of groups in a score table: key -> metric, data set and the ids of the runs that have it."""
+    rows = table[table["metric"].isin(of_groups(table["metric"].unique()))]
+    found = rows.groupby(["cell", "metric", "dataset"], observed=True)["run"].unique()
+    return {cell: (metric, dataset, sorted(runs)) for (cell, metric, dataset), runs in found.items()}

@@ -1,12 +1,11 @@
 """The scoring stage: every metric on every representation of a run, from codes computed once.
 
-A *cell* is one (metric, representation) under one protocol for one run. It is computed from rows and a seed that
-depend on the run, the metric and its version alone, so adding a metric changes no other number.
+A *cell* is one (metric, representation) under one protocol for one run, or for a group of runs. It is computed from
+rows and a seed that depend on the run or the group, the metric and its version alone, so adding a metric changes no
+other number.
 """
 
 import dataclasses
-import math
-import re
 import sys
 import time
 import traceback
@@ -16,26 +15,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from typing import Protocol as Interface
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from bench import registry
-from bench.metrics.base import Floats, Ints, Metric, Score, SkippedError, check_codes, check_factors
+from bench.metrics.base import OF_CODES, Floats, Ints, Metric, SkippedError, check_codes, check_factors
 from bench.progress import say_once
-from bench.scoring import codes as coding
+from bench.scoring.returned import ScoreError, checked
 from bench.store.files import StoreError, digest
 from bench.store.folders import RunFolder
 from bench.store.record_types import ScoresRecord, read_record
 from bench.study.protocol import Protocol
 
 PUBLISHED = Protocol("published", None, None, None, None, ("mean",), (), {})
-ROUNDING = 1e-6  # by how much a score may leave its range, as a share of the bound where that is above 1
+SIZES = {"points": ("num_points",), "split": ("num_train", "num_test"), "all": (), "model": ("num_points",)}
+OTHERWISE = {  # what a metric needs that codes alone are not
+    "group": "compares the codes of runs that differ in their seed alone; these are codes of one",
+    "model": "needs a trained model; these are codes without one",
+}
 LONGEST = 2_000  # letters of a failure's message
-
-
-class ScoreError(ValueError):
-    """What a metric returned is no score of it; the message names the metric and what it returned."""
 
 
 @dataclass(frozen=True)
@@ -49,27 +49,72 @@ class Cell:
     options: Mapping[str, Any]
     pool: int | None
 
+    @property
+    def content(self) -> dict[str, Any] | list[Any]:
+        """What the key is the hash of: everything above."""
+        return dataclasses.asdict(self)
+
     @cached_property
     def key(self) -> str:
-        """Twelve hex digits: a hash of everything above."""
-        return digest(dataclasses.asdict(self))
+        """Twelve hex digits: a hash of the content."""
+        return digest(self.content)
+
+
+@dataclass(frozen=True)
+class GroupCell(Cell):
+    """One metric on the mean codes of runs that differ in their seed alone.
+
+    Attributes:
+        group: ids of the runs that are compared, in alphabetical order.
+    """
+
+    group: tuple[str, ...]
+
+    @property
+    def content(self) -> list[Any]:
+        """The sizes are left out: they are those that the metric's version declares."""
+        options = [dict(self.options)] if self.options else []
+        return [self.metric, self.version, self.pool, list(self.group), *options]
+
+
+def declaration(metric: str) -> Metric:
+    """What a registered metric declares."""
+    declared: Metric = registry.load("metrics", metric).metric
+    return declared
 
 
 def cells(metrics: Iterable[str], protocol: Protocol) -> list[Cell]:
-    """The cells that a protocol asks of every run."""
-    return [_cell(name, kind, protocol) for name in metrics for kind in _kinds(name, protocol)]
+    """The cells that a protocol asks of every run by itself; those of its group are `bench.scoring.groups.group_cells`."""
+    alone = [declared for declared in map(declaration, metrics) if declared.reads != "group"]
+    return [_cell(declared, kind, protocol) for declared in alone for kind in _kinds(declared, protocol)]
 
 
-def _kinds(name: str, protocol: Protocol) -> list[str]:
-    sampled = ("sampled",) if name in protocol.also_sampled else ()
+def _kinds(declared: Metric, protocol: Protocol) -> list[str]:
+    """The representations that are scored; a model has one, with the means."""
+    if declared.reads not in OF_CODES:
+        return ["mean"]
+    sampled = ("sampled",) if declared.name in protocol.also_sampled else ()
     return list(dict.fromkeys((*protocol.representations, *sampled)))
 
 
-def _cell(name: str, kind: str, protocol: Protocol) -> Cell:
-    declared: Metric = registry.load("metrics", name).metric
-    wanted = {"points": ("num_points",), "split": ("num_train", "num_test"), "all": ()}[declared.reads]
-    sizes = {s: getattr(protocol, s) or getattr(declared, s) for s in wanted}
-    return Cell(name, declared.version, kind, sizes, protocol.options.get(name, {}), protocol.pool)
+def _cell(declared: Metric, kind: str, protocol: Protocol) -> Cell:
+    sizes = {s: getattr(protocol, s) or getattr(declared, s) for s in SIZES.get(declared.reads, ())}
+    options = protocol.options.get(declared.name, {})
+    return Cell(declared.name, declared.version, kind, sizes, options, protocol.pool)
+
+
+class Subject(Interface):
+    """What cells are computed for; see `bench.scoring.subjects`.
+
+    Attributes:
+        runs: the ids of the runs whose scores these are.
+    """
+
+    @property
+    def runs(self) -> Sequence[str]: ...
+
+    def evaluate(self, cell: Cell) -> tuple[Sequence[dict[str, float]], dict[str, int]]:
+        """The values of each run, and the numbers of rows they rest on; it may raise whatever the metric does."""
 
 
 class Scores(dict[str, float]):
@@ -126,7 +171,7 @@ def score(
         for name in names:
             advance(0, name)
             try:
-                scores |= evaluate(_cell(name, "mean", PUBLISHED), array, classes, f"seed {seed}")[0]
+                scores |= evaluate(_cell(declaration(name), "mean", PUBLISHED), array, classes, f"seed {seed}")[0]
             except (SkippedError, ScoreError) as reason:
                 if metrics is not None:
                     raise
@@ -157,83 +202,35 @@ def evaluate(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> 
         identity: whose codes these are; with the metric and its version it seeds every random choice.
 
     Raises:
-        SkippedError: the metric needs more factors than there are, or says itself that it does not apply.
+        SkippedError: the metric needs more than codes, or more factors than there are, or says itself that it does not
+            apply.
         ScoreError: what it returned is no score of it.
     """
     values, rows = compute(cell, codes, factors, identity)
-    declared: Metric = registry.load("metrics", cell.metric).metric
-    return _checked(declared, values, 0 if factors is None else factors.shape[1]), rows
+    return checked(declaration(cell.metric), values, 0 if factors is None else factors.shape[1]), rows
 
 
 def compute(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> tuple[Any, dict[str, int]]:
     """What the metric of a cell returns, as it is, and the numbers of rows it was given; see `evaluate`."""
-    function = registry.load("metrics", cell.metric)
-    declared: Metric = function.metric
+    declared = declaration(cell.metric)
+    if declared.reads not in OF_CODES:
+        raise SkippedError(f"{cell.metric} {OTHERWISE[declared.reads]}")
     rows = _rows(cell, declared, len(codes), identity)
     available = 0 if factors is None else int((np.ptp(factors[next(iter(rows.values()))], axis=0) > 0).sum())
     if available < declared.min_factors:
         needed = f"{declared.min_factors} factor{'s' if declared.min_factors > 1 else ''} of two values or more"
         raise SkippedError(f"{cell.metric} needs at least {needed}, got {available}")
-    options = dict(cell.options)
-    if declared.seeded:
-        options["seed"] = int(digest([identity, cell.metric, cell.version], 8), 16)
     arguments = [a[r] for r in rows.values() for a in (codes, factors) if a is not None and _wants(declared, a, codes)]
+    return called(cell, arguments, identity), {n: len(r) for n, r in rows.items()}
+
+
+def called(cell: Cell, arguments: Sequence[Any], identity: str | Sequence[str], **named: Any) -> Any:
+    """What the metric of a cell returns for its arguments, the protocol's options and, where it takes one, a seed."""
+    function = registry.load("metrics", cell.metric)
+    if function.metric.seeded:
+        named["seed"] = int(digest([identity, cell.metric, cell.version], 8), 16)
     with np.errstate(), warnings.catch_warnings():  # what it sets there is not for the next one
-        return function(*arguments, **options), {n: len(r) for n, r in rows.items()}
-
-
-def _checked(declared: Metric, values: Any, num_factors: int) -> dict[str, float]:
-    """The scores that a metric returned, which can be written and read back.
-
-    Raises:
-        ScoreError: no dict of scores; a name that is not declared or not one of a factor; a value that is no finite
-            number or out of its declared range.
-    """
-    if not isinstance(values, Mapping):
-        raise ScoreError(f"{declared.name} returned {_short(values)}, not a dict of score names to numbers")
-    if not values:
-        raise ScoreError(f"{declared.name} returned no score; where it does not apply it is to raise SkippedError")
-    scores = {}
-    for name, value in values.items():
-        score, number = _declaration(declared, name, num_factors), _number(value)
-        if number is None or not math.isfinite(number):
-            raise ScoreError(f"{declared.name} returned {name} = {_short(number or value)}, not a finite number")
-        low, high = (bound + side * ROUNDING * max(1, abs(bound)) for bound, side in ((score.low, -1), (score.high, 1)))
-        if not low <= number <= high:
-            within = f"{score.low:g}..{score.high:g}"
-            raise ScoreError(f"{declared.name} returned {name} = {number:g}, outside its declared range {within}")
-        scores[str(name)] = number
-    return scores
-
-
-def _declaration(declared: Metric, name: Any, num_factors: int) -> Score:
-    """The declaration behind a returned name."""
-    match = re.fullmatch(r"[\w.-]+(?:/(0|[1-9]\d{0,8}))?", name, re.ASCII) if isinstance(name, str) else None
-    if match is None:
-        raise ScoreError(f"{declared.name} returned a score named {_short(name)}; a name is one it declares, or NAME/3")
-    if match[1] is not None and int(match[1]) >= num_factors:
-        raise ScoreError(f"{declared.name} returned {name!r}, and there are {num_factors} factors, counted from 0")
-    try:
-        return declared.score(name)
-    except KeyError:
-        known = ", ".join(declared.scores)
-        raise ScoreError(f"{declared.name} returned {name!r}, which it does not declare; it declares {known}") from None
-
-
-def _number(value: Any) -> float | None:
-    """A number of Python, numpy or another library as a float; None: it is none."""
-    if getattr(value, "shape", None) == () and hasattr(value, "item"):
-        value = value.item()
-    try:
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-    except OverflowError:
-        return None
-
-
-def _short(value: Any) -> str:
-    """A value as it is written in a message."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:60]}... ({type(value).__name__})"
+        return function(*arguments, **cell.options, **named)
 
 
 def _wants(declared: Metric, array: Any, codes: Floats) -> bool:
@@ -254,25 +251,22 @@ def _rows(cell: Cell, declared: Metric, total: int, identity: str) -> dict[str, 
     return {"num_train": order[:train], "num_test": order[train : train + test]}
 
 
-def record_of(cell: Cell, codes: coding.Codes, factors: Ints, identity: str) -> dict[str, Any]:
-    """Compute one cell: its values and the rows they rest on, or why it was skipped, or how it failed.
+def records_of(cell: Cell, subject: Subject) -> list[dict[str, Any]]:
+    """Compute one cell: for each run its values and the rows they rest on, or why it was skipped, or how it failed.
 
     Nothing that a metric raises leaves this function, not even what ends a process: a worker calls it, which ctrl-C
     does not reach.
     """
-    record = described(cell)
     started = time.perf_counter()
     try:
-        if cell.representation == "sampled" and codes.logvar is None:
-            raise SkippedError("a deterministic code has no sampled representation")
-        array = check_codes(codes.representation(cell.representation, identity))
-        values, rows = evaluate(cell, array, factors, identity)
-        record |= {"values": values, "rows": rows}
+        values, rows = subject.evaluate(cell)
+        outcomes: list[dict[str, Any]] = [{"values": of_run, "rows": rows} for of_run in values]
     except SkippedError as reason:
-        record |= {"skipped": _text(str(reason) or f"{cell.metric} does not apply")}
+        outcomes = [{"skipped": _text(str(reason) or f"{cell.metric} does not apply")}] * len(subject.runs)
     except BaseException as fault:
-        record |= failure(fault)
-    return record | {"seconds": round(time.perf_counter() - started, 4)}
+        outcomes = [failure(fault)] * len(subject.runs)
+    seconds = round((time.perf_counter() - started) / len(subject.runs), 4)  # a group's, divided among its runs
+    return [described(cell) | outcome | {"seconds": seconds} for outcome in outcomes]
 
 
 def described(cell: Cell) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import data, registry
+from bench.metrics.base import OF_CODES
 from bench.store import files
 from bench.study.learner import Entry, entry_of
 from bench.study.plan import Plan
@@ -63,6 +64,7 @@ def usable(plan: Plan, asked: Any) -> tuple[Plan, list[registry.PluginError]]:
     Raises:
         registry.PluginError: a metric that was named cannot be used.
         UnknownNameError: the protocol gives a metric an option that it does not have.
+        ConfigError: the protocol gives sampled codes to a metric that reads a group or a model.
     """
     broken = registry.faults("metrics", plan.metrics)
     if broken and asked != "all":
@@ -70,8 +72,15 @@ def usable(plan: Plan, asked: Any) -> tuple[Plan, list[registry.PluginError]]:
     for name in plan.metrics:
         if name not in broken:
             _check_options(name, registry.load("metrics", name), plan.protocol)
+            _check_sampled(name, plan.protocol)
     metrics = tuple(m for m in plan.metrics if m not in broken)
     return dataclasses.replace(plan, metrics=metrics), list(broken.values())
+
+
+def _check_sampled(name: str, protocol: Protocol) -> None:
+    reads = registry.load("metrics", name).metric.reads
+    if name in protocol.also_sampled and reads not in OF_CODES:
+        raise ConfigError(f"scoring.also_sampled holds {name}, which reads a {reads}, not a representation of one run")
 
 
 def _check_options(name: str, function: Callable[..., Any], protocol: Protocol) -> None:

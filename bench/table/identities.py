@@ -5,12 +5,10 @@ what the id is the hash of it can: nobody finds another run, or another protocol
 exported before have none of it: their rows are taken as they are, and counted.
 """
 
-import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from bench import data
-from bench.scoring.groups import UDR, VERSION
+from bench.scoring.groups import group_cell, groups_in
 from bench.scoring.runs import cells
 from bench.store.files import digest, read_json
 from bench.store.folders import Store
@@ -28,13 +26,11 @@ SHOWN = ("id", "strength", "value", "schedule_label", "file")  # in a run's reco
 def identities_of(table: "pd.DataFrame", plan: Plan, store: Store) -> Identities:
     """Id or key -> what it is the hash of, of the runs and cells of a study's table; some may be missing."""
     planned = {member.id: member.config() for member in plan.members}
-    known: Identities = {cell.key: dataclasses.asdict(cell) for cell in cells(plan.metrics, plan.protocol)}
+    known: Identities = {cell.key: cell.content for cell in cells(plan.metrics, plan.protocol)}
     for run in table["run"].unique():
         known[run] = planned.get(run) or _recorded(run, store)
-    of_groups = table[table["metric"] == UDR].groupby(["cell", "dataset"], observed=True)["run"]
-    for (cell, dataset), runs in of_groups.unique().items():
-        images = data.card(dataset).num_images
-        known[cell] = [UDR, VERSION, min(plan.protocol.pool or images, images), sorted(runs)]
+    for cell, (metric, dataset, runs) in groups_in(table).items():
+        known[cell] = group_cell(metric, plan.protocol, dataset, runs).content
     return among(known, table)
 
 
@@ -61,7 +57,7 @@ def check_identities(known: Identities, table: "pd.DataFrame") -> int:
             raise ValueError(f"run {run.run} has another {fault} in the table than in what its id is the hash of")
     kinds = table.drop_duplicates(["cell", "metric", "version", "representation"])
     for cell in kinds[kinds["cell"].isin(known)].itertuples():
-        members = table.loc[table["cell"] == cell.cell, "run"].unique() if cell.metric == UDR else ()
+        members = table.loc[table["cell"] == cell.cell, "run"].unique() if isinstance(known[cell.cell], list) else ()
         if not _same_cell(cell, known[cell.cell], members):
             raise ValueError(f"cell {cell.cell} is {cell.metric} in the table and something else in what it is of")
     return int((~runs["run"].isin(known)).sum())
@@ -125,7 +121,8 @@ def _other_run(run: Any, content: Any) -> str | None:
 
 def _same_cell(cell: Any, content: Any, members: Iterable[str]) -> bool:
     if isinstance(content, list):
-        of_group = len(content) == 4 and content[:2] == [cell.metric, cell.version] and isinstance(content[3], list)
+        of_group = len(content) in (4, 5) and content[:2] == [cell.metric, cell.version]
+        of_group = of_group and isinstance(content[3], list)
         return of_group and all(run in content[3] for run in members)
     said = (content.get("metric"), content.get("version"), content.get("representation"))
     return said == (cell.metric, cell.version, cell.representation)

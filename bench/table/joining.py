@@ -3,11 +3,15 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bench.columns import COLUMNS
-from bench.scoring.groups import UDR
+from bench.scoring.groups import of_groups
 from bench.store.files import StoreError
+from bench.store.record_types import TRAINING
 from bench.table.folder import Identities
 from bench.table.identities import is_fitted
+from bench.table.records import FINAL
 from bench.table.rules import DESCRIPTION, KEY, MEANING, check_one, refuse, shown
 
 if TYPE_CHECKING:
@@ -92,6 +96,15 @@ def one_label(table: "pd.DataFrame", known: Identities, preferred: "pd.DataFrame
     return table.assign(schedule=labels).astype({"schedule": COLUMNS["schedule"]})
 
 
+def renamed_losses(table: "pd.DataFrame") -> "pd.DataFrame":
+    """The table with final training losses under names of their own; tables of before have those of metric `elbo`."""
+    of_before = table["metric"].eq(TRAINING) & table["name"].isin(name.removeprefix(f"{TRAINING}_") for name in FINAL)
+    if not of_before.any():
+        return table
+    names = table["name"].astype("str").mask(of_before, f"{TRAINING}_" + table["name"].astype("str"))
+    return table.assign(name=names).astype({"name": COLUMNS["name"]})
+
+
 def without_small_groups(table: "pd.DataFrame") -> "pd.DataFrame":
     """The table with one score a run of each kind that rests on a group of runs: that of the largest group.
 
@@ -101,24 +114,49 @@ def without_small_groups(table: "pd.DataFrame") -> "pd.DataFrame":
     Raises:
         ConflictError: the same group has two different scores.
     """
-    of_groups = table[table["metric"] == UDR].astype({"cell": str, "run": str})
-    if not of_groups.duplicated(OF_GROUP).any():
-        return table
-    members = of_groups.groupby("cell")["run"].agg(frozenset)
-    ordered = of_groups.assign(size=of_groups["cell"].map(members.map(len)))
-    ordered = ordered.sort_values(["size", "cell"], ascending=[False, True])
-    kept = ordered.drop_duplicates(OF_GROUP)
-    pairs = ordered.merge(kept, on=["run", *MEANING, "name"], suffixes=("", "_kept"))
-    same = pairs["cell"].map(members) == pairs["cell_kept"].map(members)
-    differ = pairs[same & (pairs["score"] != pairs["score_kept"])]
+    pairs = _groups_and_largest(table)
+    differ = pairs[pairs["same"] & (pairs["score"] != pairs["score_largest"])]
     if len(differ):
         row = differ.iloc[0]
-        two = f"{shown(row['score'])} and {shown(row['score_kept'])}"
+        two = f"{shown(row['score'])} and {shown(row['score_largest'])}"
         raise ConflictError(
             f"run {row['run']} has {row['name']} {two} in the same group of {row['size']} runs, under the cell keys "
-            f"{row['cell']} and {row['cell_kept']}: groups of one table are scored on one pool of images"
+            f"{row['cell']} and {row['cell_largest']}: groups of one table are scored on one pool of images"
         )
-    return table.drop(index=ordered.index.difference(kept.index))
+    return table.drop(index=pairs.loc[pairs["cell"] != pairs["cell_largest"], "row"])
+
+
+def largest_groups(table: "pd.DataFrame") -> "pd.DataFrame":
+    """The scores of a store, without those of groups of which a run is in a larger one as well.
+
+    The same group under another protocol stays, as scores of single runs do.
+    """
+    pairs = _groups_and_largest(table)
+    return table.drop(index=pairs.loc[~pairs["same"], "row"]).reset_index(drop=True)
+
+
+def _groups_and_largest(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Scores of groups of runs, where a run has several of a kind, each beside that of the largest group.
+
+    Returns:
+        row (of the table), run, name, cell, score and size of the group; cell_largest, score_largest; same: whether
+        both are of the same runs.
+    """
+    import pandas as pd
+
+    twice = table.duplicated(OF_GROUP, keep=False)
+    compared = of_groups(table.loc[twice, "metric"].unique()) if twice.any() else set[str]()
+    if not compared:
+        return pd.DataFrame(
+            {"row": [], "cell": [], "cell_largest": [], "score": [], "score_largest": [], "same": np.zeros(0, bool)}
+        )
+    scores = table[table["metric"].isin(compared)].astype({"cell": str, "run": str}).rename_axis("row").reset_index()
+    members = scores.groupby("cell")["run"].agg(frozenset)
+    ordered = scores.assign(size=scores["cell"].map(members.map(len)))
+    ordered = ordered.sort_values(["size", "cell"], ascending=[False, True])
+    largest = ordered.drop_duplicates(OF_GROUP)
+    pairs = ordered.merge(largest, on=["run", *MEANING, "name"], suffixes=("", "_largest"))
+    return pairs.assign(same=pairs["cell"].map(members) == pairs["cell_largest"].map(members))
 
 
 def _budget(label: str, run: str, known: Identities) -> str:

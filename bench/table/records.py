@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 SCHEMA = COLUMNS | OUTCOME
 TRAINING_VERSION = 1
+FINAL = ("training_reconstruction", "training_kl", "training_elbo")
 LAST = 0.2  # the share of training that its final losses are means over
 
 
@@ -178,7 +179,7 @@ def _training_cell(run: Mapping[str, Any], rows: "_Rows", final: tuple[float, fl
     A model without a KL (NaN) has its reconstruction alone.
     """
     reconstruction, kl, logged = final
-    ends = {"reconstruction": reconstruction, "kl": kl, "elbo": -(reconstruction + kl)}
+    ends = dict(zip(FINAL, (reconstruction, kl, -(reconstruction + kl)), strict=True))
     values = {name: value for name, value in ends.items() if value == value}
     size = logged * run["batch_size"]
     head = (TRAINING, None, TRAINING_VERSION, TRAINING, size, 0, "done", None, tuple(values))

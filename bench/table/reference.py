@@ -21,7 +21,7 @@ from bench.table.card import part
 from bench.table.folder import read_card, read_identities, read_table, text_of, unreadable, write_folder
 from bench.table.history import clear, merging, replacing, standing, take_back
 from bench.table.identities import among, check_identities, check_store, identities_of
-from bench.table.joining import ConflictError, join, one_label, without_small_groups
+from bench.table.joining import ConflictError, join, one_label, renamed_losses, without_small_groups
 from bench.table.rules import check_rows, check_scores
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def read_reference(folder: TableFolder | None = None) -> "tuple[pd.DataFrame, di
     card = read_card(folder)
     table = read_table(folder, card)
     try:
-        table = one_label(without_small_groups(table).reset_index(drop=True), {})
+        table = one_label(without_small_groups(renamed_losses(table)).reset_index(drop=True), {})
         check_rows(table)
     except (ValueError, ConflictError) as fault:
         raise unreadable(folder.table, fault, folder) from fault

@@ -15,10 +15,8 @@ from numpy.typing import NDArray
 from bench import data, registry
 from bench.columns import COLUMNS
 from bench.metrics.base import LARGEST, Metric, Score
-from bench.scoring.groups import UDR
-from bench.scoring.groups import VERSION as UDR_VERSION
 from bench.store.record_types import TRAINING
-from bench.table.records import TRAINING_VERSION
+from bench.table.records import FINAL, TRAINING_VERSION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,8 +45,7 @@ ALWAYS = ("run", "model", "dataset", "schedule", "metric", "name", "cell", "scor
 LEAST = {"strength": 0, "seed": 0, "version": 1, "num_train": 0, "num_test": 0, "seconds": 0, "train_seconds": 0}
 SLACK = 1e-6  # that a score may be out of its range by rounding
 OTHERS = {  # scores of no registered metric: version, scores
-    UDR: (UDR_VERSION, {"udr_lasso": Score(0, 1), "udr_spearman": Score(0, 1)}),
-    TRAINING: (TRAINING_VERSION, dict.fromkeys(("reconstruction", "kl", "elbo"), Score(-math.inf, math.inf))),
+    TRAINING: (TRAINING_VERSION, dict.fromkeys(FINAL, Score(-math.inf, math.inf))),
 }
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.registry import unknown
-from bench.scoring.groups import UDR, udr_scores
+from bench.scoring.groups import group_cell, groups_in
 from bench.scoring.runs import cells
 from bench.store.folders import Store
 from bench.store.record_types import TRAINING
@@ -12,6 +12,7 @@ from bench.study import record
 from bench.study.plan import Plan
 from bench.table.folder import unreadable
 from bench.table.identities import check_identities
+from bench.table.joining import largest_groups
 from bench.table.reference import STUDY, known, read_reference
 from bench.table.stored import COLUMNS, stored_scores
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def scores(study: str | None = None, results_dir: Path | str | None = None) -> "pd.DataFrame":
-    """The long score table, of one study or of everything in the store.
+    """The long score table, of one study or of everything in the store; of the groups of a run the largest counts.
 
     Args:
         study: a study that was started in this store, or "reference", whose scores come with the package.
@@ -31,7 +32,7 @@ def scores(study: str | None = None, results_dir: Path | str | None = None) -> "
         StoreError: the study's record, or the reference table, cannot be read.
     """
     store = Store(results_dir)
-    return stored_scores(store) if study is None else study_scores(study, store)[0]
+    return largest_groups(stored_scores(store)) if study is None else study_scores(study, store)[0]
 
 
 def study_scores(name: str, store: Store) -> "tuple[pd.DataFrame, str]":
@@ -67,12 +68,14 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
     import pandas as pd
 
     keys = {cell.key for cell in cells(plan.metrics, plan.protocol)}
-    of_store = stored_scores(store, runs=[member.id for member in plan.members], cells=[*keys, TRAINING])
-    of_store = pd.concat([of_store, udr_scores(plan, store)], ignore_index=True).astype(COLUMNS)
+    of_store = stored_scores(store, runs=[member.id for member in plan.members])
+    asked = of_store["cell"].isin(keys | {TRAINING} | _groups_of(plan, of_store))
+    of_store = _with_words_used(largest_groups(of_store[asked]))
     folder = known(store)
     if folder is None:
         return of_store, ""
     kept = read_reference(folder)[0]
+    of_groups = _groups_of(plan, kept)
     wanted = {run.id for run in plan.runs} & set(kept["run"])
     kept = kept[kept["run"].isin({run for run in wanted if store.run(run).state() == "missing"})]
     if kept.empty:
@@ -81,10 +84,27 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
         check_identities({run.id: run.config() for run in plan.runs if run.id in wanted}, kept)
     except ValueError as fault:
         raise unreadable(folder.table, fault, folder) from fault
-    current = kept["cell"].isin(keys) | kept["representation"].isna() | kept["metric"].eq(UDR)  # of a run, of a group
+    current = kept["cell"].isin(keys | of_groups) | kept["representation"].isna()  # scores of the run itself
     rest = kept[current]
     origin = f"scores of {rest['run'].nunique()} runs from the table {folder.table}"
     origin += f", of {of_store['run'].nunique()} from runs in {store.path}"
     if not current.all():
         origin += f"; {(~current).sum():,} rows of the table are of another protocol or metric version and left out"
     return pd.concat([of_store, rest], ignore_index=True).astype(COLUMNS), origin
+
+
+def _with_words_used(table: "pd.DataFrame") -> "pd.DataFrame":
+    """A part of a table, whose categories are those that occur in it."""
+    words = [column for column, kind in COLUMNS.items() if kind == "category"]
+    return table.assign(**{column: table[column].cat.remove_unused_categories() for column in words})
+
+
+def _groups_of(plan: Plan, table: "pd.DataFrame") -> set[str]:
+    """The cells of groups that are as the plan's metrics and protocol have them, whichever runs they are of."""
+    datasets = {member.dataset for member in plan.members}  # others may be unknown here
+    found = groups_in(table[table["metric"].isin(plan.metrics) & table["dataset"].isin(datasets)])
+    return {
+        cell
+        for cell, (metric, dataset, runs) in found.items()
+        if group_cell(metric, plan.protocol, dataset, runs).key == cell
+    }

@@ -5,18 +5,19 @@
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from bench import registry
-from bench.testing import invariance, quality, validity
-from bench.testing.samples import NotDeclaredError
+from bench.testing import groups, invariance, learners, quality, validity
+from bench.testing.samples import NotDeclaredError, declared
 
-__all__ = ["CHECKS", "Verdict", "check_metric", "examine", "verdict"]
+__all__ = ["CHECKS", "Verdict", "check_metric", "checks_of", "examine", "verdict"]
 
 Check = Callable[[str], None]
-CHECKS: tuple[Check, ...] = (*quality.CHECKS, *invariance.CHECKS, *validity.CHECKS)
+CHECKS: tuple[Check, ...] = (*quality.CHECKS, *invariance.CHECKS, *validity.CHECKS)  # of codes of one run
+OTHERS: Mapping[str, tuple[Check, ...]] = {"group": groups.CHECKS, "model": learners.CHECKS}
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def check_metric(name: str) -> None:
         AssertionError: a property does not hold; the message names it.
         UnknownNameError: no such metric.
     """
-    for check in CHECKS:
+    for check in checks_of(name):
         found = verdict(check, name)
         if found.state == "failed":
             raise AssertionError(f"{name}: {found.property}: {found.reason}") from found.fault
@@ -48,7 +49,16 @@ def examine(name: str) -> list[Verdict]:
     Raises:
         UnknownNameError: no such metric.
     """
-    return [verdict(check, name) for check in CHECKS]
+    return [verdict(check, name) for check in checks_of(name)]
+
+
+def checks_of(name: str) -> tuple[Check, ...]:
+    """The properties of the contract that a metric is held to, by what it reads.
+
+    Raises:
+        UnknownNameError: no such metric.
+    """
+    return OTHERS.get(declared(name).reads, CHECKS)
 
 
 def verdict(check: Check, name: str) -> Verdict:

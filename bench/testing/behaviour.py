@@ -1,7 +1,8 @@
 """How scores move as a perfect code gets worse in one way at a time: noise, rotation, duplicated dimensions.
 
 Rotated and duplicated codes have noise of 0.1 standard deviations: a rotated lattice of few exact values would show how
-it falls into bins, not what rotation does.
+it falls into bins, not what rotation does. A metric of groups is given the code beside two others, which are perfect
+but for noise of their own, as much as the code has and no less than 0.1.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench import registry
+from bench.testing.groups import group_values
 from bench.testing.samples import (
     SMALLER,
     Codes,
+    Factors,
     declared,
     is_ratio,
     noisy,
@@ -50,13 +53,15 @@ def curves(names: list[str]) -> "pd.DataFrame":
     """Scores of some metrics over every experiment, a row a point.
 
     Returns:
-        experiment, x (standard deviations of noise, degrees, number of dimensions), metric, name, score.
+        experiment, x (standard deviations of noise, degrees, number of dimensions), metric, name, score; of metrics of
+        models, whose images no change of codes reaches, there are none.
 
     Raises:
         UnknownNameError: no such metric.
     """
     import pandas as pd
 
+    names = [name for name in names if declared(name).reads != "model"]
     rows = [row for name in names for experiment in EXPERIMENTS for row in _curve(name, experiment)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -66,8 +71,22 @@ def _curve(name: str, experiment: str) -> Iterator[tuple[str, float, str, str, f
     factors = sample_factors(ROWS, sizes=SIZES)
     codes = noisy(perfect_codes(factors), noise)
     for level in levels:
-        for key, value in _shown(name, values(name, change(codes, level), factors, options=OPTIONS)).items():
+        changed = change(codes, level)
+        if declared(name).reads == "group":
+            of_group = group_values(name, [changed, *_others(name, experiment, level, factors)])
+            scores = {key: float(numbers[0]) for key, numbers in of_group.items()}
+        else:
+            scores = values(name, changed, factors, options=OPTIONS)
+        for key, value in _shown(name, scores).items():
             yield experiment, level, name, key, value
+
+
+def _others(name: str, experiment: str, level: float, factors: Factors) -> Iterator[Codes]:
+    """The other runs of a group."""
+    noise = max(NOISE, level) if experiment == "noise" else NOISE
+    for seed in range(max(3, declared(name).min_runs) - 1):
+        codes = noisy(perfect_codes(factors), noise, seed)
+        yield duplicated(codes, level) if experiment == "duplicates" else codes
 
 
 def _shown(name: str, scores: Mapping[str, float]) -> dict[str, float]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from bench.testing.samples import (
+    LEAST_FALL,
     ROWS,
     SIZES,
     NotDeclaredError,
@@ -17,7 +18,6 @@ from bench.testing.samples import (
     values,
 )
 
-LEAST_FALL = 0.1
 LEAST_SHARE = 0.2  # of the headline score, lost by rotation
 DEGREES = 30  # at 45 two dimensions are exchangeable, which lowers scores that no other angle lowers
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import registry
+from bench.metrics.base import OF_CODES
 from bench.testing.samples import declared, smaller
 
 Array = NDArray[Any]
@@ -130,6 +131,11 @@ AWKWARD: tuple[tuple[Change, float], ...] = (  # in the order in which they are 
     (_one_row, 3), (_other_length, 2), (_wrong_factors, 3), (_other_shape, 2), (_empty, 2),
 )  # fmt: skip
 _SHARES = np.array([share for _, share in AWKWARD]) / sum(share for _, share in AWKWARD)
+
+
+def metrics_of_codes() -> list[str]:
+    """Registered metrics that read the codes of one run."""
+    return [name for name in registry.names("metrics") if declared(name).reads in OF_CODES]
 
 
 def scored_or_refused(name: str, codes: Array, factors: Array) -> bool:

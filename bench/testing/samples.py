@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from bench import registry
 from bench.analysis.representations.identifiability import plane_rotation
-from bench.metrics.base import Metric, Score
+from bench.metrics.base import Score
 from bench.scoring.runs import PUBLISHED, Cell, cells, compute, evaluate
+from bench.scoring.runs import declaration as declared
 
 ROWS = 700
 SIZES = (3, 4, 5)
@@ -19,6 +20,7 @@ PROTOCOL = replace(PUBLISHED, name="check", num_points=ROWS, num_train=400, num_
 SMALLER: Mapping[str, Any] = {"num_train": 600, "num_test": 400, "train_sizes": [300], "num_rounds": 5}
 EXACT = 1e-9
 NOISY = 0.12  # how far a score that draws rows, or fits a model, may move where it should not move
+LEAST_FALL = 0.1  # of a score, from a good code to noise
 Codes = NDArray[np.float64]
 Factors = NDArray[np.int64]
 
@@ -38,20 +40,14 @@ def perfect_codes(factors: Factors) -> Codes:
     return (factors - factors.mean(axis=0)) / factors.std(axis=0)
 
 
-def noisy(codes: Codes, deviation: float) -> Codes:
+def noisy(codes: Codes, deviation: float, seed: int = 2) -> Codes:
     """Codes with Gaussian noise of a standard deviation."""
-    return codes + deviation * np.random.default_rng(2).normal(size=codes.shape)
+    return codes + deviation * np.random.default_rng(seed).normal(size=codes.shape)
 
 
 def rotated(codes: Codes, degrees: float) -> Codes:
     """Dimensions 0 and 1, 2 and 3, ... each rotated in their plane; an odd last one is left as it is."""
     return codes @ plane_rotation(codes.shape[1], degrees).T
-
-
-def declared(name: str) -> Metric:
-    """What a metric declares of itself."""
-    declaration: Metric = registry.load("metrics", name).metric
-    return declaration
 
 
 def values(

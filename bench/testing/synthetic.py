@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bench.columns import COLUMNS
-from bench.store.record_types import TRAINING
 
 MODELS = ("beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii")
 
@@ -41,9 +40,9 @@ SCORES: Mapping[str, Made] = {
                                                                     strict=True)},
     "lr_efficiency": Made("downstream", 0.5, 0.4, 1),
     "gbt_efficiency": Made("downstream", 0.4, 0.3, 0.9),
-    "reconstruction": Made(TRAINING, -0.3, 20, 60, None),
-    "kl": Made(TRAINING, 0.2, 5, 25, None),
-    "elbo": Made(TRAINING, 0.2, -70, -30, None),
+    "reconstruction": Made("elbo", -0.3, 20, 60),
+    "kl": Made("elbo", 0.2, 5, 25),
+    "elbo": Made("elbo", 0.2, -70, -30),
     "gaussian_total_correlation": Made("unsupervised", 0.1, 0.01, 1.5),
     "mutual_information": Made("unsupervised", 0.1, 0.01, 0.3),
 }  # fmt: skip

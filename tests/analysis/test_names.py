@@ -80,6 +80,7 @@ def test_a_metric_that_cannot_be_imported_takes_no_title_from_the_others(monkeyp
 def test_scores_that_need_no_factors_say_which_way_is_better() -> None:
     assert {n: names.directed_title(n)[-1] for n in names.UNSUPERVISED} == {
         "reconstruction": "↓", "kl": "↓", "elbo": "↑", names.TC_SAMPLED: "↓", "udr_lasso": "↑", "udr_spearman": "↑",
+        "model_centrality": "↑",
     }  # fmt: skip
 
 

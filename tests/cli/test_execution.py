@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import numpy as np
 import pytest
 import yaml
 
-from bench.cli.execution import GROUP_SCORES, LAUNCHER, TRAINING_SCORES, check_execution, check_score
+from bench.cli.execution import LAUNCHER, check_execution, check_score
 from bench.registry import UnknownNameError
 from bench.store import shipped
+from bench.table.records import FINAL
 from bench.values import ConfigError
 
 LAUNCHERS = sorted((shipped.conf_dir() / "launcher").glob("*.yaml"))
@@ -58,11 +58,7 @@ def test_devices_and_launchers_that_are_not_there_are_offered_the_nearest() -> N
 
 
 def test_runs_are_ranked_by_any_score_that_they_have() -> None:
-    from bench.metrics.groups.udr import udr
-
-    codes = np.random.default_rng(0).normal(size=(50, 2))
-    assert set(GROUP_SCORES) == set(udr([codes, codes], np.ones((2, 2))))
-    for name in (*TRAINING_SCORES, *GROUP_SCORES, "mig", "gbt_1000", "dci_completeness"):
+    for name in (*FINAL, "udr_lasso", "elbo", "mig", "gbt_1000", "dci_completeness"):
         check_score(name)
     with pytest.raises(UnknownNameError, match="unknown score 'gbt'"):
         check_score("gbt")

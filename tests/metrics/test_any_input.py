@@ -5,16 +5,15 @@ import warnings
 import numpy as np
 import pytest
 
-from bench import registry
-from bench.testing.random_inputs import AWKWARD, random_input, scored_or_refused
+from bench.testing.random_inputs import AWKWARD, metrics_of_codes, random_input, scored_or_refused
 
 COUNT = 40  # each metric has inputs of its own; `python -m benchmarks.random_inputs` tries as many as you like
 
 
-@pytest.mark.parametrize("name", registry.names("metrics"))
+@pytest.mark.parametrize("name", metrics_of_codes())
 def test_random_inputs_are_scored_or_refused(name: str) -> None:
     outcomes = []
-    first = COUNT * registry.names("metrics").index(name)
+    first = COUNT * metrics_of_codes().index(name)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for seed in range(first, first + COUNT):
@@ -38,5 +37,5 @@ KINDS = [change for change, _ in AWKWARD if change.__name__ != "_thousand_dims"]
 def test_every_kind_is_scored_or_refused_by_itself(kind) -> None:  # type: ignore[no-untyped-def]
     rng = np.random.default_rng(1)
     codes, factors = kind(rng.normal(size=(40, 3)), rng.integers(4, size=(40, 2)), rng)
-    for name in registry.names("metrics"):
+    for name in metrics_of_codes():
         scored_or_refused(name, codes, factors)

@@ -9,16 +9,19 @@ import pytest
 
 from bench import registry
 from bench.analysis.board.ranking import STANDING
-from bench.analysis.names import UNSUPERVISED
+from bench.analysis.names import OF_TRAINING, TC_SAMPLED
 from bench.columns import COLUMNS, OUTCOME
 from bench.metrics.base import TAKEN, Score, metric
-from bench.testing import CHECKS, check_metric, examine, verdict
+from bench.testing import check_metric, checks_of, examine, verdict
 
 Function = Callable[..., dict[str, float]]
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.__name__)
-@pytest.mark.parametrize("name", registry.names("metrics"))
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [(name, check) for name in registry.names("metrics") for check in checks_of(name)],
+    ids=lambda part: part if isinstance(part, str) else part.__name__,
+)
 def test_contract(name: str, check: Callable[[str], None]) -> None:
     found = verdict(check, name)
     assert found.state != "failed", found.reason
@@ -140,7 +143,7 @@ DECLARATION: dict[str, Any] = {"version": 1, "reads": "points", "scores": {"own"
     [
         ({"invariant_to": "scale"}, "invariant_to must be a tuple of scale, sign, monotone, got 'scale'"),
         ({"falls_under_rotation": True}, "falls_under_rotation is said of the headline score"),
-        ({"reads": "images"}, "reads must be one of points, split, all, got 'images'"),
+        ({"reads": "images"}, "reads must be one of points, split, all, group, model, got 'images'"),
         ({"scores": {}}, "scores must be a dict of at least one"),
         ({"scores": ["own"]}, "scores must be a dict of at least one"),
         ({"scores": {"own/3": Score(0, 1)}}, "a score is named in letters, digits and _ . -, got 'own/3'"),
@@ -149,7 +152,9 @@ DECLARATION: dict[str, Any] = {"version": 1, "reads": "points", "scores": {"own"
             "a score cannot be named 'coverage': tables have a column of that name",
         ),
         ({"scores": {"mig_low": Score(0, 1)}}, "a score cannot be named 'mig_low'"),
-        ({"scores": {"elbo": Score(0, 1)}}, "a score cannot be named 'elbo'"),
+        ({"scores": {"training_elbo": Score(0, 1)}}, "a score cannot be named 'training_elbo'"),
+        ({"reads": "group", "min_factors": 1}, "a metric of groups is given no factors, min_factors must be 0, got 1"),
+        ({"reads": "group", "min_runs": 1}, "min_runs must be an integer of at least 2, got 1"),
         ({"scores": {"own": (0, 1)}}, r"must be Score\(low, high\) with low < high"),
         ({"scores": {"own": Score(1, 0)}}, r"must be Score\(low, high\) with low < high"),
         ({"scores": {"own": Score(float("nan"), 1)}}, r"must be Score\(low, high\) with low < high"),
@@ -167,9 +172,9 @@ def test_what_cannot_be_declared_is_refused_where_it_is_declared(changed: dict[s
 
 
 def test_names_that_tables_have_are_taken() -> None:
-    assert {*COLUMNS, *OUTCOME, *STANDING, *UNSUPERVISED} <= TAKEN
-    with pytest.raises(ValueError, match="a metric cannot be named 'udr'"):
+    assert {*COLUMNS, *OUTCOME, *STANDING, *OF_TRAINING, TC_SAMPLED} <= TAKEN
+    with pytest.raises(ValueError, match="a metric cannot be named 'training'"):
 
         @metric(**DECLARATION)
-        def udr(codes, factors):  # type: ignore[no-untyped-def]
+        def training(codes, factors):  # type: ignore[no-untyped-def]
             return {}

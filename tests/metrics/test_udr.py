@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.metrics.groups.udr import lasso, pairwise, spearman, udr
+from bench.metrics.udr import lasso, pairwise, spearman, udr
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SCORES = json.loads((GOLDEN / "udr_scores.json").read_text())

@@ -13,7 +13,8 @@ from bench.launch import local
 from bench.pool import Here, Pool
 from bench.scoring.codes import Codes
 from bench.scoring.isolation import Scoring, score_all
-from bench.scoring.runs import cell_records, cells
+from bench.scoring.runs import Cell, cell_records, cells
+from bench.scoring.subjects import OfRun
 from bench.store.claims import claiming
 from bench.store.files import write_json
 from bench.store.folders import RunFolder, Store
@@ -92,16 +93,16 @@ RNG = np.random.default_rng(0)
 FACTORS = RNG.integers(3, size=(300, 2))
 
 
-def given(folder: RunFolder, size: int | None) -> tuple[Codes, np.ndarray]:
+def given(folders: Sequence[RunFolder], wanted: Sequence[Cell]) -> OfRun:
     """Codes and factors, made up where a worker asks for them."""
-    return Codes(FACTORS.astype(np.float32), None, np.arange(len(FACTORS))), FACTORS
+    return OfRun(folders[0].path.name, Codes(FACTORS.astype(np.float32), None, np.arange(len(FACTORS))), FACTORS)
 
 
-def worn(folder: RunFolder, size: int | None) -> tuple[Codes, np.ndarray]:
+def worn(folders: Sequence[RunFolder], wanted: Sequence[Cell]) -> OfRun:
     raise ValueError("no codes")
 
 
-def fatal(folder: RunFolder, size: int | None) -> tuple[Codes, np.ndarray]:
+def fatal(folders: Sequence[RunFolder], wanted: Sequence[Cell]) -> OfRun:
     os._exit(4)
 
 
@@ -134,7 +135,7 @@ def score(
     """Score some runs; what is told of it."""
     told: list[tuple[float, str]] = []
     wanted = tuple(cells(metrics, protocol()))
-    scorings = [Scoring(RUNS[i], f"run {i}", wanted, read) for i in range(runs)]
+    scorings = [Scoring((RUNS[i],), f"run {i}", wanted, read) for i in range(runs)]
     with pool:
         score_all(scorings, store, pool, 2.0, lambda *news: told.append(news))
     return told
@@ -213,7 +214,7 @@ def test_a_study_is_scored_under_the_limit_of_its_protocol(store: Store, monkeyp
     plan = Plan("tiny", "Tiny", (run,), ("mig", "sap"), protocol(timeout=7))
     local.score(plan, store, Here(), {"retry_failed": False})
     ((scoring,), seconds) = seen
-    assert (scoring.run, scoring.cells) == (run.id, tuple(cells(["mig", "sap"], protocol())))
+    assert (scoring.runs, scoring.cells) == ((run.id,), tuple(cells(["mig", "sap"], protocol())))
     assert seconds == 7
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,11 @@ from bench.cli import commands
 from bench.cli.closing import close
 from bench.cli.listing import list_names
 from bench.cli.question import list_questions
-from bench.data import load_data
-from bench.data.pooled import at_size
 from bench.launch import local
 from bench.scoring.codes import Codes
 from bench.scoring.codes import load as load_codes
-from bench.scoring.isolation import LostWeightsError, _codes
+from bench.scoring.isolation import LostWeightsError
+from bench.scoring.run_readers import read_run
 from bench.scoring.runs import cells
 from bench.store import files
 from bench.store.files import StoreError, read_json, write_arrays, write_json
@@ -392,7 +392,7 @@ def test_weights_that_may_not_be_read_are_left_where_they_are(store: Store, clos
     folder.weights.touch()
     closed.add(str(folder.weights))
     with pytest.raises(LostWeightsError, match=r"weights\.safetensors: .*Permission denied; the run is left alone"):
-        _codes(HARMED, folder, at_size(load_data("dsprites"), 32), 100)
+        read_run(HARMED, [folder], cells(["mig"], replace(PROTOCOL, pool=100)))
     assert folder.state() == "done"
     assert folder.weights.exists()
 

@@ -234,7 +234,7 @@ def test_final_losses_are_means_over_the_last_fifth_of_training(store: Store) ->
     store.run(RUNS[1]).losses.write_text(STEPS)
     table = scores(results_dir=store.path)
     found = table[table["metric"] == "training"].set_index("name")
-    assert found["score"].to_dict() == {"reconstruction": 30, "kl": 11, "elbo": -41}
+    assert found["score"].to_dict() == {"training_reconstruction": 30, "training_kl": 11, "training_elbo": -41}
     assert set(found["num_train"]) == {64}
     assert found["representation"].isna().all()
 
@@ -242,7 +242,7 @@ def test_final_losses_are_means_over_the_last_fifth_of_training(store: Store) ->
 def test_a_model_without_a_kl_has_its_reconstruction_alone(store: Store) -> None:
     store.run(RUNS[1]).losses.write_text("step,loss,reconstruction,kl\n100,30,30,nan\n")
     table = scores(results_dir=store.path)
-    assert table[table["metric"] == "training"].set_index("name")["score"].to_dict() == {"reconstruction": 30}
+    assert table[table["metric"] == "training"].set_index("name")["score"].to_dict() == {"training_reconstruction": 30}
 
 
 @pytest.mark.parametrize(

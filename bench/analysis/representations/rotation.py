@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from bench import registry
 from bench.analysis.representations.identifiability import plane_rotation
+from bench.metrics.base import OF_CODES, SkippedError
 from bench.progress import say
-from bench.scoring.runs import PUBLISHED, SkippedError, cells, evaluate
+from bench.scoring.runs import PUBLISHED, cells, declaration, evaluate
 
 Floats = NDArray[np.float64]
 DEGREES = (0, 5, 10, 15, 20, 25, 30, 35, 40, 45)
@@ -54,6 +55,8 @@ def scores_under_rotation(
 
 
 def _scores(metric: str, codes: NDArray[Any], factors: NDArray[np.int64]) -> list[dict[str, Any]]:
+    if declaration(metric).reads not in OF_CODES:
+        return []
     (cell,) = cells([metric], PROTOCOL)
     try:
         values, _ = evaluate(cell, codes, factors, "rotation")

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -112,13 +113,20 @@ class Stacked(Learner, nn.Module):
 
     @torch.inference_mode()
     def encode(self, images: Images) -> tuple[Codes, Codes | None]:
-        mean, logvar = self.codes_of(torch.from_numpy(images).to(self._device)[None])
+        mean, logvar = self.codes_of(self._batch(images))
         return mean[0].cpu().numpy(), None if logvar is None else logvar[0].cpu().numpy()
 
     @torch.inference_mode()
     def decode(self, codes: Codes) -> Images:
-        logits = self.logits_of(torch.from_numpy(codes).to(self._device)[None])
-        return logits[0].sigmoid().cpu().numpy()
+        return self.logits_of(self._batch(codes))[0].sigmoid().cpu().numpy()
+
+    @torch.inference_mode()
+    def logits(self, codes: Codes) -> Images | None:
+        return self.logits_of(self._batch(codes))[0].cpu().numpy()
+
+    def _batch(self, array: NDArray[Any]) -> Tensor:
+        """What one model is given, (1, n, ...), whatever the array's precision and order."""
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)[None]
 
     @property
     def _device(self) -> torch.device:

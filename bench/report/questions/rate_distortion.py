@@ -21,9 +21,7 @@ def draw_rate_distortion(asked: Asked) -> Iterator[NamedDrawing]:
     """A panel a data set: a point a run, a line through the medians of each model's strengths."""
     scores = wide(asked.table).reindex(columns=NEEDED).dropna().reset_index()
     if scores.empty:
-        raise TooFewRunsError(
-            f"runs with {', '.join(NEEDED)} are needed: train by gradient steps, score with metric mig"
-        )
+        raise TooFewRunsError(f"runs with {', '.join(NEEDED)} are needed: train VAEs, score with metric=[elbo,mig]")
     datasets, models = (list(dict.fromkeys(scores[c])) for c in ("dataset", "model"))
     figure, axes, _ = panel_grid(len(datasets), 2.3)
     colour = Normalize(0, float(scores["mig"].max()))

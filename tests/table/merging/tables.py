@@ -13,7 +13,6 @@ import pytest
 import yaml
 
 from bench.columns import COLUMNS
-from bench.scoring.groups import UDR
 from bench.scoring.runs import Cell, cells
 from bench.store.files import StoreError, digest, sha256_of
 from bench.store.folders import Store
@@ -45,7 +44,7 @@ def scored(run: Run, cell: Cell = MIG, score: float = 0.25) -> list[dict[str, An
 
 def grouped(runs: Sequence[Run], score: float = 0.5, pool: int = 10_000) -> list[dict[str, Any]]:
     """Rows of the UDR of runs that differ in their seed."""
-    cell = {"cell": digest([UDR, 1, pool, sorted(r.id for r in runs)]), "metric": UDR, "num_train": 1_000}
+    cell = {"cell": digest(["udr", 1, pool, sorted(r.id for r in runs)]), "metric": "udr", "num_train": 1_000}
     return [scored(run)[0] | cell | {"name": "udr_lasso", "score": score + run.seed / 100} for run in runs]
 
 

@@ -11,7 +11,6 @@ import pytest
 from merging.tables import BETA, MIG, PCA, QUICK, RUNS, SCHEDULE, changed, folder_of, grouped, refused, scored
 
 from bench.columns import COLUMNS
-from bench.scoring.groups import UDR
 from bench.store.files import StoreError, digest, write_json
 from bench.store.folders import Store
 from bench.store.tables import TableFolder
@@ -93,7 +92,7 @@ def test_an_identity_must_be_one(
 )  # fmt: skip
 def test_what_has_the_right_hash_and_a_wrong_form_is_refused(said: Any, results: Store, tmp_path: Path) -> None:
     for column in ("run", "cell"):
-        rows = [row | {column: digest(said), "metric": UDR, "name": "udr_lasso"} for row in scored(BETA)]
+        rows = [row | {column: digest(said), "metric": "udr", "name": "udr_lasso"} for row in scored(BETA)]
         line = refused(folder_of(tmp_path / column, rows, {digest(said): said}), results)
         assert re.search("another (form|value|data set)|something else in what it is of", line)
 

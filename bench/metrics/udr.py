@@ -1,7 +1,4 @@
-"""Unsupervised disentanglement ranking (Duan et al. 2020): a score of models that differ in their seed alone.
-
-It is a function of several models' codes, so it is no metric of one run and is not registered as one.
-"""
+"""Unsupervised disentanglement ranking (Duan et al. 2020): are a model's dimensions found again in other seeds?"""
 
 from collections.abc import Sequence
 
@@ -9,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from bench.metrics.base import Floats, check_codes
+from bench.metrics.base import Floats, Score, check_group, metric
 from bench.metrics.parts.standardise import moments
 
 ALPHA = 0.1
@@ -18,6 +15,14 @@ TOLERANCE = 1e-4  # of coordinate descent
 MAX_SWEEPS = 1_000
 
 
+@metric(
+    version=1,
+    reads="group",
+    num_points=1_000,
+    scores={"udr_lasso": Score(0, 1, title="UDR (Lasso)"), "udr_spearman": Score(0, 1, title="UDR (Spearman)")},
+    invariant_to=("scale", "sign"),
+    paper="Duan et al. 2020, arXiv:1905.12614",
+)
 def udr(codes: Sequence[ArrayLike], kl: ArrayLike, *, filter_low_kl: bool = True) -> dict[str, Floats]:
     """How far each model's dimensions are found again, one for one, in the models of other seeds.
 
@@ -135,14 +140,8 @@ def _medians(scores: Floats) -> Floats:
 
 def _checked(codes: Sequence[ArrayLike], kl: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
     """Codes (M, n, D), and which dimensions are active (M, D)."""
-    if len(codes) < 2:
-        raise ValueError(f"codes of {len(codes)} model, at least 2 are needed")
-    arrays = [check_codes(c, f"codes of model {i}", min_rows=2) for i, c in enumerate(codes)]
-    shapes = sorted({a.shape for a in arrays})
-    if len(shapes) > 1:
-        raise ValueError(f"codes of all models must have one shape, got {shapes[0]} and {shapes[1]}")
-    stacked, divergences = np.stack(arrays), np.asarray(kl, np.float64)
-    if divergences.shape != (expected := (len(arrays), arrays[0].shape[1])):
+    stacked, divergences = check_group(codes), np.asarray(kl, np.float64)
+    if divergences.shape != (expected := (stacked.shape[0], stacked.shape[2])):
         raise ValueError(f"kl must be {expected}, one a model and dim, got {divergences.shape}")
     if np.isnan(divergences).any():
         raise ValueError(f"kl has {np.isnan(divergences).sum()} NaN values")

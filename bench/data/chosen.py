@@ -1,0 +1,31 @@
+"""Some images of a data set, in an order, read where they are asked for: they need not fit memory."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.data.base import DataSet
+
+
+class ChosenImages:
+    """Images of a data set by their place among those chosen: `chosen[3]`, `chosen[:500]`, `chosen[[1, 2]]`.
+
+    Attributes:
+        shape: (n, height, width, channels), as of an array of them.
+    """
+
+    def __init__(self, data: DataSet, index: NDArray[np.int64]) -> None:
+        self.data, self.index = data, index
+        self.shape = (len(index), *data.card.image_shape)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, where: Any) -> NDArray[np.float32]:
+        """Float32 in [0, 1]: one image for an integer, else (n, height, width, channels)."""
+        chosen = self.index[where]
+        return self.data.images(chosen) if np.ndim(chosen) else self.data.images([chosen])[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self[:].astype(dtype or np.float32, copy=False)

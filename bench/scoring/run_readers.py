@@ -1,0 +1,96 @@
+"""What trained runs are scored by: their codes, stored or encoded and stored, and their models, from their folders."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.data import load_data
+from bench.data.base import DataSet
+from bench.data.pooled import at_size
+from bench.metrics.base import OF_CODES, Floats
+from bench.models.base import Learner
+from bench.scoring import codes as coding
+from bench.scoring.codes import Codes
+from bench.scoring.isolation import LostWeightsError, Scoring
+from bench.scoring.runs import Cell, declaration, failure
+from bench.scoring.subjects import OfGroup, OfRun, compared_images, mean_kl
+from bench.store.files import StoreError, is_out_of_reach, write_json
+from bench.store.folders import RunFolder
+from bench.study.given import GivenCodes
+from bench.study.plan import Member
+from bench.study.run import Run
+
+Rows = NDArray[np.int64]
+
+
+def of_run(run: Run, wanted: Sequence[Cell]) -> Scoring:
+    """Cells of a trained run, which is encoded where its codes are not stored."""
+    return Scoring((run.id,), str(run), tuple(wanted), partial(read_run, run))
+
+
+def of_group(group: Sequence[Member], wanted: Sequence[Cell]) -> Scoring:
+    """Cells of runs that differ in their seed alone, each of which is encoded where its codes are not stored."""
+    seeds = ", ".join(str(member.seed) for member in group)
+    title = f"{group[0].setting}, seeds {seeds}, on {group[0].dataset}"
+    return Scoring(tuple(m.id for m in group), title, tuple(wanted), partial(read_group, tuple(group)))
+
+
+def read_run(run: Run, folders: Sequence[RunFolder], cells: Sequence[Cell]) -> OfRun:
+    """A run's codes and the factors of the images, and its model, whichever its cells read.
+
+    Raises:
+        LostWeightsError: its weights cannot be read.
+    """
+    (folder,) = folders
+    data = at_size(load_data(run.dataset), run.schedule.image_size)
+    reads = {declaration(cell.metric).reads for cell in cells}
+    codes = _codes(run, folder, data, coding.pool(data, cells[0].pool)) if reads & set(OF_CODES) else None
+    model = (_learner(run, folder), data) if "model" in reads else None
+    return OfRun(run.id, codes, None if codes is None else data.factors(codes.index), model)
+
+
+def read_group(group: Sequence[Member], folders: Sequence[RunFolder], cells: Sequence[Cell]) -> OfGroup:
+    """The codes of each run of a group, at the images that each cell reads; of too few runs nothing is read.
+
+    Raises:
+        LostWeightsError: the weights of one of them cannot be read.
+    """
+    read: dict[str, list[tuple[Floats, Floats | None]]] = {}
+    runs = [run for run in group if not isinstance(run, GivenCodes)]
+    if all(len(runs) < declaration(cell.metric).min_runs for cell in cells):
+        return OfGroup([member.id for member in group], {})
+    data = at_size(load_data(runs[0].dataset), runs[0].schedule.image_size)
+    index = coding.pool(data, cells[0].pool)
+    for cell in cells:
+        rows = compared_images(cell.metric, runs[0].dataset, len(index), cell.sizes["num_points"])
+        codes = [_codes(run, folder, data, index, rows) for run, folder in zip(runs, folders, strict=True)]
+        read[cell.key] = [(c.mean, mean_kl(c)) for c in codes]
+    return OfGroup([run.id for run in runs], read)
+
+
+def _codes(run: Run, folder: RunFolder, data: DataSet, index: Rows, rows: Rows | None = None) -> Codes:
+    """Codes of some rows of an index, all without `rows`; the whole is encoded and stored where it is not."""
+    if (stored := coding.load(folder, index, rows)) is not None:
+        return stored
+    fresh = coding.encode(_learner(run, folder), data, index)
+    fresh.save(folder)
+    if rows is None:
+        return fresh
+    return Codes(fresh.mean[rows], None if fresh.logvar is None else fresh.logvar[rows], fresh.index[rows])
+
+
+def _learner(run: Run, folder: RunFolder) -> Learner:
+    """The trained model of a run; weights that cannot be read are set aside, and the run counts as failed."""
+    from bench.training.train import load_learner  # imports torch
+
+    try:
+        return load_learner(run, folder)
+    except StoreError as fault:
+        if is_out_of_reach(fault.__cause__):
+            raise LostWeightsError(f"{fault}; the run is left alone") from fault
+        aside = [folder.set_aside(file).name for file in (folder.weights, folder.done) if file.exists()]
+        lost = LostWeightsError(f"{fault}; kept as {aside[0] if aside else 'nothing'}")
+        write_json(folder.failed, failure(fault) | {"error": f"StoreError: {lost}"})
+        raise lost from fault
