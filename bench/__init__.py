@@ -5,21 +5,29 @@ data  = bench.load_data("dsprites")                # images and factors, read by
 codes = bench.encode(model_or_callable, data)      # mean and log-variance of every image
 bench.score(codes.mean, data.factors(codes.index)) # score name -> value; any (N, D) and (N, F) arrays
 bench.scores(study="quick")                        # the long score table, a pandas.DataFrame
+bench.load_model("beta_vae", strength=5)           # a trained model that ships, with encode and decode
 ```
 """
 
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["encode", "load_data", "score", "scores"]
+__all__ = ["encode", "load_data", "load_model", "score", "scores"]
 
 if TYPE_CHECKING:
     from bench.codes import encode
     from bench.data import load_data
     from bench.scoring import score
     from bench.study_table import scores
+    from bench.trained import load_model
 
-_HOME = {"encode": "bench.codes", "load_data": "bench.data", "score": "bench.scoring", "scores": "bench.study_table"}
+_HOME = {
+    "encode": "bench.codes",
+    "load_data": "bench.data",
+    "load_model": "bench.trained",
+    "score": "bench.scoring",
+    "scores": "bench.study_table",
+}
 _MODULES = ("reference",)  # whose functions are named with them: `bench.reference.read_reference()`
 
 

@@ -20,10 +20,11 @@ from bench.pool import Pool
 from bench.progress import results, say, say_once, stage
 from bench.reference import merge, undo_merge, write_reference
 from bench.scoring import cells
-from bench.store import Store, StoreError, TableFolder
+from bench.store import Store, StoreError, TableFolder, in_checkout, trained_dir
 from bench.studies import extend, study_of
 from bench.study_table import plan_scores
 from bench.table import export
+from bench.trained import ship, shipped_among, take
 from bench.work import accelerator_of, job, missing_work, score, train_and_score, unscored_cells, untrained_runs
 
 Settings = Mapping[str, Any]
@@ -63,6 +64,8 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     if settings["compare"] is not None or name == "compare":
         return compare_named(settings)
     study = study_of(settings, Store(settings["results_dir"]))  # everything is checked before anything is written
+    if name == "ship":
+        return ship_models(study.part, Store(settings["results_dir"]), settings["folder"])
     if name == "status":
         return status(study.whole, Store(settings["results_dir"]))
     chosen = settings["metric"] if "metric" in settings["given"] else "all"
@@ -101,6 +104,8 @@ def _work(
         absent = _absent_data(part)
         had = dataclasses.replace(part, runs=tuple(r for r in part.runs if r.dataset not in absent))
         mend(had.runs, store)
+        if taken := take(untrained_runs(had, store, settings), store):
+            say(f"{name}: {len(taken):,} runs ship trained; their weights were taken")
         if _here(settings):
             train_and_score(name, had, store, pool, settings)
         elif (died := _launch(name, had, store, settings)) is None:
@@ -194,6 +199,21 @@ def hand_on(plan: Plan, store: Store) -> None:
     say(f"export: {len(table):,} rows of {table['run'].nunique()} runs in {folder.path}")
 
 
+def ship_models(plan: Plan, store: Store, folder: str | None) -> int:
+    """Add the finished runs of a study to a catalogue of trained models.
+
+    Raises:
+        ConfigError: there is no checkout to add them to, and no other folder was given.
+    """
+    if folder is None and not in_checkout():
+        raise ConfigError("ship adds to results/trained of a checkout, and there is none: give folder=DIR")
+    added = ship(plan.runs, store, trained_dir() if folder is None else Path(folder).expanduser())
+    for entry in added:
+        say(f"  {entry}: {entry.path}")
+    say(f"ship: {len(added)} models added, of {len(plan.runs)} runs")
+    return 0
+
+
 def merge_table(settings: Settings) -> int:
     """Add an exported table to the reference table, or take the last one that was added back.
 
@@ -239,9 +259,11 @@ def status(plan: Plan, store: Store) -> int:
         say(f"{total['unreadable']:,} runs cannot be read and are left alone")
     for damage in known.damaged:
         say_once(str(damage))
-    missing = {run.id for run in plan.runs if known.run(run) == "missing"}
+    missing = [run for run in plan.runs if known.run(run) == "missing"]
     if missing and (origin := plan_scores(plan, store)[1]):
         say(origin)
+    if shipped := shipped_among(missing):
+        say(f"{len(shipped):,} of the {len(missing):,} missing runs ship trained: `train` takes their weights")
     return 0
 
 
@@ -249,12 +271,16 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings) -> int:
     """Show what a command would do, and do nothing."""
     from bench.dry_run import show_work
 
-    untrained = untrained_runs(plan, store, settings) if name in ("run", "train") else []
+    lacking = untrained_runs(plan, store, settings) if name in ("run", "train", "score") else []
+    shipped = {entry.run for entry in shipped_among(lacking)}
+    untrained = [run for run in lacking if run.id not in shipped and name != "score"]
     unscored = unscored_cells(plan, store, settings) if name in ("run", "score") else []
     missing = [*untrained, *(run for run, _ in unscored if isinstance(run, grid.Run))]
-    if name == "run":
+    if name in ("run", "score"):
         wanted = cells(plan.metrics, plan.protocol)
-        unscored += [(run, wanted) for run in untrained]
+        unscored += [(run, wanted) for run in lacking if name == "run" or run.id in shipped]
+    if shipped:
+        say(f"{len(shipped):,} runs ship trained: their weights are taken")
     launcher, here = settings["launcher"], _here(settings)
     on_gpu = (accelerator_of(settings["device"]) if here else device_of(settings)) == "cuda"
     jobs = jobs_of(missing, {} if here else launcher, on_gpu)

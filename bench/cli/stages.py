@@ -68,13 +68,18 @@ STAGES: Mapping[str, Stage] = {
         "FOLDER",
         "folder",
     ),
+    "ship": Stage(
+        "add the study's finished runs to the trained models that ship, in half precision (folder=DIR: elsewhere)",
+        (*GRID, "folder", "results_dir"),
+        "study=full",
+    ),
     "status": Stage(
         "count its runs and scores: done, failed, missing", (*GRID, *SCORED, "results_dir"), "study=quick"
     ),
     "data": Stage(
         "fetch, verify and draw the data sets (dataset=NAME chooses)", ("dataset", "results_dir"), "dataset=dsprites"
     ),
-    "list": Stage("names of models, metrics, datasets or studies", ("what",), "metrics", "what"),
+    "list": Stage("names of models, metrics, datasets, studies or trained models", ("what",), "trained", "what"),
     "check": Stage(
         "the contract of a metric and a picture of how it behaves (metric=NAME chooses)",
         ("metric", "results_dir"),
