@@ -105,7 +105,7 @@ def _work(
         had = dataclasses.replace(part, runs=tuple(r for r in part.runs if r.dataset not in absent))
         mend(had.runs, store)
         if taken := take(untrained_runs(had, store, settings), store):
-            say(f"{name}: {len(taken):,} runs ship trained; their weights were taken")
+            say(f"{name}: the weights of {len(taken):,} of the runs ship with the package and were taken")
         if _here(settings):
             train_and_score(name, had, store, pool, settings)
         elif (died := _launch(name, had, store, settings)) is None:
@@ -229,7 +229,9 @@ def merge_table(settings: Settings) -> int:
     if settings["undo"]:
         say(f"merge: {undo_merge(store)}")
         return 0
-    done = merge(TableFolder(Path(settings["folder"]).expanduser()), store)
+    done = merge(TableFolder(Path(settings["folder"]).expanduser()), store, settings["replace"])
+    if done.removed:
+        say(f"merge: {done.removed:,} rows of the studies that were replaced are gone")
     say(f"merge: {done.added:,} rows added, {done.equal:,} found equal, in {store.reference().path}")
     if done.superseded:
         say(f"merge: {done.superseded:,} scores of groups of runs gave way to those of larger groups")
@@ -275,12 +277,13 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings) -> int:
     shipped = {entry.run for entry in shipped_among(lacking)}
     untrained = [run for run in lacking if run.id not in shipped and name != "score"]
     unscored = unscored_cells(plan, store, settings) if name in ("run", "score") else []
+    to_score = lacking if name == "run" else [run for run in lacking if name == "score" and run.id in shipped]
     missing = [*untrained, *(run for run, _ in unscored if isinstance(run, grid.Run))]
-    if name in ("run", "score"):
-        wanted = cells(plan.metrics, plan.protocol)
-        unscored += [(run, wanted) for run in lacking if name == "run" or run.id in shipped]
+    missing += [run for run in to_score if run.id in shipped]
+    wanted = cells(plan.metrics, plan.protocol)
+    unscored += [(run, wanted) for run in to_score]
     if shipped:
-        say(f"{len(shipped):,} runs ship trained: their weights are taken")
+        say(f"the weights of {len(shipped):,} of the runs ship with the package and are taken")
     launcher, here = settings["launcher"], _here(settings)
     on_gpu = (accelerator_of(settings["device"]) if here else device_of(settings)) == "cuda"
     jobs = jobs_of(missing, {} if here else launcher, on_gpu)

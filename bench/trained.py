@@ -23,10 +23,12 @@ from bench.grid import Frozen, Run, schedule_of
 from bench.record_types import ConfigRecord, DoneRecord, Line, must, read_record
 from bench.registry import unknown
 from bench.store import (
+    RunFolder,
     Store,
     StoreError,
     downloads_dir,
     read_arrays,
+    read_json,
     sha256_of,
     trained_dir,
     write_arrays,
@@ -279,6 +281,15 @@ def _copy(run: Run, entry: Trained, store: Store) -> None:
     write_json(folder.done, {**entry.record["training"], "taken_from": f"shipped {entry.record['file']}"})
     for left in (folder.checkpoint, folder.failed):
         left.unlink(missing_ok=True)
+
+
+def was_taken(folder: RunFolder) -> bool:
+    """Whether the weights of a finished run were shipped, and not trained in its store.
+
+    Raises:
+        StoreError: its record cannot be read.
+    """
+    return "taken_from" in read_json(folder.done)
 
 
 def ship(runs: Iterable[Run], store: Store, folder: Path) -> list[Trained]:

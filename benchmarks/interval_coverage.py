@@ -37,7 +37,7 @@ from bench.analysis.ranking import Contest, standings
 from bench.analysis.transfer import Grid, transfer
 from bench.analysis.variance import explained
 from bench.metrics.base import Score
-from bench.reference import read_reference
+from bench.reference import read_reference, read_study
 from bench.store import TableFolder
 
 Floats = NDArray[np.float64]
@@ -314,7 +314,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--spread", nargs="+", default=["equal", "unequal"], choices=["equal", "unequal"])
     parser.add_argument("--of", choices=["coverage", "published", "forecast"], default="coverage")
     chosen = parser.parse_args(arguments)
-    table = read_reference(None if chosen.table is None else TableFolder(chosen.table))[0]
+    table = read_study("reference") if chosen.table is None else read_reference(TableFolder(chosen.table))[0]
     rows: list[dict[str, Any]] = []
     for seeds in chosen.seeds:
         for kind in chosen.kinds:

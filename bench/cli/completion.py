@@ -25,7 +25,7 @@ VALUES: Mapping[str, Callable[[], Sequence[str]]] = {
     "trainer.precision": lambda: PRECISIONS,
     "trainer.convolution": lambda: CONVOLUTIONS,
     "trainer.architecture": lambda: ARCHITECTURES,
-    **dict.fromkeys(("open", "dry_run", "retry_failed", "trainer.compile"), lambda: YES_OR_NO),
+    **dict.fromkeys(("open", "dry_run", "retry_failed", "replace", "trainer.compile"), lambda: YES_OR_NO),
 }
 
 

@@ -64,7 +64,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "merge": Stage(
         "add an exported table to the reference table (merge FOLDER); merge --undo takes the last one back",
-        ("folder", "undo", "results_dir"),
+        ("folder", "undo", "replace", "results_dir"),
         "FOLDER",
         "folder",
     ),
