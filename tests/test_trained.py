@@ -5,14 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from merging.tables import QUICK, folder_of, scored
 
 import bench
 from bench import trained
-from bench.grid import Frozen, Run, Schedule
+from bench.grid import Frozen, Plan, Run, Schedule
 from bench.listing import trained_table
 from bench.models.base import Learner
+from bench.reference import merge
 from bench.registry import UnknownNameError
 from bench.store import Store, StoreError, read_arrays, read_json, write_arrays, write_json
+from bench.study_table import plan_scores
 from bench.trained import catalogue, load_model, ship, take
 from bench.training.train import new_learner
 from bench.values import ConfigError
@@ -207,3 +210,18 @@ def test_beyond_the_size_of_a_repository_models_are_files_of_a_release(
     entry.path.unlink()
     with pytest.raises(StoreError, match="it is a file of the project's release, put it there"):
         load_model("beta_vae", strength=2)
+
+
+def test_until_it_is_scored_a_run_that_was_taken_has_the_tables_scores(shipped: Path, tmp_path: Path) -> None:
+    """They are the scores of the same weights; the losses are the store's, and a run trained here has its own alone."""
+    store = Store(tmp_path / "own", writable=True)
+    take([of(0)], store)
+    finished(of(5), store)
+    plan = Plan("mine", "Mine", (of(0), of(5)), ("mig", "sap"), QUICK)
+    rows = [row for run in plan.runs for row in scored(run)]
+    merge(folder_of(tmp_path / "table", rows), store)
+    table, origin = plan_scores(plan, store)
+    of_taken = table[table["run"] == of(0).id]
+    assert of_taken["metric"].value_counts().to_dict() == {"training": 3, "mig": 2}
+    assert "mig" not in {*table.loc[table["run"] == of(5).id, "metric"]}
+    assert "scores of 1 runs from the table" in origin
