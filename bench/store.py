@@ -99,6 +99,11 @@ def published_numbers() -> Path:
     return _shipped_results("published") / "numbers.json"
 
 
+def published_box_plots() -> Path:
+    """Box plots of published scores, as shipped."""
+    return _shipped_results("published") / "box_plots.csv"
+
+
 def trained_dir() -> Path:
     """The trained models that come with the package."""
     return _shipped_results("trained")

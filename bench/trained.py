@@ -10,6 +10,7 @@ The scores of a shipped model in the reference table are those of its shipped we
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -284,12 +285,10 @@ def _copy(run: Run, entry: Trained, store: Store) -> None:
 
 
 def was_taken(folder: RunFolder) -> bool:
-    """Whether the weights of a finished run were shipped, and not trained in its store.
-
-    Raises:
-        StoreError: its record cannot be read.
-    """
-    return "taken_from" in read_json(folder.done)
+    """Whether the weights of a finished run were shipped, and not trained in its store; no, if its record is damaged."""
+    with suppress(StoreError, TypeError):
+        return "taken_from" in read_json(folder.done)
+    return False
 
 
 def ship(runs: Iterable[Run], store: Store, folder: Path) -> list[Trained]:
