@@ -48,7 +48,9 @@ def list_names(what: str | None, options: Mapping[str, Sequence[str]], store: St
 
 def trained_table(entries: Iterable[Trained]) -> list[str]:
     """Lines of a table, in Markdown: the models of a catalogue, and how each is loaded."""
-    rows = [("model", "data set", "strength", "value", "seed", "schedule", "trained with", "run", "MB", "weights")]
+    rows: list[tuple[str, ...]] = [
+        ("model", "data set", "strength", "value", "seed", "schedule", "trained with", "run", "MB", "weights")
+    ]
     for e in entries:
         (strength, value, seed), run, training = e.setting, e.record["run"], e.record["training"]
         numbers = ["" if number is None else f"{number:g}" for number in (strength, value, seed)]

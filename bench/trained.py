@@ -285,7 +285,7 @@ def _copy(run: Run, entry: Trained, store: Store) -> None:
 
 
 def was_taken(folder: RunFolder) -> bool:
-    """Whether the weights of a finished run were shipped, and not trained in its store; no, if its record is damaged."""
+    """Whether the weights of a finished run were shipped, and not trained in its store (of a damaged record: no)."""
     with suppress(StoreError, TypeError):
         return "taken_from" in read_json(folder.done)
     return False

@@ -1,4 +1,4 @@
-"""Scores among the published ones of the same setting: where a run lies in a box plot, and how many lie in the boxes."""
+"""Scores among the published ones of the same setting: where a run lies in a box plot, how many lie in the boxes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -43,7 +43,7 @@ def runs_in_box_plots(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
         ax.set_xticks(range(len(values)), [f"{v:g}" for v in values])
         ax.locator_params(axis="y", nbins=5)
     for ax in bottom_of(axes):
-        ax.set_xlabel(swept(model))
+        ax.set_xlabel(swept(model) or "")
     kept = ["dataset", "model", "value", "name", *ENDS]
     rows = boxes[kept].merge(placement[[*kept, "run", "seed", "score", "place"]], how="left", on=kept)
     seeds = placement.drop_duplicates("run").groupby("value").size()
@@ -81,12 +81,8 @@ def _keys(seeds: int) -> tuple[list[Line2D | Patch], list[str]]:
         Line2D([], [], markerfacecolor=OURS, **dot),  # type: ignore[arg-type]
         Line2D([], [], markerfacecolor="white", **dot),  # type: ignore[arg-type]
     ]
-    labels = [
-        f"published: quartiles and\nwhiskers of {seeds} seeds",
-        "ours, between the quartiles",
-        "ours, beyond them",
-    ]
-    return handles, labels
+    boxes = f"published: quartiles and\nwhiskers of {seeds} seeds"
+    return handles, [boxes, "ours, between the quartiles", "ours, beyond them"]
 
 
 def _told(placement: pd.DataFrame, source: Mapping[str, Any]) -> str:
@@ -97,6 +93,6 @@ def _told(placement: pd.DataFrame, source: Mapping[str, Any]) -> str:
     dependent += ", nor are these runs, which share one seed." if seeds == 1 else "."
     return (
         f"{count['in_box']} of {count['scores']} scores lie between the published quartiles, where half of them, "
-        f"{count['scores'] / 2:g}, are expected of the same population; {count['in_whiskers']} lie between the whiskers. "
-        f"{dependent} Boxes: {source['title']}; {source['exactness']}."
+        f"{count['scores'] / 2:g}, are expected of the same population; {count['in_whiskers']} lie between the "
+        f"whiskers. {dependent} Boxes: {source['title']}; {source['exactness']}."
     )
