@@ -25,6 +25,7 @@ from bench.studies import extend, study_of
 from bench.study_table import plan_scores
 from bench.table import export
 from bench.trained import ship, shipped_among, take
+from bench.values import flag
 from bench.work import accelerator_of, job, missing_work, score, train_and_score, unscored_cells, untrained_runs
 
 Settings = Mapping[str, Any]
@@ -229,7 +230,7 @@ def merge_table(settings: Settings) -> int:
     if settings["undo"]:
         say(f"merge: {undo_merge(store)}")
         return 0
-    done = merge(TableFolder(Path(settings["folder"]).expanduser()), store, settings["replace"])
+    done = merge(TableFolder(Path(settings["folder"]).expanduser()), store, flag("replace", settings["replace"]))
     if done.removed:
         say(f"merge: {done.removed:,} rows of the studies that were replaced are gone")
     say(f"merge: {done.added:,} rows added, {done.equal:,} found equal, in {store.reference().path}")

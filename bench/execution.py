@@ -53,7 +53,7 @@ def check_execution(settings: Mapping[str, Any]) -> None:
     """
     one_of("device", settings["device"], DEVICES)
     whole_or_none("processes", settings["processes"])
-    for key in ("open", "retry_failed", "dry_run", "replace"):
+    for key in ("open", "retry_failed", "dry_run"):
         flag(key, settings[key])
     launcher = mapping("launcher", settings["launcher"])
     one_of("launcher", launcher.get("name"), ["local", *launchers.names()])
