@@ -4,8 +4,9 @@ python -m benchmarks.rounding ORIGINAL ROUNDED [--run ID] [--seeds 4]
 
 ORIGINAL and ROUNDED hold scores of the same runs under the published protocol, from the weights as they were trained
 and from the weights that ship: a store, or the folder of an exported table. Printed for each score of mean codes: the
-largest difference over the runs, and the standard deviation over evaluation seeds (other rows drawn, other trees) of a
-score of one run, whose codes ROUNDED, a store, holds. A minute of CPU a seed.
+largest difference over the runs; the standard deviation over evaluation seeds (other rows drawn, other trees) of a score
+of one run, whose codes ROUNDED, a store, holds; and that over training seeds, within settings of the reference study's
+runs of the same model and data set. A minute of CPU an evaluation seed.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import pandas as pd
 
 from bench.codes import load, pool
 from bench.data import load_data
-from bench.reference import read_reference
+from bench.reference import read_reference, read_study
 from bench.registry import names
 from bench.scoring import PUBLISHED, cells, evaluate
 from bench.store import Store, TableFolder
@@ -35,7 +36,10 @@ def main() -> None:
     original, rounded = scores_of(chosen.original), scores_of(chosen.rounded)
     differences = compared(original, rounded)
     run = chosen.run or str(rounded["run"].iloc[0])
-    print("\n".join(report(differences, noise(Store(chosen.rounded), run, chosen.seeds))))
+    of_seeds = pd.concat(
+        {"evaluation": noise(Store(chosen.rounded), run, chosen.seeds), "training": over_training()}, axis="columns"
+    )
+    print("\n".join(report(differences, of_seeds)))
 
 
 def scores_of(path: Path) -> pd.DataFrame:
@@ -69,14 +73,25 @@ def noise(store: Store, run: str, seeds: int, dataset: str = "dsprites") -> pd.S
     return values[~values["name"].str.contains("/")].groupby("name")["score"].std()
 
 
-def report(differences: pd.DataFrame, deviation: pd.Series) -> list[str]:
-    """Lines of a table, the largest ratio first."""
-    both = differences.join(deviation.rename("deviation"))
-    both["ratio"] = both["largest"] / both["deviation"].replace(0, np.nan)
-    lines = ["| score | runs | largest difference | deviation over evaluation seeds | ratio |", "|---|---|---|---|---|"]
-    for name, row in both.sort_values("ratio", ascending=False).iterrows():
-        ratio = "" if pd.isna(row["ratio"]) else f"{row['ratio']:.2f}"
-        lines.append(f"| `{name}` | {row['runs']:.0f} | {row['largest']:.2g} | {row['deviation']:.2g} | {ratio} |")
+def over_training(model: str = "beta_vae", dataset: str = "dsprites") -> pd.Series:
+    """Standard deviation of each score over training seeds: within the settings of the reference study."""
+    table = read_study("reference")
+    table = table[table["factor"].isna() & (table["representation"] == "mean")]
+    table = table[(table["model"] == model) & (table["dataset"] == dataset)].astype({"name": "str"})
+    return table.groupby(["name", "value"])["score"].var().groupby("name").mean().pow(0.5)
+
+
+def report(differences: pd.DataFrame, deviations: pd.DataFrame) -> list[str]:
+    """Lines of a table, the largest part of the deviation over training seeds first."""
+    both = differences.join(deviations)
+    parts = {f"of {kind}": both["largest"] / both[kind].replace(0, np.nan) for kind in deviations}
+    both = both.assign(**parts).sort_values("of training", ascending=False)
+    head = ["score", "runs", "largest difference", "over evaluation seeds", "over training seeds", "part", "part"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for name, row in both.iterrows():
+        numbers = [row["largest"], row["evaluation"], row["training"], row["of evaluation"], row["of training"]]
+        shown = ["" if pd.isna(number) else f"{number:.2g}" for number in numbers]
+        lines.append(f"| `{name}` | {row['runs']:.0f} | {' | '.join(shown)} |")
     return lines
 
 
