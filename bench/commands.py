@@ -65,14 +65,14 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     if settings["compare"] is not None or name == "compare":
         return compare_named(settings)
     study = study_of(settings, Store(settings["results_dir"]))  # everything is checked before anything is written
-    if name == "ship":
-        return ship_models(study.part, Store(settings["results_dir"]), settings["folder"])
     if name == "status":
         return status(study.whole, Store(settings["results_dir"]))
     chosen = settings["metric"] if "metric" in settings["given"] else "all"
     part, broken = grid.usable(study.part, chosen)
     if settings["dry_run"]:
         return dry_run(name, part, Store(settings["results_dir"]), settings)
+    if name == "ship":
+        return ship_models(study.part, Store(settings["results_dir"]), settings["folder"])
     store = Store(settings["results_dir"], writable=True)
     whole = grid.usable(extend(study.whole, store), "all")[0]
     if name == "question":

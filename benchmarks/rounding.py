@@ -4,8 +4,8 @@ python -m benchmarks.rounding ORIGINAL ROUNDED [--run ID] [--seeds 4]
 
 ORIGINAL and ROUNDED hold scores of the same runs under the published protocol, from the weights as they were trained
 and from the weights that ship: a store, or the folder of an exported table. Printed for each score of mean codes: the
-largest difference over the runs; the standard deviation over evaluation seeds (other rows drawn, other trees) of a score
-of one run, whose codes ROUNDED, a store, holds; and that over training seeds, within settings of the reference study's
+largest difference over the runs; the standard deviation over evaluation seeds (other rows drawn, other trees) of one
+run, whose codes ROUNDED, a store, holds; and that over training seeds, within settings of the reference study's
 runs of the same model and data set. A minute of CPU an evaluation seed.
 """
 

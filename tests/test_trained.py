@@ -225,3 +225,22 @@ def test_until_it_is_scored_a_run_that_was_taken_has_the_tables_scores(shipped: 
     assert of_taken["metric"].value_counts().to_dict() == {"training": 3, "mig": 2}
     assert "mig" not in {*table.loc[table["run"] == of(5).id, "metric"]}
     assert "scores of 1 runs from the table" in origin
+
+
+def test_the_command_adds_finished_runs_and_a_dry_run_none(tmp_path: Path) -> None:
+    from bench.__main__ import compose_all, perform
+    from bench.cli.words import read
+    from bench.grid import plan
+
+    grid = ["model=beta_vae", "strength=[0,1]", "dataset=dsprites", "trainer.steps=7", "trainer.name=tiny"]
+    words = ["ship", *grid, f"results_dir={tmp_path}", f"folder={tmp_path / 'trained'}"]
+    (settings,) = compose_all(read(words))
+    run = plan(settings).runs[0]
+    write_json(Store(tmp_path).run(run.id).config, run.record())
+    write_arrays(Store(tmp_path).run(run.id).weights, new_learner([run]).state())
+    write_json(Store(tmp_path).run(run.id).done, DONE)
+    assert perform([*words, "--dry-run"]) == 0
+    assert catalogue(tmp_path / "trained") == []
+    assert perform(words) == 0
+    assert [entry.run for entry in catalogue(tmp_path / "trained")] == [run.id]
+    assert Store(tmp_path).studies() == []
