@@ -5,23 +5,26 @@ data  = bench.load_data("dsprites")                # images and factors, read by
 codes = bench.encode(model_or_callable, data)      # mean and log-variance of every image
 bench.score(codes.mean, data.factors(codes.index)) # score name -> value; any (N, D) and (N, F) arrays
 bench.scores(study="quick")                        # the long score table, a pandas.DataFrame
+bench.load_model("beta_vae", strength=5)           # a trained model that ships, with encode and decode
 ```
 """
 
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["encode", "load_data", "score", "scores"]
+__all__ = ["encode", "load_data", "load_model", "score", "scores"]
 
 if TYPE_CHECKING:
     from bench.data import load_data
     from bench.scoring.codes import encode
     from bench.scoring.runs import score
     from bench.table.scores import scores
+    from bench.training.catalogue import load_model
 
 _HOME = {
     "encode": "bench.scoring.codes",
     "load_data": "bench.data",
+    "load_model": "bench.training.catalogue",
     "score": "bench.scoring.runs",
     "scores": "bench.table.scores",
 }

@@ -38,7 +38,7 @@ from bench.analysis.statistics.estimates import estimate
 from bench.analysis.statistics.intervals import t_ends, together
 from bench.metrics.base import Score
 from bench.store.tables import TableFolder
-from bench.table.reference import read_reference
+from bench.table.reference import read_reference, read_study
 
 Floats = NDArray[np.float64]
 NAMES = (
@@ -314,7 +314,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--spread", nargs="+", default=["equal", "unequal"], choices=["equal", "unequal"])
     parser.add_argument("--of", choices=["coverage", "published", "forecast"], default="coverage")
     chosen = parser.parse_args(arguments)
-    table = read_reference(None if chosen.table is None else TableFolder(chosen.table))[0]
+    table = read_study("reference") if chosen.table is None else read_reference(TableFolder(chosen.table))[0]
     rows: list[dict[str, Any]] = []
     for seeds in chosen.seeds:
         for kind in chosen.kinds:

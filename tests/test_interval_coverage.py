@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.table.reference import read_reference
+from bench.table.reference import read_study
 from benchmarks.interval_coverage import STATISTICS, Population, coverage
 
 LEAST = {"rank": 88.0}  # of 30 studies; the page of benchmarks has 400
@@ -13,7 +13,7 @@ STUDIES = 30
 @pytest.fixture(scope="module")
 def population() -> Population:
     """Skewed residuals, of each setting's own variance: what the reference table has, and the hardest."""
-    return Population.fit(read_reference()[0], "skewed", unequal=True)
+    return Population.fit(read_study("reference"), "skewed", unequal=True)
 
 
 @pytest.mark.parametrize("name", ["iqm", "spearman", "beat", "variance explained", "setting median", "transfer"])

@@ -31,6 +31,7 @@ from bench.scoring.groups import cells_of
 from bench.scoring.runs import Cell, cells
 from bench.store.files import StoreError
 from bench.store.folders import Store
+from bench.store.shipped import in_checkout, trained_dir
 from bench.store.tables import TableFolder
 from bench.study import grid
 from bench.study.plan import Plan
@@ -40,7 +41,8 @@ from bench.table.ledger import ledger, mend
 from bench.table.reference import merge, undo_merge, write_reference
 from bench.table.scores import plan_scores
 from bench.table.stored import export
-from bench.values import ConfigError
+from bench.training.catalogue import ship, shipped_among, take
+from bench.values import ConfigError, flag
 
 Settings = Mapping[str, Any]
 
@@ -85,6 +87,8 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     part, broken = grid.usable(study.part, chosen)
     if settings["dry_run"]:
         return dry_run(name, part, Store(settings["results_dir"]), settings, study.whole)
+    if name == "ship":
+        return ship_models(study.part, Store(settings["results_dir"]), settings["folder"])
     store = Store(settings["results_dir"], writable=True)
     whole = grid.usable(extend(study.whole, store), "all")[0]
     if name == "question":
@@ -117,6 +121,8 @@ def _work(
         absent = _absent_data(part)
         had = dataclasses.replace(part, runs=tuple(r for r in part.runs if r.dataset not in absent))
         mend(had.runs, store)
+        if taken := take(untrained_runs(had, store, settings), store):
+            say(f"{name}: the weights of {len(taken):,} of the runs ship with the package and were taken")
         if _here(settings):
             train_and_score(name, had, store, pool, settings)
         elif (died := _launch(name, had, store, settings)) is None:
@@ -212,6 +218,21 @@ def hand_on(plan: Plan, store: Store) -> None:
     say(f"export: {len(table):,} rows of {table['run'].nunique()} runs in {folder.path}")
 
 
+def ship_models(plan: Plan, store: Store, folder: str | None) -> int:
+    """Add the finished runs of a study to a catalogue of trained models.
+
+    Raises:
+        ConfigError: there is no checkout to add them to, and no other folder was given.
+    """
+    if folder is None and not in_checkout():
+        raise ConfigError("ship adds to results/trained of a checkout, and there is none: give folder=DIR")
+    added = ship(plan.runs, store, trained_dir() if folder is None else Path(folder).expanduser())
+    for entry in added:
+        say(f"  {entry}: {entry.path}")
+    say(f"ship: {len(added)} models added, of {len(plan.runs)} runs")
+    return 0
+
+
 def merge_table(settings: Settings) -> int:
     """Add an exported table to the reference table, or take the last one that was added back.
 
@@ -227,7 +248,9 @@ def merge_table(settings: Settings) -> int:
     if settings["undo"]:
         say(f"merge: {undo_merge(store)}")
         return 0
-    done = merge(TableFolder(Path(settings["folder"]).expanduser()), store)
+    done = merge(TableFolder(Path(settings["folder"]).expanduser()), store, flag("replace", settings["replace"]))
+    if done.removed:
+        say(f"merge: {done.removed:,} rows of the studies that were replaced are gone")
     say(f"merge: {done.added:,} rows added, {done.equal:,} found equal, in {store.reference().path}")
     if done.superseded:
         say(f"merge: {done.superseded:,} scores of groups of runs gave way to those of larger groups")
@@ -258,9 +281,11 @@ def status(plan: Plan, store: Store) -> int:
         say(f"{total['unreadable']:,} runs cannot be read and are left alone")
     for damage in known.damaged:
         say_once(str(damage))
-    missing = {run.id for run in plan.runs if known.run(run) == "missing"}
+    missing = [run for run in plan.runs if known.run(run) == "missing"]
     if missing and (origin := plan_scores(plan, store)[1]):
         say(origin)
+    if shipped := shipped_among(missing):
+        say(f"{len(shipped):,} of the {len(missing):,} missing runs ship trained: `train` takes their weights")
     return 0
 
 
@@ -268,14 +293,19 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings, whole: Plan
     """Show what a command would do of a plan, which may be part of a whole study, and do nothing."""
     from bench.cli.dry_run import show_work
 
-    untrained = untrained_runs(plan, store, settings) if name in ("run", "train") else []
+    lacking = untrained_runs(plan, store, settings) if name in ("run", "train", "score") else []
+    shipped = {entry.run for entry in shipped_among(lacking)}
+    untrained = [run for run in lacking if run.id not in shipped and name != "score"]
     unscored = unscored_cells(plan, store, settings) if name in ("run", "score") else []
+    to_score = lacking if name == "run" else [run for run in lacking if name == "score" and run.id in shipped]
     missing = [*untrained, *(run for run, _ in unscored if isinstance(run, Run))]
-    if name == "run":
-        wanted = cells(plan.metrics, plan.protocol)
-        unscored += [(run, wanted) for run in untrained]
-    groups = unscored_groups(plan, whole or plan, store, settings, untrained) if name in ("run", "score") else []
-    unscored += [(member, list[Cell](lacking)) for group, lacking in groups for member in group]
+    missing += [run for run in to_score if run.id in shipped]
+    wanted = cells(plan.metrics, plan.protocol)
+    unscored += [(run, wanted) for run in to_score]
+    groups = unscored_groups(plan, whole or plan, store, settings, to_score) if name in ("run", "score") else []
+    unscored += [(member, list[Cell](missed)) for group, missed in groups for member in group]
+    if shipped:
+        say(f"the weights of {len(shipped):,} of the runs ship with the package and are taken")
     launcher, here = settings["launcher"], _here(settings)
     on_gpu = (accelerator_of(settings["device"]) if here else device_of(settings)) == "cuda"
     jobs = jobs_of(missing, {} if here else launcher, on_gpu)

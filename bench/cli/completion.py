@@ -13,7 +13,7 @@ from bench.values import ConfigError, one_of
 
 FILES = ":files"  # said to the script: the shell completes a path
 YES_OR_NO = ["true", "false"]
-KINDS = ["models", "metrics", "datasets", "studies"]
+KINDS = ["models", "metrics", "datasets", "studies", "trained"]
 LISTS = ("model", "dataset", "metric", "scoring.representations", "scoring.also_sampled")  # [a,b] may be given
 
 VALUES: Mapping[str, Callable[[], Sequence[str]]] = {
@@ -25,7 +25,7 @@ VALUES: Mapping[str, Callable[[], Sequence[str]]] = {
     "trainer.precision": lambda: PRECISIONS,
     "trainer.convolution": lambda: CONVOLUTIONS,
     "trainer.architecture": lambda: ARCHITECTURES,
-    **dict.fromkeys(("open", "dry_run", "retry_failed", "trainer.compile"), lambda: YES_OR_NO),
+    **dict.fromkeys(("open", "dry_run", "retry_failed", "replace", "trainer.compile"), lambda: YES_OR_NO),
 }
 
 

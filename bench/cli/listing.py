@@ -1,4 +1,4 @@
-"""`python -m bench list`: names of what there is, and of metrics what is declared about them."""
+"""`python -m bench list`: names of what there is; of metrics what is declared, of trained models what they are."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -6,6 +6,7 @@ from bench import data, registry
 from bench.metrics.base import Metric, Score
 from bench.progress import say
 from bench.store.folders import Store
+from bench.training.catalogue import Trained, catalogue
 
 HEAD = ("metric", "scores", "range", "better", "invariant to", "version", "paper")
 BLANK = ("",) * (len(HEAD) - 2)
@@ -16,6 +17,7 @@ def list_names(what: str | None, options: Mapping[str, Sequence[str]], store: St
 
     Studies are the shipped ones and those of the store.
     """
+    trained = catalogue()
     kinds = {
         "models": list(options["model"]),
         "metrics": registry.names("metrics"),
@@ -23,11 +25,15 @@ def list_names(what: str | None, options: Mapping[str, Sequence[str]], store: St
         "studies": [
             s for s in dict.fromkeys((*options["study"], *store.studies())) if s != "custom"
         ],  # a grid of one's own
+        "trained": [f"{len(trained)} models"],
     }
     if what is not None and what not in kinds:
         raise registry.unknown("kind", what, kinds)
     if what == "metrics":
         print("\n".join(metric_table(kinds["metrics"])))
+        return 0
+    if what == "trained":
+        print("\n".join(trained_table(trained)))
         return 0
     for kind in [what] if what else kinds:
         print("\n".join(kinds[kind]) if what else f"{kind}: {', '.join(kinds[kind])}")
@@ -38,6 +44,21 @@ def list_names(what: str | None, options: Mapping[str, Sequence[str]], store: St
         for fault in registry.faults("metrics").values():
             say(str(fault))
     return 0
+
+
+def trained_table(entries: Iterable[Trained]) -> list[str]:
+    """Lines of a table, in Markdown: the models of a catalogue, and how each is loaded."""
+    rows: list[tuple[str, ...]] = [
+        ("model", "data set", "strength", "value", "seed", "schedule", "trained with", "run", "MB", "weights")
+    ]
+    for e in entries:
+        (strength, value, seed), run, training = e.setting, e.record["run"], e.record["training"]
+        numbers = ["" if number is None else f"{number:g}" for number in (strength, value, seed)]
+        size = f"{e.path.stat().st_size / 1e6:.1f}" if e.path.exists() else ""
+        where = "shipped" if size and not e.record.get("release") else "here" if size else "missing"
+        revision = training.get("revision") or "unknown"
+        rows.append((e.model, e.dataset, *numbers, run["schedule_label"], revision, e.run, size, where))
+    return _lines(rows)
 
 
 def _unlisted(configured: Iterable[str]) -> list[str]:
@@ -55,6 +76,10 @@ def metric_table(names: Iterable[str]) -> list[str]:
     chosen = list(names)
     broken = registry.faults("metrics", chosen)
     rows = [HEAD, *(_row(name) if name not in broken else (f"`{name}`", str(broken[name]), *BLANK) for name in chosen)]
+    return _lines(rows)
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
     return [lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]]

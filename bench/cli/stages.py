@@ -64,9 +64,14 @@ STAGES: Mapping[str, Stage] = {
     ),
     "merge": Stage(
         "add an exported table to the reference table (merge FOLDER); merge --undo takes the last one back",
-        ("folder", "undo", "results_dir"),
+        ("folder", "undo", "replace", "results_dir"),
         "FOLDER",
         "folder",
+    ),
+    "ship": Stage(
+        "add the study's finished runs to the trained models that ship, in half precision (folder=DIR: elsewhere)",
+        (*GRID, "folder", "results_dir"),
+        "study=full",
     ),
     "status": Stage(
         "count its runs and scores: done, failed, missing", (*GRID, *SCORED, "results_dir"), "study=quick"
@@ -74,7 +79,7 @@ STAGES: Mapping[str, Stage] = {
     "data": Stage(
         "fetch, verify and draw the data sets (dataset=NAME chooses)", ("dataset", "results_dir"), "dataset=dsprites"
     ),
-    "list": Stage("names of models, metrics, datasets or studies", ("what",), "metrics", "what"),
+    "list": Stage("names of models, metrics, datasets, studies or trained models", ("what",), "trained", "what"),
     "check": Stage(
         "the contract of a metric and a picture of how it behaves (metric=NAME chooses)",
         ("metric", "results_dir"),

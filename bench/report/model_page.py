@@ -11,10 +11,11 @@ from bench.report.sights import SHOWN, SPAN, Images, Sights
 CELL, GAP = 64, 2  # dots of an image, and between two
 LABELS, MARGIN = 104, 24
 TITLE, HEADING, LABEL = 26, 19, 17  # sizes of text
+ABREAST = 3  # columns; further ones stand below
 
 
 def model_page(sights: list[Sights]) -> Image.Image:
-    """Draw the runs of one (data set, model) side by side.
+    """Draw the runs of one (data set, model) side by side, in rows of `ABREAST`.
 
     Dimensions come in falling order of KL divergence from the prior (of variance, where a code has no variance of
     its own), so the ones that carry something are on top.
@@ -22,13 +23,15 @@ def model_page(sights: list[Sights]) -> Image.Image:
     first = sights[0].run
     pitch = side(sights[0].images, CELL) + GAP
     column = LABELS + SHOWN * pitch + MARGIN
-    bottom = 4 * MARGIN + _heights(sights[0], pitch)
+    height, rows = 2 * MARGIN + _heights(sights[0], pitch), -(-len(sights) // ABREAST)
+    bottom = 2 * MARGIN + rows * height
     title = f"{dataset_title(first.dataset)}: {model_title(first.model)}"
     budget = "fitted directly" if first.fitted else first.schedule.label
-    canvas = page(max(len(sights) * column + MARGIN, length(title, TITLE) + 2 * MARGIN), bottom + 2 * MARGIN)
+    abreast = min(ABREAST, len(sights))
+    canvas = page(max(abreast * column + MARGIN, length(title, TITLE) + 2 * MARGIN), bottom + 2 * MARGIN)
     write(canvas, (MARGIN, MARGIN // 2), title, TITLE)
     for k, seen in enumerate(sights):
-        _column(canvas, MARGIN + k * column, pitch, seen)
+        _column(canvas, MARGIN + k % ABREAST * column, k // ABREAST * height, pitch, seen)
     write(canvas, (MARGIN, bottom), budget, LABEL)
     return canvas
 
@@ -47,8 +50,8 @@ def _blocks(seen: Sights) -> Iterator[tuple[str, list[Images], list[str]]]:
     yield heading, list(seen.walks[:, ::every]), seen.carried
 
 
-def _column(canvas: Image.Image, left: int, pitch: int, seen: Sights) -> None:
-    top, inner = 2 * MARGIN + MARGIN // 2, left + LABELS
+def _column(canvas: Image.Image, left: int, above: int, pitch: int, seen: Sights) -> None:
+    top, inner = above + 2 * MARGIN + MARGIN // 2, left + LABELS
     write(canvas, (inner, top), seen.label, HEADING)
     write(canvas, (inner, top + MARGIN), seen.setting, HEADING)
     top += 2 * MARGIN

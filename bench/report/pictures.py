@@ -1,4 +1,7 @@
-"""Pictures of trained models: the best, median and worst run of each group side by side, standing and moving."""
+"""Pictures of trained models: the best, median and worst run of each group side by side, standing and moving.
+
+Of a group that has one seed a setting, which of its runs is best says nothing: there the settings stand side by side.
+"""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -26,6 +29,7 @@ from bench.study.plan import Plan
 from bench.study.run import Run
 
 KILLED = "a picture is missing: the process that drew it was killed, by a lack of memory perhaps"
+MOST = 6  # settings that are shown side by side
 STATIONS = 17  # of a moving traversal; every second is on the page
 
 
@@ -90,8 +94,14 @@ def _draw(
 def ranked(runs: list[Run], values: Mapping[str, float], rank_by: str) -> dict[str, Run]:
     """Label -> run: the best, median and worst of a group by a score, those that differ.
 
+    Of several settings with one seed each, all by their value, if there are not more than `MOST`.
     Where no run has the score it is the middle one of the first seed, by strength.
     """
+    if 1 < len(runs) == len({r.value for r in runs}) <= MOST:
+        ordered = sorted(runs, key=lambda r: r.value or 0)
+        scores = {r.id: f": {title(rank_by)} {values[r.id]:.3f}" for r in runs if r.id in values}
+        named = (f"strength {r.value:g}" if r.strength is None else f"strength {r.strength}" for r in ordered)
+        return {f"{name}{scores.get(r.id, '')}": r for name, r in zip(named, ordered, strict=True)}
     scored = sorted((r for r in runs if r.id in values), key=lambda r: -values[r.id])
     if not scored:
         first = sorted((r for r in runs if r.seed == min(q.seed for q in runs)), key=lambda r: r.value or 0)

@@ -14,6 +14,7 @@ from bench.analysis.published.reproduction import reproduce
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.escaping import as_cells
 from bench.pool import Pool
+from bench.report.budget import budget_of
 from bench.report.drawings import Drawing, Outcome, code, draw_changed
 from bench.report.figures.heatmaps import SIGNED, Scale, heatmaps
 from bench.report.figures.panels import bottom_of, left_of, panel_grid
@@ -35,12 +36,12 @@ def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool)
     with writing(folder / "reproduction.csv") as file:
         file.write(as_cells(pd.concat([numbers for _, numbers in compared])).to_csv(index=False).encode())
     command = f"python -m bench analyze study={plan.name}"
-    source = code("analysis", "metrics", "report")
+    source, budget = code("analysis", "metrics", "report"), budget_of(plan, table)
     drawings = [
-        Drawing(_stem(item), digest([source, repr(item), numbers.to_csv(), plan.budget, command]), (item, numbers))
+        Drawing(_stem(item), digest([source, repr(item), numbers.to_csv(), budget, command]), (item, numbers))
         for item, numbers in compared
     ]
-    draw = partial(_draw, plan.budget, folder / "figures", command)
+    draw = partial(_draw, budget, folder / "figures", command)
     drawn = set()
     for outcome in draw_changed("reproduction", drawings, draw, folder, pool):
         drawn |= {outcome.name} if outcome.files else set()

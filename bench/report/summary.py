@@ -13,11 +13,12 @@ from bench.report.gallery import in_order, title_of
 from bench.scoring.groups import cells_of
 from bench.scoring.runs import cell_records
 from bench.store.files import writing
-from bench.store.folders import Store
+from bench.store.folders import RunFolder, Store
 from bench.study.plan import Plan
 from bench.table.stored import export
+from bench.training.catalogue import was_taken
 
-STATES = ("trained here", "from a table", "codes from files", "failed", "missing")
+STATES = ("trained here", "shipped trained", "from a table", "codes from files", "failed", "missing")
 
 
 def write_summary(table: pd.DataFrame, plan: Plan, store: Store, origin: str = "") -> Path:
@@ -56,15 +57,18 @@ def run_counts(table: pd.DataFrame, plan: Plan, store: Store) -> str:
         store: where its runs are.
     """
     scored = set(table["run"])
-    states = Counter(_state(store.run(run.id).state(), run.id in scored) for run in plan.runs)
+    states = Counter(_state(store.run(run.id), run.id in scored) for run in plan.runs)
     states["codes from files"] = len(plan.codes)
     counted = ", ".join(f"{states[s]:,} {s}" for s in STATES if states[s])
     count = sum(member.id in scored for member in plan.members)
     return f"{len(plan.members):,} runs: {counted}; {count:,} scored"
 
 
-def _state(state: str, scored: bool) -> str:
-    return "trained here" if state == "done" else "from a table" if state == "missing" and scored else state
+def _state(folder: RunFolder, scored: bool) -> str:
+    state = folder.state()
+    if state == "done":
+        return "shipped trained" if was_taken(folder) else "trained here"
+    return "from a table" if state == "missing" and scored else state
 
 
 def training_seconds(table: pd.DataFrame) -> float:

@@ -84,7 +84,7 @@ def declaration(metric: str) -> Metric:
 
 
 def cells(metrics: Iterable[str], protocol: Protocol) -> list[Cell]:
-    """The cells that a protocol asks of every run by itself; those of its group are `bench.scoring.groups.group_cells`."""
+    """The cells that a protocol asks of every run by itself; see `groups.group_cells` for those of its group."""
     alone = [declared for declared in map(declaration, metrics) if declared.reads != "group"]
     return [_cell(declared, kind, protocol) for declared in alone for kind in _kinds(declared, protocol)]
 

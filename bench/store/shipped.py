@@ -44,6 +44,11 @@ def published_numbers() -> Path:
     return _shipped_results("published") / "numbers.json"
 
 
+def trained_dir() -> Path:
+    """The trained models that come with the package."""
+    return _shipped_results("trained")
+
+
 def shipped_reference() -> "TableFolder":
     """The reference table that comes with the package."""
     return TableFolder(_shipped_results("reference"), "restore the file, or install the package again")

@@ -10,5 +10,6 @@ class TableFolder:
         self.path, self.mend = path, mend  # what to do where a file is damaged
         self.table = path / "scores.csv.gz"
         self.identities = path / "identities.json.gz"
+        self.studies = path / "studies.json"
         self.card = path / "card.yaml"
         self.before = path.with_name(f"{path.name}_before")

@@ -24,7 +24,8 @@ import yaml
 
 from bench.columns import COLUMNS, arrow_schema, coded
 from bench.progress import say
-from bench.store.files import StoreError, sha256_of, writing
+from bench.store.files import StoreError, sha256_of, write_json, writing
+from bench.store.record_types import Id, Name, checked
 from bench.store.tables import TableFolder
 from bench.table.card import contents
 
@@ -46,6 +47,7 @@ LARGEST_CARD, LONGEST_TEXT, DEEPEST = 1_000_000, 2_000, 10
 ORDER = ["dataset", "schedule", "model", "value", "seed", "run", "cell", "name", "factor"]
 
 Identities = dict[str, Any]
+Studies = Mapping[str, list[str] | None]
 
 
 def read_table(folder: TableFolder, card: Mapping[str, Any]) -> "pd.DataFrame":
@@ -107,6 +109,23 @@ def read_identities(folder: TableFolder) -> Identities:
     return known
 
 
+def read_studies(folder: TableFolder, card: Mapping[str, Any]) -> Studies:
+    """The studies of a folder's table, each with the ids of its runs; None: it is not said, all may be of it.
+
+    Raises:
+        StoreError: the file that says it is damaged or too large; the message names it.
+    """
+    there = folder.studies.exists()
+    try:
+        if not there:  # as in tables of older exports
+            return dict.fromkeys(checked([p["study"] for p in card["parts"] if "study" in p], list[Name]))
+        text = _bounded(folder.studies, LARGEST_IDENTITIES).read_bytes()
+        studies: Studies = checked(orjson.loads(text), dict[Name, list[Id]])
+    except (OSError, ValueError) as fault:
+        raise unreadable(folder.studies if there else folder.card, fault, folder) from fault
+    return studies
+
+
 def unreadable(path: Path, fault: Exception, folder: TableFolder) -> StoreError:
     """The error of a file that cannot be read: one line, whatever the file has in it, and what to do."""
     text = " ".join(str(getattr(fault, "problem", None) or fault).split()) or type(fault).__name__
@@ -115,16 +134,29 @@ def unreadable(path: Path, fault: Exception, folder: TableFolder) -> StoreError:
 
 
 def write_folder(
-    table: "pd.DataFrame", parts: list[dict[str, Any]], identities: Identities, folder: TableFolder
+    table: "pd.DataFrame",
+    parts: list[dict[str, Any]],
+    identities: Identities,
+    folder: TableFolder,
+    studies: Mapping[str, list[str]] | None = None,
 ) -> None:
     """Write a table and what belongs to it. The card is written last and names the table by its checksum.
+
+    Args:
+        table: its rows.
+        parts: what went into it.
+        identities: what its ids are the hashes of.
+        folder: is overwritten.
+        studies: the ids of each study's runs; None: it is not known which they are.
 
     Raises:
         StoreError: a file cannot be written, or could not be read again because it is beyond the limits.
     """
     text, known = text_of(table), orjson.dumps(identities, option=orjson.OPT_SORT_KEYS)
     packed = gzip.compress(text, mtime=0)  # no time stamp inside: the same table is the same file
-    named = {"format": FORMAT, "sha256": hashlib.sha256(packed).hexdigest()} | contents(table) | {"parts": parts}
+    named = {"format": FORMAT, "sha256": hashlib.sha256(packed).hexdigest()} | contents(table)
+    named |= {"studies": {name: len(runs) for name, runs in studies.items()}} if studies else {}
+    named |= {"parts": parts}
     card = yaml.dump(named, Dumper=_Dumper, sort_keys=False, allow_unicode=True).encode()
     limits = {
         "rows": (len(table), MOST_ROWS),
@@ -139,6 +171,10 @@ def write_folder(
         file.write(packed)
     with writing(folder.identities) as file:
         file.write(gzip.compress(known, mtime=0))
+    if studies:
+        write_json(folder.studies, {name: sorted(runs) for name, runs in studies.items()})
+    else:
+        folder.studies.unlink(missing_ok=True)
     with writing(folder.card) as file:
         file.write(card)
 

@@ -154,7 +154,7 @@ def _restore(kept: Path, folder: TableFolder) -> None:
 
 def _copy(source: TableFolder, target: TableFolder) -> None:
     """Make a folder's files those of another one: as further names of the same bytes, which are never written again."""
-    for name in ("card", "table", "identities"):
+    for name in ("card", "table", "identities", "studies"):
         old: Path = getattr(source, name)
         new: Path = getattr(target, name)
         if not old.exists():

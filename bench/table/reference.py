@@ -3,7 +3,7 @@
 The reference table that comes with the package is one: what was trained once is drawn anywhere, in seconds. A folder
 holds `scores.csv.gz`, the table with the columns of `bench.columns`, `card.yaml`: what the rows are, and the parts that
 went into it, each with its devices, versions, training time, revision, date and command, and `identities.json.gz`:
-what the ids are the hashes of.
+what the ids are the hashes of, and `studies.json`: which runs are of which study, as a table may hold several.
 """
 
 import datetime
@@ -12,13 +12,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.columns import COLUMNS
+from bench.registry import unknown
 from bench.store.files import StoreError
 from bench.store.folders import Store
 from bench.store.shipped import shipped_reference
 from bench.store.tables import TableFolder
 from bench.study.plan import Plan
 from bench.table.card import part
-from bench.table.folder import read_card, read_identities, read_table, text_of, unreadable, write_folder
+from bench.table.folder import (
+    Studies,
+    read_card,
+    read_identities,
+    read_studies,
+    read_table,
+    text_of,
+    unreadable,
+    write_folder,
+)
 from bench.table.history import clear, merging, replacing, standing, take_back
 from bench.table.identities import among, check_identities, check_store, identities_of
 from bench.table.joining import ConflictError, join, one_label, renamed_losses, without_small_groups
@@ -27,9 +37,17 @@ from bench.table.rules import check_rows, check_scores
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ConflictError", "Merged", "known", "merge", "read_reference", "undo_merge", "write_reference"]
-
-STUDY = "reference"  # the study whose table comes with the package
+__all__ = [
+    "ConflictError",
+    "Merged",
+    "known",
+    "merge",
+    "read_reference",
+    "read_study",
+    "studies_of",
+    "undo_merge",
+    "write_reference",
+]
 
 
 @dataclass(frozen=True)
@@ -40,12 +58,14 @@ class Merged:
         added, equal: rows that are new, and rows that were there already.
         superseded: scores of groups of runs that a larger group has replaced.
         unverified: runs of the added table whose ids nothing proves, because it was exported without identities.
+        removed: rows of studies that were replaced.
     """
 
     added: int
     equal: int
     superseded: int
     unverified: int
+    removed: int = 0
 
 
 def write_reference(table: "pd.DataFrame", plan: Plan, store: Store, folder: TableFolder) -> None:
@@ -69,7 +89,36 @@ def write_reference(table: "pd.DataFrame", plan: Plan, store: Store, folder: Tab
     except ValueError as fault:
         raise StoreError(f"{folder.table} is not written: {fault}") from fault
     own = part(table, plan, store) | {"sha256": hashlib.sha256(text_of(table)).hexdigest()}
-    write_folder(table, [own], identities, folder)
+    write_folder(table, [own], identities, folder, {plan.name: [str(run) for run in table["run"].unique()]})
+
+
+def studies_of(folder: TableFolder) -> list[str]:
+    """Names of the studies whose scores a folder's table holds.
+
+    Raises:
+        StoreError: a file is missing or damaged; the message names it.
+    """
+    return list(read_studies(folder, read_card(folder)))
+
+
+def read_study(name: str, folder: TableFolder | None = None) -> "pd.DataFrame":
+    """The rows of one study in a folder's table, by default the one that comes with the package.
+
+    Raises:
+        UnknownNameError: the table has no study of that name.
+        StoreError: as `read_reference`.
+    """
+    folder = folder or shipped_reference()
+    table, card = read_reference(folder)
+    studies = read_studies(folder, card)
+    if name not in studies:
+        raise unknown("study of the table", name, studies)
+    return _of(table, studies[name])
+
+
+def _of(table: "pd.DataFrame", runs: list[str] | None) -> "pd.DataFrame":
+    """The rows of some runs; None: of all."""
+    return table if runs is None else table[table["run"].isin(runs)].reset_index(drop=True)
 
 
 def read_reference(folder: TableFolder | None = None) -> "tuple[pd.DataFrame, dict[str, Any]]":
@@ -89,11 +138,17 @@ def read_reference(folder: TableFolder | None = None) -> "tuple[pd.DataFrame, di
     return table, card
 
 
-def merge(new: TableFolder, store: Store) -> Merged:
+def merge(new: TableFolder, store: Store, replace: bool = False) -> Merged:
     """Add another table to the reference table of a store, which begins as the one that comes with the package.
 
     Scores that are new are added. One that both have must be the same in both: number and sample sizes. Everything is
     checked before anything is written, and what was there before is kept for `undo_merge`.
+
+    Args:
+        new: the other table.
+        store: whose reference table grows.
+        replace: the studies of the other table take the place of those of the same names, whose runs go, unless they
+            are another study's as well.
 
     Raises:
         ConflictError: a score differs; nothing is changed.
@@ -106,6 +161,13 @@ def merge(new: TableFolder, store: Store) -> Merged:
     with merging(store) as folder:
         base = known(store)
         table, kept = read_reference(base) if base else (pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS), {})
+        studies = _runs_of(read_studies(base, kept), table) if base else {}
+        coming = _runs_of(read_studies(new, card), added)
+        before, rows = kept.get("parts", []), len(table)
+        if replace:
+            studies = {name: runs for name, runs in studies.items() if name not in coming}
+            table = table[table["run"].isin(set().union(*studies.values()))]
+            kept = {"parts": [part for part in before if part.get("study") not in coming]}
         both = (read_identities(base) if base else {}) | identities
         try:
             unverified = check_identities(identities, added)
@@ -116,14 +178,23 @@ def merge(new: TableFolder, store: Store) -> Merged:
             raise ConflictError(f"{new.table}: {fault}; nothing was merged") from fault
         except ValueError as fault:
             raise StoreError(f"{new.table}: {fault}; nothing was merged") from fault
-        parts = [*(before := kept.get("parts", [])), *(p for p in card["parts"] if p not in before)]
+        earlier = kept.get("parts", [])
+        parts = [*earlier, *(p for p in card["parts"] if p not in earlier)]
+        studies |= {name: sorted({*studies.get(name, ()), *runs}) for name, runs in coming.items()}
         both = among(both, joined.table)
-        if joined.added or joined.superseded or parts != before:
+        if joined.added or joined.superseded or parts != before or len(table) < rows:
             runs = int(added["run"].nunique())
             note = {"folder": str(new.path.absolute()), "rows": joined.added, "runs": runs, "date": _today()}
             with replacing(folder, note):
-                write_folder(joined.table, parts, both, folder)
-    return Merged(joined.added, joined.equal, joined.superseded, unverified)
+                write_folder(joined.table, parts, both, folder, studies)
+    return Merged(joined.added, joined.equal, joined.superseded, unverified, rows - len(table))
+
+
+def _runs_of(studies: Studies, table: "pd.DataFrame") -> dict[str, list[str]]:
+    """The ids of each study's runs that are in a table."""
+    there = [str(run) for run in table["run"].unique()]
+    named = {name: there if runs is None else {*runs} for name, runs in studies.items()}
+    return {name: [run for run in there if run in runs] for name, runs in named.items()}
 
 
 def undo_merge(store: Store) -> str:

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 from bench.registry import unknown
 from bench.scoring.groups import group_cell, groups_in
 from bench.scoring.runs import cells
-from bench.store.folders import Store
+from bench.store.folders import RunFolder, Store
 from bench.store.record_types import TRAINING
 from bench.study import record
 from bench.study.plan import Plan
 from bench.table.folder import unreadable
 from bench.table.identities import check_identities
 from bench.table.joining import largest_groups
-from bench.table.reference import STUDY, known, read_reference
+from bench.table.reference import known, read_reference, read_study, studies_of
 from bench.table.stored import COLUMNS, stored_scores
+from bench.training.catalogue import was_taken
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +25,7 @@ def scores(study: str | None = None, results_dir: Path | str | None = None) -> "
     """The long score table, of one study or of everything in the store; of the groups of a run the largest counts.
 
     Args:
-        study: a study that was started in this store, or "reference", whose scores come with the package.
+        study: a study that was started in this store, or one whose scores come with the package, such as "reference".
         results_dir: the store; None: results/ of the checkout, else ./results.
 
     Raises:
@@ -39,28 +40,30 @@ def study_scores(name: str, store: Store) -> "tuple[pd.DataFrame, str]":
     """The scores of a study by its name, and a remark on where they come from.
 
     Raises:
-        UnknownNameError: it was not started in this store and is not the one whose table comes with the package.
+        UnknownNameError: it was not started in this store and the reference table has no scores of it.
     """
     plan = record.read(store, name)
     if plan is not None:
         return plan_scores(plan, store)
-    if name not in studies_with_scores(store):
-        raise unknown("study (not started here)", name, studies_with_scores(store))
     folder = known(store)
-    table = read_reference(folder)[0]
-    return table, f"scores of {table['run'].nunique()} runs from the table {folder.table if folder else ''}"
+    if folder is None or name not in studies_of(folder):
+        raise unknown("study (not started here)", name, studies_with_scores(store))
+    table = read_study(name, folder)
+    return table, f"scores of {table['run'].nunique()} runs from the table {folder.table}"
 
 
 def studies_with_scores(store: Store) -> list[str]:
-    """Studies started in a store, and the one whose table comes with the package."""
-    return sorted({*store.studies(), *([STUDY] if known(store) else [])})
+    """Studies started in a store, and those whose scores the reference table has."""
+    folder = known(store)
+    return sorted({*store.studies(), *(studies_of(folder) if folder else [])})
 
 
 def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
     """The scores of a plan's members and groups, and a remark on where they come from ("": all from the store).
 
     A run that the store has is read from the store; one that was never started there has the reference table's
-    scores, if it has any of this protocol and these metric versions.
+    scores, if it has any of this protocol and these metric versions. One whose weights ship, which were taken in the
+    place of training, has the table's where the store has not scored it: they are the scores of those weights.
 
     Raises:
         StoreError: the reference table cannot be read, or describes a run of the plan otherwise than it is.
@@ -77,7 +80,8 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
     kept = read_reference(folder)[0]
     of_groups = _groups_of(plan, kept)
     wanted = {run.id for run in plan.runs} & set(kept["run"])
-    kept = kept[kept["run"].isin({run for run in wanted if store.run(run).state() == "missing"})]
+    kept = kept[kept["run"].isin({run for run in wanted if _has_scores_elsewhere(store.run(run))})]
+    kept = kept[~_kinds(kept).isin(_kinds(of_store))]
     if kept.empty:
         return of_store, ""
     try:
@@ -108,3 +112,16 @@ def _groups_of(plan: Plan, table: "pd.DataFrame") -> set[str]:
         for cell, (metric, dataset, runs) in found.items()
         if group_cell(metric, plan.protocol, dataset, runs).key == cell
     }
+
+
+def _has_scores_elsewhere(folder: RunFolder) -> bool:
+    """Whether the table's scores are those of the run as it stands in a store."""
+    state = folder.state()
+    return state == "missing" or (state == "done" and was_taken(folder))
+
+
+def _kinds(table: "pd.DataFrame") -> "pd.MultiIndex":
+    """What each row is the score of: its run, metric and representation."""
+    import pandas as pd
+
+    return pd.MultiIndex.from_frame(table[["run", "metric", "representation"]].astype("str"))

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from bench import registry
-from bench.data import load_data
+from bench.data import card, load_data
 from bench.data.base import DataError
 from bench.data.pooled import at_size
 from bench.data.reader import DeviceImages, images_on
-from bench.models.base import Fitted, Learner
+from bench.models.base import Fitted, Learner, State
 from bench.models.parts.stacked import Stacked
 from bench.progress import say
 from bench.store.claims import Claim, claiming
@@ -105,7 +105,7 @@ def new_learner(runs: Sequence[Run]) -> Learner:
     run = runs[0]
     cls = registry.load("models", run.model)
     schedule = run.schedule
-    shape = (schedule.image_size, schedule.image_size, load_data(run.dataset).card.image_shape[2])
+    shape = (schedule.image_size, schedule.image_size, card(run.dataset).image_shape[2])
     if run.fitted:
         return cls(shape, **run.hyper)
     seeds, hyper = [r.seed for r in runs], [r.hyper for r in runs]
@@ -114,8 +114,13 @@ def new_learner(runs: Sequence[Run]) -> Learner:
 
 def load_learner(run: Run, folder: RunFolder) -> Learner:
     """The trained learner of a finished run, read from its weights alone, on any machine: it is one model on a CPU."""
+    return learner_of(run, read_arrays(folder.weights)[0])
+
+
+def learner_of(run: Run, weights: State) -> Learner:
+    """The learner of a run with given weights: one model on a CPU."""
     learner = new_learner([replace(run, schedule=replace(run.schedule, convolution="grouped"))])
-    learner.load(read_arrays(folder.weights)[0])
+    learner.load(weights)
     return learner
 
 

@@ -33,7 +33,8 @@ DRAWINGS: dict[str, Callable[[pd.DataFrame], Drawn]] = {
 def made(seeds: int = 5, models: tuple[str, ...] = ("beta_vae", "dip_vae_i"), strengths: int = 3) -> pd.DataFrame:
     scores = {n: SCORES[n] for n in KEPT} | {"irs": Made("irs", 0.3)}
     rng = np.random.default_rng(0)
-    return synthetic_table(rng, datasets=DATASETS, models=models, strengths=strengths, seeds=seeds, scores=scores)
+    table = synthetic_table(rng, datasets=DATASETS, models=models, strengths=strengths, seeds=seeds, scores=scores)
+    return table.assign(schedule="published: 300,000 steps, 64x64 px")
 
 
 def said(figure: object) -> str:
@@ -125,7 +126,7 @@ def test_total_correlation_needs_both_representations() -> None:
 
 def test_every_figure_is_a_pdf_a_png_and_a_csv_and_stale_ones_go(tmp_path: Path) -> None:
     table = made(models=("beta_vae", "dip_vae_i"))
-    plan = SimpleNamespace(members=[SimpleNamespace(dataset="dsprites")], budget=BUDGET, name="mine")
+    plan = SimpleNamespace(members=[SimpleNamespace(dataset="dsprites")], runs=(), budget=BUDGET, name="mine")
     few = {n: d for n, d in FIGURES.items() if n in ("fig2_metric_agreement", "table5_variance_explained")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.report.figures.FIGURES", few)
@@ -147,7 +148,7 @@ def test_a_figure_that_fails_ends_none_of_the_others(tmp_path: Path, monkeypatch
     kept = {n: FIGURES[n] for n in ("fig2_metric_agreement",)}
     monkeypatch.setattr("bench.report.figures.FIGURES", {"faulty": faulty} | kept)
     monkeypatch.setattr("bench.report.figures.DATASET_FIGURES", {})
-    plan = SimpleNamespace(name="mine", budget="a budget", members=[])
+    plan = SimpleNamespace(name="mine", budget="a budget", members=[], runs=())
     faulty_one, other = draw_all(made(), plan, tmp_path, Here())  # type: ignore[arg-type]
     assert re.fullmatch(r"faulty: FAILED: ZeroDivisionError: no points \(test_figures.py, line \d+\)", str(faulty_one))
     assert other.picture == tmp_path / "figures" / "fig2_metric_agreement.png"
@@ -164,7 +165,8 @@ def test_figures_are_drawn_again_where_their_scores_changed_and_only_there(
     monkeypatch.setattr("bench.report.figures.FIGURES", {"seeds_needed": FIGURES["seeds_needed"]})
     by_dataset = {"fig3_scores_by_model": DATASET_FIGURES["fig3_scores_by_model"]}
     monkeypatch.setattr("bench.report.figures.DATASET_FIGURES", by_dataset)
-    plan = SimpleNamespace(name="mine", budget=BUDGET, members=[SimpleNamespace(dataset=d) for d in DATASETS])
+    members = [SimpleNamespace(dataset=d) for d in DATASETS]
+    plan = SimpleNamespace(name="mine", budget=BUDGET, members=members, runs=())
     table = made().reindex(columns=list(COLUMNS)).astype(COLUMNS)
     one, other = (f"fig3_scores_by_model_{d}" for d in DATASETS)
     assert set(states(table, plan, tmp_path).values()) == {"drawn"}

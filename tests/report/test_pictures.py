@@ -80,6 +80,25 @@ def test_without_the_score_the_middle_strength_is_shown() -> None:
     assert ranked(runs, {}, "mig") == {"middle strength": run(0, 4.0)}
 
 
+def test_settings_of_one_seed_each_stand_side_by_side_by_their_value() -> None:
+    runs = [dataclasses.replace(run(0, value), strength=k) for k, value in ((5, 16.0), (0, 1.0), (None, 2.5))]
+    shown = ranked(runs, {runs[1].id: 0.3}, "mig")
+    assert list(shown.values()) == [runs[1], runs[2], runs[0]]
+    assert list(shown) == ["strength 0: MIG 0.300", "strength 2.5", "strength 5"]
+    many = [run(0, float(value)) for value in range(1, 8)]
+    assert list(ranked(many, {}, "mig")) == ["middle strength"]
+
+
+def test_more_than_three_runs_stand_in_rows() -> None:
+    data, learner = Stripes(1), Known(1)
+    sights = [look(learner, data, run(0, float(value)), "one") for value in range(1, 7)]
+    three, six = model_page(sights[:3]), model_page(sights)
+    assert six.width == three.width
+    assert three.height < six.height < 2 * three.height
+    below = np.asarray(six)[-three.height :]
+    assert (below[100:-60] < 255).any()
+
+
 def test_dimensions_come_in_falling_order_of_kl_and_walks_change_one_alone() -> None:
     seen = look(Known(1), Stripes(1), run(0), "best", stations=5)
     assert seen.statistics["dim"].tolist() == [2, 1, 0]

@@ -10,9 +10,11 @@ import pandas as pd
 
 from bench import registry
 from bench.pool import Pool
+from bench.report.budget import budget_of
 from bench.report.drawings import Drawing, Outcome, code, draw_changed, rows_digest
 from bench.report.figures.accuracy import accuracy_by_dci, accuracy_by_mig
 from bench.report.figures.across_datasets import dataset_agreement, dataset_scatter, transfer_of_settings
+from bench.report.figures.box_plots import runs_in_box_plots
 from bench.report.figures.comparison import model_comparisons, variance_by_model
 from bench.report.figures.correlations import (
     metric_agreement,
@@ -55,6 +57,7 @@ DATASET_FIGURES: dict[str, Callable[..., Drawn]] = {
     "fig6_efficiency": efficiency_scatter,
     "fig11_metric_pairs": metric_pairs,
     "fig14_scores_by_strength": scores_by_strength,
+    "box_plots": runs_in_box_plots,
     "probability_of_beating": model_comparisons,
     "selected_runs": selected_runs,
 }
@@ -80,9 +83,10 @@ def draw_all(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Itera
     rows = {dataset: rows_digest(_rows(shown, dataset)) for dataset in (None, *datasets)}
     known = registry.names("metrics")
     declared = {m: repr(registry.load("metrics", m).metric) for m in shown["metric"].unique() if m in known}
-    made_from = [code("analysis", "metrics", "report"), declared, plan.budget, command]
+    budget = budget_of(plan, table)
+    made_from = [code("analysis", "metrics", "report"), declared, budget, command]
     drawings = [Drawing(_stem(*task), digest([*made_from, *task, rows[task[1]]]), task) for task in tasks]
-    draw = partial(_draw, shown, plan.budget, folder / "figures", command)
+    draw = partial(_draw, shown, budget, folder / "figures", command)
     return draw_changed("figures", drawings, draw, folder, pool)
 
 

@@ -156,7 +156,7 @@ def test_of_two_merges_at_once_one_waits_to_be_asked_again(results: Store, tmp_p
 
 
 def test_the_command_merges_and_takes_back(results: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = {"stage": "merge", "results_dir": str(results.path), "folder": None, "undo": False}
+    given = {"stage": "merge", "results_dir": str(results.path), "folder": None, "undo": False, "replace": False}
     folder = folder_of(tmp_path / "a", grouped(RUNS[:2]))
     assert commands.merge_table(given | {"folder": str(folder.path)}) == 0
     assert "nothing proves the ids of 2 runs" in capsys.readouterr().err

@@ -1,0 +1,76 @@
+"""Scores among the published ones of the same setting: where a run lies in a box plot, how many lie in the boxes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.store.files import StoreError, read_json
+from bench.store.folders import published_box_plots
+from bench.store.shipped import published_numbers
+
+ENDS = ["whisker_low", "q1", "median", "q3", "whisker_high"]
+PLACES = (
+    "below the whiskers", "first quarter", "second quarter", "third quarter", "fourth quarter", "above the whiskers",
+)  # fmt: skip
+IN_BOX = PLACES[2:4]
+
+
+@dataclass(frozen=True)
+class BoxPlots:
+    """Published box plots.
+
+    Attributes:
+        source: `title`, `exactness`, `seeds` behind a box, and `schedule` of the models.
+        boxes: dataset, model, value, name of the score, and `ENDS`.
+    """
+
+    source: Mapping[str, Any]
+    boxes: pd.DataFrame
+
+    def is_of(self, schedule: str) -> bool:
+        """Whether a schedule's label tells of as many steps, on images of the size, as behind the boxes."""
+        size = self.source["schedule"]["image_size"]
+        return f"{self.source['schedule']['steps']:,} steps, {size}x{size} px" in schedule
+
+
+def box_plots() -> BoxPlots:
+    """The box plots that come with the package.
+
+    Raises:
+        StoreError: a file cannot be read.
+    """
+    try:
+        boxes = pd.read_csv(published_box_plots()).rename(columns={"score": "name"})
+    except (OSError, ValueError) as fault:
+        raise StoreError(f"cannot read {published_box_plots()}: {fault}") from fault
+    return BoxPlots(read_json(published_numbers())["sources"]["box_plots"], boxes)
+
+
+def placed(scores: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
+    """Each score of each run in the box of its setting.
+
+    Args:
+        scores: wide, a row a run, as `bench.analysis.scores.agreement.wide` gives them.
+        boxes: as `BoxPlots` has them.
+
+    Returns:
+        The columns of the boxes, run, seed, score and place: one of `PLACES`, a quarter being that of the published
+        scores, with those beyond the whiskers told apart. A row for each pair of a run and a box of its setting.
+    """
+    names = [name for name in boxes["name"].unique() if name in scores.columns]
+    ours = scores[names].melt(ignore_index=False, var_name="name", value_name="score").dropna().reset_index()
+    both = boxes.merge(ours, on=["dataset", "model", "value", "name"])
+    numbers = both[ENDS].to_numpy()
+    above = (both["score"].to_numpy()[:, None] > numbers).sum(axis=1)
+    return both.assign(place=np.array(PLACES)[above])
+
+
+def shares(placement: pd.DataFrame) -> dict[str, int]:
+    """How many scores there are, lie in the interquartile range and lie between the whiskers."""
+    counts = placement["place"].value_counts()
+    in_box = int(counts.reindex(IN_BOX).sum())
+    beyond = int(counts.reindex([PLACES[0], PLACES[-1]]).sum())
+    return {"scores": len(placement), "in_box": in_box, "in_whiskers": len(placement) - beyond}

@@ -1,0 +1,330 @@
+"""Trained models that ship with the package: a catalogue, and weights in half precision that are never unpickled.
+
+```
+results/trained/catalogue.json    what each model is, how it was trained, its file and the checksum of it
+results/trained/ID.safetensors    the weights of a run in half precision, and its loss curves as a note
+DOWNLOADS/trained/ID.safetensors  those beyond the size that a repository takes: files of a release
+```
+
+The scores of a shipped model in the reference table are those of its shipped weights, so that they are found again.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from numbers import Integral, Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.registry import unknown
+from bench.store.claims import claiming
+from bench.store.files import StoreError, read_arrays, read_json, sha256_of, write_arrays, write_json, writing
+from bench.store.folders import RunFolder, Store
+from bench.store.record_types import ConfigRecord, DoneRecord, Line, must, read_record
+from bench.store.shipped import downloads_dir, trained_dir
+from bench.study.grid import schedule_of
+from bench.study.run import Frozen, Run
+from bench.values import ConfigError
+
+if TYPE_CHECKING:
+    from bench.models.base import Learner
+
+FORMAT = 1
+MEND = "restore it, or install the package again"
+LARGEST_IN_REPOSITORY = 20_000_000  # bytes of weights; the others are files of a release
+LOSSES = "losses.csv"  # the note that holds a run's loss curves
+ABOUT = "Trained models that ship; `python -m bench list trained` shows them, `python -m bench ship` adds to them."
+
+Sha256 = Annotated[str, must(lambda v: type(v) is str and len(v) == 64 and {*v} <= {*"0123456789abcdef"}, "a sha256")]
+
+
+class ModelRecord(TypedDict):
+    """A model of the catalogue."""
+
+    file: Line
+    sha256: Sha256
+    release: NotRequired[bool]
+    run: ConfigRecord
+    training: DoneRecord
+
+
+class CatalogueRecord(TypedDict):
+    """catalogue.json."""
+
+    format: int
+    about: NotRequired[str]
+    models: list[ModelRecord]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model of the catalogue.
+
+    Attributes:
+        folder: of the catalogue.
+        record: its entry.
+    """
+
+    folder: Path
+    record: ModelRecord
+
+    @property
+    def run(self) -> str:
+        """The id of the run that it is."""
+        return self.record["run"]["id"]
+
+    @property
+    def model(self) -> str:
+        """The learner."""
+        return self.record["run"]["model"]["name"]
+
+    @property
+    def dataset(self) -> str:
+        """What it was trained on."""
+        return self.record["run"]["dataset"]["name"]
+
+    @property
+    def setting(self) -> tuple[int | None, float | None, int]:
+        """Strength (its index), its value, and the seed."""
+        run = self.record["run"]
+        return run["strength"], run["value"], run["seed"]
+
+    @property
+    def schedule(self) -> Mapping[str, Any]:
+        """What of its schedule is part of its identity: steps, precision, image_size, ..."""
+        return self.record["run"]["schedule"]
+
+    @property
+    def path(self) -> Path:
+        """Its file of weights."""
+        return (downloads_dir() / "trained" if self.record.get("release") else self.folder) / self.record["file"]
+
+    def __str__(self) -> str:
+        return str(self.as_run())
+
+    def arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+        """Its weights in 32-bit floats, and the notes beside them.
+
+        Raises:
+            StoreError: the file is missing, or not the one of the catalogue; the message says what to do.
+        """
+        if not self.path.exists():
+            mend = "it is a file of the project's release, put it there" if self.record.get("release") else MEND
+            raise StoreError(f"{self.path}, the weights of {self}, is missing: {mend}")
+        try:
+            same = sha256_of(self.path) == self.record["sha256"]
+        except OSError as fault:
+            raise StoreError(f"cannot read {self.path}: {fault.strerror or fault}") from fault
+        if not same:
+            raise StoreError(f"{self.path} is not the file of the catalogue, its sha256 differs: {MEND}")
+        arrays, notes = read_arrays(self.path)
+        return {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in arrays.items()}, notes
+
+    def as_run(self) -> Run:
+        """The run that it is, as a learner is built from it."""
+        record, (strength, value, seed) = self.record["run"], self.setting
+        model, dataset, hyper = record["model"], record["dataset"], record["model"]["hyper"]
+        name = record["schedule_label"].partition(": ")[0]
+        return Run(
+            model=model["name"],
+            version=model["version"],
+            fitted=False,
+            hyper=Frozen(hyper),
+            sweeps=next((name for name, number in hyper.items() if number == value), None),
+            strength=strength,
+            value=value,
+            seed=seed,
+            dataset=dataset["name"],
+            dataset_version=dataset["version"] or 1,
+            schedule=schedule_of({**self.schedule, "name": name, "checkpoint_every": 1, "log_every": 1}),
+        )
+
+
+def catalogue(folder: Path | None = None) -> list[Trained]:
+    """The trained models that ship, by data set, model, strength and seed.
+
+    Args:
+        folder: of a catalogue; None: the one that comes with the package.
+
+    Raises:
+        StoreError: the catalogue is damaged; the message says what to do.
+    """
+    folder = folder or trained_dir()
+    path = folder / "catalogue.json"
+    if not path.exists():
+        return []
+    try:
+        record = read_record(path, CatalogueRecord)
+        if record["format"] != FORMAT:
+            raise ValueError(f"its format is {record['format']}, this version reads {FORMAT}")
+        entries = [Trained(folder, entry) for entry in record["models"]]
+        for entry in entries:
+            if entry.as_run().id != entry.run or entry.record["file"] != f"{entry.run}.safetensors":
+                raise ValueError(f"{entry.record['file']} is not of the run that is described beside it")
+    except StoreError as fault:
+        raise StoreError(f"{fault}; {MEND}") from fault
+    except (ValueError, LookupError) as fault:
+        raise StoreError(f"cannot read {path}: {fault}; {MEND}") from fault
+    return sorted(entries, key=_order)
+
+
+def _order(entry: Trained) -> tuple[Any, ...]:
+    strength, value, seed = entry.setting
+    return entry.dataset, entry.model, value or 0.0, strength or 0, seed, entry.schedule["steps"], entry.run
+
+
+def load_model(model: str, dataset: str = "dsprites", strength: float = 0, seed: int = 0) -> "Learner":
+    """A trained model that ships, with `encode` and `decode`; nothing is trained and no data set is needed.
+
+    Args:
+        model: such as "beta_vae".
+        dataset: what it was trained on.
+        strength: an index into the model's published values, or, as a float, the value itself.
+        seed: of its training.
+
+    Returns:
+        On the CPU: `encode(images)` gives mean and log-variance (N, D) of images (N, height, width, channels) in
+        [0, 1], `decode(codes)` images of codes. Of several schedules the one of the most steps.
+
+    Raises:
+        UnknownNameError: no model of that name ships, or none of that data set; the message offers the nearest.
+        ConfigError: none of that strength and seed; the message says which there are.
+        StoreError: its file is missing or damaged; the message says what to do.
+    """
+    from bench.training.train import learner_of
+
+    entry = find(catalogue(), model, dataset, strength, seed)
+    return learner_of(entry.as_run(), entry.arrays()[0])
+
+
+def find(entries: Sequence[Trained], model: str, dataset: str, strength: float, seed: int) -> Trained:
+    """The model of a catalogue that is asked for; the errors are those of `load_model`."""
+    if not entries:
+        raise ConfigError("no trained models came with this package")
+    for what, asked, known in (
+        ("trained model", model, {e.model for e in entries}),
+        (f"data set of a trained {model}", dataset, {e.dataset for e in entries if e.model == model}),
+    ):
+        if asked not in known:
+            raise unknown(what, asked, known)
+    if not isinstance(strength, Real) or isinstance(strength, bool) or not isinstance(seed, Integral):
+        raise ConfigError(f"strength is an index or a value and seed an integer, got {strength!r} and {seed!r}")
+    group = [e for e in entries if (e.model, e.dataset) == (model, dataset)]
+    place = 0 if isinstance(strength, Integral) else 1
+    fitting = [e for e in group if e.setting[2] == seed and e.setting[place] in (strength, None)]
+    if not fitting:
+        near = min(group, key=lambda e: (abs((e.setting[place] or 0) - strength), abs(e.setting[2] - seed))).setting
+        raise ConfigError(
+            f"no trained {model} on {dataset} has strength {strength} and seed {seed}. There are {_seeds(group)}. "
+            f"The nearest: strength={near[0]}, seed={near[2]}"
+        )
+    return max(fitting, key=lambda e: int(e.schedule["steps"]))
+
+
+def _seeds(group: Iterable[Trained]) -> str:
+    """The strengths that there are and the seeds of each, in words."""
+    seeds: dict[str, list[int]] = {}
+    for entry in group:
+        strength, value, seed = entry.setting
+        seeds.setdefault("any strength" if value is None else f"strength {strength} ({value:g})", []).append(seed)
+    return "; ".join(f"{setting}: seed {', '.join(map(str, sorted(set(n))))}" for setting, n in seeds.items())
+
+
+def shipped_among(runs: Iterable[Run]) -> list[Trained]:
+    """The models of the catalogue that are among some runs."""
+    asked = {run.id for run in runs}
+    return [entry for entry in catalogue() if entry.run in asked]
+
+
+def take(runs: Sequence[Run], store: Store) -> list[Run]:
+    """Put shipped weights in the place of training, for those of some runs that are not done in a store.
+
+    `done.json` says where they came from, and otherwise how they were trained. What another process trains at the
+    moment is left to it.
+
+    Returns:
+        The runs that were taken.
+
+    Raises:
+        StoreError: a file of the catalogue is missing or damaged, or the store cannot be written.
+    """
+    shipped = {entry.run: entry for entry in shipped_among(runs)}
+    wanted = [run for run in runs if run.id in shipped]
+    taken = []
+    with claiming([store.run(run.id) for run in wanted]) as claims:
+        for run, claim in zip(wanted, claims, strict=True):
+            if claim is not None and claim.folder.state() != "done":
+                _copy(run, shipped[run.id], store)
+                taken.append(run)
+    return taken
+
+
+def _copy(run: Run, entry: Trained, store: Store) -> None:
+    """The run's folder as training would have left it; the mark of completion last."""
+    folder, (arrays, notes) = store.run(run.id), entry.arrays()
+    write_json(folder.config, run.record())
+    write_arrays(folder.weights, arrays)
+    if LOSSES in notes:
+        with writing(folder.losses) as file:
+            file.write(notes[LOSSES].encode())
+    write_json(folder.done, {**entry.record["training"], "taken_from": f"shipped {entry.record['file']}"})
+    for left in (folder.checkpoint, folder.failed):
+        left.unlink(missing_ok=True)
+
+
+def was_taken(folder: RunFolder) -> bool:
+    """Whether the weights of a finished run were shipped, and not trained in its store (of a damaged record: no)."""
+    with suppress(StoreError, TypeError):
+        return "taken_from" in read_json(folder.done)
+    return False
+
+
+def ship(runs: Iterable[Run], store: Store, folder: Path) -> list[Trained]:
+    """Add the finished runs of a store to a catalogue; what is in it already stays as it is.
+
+    Args:
+        runs: those of a study.
+        store: where their weights are.
+        folder: of the catalogue, which may not be there yet.
+
+    Returns:
+        What was added.
+
+    Raises:
+        ConfigError: weights that half precision cannot hold; nothing of that run is added.
+        StoreError: a file cannot be read or written.
+    """
+    there = catalogue(folder)
+    size, known = sum(e.path.stat().st_size for e in there if not e.record.get("release")), {e.run for e in there}
+    added = []
+    for run in runs:
+        if run.fitted or run.id in known or store.run(run.id).state() != "done":
+            continue
+        arrays, notes = _halved(run, store)
+        size += sum(array.nbytes for array in arrays.values()) + sum(map(len, notes.values()))
+        beyond = {"release": True} if size > LARGEST_IN_REPOSITORY else {}
+        described = {"run": run.record(), "training": read_record(store.run(run.id).done, DoneRecord)}
+        record: Any = {"file": f"{run.id}.safetensors", "sha256": "", **beyond, **described}
+        entry = Trained(folder, record)
+        write_arrays(entry.path, arrays, notes)
+        record["sha256"] = sha256_of(entry.path)
+        added.append(entry)
+    if added:
+        models = [entry.record for entry in sorted([*there, *added], key=_order)]
+        write_json(folder / "catalogue.json", {"format": FORMAT, "about": ABOUT, "models": models})
+    return added
+
+
+def _halved(run: Run, store: Store) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """A run's weights in half precision, and its loss curves as a note."""
+    folder = store.run(run.id)
+    arrays, _ = read_arrays(folder.weights)
+    with np.errstate(over="ignore"):  # what half precision cannot hold is infinite
+        halved = {n: a.astype(np.float16) if a.dtype == np.float32 else a for n, a in arrays.items()}
+    for name, array in halved.items():
+        if array.dtype == np.float16 and not np.isfinite(array).all():
+            raise ConfigError(f"{run}: its {name} has numbers beyond 65,504, which half precision cannot hold")
+    return halved, {LOSSES: folder.losses.read_text()} if folder.losses.exists() else {}
