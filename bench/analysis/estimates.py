@@ -42,6 +42,19 @@ class Estimate:
         missing, zeros = np.full((DRAWS, columns), np.nan), np.zeros(columns)
         return cls(missing[0], missing[0], missing[0], missing, zeros, zeros, 0)
 
+    @classmethod
+    def of_columns(cls, parts: Sequence[Self], picked: NDArray[np.int64], known: NDArray[np.bool_]) -> Self:
+        """Each score from one of several estimates: `picked` says which (K,), where it is `known` at all (K,)."""
+        columns = np.arange(len(picked))
+        point, error, freedom, runs, coverage = (
+            np.stack([getattr(e, n) for e in parts])[picked, columns]
+            for n in ("point", "error", "freedom", "runs", "coverage")
+        )
+        drawn = np.stack([parts[part].drawn[:, k] for k, part in enumerate(picked)], axis=1)
+        gone = [np.where(known, a, np.nan) for a in (point, error, freedom, drawn)]
+        runs, coverage = (np.where(known, a, 0.0) for a in (runs, coverage))
+        return cls(*gone, runs, coverage, min(parts[part].seeds for part in picked))
+
 
 def estimate(runs: pd.DataFrame, names: Sequence[str], wanted: NDArray[np.int64], rng: np.random.Generator) -> Estimate:
     """IQM of each score over runs, with its error by the variance of seeds within each setting.

@@ -27,8 +27,8 @@ class Stage:
 
 STAGES: Mapping[str, Stage] = {
     "run": Stage(
-        "train, score, analyze, report: all that is missing of a study",
-        (*GRID, *SCORED, "logger", *WORKERS, "checkpoint", "rank_by", "open", "dry_run", "results_dir"),
+        "train, score, floors, analyze, report: all that is missing of a study",
+        (*GRID, *SCORED, "logger", *WORKERS, "checkpoint", "rank_by", "rank_set", "level", "open", "dry_run", "results_dir"),
         "study=quick",
     ),
     "train": Stage(
@@ -40,6 +40,11 @@ STAGES: Mapping[str, Stage] = {
         "compute the missing scores of its trained runs, or of codes from elsewhere",
         (*GRID, *SCORED, *WORKERS, "codes", "name", "images", "labels", "dry_run", "results_dir"),
         "codes=mine.npz name=mine",
+    ),
+    "floors": Stage(
+        "what its metrics say of noise, of a constant and of a collapsed code, under its protocol",
+        (*GRID, *SCORED, "processes", "results_dir"),
+        "study=quick",
     ),
     "analyze": Stage(
         "tables and figures from its scores",
@@ -54,7 +59,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "report": Stage(
         "pictures of its models, the summary and the leaderboard (--open shows it in the browser)",
-        (*GRID, *SCORED, "rank_by", "open", "processes", "results_dir"),
+        (*GRID, *SCORED, "rank_by", "rank_set", "level", "open", "processes", "results_dir"),
         "study=quick --open",
     ),
     "export": Stage(
