@@ -1,8 +1,8 @@
 """Floors: what every metric says of codes that hold nothing, under a study's protocol and on a data set's factors.
 
-There are four such codes, of ten dimensions as the models': Gaussian noise, noise of Student's t with three degrees of
-freedom, a constant, and a collapsed code, which is the prior's mean but for a deviation of 0.01. A score means
-something as far as it is above its floor.
+There are four such codes (`bench.floor_codes`), of ten dimensions as the models': Gaussian noise, noise of Student's t
+with three degrees of freedom, a constant, and a collapsed code, which is the prior's mean but for a deviation of 0.01.
+A score means something as far as it is above its floor.
 
 A floor is kept under the id of its codes and factors and the key of its cell, which holds metric, version, sample sizes
 and options: it is computed once, and again where one of them changes. `floors/` of a store is itself a store, whose
@@ -19,23 +19,15 @@ import numpy as np
 from bench import codes as coding
 from bench import data, registry
 from bench.codes import Codes
+from bench.floor_codes import DIMS, KINDS, VERSION, floor_codes
 from bench.grid import Plan
 from bench.isolation import Scoring, score_all
-from bench.metrics.base import Floats, Ints
+from bench.metrics.base import Ints
 from bench.pool import Pool
 from bench.progress import Meter, say
 from bench.scoring import Cell, cell_records, cells, state
 from bench.store import RunFolder, Store, digest
 
-KINDS = {
-    "gaussian": "Gaussian noise",
-    "t3": "t(3) noise",
-    "constant": "a constant",
-    "collapsed": "a collapsed code",
-}
-VERSION = 1  # raised when a change moves the codes
-DIMS = 10
-COLLAPSED = 0.01  # standard deviation: no dimension of it is active
 OF_CODES = ("points", "split", "all")  # what a metric reads of which such codes have something
 
 
@@ -50,23 +42,6 @@ class Floors:
 
     values: Mapping[str, Mapping[str, float]]
     without: Mapping[str, str]
-
-
-def floor_codes(kind: str, rows: int, dims: int = DIMS) -> Floats:
-    """Codes (rows, dims) that hold nothing; the same for the same arguments.
-
-    Raises:
-        KeyError: there is no such kind.
-    """
-    rng = np.random.default_rng(int(digest(["floor", VERSION, kind, dims]), 16))
-    draws = {
-        "gaussian": lambda: rng.standard_normal((rows, dims)),
-        "t3": lambda: rng.standard_t(3, (rows, dims)),
-        "constant": lambda: np.ones((rows, dims)),
-        "collapsed": lambda: COLLAPSED * rng.standard_normal((rows, dims)),
-    }
-    codes: Floats = draws[kind]()
-    return codes
 
 
 def identity(kind: str, dataset: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from bench.analysis.names import model_title
+from bench.analysis.names import dataset_title, model_title
 
 ACTIVE = "active_dims"
 
@@ -24,15 +24,26 @@ def without_dead(table: pd.DataFrame) -> pd.DataFrame:
     return table[~table["run"].isin(dead_runs(table))]
 
 
+def told(table: pd.DataFrame) -> str:
+    """How many runs of a table are dead, and which, as a sentence; "" where none is."""
+    dead = table[table["run"].isin(dead_runs(table))].drop_duplicates("run")
+    if dead.empty:
+        return ""
+    few = "1 run is dead" if len(dead) == 1 else f"{len(dead):,} runs are dead"
+    return f"{few} (no active dimension): {named(dead)}."
+
+
 def named(runs: pd.DataFrame) -> str:
-    """Runs in words, such as "β-VAE 16: seeds 0, 3; β-VAE 8: seed 1".
+    """Runs in words, such as "β-VAE 16: seeds 0, 3; β-VAE 32: seed 1"; of several data sets each with its own.
 
     Args:
-        runs: model, value, seed of each.
+        runs: dataset, model, value, seed of each.
     """
     parts = []
-    for (model, value), group in runs.groupby(["model", "value"], dropna=False, observed=True):
+    several = runs["dataset"].nunique() > 1
+    for (dataset, model, value), group in runs.groupby(["dataset", "model", "value"], dropna=False, observed=True):
         setting = model_title(str(model)) + ("" if pd.isna(value) else f" {value:g}")
+        setting += f" on {dataset_title(str(dataset))}" if several else ""
         parts.append(f"{setting}: {_listed('seed', sorted(map(int, group['seed'])))}")
     return "; ".join(parts)
 

@@ -45,15 +45,17 @@ class Estimate:
     @classmethod
     def of_columns(cls, parts: Sequence[Self], picked: NDArray[np.int64], known: NDArray[np.bool_]) -> Self:
         """Each score from one of several estimates: `picked` says which (K,), where it is `known` at all (K,)."""
-        columns = np.arange(len(picked))
-        point, error, freedom, runs, coverage = (
-            np.stack([getattr(e, n) for e in parts])[picked, columns]
-            for n in ("point", "error", "freedom", "runs", "coverage")
+        chosen = [parts[part] for part in picked]
+
+        def column(name: str, otherwise: float) -> Array:
+            values = np.stack([getattr(e, name)[..., k] for k, e in enumerate(chosen)], axis=-1)
+            return np.where(known, values, otherwise)
+
+        return cls(
+            *(column(name, np.nan) for name in ("point", "error", "freedom", "drawn")),
+            *(column(name, 0.0) for name in ("runs", "coverage")),
+            seeds=min(e.seeds for e in chosen),
         )
-        drawn = np.stack([parts[part].drawn[:, k] for k, part in enumerate(picked)], axis=1)
-        gone = [np.where(known, a, np.nan) for a in (point, error, freedom, drawn)]
-        runs, coverage = (np.where(known, a, 0.0) for a in (runs, coverage))
-        return cls(*gone, runs, coverage, min(parts[part].seeds for part in picked))
 
 
 def estimate(runs: pd.DataFrame, names: Sequence[str], wanted: NDArray[np.int64], rng: np.random.Generator) -> Estimate:

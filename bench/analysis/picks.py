@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.analysis.board import Column, Row
 from bench.analysis.estimates import Estimate
@@ -23,7 +24,8 @@ def by_each_score(settings: Settings, chosen: Sequence[Column]) -> dict[Row, Est
         points = np.stack([e.point for e in estimates])
         signs = [{True: 1.0, False: -1.0, None: np.nan}[c.declared.higher_is_better] for c in chosen]
         merit = np.where(np.isnan(points * signs), -np.inf, points * signs)
-        found[model] = Estimate.of_columns(estimates, merit.argmax(axis=0), np.isfinite(merit).any(axis=0))
+        known: NDArray[np.bool_] = np.any(np.isfinite(merit), axis=0)
+        found[model] = Estimate.of_columns(estimates, merit.argmax(axis=0), known)
     return found
 
 
@@ -64,5 +66,3 @@ def _models(settings: Settings) -> dict[Row, list[Estimate]]:
     for row, estimate in settings.items():
         models.setdefault(row[:1], []).append(estimate)
     return models
-
-

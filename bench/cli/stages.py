@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 GRID = ("study", "study.name", "model", "strength", "strength_of", "seed", "dataset", "trainer")
 SCORED = ("scoring", "metric")
+BOARD = ("rank_by", "rank_set", "level")
 WORKERS = ("launcher", "device", "processes", "retry_failed")
 
 
@@ -28,7 +29,7 @@ class Stage:
 STAGES: Mapping[str, Stage] = {
     "run": Stage(
         "train, score, floors, analyze, report: all that is missing of a study",
-        (*GRID, *SCORED, "logger", *WORKERS, "checkpoint", "rank_by", "rank_set", "level", "open", "dry_run", "results_dir"),
+        (*GRID, *SCORED, "logger", *WORKERS, "checkpoint", *BOARD, "open", "dry_run", "results_dir"),
         "study=quick",
     ),
     "train": Stage(
@@ -59,7 +60,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "report": Stage(
         "pictures of its models, the summary and the leaderboard (--open shows it in the browser)",
-        (*GRID, *SCORED, "rank_by", "rank_set", "level", "open", "processes", "results_dir"),
+        (*GRID, *SCORED, *BOARD, "open", "processes", "results_dir"),
         "study=quick --open",
     ),
     "export": Stage(

@@ -20,8 +20,8 @@ It returns a dict of at least one score, all of them finite and in their declare
 the reason. Whatever else it does, to the point of ending its process, costs its own score alone: the scoring stage
 records the failure.
 
-Its `headline` has a column on the leaderboard. `Score(0, 1, ranks=("information",))` makes that column count in a set of
-ranks, and in "all": a decision, because the ranks of every model may change. "study" is the paper's six and stays so.
+Its `headline` has a column on the leaderboard. `Score(0, 1, ranks=("information",))` makes that column count in a set
+of ranks, and in "all": a decision, because the ranks of every model may change. "study" is the paper's six, and stays.
 
 `invariant_to` says what leaves every score as it is, exactly, or up to the rows drawn and the model fitted:
 

@@ -11,7 +11,10 @@ from bench.metrics.parts.standardise import moments
 @metric(
     version=1,
     reads="split",
-    scores={"explicitness_train": Score(0, 1), "explicitness_test": Score(0, 1, title="Explicitness", ranks=("prediction",))},
+    scores={
+        "explicitness_train": Score(0, 1),
+        "explicitness_test": Score(0, 1, title="Explicitness", ranks=("prediction",)),
+    },
     headline="explicitness_test",
     invariant_to=("scale", "sign"),  # codes are standardised
     paper="Ridgeway & Mozer 2018, arXiv:1802.05312",

@@ -12,7 +12,10 @@ from bench.metrics.parts.shared_factor import SharedFactor
     version=1,
     reads="all",
     min_factors=2,
-    scores={"factor_vae_train": Score(0, 1), "factor_vae_test": Score(0, 1, title="FactorVAE score", ranks=("study", "intervention"))},
+    scores={
+        "factor_vae_train": Score(0, 1),
+        "factor_vae_test": Score(0, 1, title="FactorVAE score", ranks=("study", "intervention")),
+    },
     headline="factor_vae_test",
     invariant_to=("sign",),  # not to scale: shrunk far enough, a dimension is no longer active
     paper="Kim & Mnih 2018, arXiv:1802.05983",

@@ -1,6 +1,5 @@
 """Interventional robustness score (Suter et al. 2019) of the dimensions that are in use."""
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.base import Score, check_codes, metric

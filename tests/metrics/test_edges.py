@@ -9,6 +9,7 @@ from bench.metrics.downstream import downstream
 from bench.metrics.explicitness import explicitness
 from bench.metrics.factor_vae_score import factor_vae_score, from_votes
 from bench.metrics.irs import irs
+from bench.metrics.irs_active import irs_active
 from bench.metrics.mig import mig
 from bench.metrics.modularity import modularity
 from bench.metrics.parts.boosted_trees import _settings
@@ -77,6 +78,16 @@ def test_irs_ignores_dead_dimensions_and_is_zero_for_nothing_else() -> None:
     x, dead = FACTORS + RNG.normal(size=FACTORS.shape), np.full((2000, 2), 0.1)
     assert irs(np.hstack([x, dead]), FACTORS) == irs(x, FACTORS)
     assert irs(dead, FACTORS)["irs"] == 0
+
+
+def test_irs_of_active_dimensions_is_not_raised_by_nearly_dead_ones() -> None:
+    x, rng = FACTORS + RNG.normal(size=FACTORS.shape), np.random.default_rng(0)
+    nearly_dead = 0.01 * rng.standard_t(3, (2000, 30))
+    assert irs_active(np.hstack([x, nearly_dead]), FACTORS)["irs_active"] == irs(x, FACTORS)["irs"]
+    assert irs(nearly_dead, FACTORS)["irs"] > 0.6
+    assert irs_active(nearly_dead, FACTORS)["irs_active"] == 0
+    with pytest.raises(ValueError, match="factors ha"):
+        irs_active(nearly_dead, FACTORS * 0)
 
 
 def test_irs_can_fall_below_zero_and_takes_quantiles_between_zero_and_one() -> None:
