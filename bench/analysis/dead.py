@@ -4,13 +4,16 @@ What a metric says of them is its floor, or worse: it rewards that nothing moves
 ranked; what can be predicted from them is an accuracy like any other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 
-from bench.analysis.names import dataset_title, model_title
+from bench.analysis.agreement import TooFewRunsError, rank_correlations
+from bench.analysis.names import dataset_title, model_title, title
 
 ACTIVE = "active_dims"
+ALIVE = {name: f"{name}_alive" for name in ("spearman", "low", "high", "runs")}
 
 
 def dead_runs(table: pd.DataFrame) -> frozenset[str]:
@@ -19,9 +22,46 @@ def dead_runs(table: pd.DataFrame) -> frozenset[str]:
     return frozenset(table.loc[counted & table["score"].eq(0), "run"])
 
 
-def without_dead(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the other runs."""
-    return table[~table["run"].isin(dead_runs(table))]
+def with_alive(scores: pd.DataFrame, rows: Sequence[str], columns: Sequence[str], dead: Iterable[str]) -> pd.DataFrame:
+    """`rank_correlations` over all runs of a data set, and beside them those over the runs that are not dead.
+
+    Returns:
+        Its table, with spearman_alive, low_alive, high_alive and runs_alive; missing where too few runs are left.
+
+    Raises:
+        TooFewRunsError: there are too few runs with every score.
+    """
+    cells = rank_correlations(scores, rows, columns)
+    left = scores[~scores.index.get_level_values("run").isin(list(dead))]
+    try:
+        beside = cells if len(left) == len(scores) else rank_correlations(left, rows, columns)
+        alive = beside[list(ALIVE)]
+    except TooFewRunsError:
+        alive = cells[list(ALIVE)].assign(**dict.fromkeys(ALIVE, np.nan) | {"runs": len(left)})
+    return cells.join(alive.rename(columns=ALIVE))
+
+
+def moved(cells: pd.DataFrame, table: pd.DataFrame) -> str:
+    """What leaving out dead runs does to rank correlations, as sentences for a caption; "" where no run is dead.
+
+    Args:
+        cells: as `with_alive` gives them, of one or several data sets, with the column "dataset".
+        table: of scores, which says which runs are dead.
+    """
+    said = []
+    for dataset, part in cells.groupby("dataset", sort=False):
+        if not (names := told(table[table["dataset"] == dataset])):
+            continue
+        on = f"{dataset_title(str(dataset))}: {names}"
+        moves = (part["spearman_alive"] - part["spearman"]).abs()
+        if moves.notna().any():
+            most = part.loc[moves.idxmax()]
+            pair = f"{title(most['row'])} and {title(most['column'])}"
+            both = f"{most['spearman']:.2f} with them, {most['spearman_alive']:.2f} without"
+            said.append(f"{on} Without them correlations move by up to {moves.max():.2f} ({pair}: {both}).")
+        else:
+            said.append(f"{on} Without them too few runs are left for a correlation.")
+    return " ".join([*said, "Shown is what all runs give, as published; both are in the csv."]) if said else ""
 
 
 def told(table: pd.DataFrame) -> str:

@@ -51,11 +51,9 @@ class Estimate:
             values = np.stack([getattr(e, name)[..., k] for k, e in enumerate(chosen)], axis=-1)
             return np.where(known, values, otherwise)
 
-        return cls(
-            *(column(name, np.nan) for name in ("point", "error", "freedom", "drawn")),
-            *(column(name, 0.0) for name in ("runs", "coverage")),
-            seeds=min(e.seeds for e in chosen),
-        )
+        point, error, freedom, drawn = (column(name, np.nan) for name in ("point", "error", "freedom", "drawn"))
+        seeds = min(e.seeds for e in chosen)
+        return cls(point, error, freedom, drawn, column("runs", 0.0), column("coverage", 0.0), seeds)
 
 
 def estimate(runs: pd.DataFrame, names: Sequence[str], wanted: NDArray[np.int64], rng: np.random.Generator) -> Estimate:
