@@ -205,7 +205,7 @@ def test_the_reference_study_is_drawn_where_nothing_was_trained(tmp_path: Path) 
     plan, results = planned(), Store(tmp_path / "own")
     merge(exported(tmp_path / "a", plan), results)
     extend(plan, results)
-    settings = {"rank_by": "mig", "open": False, "overrides": ["study=reference"]}
+    settings = {"rank_by": "mig", "rank_set": "study", "level": "model", "open": False, "overrides": []}
     assert commands.analyze(plan, results, Here()) == {}
     assert commands.make_report(plan, results, Here(), settings) == {}
     text = (tmp_path / "own" / "studies" / "reference" / "summary.md").read_text()

@@ -93,7 +93,7 @@ class Score:
     high: float
     higher_is_better: bool | None = True
     title: str | None = field(default=None, compare=False)
-    ranks: tuple[str, ...] = ()
+    ranks: tuple[str, ...] = field(default=(), compare=False)
 
     def counts_in(self, rank_set: str) -> bool:
         """Whether models are ranked by it in a set."""

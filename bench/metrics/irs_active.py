@@ -34,9 +34,9 @@ def irs_active(
         ValueError: bad codes, factors, number of bins or quantile, or no factor has two values.
 
     Example:
-        >>> factors = np.random.default_rng(0).integers(0, 4, (1000, 2))
-        >>> irs_active(np.hstack([factors, 1e-3 * factors]), factors)["irs_active"]
-        1.0
+        >>> codes, factors = [[0.0, 0.01], [1.0, -0.01], [0.0, 0.02]], [[0], [1], [0]]
+        >>> irs_active(codes, factors)
+        {'irs_active': 1.0}
     """
     array = check_codes(codes, min_rows=2)
     kept = array * active(array)  # a constant dimension is left out by the IRS
