@@ -21,7 +21,7 @@ from bench.report.summary import run_counts, training_seconds
 from bench.scoring import cell_records, cells, state
 from bench.store import Store, writing
 
-STAGES = ("train", "score", "analyze", "report")
+STAGES = ("train", "score", "floors", "analyze", "report")
 FILES = {
     "scores.csv": "every score of every run",
     "leaderboard.csv": "the boards, with every interval",

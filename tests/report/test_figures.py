@@ -226,6 +226,20 @@ def test_correlations_with_and_without_dead_runs_are_both_in_the_csv_and_the_cap
     assert "Noisy-dSprites: " not in caption
 
 
+def test_every_figure_names_its_dead_runs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = made()
+    dead = table.query("dataset == 'dsprites' and strength == 2 and seed == 3")["run"].unique().tolist()
+    plan = SimpleNamespace(members=[SimpleNamespace(dataset=d) for d in DATASETS], budget=BUDGET, name="mine")
+    few = ("fig2_metric_agreement", "fig16_unsupervised_and_metrics", "fig3_scores_by_model")
+    for kind, every in (("FIGURES", FIGURES), ("DATASET_FIGURES", DATASET_FIGURES)):
+        kept = {name: drawing for name, drawing in every.items() if name in few}
+        monkeypatch.setattr(f"bench.report.figures.{kind}", kept)
+    list(draw_all(with_dead(table, dead), plan, tmp_path, Here()))  # type: ignore[arg-type]
+    said = {path.stem: path.read_text() for path in (tmp_path / "figures").glob("*.txt")}
+    counts = {name: text.count("2 runs are dead (no active dimension): β-VAE") for name, text in said.items()}
+    assert counts == {few[0]: 1, few[1]: 1, f"{few[2]}_dsprites": 1, f"{few[2]}_noisy_dsprites": 0}
+
+
 @pytest.mark.parametrize("name", WITH_BOTH)
 def test_where_no_run_is_dead_nothing_is_said_and_both_numbers_are_the_same(name: str) -> None:
     figure, drawn = DRAWINGS[name](made())
