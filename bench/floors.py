@@ -88,14 +88,14 @@ def floors_of(plan: Plan, store: Store) -> dict[str, Floors]:
                 if record is not None and "values" in record:
                     values.setdefault(kind, {}).update({n: v for n, v in record["values"].items() if "/" not in n})
                 else:
-                    without[cell.metric] = _reason(record)
+                    without[cell.metric] = _reason(record, plan)
         found[dataset] = Floors(values, without)
     return found
 
 
-def _reason(record: Mapping[str, str] | None) -> str:
+def _reason(record: Mapping[str, str] | None, plan: Plan) -> str:
     if record is None:
-        return "not computed: python -m bench floors study=NAME"
+        return f"not computed: python -m bench floors study={plan.name}"
     return record.get("skipped") or record["failed"]
 
 

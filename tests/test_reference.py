@@ -20,7 +20,7 @@ from bench.reference import ConflictError, Merged, merge, read_reference, write_
 from bench.scoring import cells
 from bench.store import Store, StoreError, TableFolder, write_json
 from bench.studies import extend
-from bench.study_table import plan_scores, scores
+from bench.study_table import newest, plan_scores, scores
 
 GRID = [
     "study=reference",
@@ -189,6 +189,17 @@ def test_rows_of_another_protocol_or_budget_are_not_drawn_as_if_they_were_the_pl
         table, origin = plan_scores(other, results)
         assert table.empty
         assert left is None or left in origin
+
+
+def test_of_a_metric_in_two_versions_the_newer_one_is_read() -> None:
+    versions = {"mig": (2, 3), "sap": (1, 1), "modularity": (1,)}
+    rows = [{"run": r, "metric": m, "version": v, "name": f"{m}_{k}"}
+            for r in "ab" for m, known in versions.items() for k, v in enumerate(known)
+            if not (r == "b" and v == 3)]  # fmt: skip
+    kept = newest(pd.DataFrame(rows))
+    assert kept.groupby("run")["name"].agg(list).to_dict() == {
+        "a": ["mig_1", "sap_0", "sap_1", "modularity_0"], "b": ["mig_0", "sap_0", "sap_1", "modularity_0"]
+    }  # fmt: skip
 
 
 def test_a_run_that_failed_here_has_no_score_from_elsewhere(tmp_path: Path) -> None:
