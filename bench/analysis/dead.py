@@ -88,6 +88,11 @@ def named(runs: pd.DataFrame) -> str:
     return "; ".join(parts)
 
 
+def counted(dead: int) -> str:
+    """A number of dead runs in words."""
+    return f"{dead:,} dead run{'' if dead == 1 else 's'}"
+
+
 def _listed(word: str, numbers: Iterable[int]) -> str:
     numbers = list(numbers)
     return f"{word}{'s' if len(numbers) != 1 else ''} {', '.join(map(str, numbers))}"

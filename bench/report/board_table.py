@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench import registry
 from bench.analysis.board import Column, sure_best
+from bench.analysis.dead import counted
 from bench.analysis.leaderboard import OVERALL, SETTING
 from bench.analysis.names import dataset_title, model_title, title
 from bench.floor_codes import KINDS
@@ -85,7 +86,7 @@ def _key(row: pd.Series) -> tuple[str, str]:
 def _dead(rows: pd.DataFrame) -> Html | None:
     """The dead runs of a board by name."""
     names = [name for name in rows["dead_runs"] if name]
-    return tag("p", tag("b", f"{rows['dead'].sum():,} dead runs"), f": {'; '.join(names)}.") if names else None
+    return tag("p", tag("b", counted(rows["dead"].sum())), f": {'; '.join(names)}.") if names else None
 
 
 def _ends(board: pd.DataFrame, name: str) -> tuple[float, float]:
@@ -111,8 +112,8 @@ def _head(present: Sequence[Column], level: str, sets: Sequence[str]) -> Html:
         up = column.declared.higher_is_better
         written = title(column.name)
         first = "ascending" if up is False else "descending"
-        counted = [name for name in sets if column.declared.counts_in(name)]
-        heads.append(_header(column.name, SHORT.get(written, written), first, _arrow(up), counted))
+        ranked_in = [name for name in sets if column.declared.counts_in(name)]
+        heads.append(_header(column.name, SHORT.get(written, written), first, _arrow(up), ranked_in))
     return tag("thead", tag("tr", *groups, class_="groups"), tag("tr", *heads))
 
 
@@ -125,7 +126,7 @@ def _arrow(higher: bool | None) -> str:
 
 
 def _header(
-    name: str, written: str, first: str, direction: str = "", counted: Sequence[str] = (), ranks: str | None = None
+    name: str, written: str, first: str, direction: str = "", ranked_in: Sequence[str] = (), ranks: str | None = None
 ) -> Html:
     """A header that is a button; `first` is the order of its first click: the best first.
 
@@ -136,7 +137,7 @@ def _header(
         "th",
         tag("button", written, tag("span", mark, aria_hidden="true", class_="way") if mark else None, type="button",
             title=direction or None),
-        *(tag("small", "ranked", data_ranks=rank_set) for rank_set in counted),
+        *(tag("small", "ranked", data_ranks=rank_set) for rank_set in ranked_in),
         scope="col",
         data_ranks=ranks,
         data_name=name,
@@ -150,8 +151,7 @@ def _row(row: pd.Series, standing: Mapping[str, pd.Series], shown: Sequence[_Sho
     name = str(row["model"])
     notes = [] if name in registry.names("models") else [tag("small", "representation")]
     if row["dead"]:
-        counted = f"{row['dead']} dead run{'' if row['dead'] == 1 else 's'}"
-        notes.append(tag("small", counted, title=row["dead_runs"]))
+        notes.append(tag("small", counted(row["dead"]), title=row["dead_runs"]))
     notes += [tag("small", "not ranked", class_="no-rank", data_ranks=n)
               for n, own in standing.items() if pd.isna(own["rank"])]  # fmt: skip
     cells = [tag("th", model_title(name), *notes, scope="row", class_="name")]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.analysis.dead import counted
 from bench.analysis.leaderboard import MODEL, SETTING, columns, leaderboards, levels
 from bench.analysis.names import model_title, title
 from bench.escaping import as_cells, markdown
@@ -144,7 +145,7 @@ def _markdown(page: Page, plan: Plan, level: str, rank_set: str) -> str:
             lines.append(_line([f"*floor: {KINDS[kind]}*", *[""] * (len(named) + 2), *known]))
         text = f"## {markdown(board_title(dataset))}, {representation} representation\n\n" + "\n".join(lines)
         if level != SETTING and (dead := "; ".join(filter(None, board["dead_runs"]))):
-            text += f"\n\n{board['dead'].sum():,} dead runs: {markdown(dead)}."
+            text += f"\n\n{counted(board['dead'].sum())}: {markdown(dead)}."
         parts.append(text)
     return "\n\n".join(parts) + "\n"
 
