@@ -5,12 +5,15 @@ from typing import Any
 
 from bench import registry
 from bench.launch import base as launchers
+from bench.metrics.base import RANK_SETS
 from bench.registry import PluginError
 from bench.values import ConfigError, flag, listed, mapping, number, one_of, positive, text, whole, whole_or_none
 
 DEVICES = ("auto", "cpu", "cuda")
 TRAINING_SCORES = ("reconstruction", "kl", "elbo")  # of a run's losses
 GROUP_SCORES = ("udr_lasso", "udr_spearman")  # of runs that differ in their seed
+# what a row of the leaderboard can be: a model, a setting, or a model at the setting that a score picks
+LEVELS = ("model", "setting", "best", *TRAINING_SCORES, *GROUP_SCORES, "gaussian_total_correlation_sampled")
 
 
 def _text_or_none(key: str, value: Any) -> None:
@@ -64,6 +67,16 @@ def check_execution(settings: Mapping[str, Any]) -> None:
     text("logger.name", logger.get("name"))
     _text_or_none("logger.target", logger.get("target"))
     mapping("logger.arguments", logger.get("arguments"))
+
+
+def check_board(rank_set: Any, level: Any) -> None:
+    """Check what the leaderboard ranks by, and what its rows are.
+
+    Raises:
+        UnknownNameError: no such rank set or level; the message offers the nearest.
+    """
+    one_of("rank set", rank_set, RANK_SETS)
+    one_of("level", level, LEVELS)
 
 
 def check_score(name: str) -> None:

@@ -20,8 +20,8 @@ It returns a dict of at least one score, all of them finite and in their declare
 the reason. Whatever else it does, to the point of ending its process, costs its own score alone: the scoring stage
 records the failure.
 
-Its `headline` has a column on the leaderboard. `ranked=True` makes that column count in the ranks of models: a
-decision, because the ranks of every model may change.
+Its `headline` has a column on the leaderboard. `Score(0, 1, ranks=("information",))` makes that column count in a set
+of ranks, and in "all": a decision, because the ranks of every model may change. "study" is the paper's six, and stays.
 
 `invariant_to` says what leaves every score as it is, exactly, or up to the rows drawn and the model fitted:
 
@@ -46,12 +46,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.arrays import classes, numbers
+from bench.registry import unknown
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
 
 Map = Literal["scale", "sign", "monotone"]  # of single dimensions
 Reads = Literal["points", "split", "all"]
+
+RANK_SETS: Mapping[str, str] = {  # scores that models are ranked by together; the first is the default
+    "study": "the six scores of Locatello et al. 2019",
+    "all": "every score that is in some set",
+    "information": "mutual information of dimensions and factors",
+    "intervention": "what dimensions do while a factor is held",
+    "prediction": "how factors are predicted from dimensions",
+}
+DEFAULT_SET = next(iter(RANK_SETS))
 
 # what a metric and a score cannot be called: scores that runs have anyway, columns of the score table and of the board
 TAKEN_METRICS = ("training", "udr")
@@ -60,7 +70,7 @@ TAKEN = frozenset({
     "run", "model", "strength", "value", "seed", "dataset", "schedule", "representation", "metric", "version", "name",
     "factor", "score", "num_train", "num_test", "cell", "seconds", "device", "train_seconds", "versions", "revision",
     "state", "reason", "rank", "rank_low", "rank_high", "borda", "mean_rank", "mean_score", "rank_by_mean",
-    "rank_by_mean_low", "rank_by_mean_high", "coverage", "seeds", "runs", "level",
+    "rank_by_mean_low", "rank_by_mean_high", "rank_set", "coverage", "seeds", "runs", "dead", "level",
 })  # fmt: skip
 TAKEN_ENDS = ("_low", "_high", "_runs")  # of the interval of a score, and of how many runs have it
 
@@ -76,12 +86,18 @@ class Score:
     """What is known of one number: its range, whether higher is better (None: neither), and how it is written.
 
     Without a title its name is written with spaces; in the title of "lr_*", "*" stands for what the name has there.
+    `ranks` are the sets of `RANK_SETS` that a headline score counts in; whatever is in some set is in "all".
     """
 
     low: float
     high: float
     higher_is_better: bool | None = True
     title: str | None = field(default=None, compare=False)
+    ranks: tuple[str, ...] = field(default=(), compare=False)
+
+    def counts_in(self, rank_set: str) -> bool:
+        """Whether models are ranked by it in a set."""
+        return rank_set in self.ranks or (rank_set == "all" and bool(self.ranks))
 
 
 @dataclass(frozen=True)
@@ -101,7 +117,6 @@ class Metric:
     seeded: bool
     invariant_to: tuple[Map, ...] = ()
     falls_under_rotation: bool = False
-    ranked: bool = False
 
     def __post_init__(self) -> None:
         _check_declaration(self)
@@ -133,13 +148,11 @@ def metric(
     num_test: int = 5_000,
     invariant_to: tuple[Map, ...] = (),
     falls_under_rotation: bool = False,
-    ranked: bool = False,
 ) -> Callable[[F], F]:
     """Register a metric function: the declaration is attached as `function.metric`, the function is unchanged.
 
     Raise `version` whenever a change moves the numbers. `headline` is the score that stands for the metric among
-    others (None: it is no measure of disentanglement), `ranked` whether the leaderboard ranks models by it too. Sample
-    sizes are the published protocol's.
+    others (None: it is no measure of disentanglement). Sample sizes are the published protocol's.
 
     Raises:
         ValueError: something of this cannot be declared; the message names it and what can be.
@@ -147,7 +160,7 @@ def metric(
 
     declared = Metric(
         "", version, reads, scores, headline, paper, min_factors, num_points, num_train, num_test, False,
-        invariant_to, falls_under_rotation, ranked,
+        invariant_to, falls_under_rotation,
     )  # fmt: skip
 
     def attach(function: F) -> F:
@@ -183,8 +196,18 @@ def _check_declaration(declared: Metric) -> None:
         raise ValueError(f"invariant_to must be a tuple of {', '.join(get_args(Map))}, got {declared.invariant_to!r}")
     if declared.falls_under_rotation and declared.headline is None:
         raise ValueError("falls_under_rotation is said of the headline score, and there is none")
-    if declared.ranked and (declared.headline is None or declared.scores[declared.headline].higher_is_better is None):
-        raise ValueError("ranked needs a headline score of which higher or lower is better")
+    for name, score in declared.scores.items():
+        _check_ranks(name, score, name == declared.headline)
+
+
+def _check_ranks(name: str, score: Score, is_headline: bool) -> None:
+    if not isinstance(score.ranks, tuple):
+        raise ValueError(f'ranks of {name} must be a tuple such as ("information",), got {score.ranks!r}')
+    for rank_set in score.ranks:
+        if rank_set not in RANK_SETS:
+            raise unknown("rank set", str(rank_set), RANK_SETS)
+    if score.ranks and (not is_headline or score.higher_is_better is None):
+        raise ValueError(f"ranks are of a headline score of which higher or lower is better, and {name} is none")
 
 
 def check_codes(codes: ArrayLike, name: str = "codes", *, min_rows: int = 1) -> Floats:

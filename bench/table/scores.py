@@ -46,8 +46,14 @@ def study_scores(name: str, store: Store) -> "tuple[pd.DataFrame, str]":
     if name not in studies_with_scores(store):
         raise unknown("study (not started here)", name, studies_with_scores(store))
     folder = known(store)
-    table = read_reference(folder)[0]
+    table = newest(read_reference(folder)[0])
     return table, f"scores of {table['run'].nunique()} runs from the table {folder.table if folder else ''}"
+
+
+def newest(table: "pd.DataFrame") -> "pd.DataFrame":
+    """The rows of the highest version of each metric that a run has: a table that grew by merging may hold several."""
+    highest = table.groupby(["run", "metric"], observed=True)["version"].transform("max")
+    return table[table["version"].eq(highest)].reset_index(drop=True)
 
 
 def studies_with_scores(store: Store) -> list[str]:

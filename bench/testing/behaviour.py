@@ -1,4 +1,6 @@
-"""How scores move as a perfect code gets worse in one way at a time: noise, rotation, duplicated dimensions.
+"""What scores are of codes that hold nothing, and how they move as a perfect code gets worse in one way at a time.
+
+That is by noise, by rotation and by duplicated dimensions.
 
 Rotated and duplicated codes have noise of 0.1 standard deviations: a rotated lattice of few exact values would show how
 it falls into bins, not what rotation does.
@@ -10,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench import registry
+from bench.metrics.base import SkippedError
+from bench.scoring.floor_codes import KINDS, floor_codes
 from bench.testing.samples import (
     SMALLER,
     Codes,
@@ -40,6 +44,7 @@ def duplicated(codes: Codes, dims: float) -> Codes:
 
 Change = Callable[[Codes, float], Codes]
 EXPERIMENTS: Mapping[str, tuple[Change, float, tuple[float, ...]]] = {  # what is done, to what noise, how much
+    "nothing": (lambda codes, kind: floor_codes(tuple(KINDS)[int(kind)], *codes.shape), 0, tuple(range(len(KINDS)))),
     "noise": (noisy, 0, (0, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2)),
     "rotation": (rotated, NOISE, (0, 5, 10, 15, 20, 25, 30, 35, 40, 45)),
     "duplicates": (duplicated, NOISE, (0, 1, 2, 3, 4)),
@@ -50,7 +55,8 @@ def curves(names: list[str]) -> "pd.DataFrame":
     """Scores of some metrics over every experiment, a row a point.
 
     Returns:
-        experiment, x (standard deviations of noise, degrees, number of dimensions), metric, name, score.
+        experiment, x (standard deviations of noise, degrees, number of dimensions; of nothing, which of
+        `bench.scoring.floor_codes.KINDS`), metric, name, score. What a metric does not apply to is left out.
 
     Raises:
         UnknownNameError: no such metric.
@@ -66,7 +72,11 @@ def _curve(name: str, experiment: str) -> Iterator[tuple[str, float, str, str, f
     factors = sample_factors(ROWS, sizes=SIZES)
     codes = noisy(perfect_codes(factors), noise)
     for level in levels:
-        for key, value in _shown(name, values(name, change(codes, level), factors, options=OPTIONS)).items():
+        try:
+            scores = values(name, change(codes, level), factors, options=OPTIONS)
+        except SkippedError:
+            continue
+        for key, value in _shown(name, scores).items():
             yield experiment, level, name, key, value
 
 
