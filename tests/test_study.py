@@ -139,9 +139,9 @@ def test_the_summary_states_the_budget(results: Path) -> None:
 
 def test_the_leaderboard_ranks_the_models(results: Path) -> None:
     study = results / "studies" / "tiny"
-    board = pd.read_csv(study / "leaderboard.csv").query("level == 'model'")
+    board = pd.read_csv(study / "leaderboard.csv").query("level == 'model' and rank_set == 'study'")
     assert sorted(board["model"]) == ["beta_vae", "pca"]
-    assert sorted(board["rank"]) == [1, 2]
+    assert sorted(board["rank"]) in ([1, 1], [1, 2])
     assert board.set_index("model")["runs"].to_dict() == {"beta_vae": 4, "pca": 2}
     assert (board["coverage"] == 1).all()
     page, text = ((study / f"leaderboard.{suffix}").read_text() for suffix in ("html", "md"))

@@ -11,6 +11,7 @@ from bench.pool import Pool
 from bench.progress import results, say
 from bench.report.card import draw_card
 from bench.report.style import save
+from bench.scoring.floor_codes import KINDS
 from bench.scoring.runs import declaration
 from bench.store.folders import Store
 from bench.testing import Verdict, examine
@@ -48,6 +49,13 @@ def _examined(name: str) -> tuple[list[Verdict], Any]:
         return verdicts, f"{type(fault).__name__}: {fault}"
 
 
+def _floor(drawn: Any, name: str) -> str:
+    """What a metric says of codes that hold nothing, in words."""
+    points = drawn[(drawn["experiment"] == "nothing") & (drawn["metric"] == name)]
+    told = [f"{p.name} of {tuple(KINDS.values())[int(p.x)]} {p.score:.3f}" for p in points.itertuples(index=False)]
+    return f"floor: {', '.join(told) or 'none, it does not apply to such codes'}"
+
+
 def _show(name: str, verdicts: Sequence[Verdict], drawn: Any, store: Store) -> bool:
     """Print and draw one card; whether every property holds."""
     version = declaration(name).version
@@ -63,6 +71,7 @@ def _show(name: str, verdicts: Sequence[Verdict], drawn: Any, store: Store) -> b
     if isinstance(drawn, str):
         say(f"check: no picture of {name}: {drawn}")
         return False
+    say(f"check: {_floor(drawn, name)}")
     paths = save(draw_card(drawn, name), drawn, store.card(name), f"python -m bench check metric={name}")
     say(f"check: {paths[1]}")
     return holds

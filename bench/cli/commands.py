@@ -27,6 +27,7 @@ from bench.launch.local import (
 )
 from bench.pool import Pool
 from bench.progress import results, say, say_once, stage
+from bench.scoring.floors import make_floors
 from bench.scoring.groups import cells_of
 from bench.scoring.runs import Cell, cells
 from bench.store.files import StoreError
@@ -133,6 +134,9 @@ def _work(
                 score(dataclasses.replace(had, runs=()), store, pool, settings)
         if name != "train":
             score_groups(had, whole, store, pool, settings)
+    if name in ("run", "floors"):
+        with stage("floors"):
+            make_floors(whole, store, pool)
     if name in ("run", "analyze"):
         undrawn |= analyze(whole, store, pool)
     if name in ("run", "report"):
@@ -198,7 +202,7 @@ def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> dic
         failed |= {o.name: o.why for o in embed(store.study(plan.name), pool) if o.state == "failed"}
         page = write_summary(table, plan, store, origin)
         asked = _overrides(settings, "results_dir", "open", "processes", "device")
-        board = write_leaderboard(table, plan, store, asked)
+        board = write_leaderboard(table, plan, store, asked, settings["rank_set"], settings["level"])
     say(f"summary: {page}\npictures: {page.parent}\nleaderboard: {board}")
     if settings["open"] and not webbrowser.open(board.as_uri()):
         say("no browser was found to show it in")

@@ -5,11 +5,17 @@ from typing import Any
 
 from bench import registry
 from bench.launch import base as launchers
+from bench.metrics.base import RANK_SETS
 from bench.registry import PluginError
 from bench.table.records import FINAL
 from bench.values import ConfigError, flag, listed, mapping, number, one_of, positive, text, whole, whole_or_none
 
 DEVICES = ("auto", "cpu", "cuda")
+CRITERIA = (  # scores that need no factors, by which a setting can be picked
+    "reconstruction", "kl", "elbo", "gaussian_total_correlation_sampled",
+    "udr_lasso", "udr_spearman", "model_centrality",
+)  # fmt: skip
+LEVELS = ("model", "setting", "best", *CRITERIA)  # rows of the leaderboard: a model, a setting, a model at a picked one
 
 
 def _text_or_none(key: str, value: Any) -> None:
@@ -63,6 +69,16 @@ def check_execution(settings: Mapping[str, Any]) -> None:
     text("logger.name", logger.get("name"))
     _text_or_none("logger.target", logger.get("target"))
     mapping("logger.arguments", logger.get("arguments"))
+
+
+def check_board(rank_set: Any, level: Any) -> None:
+    """Check what the leaderboard ranks by, and what its rows are.
+
+    Raises:
+        UnknownNameError: no such rank set or level; the message offers the nearest.
+    """
+    one_of("rank set", rank_set, RANK_SETS)
+    one_of("level", level, LEVELS)
 
 
 def check_score(name: str) -> None:

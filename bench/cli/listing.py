@@ -8,7 +8,7 @@ from bench.progress import say
 from bench.store.folders import Store
 from bench.training.catalogue import Trained, catalogue
 
-HEAD = ("metric", "scores", "range", "better", "invariant to", "version", "paper")
+HEAD = ("metric", "scores", "range", "better", "ranks", "invariant to", "version", "paper")
 BLANK = ("",) * (len(HEAD) - 2)
 
 
@@ -94,8 +94,9 @@ def _row(name: str) -> tuple[str, ...]:
     scores = "; ".join(", ".join(group) for group in groups.values())
     ranges, better = zip(*map(_range, groups), strict=True)
     directions = "; ".join(dict.fromkeys(better))
+    sets = ", ".join(declared.scores[declared.headline].ranks) if declared.headline else ""
     claims, version = ", ".join(declared.invariant_to), str(declared.version)
-    return f"`{name}`", scores, "; ".join(ranges), directions, claims, version, declared.paper
+    return f"`{name}`", scores, "; ".join(ranges), directions, sets, claims, version, declared.paper
 
 
 def _range(score: Score) -> tuple[str, str]:

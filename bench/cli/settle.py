@@ -8,7 +8,7 @@ from typing import Any
 from bench import data
 from bench.cli import keys
 from bench.cli.completion import questions
-from bench.cli.execution import check_execution, check_score
+from bench.cli.execution import check_board, check_execution, check_score
 from bench.cli.words import Command, Word
 from bench.store.folders import Store
 from bench.study import grid, record
@@ -59,6 +59,7 @@ def settle(settings: dict[str, Any], command: Command, chosen: Mapping[Word, Wor
         check_name("study.name", settings["study"]["name"])
     if text("rank_by", settings["rank_by"]) != "mig":  # for which no metric has to be imported
         check_score(settings["rank_by"])
+    check_board(settings["rank_set"], settings["level"])
     if command.stage == "question" and settings["what"] is not None:
         one_of("question", settings["what"], questions())
     _check_store(settings)

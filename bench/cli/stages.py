@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 GRID = ("study", "study.name", "model", "strength", "strength_of", "seed", "dataset", "trainer")
 SCORED = ("scoring", "metric")
+BOARD = ("rank_by", "rank_set", "level")
 WORKERS = ("launcher", "device", "processes", "retry_failed")
 
 
@@ -27,8 +28,8 @@ class Stage:
 
 STAGES: Mapping[str, Stage] = {
     "run": Stage(
-        "train, score, analyze, report: all that is missing of a study",
-        (*GRID, *SCORED, "logger", *WORKERS, "checkpoint", "rank_by", "open", "dry_run", "results_dir"),
+        "train, score, floors, analyze, report: all that is missing of a study",
+        (*GRID, *SCORED, "logger", *WORKERS, "checkpoint", *BOARD, "open", "dry_run", "results_dir"),
         "study=quick",
     ),
     "train": Stage(
@@ -40,6 +41,11 @@ STAGES: Mapping[str, Stage] = {
         "compute the missing scores of its trained runs, or of codes from elsewhere",
         (*GRID, *SCORED, *WORKERS, "codes", "name", "images", "labels", "dry_run", "results_dir"),
         "codes=mine.npz name=mine",
+    ),
+    "floors": Stage(
+        "what its metrics say of noise, of a constant and of a collapsed code, under its protocol",
+        (*GRID, *SCORED, "processes", "results_dir"),
+        "study=quick",
     ),
     "analyze": Stage(
         "tables and figures from its scores",
@@ -54,7 +60,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "report": Stage(
         "pictures of its models, the summary and the leaderboard (--open shows it in the browser)",
-        (*GRID, *SCORED, "rank_by", "open", "processes", "results_dir"),
+        (*GRID, *SCORED, *BOARD, "open", "processes", "results_dir"),
         "study=quick --open",
     ),
     "export": Stage(

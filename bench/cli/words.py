@@ -13,7 +13,8 @@ from bench.store.files import digest
 from bench.values import ConfigError, one_of
 
 _KEY = re.compile(r"(\+{0,2}|~)([A-Za-z_][\w.]*|hydra(?:[./][\w.]+)+)(?:=(.*))?", re.DOTALL)
-ALIKE = ("results_dir", "device", "processes", "launcher", "logger", "retry_failed", "open", "dry_run", "rank_by")
+ALIKE = ("results_dir", "device", "processes", "launcher", "logger", "retry_failed", "open", "dry_run", "rank_by",
+         "rank_set", "level")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.base import Score, check_codes, metric
-from bench.metrics.factor_vae_score import LEAST_DEVIATION
+from bench.metrics.parts.active import active
 
 
 @metric(
@@ -28,5 +28,4 @@ def active_dims(codes: ArrayLike) -> dict[str, float]:
         >>> active_dims([[0.0, 1.0], [0.01, 2.0], [0.0, 3.0]])
         {'active_dims': 1.0}
     """
-    deviations = check_codes(codes, min_rows=2).std(axis=0, ddof=1)
-    return {"active_dims": float(np.sum(deviations >= LEAST_DEVIATION))}
+    return {"active_dims": float(np.sum(active(check_codes(codes, min_rows=2))))}

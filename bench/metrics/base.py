@@ -28,8 +28,8 @@ one for each run in the order given. Keys are score names; "name/3" is the value
 nothing to say of what it is given it raises `SkippedError` with the reason. Whatever else it does, to the point of
 ending its process, costs its own score alone: the scoring stage records the failure.
 
-Its `headline` has a column on the leaderboard. `ranked=True` makes that column count in the ranks of models: a
-decision, because the ranks of every model may change.
+Its `headline` has a column on the leaderboard. `Score(0, 1, ranks=("information",))` makes that column count in a set
+of ranks, and in "all": a decision, because the ranks of every model may change. "study" is the paper's six, and stays.
 
 `invariant_to` says what leaves every score as it is, exactly, or up to the rows drawn and the model fitted:
 
@@ -54,6 +54,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.arrays import classes, numbers
+from bench.registry import unknown
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
@@ -62,6 +63,15 @@ Map = Literal["scale", "sign", "monotone"]  # of single dimensions
 Reads = Literal["points", "split", "all", "group", "model"]
 OF_CODES: tuple[Reads, ...] = ("points", "split", "all")  # of one run, which may come from anywhere
 
+RANK_SETS: Mapping[str, str] = {  # scores that models are ranked by together; the first is the default
+    "study": "the six scores of Locatello et al. 2019",
+    "all": "every score that is in some set",
+    "information": "mutual information of dimensions and factors",
+    "intervention": "what dimensions do while a factor is held",
+    "prediction": "how factors are predicted from dimensions",
+}
+DEFAULT_SET = next(iter(RANK_SETS))
+
 # what a metric and a score cannot be called: scores that runs have anyway, columns of the score table and of the board
 TAKEN_METRICS = ("training",)
 TAKEN = frozenset({
@@ -69,7 +79,7 @@ TAKEN = frozenset({
     "run", "model", "strength", "value", "seed", "dataset", "schedule", "representation", "metric", "version", "name",
     "factor", "score", "num_train", "num_test", "cell", "seconds", "device", "train_seconds", "versions", "revision",
     "state", "reason", "rank", "rank_low", "rank_high", "borda", "mean_rank", "mean_score", "rank_by_mean",
-    "rank_by_mean_low", "rank_by_mean_high", "coverage", "seeds", "runs", "level",
+    "rank_by_mean_low", "rank_by_mean_high", "rank_set", "coverage", "seeds", "runs", "dead", "level",
 })  # fmt: skip
 TAKEN_ENDS = ("_low", "_high", "_runs")  # of the interval of a score, and of how many runs have it
 
@@ -85,12 +95,18 @@ class Score:
     """What is known of one number: its range, whether higher is better (None: neither), and how it is written.
 
     Without a title its name is written with spaces; in the title of "lr_*", "*" stands for what the name has there.
+    `ranks` are the sets of `RANK_SETS` that a headline score counts in; whatever is in some set is in "all".
     """
 
     low: float
     high: float
     higher_is_better: bool | None = True
     title: str | None = field(default=None, compare=False)
+    ranks: tuple[str, ...] = field(default=(), compare=False)
+
+    def counts_in(self, rank_set: str) -> bool:
+        """Whether models are ranked by it in a set."""
+        return rank_set in self.ranks or (rank_set == "all" and bool(self.ranks))
 
 
 @dataclass(frozen=True)
@@ -162,6 +178,8 @@ def metric(
     declared = Metric(
         "", version, reads, scores, headline, paper, least, num_points, num_train, num_test, False,
         invariant_to, falls_under_rotation, ranked, min_runs,
+        "", version, reads, scores, headline, paper, min_factors, num_points, num_train, num_test, False,
+        invariant_to, falls_under_rotation,
     )  # fmt: skip
 
     def attach(function: F) -> F:
@@ -202,8 +220,18 @@ def _check_declaration(declared: Metric) -> None:
         raise ValueError(f"invariant_to must be a tuple of {', '.join(get_args(Map))}, got {declared.invariant_to!r}")
     if declared.falls_under_rotation and declared.headline is None:
         raise ValueError("falls_under_rotation is said of the headline score, and there is none")
-    if declared.ranked and (declared.headline is None or declared.scores[declared.headline].higher_is_better is None):
-        raise ValueError("ranked needs a headline score of which higher or lower is better")
+    for name, score in declared.scores.items():
+        _check_ranks(name, score, name == declared.headline)
+
+
+def _check_ranks(name: str, score: Score, is_headline: bool) -> None:
+    if not isinstance(score.ranks, tuple):
+        raise ValueError(f'ranks of {name} must be a tuple such as ("information",), got {score.ranks!r}')
+    for rank_set in score.ranks:
+        if rank_set not in RANK_SETS:
+            raise unknown("rank set", str(rank_set), RANK_SETS)
+    if score.ranks and (not is_headline or score.higher_is_better is None):
+        raise ValueError(f"ranks are of a headline score of which higher or lower is better, and {name} is none")
 
 
 def check_codes(codes: ArrayLike, name: str = "codes", *, min_rows: int = 1) -> Floats:

@@ -12,9 +12,11 @@ from bench.metrics.parts.shared_factor import SharedFactor
     version=1,
     reads="all",
     min_factors=2,
-    scores={"beta_vae_train": Score(0, 1), "beta_vae_test": Score(0, 1, title="BetaVAE score")},
+    scores={
+        "beta_vae_train": Score(0, 1),
+        "beta_vae_test": Score(0, 1, title="BetaVAE score", ranks=("study", "intervention")),
+    },
     headline="beta_vae_test",
-    ranked=True,
     invariant_to=("sign",),  # not to scale: the classifier's penalty is of fixed size
     paper="Higgins et al. 2017, ICLR",
 )

@@ -14,7 +14,7 @@ LEAST_IMPORTANCE = 1e-11  # added to every importance, as by the study: logarith
     reads="split",
     min_factors=2,
     scores={
-        "dci_disentanglement": Score(0, 1, title="DCI disentanglement"),
+        "dci_disentanglement": Score(0, 1, title="DCI disentanglement", ranks=("study", "prediction")),
         "dci_completeness": Score(0, 1),
         "dci_informativeness_train": Score(0, 1),
         "dci_informativeness_test": Score(0, 1),
@@ -22,7 +22,6 @@ LEAST_IMPORTANCE = 1e-11  # added to every importance, as by the study: logarith
         "dci_per_tree_completeness": Score(0, 1),
     },
     headline="dci_disentanglement",
-    ranked=True,
     invariant_to=("scale", "sign", "monotone"),  # trees read only the order of codes
     falls_under_rotation=True,
     paper="Eastwood & Williams 2018, ICLR",

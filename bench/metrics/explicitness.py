@@ -11,9 +11,11 @@ from bench.metrics.parts.standardise import moments
 @metric(
     version=1,
     reads="split",
-    scores={"explicitness_train": Score(0, 1), "explicitness_test": Score(0, 1, title="Explicitness")},
+    scores={
+        "explicitness_train": Score(0, 1),
+        "explicitness_test": Score(0, 1, title="Explicitness", ranks=("prediction",)),
+    },
     headline="explicitness_test",
-    ranked=True,
     invariant_to=("scale", "sign"),  # codes are standardised
     paper="Ridgeway & Mozer 2018, arXiv:1802.05312",
 )

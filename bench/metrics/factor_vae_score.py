@@ -4,18 +4,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.base import Floats, Ints, Score, check_codes, check_count, check_factors, metric
+from bench.metrics.parts.active import active
 from bench.metrics.parts.shared_factor import SharedFactor
-
-LEAST_DEVIATION = 0.05  # standard deviation below which a dimension is not active
 
 
 @metric(
     version=1,
     reads="all",
     min_factors=2,
-    scores={"factor_vae_train": Score(0, 1), "factor_vae_test": Score(0, 1, title="FactorVAE score")},
+    scores={
+        "factor_vae_train": Score(0, 1),
+        "factor_vae_test": Score(0, 1, title="FactorVAE score", ranks=("study", "intervention")),
+    },
     headline="factor_vae_test",
-    ranked=True,
     invariant_to=("sign",),  # not to scale: shrunk far enough, a dimension is no longer active
     paper="Kim & Mnih 2018, arXiv:1802.05983",
 )
@@ -59,11 +60,10 @@ def factor_vae_score(
     sizes = check_count(num_train, "num_train"), check_count(num_test, "num_test")
     rng = np.random.default_rng(seed)
     sample = rng.permutation(len(array))[: check_count(num_variance, "num_variance", 2)]
-    deviations = array[sample].std(axis=0, ddof=1)
-    active = deviations >= LEAST_DEVIATION
-    if not active.any():
+    used = active(array[sample])
+    if not used.any():
         return {"factor_vae_train": 0.0, "factor_vae_test": 0.0}
-    relative = array[:, active] / deviations[active]
+    relative = array[:, used] / array[sample].std(axis=0, ddof=1)[used]
     return from_votes(*(_votes(relative, shared, size, rows, rng) for size in sizes))
 
 

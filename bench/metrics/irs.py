@@ -12,7 +12,6 @@ from bench.metrics.parts.information import discretise
     reads="points",
     scores={"irs": Score(-1, 1, title="IRS")},
     headline="irs",
-    ranked=True,
     invariant_to=("sign",),  # not to scale: dimensions are weighted by their range
     falls_under_rotation=True,
     paper="Suter et al. 2019, arXiv:1811.00007",

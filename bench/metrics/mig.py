@@ -10,9 +10,8 @@ from bench.metrics.parts.information import dense, discretise, entropy, mutual_i
 @metric(
     version=1,
     reads="points",
-    scores={"mig": Score(0, 1, title="MIG")},
+    scores={"mig": Score(0, 1, title="MIG", ranks=("study", "information"))},
     headline="mig",
-    ranked=True,
     invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
     falls_under_rotation=True,
     paper="Chen et al. 2018, arXiv:1802.04942",

@@ -11,9 +11,8 @@ from bench.metrics.parts.information import dense, discretise, mutual_informatio
     version=1,
     reads="points",
     min_factors=2,
-    scores={"modularity": Score(0, 1, title="Modularity")},
+    scores={"modularity": Score(0, 1, title="Modularity", ranks=("study", "information"))},
     headline="modularity",
-    ranked=True,
     invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
     falls_under_rotation=True,
     paper="Ridgeway & Mozer 2018, arXiv:1802.05312",

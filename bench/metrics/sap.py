@@ -14,9 +14,8 @@ LEAST_VARIANCE = 1e-12  # of a dimension: below it, it is correlated with nothin
 @metric(
     version=1,
     reads="split",
-    scores={"sap": Score(0, 1, title="SAP"), "sap_continuous": Score(0, 1)},
+    scores={"sap": Score(0, 1, title="SAP", ranks=("study", "prediction")), "sap_continuous": Score(0, 1)},
     headline="sap",
-    ranked=True,
     invariant_to=("sign",),  # not to scale: the penalty of an SVM is of fixed size
     falls_under_rotation=True,
     paper="Kumar et al. 2018, arXiv:1711.00848",

@@ -1,6 +1,6 @@
 """One board as an HTML table: sortable headers, a number with its interval in each cell."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +9,18 @@ import pandas as pd
 
 from bench import registry
 from bench.analysis.board.board import Column, sure_best
-from bench.analysis.board.leaderboard import OVERALL
+from bench.analysis.board.leaderboard import OVERALL, SETTING
 from bench.analysis.names import dataset_title, model_title, title
+from bench.analysis.scores.dead import counted
 from bench.report.markup import Html, tag
+from bench.scoring.floor_codes import KINDS
 
 SHORT = {"DCI disentanglement": "DCI"}
+STANDING = (  # columns of a rank set
+    ("rank", "Rank", "ascending"), ("rank_by_mean", "By mean", "ascending"),
+    ("mean_score", "Mean score", "descending"), ("coverage", "Coverage", "descending"),
+)  # fmt: skip
+Floor = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -26,39 +33,60 @@ class _Shown:
     high: float
 
 
-def board_table(board: pd.DataFrame, chosen: Sequence[Column], level: str, number: int) -> Html:
-    """The board of one (representation, data set).
+def board_table(
+    board: pd.DataFrame, chosen: Sequence[Column], level: str, by: str, number: int, floors: Floor | None = None
+) -> Html:
+    """The board of one (representation, data set); of its rank columns the page shows those of one set.
 
     Args:
-        board: its rows, as `leaderboard` gives them.
+        board: its rows for each rank set, as `leaderboard` gives them; those of the first set say the order.
         chosen: score columns; those the board lacks are left out.
-        level: what a row is, "model" or "setting".
+        level: what a row is.
+        by: the same in words.
         number: of the board on its page.
+        floors: kind of code -> score name -> floor, which stand below the rows.
     """
-    first = board.iloc[0]
-    present = sorted(
-        (c for c in chosen if c.name in board and board[c.name].notna().any()), key=lambda c: not c.counted
-    )
-    shown = [_Shown(c, sure_best(board, c), *_ends(board, c.name)) for c in present]
+    sets = {str(name): rows for name, rows in board.groupby("rank_set", sort=False)}
+    rows = next(iter(sets.values()))
+    first = rows.iloc[0]
+    present = [c for c in chosen if c.name in board and board[c.name].notna().any()]
+    present = sorted(present, key=lambda c: not c.disentanglement)
+    shown = [_Shown(c, sure_best(rows, c), *_ends(rows, c.name)) for c in present]
     heading = f"{board_title(first['dataset'])}, {first['representation']} representation"
-    by = "by model" if level == "model" else "by model and strength"
+    standing = {name: {_key(row): row for _, row in part.iterrows()} for name, part in sets.items()}
+    lines = [
+        _row(row, {n: rows[_key(row)] for n, rows in standing.items()}, shown, level) for _, row in rows.iterrows()
+    ]
+    below = [_floor(kind, values, present, list(sets), level) for kind, values in (floors or {}).items()]
     table = tag(
         "table",
         tag("caption", f"{heading}, {by}", class_="unseen"),
-        _head(present, level),
-        tag("tbody", *(_row(row, shown, level) for _, row in board.iterrows())),
+        _head(present, level, list(sets)),
+        tag("tbody", *lines),
+        tag("tfoot", *below) if below else None,
     )
     return tag(
         "section",
         tag("h3", heading, tag("small", by)),
         tag("p", class_="more"),
         tag("div", table, class_="scroll", tabindex="0", role="region", aria_label=f"Board: {heading}, {by}"),
+        _dead(rows) if level != SETTING else None,
         class_="board",
         id=f"board-{number}",
         data_dataset=first["dataset"],
         data_representation=first["representation"],
         data_level=level,
     )
+
+
+def _key(row: pd.Series) -> tuple[str, str]:
+    return str(row["model"]), str(row.get("value"))
+
+
+def _dead(rows: pd.DataFrame) -> Html | None:
+    """The dead runs of a board by name."""
+    names = [name for name in rows["dead_runs"] if name]
+    return tag("p", tag("b", counted(rows["dead"].sum())), f": {'; '.join(names)}.") if names else None
 
 
 def _ends(board: pd.DataFrame, name: str) -> tuple[float, float]:
@@ -71,39 +99,47 @@ def board_title(dataset: str) -> str:
     return "All data sets" if dataset == OVERALL else dataset_title(dataset)
 
 
-def _head(present: Sequence[Column], level: str) -> Html:
-    counted = [c for c in present if c.counted]
-    others = [c for c in present if not c.counted]
-    fixed = [("model", "Model", "text")] + [("value", "Strength", "ascending")] * (level == "setting")
-    fixed += [("rank", "Rank", "ascending"), ("rank_by_mean", "By mean", "ascending")]
-    fixed += [("mean_score", "Mean score", "descending"), ("coverage", "Coverage", "descending")]
-    groups = [tag("td", colspan=len(fixed)), _group("Disentanglement", "ranked", counted)]
-    groups.append(_group("Downstream and others", "not ranked", others))
+def _head(present: Sequence[Column], level: str, sets: Sequence[str]) -> Html:
+    of_codes = [c for c in present if c.disentanglement]
+    others = [c for c in present if not c.disentanglement]
+    fixed = [("model", "Model", "text")] + [("value", "Strength", "ascending")] * (level == SETTING)
+    groups: list[Html | None] = [tag("td", colspan=len(fixed))]
+    groups += [tag("th", tag("small", name), colspan=len(STANDING), scope="colgroup", data_ranks=name) for name in sets]
+    groups += [_group("Disentanglement", of_codes), _group("Downstream and others", others)]
     heads = [_header(*f) for f in fixed]
+    heads += [_header(*column, ranks=name) for name in sets for column in STANDING]
     for column in present:
         up = column.declared.higher_is_better
         written = title(column.name)
         first = "ascending" if up is False else "descending"
-        heads.append(_header(column.name, SHORT.get(written, written), first, _arrow(up)))
+        ranked_in = [name for name in sets if column.declared.counts_in(name)]
+        heads.append(_header(column.name, SHORT.get(written, written), first, _arrow(up), ranked_in))
     return tag("thead", tag("tr", *groups, class_="groups"), tag("tr", *heads))
 
 
-def _group(written: str, note: str, members: Sequence[Column]) -> Html | None:
-    return tag("th", written, tag("small", note), colspan=len(members), scope="colgroup") if members else None
+def _group(written: str, members: Sequence[Column]) -> Html | None:
+    return tag("th", written, colspan=len(members), scope="colgroup") if members else None
 
 
 def _arrow(higher: bool | None) -> str:
     return {True: "higher is better", False: "lower is better", None: "neither is better"}[higher]
 
 
-def _header(name: str, written: str, first: str, direction: str = "") -> Html:
-    """A header that is a button; `first` is the order of its first click: the best first."""
+def _header(
+    name: str, written: str, first: str, direction: str = "", ranked_in: Sequence[str] = (), ranks: str | None = None
+) -> Html:
+    """A header that is a button; `first` is the order of its first click: the best first.
+
+    Below stand the rank sets that the column counts in; a column of ranks belongs to a set itself.
+    """
     mark = {"higher is better": "↑", "lower is better": "↓"}.get(direction)
     return tag(
         "th",
         tag("button", written, tag("span", mark, aria_hidden="true", class_="way") if mark else None, type="button",
             title=direction or None),
+        *(tag("small", "ranked", data_ranks=rank_set) for rank_set in ranked_in),
         scope="col",
+        data_ranks=ranks,
         data_name=name,
         data_first=first,
         aria_sort="ascending" if name == "rank" else None,
@@ -111,25 +147,35 @@ def _header(name: str, written: str, first: str, direction: str = "") -> Html:
     )  # fmt: skip
 
 
-def _row(row: pd.Series, shown: Sequence[_Shown], level: str) -> Html:
+def _row(row: pd.Series, standing: Mapping[str, pd.Series], shown: Sequence[_Shown], level: str) -> Html:
     name = str(row["model"])
-    ranked = pd.notna(row["rank"])
-    notes = [] if name in registry.names("models") else ["representation"]
-    notes += [] if ranked else ["not ranked"]
-    small = tag("small", ", ".join(notes)) if notes else None
-    cells = [tag("th", model_title(name), small, scope="row", class_="name")]
-    if level == "setting":
+    notes = [] if name in registry.names("models") else [tag("small", "representation")]
+    if row["dead"]:
+        notes.append(tag("small", counted(row["dead"]), title=row["dead_runs"]))
+    notes += [tag("small", "not ranked", class_="no-rank", data_ranks=n)
+              for n, own in standing.items() if pd.isna(own["rank"])]  # fmt: skip
+    cells = [tag("th", model_title(name), *notes, scope="row", class_="name")]
+    if level == SETTING:
         cells.append(_cell(row["value"], "{:g}"))
-    cells.append(_cell(row["rank"], "{:.0f}", _interval(row, "rank", "{:.0f}")))
-    cells.append(_cell(row["rank_by_mean"], "{:.0f}", _interval(row, "rank_by_mean", "{:.0f}")))
-    cells.append(_cell(row["mean_score"], "{:.3f}"))
-    covered = np.floor(100 * row["coverage"] + 1e-9)  # what lacks a run is not 100 %
-    cells.append(_cell(covered, "{:.0f}%", f"{row['runs']:,} run{'' if row['runs'] == 1 else 's'}"))
+    for rank_set, own in standing.items():
+        cells.append(_cell(own["rank"], "{:.0f}", _interval(own, "rank", "{:.0f}"), ranks=rank_set))
+        cells.append(_cell(own["rank_by_mean"], "{:.0f}", _interval(own, "rank_by_mean", "{:.0f}"), ranks=rank_set))
+        cells.append(_cell(own["mean_score"], "{:.3f}", ranks=rank_set))
+        covered = np.floor(100 * own["coverage"] + 1e-9)  # what lacks a run is not 100 %
+        runs = f"{row['runs']:,} run{'' if row['runs'] == 1 else 's'}"
+        cells.append(_cell(covered, "{:.0f}%", runs, ranks=rank_set))
     for score in shown:
         name_, bold = score.column.name, row.name == score.best
-        whisker = _whisker(row, score) if level == "model" else None
+        whisker = _whisker(row, score) if level != SETTING else None
         cells.append(_cell(row[name_], "{:.3f}", _interval(row, name_, "{:.3f}"), bold, whisker))
-    return tag("tr", *cells, data_model=name, class_=None if ranked else "unranked")
+    return tag("tr", *cells, data_model=name, class_="unranked" if pd.isna(row["rank"]) else None)
+
+
+def _floor(kind: str, values: Mapping[str, float], present: Sequence[Column], sets: Sequence[str], level: str) -> Html:
+    """What codes of a kind that hold nothing score."""
+    name = tag("th", KINDS[kind], tag("small", "floor"), scope="row", class_="name")
+    blank = [tag("td")] * (level == SETTING) + [tag("td", data_ranks=n) for n in sets for _ in STANDING]
+    return tag("tr", name, *blank, *(_cell(values.get(c.name, np.nan), "{:.3f}") for c in present))
 
 
 def _interval(row: pd.Series, name: str, written: str) -> str:
@@ -138,11 +184,19 @@ def _interval(row: pd.Series, name: str, written: str) -> str:
     return f"{written.format(low)}–{written.format(high)}" if pd.notna(low) else "–"
 
 
-def _cell(value: float, written: str, small: str | None = None, bold: bool = False, drawn: Html | None = None) -> Html:
+def _cell(
+    value: float,
+    written: str,
+    small: str | None = None,
+    bold: bool = False,
+    drawn: Html | None = None,
+    ranks: str | None = None,
+) -> Html:
     if pd.isna(value):
-        return tag("td", tag("span", "–", title="missing"), class_="none")
+        return tag("td", tag("span", "–", title="missing"), class_="none", data_ranks=ranks)
     shown = tag("b", written.format(value)) if bold else written.format(value)
-    return tag("td", shown, tag("small", small) if small else None, drawn, data_value=f"{value:.6g}")
+    small = tag("small", small) if small else None
+    return tag("td", shown, small, drawn, data_value=f"{value:.6g}", data_ranks=ranks)
 
 
 def _whisker(row: pd.Series, score: _Shown) -> Html | None:

@@ -11,8 +11,10 @@ from matplotlib.axes import Axes
 from bench import registry
 from bench.analysis.names import title
 from bench.report.style import MARKERS, PAGE, TICK, Picture, colours, new_figure, titled
+from bench.scoring.floor_codes import KINDS
 
 PANELS: Mapping[str, tuple[str, str, Sequence[float]]] = {  # heading, unit, ticks
+    "nothing": ("Nothing is encoded", "", range(len(KINDS))),
     "noise": ("Noise is added", "noise (deviations of a dim)", (0, 0.5, 1, 1.5, 2)),
     "rotation": ("Pairs of dims are rotated", "angle (degrees)", (0, 15, 30, 45)),
     "duplicates": ("Dims are repeated", "dims there twice, of 4", (0, 1, 2, 3, 4)),
@@ -70,12 +72,17 @@ def _looks(curves: pd.DataFrame, metric: str) -> dict[str, dict[str, Any]]:
 
 
 def _panel(ax: Axes, curves: pd.DataFrame, names: Sequence[str], looks: Mapping[str, Mapping[str, Any]]) -> None:
+    experiment = curves["experiment"].iloc[0]
     for name in names:
         line = curves[curves["name"] == name]
-        ax.plot(line["x"], line["score"], label=name, **looks[name])
+        ax.plot(line["x"], line["score"], label=name, linestyle="" if experiment == "nothing" else "-", **looks[name])
     if len(names) > 1:
         ax.set_ylim(-0.04, 1.04)
-    ax.set_xticks(PANELS[curves["experiment"].iloc[0]][2])
+    if experiment == "nothing":
+        ax.set_xticks(range(len(KINDS)), list(KINDS.values()), rotation=35, ha="right", rotation_mode="anchor")
+        ax.set_xlim(-0.5, len(KINDS) - 0.5)
+    else:
+        ax.set_xticks(PANELS[experiment][2])
     ax.grid(axis="y", color="0.9", linewidth=0.6)
 
 

@@ -1,62 +1,81 @@
 """Writes a study's leaderboard: csv with everything, markdown to read, one HTML page to use."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from bench.analysis.board.board import Column
-from bench.analysis.board.leaderboard import LEVELS, columns, leaderboard
+from bench.analysis.board.leaderboard import MODEL, SETTING, columns, leaderboards, levels
 from bench.analysis.names import model_title, title
+from bench.analysis.scores.dead import counted
 from bench.escaping import as_cells, markdown
+from bench.metrics.base import DEFAULT_SET, RANK_SETS
 from bench.report.board_table import board_title
 from bench.report.gallery import pictures
-from bench.report.page import Page, render
+from bench.report.page import Page, floors_below, render
 from bench.report.summary import run_counts, training_seconds
+from bench.scoring.floor_codes import KINDS
+from bench.scoring.floors import Floors, floors_of
 from bench.scoring.groups import cells_of
 from bench.scoring.runs import cell_records, state
 from bench.store.files import writing
 from bench.store.folders import Store
 from bench.study.plan import Plan
 
-STAGES = ("train", "score", "analyze", "report")
+STAGES = ("train", "score", "floors", "analyze", "report")
 FILES = {
     "scores.csv": "every score of every run",
     "leaderboard.csv": "the boards, with every interval",
+    "floors.csv": "what codes score that hold nothing",
     "reproduction.md": "what papers print, and ours beside it",
 }
 
 
-def write_leaderboard(table: pd.DataFrame, plan: Plan, store: Store, overrides: Sequence[str]) -> Path:
-    """Write leaderboard.csv, .md and .html into the study's folder; return the page.
+def write_leaderboard(
+    table: pd.DataFrame,
+    plan: Plan,
+    store: Store,
+    overrides: Sequence[str],
+    rank_set: str = DEFAULT_SET,
+    level: str = MODEL,
+) -> Path:
+    """Write leaderboard.csv, .md and .html, and floors.csv, into the study's folder; return the page.
 
     Args:
         table: the study's scores.
         plan: the study.
         store: where its runs are.
         overrides: the command line's words after the stage.
+        rank_set: what ranks rest on in the markdown, and on the page at first.
+        level: what rows are there, likewise; models, where this table has no such rows.
     """
     folder = store.study(plan.name)
-    chosen, wanted = columns(table), wanted_of(plan, store)
-    boards = {level: leaderboard(table, chosen, wanted, level) for level in LEVELS}
-    if len(boards["setting"]) == len(boards["model"]):  # one strength each: the same rows twice
-        del boards["setting"]
+    chosen, wanted, known = columns(table), wanted_of(plan, store), levels(table)
+    first = level if level in known else MODEL
+    order = [first, *(other for other in known if other != first)]
+    sets = [rank_set, *(other for other in RANK_SETS if other != rank_set)]
+    boards = leaderboards(table, chosen, wanted, order, sets)
+    floors = floors_of(plan, store)
+    with writing(folder / "floors.csv") as file:
+        file.write(_floor_rows(floors).to_csv(index=False).encode())
     page = Page(
         title=plan.title,
         facts=_facts(table, plan, store),
         boards=boards,
+        levels=known,
         columns=chosen,
         metrics=[m for m in plan.metrics if m in set(table["metric"])],
         figures=pictures(folder, "figures"),
         pictures=pictures(folder, "models"),
         commands=[shlex.join(["python", "-m", "bench", stage, *overrides]) for stage in STAGES],
         files={name: what for name, what in FILES.items() if (folder / name).exists()},
+        floors=floors,
     )
     every = pd.concat([b.assign(level=level) for level, b in boards.items()], ignore_index=True)
     rows = as_cells(every).to_csv(index=False)
-    texts = {"csv": rows, "md": _markdown(plan, boards["model"], chosen), "html": render(page)}
+    texts = {"csv": rows, "md": _markdown(page, plan, first, rank_set), "html": render(page)}
     for suffix, text in texts.items():
         with writing(folder / f"leaderboard.{suffix}") as file:
             file.write(text.encode())
@@ -95,22 +114,41 @@ def _facts(table: pd.DataFrame, plan: Plan, store: Store) -> dict[str, str]:
     return facts
 
 
-def _markdown(plan: Plan, boards: pd.DataFrame, chosen: Sequence[Column]) -> str:
-    """The boards of models as tables: IQM, with the 95 % interval in brackets."""
+def _floor_rows(floors: Mapping[str, Floors]) -> pd.DataFrame:
+    """A row for each data set, kind of code and score; of a metric without floors one with the reason."""
+    rows = [(dataset, kind, name, value, "") for dataset, of in floors.items()
+            for kind, values in of.values.items() for name, value in values.items()]  # fmt: skip
+    rows += [(d, "", metric, np.nan, why) for d, of in floors.items() for metric, why in of.without.items()]
+    return as_cells(pd.DataFrame(rows, columns=["dataset", "codes", "score", "floor", "reason"]))
+
+
+def _markdown(page: Page, plan: Plan, level: str, rank_set: str) -> str:
+    """The boards of one level and rank set as tables: IQM, with the 95 % interval in brackets; floors below."""
     parts = [
         f"# {markdown(plan.title)}: leaderboard",
-        f"Budget: **{markdown(plan.budget)}**. IQM [95% interval]; rank by Borda count.",
+        f"Budget: **{markdown(plan.budget)}**. IQM [95% interval] of {page.levels[level]}; rank by Borda count over "
+        f"{RANK_SETS[rank_set]} ({rank_set}). Dead runs, whose codes have no active dimension, are not ranked.",
     ]
-    for (representation, dataset), board in boards.groupby(["representation", "dataset"], sort=False):
-        shown = [c for c in chosen if c.name in board and board[c.name].notna().any()]
-        heads = ["model", "rank", "coverage"]
-        heads += [markdown(title(c.name)) + ("" if c.counted else " (not ranked)") for c in shown]
+    every = page.boards[level]
+    every = every[every["rank_set"] == rank_set]
+    for (representation, dataset), board in every.groupby(["representation", "dataset"], sort=False):
+        shown = [c for c in page.columns if c.name in board and board[c.name].notna().any()]
+        named = ["model", *(["value"] if level == SETTING else [])]
+        heads = [*named, "rank", "coverage", "dead runs"]
+        heads += [markdown(title(c.name)) + ("" if c.declared.counts_in(rank_set) else " (not ranked)") for c in shown]
         lines = [_line(heads), _line(["---"] + ["---:"] * (len(heads) - 1))]
         for _, row in board.iterrows():
-            values = [_number(row, "rank", "{:.0f}"), f"{np.floor(100 * row['coverage'] + 1e-9):.0f}%"]
-            values += [_number(row, c.name, "{:.3f}") for c in shown]
+            values = ["" if pd.isna(row[n]) else f"{row[n]:g}" for n in named[1:]]
+            values += [_number(row, "rank", "{:.0f}"), f"{np.floor(100 * row['coverage'] + 1e-9):.0f}%"]
+            values += [str(row["dead"]), *(_number(row, c.name, "{:.3f}") for c in shown)]
             lines.append(_line([markdown(model_title(row["model"])), *values]))
-        parts.append(f"## {markdown(board_title(dataset))}, {representation} representation\n\n" + "\n".join(lines))
+        for kind, floors in floors_below(board, page.floors).items():
+            known = [f"{floors[c.name]:.3f}" if c.name in floors else "–" for c in shown]
+            lines.append(_line([f"*floor: {KINDS[kind]}*", *[""] * (len(named) + 2), *known]))
+        text = f"## {markdown(board_title(dataset))}, {representation} representation\n\n" + "\n".join(lines)
+        if level != SETTING and (dead := "; ".join(filter(None, board["dead_runs"]))):
+            text += f"\n\n{counted(board['dead'].sum())}: {markdown(dead)}."
+        parts.append(text)
     return "\n\n".join(parts) + "\n"
 
 

@@ -17,11 +17,13 @@ function show() {
   for (const board of boards) {
     board.hidden = !only(board);
     if (board.hidden) continue;
+    for (const part of board.querySelectorAll("[data-ranks]")) part.hidden = part.dataset.ranks !== chosen("ranks");
     sort(board.querySelector("table"));
     const rows = [...board.querySelectorAll("tbody tr")];
     for (const row of rows) {
       const text = `${row.cells[0].textContent} ${row.dataset.model}`.toLowerCase();
       const kept = words.every((word) => text.includes(word));
+      row.classList.toggle("unranked", row.querySelector(".no-rank:not([hidden])") !== null);
       row.hidden = !kept || (chosen("model") !== "" && row.dataset.model !== chosen("model"));
     }
     told = `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows`;
@@ -31,7 +33,7 @@ function show() {
 }
 
 function sort(table) {
-  const headers = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
+  const headers = [...table.tHead.rows[table.tHead.rows.length - 1].cells].filter((th) => !th.hidden);
   const header = headers.find((th) => th.dataset.name === sorted.sort);
   const [by, order] = header ? [header, sorted.order] : [headers.find((th) => th.dataset.name === first.sort), first.order];
   const text = by.dataset.first === "text";
@@ -44,7 +46,7 @@ function sort(table) {
   };
   const body = table.tBodies[0];
   body.append(...[...body.rows].sort(compare));
-  headers.forEach((th) => th.removeAttribute("aria-sort"));
+  table.tHead.querySelectorAll("th").forEach((th) => th.removeAttribute("aria-sort"));
   by.setAttribute("aria-sort", order);
 }
 
@@ -59,7 +61,7 @@ function turn(header) {
 // How many columns lie beyond an edge, said above the board as long as there are any.
 function hint(board) {
   const box = board.querySelector(".scroll");
-  const heads = [...box.querySelectorAll("thead tr:last-child th:not(.name)")];
+  const heads = [...box.querySelectorAll("thead tr:last-child th:not(.name, [hidden])")];
   const left = box.getBoundingClientRect().left + (box.querySelector("th.name")?.offsetWidth ?? 0);
   const right = box.getBoundingClientRect().right + 1;
   const beyond = heads.filter((th) => th.getBoundingClientRect().right > right).length;

@@ -5,7 +5,8 @@ import hashlib
 import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from string import Template
 
@@ -13,12 +14,16 @@ import pandas as pd
 
 from bench import registry
 from bench.analysis.board.board import Column
+from bench.analysis.board.leaderboard import OVERALL
 from bench.analysis.names import model_title, title
 from bench.analysis.scores.agreement import MIN_SEEDS
-from bench.metrics.base import Metric, Score
+from bench.metrics.base import RANK_SETS, Metric, Score
+from bench.metrics.parts.active import LEAST_DEVIATION
 from bench.report.board_table import board_table, board_title
 from bench.report.gallery import Picture, gallery
 from bench.report.markup import Html, join, tag
+from bench.scoring.floor_codes import KINDS
+from bench.scoring.floors import Floors
 
 
 @dataclass(frozen=True)
@@ -27,13 +32,15 @@ class Page:
 
     title: str
     facts: Mapping[str, str]  # what was run, at what budget
-    boards: Mapping[str, pd.DataFrame]  # level -> boards, as `leaderboard` gives them
+    boards: Mapping[str, pd.DataFrame]  # level -> boards, as `leaderboards` gives them; the first are shown first
+    levels: Mapping[str, str]  # level -> what its rows are
     columns: Sequence[Column]
     metrics: Sequence[str]
     figures: Sequence[Picture]
     pictures: Sequence[Picture]  # of models
     commands: Sequence[str]
     files: Mapping[str, str]  # name -> what it is; beside the page
+    floors: Mapping[str, Floors] = field(default_factory=dict)  # of each data set
 
 
 def render(page: Page) -> str:
@@ -83,7 +90,7 @@ def _sections(page: Page) -> Iterator[Html]:
         yield gallery("Figures", "figures", page.figures)
     if page.pictures:
         yield gallery("Pictures of models", "models", page.pictures)
-    yield _definitions(page.metrics)
+    yield _definitions(page.metrics, page.floors)
     commands = tag("pre", tag("code", "\n".join(page.commands)), tabindex="0", role="region", aria_label="Commands")
     yield tag("section", tag("h2", "Commands"), tag("p", "What made this page, in order:"), commands, id="commands")
 
@@ -97,23 +104,42 @@ def _boards(page: Page) -> Iterator[Html]:
     if not tables:
         yield tag("p", "There are no scores yet.")
         return
-    yield _controls(page.boards)
-    yield from (board_table(board, page.columns, level, i) for i, (board, level) in enumerate(tables))
-    yield from _reading()
+    yield _controls(page.boards, page.levels)
+    for i, (board, level) in enumerate(tables):
+        floors = floors_below(board, page.floors)
+        yield board_table(board, page.columns, level, page.levels[level], i, floors)
+    yield from _reading(page)
     links = [tag("li", tag("a", name, href=name), f": {what}") for name, what in page.files.items()]
     yield tag("ul", *links, class_="files") if links else join()
 
 
-def _controls(boards: Mapping[str, pd.DataFrame]) -> Html:
+def floors_below(board: pd.DataFrame, floors: Mapping[str, Floors]) -> dict[str, dict[str, float]]:
+    """Kind of code -> score name -> floor on a board's data set; over all of them, the mean of theirs.
+
+    A score whose floor is not known on every one of them has none.
+    """
+    dataset = board["dataset"].iloc[0]
+    names = list(floors) if dataset == OVERALL else [dataset]
+    found: dict[str, dict[str, float]] = {}
+    for kind in KINDS:
+        parts = [floors[name].values.get(kind, {}) if name in floors else {} for name in names]
+        shared = set.intersection(*map(set, parts)) if parts else set()
+        if shared:
+            found[kind] = {name: sum(part[name] for part in parts) / len(parts) for name in shared}
+    return found
+
+
+def _controls(boards: Mapping[str, pd.DataFrame], levels: Mapping[str, str]) -> Html:
     every = pd.concat(boards.values())
     datasets = {d: board_title(d) for d in every["dataset"].unique()}
-    levels = {"model": "models", "setting": "models at each strength"}
+    sets = {name: f"{name}: {RANK_SETS[name]}" for name in every["rank_set"].unique()}
     models = {"": "all"} | {m: model_title(m) for m in sorted(every["model"].unique())}
     return tag(
         "form",
         _choice("Data set", "dataset", datasets),
         _choice("Representation", "representation", {r: r for r in every["representation"].unique()}),
-        _choice("Rows", "level", {k: v for k, v in levels.items() if k in boards}),
+        _choice("Rows", "level", {k: levels[k] for k in boards}),
+        _choice("Ranks", "ranks", sets),
         _choice("Model", "model", models),
         tag("label", "Find in names", tag("input", type="search", name="text", autocomplete="off"), class_="wide"),
         tag("button", "Reset", type="reset"),
@@ -131,7 +157,7 @@ def _choice(label: str, name: str, options: Mapping[str, str]) -> Html:
     return tag("label", label, tag("select", *(tag("option", v, value=k) for k, v in options.items()), name=name))
 
 
-def _reading() -> Iterator[Html]:
+def _reading(page: Page) -> Iterator[Html]:
     yield tag(
         "p",
         "A score is the interquartile mean (IQM) over a model's strengths and seeds, over all data sets the mean of "
@@ -140,10 +166,29 @@ def _reading() -> Iterator[Html]:
     )
     yield tag(
         "p",
-        "Rank is by Borda count over the scores marked ranked: how many other rows a row beats, ties being half. By "
+        "Rank is by Borda count over the scores marked ranked, which a set of ranks chooses: how many other rows a row "
+        "beats, ties being half. By "
         "mean is the rank of the mean score: the scores as shares of their ranges. Coverage is the share of the wanted "
         "scores that is there; a row that lacks any is listed, not ranked.",
     )
+    yield tag(
+        "p",
+        f"A run is dead if no dimension of its mean codes has a standard deviation of {LEAST_DEVIATION:g} or more. "
+        "Dead runs have no disentanglement score here: a row stands on its other runs, and has no interval where fewer "
+        f"than {MIN_SEEDS} of a setting are left. Their accuracy counts.",
+    )
+    if len(page.boards) > 1:
+        yield tag(
+            "p",
+            "At its best setting by each score, a model has every score from another setting, chosen and estimated on "
+            "the same seeds: somewhat too good. A setting picked by an unsupervised score is that of its best IQM; all "
+            "scores are of this setting. Intervals take the choice as given.",
+        )
+    told = "A floor is what codes score that hold nothing, under the same protocol and on the same factors."
+    missing = [board_title(d) for d, of in page.floors.items() if not of.values]
+    if missing:
+        told += f" Not computed yet: {', '.join(missing)}; python -m bench floors does it."
+    yield tag("p", told)
     yield tag(
         "p",
         tag("b", "Bold"),
@@ -151,11 +196,12 @@ def _reading() -> Iterator[Html]:
     )
 
 
-def _definitions(metrics: Sequence[str]) -> Html:
-    return tag("section", tag("h2", "Metrics"), tag("dl", *map(_definition, metrics), class_="metrics"), id="metrics")
+def _definitions(metrics: Sequence[str], floors: Mapping[str, Floors]) -> Html:
+    defined = [_definition(name, floors) for name in metrics]
+    return tag("section", tag("h2", "Metrics"), tag("dl", *defined, class_="metrics"), id="metrics")
 
 
-def _definition(name: str) -> Html:
+def _definition(name: str, floors: Mapping[str, Floors]) -> Html:
     function = registry.load("metrics", name)
     declared: Metric = function.metric
     heading = title(declared.headline or name)
@@ -164,8 +210,27 @@ def _definition(name: str) -> Html:
     return tag(
         "div",
         tag("dt", heading[0].upper() + heading[1:], tag("code", f"{name}, version {declared.version}")),
-        tag("dd", summary, " ", _paper(declared.paper), tag("ul", *scores)),
+        tag("dd", summary, " ", _paper(declared.paper), tag("ul", *scores, *_floors(declared, floors))),
     )
+
+
+def _floors(declared: Metric, floors: Mapping[str, Floors]) -> Iterator[Html]:
+    """The floors of a metric's headline score, else of all its scores, on each data set; or why it has none."""
+    for dataset, of in floors.items():
+        if declared.name in of.without:
+            yield tag("li", f"No floor on {board_title(dataset)}: {of.without[declared.name]}")
+            continue
+        names = [declared.headline] if declared.headline else _names_of(declared, of)
+        for name in names:
+            told = ", ".join(
+                f"{KINDS[kind]} {values[name]:.3f}" for kind, values in of.values.items() if name in values
+            )
+            yield tag("li", "Floor of ", tag("code", name), f" on {board_title(dataset)}: {told}")
+
+
+def _names_of(declared: Metric, floors: Floors) -> list[str]:
+    names = dict.fromkeys(name for values in floors.values.values() for name in values)
+    return [n for n in names if any(fnmatchcase(n, pattern) for pattern in declared.scores)]
 
 
 def _declared(score: Score) -> str:

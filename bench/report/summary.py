@@ -8,6 +8,7 @@ import pandas as pd
 
 from bench.analysis.names import dataset_title, disentanglement_scores, downstream_scores, model_title, title
 from bench.analysis.scores.agreement import wide
+from bench.analysis.scores.dead import told
 from bench.escaping import markdown, markdown_code
 from bench.report.gallery import in_order, title_of
 from bench.scoring.groups import cells_of
@@ -91,7 +92,9 @@ def _score_tables(table: pd.DataFrame) -> list[str]:
             named = markdown(model_title(str(model)))
             lines.append(_row([named, "" if pd.isna(value) else f"{value:g}", str(len(group)), *shown]))
         heading = markdown(dataset_title(str(dataset)))
-        sections.append(f"## {heading}\n\n{_sizes(table, str(dataset))}\n\n" + "\n".join(lines))
+        dead = told(table[table["dataset"] == dataset])
+        above = [_sizes(table, str(dataset)), *([markdown(dead)] if dead else [])]
+        sections.append(f"## {heading}\n\n{' '.join(above)}\n\n" + "\n".join(lines))
     return sections
 
 

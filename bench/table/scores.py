@@ -48,8 +48,14 @@ def study_scores(name: str, store: Store) -> "tuple[pd.DataFrame, str]":
     folder = known(store)
     if folder is None or name not in studies_of(folder):
         raise unknown("study (not started here)", name, studies_with_scores(store))
-    table = read_study(name, folder)
+    table = newest(read_study(name, folder))
     return table, f"scores of {table['run'].nunique()} runs from the table {folder.table}"
+
+
+def newest(table: "pd.DataFrame") -> "pd.DataFrame":
+    """The rows of the highest version of each metric that a run has: a table that grew by merging may hold several."""
+    highest = table.groupby(["run", "metric"], observed=True)["version"].transform("max")
+    return table[table["version"].eq(highest)].reset_index(drop=True)
 
 
 def studies_with_scores(store: Store) -> list[str]:

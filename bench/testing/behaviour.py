@@ -1,4 +1,6 @@
-"""How scores move as a perfect code gets worse in one way at a time: noise, rotation, duplicated dimensions.
+"""What scores are of codes that hold nothing, and how they move as a perfect code gets worse in one way at a time.
+
+That is by noise, by rotation and by duplicated dimensions.
 
 Rotated and duplicated codes have noise of 0.1 standard deviations: a rotated lattice of few exact values would show how
 it falls into bins, not what rotation does. A metric of groups is given the code beside two others, which are perfect
@@ -11,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench import registry
+from bench.metrics.base import SkippedError
+from bench.scoring.floor_codes import KINDS, floor_codes
 from bench.testing.groups import group_values
 from bench.testing.samples import (
     SMALLER,
@@ -43,6 +47,7 @@ def duplicated(codes: Codes, dims: float) -> Codes:
 
 Change = Callable[[Codes, float], Codes]
 EXPERIMENTS: Mapping[str, tuple[Change, float, tuple[float, ...]]] = {  # what is done, to what noise, how much
+    "nothing": (lambda codes, kind: floor_codes(tuple(KINDS)[int(kind)], *codes.shape), 0, tuple(range(len(KINDS)))),
     "noise": (noisy, 0, (0, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2)),
     "rotation": (rotated, NOISE, (0, 5, 10, 15, 20, 25, 30, 35, 40, 45)),
     "duplicates": (duplicated, NOISE, (0, 1, 2, 3, 4)),
@@ -53,8 +58,9 @@ def curves(names: list[str]) -> "pd.DataFrame":
     """Scores of some metrics over every experiment, a row a point.
 
     Returns:
-        experiment, x (standard deviations of noise, degrees, number of dimensions), metric, name, score; of metrics of
-        models, whose images no change of codes reaches, there are none.
+        experiment, x (standard deviations of noise, degrees, number of dimensions; of nothing, which of
+        `bench.scoring.floor_codes.KINDS`), metric, name, score. What a metric does not apply to is left out, and
+        metrics of models, whose images no change of codes reaches.
 
     Raises:
         UnknownNameError: no such metric.
@@ -72,11 +78,14 @@ def _curve(name: str, experiment: str) -> Iterator[tuple[str, float, str, str, f
     codes = noisy(perfect_codes(factors), noise)
     for level in levels:
         changed = change(codes, level)
-        if declared(name).reads == "group":
-            of_group = group_values(name, [changed, *_others(name, experiment, level, factors)])
-            scores = {key: float(numbers[0]) for key, numbers in of_group.items()}
-        else:
-            scores = values(name, changed, factors, options=OPTIONS)
+        try:
+            if declared(name).reads == "group":
+                of_group = group_values(name, [changed, *_others(name, experiment, level, factors)])
+                scores = {key: float(numbers[0]) for key, numbers in of_group.items()}
+            else:
+                scores = values(name, changed, factors, options=OPTIONS)
+        except SkippedError:
+            continue
         for key, value in _shown(name, scores).items():
             yield experiment, level, name, key, value
 

@@ -1,6 +1,7 @@
 """Boards whose answer is known: scores, ranks, ties, holes, single seeds, single models, other directions."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,12 +10,13 @@ from scipy.stats import trim_mean
 
 from bench import registry
 from bench.analysis.board.board import Column
-from bench.analysis.board.leaderboard import OVERALL, columns, leaderboard, wanted_cells
+from bench.analysis.board.leaderboard import OVERALL, columns, leaderboard, levels, wanted_cells
 from bench.analysis.board.ranking import STANDING
+from bench.analysis.names import PAPER
 from bench.analysis.statistics.intervals import iqm
-from bench.metrics.base import Score, metric
+from bench.metrics.base import RANK_SETS, Score, metric
 
-MIG = Column("mig", "mig", True, Score(0, 1))
+MIG = Column("mig", "mig", Score(0, 1, ranks=("study",)))
 
 
 def small(models: Mapping[str, Sequence[float]], name: str = "mig", dataset: str = "d") -> pd.DataFrame:
@@ -84,17 +86,17 @@ def test_a_constant_score_ranks_nobody_above_another() -> None:
 
 def test_lower_is_better_where_the_metric_says_so() -> None:
     table = small({"a": [0.1, 0.2], "b": [0.8, 0.9]})
-    board = by_model(leaderboard(table, [Column("mig", "mig", True, Score(0, 1, False))]))
+    board = by_model(leaderboard(table, [Column("mig", "mig", Score(0, 1, False, ranks=("study",)))]))
     assert board["rank"].to_dict() == {"a": 1, "b": 2}
     assert board.loc["a", "mean_score"] == pytest.approx(0.85)
 
 
 def test_scores_of_no_direction_are_shown_but_do_not_count(study_table: pd.DataFrame) -> None:
-    assert {c.name: c.counted for c in columns(study_table)} == {
+    assert {c.name: c.declared.counts_in("study") for c in columns(study_table)} == {
         "beta_vae_test": True, "factor_vae_test": True, "mig": True, "lr_10000": False, "gbt_10000": False,
         "gbt_efficiency": False,
     }  # fmt: skip
-    board = by_model(leaderboard(small({"a": [0.1] * 2, "b": [0.2] * 2}), [Column("mig", "mig", False, Score(0, 1))]))
+    board = by_model(leaderboard(small({"a": [0.1] * 2, "b": [0.2] * 2}), [Column("mig", "mig", Score(0, 1))]))
     assert board["rank"].isna().all()
     assert board["mig"].to_dict() == pytest.approx({"a": 0.1, "b": 0.2})
 
@@ -103,7 +105,9 @@ def test_scores_of_no_direction_are_shown_but_do_not_count(study_table: pd.DataF
 def test_a_new_metric_has_a_column_and_moves_ranks_only_where_it_says_so(
     ranked: bool, study_table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    @metric(version=1, reads="points", scores={"abc": Score(0, 1)}, headline="abc", paper="", ranked=ranked)
+    declared = Score(0, 1, ranks=("information",) if ranked else ())
+
+    @metric(version=1, reads="points", scores={"abc": declared}, headline="abc", paper="")
     def abc(codes, factors):  # type: ignore[no-untyped-def]
         return {"abc": 0.5}
 
@@ -113,13 +117,15 @@ def test_a_new_metric_has_a_column_and_moves_ranks_only_where_it_says_so(
     of_abc = study_table[study_table["name"] == "mig"].assign(name="abc", metric="abc", cell="abc")
     of_abc = of_abc.assign(score=1 - of_abc["score"]).iloc[:-1]  # the opposite order, and not of every run
     more = pd.concat([study_table, of_abc])
-    assert {c.name: c.counted for c in columns(more)}["abc"] is ranked
-    keys = ["representation", "dataset", "model"]
-    before, after = (leaderboard(t, columns(t)).set_index(keys).sort_index() for t in (study_table, more))
+    keys = ["representation", "dataset", "rank_set", "model"]
+    sets = ["study", "all", "information"]
+    before, after = (
+        leaderboard(t, columns(t), rank_sets=sets).set_index(keys).sort_index() for t in (study_table, more)
+    )
     assert after["abc"].notna().any()
-    standing = [c for c in STANDING if c in before]
-    same = before[standing].equals(after[standing]) and before["coverage"].equals(after["coverage"])
-    assert same is not ranked
+    standing = [*STANDING, "coverage"]
+    same = {s: before.xs(s, level="rank_set")[standing].equals(after.xs(s, level="rank_set")[standing]) for s in sets}
+    assert same == {"study": True, "all": not ranked, "information": not ranked}
 
 
 def test_fewer_than_five_seeds_have_no_interval() -> None:
@@ -202,3 +208,127 @@ def test_a_row_can_be_a_setting(study_table: pd.DataFrame) -> None:
 
 def test_a_table_without_scores_gives_an_empty_board(study_table: pd.DataFrame) -> None:
     assert leaderboard(study_table.iloc[:0], []).empty
+
+
+ACCURACY = Column("lr_100", "downstream", Score(0, 1), disentanglement=False)
+
+
+def with_dead(models: Mapping[str, Sequence[float]], dead: Mapping[str, int]) -> pd.DataFrame:
+    """`small` with an accuracy of each run and its active dimensions: none of the first runs of a model."""
+    table = small(models)
+    accuracy = table.assign(name="lr_100", metric="downstream", score=0.7)
+    dims = table.assign(name="active_dims", metric="active_dims", score=[
+        float(seed >= dead.get(model, 0)) for model, seed in zip(table["model"], table["seed"], strict=True)
+    ])  # fmt: skip
+    return pd.concat([table, accuracy, dims], ignore_index=True)
+
+
+def test_dead_runs_are_counted_and_named_and_their_accuracy_alone_is_used() -> None:
+    table = with_dead({"a": [0.99, 0.98, *[0.3] * 6], "b": [0.5] * 8}, {"a": 2})
+    board = by_model(leaderboard(table, [MIG, ACCURACY]))
+    assert board["rank"].to_dict() == {"b": 1, "a": 2}
+    assert board.loc["a", ["mig", "mig_runs", "lr_100_runs", "coverage", "dead"]].tolist() == [0.3, 6, 8, 1, 2]
+    assert board["dead_runs"].to_dict() == {"a": "a 1: seeds 0, 1", "b": ""}
+
+
+def test_a_row_whose_runs_are_all_dead_is_listed_and_not_ranked() -> None:
+    table = with_dead({"a": [0.9] * 5, "b": [0.5] * 5, "c": [0.4] * 5}, {"a": 5})
+    board = by_model(leaderboard(table, [MIG, ACCURACY]))
+    assert board.index.tolist() == ["b", "c", "a"]
+    assert board.loc["a", ["rank", "mig"]].isna().all()
+    assert board.loc["a", ["lr_100", "dead"]].tolist() == [pytest.approx(0.7), 5]
+
+
+def test_where_every_run_is_dead_nothing_is_ranked() -> None:
+    table = with_dead({m: [0.9] * 5 for m in "ab"}, {"a": 5, "b": 5})
+    board = by_model(leaderboard(table, [MIG, ACCURACY], rank_sets=RANK_SETS))
+    assert board["rank"].isna().all()
+    assert board["lr_100"].to_list() == pytest.approx([0.7] * 10)
+
+
+def test_too_few_live_seeds_leave_disentanglement_without_interval_and_accuracy_with_one() -> None:
+    table = with_dead({"a": [0.9, 0.8, *np.linspace(0.3, 0.4, 4)], "b": [0.5] * 6}, {"a": 2})
+    board = by_model(leaderboard(table, [MIG, ACCURACY]))
+    assert board.loc["a", ["mig_low", "rank_low", "rank_high"]].isna().all()
+    assert board.loc["a", ["lr_100_low", "lr_100_high"]].notna().all()
+    assert board.loc["b", ["mig_low", "rank_low"]].notna().all()
+
+
+def test_the_sampled_codes_of_a_dead_run_are_those_of_a_dead_run() -> None:
+    table = with_dead({"a": [0.9] * 5, "b": [0.5] * 5}, {"a": 5})
+    sampled = table.assign(representation="sampled", score=table["score"].where(table["name"] != "active_dims", 10.0))
+    board = leaderboard(pd.concat([table, sampled]), [MIG]).query("representation == 'sampled'")
+    assert by_model(board)["dead"].to_dict() == {"a": 5, "b": 0}
+
+
+def test_each_rank_set_ranks_by_its_own_scores() -> None:
+    table = pd.concat([small({"a": [0.9] * 2, "b": [0.1] * 2}), small({"a": [0.2] * 2, "b": [0.6] * 2}, "sap")])
+    chosen = [Column("mig", "mig", Score(0, 1, ranks=("information",))),
+              Column("sap", "sap", Score(0, 1, ranks=("prediction",)))]  # fmt: skip
+    board = leaderboard(table, chosen, rank_sets=["all", "information", "prediction"])
+    ranks = board.set_index(["rank_set", "model"])["rank"]
+    assert ranks.to_dict() == {
+        ("all", "a"): 1, ("all", "b"): 1, ("information", "a"): 1, ("information", "b"): 2,
+        ("prediction", "b"): 1, ("prediction", "a"): 2,
+    }  # fmt: skip
+
+
+def test_the_study_ranks_by_the_papers_six_and_the_irs_is_in_no_set() -> None:
+    ranked = {}
+    for name in registry.names("metrics"):
+        for score, declared in registry.load("metrics", name).metric.scores.items():
+            ranked[score] = {s for s in RANK_SETS if declared.counts_in(s)}
+    assert {score for score, sets in ranked.items() if "study" in sets} == set(PAPER.values())
+    assert ranked["irs"] == set()
+    assert ranked["irs_active"] == {"all", "intervention"}
+    assert next(iter(RANK_SETS)) == "study"
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"rank_sets": ["informaton"]}, "unknown rank set 'informaton'. Did you mean 'information'"),
+        ({"level": "setings"}, "unknown level 'setings'. Did you mean 'setting'"),
+    ],
+)
+def test_an_unknown_level_or_rank_set_is_offered_the_nearest(asked: dict[str, Any], message: str) -> None:
+    with pytest.raises(registry.UnknownNameError, match=message):
+        leaderboard(small({"a": [0.1]}), [MIG], **asked)
+
+
+def swept(scores: Mapping[tuple[str, float], float], name: str = "mig") -> pd.DataFrame:
+    """(model, value) -> the score of each of its five seeds."""
+    parts = [small({model: [score] * 5}, name).assign(value=value, run=lambda t, v=value: t["run"] + f"-{v:g}")
+             for (model, value), score in scores.items()]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_the_best_setting_is_chosen_by_each_score_for_itself() -> None:
+    of_mig = {("a", 1.0): 0.2, ("a", 2.0): 0.8, ("b", 1.0): 0.5, ("b", 2.0): 0.5}
+    of_irs = {("a", 1.0): 0.9, ("a", 2.0): 0.1, ("b", 1.0): 0.5, ("b", 2.0): 0.4}
+    table = pd.concat([swept(of_mig), swept(of_irs, "irs")])
+    chosen = [MIG, Column("irs", "irs", Score(-1, 1))]
+    assert by_model(leaderboard(table, chosen))["mig"].to_dict() == pytest.approx({"a": 0.5, "b": 0.5})
+    best = by_model(leaderboard(table, chosen, level="best"))
+    assert best["mig"].to_dict() == pytest.approx({"a": 0.8, "b": 0.5})
+    assert best["irs"].to_dict() == pytest.approx({"a": 0.9, "b": 0.5})
+    assert best["rank"].to_dict() == {"a": 1, "b": 2}
+    assert (best["runs"] == 5).all()
+
+
+def test_an_unsupervised_criterion_chooses_the_setting_that_every_score_is_of() -> None:
+    table = swept({("a", 1.0): 0.2, ("a", 2.0): 0.8, ("b", 1.0): 0.5, ("b", 2.0): 0.6})
+    losses = {("a", 1.0): 3.0, ("a", 2.0): 9.0, ("b", 1.0): 7.0, ("b", 2.0): 4.0}
+    of_run = swept(losses, "reconstruction").assign(metric="training", representation=None)
+    of_run["representation"] = of_run["representation"].astype("string")
+    table = pd.concat([table.astype({"representation": "string"}), of_run])
+    picked = by_model(leaderboard(table, [MIG], level="reconstruction"))
+    assert picked["mig"].to_dict() == pytest.approx({"a": 0.2, "b": 0.6})
+    assert levels(table) == {
+        "model": "models, over the sweep", "setting": "models at each strength",
+        "best": "models, best setting by each score", "reconstruction": "models, setting of the best Reconstruction",
+    }  # fmt: skip
+
+
+def test_one_setting_each_leaves_nothing_to_pick() -> None:
+    assert levels(small({"a": [0.1], "b": [0.2]})) == {"model": "models"}

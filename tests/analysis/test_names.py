@@ -52,6 +52,8 @@ def test_a_broken_file_of_a_model_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
         ("lr_100", "LR 100"),
         ("gbt_10000", "GBT 10,000"),
         ("lr_efficiency", "Efficiency (LR)"),
+        ("xgb_100", "XGBoost 100"),
+        ("xgb_efficiency", "Efficiency (XGBoost)"),
         ("gaussian_total_correlation_sampled", "TC (sampled)"),
         ("elbo", "ELBO"),
         ("a_score_of_mine", "a score of mine"),

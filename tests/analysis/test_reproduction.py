@@ -134,8 +134,9 @@ def test_everything_of_the_protocol_that_differs_is_said() -> None:
         "scored under the mine protocol", "100 images encoded for the study's", "2,000 num_train for the study's",
         "downstream with trees xgboost", "downstream with num_rounds 50", "mig with num_bins 7",
     ]  # fmt: skip
-    exact = dataclasses.replace(PUBLISHED, options={"downstream": {"trees": "exact"}})
-    assert shortfalls(study(["d"], 1), exact, STUDY) == []
+    written_out = {"downstream": {"trees": "exact", "train_sizes": [10, 100, 1_000, 10_000]}, "mig": {"num_bins": 20}}
+    published = dataclasses.replace(PUBLISHED, options=written_out)
+    assert shortfalls(study(["d"], 1), published, STUDY) == []
 
 
 def test_another_precision_is_said() -> None:

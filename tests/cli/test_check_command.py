@@ -47,6 +47,7 @@ def test_a_strangers_metric_gets_a_card_with_a_picture_and_the_numbers_in_it(tmp
     done = check(tmp_path, "my_metric")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "my_metric, version 3" in done.stdout
+    assert "check: floor: my_metric of Gaussian noise" in done.stderr
     assert (tmp_path / "checks" / "my_metric.png").stat().st_size > 10_000
     numbers = pd.read_csv(tmp_path / "checks" / "my_metric.csv")
     assert {"my_metric", "mig"} <= set(numbers["metric"])
@@ -69,6 +70,7 @@ def test_an_unknown_metric_is_offered_the_nearest(tmp_path: Path) -> None:
 
 def test_the_behaviour_of_mig_is_what_its_definition_says() -> None:
     table = curves(["mig"]).set_index(["experiment", "x"])["score"]
+    assert (table["nothing"] < 0.02).all()
     assert table["noise"].is_monotonic_decreasing
     assert table["noise", 0] > 0.95
     assert table["rotation", 45] < 0.1 < table["rotation", 0]

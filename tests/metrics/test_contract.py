@@ -162,8 +162,10 @@ DECLARATION: dict[str, Any] = {"version": 1, "reads": "points", "scores": {"own"
         ({"version": "1"}, "version must be an integer of at least 1, got '1'"),
         ({"num_points": 0}, "num_points must be an integer of at least 1, got 0"),
         ({"paper": None}, "paper must be text, got None"),
-        ({"ranked": True}, "ranked needs a headline score"),
-        ({"ranked": True, "headline": "own", "scores": {"own": Score(0, 1, None)}}, "ranked needs a headline score"),
+        ({"scores": {"own": Score(0, 1, ranks=("study",))}}, "ranks are of a headline score"),
+        ({"headline": "own", "scores": {"own": Score(0, 1, None, ranks=("study",))}}, "ranks are of a headline score"),
+        ({"scores": {"own": Score(0, 1, ranks=("informaton",))}}, "unknown rank set .* Did you mean 'information'"),
+        ({"scores": {"own": Score(0, 1, ranks="study")}}, "must be a tuple"),
     ],
 )
 def test_what_cannot_be_declared_is_refused_where_it_is_declared(changed: dict[str, Any], message: str) -> None:

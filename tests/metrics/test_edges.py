@@ -9,8 +9,10 @@ from bench.metrics.downstream import downstream
 from bench.metrics.explicitness import explicitness
 from bench.metrics.factor_vae_score import factor_vae_score, from_votes
 from bench.metrics.irs import irs
+from bench.metrics.irs_active import irs_active
 from bench.metrics.mig import mig
 from bench.metrics.modularity import modularity
+from bench.metrics.parts.boosted_trees import _settings
 from bench.metrics.parts.shared_factor import SharedFactor
 from bench.metrics.sap import sap
 from bench.metrics.unsupervised import unsupervised
@@ -78,6 +80,16 @@ def test_irs_ignores_dead_dimensions_and_is_zero_for_nothing_else() -> None:
     assert irs(dead, FACTORS)["irs"] == 0
 
 
+def test_irs_of_active_dimensions_is_not_raised_by_nearly_dead_ones() -> None:
+    x, rng = FACTORS + RNG.normal(size=FACTORS.shape), np.random.default_rng(0)
+    nearly_dead = 0.01 * rng.standard_t(3, (2000, 30))
+    assert irs_active(np.hstack([x, nearly_dead]), FACTORS)["irs_active"] == irs(x, FACTORS)["irs"]
+    assert irs(nearly_dead, FACTORS)["irs"] > 0.6
+    assert irs_active(nearly_dead, FACTORS)["irs_active"] == 0
+    with pytest.raises(ValueError, match="factors ha"):
+        irs_active(nearly_dead, FACTORS * 0)
+
+
 def test_irs_can_fall_below_zero_and_takes_quantiles_between_zero_and_one() -> None:
     split = np.array([[1.0], [1.0], [-1.0], [-1.0], [-1.0], [1.0]]), np.array([[0], [0], [0], [1], [1], [1]])
     assert irs(*split)["irs"] == pytest.approx(1 - (4 / 3 * 0.98 + 2 / 3 * 0.02), abs=0.02)
@@ -114,6 +126,30 @@ def test_downstream_names_the_labels_it_had() -> None:
     }  # fmt: skip
     assert scores["lr_efficiency"] == scores["lr_100"] / scores["lr_900"]
     assert scores["gbt_900"] == np.mean([scores["gbt_900/0"], scores["gbt_900/1"]])
+
+
+def test_xgboost_has_score_names_of_its_own() -> None:
+    codes, options = FACTORS.astype(float), {"train_sizes": (100, 900), "num_rounds": 2, "trees": "xgboost"}
+    scores = downstream(codes[:900], FACTORS[:900], codes[900:], FACTORS[900:], **options)
+    assert {n for n in scores if "/" not in n} == {
+        "lr_100", "lr_900", "lr_efficiency", "xgb_100", "xgb_900", "xgb_efficiency"
+    }  # fmt: skip
+    assert all(downstream.metric.score(name) for name in scores)
+    with pytest.raises(ValueError, match="Did you mean 'xgboost'"):
+        downstream(codes, FACTORS, codes, FACTORS, trees="xgbost")
+
+
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_a_leaf_of_xgboost_moves_by_a_share_of_the_studys_step(classes: int) -> None:
+    """One round on one binary split, classes of one size: what is added to the score of the class in the leaf."""
+    import xgboost
+
+    x, y = np.arange(classes).repeat(20).astype(float)[:, None], np.arange(classes).repeat(20)
+    data = xgboost.DMatrix(x, y, base_margin=np.zeros((len(x), classes)))
+    model = xgboost.train(_settings(classes, exact=True, seed=0) | {"max_depth": 1}, data, 1)
+    moved = model.predict(data, output_margin=True)[0, 0]
+    study = 0.1 * (classes - 1) / classes / (1 / classes)  # Friedman: (K - 1) / K times sum r / sum |r| (1 - |r|)
+    assert moved == pytest.approx(classes / (2 * (classes - 1)) * study, rel=1e-4)
 
 
 def test_a_class_missing_from_training_is_never_predicted_and_a_single_class_always() -> None:

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analysis.board.leaderboard import LEVELS, columns, leaderboard, wanted_cells
+from bench.analysis.board.leaderboard import columns, leaderboards, levels, wanted_cells
 from bench.pool import Here
 from bench.report.gallery import embed, pictures
 from bench.report.page import Page, render
 from bench.report.style import new_figure, save
+from bench.scoring.floors import Floors
 
 HOSTILE = "<script>alert(1)</script> \"a\" 'b' </th> & {{x}} ${title}"
 
@@ -34,10 +35,13 @@ def page_file(hostile_table: pd.DataFrame, study_table: pd.DataFrame, tmp_path_f
     (folder / "figures" / "fig2_metric_agreement.txt").write_text("Rank correlation of <scores>.", encoding="utf-8")
     list(embed(folder, Here()))
     chosen, wanted = columns(hostile_table), wanted_cells(study_table)
-    boards = {level: leaderboard(hostile_table, chosen, wanted, level) for level in LEVELS}
+    boards = leaderboards(hostile_table, chosen, wanted, ["model", "setting", "best"])
+    floors = {d: Floors({"gaussian": {"mig": 0.0123, "lr_10000": 0.1}}, {"factor_vae_score": "it <failed>"})
+              for d in ("dsprites", "noisy_dsprites")}  # fmt: skip
     metrics = ["beta_vae_score", "factor_vae_score", "mig", "downstream"]
     page = Page(
         title="A <b>study</b> & more", facts={"Budget": "quick: 700 steps"}, boards=boards, columns=chosen,
+        levels=levels(hostile_table), floors=floors,
         metrics=metrics, figures=pictures(folder, "figures"), pictures=[], commands=[command],
         files={"scores.csv": "every score of every run"},
     )  # fmt: skip

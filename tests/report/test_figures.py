@@ -198,3 +198,62 @@ def pages(figure: Figure) -> bytes:
     page = io.BytesIO()
     figure.savefig(page, format="pdf", metadata={"CreationDate": None})
     return page.getvalue()
+
+
+def with_dead(table: pd.DataFrame, runs: list[str]) -> pd.DataFrame:
+    """The table with active dimensions of each run: none of those given."""
+    dims = table[table["name"] == "mig"].assign(name="active_dims", metric="active_dims")
+    return pd.concat([table, dims.assign(score=np.where(dims["run"].isin(runs), 0.0, 6.0))], ignore_index=True)
+
+
+WITH_BOTH = ("fig2_metric_agreement", "fig5_metrics_and_downstream", "fig6_efficiency")
+
+
+@pytest.mark.parametrize("name", WITH_BOTH)
+def test_correlations_with_and_without_dead_runs_are_both_in_the_csv_and_the_caption_says_how_they_differ(
+    name: str,
+) -> None:
+    table = made()
+    dead = table.query("dataset == 'dsprites' and strength == 2 and model == 'beta_vae'")["run"].unique().tolist()
+    figure, drawn = DRAWINGS[name](with_dead(table, dead))
+    _, without = DRAWINGS[name](table[~table["run"].isin(dead)])
+    pd.testing.assert_series_equal(drawn["spearman"], DRAWINGS[name](table)[1]["spearman"])
+    pair = [c for c in ("dataset", "row", "column", "x_name", "y_name") if c in drawn]
+    here, alone = (d[d["dataset"] == "dsprites"].drop_duplicates(pair).set_index(pair) for d in (drawn, without))
+    np.testing.assert_array_equal(here["spearman_alive"], alone["spearman"])
+    assert set(here["runs_alive"]) == {25}
+    caption = figure.caption
+    assert "dSprites: 5 runs are dead (no active dimension): β-VAE" in caption
+    assert "Without them correlations move by up to" in caption
+    assert "Noisy-dSprites: " not in caption
+
+
+def test_every_figure_names_its_dead_runs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = made()
+    dead = table.query("dataset == 'dsprites' and strength == 2 and seed == 3")["run"].unique().tolist()
+    plan = SimpleNamespace(members=[SimpleNamespace(dataset=d) for d in DATASETS], budget=BUDGET, name="mine")
+    few = ("fig2_metric_agreement", "fig16_unsupervised_and_metrics", "fig3_scores_by_model")
+    for kind, every in (("FIGURES", FIGURES), ("DATASET_FIGURES", DATASET_FIGURES)):
+        kept = {name: drawing for name, drawing in every.items() if name in few}
+        monkeypatch.setattr(f"bench.report.figures.{kind}", kept)
+    list(draw_all(with_dead(table, dead), plan, tmp_path, Here()))  # type: ignore[arg-type]
+    said = {path.stem: path.read_text() for path in (tmp_path / "figures").glob("*.txt")}
+    counts = {name: text.count("2 runs are dead (no active dimension): β-VAE") for name, text in said.items()}
+    assert counts == {few[0]: 1, few[1]: 1, f"{few[2]}_dsprites": 1, f"{few[2]}_noisy_dsprites": 0}
+
+
+@pytest.mark.parametrize("name", WITH_BOTH)
+def test_where_no_run_is_dead_nothing_is_said_and_both_numbers_are_the_same(name: str) -> None:
+    figure, drawn = DRAWINGS[name](made())
+    pd.testing.assert_series_equal(drawn["spearman_alive"], drawn["spearman"], check_names=False)
+    assert "dead" not in figure.caption
+
+
+@pytest.mark.parametrize("name", WITH_BOTH)
+def test_where_all_runs_are_dead_the_published_numbers_stand_alone(name: str) -> None:
+    table = made()
+    figure, drawn = DRAWINGS[name](with_dead(table, list(table["run"].unique())))
+    assert drawn["spearman"].notna().any()
+    assert drawn["spearman_alive"].isna().all()
+    assert "30 runs are dead" in figure.caption
+    assert "too few runs are left" in figure.caption

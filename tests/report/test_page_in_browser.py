@@ -140,6 +140,37 @@ def test_boards_are_chosen_and_rows_filtered(visit: Visit) -> None:
     assert visit.page.locator("#shown").inner_text() == "0 of 36 rows"
 
 
+def test_ranks_are_those_of_the_set_that_is_chosen(visit: Visit) -> None:
+    shown = f"{BOARD} tbody tr:first-child td:not([hidden])"
+    count = visit.page.locator(shown).count()
+    marked = f"{BOARD} thead tr:last-child small:not([hidden])"
+    study = [mark.locator("xpath=..").get_attribute("data-name") for mark in visit.page.locator(marked).all()]
+    assert study == ["beta_vae_test", "factor_vae_test", "mig"]
+    visit.field("ranks").select_option("information")
+    assert visit.url().endswith("?ranks=information")
+    assert [m.locator("xpath=..").get_attribute("data-name") for m in visit.page.locator(marked).all()] == ["mig"]
+    assert visit.page.locator(shown).count() == count
+    visit.field("ranks").select_option("prediction")
+    assert visit.page.locator(f"{BOARD} tbody tr.unranked").count() == 7
+
+
+def test_rows_can_be_the_best_setting_by_each_score(visit: Visit) -> None:
+    over_the_sweep = visit.values("MIG")
+    visit.field("level").select_option("best")
+    assert "best setting by each score" in visit.page.locator(f"{BOARD} h3").inner_text()
+    best = visit.values("MIG")
+    assert max(v for v in best if v is not None) > max(v for v in over_the_sweep if v is not None)
+
+
+def test_floors_stand_below_the_rows_whatever_they_are_sorted_by(visit: Visit) -> None:
+    floor = visit.page.locator(f"{BOARD} tfoot tr")
+    assert floor.count() == 1
+    visit.button("MIG").click()
+    visit.field("text").fill("dip")
+    assert floor.inner_text().split()[:3] == ["Gaussian", "noise", "floor"]
+    assert "0.012" in floor.inner_text()
+
+
 def test_a_hostile_name_stays_text(visit: Visit) -> None:
     assert HOSTILE in visit.models()
     visit.field("text").fill("<script>alert")
@@ -249,7 +280,7 @@ def test_on_a_phone_only_tables_scroll_sideways(chromium: "playwright.Browser", 
 
 def test_without_its_script_every_board_is_there(chromium: "playwright.Browser", page_file: Path) -> None:
     visit = Visit(chromium, page_file, java_script_enabled=False)
-    assert visit.page.locator(".board table").count() == visit.page.locator(".board").count() == 12
+    assert visit.page.locator(".board table").count() == visit.page.locator(".board").count() == 18
     assert not visit.page.locator("#controls").is_visible()
     assert visit.faults == []
 

@@ -91,6 +91,33 @@ def test_without_trained_runs_there_is_a_reason(name: str, tmp_path: Path) -> No
         list(QUESTIONS[name].draw(Asked(plan(VAE), Store(tmp_path), load_learner)))
 
 
+def test_without_stored_codes_nothing_is_evaluated_again(tmp_path: Path) -> None:
+    with pytest.raises(TooFewRunsError, match="no run of the study has stored codes"):
+        list(QUESTIONS["sensitivity"].draw(Asked(plan(VAE), Store(tmp_path), load_learner)))
+
+
+def test_what_scores_depend_on_is_drawn_for_scores_and_for_their_correlations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, levels = np.random.default_rng(0), {"": ["protocol"], "rows": ["25% of the rows"], "bins": ["10 bins"]}
+    rows = [
+        {"run": f"{strength}-{seed}", "dataset": "dsprites", "model": "beta_vae", "value": strength, "seed": seed,
+         "choice": choice, "level": level, "name": name, "score": strength + rng.normal()}
+        for strength in (1.0, 2.0) for seed in range(5) for choice in levels for level in levels[choice]
+        for name in ("mig", "sap")
+    ]  # fmt: skip
+    monkeypatch.setattr("bench.report.questions.sensitivity.evaluate_again", lambda *_: None)
+    monkeypatch.setattr("bench.report.questions.sensitivity.scores_again", lambda *_: pd.DataFrame(rows))
+    drawn = list(QUESTIONS["sensitivity"].draw(Asked(plan(VAE), Store(tmp_path), load_learner)))
+    assert [stem for stem, *_ in drawn] == ["sensitivity_of_scores", "sensitivity_of_correlations"]
+    for _, figure, numbers in drawn:
+        assert "10 runs, 5 seeds a setting" in said(figure)
+        assert {"rows", "bins", "training seed"} <= set(numbers["source"])
+        assert (
+            numbers.groupby([c for c in ("name", "row", "column") if c in numbers])["share"].sum().round(9).eq(1).all()
+        )
+
+
 def test_images_of_one_class_have_no_clusters(trained: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clusters, "ROWS", 1)
     with pytest.raises(TooFewRunsError, match="are of one class"):

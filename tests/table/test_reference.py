@@ -25,7 +25,7 @@ from bench.study.plan import Plan
 from bench.study.record import extend
 from bench.study.run import Run
 from bench.table.reference import ConflictError, Merged, merge, read_reference, write_reference
-from bench.table.scores import plan_scores, scores
+from bench.table.scores import newest, plan_scores, scores
 
 GRID = [
     "study=reference",
@@ -196,6 +196,17 @@ def test_rows_of_another_protocol_or_budget_are_not_drawn_as_if_they_were_the_pl
         assert left is None or left in origin
 
 
+def test_of_a_metric_in_two_versions_the_newer_one_is_read() -> None:
+    versions = {"mig": (2, 3), "sap": (1, 1), "modularity": (1,)}
+    rows = [{"run": r, "metric": m, "version": v, "name": f"{m}_{k}"}
+            for r in "ab" for m, known in versions.items() for k, v in enumerate(known)
+            if not (r == "b" and v == 3)]  # fmt: skip
+    kept = newest(pd.DataFrame(rows))
+    assert kept.groupby("run")["name"].agg(list).to_dict() == {
+        "a": ["mig_1", "sap_0", "sap_1", "modularity_0"], "b": ["mig_0", "sap_0", "sap_1", "modularity_0"]
+    }  # fmt: skip
+
+
 def test_a_run_that_failed_here_has_no_score_from_elsewhere(tmp_path: Path) -> None:
     plan, results = planned("study.name=mine"), Store(tmp_path / "own")
     merge(exported(tmp_path / "a", planned()), results)
@@ -210,7 +221,7 @@ def test_the_reference_study_is_drawn_where_nothing_was_trained(tmp_path: Path) 
     plan, results = planned(), Store(tmp_path / "own")
     merge(exported(tmp_path / "a", plan), results)
     extend(plan, results)
-    settings = {"rank_by": "mig", "open": False, "overrides": ["study=reference"]}
+    settings = {"rank_by": "mig", "rank_set": "study", "level": "model", "open": False, "overrides": []}
     assert commands.analyze(plan, results, Here()) == {}
     assert commands.make_report(plan, results, Here(), settings) == {}
     text = (tmp_path / "own" / "studies" / "reference" / "summary.md").read_text()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.analysis.board.ranking import STANDING, Contest, standings
 from bench.analysis.statistics.estimates import Array, Estimate
-from bench.analysis.statistics.intervals import MIN_SEEDS, t_ends, together
+from bench.analysis.statistics.intervals import t_ends, together
 from bench.metrics.base import Score
 
 Row = tuple[Any, ...]
@@ -18,44 +18,59 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Column:
-    """A score of the board; ranks rest on the counted ones."""
+    """A score of the board; `disentanglement`: dead runs have none, and its declaration says which ranks rest on it."""
 
     name: str
     metric: str
-    counted: bool
     declared: Score
+    disentanglement: bool = True
 
 
-def board(estimates: Sequence[Mapping[Row, Estimate]], chosen: Sequence[Column], keys: Sequence[str]) -> pd.DataFrame:
+def board(
+    estimates: Sequence[Mapping[Row, Estimate]], chosen: Sequence[Column], keys: Sequence[str], rank_sets: Sequence[str]
+) -> pd.DataFrame:
     """A board of the data sets given.
 
     Args:
         estimates: for each data set, row -> its estimate of the chosen scores.
         chosen: columns.
         keys: what a row's parts are called.
+        rank_sets: of `RANK_SETS`.
 
     Returns:
-        As `leaderboard.leaderboard` says; the best row first, incomplete rows last.
+        As `leaderboard.leaderboard` says: the rows of each rank set, the best first, incomplete ones last.
     """
     rows = list(dict.fromkeys(r for of in estimates for r in of))
     nothing = Estimate.nothing(len(chosen))
     grid = [[of.get(r, nothing) for r in rows] for of in estimates]  # data sets x rows
     runs = np.array([[e.runs for e in of] for of in grid])
     present: NDArray[np.bool_] = np.any(runs, axis=1)  # data sets x columns
-    counted: NDArray[np.bool_] = present & [c.counted for c in chosen]
-    coverage = np.array([[e.coverage for e in of] for of in grid]).transpose(1, 0, 2)
-    coverage = coverage[:, counted if counted.any() else present]
     frame = pd.DataFrame(rows, columns=list(keys))
-    standing = _standings(grid, chosen, counted, np.flatnonzero((coverage >= 1).all(axis=1)))
-    frame = pd.concat([frame, standing.reindex(range(len(rows)))], axis=1)
-    frame["coverage"] = coverage.mean(axis=1)
     frame["seeds"] = [min(e.seeds for e in of) for of in zip(*grid, strict=True)]
     frame["runs"] = runs.max(axis=2).sum(axis=0).astype(int)
-    for k, column in enumerate(chosen):
-        frame = frame.assign(**_score(column.name, [grid[d] for d in np.flatnonzero(present[:, k])], k))
-    intervals = [c for c in frame if c.endswith(("_low", "_high"))]
-    frame.loc[frame["seeds"] < MIN_SEEDS, intervals] = np.nan
-    return frame.sort_values(["rank", "coverage", *keys], ascending=[True, False, *(True for _ in keys)])
+    scores = [_score(column.name, [grid[d] for d in np.flatnonzero(present[:, k])], k)
+              for k, column in enumerate(chosen)]  # fmt: skip
+    frame = frame.assign(**{name: values for score in scores for name, values in score.items()})
+    ranked = [_ranked(grid, chosen, present, name).assign(rank_set=name) for name in rank_sets]
+    whole = pd.concat([pd.concat([standing, frame], axis=1) for standing in ranked])
+    place = whole["rank_set"].map(list(rank_sets).index)
+    order = ["place", "rank", "coverage", *keys]
+    whole = whole.assign(place=place).sort_values(order, ascending=[True, True, False, *(True for _ in keys)])
+    return whole.drop(columns="place")
+
+
+def _ranked(
+    grid: Sequence[Sequence[Estimate]], chosen: Sequence[Column], present: NDArray[np.bool_], rank_set: str
+) -> pd.DataFrame:
+    """Standing and coverage of every row by the scores of a rank set; no interval where a score has none."""
+    counted: NDArray[np.bool_] = present & [c.declared.counts_in(rank_set) for c in chosen]
+    coverage = np.array([[e.coverage for e in of] for of in grid]).transpose(1, 0, 2)
+    coverage = coverage[:, counted if counted.any() else present]
+    complete = np.flatnonzero((coverage >= 1).all(axis=1))
+    frame = _standings(grid, chosen, counted, complete).reindex(range(len(coverage)))
+    unsure = [any(np.isnan(grid[d][i].error[k]) for d, k in np.argwhere(counted)) for i in range(len(frame))]
+    frame.loc[unsure, [c for c in frame if c.endswith(("_low", "_high"))]] = np.nan
+    return frame.assign(coverage=coverage.mean(axis=1))
 
 
 def _standings(

@@ -3,40 +3,58 @@
 A score of a model on one data set is the interquartile mean (IQM) of its runs, over strengths and seeds; over all data
 sets it is the mean of those. Intervals rest on the variance of seeds within each setting; ranks are taken anew in each
 of 1,000 draws from the distribution of the IQMs. A row is ranked, among the rows like it, if no score that was wanted
-of it is missing.
+of it is missing. Dead runs have no disentanglement score here, and none is wanted of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from bench import registry
 from bench.analysis.board.board import Column, Row, board
-from bench.analysis.names import disentanglement_scores, downstream_scores
+from bench.analysis.board.picks import by_criterion, by_each_score, criteria, merits
+from bench.analysis.names import disentanglement_scores, downstream_scores, title
 from bench.analysis.scores.agreement import wide
+from bench.analysis.scores.dead import dead_runs, named
+from bench.analysis.scores.selection import with_sampled_tc
 from bench.analysis.statistics.estimates import Estimate, estimate
-from bench.metrics.base import Metric
+from bench.metrics.base import DEFAULT_SET, RANK_SETS, Metric
 from bench.store.files import digest
+from bench.values import one_of
 
 OVERALL = "all"
-LEVELS = {"model": ["model"], "setting": ["model", "value"]}
+MODEL, SETTING, BEST = "model", "setting", "best"
+KEYS = {MODEL: ["model"], SETTING: ["model", "value"]}  # what a row is; of a model at a picked setting: the model
 SEED = 2019
+
+Estimates = Mapping[str, Mapping[Row, Estimate]]  # data set -> row -> of its runs
+
+
+def levels(table: pd.DataFrame) -> dict[str, str]:
+    """What the rows of a board of this table can be, in words: models, over the sweep or at a picked setting."""
+    if not table.groupby(["model", "dataset"], observed=True)["value"].nunique().gt(1).any():
+        return {MODEL: "models"}
+    picked = {name: f"models, setting of the best {title(name)}" for name in criteria(with_sampled_tc(table))}
+    return {
+        MODEL: "models, over the sweep",
+        SETTING: "models at each strength",
+        BEST: "models, best setting by each score",
+    } | picked
 
 
 def columns(table: pd.DataFrame) -> list[Column]:
     """Scores for a board of this table: ranked headline scores, accuracies at the most labels, efficiencies, the rest.
 
-    Counted are the headline scores of metrics that declare `ranked`. The other headline scores come last, so that what
-    is drawn for the counted ones does not depend on them.
+    The headline scores that no ranks rest on come last, so that what is drawn for the others does not depend on them.
     """
     metric_of = dict(zip(table["name"], table["metric"], strict=True))
-    headlines = {n: _declared(metric_of[n]) for n in disentanglement_scores(table) if n in metric_of}
+    headlines = [n for n in disentanglement_scores(table) if n in metric_of]
     downstream = [n for n in downstream_scores(metric_of) if metric_of[n] == "downstream"]
     most = {n.rpartition("_")[0] if n[-1].isdigit() else n: n for n in downstream}  # sizes rise: the last one stays
-    counted = [n for n, declared in headlines.items() if declared.ranked and declared.headline == n]
+    counted = [n for n in headlines if _declared(metric_of[n]).score(n).ranks]
     shown = dict.fromkeys([*counted, *most.values(), *headlines])
-    return [Column(n, metric_of[n], n in counted, _declared(metric_of[n]).score(n)) for n in shown]
+    return [Column(n, metric_of[n], _declared(metric_of[n]).score(n), n in headlines) for n in shown]
 
 
 def _declared(metric: str) -> Metric:
@@ -57,7 +75,11 @@ def wanted_cells(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def leaderboard(
-    table: pd.DataFrame, chosen: Sequence[Column], wanted: pd.DataFrame | None = None, level: str = "model"
+    table: pd.DataFrame,
+    chosen: Sequence[Column],
+    wanted: pd.DataFrame | None = None,
+    level: str = MODEL,
+    rank_sets: Iterable[str] = (DEFAULT_SET,),
 ) -> pd.DataFrame:
     """Every board of a score table, one below the other.
 
@@ -66,37 +88,98 @@ def leaderboard(
         chosen: scores to show.
         wanted: as `wanted_cells` gives it, for the runs that were asked for; any other run is expected to have what
             others have.
-        level: what a row is, a "model" or a "setting" (model, value).
+        level: what a row is, one of `levels`: a "model" over its strengths, a "setting" (model, value), a model at its
+            "best" setting by each score, or at the one that an unsupervised score picks, such as "elbo".
+        rank_sets: the scores that ranks rest on, of `RANK_SETS`.
 
     Returns:
-        A row for each (representation, dataset, model[, value]), the best first; dataset "all" is over all of them.
-        rank (by Borda count) and rank_by_mean, each with _low and _high (95 %), borda, mean_rank, mean_score (mean
-        share of the scores' ranges), coverage (0..1), seeds (the fewest of a setting), runs; then each score's IQM,
-        _low, _high and _runs. Missing are the ranks of incomplete rows and of a row without rivals, and the intervals
-        of rows with fewer than 5 seeds of a setting.
+        A row for each (representation, dataset, rank_set, model[, value]), the best first; dataset "all" is over all of
+        them. rank (by Borda count) and rank_by_mean, each with _low and _high (95 %), borda, mean_rank, mean_score
+        (mean share of the scores' ranges), coverage (0..1), seeds (the fewest of a setting), runs, dead (how many of
+        the model's or setting's), dead_runs (which); then each score's IQM, _low, _high and _runs. Missing are the
+        ranks of incomplete rows and of a row without rivals, and the intervals of what rests on fewer than 5 seeds of
+        a setting.
+
+    Raises:
+        UnknownNameError: there is no such level or rank set; the message offers the nearest.
     """
+    return leaderboards(table, chosen, wanted, [level], rank_sets)[level]
+
+
+def leaderboards(
+    table: pd.DataFrame,
+    chosen: Sequence[Column],
+    wanted: pd.DataFrame | None = None,
+    asked: Iterable[str] | None = None,
+    rank_sets: Iterable[str] = tuple(RANK_SETS),
+) -> dict[str, pd.DataFrame]:
+    """Level -> its boards, as `leaderboard` gives them; of the levels that are asked for, else of all.
+
+    Raises:
+        UnknownNameError: there is no such level or rank set; the message offers the nearest.
+    """
+    known = {*KEYS, BEST, *levels(table)}
+    asked = [one_of("level", level, known) for level in (levels(table) if asked is None else asked)]
+    rank_sets = [one_of("rank set", name, RANK_SETS) for name in rank_sets]
     expected = wanted_cells(table)
     if wanted is not None:
         expected = pd.concat([wanted, expected[~expected["run"].isin(wanted["run"])]])
     expected = expected[expected["metric"].isin(c.metric for c in chosen)]
-    boards = []
+    dead = dead_runs(table)
+    told = expected[expected["run"].isin(dead)].drop(columns=["representation", "metric"]).drop_duplicates("run")
+    told = told.merge(table[["run", "seed"]].drop_duplicates("run"), on="run")
+    boards: dict[str, list[pd.DataFrame]] = {level: [] for level in asked}
     for representation, mine in expected.groupby("representation"):
-        estimates = _estimates(wide(table, str(representation)).reset_index(), mine, chosen, LEVELS[level])
-        boards += [b.assign(representation=representation) for b in _boards(estimates, chosen, LEVELS[level])]
-    keys = ["representation", "dataset", *LEVELS[level]]
+        scores = wide(table, str(representation)).reset_index()
+        found = {level: _estimates(scores, mine, chosen, KEYS[level], dead) for level in _needed(asked)}
+        for level, parts in boards.items():
+            keys = KEYS.get(level, KEYS[MODEL])
+            estimates = found[level] if level in KEYS else _picked(found[SETTING], chosen, table, level)
+            every = _boards(estimates, chosen, keys, rank_sets)
+            parts += [_with_dead(b, told, keys).assign(representation=representation) for b in every]
+    return {level: _whole(parts, KEYS.get(level, KEYS[MODEL])) for level, parts in boards.items()}
+
+
+def _needed(asked: Iterable[str]) -> list[str]:
+    """The levels whose rows are estimated from runs: picks rest on settings."""
+    return list(dict.fromkeys(level if level in KEYS else SETTING for level in asked))
+
+
+def _picked(settings: Estimates, chosen: Sequence[Column], table: pd.DataFrame, level: str) -> Estimates:
+    """Of each model one setting on each data set, as the level says."""
+    if level == BEST:
+        return {dataset: by_each_score(of, chosen) for dataset, of in settings.items()}
+    known = merits(with_sampled_tc(table), level)
+    return {dataset: by_criterion(of, known.get(dataset, {})) for dataset, of in settings.items()}
+
+
+def _whole(boards: list[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
+    keys = ["representation", "dataset", "rank_set", *keys]
     whole = pd.concat(boards, ignore_index=True) if boards else pd.DataFrame(columns=keys)
     return whole[[*keys, *(c for c in whole.columns if c not in keys)]]
 
 
+def _with_dead(frame: pd.DataFrame, dead: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """A board with how many runs of each row are dead, and which."""
+    on_it = dead if frame["dataset"].iloc[0] == OVERALL else dead[dead["dataset"] == frame["dataset"].iloc[0]]
+    groups = {_named(key): (len(runs), named(runs)) for key, runs in on_it.groupby(keys, dropna=False)}
+    mine = [groups.get(_named(row), (0, "")) for row in frame[keys].itertuples(index=False)]
+    return frame.assign(dead=[count for count, _ in mine], dead_runs=[which for _, which in mine])
+
+
 def _estimates(
-    scores: pd.DataFrame, wanted: pd.DataFrame, chosen: Sequence[Column], keys: list[str]
+    scores: pd.DataFrame, wanted: pd.DataFrame, chosen: Sequence[Column], keys: list[str], dead: frozenset[str]
 ) -> dict[str, dict[Row, Estimate]]:
     """Data set -> row -> its estimate. A row's draws depend on its own name alone."""
     scores = scores.reindex(columns=list(dict.fromkeys([*scores.columns, *(c.name for c in chosen)])))
+    lifeless = [c for c in chosen if c.disentanglement]
+    scores.loc[scores["run"].isin(dead), [c.name for c in lifeless]] = np.nan
     groups = {_named(key): runs for key, runs in scores.groupby(["dataset", *keys], dropna=False)}
+    of_dead = wanted["run"].isin(dead) & wanted["metric"].isin({c.metric for c in lifeless})
     found: dict[str, dict[Row, Estimate]] = {}
-    for key, cells in wanted.groupby(["dataset", *keys], dropna=False):
-        asked = cells.groupby("metric")["run"].nunique().reindex([c.metric for c in chosen], fill_value=0)
+    for key, cells in wanted.assign(of_dead=of_dead).groupby(["dataset", *keys], dropna=False):
+        asked = cells[~cells["of_dead"]].groupby("metric")["run"].nunique()
+        asked = asked.reindex([c.metric for c in chosen], fill_value=0)
         row = _named(key)
         rng = np.random.default_rng(int(digest([SEED, *row]), 16))
         runs = groups.get(row, scores.iloc[:0])
@@ -110,10 +193,10 @@ def _named(key: Row) -> Row:
 
 
 def _boards(
-    estimates: Mapping[str, Mapping[Row, Estimate]], chosen: Sequence[Column], keys: list[str]
+    estimates: Estimates, chosen: Sequence[Column], keys: list[str], rank_sets: Sequence[str]
 ) -> list[pd.DataFrame]:
     """A board for each data set that has any of the scores; where there are several, first the one over all."""
     scored = {d: rows for d, rows in estimates.items() if any(e.runs.any() for e in rows.values())}
     overall = {OVERALL: list(scored.values())} if len(scored) > 1 else {}
-    named = overall | {dataset: [rows] for dataset, rows in scored.items()}
-    return [board(parts, chosen, keys).assign(dataset=name) for name, parts in named.items()]
+    named_parts = overall | {dataset: [rows] for dataset, rows in scored.items()}
+    return [board(parts, chosen, keys, rank_sets).assign(dataset=name) for name, parts in named_parts.items()]

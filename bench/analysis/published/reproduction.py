@@ -1,5 +1,6 @@
 """Ours beside what papers print: difference, interval, and whether the two can be compared at all."""
 
+import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench import registry
 from bench.analysis.names import PAPER
 from bench.analysis.published.numbers import Item
 from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations, wide
@@ -16,6 +18,7 @@ from bench.analysis.scores.transfer import complete_grid, transfer
 from bench.analysis.scores.variance import SETTING, omega_of_plain, variance_explained
 from bench.analysis.statistics.centres import centres
 from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, spread, t_ends
+from bench.store.files import digest
 from bench.study.protocol import Protocol
 from bench.study.run import Run
 
@@ -30,7 +33,6 @@ SCALES: dict[str, Scale] = {
     "fig5": OF_CORRELATION,
     "table5": OF_SHARE,
 }  # where the interval is symmetric
-AS_IN_THE_STUDY = (("downstream", "trees", "exact"),)  # options that give the study's own algorithm
 
 
 class NothingToCompareError(ValueError):
@@ -140,9 +142,18 @@ def _other_protocol(protocol: Protocol, wanted: str) -> list[str]:
         if (size := getattr(protocol, name)) is not None:
             reasons.append(f"{size:,} {'images encoded' if name == 'pool' else name} for the study's")
     for metric, options in protocol.options.items():
+        published = _defaults(metric)
         reasons += [f"{metric} with {name} {_written(value)}" for name, value in options.items()
-                    if (metric, name, value) not in AS_IN_THE_STUDY]  # fmt: skip
+                    if name not in published or digest(published[name]) != digest(value)]  # fmt: skip
     return reasons
+
+
+def _defaults(metric: str) -> Mapping[str, Any]:
+    """A metric's options under the published protocol; of a metric that cannot be loaded none is known."""
+    if metric in registry.faults("metrics"):
+        return {}
+    parameters = inspect.signature(registry.load("metrics", metric)).parameters
+    return {name: p.default for name, p in parameters.items() if p.default is not p.empty}
 
 
 def _written(value: Any) -> str:

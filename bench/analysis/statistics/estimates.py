@@ -42,6 +42,19 @@ class Estimate:
         missing, zeros = np.full((DRAWS, columns), np.nan), np.zeros(columns)
         return cls(missing[0], missing[0], missing[0], missing, zeros, zeros, 0)
 
+    @classmethod
+    def of_columns(cls, parts: Sequence[Self], picked: NDArray[np.int64], known: NDArray[np.bool_]) -> Self:
+        """Each score from one of several estimates: `picked` says which (K,), where it is `known` at all (K,)."""
+        chosen = [parts[part] for part in picked]
+
+        def column(name: str, otherwise: float) -> Array:
+            values = np.stack([getattr(e, name)[..., k] for k, e in enumerate(chosen)], axis=-1)
+            return np.where(known, values, otherwise)
+
+        point, error, freedom, drawn = (column(name, np.nan) for name in ("point", "error", "freedom", "drawn"))
+        seeds = min(e.seeds for e in chosen)
+        return cls(point, error, freedom, drawn, column("runs", 0.0), column("coverage", 0.0), seeds)
+
 
 def estimate(runs: pd.DataFrame, names: Sequence[str], wanted: NDArray[np.int64], rng: np.random.Generator) -> Estimate:
     """IQM of each score over runs, with its error by the variance of seeds within each setting.

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench import registry
+from bench.analysis.scores.dead import told
 from bench.pool import Pool
 from bench.report.budget import budget_of
 from bench.report.drawings import Drawing, Outcome, code, draw_changed, rows_digest
@@ -29,7 +30,7 @@ from bench.report.figures.scatters import efficiency_scatter, metric_pairs
 from bench.report.figures.seeds import seeds_needed
 from bench.report.figures.selection import selected_runs
 from bench.report.figures.strengths import medians_against_strength
-from bench.report.style import remove, save
+from bench.report.style import Picture, remove, save
 from bench.store.files import digest
 from bench.study.plan import Plan
 
@@ -106,10 +107,18 @@ def _draw(table: pd.DataFrame, budget: str, folder: Path, command: str, name: st
     try:
         with _collected_once():
             drawn = FIGURES[name](rows, budget) if dataset is None else DATASET_FIGURES[name](rows, dataset, budget)
+            _name_dead(drawn[0], rows if dataset is None else rows[rows["dataset"] == dataset])
             return save(*drawn, stem, command)
     except Exception:
         remove(stem)
         raise
+
+
+def _name_dead(figure: Picture, rows: pd.DataFrame) -> None:
+    """Say in a figure's caption how many of its runs are dead, and which, unless it says so already."""
+    names = told(rows)
+    if names and "no active dimension" not in figure.caption:
+        figure.caption += f" {names}"
 
 
 @contextmanager

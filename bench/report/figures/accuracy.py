@@ -9,7 +9,7 @@ from bench.report.figures.panels import Drawn, bottom_of, each_dataset, left_of,
 from bench.report.style import titled
 
 LOOKS = (("#74a9cf", "o", ":"), ("#2b8cbe", "s", "--"), ("#023858", "^", "-"))  # of rising groups
-PREDICTORS = {"lr": "Logistic regression", "gbt": "Boosted trees"}
+PREDICTORS = {"lr": "Logistic regression", "gbt": "Boosted trees", "xgb": "XGBoost"}
 
 
 def accuracy_by_dci(table: pd.DataFrame, budget: str) -> Drawn:

@@ -1,6 +1,6 @@
 """Rank correlations of scores: of metrics with each other, with downstream tasks, with scores that need no factors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
@@ -13,6 +13,7 @@ from bench.analysis.names import (
     title,
 )
 from bench.analysis.scores.agreement import TooFewRunsError, adjusted, rank_correlations, wide
+from bench.analysis.scores.dead import dead_runs, moved, with_alive
 from bench.analysis.scores.selection import with_sampled_tc
 from bench.report.figures.heatmaps import CORRELATION, heatmaps, reading
 from bench.report.figures.panels import Drawn, each_dataset, shown_of, standing
@@ -25,17 +26,18 @@ ARROWS = "Arrows: whether a higher or a lower score is better. "
 def metric_agreement(table: pd.DataFrame, budget: str, every: bool = False) -> Drawn:
     """Figures 2 and 12: rank correlation of the disentanglement metrics with each other, a panel a data set."""
     metrics = _metrics(table)
-    cells = _correlated(wide(table), metrics, metrics, least=2)
+    cells = _correlated(wide(table), metrics, metrics, dead_runs(table), least=2)
     shown = shown_of(list(dict.fromkeys(cells["row"])), every)
     cells = cells[cells["row"].isin(shown) & cells["column"].isin(shown)]
-    return _drawn(cells, "Rank correlation of metrics", budget)
+    return _drawn(cells, "Rank correlation of metrics", budget, moved(cells, table))
 
 
 def metrics_and_downstream(table: pd.DataFrame, budget: str, every: bool = False) -> Drawn:
     """Figures 5 and 19: rank correlation of metrics with downstream accuracy and statistical efficiency."""
-    cells = _correlated(wide(table), _metrics(table), lambda s: downstream_scores(s.columns))
+    cells = _correlated(wide(table), _metrics(table), lambda s: downstream_scores(s.columns), dead_runs(table))
     cells = cells[cells["row"].isin(shown_of(list(dict.fromkeys(cells["row"])), every))]
-    return _drawn(cells, "Rank correlation of metrics with downstream accuracy and efficiency", budget)
+    heading = "Rank correlation of metrics with downstream accuracy and efficiency"
+    return _drawn(cells, heading, budget, moved(cells, table))
 
 
 def unsupervised_and_metrics(table: pd.DataFrame, budget: str, every: bool = False) -> Drawn:
@@ -61,12 +63,16 @@ def _unsupervised(scores: pd.DataFrame) -> list[str]:
     return [n for n in UNSUPERVISED if n in scores.columns]
 
 
-def _correlated(scores: pd.DataFrame, rows: Names, columns: Names, least: int = 1) -> pd.DataFrame:
+def _correlated(
+    scores: pd.DataFrame, rows: Names, columns: Names, dead: Iterable[str] | None = None, least: int = 1
+) -> pd.DataFrame:
+    """The correlations of each data set; where dead runs are given, also without them."""
+
     def analyse(own: pd.DataFrame) -> pd.DataFrame:
         found = rows(own), columns(own)
         if len(found[0]) < least or not found[1]:
             raise TooFewRunsError(f"{len(found[0])} scores and {len(found[1])} to correlate them with")
-        return rank_correlations(own, *found)
+        return rank_correlations(own, *found) if dead is None else with_alive(own, *found, dead)
 
     return adjusted(each_dataset(scores, analyse))
 
@@ -75,7 +81,7 @@ def _drawn(cells: pd.DataFrame, heading: str, budget: str, note: str = "") -> Dr
     runs = cells.groupby("dataset", sort=False)["runs"].first()
     figure = heatmaps(cells, "dataset", CORRELATION, (dataset_title, _row, title))
     counts = ", ".join(f"{dataset_title(d)} {n:,}" for d, n in runs.items())
-    note = f"{note}Runs: {counts}. "
+    note = f"{note.strip()} Runs: {counts}. ".lstrip()
     said = "Spearman x 100 over all runs of a data set; false discovery rates are those of every score of the suite. "
     titled(figure, heading, standing(runs.sum(), cells["seeds"].min()), budget, f"{said}{note}{reading(cells, '0')}")
     return figure, cells

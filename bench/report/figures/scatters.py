@@ -1,6 +1,6 @@
 """A point a run: statistical efficiency against metrics, and metrics against each other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations, zip_longest
 
 import numpy as np
@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bench.analysis.names import accuracies, dataset_title, efficiencies, title
-from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations
+from bench.analysis.scores.agreement import TooFewRunsError
+from bench.analysis.scores.dead import ALIVE, dead_runs, moved, with_alive
 from bench.report.figures.panels import (
     Drawn,
     Looks,
@@ -33,7 +34,8 @@ def efficiency_scatter(table: pd.DataFrame, dataset: str, budget: str, every: bo
     names, ratios = metrics_of(table, scores), efficiencies(scores.columns)
     if not ratios:
         raise TooFewRunsError(f"there are no statistical efficiencies on {dataset}")
-    points = _points(scores, [(n, e) for e in ratios for n in names])
+    dead = dead_runs(table)
+    points = _points(scores, [(n, e) for e in ratios for n in names], dead)
     names = shown_of(names, every)
     points = points[points["x_name"].isin(names)]
     rows = [(part, ratio) for part in in_rows(names) for ratio in ratios]
@@ -53,15 +55,17 @@ def efficiency_scatter(table: pd.DataFrame, dataset: str, budget: str, every: bo
         row[0].set_ylabel(title(ratio))
     keys = model_keys(sorted(points["model"].unique()), styles, line=False)
     heading = f"{dataset_title(dataset)}: statistical efficiency against metrics"
-    titled(figure, heading, standing_of(scores), budget, f"{_sizes(scores)} {RHO}", keys)
-    return figure, points
+    cells = points.drop_duplicates(["x_name", "y_name"]).rename(columns={"x_name": "row", "y_name": "column"})
+    note = f"{_sizes(scores)} {RHO} {moved(cells.reset_index(drop=True), table)}".rstrip()
+    titled(figure, heading, standing_of(scores), budget, note, keys)
+    return figure, points.assign(dead=points["run"].isin(dead))
 
 
 def metric_pairs(table: pd.DataFrame, dataset: str, budget: str, every: bool = False) -> Drawn:
     """Figure 11: every metric against every other on one data set, a point a run."""
     scores = dataset_scores(table, dataset)
     names = metrics_of(table, scores, least=2)
-    points = _points(scores, list(combinations(names, 2)))
+    points = _points(scores, list(combinations(names, 2)), dead_runs(table))
     names = shown_of(names, every)
     points = points[points["x_name"].isin(names) & points["y_name"].isin(names)]
     if points.empty:
@@ -94,15 +98,18 @@ def _sizes(scores: pd.DataFrame) -> str:
     return f"Efficiency is accuracy with 100 labels over accuracy with {most:,}."
 
 
-def _points(scores: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
-    """A row a run and pair of scores: both, and their rank correlation with its interval, over runs that have all."""
+def _points(scores: pd.DataFrame, pairs: Sequence[tuple[str, str]], dead: Iterable[str]) -> pd.DataFrame:
+    """A row a run and pair of scores: both, and their rank correlation with its interval, over runs that have all.
+
+    Beside it stands the correlation over those that are not dead.
+    """
     xs, ys = (list(dict.fromkeys(names)) for names in zip(*pairs, strict=True))
     complete = scores[list(dict.fromkeys([*xs, *ys]))].dropna()
-    cells = rank_correlations(complete, xs, ys).set_index(["row", "column"])
+    cells = with_alive(complete, xs, ys, dead).set_index(["row", "column"])
     parts = []
     for x, y in pairs:
         rows = complete[[x, y]].set_axis(["x", "y"], axis="columns").reset_index()
-        found = cells.loc[(x, y), ["spearman", "low", "high", "runs", "seeds"]]
+        found = cells.loc[(x, y), ["spearman", "low", "high", "runs", "seeds", *ALIVE.values()]]
         parts.append(rows.assign(x_name=x, y_name=y, **found))
     return pd.concat(parts, ignore_index=True)
 

@@ -11,6 +11,7 @@ from bench.report.questions.label_efficiency import draw_label_efficiency
 from bench.report.questions.noisy_or import draw_noisy_or
 from bench.report.questions.posterior import draw_posterior
 from bench.report.questions.rate_distortion import draw_rate_distortion
+from bench.report.questions.sensitivity import draw_sensitivity
 
 
 @dataclass(frozen=True)
@@ -28,5 +29,6 @@ QUESTIONS: Mapping[str, Question] = {
     "posterior": Question("Are mean codes as independent as sampled ones?", draw_posterior),
     "clusters": Question("Do codes of one class lie together?", draw_clusters),
     "interpolation": Question("Is what lies between two codes an image as well?", draw_interpolation),
+    "sensitivity": Question("What do scores depend on beside the codes?", draw_sensitivity),
     "label_efficiency": Question("How many labels does a code need?", draw_label_efficiency),
 }

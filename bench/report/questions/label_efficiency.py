@@ -8,7 +8,7 @@ from bench.report.figures.panels import bottom_of, left_of, looks_of, model_keys
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import titled
 
-PREDICTORS = {"lr": "logistic regression", "gbt": "boosted trees"}
+PREDICTORS = {"lr": "logistic regression", "gbt": "boosted trees", "xgb": "XGBoost"}
 
 
 def draw_label_efficiency(asked: Asked) -> Iterator[NamedDrawing]:

@@ -1,0 +1,98 @@
+"""Dead runs: no dimension of their mean codes is active (`bench.metrics.parts.active`), so nothing is encoded.
+
+What a metric says of them is its floor, or worse: it rewards that nothing moves. Their disentanglement scores are not
+ranked; what can be predicted from them is an accuracy like any other.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from bench.analysis.names import dataset_title, model_title, title
+from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations
+
+ACTIVE = "active_dims"
+ALIVE = {name: f"{name}_alive" for name in ("spearman", "low", "high", "runs")}
+
+
+def dead_runs(table: pd.DataFrame) -> frozenset[str]:
+    """The runs of a score table whose mean codes have no active dimension; without that score none is known to be."""
+    counted = table["name"].eq(ACTIVE) & table["representation"].eq("mean").fillna(False)
+    return frozenset(table.loc[counted & table["score"].eq(0), "run"])
+
+
+def with_alive(scores: pd.DataFrame, rows: Sequence[str], columns: Sequence[str], dead: Iterable[str]) -> pd.DataFrame:
+    """`rank_correlations` over all runs of a data set, and beside them those over the runs that are not dead.
+
+    Returns:
+        Its table, with spearman_alive, low_alive, high_alive and runs_alive; missing where too few runs are left.
+
+    Raises:
+        TooFewRunsError: there are too few runs with every score.
+    """
+    cells = rank_correlations(scores, rows, columns)
+    left = scores[~scores.index.get_level_values("run").isin(list(dead))]
+    try:
+        beside = cells if len(left) == len(scores) else rank_correlations(left, rows, columns)
+        alive = beside[list(ALIVE)]
+    except TooFewRunsError:
+        alive = cells[list(ALIVE)].assign(**dict.fromkeys(ALIVE, np.nan) | {"runs": len(left)})
+    return cells.join(alive.rename(columns=ALIVE))
+
+
+def moved(cells: pd.DataFrame, table: pd.DataFrame) -> str:
+    """What leaving out dead runs does to rank correlations, as sentences for a caption; "" where no run is dead.
+
+    Args:
+        cells: as `with_alive` gives them, of one or several data sets, with the column "dataset".
+        table: of scores, which says which runs are dead.
+    """
+    said = []
+    for dataset, part in cells.groupby("dataset", sort=False):
+        if not (names := told(table[table["dataset"] == dataset])):
+            continue
+        on = f"{dataset_title(str(dataset))}: {names}"
+        moves = (part["spearman_alive"] - part["spearman"]).abs()
+        if moves.notna().any():
+            most = part.loc[moves.idxmax()]
+            pair = f"{title(most['row'])} and {title(most['column'])}"
+            both = f"{most['spearman']:.2f} with them, {most['spearman_alive']:.2f} without"
+            said.append(f"{on} Without them correlations move by up to {moves.max():.2f} ({pair}: {both}).")
+        else:
+            said.append(f"{on} Without them too few runs are left for a correlation.")
+    return " ".join([*said, "Shown is what all runs give, as published; both are in the csv."]) if said else ""
+
+
+def told(table: pd.DataFrame) -> str:
+    """How many runs of a table are dead, and which, as a sentence; "" where none is."""
+    dead = table[table["run"].isin(dead_runs(table))].drop_duplicates("run")
+    if dead.empty:
+        return ""
+    few = "1 run is dead" if len(dead) == 1 else f"{len(dead):,} runs are dead"
+    return f"{few} (no active dimension): {named(dead)}."
+
+
+def named(runs: pd.DataFrame) -> str:
+    """Runs in words, such as "β-VAE 16: seeds 0, 3; β-VAE 32: seed 1"; of several data sets each with its own.
+
+    Args:
+        runs: dataset, model, value, seed of each.
+    """
+    parts = []
+    several = runs["dataset"].nunique() > 1
+    for (dataset, model, value), group in runs.groupby(["dataset", "model", "value"], dropna=False, observed=True):
+        setting = model_title(str(model)) + ("" if pd.isna(value) else f" {value:g}")
+        setting += f" on {dataset_title(str(dataset))}" if several else ""
+        parts.append(f"{setting}: {_listed('seed', sorted(map(int, group['seed'])))}")
+    return "; ".join(parts)
+
+
+def counted(dead: int) -> str:
+    """A number of dead runs in words."""
+    return f"{dead:,} dead run{'' if dead == 1 else 's'}"
+
+
+def _listed(word: str, numbers: Iterable[int]) -> str:
+    numbers = list(numbers)
+    return f"{word}{'s' if len(numbers) != 1 else ''} {', '.join(map(str, numbers))}"

@@ -1,0 +1,136 @@
+"""How far scores and their rank correlations move with choices of the evaluation, against the training seed."""
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError, correlated, settings
+from bench.analysis.statistics.intervals import MIN_SEEDS, numbered
+
+Floats = NDArray[np.float64]
+SETTING, SEED = "setting", "training seed"
+BASE = ""  # the choice that differs in nothing
+
+
+def score_shares(scores: pd.DataFrame) -> pd.DataFrame:
+    """Variance of each score with each choice, as shares of what all of them make together.
+
+    With a choice of the evaluation: the variance over its levels, the protocol's among them, within a run, mean over
+    runs. With the training seed: the variance within a setting, mean over settings, without what redrawing the
+    evaluation makes of it. With the setting: the variance of their means, without the seeds' part.
+
+    Args:
+        scores: as `bench.scoring.sensitivity.scores_again` gives it.
+
+    Returns:
+        dataset, name, source (a choice, "training seed" or "setting"), variance, shared (the part of a choice's that
+        moves all runs alike, and so no comparison), share, runs and seeds (the fewest of a setting). Shares are missing
+        where nothing varies.
+
+    Raises:
+        TooFewRunsError: no setting of any data set has two seeds.
+    """
+    parts, few = [], []
+    for (dataset, name), own in scores.groupby(["dataset", "name"], sort=False):
+        base = own[own["choice"] == BASE].set_index("run")
+        groups = base.groupby(["model", "value"], dropna=False)["score"]
+        seeds = groups.size()
+        if seeds.max() < 2:
+            few.append(f"{dataset}: {len(base)} runs of {len(seeds)} settings")
+            continue
+        several = groups.agg(["mean", "var", "size"]).query("size > 1")
+        within, between = float(several["var"].mean()), _between(several)
+        lines = [
+            {"source": c} | _of_choice(base["score"], own[own["choice"] == c]) for c in own["choice"].unique() if c
+        ]
+        redrawn = next((line["variance"] for line in lines if line["source"] == "evaluation seed"), 0.0)
+        lines += [{"source": SEED, "variance": max(0.0, within - redrawn), "shared": 0.0},
+                  {"source": SETTING, "variance": between, "shared": 0.0}]  # fmt: skip
+        frame = pd.DataFrame(lines).assign(dataset=dataset, name=name, runs=len(base), seeds=seeds.min())
+        total = frame["variance"].sum()
+        parts.append(frame.assign(share=frame["variance"] / total if total > 0 else np.nan))
+    if not parts:
+        raise TooFewRunsError(
+            "two training seeds of a setting are needed; " + ("; ".join(dict.fromkeys(few)) or "none")
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _between(groups: pd.DataFrame) -> float:
+    if len(groups) < 2:
+        return 0.0
+    return max(0.0, float(groups["mean"].var() - (groups["var"] / groups["size"]).mean()))
+
+
+def _of_choice(base: "pd.Series[float]", other: pd.DataFrame) -> dict[str, float]:
+    """Variance over the levels of a choice within a run, and that of the levels' means."""
+    levels = other.pivot_table(index="run", columns="level", values="score").dropna()
+    every: Floats = np.column_stack([base.reindex(levels.index), levels.to_numpy()])
+    if not len(every):
+        return {"variance": 0.0, "shared": 0.0}
+    variance, runs = float(every.var(axis=1, ddof=1).mean()), len(every)
+    means = float(every.mean(axis=0).var(ddof=1))
+    moving = (variance - means) * runs / max(runs - 1, 1)  # the means vary by what moves single runs, too
+    return {"variance": variance, "shared": max(0.0, variance - moving)}
+
+
+def correlation_shares(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """The same of the rank correlations of figure 2: of every two of some scores over the runs of a data set.
+
+    With a choice of the evaluation: the variance of the correlation over its levels. With the training seed: the
+    variance that other seeds would give it, of which the evaluation's draws are a part.
+
+    Args:
+        scores: as `bench.scoring.sensitivity.scores_again` gives it.
+        names: score names.
+
+    Returns:
+        dataset, row, column, source, spearman (under the protocol), variance, share, runs. The training seed and all
+        shares are missing below `MIN_SEEDS` seeds of a setting, and where a score is constant.
+
+    Raises:
+        TooFewRunsError: no data set has `MIN_RUNS` runs with two of the scores.
+    """
+    parts, few = [], []
+    for dataset, own in scores.groupby("dataset", sort=False):
+        known = [n for n in names if n in set(own["name"])]
+        keys = ["dataset", "model", "value", "seed", "run"]
+        base = _wide(own[own["choice"] == BASE], known, keys)
+        if len(base) < MIN_RUNS or len(known) < 2:
+            few.append(f"{dataset}: {len(base)} runs have {len(known)} scores")
+            continue
+        found = settings(base)
+        labels = numbered(found) if min(map(found.count, found)) >= MIN_SEEDS else None
+        point = correlated(base.to_numpy(), labels)
+        for choice in [c for c in own["choice"].unique() if c]:
+            moved = [point["spearman"]]
+            for _, rows in own[own["choice"] == choice].groupby("level", sort=False):
+                changed = _wide(rows, known, keys, base)
+                moved.append(correlated(changed.to_numpy(), None)["spearman"])
+            parts.append(
+                _pairs(str(dataset), choice, known, point["spearman"], np.var(moved, axis=0, ddof=1), len(base))
+            )
+        variance = point["error"] ** 2
+        parts.append(_pairs(str(dataset), SEED, known, point["spearman"], variance, len(base)))
+    if not parts:
+        raise TooFewRunsError(f"{MIN_RUNS} runs with two scores are needed; " + ("; ".join(few) or "there are none"))
+    whole = pd.concat(parts, ignore_index=True)
+    total = whole.groupby(["dataset", "row", "column"])["variance"].transform(lambda v: v.sum(skipna=False))
+    return whole.assign(share=whole["variance"] / total.where(total > 0))
+
+
+def _wide(
+    rows: pd.DataFrame, names: Sequence[str], keys: list[str], otherwise: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """A row a run, a column a score; what a way does not change (or does not apply to) is as it was."""
+    wide = rows.set_index([*keys, "name"])["score"].unstack("name").reindex(columns=list(names))
+    return wide.dropna() if otherwise is None else wide.reindex(otherwise.index).fillna(otherwise)
+
+
+def _pairs(dataset: str, source: str, names: Sequence[str], point: Floats, variance: Floats, runs: int) -> pd.DataFrame:
+    lines = [{"dataset": dataset, "source": source, "row": names[a], "column": names[b], "spearman": point[a, b],
+              "variance": variance[a, b], "runs": runs} for a, b in combinations(range(len(names)), 2)]  # fmt: skip
+    return pd.DataFrame(lines)

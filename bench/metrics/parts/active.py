@@ -1,0 +1,18 @@
+"""Which dimensions of a code are in use."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.metrics.base import Floats
+
+LEAST_DEVIATION = 0.05  # standard deviation (variance 0.0025) below which a dimension is not active
+
+
+def active(codes: Floats) -> NDArray[np.bool_]:
+    """Whether the standard deviation of each dimension is at least 0.05, as the FactorVAE score has it: (D,).
+
+    Args:
+        codes: (N, D), N >= 2: mean codes, for sampled ones of a collapsed VAE are the prior's noise.
+    """
+    mask: NDArray[np.bool_] = codes.std(axis=0, ddof=1) >= LEAST_DEVIATION
+    return mask

@@ -1,0 +1,33 @@
+"""Codes that hold nothing: what a metric says of them is its floor."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.store.files import digest
+
+KINDS = {
+    "gaussian": "Gaussian noise",
+    "t3": "t(3) noise",
+    "constant": "a constant",
+    "collapsed": "a collapsed code",
+}
+VERSION = 1  # raised when a change moves the codes
+DIMS = 10  # as the models of the study have
+COLLAPSED = 0.01  # standard deviation: no dimension of it is active
+
+
+def floor_codes(kind: str, rows: int, dims: int = DIMS) -> NDArray[np.float64]:
+    """Codes (rows, dims) of a kind; the same for the same arguments.
+
+    Raises:
+        KeyError: there is no such kind.
+    """
+    rng = np.random.default_rng(int(digest(["floor", VERSION, kind, dims]), 16))
+    draws = {
+        "gaussian": lambda: rng.standard_normal((rows, dims)),
+        "t3": lambda: rng.standard_t(3, (rows, dims)),
+        "constant": lambda: np.ones((rows, dims)),
+        "collapsed": lambda: COLLAPSED * rng.standard_normal((rows, dims)),
+    }
+    codes: NDArray[np.float64] = draws[kind]()
+    return codes

@@ -1,0 +1,128 @@
+"""Floors: what every metric says of codes that hold nothing, under a study's protocol and on a data set's factors.
+
+There are four such codes (`bench.scoring.floor_codes`), of ten dimensions as the models': Gaussian noise, noise of
+Student's t with three degrees of freedom, a constant, and a collapsed code, which is the prior's mean but for a
+deviation of 0.01.
+A score means something as far as it is above its floor.
+
+A floor is kept under the id of its codes and factors and the key of its cell, which holds metric, version, sample sizes
+and options: it is computed once, and again where one of them changes. `floors/` of a store is itself a store, whose
+runs are those codes, so a metric that fails or hangs costs its own floor alone.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from bench import data, registry
+from bench.metrics.base import OF_CODES
+from bench.pool import Pool
+from bench.progress import Meter, say
+from bench.scoring import codes as coding
+from bench.scoring.codes import Codes
+from bench.scoring.floor_codes import DIMS, KINDS, VERSION, floor_codes
+from bench.scoring.isolation import Scoring, score_all
+from bench.scoring.runs import Cell, cell_records, cells, state
+from bench.scoring.subjects import OfRun
+from bench.store.files import digest
+from bench.store.folders import RunFolder, Store
+from bench.study.plan import Plan
+
+
+@dataclass(frozen=True)
+class Floors:
+    """Floors of one data set.
+
+    Attributes:
+        values: kind -> score name -> floor, of all factors together.
+        without: metric -> why it has none.
+    """
+
+    values: Mapping[str, Mapping[str, float]]
+    without: Mapping[str, str]
+
+
+def identity(kind: str, dataset: str) -> str:
+    """The id of a kind of codes on the factors of a data set."""
+    return digest({"floor": kind, "version": VERSION, "dims": DIMS, "dataset": [dataset, data.card(dataset).version]})
+
+
+def make_floors(plan: Plan, store: Store, pool: Pool) -> None:
+    """Compute the floors that are missing of a study's metrics, protocol and data sets.
+
+    Raises:
+        StoreError: a file cannot be written.
+    """
+    kept = _store(store, writable=True)
+    wanted, todo = _cells(plan)[0], []
+    for dataset in _datasets(plan):
+        if data.state(dataset) != "ready":
+            say(f"floors: {dataset} is {data.state(dataset)}: `python -m bench data dataset={dataset}`")
+            continue
+        for kind in KINDS:
+            run = identity(kind, dataset)
+            records = cell_records(kept.run(run))
+            lacking = [cell for cell in wanted if state(records.get(cell.key)) in ("missing", "failed")]
+            if lacking:
+                title = f"floor of {dataset}: {KINDS[kind]}"
+                todo.append(Scoring((run,), title, tuple(lacking), partial(_read, run, kind, dataset)))
+    if not todo:
+        return say("floors: nothing is missing")
+    with Meter("floors", sum(len(scoring.cells) for scoring in todo), "scores") as meter:
+        score_all(todo, kept, pool, plan.protocol.timeout, meter.advance)
+
+
+def floors_of(plan: Plan, store: Store) -> dict[str, Floors]:
+    """Data set -> its floors, as far as they are computed."""
+    kept, (wanted, unread) = _store(store), _cells(plan)
+    found = {}
+    for dataset in _datasets(plan):
+        values: dict[str, dict[str, float]] = {}
+        without = dict(unread)
+        for kind in KINDS:
+            records = cell_records(kept.run(identity(kind, dataset)))
+            for cell in wanted:
+                record = records.get(cell.key)
+                if record is not None and "values" in record:
+                    values.setdefault(kind, {}).update({n: v for n, v in record["values"].items() if "/" not in n})
+                else:
+                    without[cell.metric] = _reason(record, plan)
+        found[dataset] = Floors(values, without)
+    return found
+
+
+def _reason(record: Mapping[str, str] | None, plan: Plan) -> str:
+    if record is None:
+        return f"not computed: python -m bench floors study={plan.name}"
+    return record.get("skipped") or record["failed"]
+
+
+def _store(store: Store, writable: bool = False) -> Store:
+    return Store(store.path / "floors", writable=writable)
+
+
+def _datasets(plan: Plan) -> list[str]:
+    """Those of the suite; the factors of codes from elsewhere are known with the codes alone."""
+    return [d for d in dict.fromkeys(member.dataset for member in plan.members) if d in data.names()]
+
+
+def _cells(plan: Plan) -> tuple[list[Cell], dict[str, str]]:
+    """The cells that have a floor, of mean codes; and the metrics that have none, and why."""
+    protocol = dataclasses.replace(plan.protocol, representations=("mean",), also_sampled=())
+    reads = {name: registry.load("metrics", name).metric.reads for name in plan.metrics}
+    without = {n: f"it reads a {r}, which such codes have not" for n, r in reads.items() if r not in OF_CODES}
+    return cells(_others(plan.metrics, without), protocol), without
+
+
+def _others(names: Iterable[str], without: Mapping[str, str]) -> list[str]:
+    return [name for name in names if name not in without]
+
+
+def _read(run: str, kind: str, dataset: str, folders: Sequence[RunFolder], lacking: Sequence[Cell]) -> OfRun:
+    """In a worker: the codes of a kind, for the images that runs are scored on, and those images' factors."""
+    images = data.load_data(dataset)
+    index = coding.pool(images, lacking[0].pool)
+    return OfRun(run, Codes(floor_codes(kind, len(index)).astype(np.float32), None, index), images.factors(index))
