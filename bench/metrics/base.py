@@ -126,7 +126,6 @@ class Metric:
     seeded: bool
     invariant_to: tuple[Map, ...] = ()
     falls_under_rotation: bool = False
-    ranked: bool = False
     min_runs: int = 2
     reads_kl: bool = False
 
@@ -160,15 +159,13 @@ def metric(
     num_test: int = 5_000,
     invariant_to: tuple[Map, ...] = (),
     falls_under_rotation: bool = False,
-    ranked: bool = False,
     min_runs: int = 2,
 ) -> Callable[[F], F]:
     """Register a metric function: the declaration is attached as `function.metric`, the function is unchanged.
 
     Raise `version` whenever a change moves the numbers. `headline` is the score that stands for the metric among
-    others (None: it is no measure of disentanglement), `ranked` whether the leaderboard ranks models by it too. Sample
-    sizes are the published protocol's; that of a group is every protocol's. `min_factors` is 1 where it is not given,
-    of groups and models 0.
+    others (None: it is no measure of disentanglement). Sample sizes are the published protocol's; that of a group is
+    every protocol's. `min_factors` is 1 where it is not given, of groups and models 0.
 
     Raises:
         ValueError: something of this cannot be declared; the message names it and what can be.
@@ -177,9 +174,7 @@ def metric(
     least = int(reads in OF_CODES) if min_factors is None else min_factors
     declared = Metric(
         "", version, reads, scores, headline, paper, least, num_points, num_train, num_test, False,
-        invariant_to, falls_under_rotation, ranked, min_runs,
-        "", version, reads, scores, headline, paper, min_factors, num_points, num_train, num_test, False,
-        invariant_to, falls_under_rotation,
+        invariant_to, falls_under_rotation, min_runs,
     )  # fmt: skip
 
     def attach(function: F) -> F:
