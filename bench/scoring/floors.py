@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from bench import data, registry
+from bench import data
 from bench.metrics.base import OF_CODES
 from bench.pool import Pool
 from bench.progress import Meter, say
@@ -25,7 +25,7 @@ from bench.scoring import codes as coding
 from bench.scoring.codes import Codes
 from bench.scoring.floor_codes import DIMS, KINDS, VERSION, floor_codes
 from bench.scoring.isolation import Scoring, score_all
-from bench.scoring.runs import Cell, cell_records, cells, state
+from bench.scoring.runs import OTHERWISE, Cell, cell_records, cells, declaration, state
 from bench.scoring.subjects import OfRun
 from bench.store.files import digest
 from bench.store.folders import RunFolder, Store
@@ -112,8 +112,8 @@ def _datasets(plan: Plan) -> list[str]:
 def _cells(plan: Plan) -> tuple[list[Cell], dict[str, str]]:
     """The cells that have a floor, of mean codes; and the metrics that have none, and why."""
     protocol = dataclasses.replace(plan.protocol, representations=("mean",), also_sampled=())
-    reads = {name: registry.load("metrics", name).metric.reads for name in plan.metrics}
-    without = {n: f"it reads a {r}, which such codes have not" for n, r in reads.items() if r not in OF_CODES}
+    reads = {name: declaration(name).reads for name in plan.metrics}
+    without = {name: f"{name} {OTHERWISE[kind]}" for name, kind in reads.items() if kind not in OF_CODES}
     return cells(_others(plan.metrics, without), protocol), without
 
 

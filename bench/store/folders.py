@@ -31,15 +31,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.store.files import LARGEST_RECORD, StoreError, check_regular, remove_orphans, writing
-from bench.store.shipped import _shipped_results, default_results_dir
+from bench.store.shipped import default_results_dir
 from bench.store.tables import TableFolder
 
 RUN_ID = re.compile("[0-9a-f]{12}")
-
-
-def published_box_plots() -> Path:
-    """Box plots of published scores, as shipped."""
-    return _shipped_results("published") / "box_plots.csv"
 
 
 class RunFolder:

@@ -39,9 +39,9 @@ def cards_dir() -> Path:
     return _CHECKOUT / "datasets" / "cards" if in_checkout() else _PACKAGE / "_shipped" / "cards"
 
 
-def published_numbers() -> Path:
-    """The numbers that papers print, as shipped."""
-    return _shipped_results("published") / "numbers.json"
+def published(name: str) -> Path:
+    """A shipped file of what was published: numbers.json, box_plots.csv."""
+    return _shipped_results("published") / name
 
 
 def trained_dir() -> Path:

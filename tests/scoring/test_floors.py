@@ -106,12 +106,13 @@ def test_floors_are_the_same_in_every_store(made: tuple[Plan, Store], tmp_path: 
     assert floors_of(plan, again) == floors_of(plan, store)
 
 
-def test_a_metric_without_a_floor_is_told_with_the_reason(made: tuple[Plan, Store], monkeypatch: Any) -> None:
+def test_a_metric_without_a_floor_is_told_with_the_reason(made: tuple[Plan, Store]) -> None:
     plan, store = made
-    with_udr = dataclasses.replace(plan, metrics=(*plan.metrics, "clusterability"))
-    assert "not computed" in floors_of(with_udr, store)["dsprites"].without["clusterability"]
-    monkeypatch.setattr("bench.scoring.floors.OF_CODES", ("split", "all"))
-    assert floors_of(plan, store)["dsprites"].without["mig"] == "it reads the points, which such codes have not"
+    more = dataclasses.replace(plan, metrics=(*plan.metrics, "clusterability", "elbo", "udr"))
+    without = floors_of(more, store)["dsprites"].without
+    assert "not computed" in without["clusterability"]
+    assert "needs a trained model" in without["elbo"]
+    assert "codes of runs that differ in their seed" in without["udr"]
 
 
 def test_a_data_set_that_is_not_there_is_named_and_the_rest_goes_on(

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.store.files import StoreError, read_json
-from bench.store.folders import published_box_plots
-from bench.store.shipped import published_numbers
+from bench.store.shipped import published
 
 ENDS = ["whisker_low", "q1", "median", "q3", "whisker_high"]
 PLACES = (
@@ -42,11 +41,12 @@ def box_plots() -> BoxPlots:
     Raises:
         StoreError: a file cannot be read.
     """
+    path = published("box_plots.csv")
     try:
-        boxes = pd.read_csv(published_box_plots()).rename(columns={"score": "name"})
+        boxes = pd.read_csv(path).rename(columns={"score": "name"})
     except (OSError, ValueError) as fault:
-        raise StoreError(f"cannot read {published_box_plots()}: {fault}") from fault
-    return BoxPlots(read_json(published_numbers())["sources"]["box_plots"], boxes)
+        raise StoreError(f"cannot read {path}: {fault}") from fault
+    return BoxPlots(read_json(published("numbers.json"))["sources"]["box_plots"], boxes)
 
 
 def placed(scores: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bench.store.files import read_json
-from bench.store.shipped import published_numbers
+from bench.store.shipped import published
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def items() -> list[Item]:
     Raises:
         StoreError: the file cannot be read.
     """
-    document = read_json(published_numbers())
+    document = read_json(published("numbers.json"))
     entries = {name: dict(entry) for name, entry in document["items"].items()}
     for entry in entries.values():
         entry["source"] = document["sources"][entry["source"]]
