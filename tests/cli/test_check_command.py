@@ -47,7 +47,7 @@ def test_a_strangers_metric_gets_a_card_with_a_picture_and_the_numbers_in_it(tmp
     done = check(tmp_path, "my_metric")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "my_metric, version 3" in done.stdout
-    assert "check: floor: my_metric of Gaussian noise" in done.stderr
+    assert "check: floor: linear of Gaussian noise" in done.stderr
     assert (tmp_path / "checks" / "my_metric.png").stat().st_size > 10_000
     numbers = pd.read_csv(tmp_path / "checks" / "my_metric.csv")
     assert {"my_metric", "mig"} <= set(numbers["metric"])
