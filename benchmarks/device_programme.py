@@ -212,7 +212,6 @@ class Programme:
 
     def grid(self, model: str, dataset: str) -> Job:
         """A model of the reference grid on a data set."""
-        fair = ["model.factor_vae.schedule=fair"] if model == "factor_vae" else []
         steps, seeds = ("10000", "0..9") if self.device == "cuda" else ("20", "0..1")
         schedule = [
             "trainer=quick",
@@ -220,7 +219,7 @@ class Programme:
             "trainer.checkpoint_every=100000",
             "trainer.log_every=100",
         ]
-        return self.train(f"grid-{model}-{dataset}", model, dataset, f"seed={seeds}", [*schedule, *fair], 60, "grid")
+        return self.train(f"grid-{model}-{dataset}", model, dataset, f"seed={seeds}", schedule, 60, "grid")
 
     def group(self, seeds: Sequence[int]) -> Job:
         """The full-length group, or a part of it: its runs are the same."""

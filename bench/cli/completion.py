@@ -8,7 +8,7 @@ from bench.cli import keys
 from bench.cli.execution import DEVICES
 from bench.cli.stages import FLAGS, OTHERS, STAGES
 from bench.study.protocol import REPRESENTATIONS
-from bench.study.run import ARCHITECTURES, CONVOLUTIONS, PRECISIONS
+from bench.study.run import ARCHITECTURES, CONVOLUTIONS, PRECISIONS, UPDATES
 from bench.values import ConfigError, one_of
 
 FILES = ":files"  # said to the script: the shell completes a path
@@ -23,6 +23,7 @@ VALUES: Mapping[str, Callable[[], Sequence[str]]] = {
     "scoring.representations": lambda: REPRESENTATIONS,
     "device": lambda: DEVICES,
     "trainer.precision": lambda: PRECISIONS,
+    "trainer.updates": lambda: UPDATES,
     "trainer.convolution": lambda: CONVOLUTIONS,
     "trainer.architecture": lambda: ARCHITECTURES,
     **dict.fromkeys(("open", "dry_run", "retry_failed", "replace", "trainer.compile"), lambda: YES_OR_NO),

@@ -117,7 +117,8 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
         raise ConfigError(f"the grid has {total:,} runs: give 1 to {MOST_RUNS:,}")
     for name, card in datasets.items():
         for model, entry in models.items():
-            own = dataclasses.replace(schedule, steps=max(1, round(schedule.steps * entry.updates)))
+            share = entry.published_updates if schedule.updates == "published" else 1.0
+            own = dataclasses.replace(schedule, steps=max(1, round(schedule.steps * share)))
             for strength, value, hyper in settings[model]:
                 for key in entry.scaled:
                     hyper = hyper | {key: hyper[key] * (own.steps / PUBLISHED_STEPS)}

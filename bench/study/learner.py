@@ -8,7 +8,7 @@ from bench.registry import unknown
 from bench.values import ConfigError, flag, listed, mapping, number, one_of, positive, text, whole
 
 REQUIRED = ("version", "fitted", "sweeps", "hyper")
-OPTIONAL = ("title", "values", "scaled", "schedule", "updates")
+OPTIONAL = ("title", "values", "scaled", "published_updates")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Entry:
         values: what strength chooses from.
         hyper: the other hyper-parameters.
         scaled: those of them that are given for the published number of steps.
-        updates: the share of the trainer's steps that it takes.
+        published_updates: the share of the steps that it took in the study it comes from.
     """
 
     version: int
@@ -31,7 +31,7 @@ class Entry:
     values: tuple[float, ...]
     hyper: Mapping[str, float]
     scaled: tuple[str, ...]
-    updates: float
+    published_updates: float
 
 
 def entry_of(model: str, given: Any) -> Entry:
@@ -39,7 +39,7 @@ def entry_of(model: str, given: Any) -> Entry:
 
     Raises:
         ConfigError: a key is missing or of the wrong type; the message names it.
-        UnknownNameError: no such key, hyper-parameter or schedule; the message offers the nearest.
+        UnknownNameError: no such key or hyper-parameter; the message offers the nearest.
     """
     group = f"model.{model}"
     entry = mapping(group, given)
@@ -61,14 +61,5 @@ def entry_of(model: str, given: Any) -> Entry:
         tuple(values),
         {key: number(f"{group}.hyper.{key}", value) for key, value in hyper.items()},
         tuple(scaled),
-        _share(model, entry),
+        positive(f"{group}.published_updates", entry.get("published_updates", 1.0)),
     )
-
-
-def _share(model: str, entry: Mapping[str, Any]) -> float:
-    """The share of the trainer's steps that the entry's `schedule` gives the learner."""
-    if "updates" not in entry:
-        return 1.0
-    shares = mapping(f"model.{model}.updates", entry["updates"])
-    schedule = one_of(f"schedule of {model}", entry.get("schedule"), shares)
-    return positive(f"model.{model}.updates.{schedule}", shares[schedule])

@@ -28,6 +28,7 @@ from bench.values import ConfigError
 Settings = Mapping[str, Any]
 
 FORMAT = 2
+OF_SCHEDULE = (*Schedule.HASHED, "updates")  # the same of all runs of a study; of a model, steps follow from both
 AXES = ("model", "strength", "strength_of", "seed", "dataset")
 NAMED = 3  # differing settings that an error names
 WAIT_S = 0.05
@@ -97,7 +98,7 @@ def _tell_of_other_beginnings(known: Plan, settings: Settings) -> None:
     if known.schedule is None:
         return
     shipped = grid.schedule_of(settings["trainer"])
-    if differing := _differences("trainer", known.schedule, shipped, Schedule.HASHED):
+    if differing := _differences("trainer", known.schedule, shipped, OF_SCHEDULE):
         say(f"study {known.name} was begun here with another schedule, and goes on so: {'; '.join(differing)}")
 
 
@@ -176,7 +177,7 @@ def _check_same(known: Plan, schedule: Schedule | None, protocol: Protocol) -> N
     """Refuse another schedule or protocol than the study's."""
     differing = []
     if known.schedule is not None and schedule is not None:
-        differing += _differences("trainer", known.schedule, schedule, Schedule.HASHED)
+        differing += _differences("trainer", known.schedule, schedule, OF_SCHEDULE)
     compared = [f.name for f in dataclasses.fields(Protocol) if f.name not in UNCOUNTED]
     differing += _differences("scoring", known.protocol, protocol, compared)
     if differing:
@@ -324,7 +325,7 @@ OF_SETTING = tuple(f.name for f in dataclasses.fields(Run) if f.name not in ("se
 
 
 def _plan(entry: Mapping[str, Any]) -> Plan:
-    schedules = [grid.schedule_of(schedule) for schedule in entry["schedules"]]
+    schedules = [_schedule_of(schedule) for schedule in entry["schedules"]]
     every = entry["metrics"] == "all"
     runs = [
         Run(
@@ -344,7 +345,12 @@ def _plan(entry: Mapping[str, Any]) -> Plan:
         runs=tuple(runs),
         metrics=tuple(known if every else (m for m in entry["metrics"] if m in known)),
         protocol=protocol_of(entry["protocol"]),
-        schedule=None if entry["schedule"] is None else grid.schedule_of(entry["schedule"]),
+        schedule=None if entry["schedule"] is None else _schedule_of(entry["schedule"]),
         codes=tuple(GivenCodes(**codes) for codes in entry["codes"]),
         every_metric=every,
     )
+
+
+def _schedule_of(entry: Mapping[str, Any]) -> Schedule:
+    """A schedule as it was written; records that do not tell of updates are of a time when they were the published."""
+    return grid.schedule_of({"updates": "published"} | dict(entry))

@@ -16,6 +16,7 @@ from bench.values import ConfigError, one_of
 
 LOSSES = ("loss", "reconstruction", "kl", "regulariser", "total_correlation")
 PRECISIONS = ("float32", "tf32", "bfloat16")
+UPDATES = ("even", "published")  # of a model: as many as all, or the share that it had in its study
 CONVOLUTIONS = ("grouped", "matmul", "triton")  # those of `bench.models.parts.convolutions`, which needs torch
 ARCHITECTURES = ("locatello2019", "small")  # those of `bench.models.parts.nets`
 
@@ -39,6 +40,7 @@ class Schedule:
     stack: int = 1
     compile: bool = True
     fleet: int = 32
+    updates: str = "even"
 
     HASHED = (
         "steps", "batch_size", "learning_rate", "image_size", "architecture", "latent_dim", "threads", "precision",
@@ -46,6 +48,7 @@ class Schedule:
 
     def __post_init__(self) -> None:
         one_of("precision", self.precision, PRECISIONS)
+        one_of("updates", self.updates, UPDATES)
         one_of("convolution", self.convolution, CONVOLUTIONS)
         one_of("architecture", self.architecture, ARCHITECTURES)
         if not is_line(self.label):

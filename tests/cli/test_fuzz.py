@@ -22,7 +22,7 @@ COMMANDS = [
     ["report", "rank_by=mig", "--open"],
     ["run", "-m", "model=pca,ica", "seed=range(0,3)"],
     ["analyze", "study=quick", "compare=[a,b]"],
-    ["run", "model=factor_vae", "model.factor_vae.schedule=fair"],
+    ["run", "model=factor_vae", "trainer.updates=published"],
     ["status", "strength_of={beta_vae: [0]}", "trainer={steps: 3}"],
     ["run", "launcher=slurm", "launcher.gpus=1", "launcher.sbatch={account: x}"],
     ["run", "model=annealed_vae", "scoring.options.downstream.train_sizes=[10]"],
@@ -31,8 +31,9 @@ COMMANDS = [
 ]
 KEYS = [
     *keys.shipped(), "stage", "x", "", "model.beta_vae.hyper.beta", "model.beta_vae.version", "model.beta_vae.values",
-    "model.annealed_vae.hyper.threshold", "model.factor_vae.updates", "scoring.options.mig", "scoring.options.nope",
-    "strength_of.beta_vae", "launcher.sbatch.x", "hydra.searchpath", "hydra/launcher", "model@x", "seed.0",
+    "model.annealed_vae.hyper.threshold", "model.factor_vae.published_updates", "scoring.options.mig",
+    "scoring.options.nope", "strength_of.beta_vae", "launcher.sbatch.x", "hydra.searchpath", "hydra/launcher",
+    "model@x", "seed.0",
 ]  # fmt: skip
 VALUES = [
     "", "null", "~", "-1", "0", "1.5", "1e9999", "nan", "9" * 400, "9" * 5000, "true", "abc", "[]", "[[]]", "{}",

@@ -268,7 +268,7 @@ def test_what_cannot_be_is_said_in_one_line(words: str, message: str) -> None:
         "run scoring={options:{mig:{num_bins:4}}}",
         "run strength_of={pca:[0]} study=quick",
         "run strength_of.pca=[0] study=quick",
-        "run model=factor_vae model.factor_vae.schedule=fair",
+        "run model=factor_vae model.factor_vae.published_updates=0.25",
         "run ~scoring.options.dci",
         "run ~scoring.options.downstream.num_rounds",
         "run study=quick ~model.pca",

@@ -50,14 +50,18 @@ def test_a_study_may_give_a_model_strengths_of_its_own() -> None:
     assert len(plan(composed("study=quick", "model=pca")).runs) == 6
 
 
-def test_factor_vae_has_half_the_updates_unless_it_is_to_be_fair() -> None:
-    steps = [
-        plan(composed("model=factor_vae", "trainer=published", f"model.factor_vae.schedule={s}")).runs[0].schedule.steps
-        for s in ("published", "fair")
-    ]
-    assert steps == [150_000, 300_000]
-    with pytest.raises(UnknownNameError, match="Did you mean 'fair'"):
-        plan(composed("model=factor_vae", "model.factor_vae.schedule=fare"))
+def test_every_model_has_the_same_number_of_updates_but_in_the_study_of_2019() -> None:
+    def steps(*words: str) -> dict[str, int]:
+        return {run.model: run.schedule.steps for run in plan(composed(*words, "seed=0", "strength=0")).runs}
+
+    assert set(steps("study=card").values()) == {300_000}
+    assert steps("study=locatello2019") == {
+        m: 150_000 if m == "factor_vae" else 300_000 for m in steps("study=locatello2019")
+    }
+    assert steps("study=locatello2019", "trainer.updates=even")["factor_vae"] == 300_000
+    assert steps("model=factor_vae", "trainer=published", "trainer.updates=published")["factor_vae"] == 150_000
+    with pytest.raises(UnknownNameError, match="Did you mean 'even'"):
+        steps("trainer.updates=evn")
 
 
 def test_the_annealing_threshold_shrinks_with_the_schedule() -> None:
@@ -66,7 +70,7 @@ def test_the_annealing_threshold_shrinks_with_the_schedule() -> None:
 
 
 def test_the_budget_names_who_has_another_one() -> None:
-    found = plan(composed("model=[beta_vae,factor_vae,dip_vae_i]", "trainer.steps=800"))
+    found = plan(composed("model=[beta_vae,factor_vae,dip_vae_i]", "trainer.steps=800", "trainer.updates=published"))
     assert found.budget == "quick: 800 steps, 32x32 px (factor_vae: 400 steps, 32x32 px)"
 
 

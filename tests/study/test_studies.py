@@ -123,9 +123,23 @@ def test_settings_that_change_no_number_can_be_others(target: Store) -> None:
 
 
 def test_a_model_cannot_be_trained_in_two_ways_in_one_study(target: Store) -> None:
-    begun(target, "model=factor_vae", "model.factor_vae.schedule=fair", "study.name=mine")
-    with pytest.raises(ConfigError, match="has 300 as steps of factor_vae, and this command asks for 150"):
-        study_of(settings("study.name=mine", "model=factor_vae", "seed=[1]"), target)
+    begun(target, "model=factor_vae", "trainer.updates=published", "study.name=mine")
+    with pytest.raises(ConfigError, match=r"this command asks for others: .*updates"):
+        study_of(settings("study.name=mine", "model=factor_vae", "seed=[1]", "trainer.updates=even"), target)
+    other = "model.factor_vae.published_updates=0.25"
+    with pytest.raises(ConfigError, match="has 150 as steps of factor_vae, and this command asks for 75"):
+        study_of(settings("study.name=mine", "model=factor_vae", other, "seed=[1]"), target)
+
+
+def test_a_record_that_does_not_tell_of_updates_goes_on_as_it_was_begun(target: Store) -> None:
+    begun(target, "model=factor_vae", "trainer.updates=published", "study.name=mine")
+    path = target.study("mine") / "plan.json"
+    text = json.loads(path.read_text())
+    for schedule in (text["schedule"], *text["schedules"]):
+        del schedule["updates"]
+    path.write_text(json.dumps(text))
+    whole = study_of(settings("study.name=mine", "model=factor_vae", "seed=[1]"), target).whole
+    assert {run.schedule.steps for run in whole.runs} == {150}
 
 
 def test_a_run_of_an_earlier_version_of_its_model_is_superseded_and_said(
@@ -241,7 +255,7 @@ def test_a_shipped_study_that_was_begun_with_another_schedule_goes_on_so_and_say
     begun(target, "study=quick", "trainer.steps=70", "model=pca")
     assert not capsys.readouterr().err
     study = study_of(settings("study=quick"), target)
-    assert {r.schedule.steps for r in study.whole.runs} == {35, 70}
+    assert {r.schedule.steps for r in study.whole.runs} == {70}
     assert (
         "study quick was begun here with another schedule, and goes on so: trainer.steps is 70"
         in capsys.readouterr().err
@@ -250,7 +264,7 @@ def test_a_shipped_study_that_was_begun_with_another_schedule_goes_on_so_and_say
 
 def test_the_schedule_of_the_study_itself_is_what_its_record_has(target: Store) -> None:
     begun(target, "study=small", "trainer.steps=70")
-    assert {r.schedule.steps for r in study_of(settings("study=small"), target).whole.runs} == {35, 70}
+    assert {r.schedule.steps for r in study_of(settings("study=small"), target).whole.runs} == {70}
     assert record.read(target, "small").schedule.name == "small"
 
 
