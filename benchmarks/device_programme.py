@@ -1,23 +1,22 @@
-"""A device programme for machines lent by the minute: the next models that the reference table wants, and nothing else.
+"""`python -m benchmarks.gpu next`: the models that the reference table wants next, on a machine lent by the minute.
 
-python -m benchmarks.device_programme --out DIR --work FOLDER [--minutes 14] [--wait 580] [--device cuda|cpu]
+python -m benchmarks.gpu next --out DIR --work FOLDER [--minutes 14] [--wait 580] [--device cuda|cpu]
 
 The first call starts the work in a process of its own, which outlasts the call; the same call again finds it, waits up
 to `--wait` seconds for four packed stores or the end, and takes them. `--minutes` counts from the latest call. All jobs
 run side by side on the one device:
 
 1. the kernels' tests: where one fails, everything stops, for nothing could be trusted;
-2. the reference grid: six models x six strengths x ten seeds on two data sets, 10,000 steps at 32x32 px, a model and
-   data set as one stack of 60;
-3. a group of the study `full`: one model, six strengths x two seeds as one stack of 12, 300,000 steps. Once the grid is
-   done its speed is measured, and where twelve cannot end in time six go on from where they stand.
+2. the reference grid, where the reference table lacks runs of it: each model and data set as one stack;
+3. the next group of the study `full` without shipped weights: one model, six strengths, as one stack of 12 (or what is
+   missing of it). Once the grid is done its speed is measured; where all cannot end in time, those of the first seed go
+   on from where they stand.
 
 What a call leaves in DIR is at most 4 packed stores of at most 16 MB each (unpack them into a results folder; weights
 of the grid are rounded to half precision and say so in done.json) and logs.tar.gz, with the watts drawn. Scores are
 computed afterwards on any CPU. `--device cpu` is the dry run: the same code with few steps and small networks.
 """
 
-import argparse
 import io
 import json
 import re
@@ -33,8 +32,13 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-MODELS = ("beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii")
+from bench.table.reference import read_reference
+from bench.training.catalogue import catalogue
+
+MODELS = ("beta_vae", "beta_tcvae", "factor_vae", "dip_vae_ii", "annealed_vae", "dip_vae_i")  # of `full`, in this order
 DATASETS = ("dsprites", "noisy_dsprites")
+STRENGTHS, SEEDS = range(6), (0, 1)  # of `full`
+GRID_SEEDS, GRID_STEPS = range(10), 10_000  # of `reference`
 TESTS = ("tests/training/test_fleet_on_gpu.py", "-k", "kernels or stack or poisoned")
 PACKED_BYTES, PACKED_A_CALL = 15_500_000, 4
 LAST_SECONDS = 25  # before the end, in which what is finished is packed
@@ -63,10 +67,10 @@ class Job:
         assert self.process is not None
         return self.process.poll()
 
-    def steps(self) -> int:
-        """Model-steps that its log tells of."""
-        reached = re.findall(r"train: ([\d,]+)/", self.log.read_text(errors="replace"))
-        return int(reached[-1].replace(",", "")) if reached else 0
+    def steps(self) -> tuple[int, int]:
+        """Model-steps that its log tells of: done, and to do in all."""
+        told = re.findall(r"train: ([\d,]+)/([\d,]+)", self.log.read_text(errors="replace"))
+        return (int(told[-1][0].replace(",", "")), int(told[-1][1].replace(",", ""))) if told else (0, 0)
 
     def stop(self) -> None:
         """End it, as ctrl-C would, then for good."""
@@ -78,44 +82,55 @@ class Job:
             self.process.kill()
 
 
-def main() -> None:
+def take_next(out: Path, work: Path, device: str, minutes: float, wait: float) -> None:
     """Start the work unless it runs, wait, take what is finished."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=14)
-    parser.add_argument("--wait", type=float, default=580)
-    parser.add_argument("--full", default="beta_tcvae")
-    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
-    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
-    chosen.work.mkdir(parents=True, exist_ok=True)
-    if chosen.worker:
-        Programme(chosen.work, chosen.device, chosen.full).run()
-        return
-    until = time.monotonic() + chosen.wait
-    (chosen.work / "end").write_text(str(time.monotonic() + 60 * chosen.minutes - LAST_SECONDS))
-    if not (chosen.work / "begun").exists():
-        (chosen.work / "begun").touch()
-        with (chosen.work / "worker.txt").open("ab") as log:
-            words = [sys.executable, "-m", "benchmarks.device_programme", "--worker", *sys.argv[1:]]
+    work.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + wait
+    (work / "end").write_text(str(time.monotonic() + 60 * minutes - LAST_SECONDS))
+    if not (work / "begun").exists():
+        (work / "begun").touch()
+        with (work / "worker.txt").open("ab") as log:
+            words = [sys.executable, "-m", "benchmarks.device_programme", str(work), device]
             subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-    packed = chosen.work / "packed"
+    packed = work / "packed"
     waiting: list[Path] = []
-    while time.monotonic() < until and len(waiting) < PACKED_A_CALL and not (chosen.work / "ended").exists():
+    while time.monotonic() < until and len(waiting) < PACKED_A_CALL and not (work / "ended").exists():
         time.sleep(POLL_SECONDS)
         waiting = sorted(packed.glob("*.tar"))
-    chosen.out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     waiting = sorted(packed.glob("*.tar"))
     for file in waiting[:PACKED_A_CALL]:
-        shutil.copy(file, chosen.out / file.name)
+        shutil.copy(file, out / file.name)
         file.rename(file.with_suffix(".taken"))
-    with tarfile.open(chosen.out / "logs.tar.gz", "w:gz") as logs:
-        for file in sorted([*chosen.work.glob("*.txt"), *chosen.work.glob("*.csv")]):
+    with tarfile.open(out / "logs.tar.gz", "w:gz") as logs:
+        for file in sorted([*work.glob("*.txt"), *work.glob("*.csv")]):
             logs.add(file, file.name)
-    print((chosen.work / "worker.txt").read_text()[-6000:])
+    print((work / "worker.txt").read_text()[-6000:])
     print(f"{max(0, len(waiting) - PACKED_A_CALL)} packed stores are still to be taken")
-    print("ended" if (chosen.work / "ended").exists() else "running")
+    print("ended" if (work / "ended").exists() else "running")
+
+
+@dataclass
+class Speed:
+    """Steps against time between two lines of a log, which speaks now and then."""
+
+    seconds: float = 0.0
+    steps: int = 0
+    left_to_do: int = 0
+    decided: bool = False
+    seen: int = -1  # the last line's
+    first: tuple[float, int] | None = None
+
+    def see(self, done: int, total: int) -> None:
+        """What the log says now."""
+        if done == self.seen:
+            return
+        now, begun = time.monotonic(), self.seen >= 0
+        self.seen, self.left_to_do = done, total - done
+        if not begun:  # this line may be old: the clock starts at the next
+            return
+        self.first = self.first or (now, done)
+        self.seconds, self.steps = now - self.first[0], done - self.first[1]
 
 
 class Programme:
@@ -124,11 +139,10 @@ class Programme:
     Args:
         work: a folder of its own: store, logs, packed stores.
         device: "cuda", or "cpu" for the dry run.
-        full: the model of the full-length group.
     """
 
-    def __init__(self, work: Path, device: str, full: str) -> None:
-        self.work, self.device, self.full = work, device, full
+    def __init__(self, work: Path, device: str) -> None:
+        self.work, self.device = work, device
         self.began = time.monotonic()
         self.packed: set[str] = set()
         self.shards = 0
@@ -147,16 +161,13 @@ class Programme:
             query = ["nvidia-smi", fields, "--format=csv", "-l", "2"]
             with (self.work / "power.csv").open("wb") as file:
                 watts = subprocess.Popen(query, stdout=file)
-        tests = self.tests()
-        every = [(m, d) for d in DATASETS for m in MODELS]
-        grid = [self.grid(m, d) for m, d in (every if self.device == "cuda" else every[:1])]
-        full = self.group((0, 1))
-        for job in (tests, full, *grid):
+        tests, grid, full = self.tests(), self.grid(), self.group()
+        for job in (tests, *full, *grid):
             job.start()
         try:
             self.watch(tests, grid, full)
         finally:
-            for job in (tests, *grid, full):
+            for job in (tests, *grid, *full):
                 if job.process is not None and job.ended is None:
                     job.stop()
             if watts is not None:
@@ -166,42 +177,38 @@ class Programme:
             self.say("ended")
             (self.work / "ended").touch()
 
-    def watch(self, tests: Job, grid: list[Job], full: Job) -> None:
+    def watch(self, tests: Job, grid: list[Job], full: list[Job]) -> None:
         """Follow the jobs until all have ended or the time is over."""
         told: set[str] = set()
-        since: tuple[float, int] | None = None  # when the full-length group was first heard of, alone on the device
-        decided = False
+        speed = Speed()
         while self.left > 0:
-            for job in (tests, *grid, full):
+            for job in (tests, *grid, *full):
                 if job.ended is not None and job.name not in told:
                     told.add(job.name)
-                    self.say(f"{job.name}: exit status {job.ended}, {job.steps():,} model-steps")
+                    self.say(f"{job.name}: exit status {job.ended}, {job.steps()[0]:,} model-steps")
                     if job is tests and job.ended != 0:
                         self.say(job.log.read_text(errors="replace")[-3000:])
                         return
                     self.pack("grid")
-            if all(job.ended is not None for job in (tests, *grid, full)):
+            if all(job.ended is not None for job in (tests, *grid, *full)):
                 return
-            if not decided and full.ended is None and all(job.ended is not None for job in grid):
-                now, steps = time.monotonic(), full.steps()
-                if since is None or since[1] < 0:  # its log speaks now and then: clocks start and stop at a line
-                    since = now, (-steps if since is None else (steps if steps > -since[1] else since[1]))
-                elif now - since[0] > MEASURED_SECONDS and steps > since[1]:
-                    decided = True
-                    self.decide(full, since)
+            if not speed.decided and full and full[0].ended is None and all(job.ended is not None for job in grid):
+                speed.see(*full[0].steps())
+                if speed.seconds >= MEASURED_SECONDS:
+                    speed.decided = True
+                    self.decide(full[0], speed)
             time.sleep(POLL_SECONDS)
 
-    def decide(self, full: Job, measured: tuple[float, int]) -> None:
-        """Let all twelve go on, or the six of the first seed alone."""
-        seconds, steps = time.monotonic() - measured[0], full.steps() - measured[1]
-        total = int(re.findall(r"train: [\d,]+/([\d,]+)", full.log.read_text())[-1].replace(",", ""))
-        needed, left = (total - full.steps()) * seconds / steps, self.left
-        self.say(f"full: {1e6 * seconds / steps:.0f} us a model-step, {needed:.0f} s needed, {left:.0f} s left")
-        if needed > left:
+    def decide(self, full: Job, speed: "Speed") -> None:
+        """Let the whole group go on, or the runs of its first seed alone."""
+        a_step = speed.seconds / speed.steps
+        needed = speed.left_to_do * a_step
+        self.say(f"full: {1e6 * a_step:.0f} us a model-step, {needed:.0f} s needed, {self.left:.0f} s left")
+        if needed > self.left and len(self.seeds) > 1:
             full.stop()
-            full.words = self.group((0,)).words
+            full.words = self.words_of_full(self.seeds[:1])
             full.start()
-            self.say("full: six go on alone")
+            self.say(f"full: the runs of seed {self.seeds[0]} go on alone")
 
     def tests(self) -> Job:
         mark = "gpu" if self.device == "cuda" else "not slow and not gpu"
@@ -210,34 +217,52 @@ class Programme:
             "tests", [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", mark, *files]
         )
 
-    def grid(self, model: str, dataset: str) -> Job:
-        """A model of the reference grid on a data set."""
-        steps, seeds = ("10000", "0..9") if self.device == "cuda" else ("20", "0..1")
+    def grid(self) -> list[Job]:
+        """Models of the reference grid on a data set of which the reference table lacks runs."""
+        done = _scored(GRID_STEPS) if self.device == "cuda" else set()
+        steps, seeds = (GRID_STEPS, GRID_SEEDS) if self.device == "cuda" else (20, range(2))
         schedule = [
             "trainer=quick",
             f"trainer.steps={steps}",
             "trainer.checkpoint_every=100000",
             "trainer.log_every=100",
         ]
-        return self.train(f"grid-{model}-{dataset}", model, dataset, f"seed={seeds}", schedule, 60, "grid")
+        missing = [
+            (model, dataset) for dataset in DATASETS for model in MODELS
+            if any((model, dataset, strength, seed) not in done for strength in STRENGTHS for seed in seeds)
+        ]  # fmt: skip
+        return [
+            self.job(f"grid-{m}-{d}", self.words(f"grid-{m}-{d}", m, d, seeds, schedule, 60, "grid"))
+            for m, d in (missing if self.device == "cuda" else missing[:1])
+        ]
 
-    def group(self, seeds: Sequence[int]) -> Job:
-        """The full-length group, or a part of it: its runs are the same."""
+    def group(self) -> list[Job]:
+        """The next model of the study `full` with seeds whose weights do not ship; none where all of them do."""
+        shipped = {(entry.model, *entry.setting[::2]) for entry in catalogue() if entry.dataset == "dsprites"}
+        for model in MODELS:
+            lacking = [s for s in SEEDS if any((model, strength, s) not in shipped for strength in STRENGTHS)]
+            if lacking:
+                self.full, self.seeds = model, lacking
+                return [self.job("full", self.words_of_full(lacking))]
+        return []
+
+    def words_of_full(self, seeds: Sequence[int]) -> list[str]:
+        """The command that trains some seeds of the group: their runs are the same in whatever stack."""
         schedule = ["trainer=published", "trainer.precision=tf32", f"trainer.checkpoint_every={SAVED_EVERY}"]
         if self.device == "cpu":
             schedule = ["trainer=quick", "trainer.steps=40", "trainer.checkpoint_every=20"]
-        words = f"seed=[{','.join(map(str, seeds))}]"
-        return self.train("full", self.full, "dsprites", words, schedule, 12, "full")
+        return self.words("full", self.full, "dsprites", seeds, schedule, 12, "full")
 
-    def train(
-        self, name: str, model: str, dataset: str, seed: str, schedule: Sequence[str], stack: int, store: str
-    ) -> Job:
-        """Training of the six strengths of one model as one stack."""
+    def words(
+        self, name: str, model: str, dataset: str, seeds: Sequence[int], schedule: Sequence[str], stack: int, store: str
+    ) -> list[str]:
+        """The command that trains the six strengths of one model as one stack."""
         fast = ["trainer.convolution=triton"] if self.device == "cuda" else ["trainer.convolution=matmul"]
         fast += [f"trainer.stack={stack}", f"trainer.fleet={stack}"]
-        words = [f"model={model}", f"dataset={dataset}", "strength=[0,1,2,3,4,5]", seed, *schedule, *fast]
+        grid = [f"strength=[{','.join(map(str, STRENGTHS))}]", f"seed=[{','.join(map(str, seeds))}]"]
         place = [f"study.name={name}", f"results_dir={self.work / store}", f"device={self.device}", "processes=1"]
-        return self.job(name, [sys.executable, "-m", "bench", "train", *words, *place])
+        chosen = [f"model={model}", f"dataset={dataset}", *grid, *schedule, *fast, *place]
+        return [sys.executable, "-m", "bench", "train", *chosen]
 
     def job(self, name: str, words: Sequence[str]) -> Job:
         log = self.work / f"{name}.txt"
@@ -300,5 +325,12 @@ def _parts(run: Path, *, halved: bool) -> list[tuple[str, bytes]]:
     return [(f"runs/{run.name}/{name}", content) for name, content in contents.items()]
 
 
+def _scored(steps: int) -> set[tuple[str, str, int, int]]:
+    """Model, data set, strength and seed of the runs of a number of steps that the reference table has."""
+    runs = read_reference()[0].drop_duplicates("run")
+    runs = runs[runs["schedule"].str.contains(f"{steps:,} steps", regex=False)]
+    return set(zip(runs["model"], runs["dataset"], runs["strength"].astype(int), runs["seed"], strict=True))
+
+
 if __name__ == "__main__":
-    main()
+    Programme(Path(sys.argv[1]), sys.argv[2]).run()

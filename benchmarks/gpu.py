@@ -1,25 +1,20 @@
-"""The device programme, in resumable pieces: correctness, speed, reference runs.
+"""The device programme, in resumable pieces: correctness, speed, and the models that are wanted next.
 
-python -m benchmarks.gpu correctness|speed|reference --out DIR [--minutes 9] [--wheels FOLDER] [--device cuda|cpu]
+python -m benchmarks.gpu correctness|speed|next --out DIR [--minutes 9] [--wheels FOLDER] [--device cuda|cpu]
 
 `--out` gathers what is to be brought back; the same call again goes on where the last one stopped. `--wheels` installs
-missing packages from a folder first, for machines without a network. `reference` trains full-length runs as fleets into
-DIR-store, finishing as many as the minutes allow, and scores them. DIR/export is their score table and its card, which
-`python -m bench merge DIR/export` adds to the reference table. DIR/runs.tar.gz has the finished runs with weights:
-unpack it into a results folder and `score` and `analyze` read it like runs that were trained there.
-`--device cpu` is the dry run: the same code with few steps and small networks.
+missing packages from a folder first, for machines without a network. `next` is `benchmarks.device_programme`; it takes
+`--work FOLDER` and `--wait SECONDS` besides. `--device cpu` is the dry run: the same code with few steps and small
+networks.
 """
 
 import argparse
 import json
-import shutil
 import statistics
 import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -33,17 +28,24 @@ MODELS = ("beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "
 def main() -> None:
     """Run one piece."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("piece", choices=["correctness", "speed", "reference"])
+    parser.add_argument("piece", choices=["correctness", "speed", "next"])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=9)
     parser.add_argument("--wheels", type=Path)
+    parser.add_argument("--work", type=Path, help="of next: where it works, and goes on between two calls")
+    parser.add_argument("--wait", type=float, default=540, help="of next: seconds until a call returns at the latest")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     if chosen.wheels:
         wheels = map(str, sorted(chosen.wheels.glob("*.whl")))
         subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", *wheels], check=True)
-    pieces = {"correctness": correctness, "speed": speed, "reference": reference}
+    if chosen.piece == "next":
+        from benchmarks.device_programme import take_next
+
+        work = chosen.work or chosen.out.with_name(f"{chosen.out.name}-work")
+        return take_next(chosen.out, work, chosen.device, chosen.minutes, chosen.wait)
+    pieces = {"correctness": correctness, "speed": speed}
     sys.exit(pieces[chosen.piece](chosen.out, chosen.device, time.monotonic() + 60 * chosen.minutes))
 
 
@@ -185,56 +187,6 @@ def _fleet(
         batches = Batches(source, seeds, batch, 10)
         stacks.append(Stack(learner.to(device), batches, 1e-4, precision, compiled))
     return Fleet(stacks, log_every=1000)
-
-
-def reference(out: Path, device: str, deadline: float) -> int:
-    """Full-length runs, seed by seed over all models and strengths, and their scores, by the commands of a user."""
-    store = out.with_name(f"{out.name}-store")
-    common = [f"device={device}", f"results_dir={store}", "study.name=device", *_budget(device)]
-    train_until = deadline - (1 - TRAINING) * (deadline - time.monotonic())
-    seeds, datasets, models = (
-        (range(50), ("dsprites", "noisy_dsprites"), MODELS) if device == "cuda" else ((0,), ("dsprites",), MODELS[:1])
-    )
-    for seed, dataset, model in product(seeds, datasets, models):
-        if not _bench("train", [f"model={model}", f"dataset={dataset}", f"seed={seed}", *common], train_until):
-            break
-    grid = [
-        f"{key}=[{','.join(map(str, values))}]"
-        for key, values in (("model", models), ("dataset", datasets), ("seed", seeds))
-    ]
-    _bench("score", [*grid, *common], deadline)
-    if _bench("export", [*grid, *common], deadline + 60):
-        shutil.copytree(store / "studies" / "device" / "export", out / "export", dirs_exist_ok=True)
-    _pack(store, out / "runs.tar.gz")
-    return 0
-
-
-def _budget(device: str) -> list[str]:
-    if device == "cuda":
-        fast = ["trainer.convolution=triton", "trainer.stack=32"]
-        return ["trainer=published", "trainer.precision=tf32", *fast, "scoring=published"]
-    return ["trainer.steps=20", "scoring.pool=2000", "metric=[mig,unsupervised]"]
-
-
-def _bench(stage: str, words: list[str], deadline: float) -> bool:
-    """Run one stage; whether it ended in time and well. What it finished before stays, and the same call goes on."""
-    left = deadline - time.monotonic()
-    if left < 5:
-        return False
-    try:
-        return subprocess.run([sys.executable, "-m", "bench", stage, *words], timeout=left).returncode == 0
-    except subprocess.TimeoutExpired:
-        return False
-
-
-def _pack(store: Path, path: Path) -> None:
-    """The finished runs as one file."""
-    runs = [d.parent for d in sorted((store / "runs").glob("*/done.json"))]
-    with tarfile.open(path, "w:gz") as packed:
-        for run in runs:
-            for name in KEPT:
-                packed.add(run / name, f"runs/{run.name}/{name}")
-    print(f"{len(runs)} runs are finished and packed")
 
 
 def _wait(device: str) -> None:
