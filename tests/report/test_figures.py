@@ -231,7 +231,7 @@ def test_correlations_with_and_without_dead_runs_are_both_in_the_csv_and_the_cap
 def test_every_figure_names_its_dead_runs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = made()
     dead = table.query("dataset == 'dsprites' and strength == 2 and seed == 3")["run"].unique().tolist()
-    plan = SimpleNamespace(members=[SimpleNamespace(dataset=d) for d in DATASETS], budget=BUDGET, name="mine")
+    plan = SimpleNamespace(members=[SimpleNamespace(dataset=d) for d in DATASETS], runs=(), budget=BUDGET, name="mine")
     few = ("fig2_metric_agreement", "fig16_unsupervised_and_metrics", "fig3_scores_by_model")
     for kind, every in (("FIGURES", FIGURES), ("DATASET_FIGURES", DATASET_FIGURES)):
         kept = {name: drawing for name, drawing in every.items() if name in few}
