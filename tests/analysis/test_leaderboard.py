@@ -239,6 +239,13 @@ def test_a_row_whose_runs_are_all_dead_is_listed_and_not_ranked() -> None:
     assert board.loc["a", ["lr_100", "dead"]].tolist() == [pytest.approx(0.7), 5]
 
 
+def test_a_row_most_of_whose_runs_are_dead_is_not_ranked_by_its_survivors() -> None:
+    table = with_dead({"a": [*[0.1] * 6, 0.99, 0.98], "b": [0.5] * 8, "c": [0.4] * 8}, {"a": 6})
+    board = by_model(leaderboard(table, columns(table)))
+    assert board.loc["a", ["mig", "mig_runs", "dead"]].tolist() == [pytest.approx(0.985), 2, 6]
+    assert board["rank"].isna().to_dict() == {"a": True, "b": False, "c": False}
+
+
 def test_where_every_run_is_dead_nothing_is_ranked() -> None:
     table = with_dead({m: [0.9] * 5 for m in "ab"}, {"a": 5, "b": 5})
     board = by_model(leaderboard(table, [MIG, ACCURACY], rank_sets=RANK_SETS))

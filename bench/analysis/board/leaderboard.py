@@ -3,7 +3,7 @@
 A score of a model on one data set is the interquartile mean (IQM) of its runs, over strengths and seeds; over all data
 sets it is the mean of those. Intervals rest on the variance of seeds within each setting; ranks are taken anew in each
 of 1,000 draws from the distribution of the IQMs. A row is ranked, among the rows like it, if no score that was wanted
-of it is missing. Dead runs have no disentanglement score here, and none is wanted of them.
+of it is missing. Dead runs have no disentanglement score here, and none is wanted of them, unless most of a row's are.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +26,7 @@ from bench.values import one_of
 OVERALL = "all"
 MODEL, SETTING, BEST = "model", "setting", "best"
 KEYS = {MODEL: ["model"], SETTING: ["model", "value"]}  # what a row is; of a model at a picked setting: the model
+MOST_DEAD = 0.5  # of a row's runs; with more the row is listed, not ranked
 SEED = 2019
 
 Estimates = Mapping[str, Mapping[Row, Estimate]]  # data set -> row -> of its runs
@@ -178,7 +179,9 @@ def _estimates(
     of_dead = wanted["run"].isin(dead) & wanted["metric"].isin({c.metric for c in lifeless})
     found: dict[str, dict[Row, Estimate]] = {}
     for key, cells in wanted.assign(of_dead=of_dead).groupby(["dataset", *keys], dropna=False):
-        asked = cells[~cells["of_dead"]].groupby("metric")["run"].nunique()
+        every = cells.drop_duplicates("run")["run"]
+        spared = every.isin(dead).mean() <= MOST_DEAD  # few survivors of many do not stand for their model
+        asked = (cells[~cells["of_dead"]] if spared else cells).groupby("metric")["run"].nunique()
         asked = asked.reindex([c.metric for c in chosen], fill_value=0)
         row = _named(key)
         rng = np.random.default_rng(int(digest([SEED, *row]), 16))
