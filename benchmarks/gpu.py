@@ -182,7 +182,7 @@ def _fleet(
     for start in range(0, fleet, stack):
         seeds = list(range(start, start + stack))
         learner = registry.load("models", model)(data.card.image_shape, architecture, 10, seeds, hyper, way)
-        batches = Batches(source, seeds, batch, 10)
+        batches = Batches(source, learner, seeds, batch)
         stacks.append(Stack(learner.to(device), batches, 1e-4, precision, compiled))
     return Fleet(stacks, log_every=1000)
 

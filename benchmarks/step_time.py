@@ -74,7 +74,7 @@ def suite(model: str, architecture: str, steps: int, *, lightning: bool) -> floa
     data = at_size(load_data("dsprites"), ARCHITECTURES[architecture].image_size)
     hyper = entry["hyper"] | {entry["sweeps"]: entry["values"][2]}
     learner = registry.load("models", model)(data.card.image_shape, architecture, LATENT, [0], [hyper])
-    stack = Stack(learner, Batches(images_on(torch.device("cpu"), data), [0], BATCH, LATENT), 1e-4)
+    stack = Stack(learner, Batches(images_on(torch.device("cpu"), data), learner, [0], BATCH), 1e-4)
     fleet = Fleet([stack], log_every=1000)
     started = time.process_time()
     if lightning:

@@ -235,7 +235,7 @@ def _stack(members: Sequence[Member], source: DeviceImages, compiled: bool) -> S
     schedule = runs[0].schedule
     model = new_learner(runs)
     assert isinstance(model, Stacked)
-    batches = Batches(source, [r.seed for r in runs], schedule.batch_size, model.noise_dim)
+    batches = Batches(source, model, [r.seed for r in runs], schedule.batch_size)
     stack = Stack(model.to(source.device), batches, schedule.learning_rate, schedule.precision, compiled)
     saved = [progress for _, _, progress in members if progress is not None]
     if saved:

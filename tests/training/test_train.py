@@ -125,7 +125,7 @@ def test_a_batch_may_be_larger_than_the_data_set_for_images_are_drawn_with_repla
     large = run(schedule=replace(SCHEDULE, batch_size=80_000, steps=1, image_size=32))
     data = stage.load_data("mnist")
     assert len(data) < large.schedule.batch_size
-    batches = stage.Batches(stage.images_on(torch.device("cpu"), data), [0], 80_000, 2)
+    batches = stage.Batches(stage.images_on(torch.device("cpu"), data), stage.new_learner([large]), [0], 80_000)
     index = batches.index(torch.zeros(1, dtype=torch.int32))
     assert index.shape == (1, 80_000)
     assert 0 <= int(index.min()) <= int(index.max()) < len(data)

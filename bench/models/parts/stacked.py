@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bench.models.base import Codes, Images, Learner, ModelError, State
 from bench.models.parts.nets import ARCHITECTURES, Architecture
+from bench.models.parts.pairs import Words
 from bench.registry import unknown
 
 
@@ -28,7 +29,13 @@ class Stacked(Learner, nn.Module):
 
     Raises:
         ModelError: the images do not fit the architecture, or a hyper-parameter is not a number.
+
+    Attributes:
+        views: images that a step reads for each draw, 1 where nothing else is said: a model with more defines
+            `partners` and `check_views`, and batches hold all first images, then all second ones, and so on.
     """
+
+    views: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -65,7 +72,7 @@ class Stacked(Learner, nn.Module):
         """The "loss" of each model and its parts, each (K,); a part that a model does not have is left out.
 
         Args:
-            images: (K, batch, height, width, channels) in [0, 1].
+            images: (K, batch, height, width, channels) in [0, 1]; `batch` counts the images of all views.
             noise: (K, batch, noise_dim) standard normal.
             step: updates done so far, an int32 tensor (1,).
             curves: add what is only looked at.
@@ -75,6 +82,25 @@ class Stacked(Learner, nn.Module):
     def noise_dim(self) -> int:
         """Standard normal numbers that `losses` reads for each image."""
         return self.latent_dim
+
+    def partners(self, index: Tensor, words: Words, factor_sizes: Sequence[int]) -> Tensor:
+        """Which images go with those drawn: rows (K, (views - 1) * batch), all second views first.
+
+        It runs on the device and within a CUDA graph: shapes depend on no value, and no value is looked at.
+
+        Args:
+            index: rows (K, batch) drawn, int64.
+            words: `words(n)` gives n random 32-bit words for each of them, (K, batch, n), a function of seed and step.
+            factor_sizes: of the grid that rows count, the last factor fastest (`bench.models.parts.pairs`).
+        """
+        raise NotImplementedError(f"{type(self).__name__} has {self.views} views and does not define partners")
+
+    def check_views(self, factor_sizes: Sequence[int]) -> None:
+        """Refuse a data set that cannot give the views, before training; without a grid there are no factor sizes.
+
+        Raises:
+            ModelError: it cannot.
+        """
 
     def players(self) -> dict[str, dict[str, Tensor]]:
         """Who lowers which loss: its name -> the stacked weights that follow its gradient, each (K, ...)."""

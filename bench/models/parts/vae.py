@@ -16,6 +16,11 @@ class Latent(NamedTuple):
     logvar: Tensor
     z: Tensor
 
+    @classmethod
+    def sample(cls, mean: Tensor, logvar: Tensor, noise: Tensor) -> "Latent":
+        """z = mean + exp(logvar / 2) noise."""
+        return cls(mean, logvar, mean + (logvar / 2).exp() * noise)
+
 
 class GaussianVAE(Stacked):
     """K variational autoencoders (Kingma & Welling 2014): loss = reconstruction + regulariser.
@@ -42,19 +47,24 @@ class GaussianVAE(Stacked):
         """The "regulariser" and, where there is one, the loss of the "adversary", each (K,)."""
         return {"regulariser": self.regulariser(latent, step)}
 
+    def latent(self, images: Tensor, noise: Tensor) -> Latent:
+        """The codes that the objective is of; one of several views may let its images share them."""
+        mean, logvar = self.encoder(images)
+        return Latent.sample(mean, logvar, noise)
+
     def reconstruction(self, latent: Latent, images: Tensor) -> Tensor:
         """Estimate of E[-log p(x|z)] by one sample an image, (K,), whose gradient goes through the sample."""
         return bernoulli_reconstruction(self.decoder(latent.z), images)
 
     def losses(self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False) -> dict[str, Tensor]:
-        """Loss of each model and its parts, each (K,): z = mean + exp(logvar / 2) noise."""
-        mean, logvar = self.encoder(images)
-        latent = Latent(mean, logvar, mean + (logvar / 2).exp() * noise)
+        """Loss of each model and its parts, each (K,)."""
+        latent = self.latent(images, noise)
         reconstruction = self.reconstruction(latent, images)
         terms = self.objective(latent, step)
         loss = reconstruction + terms["regulariser"]
+        kl = gaussian_kl(latent.mean, latent.logvar)
         watched = {"total_correlation": total_correlation(*latent)} if curves else {}
-        return {"loss": loss, "reconstruction": reconstruction, "kl": gaussian_kl(mean, logvar), **terms, **watched}
+        return {"loss": loss, "reconstruction": reconstruction, "kl": kl, **terms, **watched}
 
     def players(self) -> dict[str, dict[str, Tensor]]:
         everybody = super().players()["loss"]
