@@ -28,7 +28,7 @@ def bench(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
 
 
-@pytest.mark.parametrize("kind", ["metrics", "models"])
+@pytest.mark.parametrize("kind", ["metrics", "models", "networks"])
 def test_every_file_but_base_is_registered_under_its_name_and_is_what_it_says(kind: str) -> None:
     files = {f.stem for f in (ROOT / "bench" / kind).glob("*.py")} - {"__init__", "base"}
     assert set(registry.names(kind)) == files

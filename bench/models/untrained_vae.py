@@ -7,8 +7,12 @@ from numpy.typing import NDArray
 
 from bench.data.base import DataSet
 from bench.models.base import Codes, Fitted, Images, ModelError, State, model
-from bench.models.parts.nets import ARCHITECTURES
 from bench.models.parts.vae import GaussianVAE
+from bench.networks.base import Networks
+from bench.networks.locatello2019 import Locatello2019
+from bench.networks.small import Small
+
+NETWORKS: Mapping[str, type[Networks]] = {"locatello2019": Locatello2019, "small": Small}
 
 
 @model()
@@ -23,7 +27,7 @@ class UntrainedVAE(Fitted):
 
     def __init__(self, image_shape: tuple[int, int, int], **hyper: float) -> None:
         super().__init__(image_shape, **hyper)
-        sizes = {a.image_size: name for name, a in reversed(ARCHITECTURES.items())}
+        sizes = {int(networks.image_size or 0): name for name, networks in NETWORKS.items()}
         if image_shape[0] not in sizes:
             raise ModelError(f"untrained_vae: no architecture takes {image_shape} images, only {sorted(sizes)} pixels")
         self.architecture = sizes[image_shape[0]]

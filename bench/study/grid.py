@@ -97,6 +97,7 @@ def _from_checkpoint(runs: Sequence[Run], path: Path) -> Run:
 
 
 def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
+    networks = registry.load("networks", schedule.architecture).network
     models = {name: entry_of(name, entry) for name, entry in mapping("model", config.get("model", {})).items()}
     if not models:
         raise ConfigError("the grid has no model: give model=beta_vae, or model=[beta_vae,pca]")
@@ -126,6 +127,7 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                         dataset=name,
                         dataset_version=card.version,
                         schedule=own,
+                        networks_version=1 if entry.fitted else networks.version,
                     )
 
 

@@ -11,7 +11,7 @@ from bench import registry
 from bench.data import load_data
 from bench.data.pooled import at_size
 from bench.data.reader import images_on
-from bench.models.parts.convolutions import convolutions
+from bench.networks.parts.convolutions import convolutions
 from bench.store import shipped
 from bench.training.batches import Batches
 from bench.training.fleet import Fleet

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from bench.models.base import ModelError
-from bench.models.parts.convolutions import Grouped
 from bench.models.parts.vae import GaussianVAE
+from bench.networks.parts.convolutions import Grouped
 from bench.store.files import read_arrays, read_json
 from bench.store.folders import RunFolder, Store
 from bench.study.run import Run, Schedule
@@ -149,7 +149,7 @@ def test_images_that_do_not_fit_the_architecture_are_named(tmp_path: Path) -> No
     assert train([wrong], tmp_path) == ["failed"]
     error = read_json(Store(tmp_path).run(wrong.id).failed)["error"]
     assert "takes 64x64 images" in error
-    assert "set trainer.image_size=64, or another trainer.architecture (locatello2019 takes 64x64, small " in error
+    assert "set trainer.image_size=64, or another trainer.architecture (locatello2019 takes 64x64, mlp takes" in error
 
 
 def test_weights_of_another_architecture_are_refused_by_name(tmp_path: Path) -> None:

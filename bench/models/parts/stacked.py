@@ -8,24 +8,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bench import registry
 from bench.models.base import Codes, Images, Learner, ModelError, State
-from bench.models.parts.nets import ARCHITECTURES, Architecture
 from bench.models.parts.pairs import Words
-from bench.registry import unknown
+from bench.networks.base import Networks, image_sizes
 
 
 class Stacked(Learner, nn.Module):
     """K models trained by gradient steps, stacked: every tensor starts with the dimension K.
 
-    A subclass makes its networks in `build`, defines `losses`, and how one member encodes and decodes a batch.
+    A subclass is given its networks in `build`, defines `losses`, and how one member encodes and decodes a batch.
 
     Args:
         image_shape: height, width, channels.
-        architecture: a name in `bench.models.parts.nets.ARCHITECTURES`.
+        architecture: the name of networks, a file of `bench.networks`.
         latent_dim: D.
         seeds: K seeds, one for each model's initial weights.
         hyper: K dictionaries of hyper-parameters, (K,) tensors under their own names in `self.hyper`.
-        convolution: how convolutions are computed, a name of `bench.models.parts.convolutions`.
+        convolution: how convolutions are computed, a name of `bench.networks.parts.convolutions`.
 
     Raises:
         ModelError: the images do not fit the architecture, or a hyper-parameter is not a number.
@@ -47,12 +47,10 @@ class Stacked(Learner, nn.Module):
         convolution: str = "grouped",
     ) -> None:
         super().__init__()
-        if architecture not in ARCHITECTURES:
-            raise unknown("architecture", architecture, ARCHITECTURES)
-        networks = ARCHITECTURES[architecture]
+        networks: type[Networks] = registry.load("networks", architecture)
         size = networks.image_size
-        if image_shape[:2] != (size, size):
-            takes = ", ".join(f"{name} takes {a.image_size}x{a.image_size}" for name, a in ARCHITECTURES.items())
+        if size is not None and image_shape[:2] != (size, size):
+            takes = ", ".join(f"{n} takes {f'{s}x{s}' if s else 'any size'}" for n, s in image_sizes().items())
             raise ModelError(
                 f"architecture {architecture!r} takes {size}x{size} images, got {image_shape}: set "
                 f"trainer.image_size={size}, or another trainer.architecture ({takes})"
@@ -61,11 +59,11 @@ class Stacked(Learner, nn.Module):
         self.hyper = nn.ParameterDict(
             {k: nn.Parameter(torch.tensor([float(h[k]) for h in hyper]), requires_grad=False) for k in hyper[0]}
         )
-        self.build(tuple(seeds), networks, convolution)
+        self.build(tuple(seeds), networks(image_shape, tuple(seeds), convolution))
 
     @abstractmethod
-    def build(self, seeds: tuple[int, ...], networks: Architecture, convolution: str) -> None:
-        """Make the networks."""
+    def build(self, seeds: tuple[int, ...], networks: Networks) -> None:
+        """Take an encoder and a decoder of the networks, and make what else the model has."""
 
     @abstractmethod
     def losses(self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False) -> dict[str, Tensor]:

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from bench.models.parts.nets import Architecture, Decoder, Encoder
 from bench.models.parts.stacked import Stacked
 from bench.models.parts.terms import bernoulli_reconstruction, gaussian_kl, total_correlation
+from bench.networks.base import Networks
 
 
 class Latent(NamedTuple):
@@ -29,13 +29,12 @@ class GaussianVAE(Stacked):
     adversary defines `new_adversary` and `objective` instead.
     """
 
-    def build(self, seeds: tuple[int, ...], networks: Architecture, convolution: str) -> None:
-        channels = self.image_shape[2]
-        self.encoder = Encoder(seeds, networks, channels, self.latent_dim, convolution)
-        self.decoder = Decoder(seeds, networks, channels, self.latent_dim, convolution)
+    def build(self, seeds: tuple[int, ...], networks: Networks) -> None:
+        self.encoder = networks.encoder(self.latent_dim)
+        self.decoder = networks.decoder(self.latent_dim)
         self.adversary = self.new_adversary(seeds, networks, self.latent_dim)
 
-    def new_adversary(self, seeds: tuple[int, ...], networks: Architecture, latent_dim: int) -> nn.Module | None:
+    def new_adversary(self, seeds: tuple[int, ...], networks: Networks, latent_dim: int) -> nn.Module | None:
         """A network that is trained against the models, on a loss of its own; None: there is none."""
         return None
 
