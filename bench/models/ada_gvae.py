@@ -17,10 +17,12 @@ class AdaGVAE(GaussianVAE):
 
     All but `changes` factors of a pair are equal (-1: any number from 1 to all but one). Dimensions in which the
     posteriors differ by less than the threshold halfway between the least and the most different one are taken for
-    those of the equal factors: there both images get the average, of means and of variances.
+    those of the equal factors: there both images get the average, of means and of variances. Their mean number is
+    recorded.
     """
 
     views = 2
+    recorded = ("shared_dimensions",)
 
     def check_views(self, factor_sizes: Sequence[int]) -> None:
         check_pairs("ada_gvae", self.hyper["changes"].tolist(), factor_sizes)
@@ -31,8 +33,12 @@ class AdaGVAE(GaussianVAE):
     def latent(self, images: Tensor, noise: Tensor) -> Latent:
         return Latent.sample(*averaged(*self.encoder(images)), noise)
 
-    def regulariser(self, latent: Latent, step: Tensor) -> Tensor:
-        return self.hyper["beta"] * gaussian_kl(latent.mean, latent.logvar)
+    def objective(self, latent: Latent, step: Tensor) -> dict[str, Tensor]:
+        first, second = latent.mean.chunk(2, dim=1)
+        return {
+            "regulariser": self.hyper["beta"] * gaussian_kl(latent.mean, latent.logvar),
+            "shared_dimensions": (first == second).sum(dim=2).float().mean(dim=1),
+        }
 
 
 def averaged(mean: Tensor, logvar: Tensor) -> tuple[Tensor, Tensor]:

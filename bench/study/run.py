@@ -15,6 +15,7 @@ from bench.store import files
 from bench.store.record_types import is_line
 from bench.values import ConfigError, one_of
 
+# columns of losses.csv behind the step; a model may record more
 LOSSES = ("loss", "reconstruction", "kl", "regulariser", "total_correlation")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 CONVOLUTIONS = ("grouped", "matmul", "triton")  # those of `bench.networks.parts.convolutions`, which needs torch

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from bench.models.base import ModelError
 from bench.models.parts.stacked import Stacked, member, set_member
 from bench.study.run import LOSSES
 from bench.training.adam import Adam
@@ -51,6 +52,7 @@ class Stack:
 
     Attributes:
         clock: updates done, an int32 tensor (1,).
+        columns: names of the losses that are recorded, behind the step.
         first_bad: the step at which each member's loss was first not finite, else -1: int32 (K,).
     """
 
@@ -63,6 +65,7 @@ class Stack:
         compiled: bool = False,
     ) -> None:
         self.model, self.batches = model, batches
+        self.columns = _columns(model)
         self.reduced = precision == "bfloat16"
         self.device = next(model.parameters()).device
         self.read = torch.compile(batches.read, fullgraph=True, dynamic=False) if compiled else batches.read
@@ -93,12 +96,12 @@ class Stack:
         bad = (self.first_bad < 0) & ~losses["loss"].isfinite()
         self.first_bad.copy_(torch.where(bad, self.clock, self.first_bad))
         if curves:
-            self.record.append(_row(self.clock, losses))
+            self.record.append(_row(self.clock, self.columns, losses))
 
     def losses(self) -> NDArray[np.float32]:
         """The recorded losses: (records, K, 1 + number of losses), the step first."""
         if not self.record:
-            return np.empty((0, self.model.fleet, 1 + len(LOSSES)), np.float32)
+            return np.empty((0, self.model.fleet, 1 + len(self.columns)), np.float32)
         return torch.stack(self.record).cpu().numpy()
 
     def progress(self, k: int) -> Progress:
@@ -110,7 +113,7 @@ class Stack:
         """Continue from where the members stood, all at the same step.
 
         Raises:
-            ModelError: their arrays are those of another architecture.
+            ModelError: their arrays are those of another architecture, or their losses those of other columns.
         """
         (step,) = {m.step for m in members}
         self.clock.fill_(step)
@@ -118,6 +121,11 @@ class Stack:
             for part, stacked in self._parts().items():
                 set_member(stacked, k, _part(saved.arrays, part))
         rows = np.stack([m.arrays["losses"] for m in members], axis=1)
+        if rows.shape[2] != 1 + len(self.columns):
+            raise ModelError(
+                f"the checkpoint has {rows.shape[2] - 1} kinds of losses, the model {len(self.columns)}: "
+                "raise the model's version, or move the run's folder away"
+            )
         self.record = list(torch.from_numpy(rows).to(self.device))
 
     def _parts(self) -> dict[str, dict[str, Tensor]]:
@@ -126,10 +134,23 @@ class Stack:
         return {"weights": self.weights} | moments
 
 
-def _row(clock: Tensor, losses: Mapping[str, Tensor]) -> Tensor:
+def _columns(model: Stacked) -> tuple[str, ...]:
+    """Names of the losses that a model's record has.
+
+    Raises:
+        ModelError: one of the model's own names is no plain word, or is there already.
+    """
+    columns = (*LOSSES, *model.recorded)
+    for name in model.recorded:
+        if not name.isidentifier() or columns.count(name) > 1 or name == "step":
+            raise ModelError(f"{type(model).__name__}: recorded has {name!r}; give letters and digits, each name once")
+    return columns
+
+
+def _row(clock: Tensor, columns: Sequence[str], losses: Mapping[str, Tensor]) -> Tensor:
     """Step and losses of each member, (K, 1 + number of losses); NaN stands for what a model does not have."""
     none = torch.full_like(losses["loss"], torch.nan)
-    values = [losses[n].detach() if n in losses else none for n in LOSSES]
+    values = [losses[n].detach() if n in losses else none for n in columns]
     return torch.stack([clock.float().expand_as(none), *values], dim=1)
 
 

@@ -43,6 +43,7 @@ def test_loss_and_gradients_are_the_references() -> None:
         "reconstruction": "rec_loss",
         "regulariser": "regularizer",
         "kl": "kl_loss",
+        "shared_dimensions": "mean_num_shared",
     }.items():
         assert losses[ours].item() == pytest.approx(values[theirs], rel=1e-5)
     losses["loss"].sum().backward()

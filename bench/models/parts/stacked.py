@@ -33,9 +33,11 @@ class Stacked(Learner, nn.Module):
     Attributes:
         views: images that a step reads for each draw, 1 where nothing else is said: a model with more defines
             `partners` and `check_views`, and batches hold all first images, then all second ones, and so on.
+        recorded: further names of what `losses` gives: columns of losses.csv behind those of every model.
     """
 
     views: ClassVar[int] = 1
+    recorded: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -73,7 +75,7 @@ class Stacked(Learner, nn.Module):
             images: (K, batch, height, width, channels) in [0, 1]; `batch` counts the images of all views.
             noise: (K, batch, noise_dim) standard normal.
             step: updates done so far, an int32 tensor (1,).
-            curves: add what is only looked at.
+            curves: add what is only looked at, such as what is `recorded` and no part of the loss.
         """
 
     @property
