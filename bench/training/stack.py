@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.models.base import ModelError
-from bench.models.parts.stacked import Stacked, member, set_member
+from bench.models.parts.stacked import Stacked, Updates, member, set_member
 from bench.study.run import LOSSES
 from bench.training.adam import Adam
 from bench.training.batches import Batches
 
-BETAS = {"loss": (0.9, 0.999), "adversary": (0.5, 0.9)}
 Arrays = dict[str, NDArray[np.float32]]
 
 
@@ -71,7 +70,16 @@ class Stack:
         self.read = torch.compile(batches.read, fullgraph=True, dynamic=False) if compiled else batches.read
         self.players = model.players()
         self.weights = {n: p for weights in self.players.values() for n, p in weights.items()}
-        groups = [{"params": list(weights.values()), "betas": BETAS[name]} for name, weights in self.players.items()]
+        decays, limits = model.decays(), model.limits()
+        groups = [
+            {
+                "params": list(weights.values()),
+                "decays": [decays.get(n) for n in weights],
+                "limits": [limits.get(n) for n in weights],
+                **model.updates.get(player, Updates())._asdict(),
+            }
+            for player, weights in self.players.items()
+        ]
         self.adam = Adam(groups, learning_rate)
         self.clock = torch.zeros(1, dtype=torch.int32, device=self.device)
         self.first_bad = torch.full((model.fleet,), -1, dtype=torch.int32, device=self.device)

@@ -24,13 +24,14 @@ TOLERANCE = 2e-2
 LOSS_TOLERANCE = 2e-3  # relative, of every recorded loss
 MODELS = [
     "beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii", "deep_vae",
-    "denoising_autoencoder", "score_function_vae", "ada_gvae",
+    "denoising_autoencoder", "score_function_vae", "ada_gvae", "bio_ae",
 ]  # fmt: skip
 
 
 def stack(name: str, seeds: Sequence[int], device: str, way: str = "grouped", poison: int | None = None) -> Stack:
     entry = yaml.safe_load((shipped.conf_dir() / "model" / f"{name}.yaml").read_text())
-    hyper = [entry["hyper"] | {entry["sweeps"]: entry["values"][2]} for _ in seeds]
+    swept = {entry["sweeps"]: entry["values"][2]} if entry["sweeps"] else {}
+    hyper = [entry["hyper"] | swept for _ in seeds]
     if poison is not None:
         hyper[poison][entry["sweeps"]] = float("nan")
     data = at_size(load_data("noisy_dsprites"), 32)

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from numpy.typing import NDArray
@@ -12,6 +12,18 @@ from bench import registry
 from bench.models.base import Codes, Images, Learner, ModelError, State
 from bench.models.parts.pairs import Words
 from bench.networks.base import Networks, image_sizes
+
+
+class Updates(NamedTuple):
+    """How the weights of a player follow its gradient.
+
+    Attributes:
+        betas: decay of Adam's two moments.
+        every: they are updated at every n-th step, n - 1 steps after the first one; the others leave them alone.
+    """
+
+    betas: tuple[float, float] = (0.9, 0.999)
+    every: int = 1
 
 
 class Stacked(Learner, nn.Module):
@@ -33,10 +45,12 @@ class Stacked(Learner, nn.Module):
     Attributes:
         views: images that a step reads for each draw, 1 where nothing else is said: a model with more defines
             `partners` and `check_views`, and batches hold all first images, then all second ones, and so on.
+        updates: of the players that are not updated as `Updates` says by itself, by name.
         recorded: further names of what `losses` gives: columns of losses.csv behind those of every model.
     """
 
     views: ClassVar[int] = 1
+    updates: ClassVar[Mapping[str, Updates]] = {}
     recorded: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
@@ -105,6 +119,17 @@ class Stacked(Learner, nn.Module):
     def players(self) -> dict[str, dict[str, Tensor]]:
         """Who lowers which loss: its name -> the stacked weights that follow its gradient, each (K, ...)."""
         return {"loss": {n: p for n, p in self.named_parameters() if p.requires_grad}}
+
+    def decays(self) -> Mapping[str, Tensor]:
+        """Decoupled weight decay (Loshchilov & Hutter 2019) by name of a weight: rates (K,); the others have none.
+
+        In each update a weight loses rate * learning rate of itself, whatever its gradient.
+        """
+        return {}
+
+    def limits(self) -> Mapping[str, Tensor]:
+        """What each element of a gradient is clipped to, by name of its weight: (K,); the others are taken whole."""
+        return {}
 
     def learned(self) -> dict[str, Tensor]:
         """The stacked weights of encoder and decoder by name, each (K, ...)."""

@@ -1,10 +1,11 @@
 """The Gaussian variational autoencoder that every objective of the study shares, stacked K models deep."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from bench.models.parts.stacked import Stacked
+from bench.models.parts.stacked import Stacked, Updates
 from bench.models.parts.terms import bernoulli_reconstruction, gaussian_kl, total_correlation
 from bench.networks.base import Networks
 
@@ -28,6 +29,8 @@ class GaussianVAE(Stacked):
     A subclass is one objective: it defines `regulariser` from the latent codes and its hyper-parameters. One with an
     adversary defines `new_adversary` and `objective` instead.
     """
+
+    updates: ClassVar[Mapping[str, Updates]] = {"adversary": Updates(betas=(0.5, 0.9))}
 
     def build(self, seeds: tuple[int, ...], networks: Networks) -> None:
         self.encoder = networks.encoder(self.latent_dim)
