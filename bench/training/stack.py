@@ -1,7 +1,7 @@
 """A stack: K models that advance as one stacked module, with their optimiser and their clock.
 
-A member's progress is its slice of the parameters and optimiser state, the step, and the losses recorded so far: it
-resumes bit for bit, in whatever stack it finds itself next.
+A member's progress is its slice of the parameters, of what the model keeps and of the optimiser's state, the step, and
+the losses recorded so far: it resumes bit for bit, in whatever stack it finds itself next.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ def set_precision(precision: str) -> None:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a member stands: updates done, its arrays (weights/, m/, v/) and its recorded losses, the step first."""
+    """Where a member stands: updates done, arrays (weights/, m/, v/, kept/), recorded losses with the step first."""
 
     step: int
     arrays: Arrays
@@ -137,9 +137,9 @@ class Stack:
         self.record = list(torch.from_numpy(rows).to(self.device))
 
     def _parts(self) -> dict[str, dict[str, Tensor]]:
-        """Everything an update changes: weights and both moments of Adam, by name, each (K, ...)."""
+        """Everything an update changes: weights, both moments of Adam, what the model keeps; by name, each (K, ...)."""
         moments = {part: {n: self.adam.state[p][part] for n, p in self.weights.items()} for part in ("m", "v")}
-        return {"weights": self.weights} | moments
+        return {"weights": self.weights} | moments | {"kept": self.model.kept()}
 
 
 def _columns(model: Stacked) -> tuple[str, ...]:

@@ -135,17 +135,26 @@ class Stacked(Learner, nn.Module):
         """The stacked weights of encoder and decoder by name, each (K, ...)."""
         return self.players()["loss"]
 
+    def kept(self) -> dict[str, Tensor]:
+        """What `losses` carry from one step to the next and is no weight, by name, each (K, ...), changed in place.
+
+        These are the buffers that are registered as persistent, such as running statistics, a queue and its place, or
+        the state of a controller: they are stored with a member's progress, and with its weights.
+        """
+        saved = self.state_dict().keys()
+        return {n: b for n, b in self.named_buffers() if n in saved}
+
     def member(self, k: int) -> State:
-        """The weights of model k alone."""
-        return member(self.learned(), k)
+        """The weights of model k alone, and what it has kept."""
+        return member(self.learned() | self.kept(), k)
 
     def load_member(self, k: int, state: Mapping[str, NDArray[Any]]) -> None:
-        """Set the weights of model k.
+        """Set the weights of model k, and what it has kept.
 
         Raises:
             ModelError: names or shapes are those of another architecture.
         """
-        set_member(self.learned(), k, state)
+        set_member(self.learned() | self.kept(), k, state)
 
     def state(self) -> State:
         return self.member(0)
