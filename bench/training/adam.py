@@ -28,6 +28,9 @@ class Adam(torch.optim.Optimizer):
         lr: learning rate.
         betas: decay of the two moments.
         eps: of the denominator.
+
+    Raises:
+        ValueError: a group's period is no whole number from 1.
     """
 
     def __init__(
@@ -40,6 +43,8 @@ class Adam(torch.optim.Optimizer):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "every": 1, "decays": None, "limits": None}
         super().__init__(parameters, defaults)
         for group in self.param_groups:
+            if not isinstance(group["every"], int) or group["every"] < 1:
+                raise ValueError(f"every must be a whole number from 1, got {group['every']!r}")
             first = group["params"][0]
             for options in ("decays", "limits"):
                 given = group[options] or [None] * len(group["params"])
