@@ -60,10 +60,9 @@ def stack(kind: type[GaussianVAE] = WassersteinAE, device: str = "cpu") -> Stack
 
 
 def weights(one: Stack) -> dict[str, dict[str, np.ndarray]]:
-    return {
-        player: {n: p.detach().cpu().numpy().copy() for n, p in own.items()}
-        for player, own in one.model.players().items()
-    }
+    """Copies of the weights by player and name."""
+    players = one.model.players().items()
+    return {player: {n: p.detach().cpu().numpy().copy() for n, p in own.items()} for player, own in players}
 
 
 def moved(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> bool:
