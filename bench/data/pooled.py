@@ -55,6 +55,9 @@ class Pooled(DataSet):
     def factors(self, index: ArrayLike) -> NDArray[np.int64]:
         return self.data.factors(index)
 
+    def values(self, index: ArrayLike) -> NDArray[np.float64]:
+        return self.data.values(index)
+
 
 def at_size(data: DataSet, size: int) -> DataSet:
     """The data set at `size` x `size` pixels: itself where it has that size already."""

@@ -12,7 +12,8 @@ The function is named as its file. What it is given depends on `reads`:
 | "split" | f(train_codes, train_factors, test_codes, test_factors, ...) | `num_train` and `num_test` disjoint rows |
 | "all" | f(codes, factors, ...) | every encoded row; the metric draws what it needs |
 
-With `min_factors=0` the factors are left out of the call. A metric that draws random numbers takes `seed: int`.
+With `min_factors=0` the factors are left out of the call. A metric that draws random numbers takes `seed: int`, one
+of what factors are worth, beside their classes, `values`: floats (n, F), a pair of them of "split".
 It cannot see yet: the log-variance, images, the decoder, or other runs.
 
 It returns a dict of at least one score, all of them finite and in their declared range. Keys are score names;

@@ -202,7 +202,7 @@ def encoded(run: Run, folder: RunFolder, size: int | None) -> tuple[Codes, Ints]
     """
     data = at_size(load_data(run.dataset), run.schedule.image_size)
     codes = _codes(run, folder, data, size)
-    return codes, data.factors(codes.index)
+    return replace(codes, values=data.values(codes.index)), data.factors(codes.index)
 
 
 def _codes(run: Run, folder: RunFolder, data: DataSet, size: int | None) -> Codes:

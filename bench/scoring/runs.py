@@ -5,6 +5,7 @@ depend on the run, the metric and its version alone, so adding a metric changes 
 """
 
 import dataclasses
+import inspect
 import math
 import re
 import sys
@@ -147,7 +148,9 @@ def _shown(metrics: int) -> Iterator[Callable[[float, str], None]]:
         yield meter.advance
 
 
-def evaluate(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> tuple[dict[str, float], dict[str, int]]:
+def evaluate(
+    cell: Cell, codes: Floats, factors: Ints | None, identity: str, values: Floats | None = None
+) -> tuple[dict[str, float], dict[str, int]]:
     """The values of one cell and the numbers of rows they rest on.
 
     Args:
@@ -155,17 +158,20 @@ def evaluate(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> 
         codes: (N, D).
         factors: (N, F), or None.
         identity: whose codes these are; with the metric and its version it seeds every random choice.
+        values: (N, F) what the factors are worth; None: their classes.
 
     Raises:
         SkippedError: the metric needs more factors than there are, or says itself that it does not apply.
         ScoreError: what it returned is no score of it.
     """
-    values, rows = compute(cell, codes, factors, identity)
+    returned, rows = compute(cell, codes, factors, identity, values)
     declared: Metric = registry.load("metrics", cell.metric).metric
-    return _checked(declared, values, 0 if factors is None else factors.shape[1]), rows
+    return _checked(declared, returned, 0 if factors is None else factors.shape[1]), rows
 
 
-def compute(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> tuple[Any, dict[str, int]]:
+def compute(
+    cell: Cell, codes: Floats, factors: Ints | None, identity: str, values: Floats | None = None
+) -> tuple[Any, dict[str, int]]:
     """What the metric of a cell returns, as it is, and the numbers of rows it was given; see `evaluate`."""
     function = registry.load("metrics", cell.metric)
     declared: Metric = function.metric
@@ -177,6 +183,10 @@ def compute(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> t
     options = dict(cell.options)
     if declared.seeded:
         options["seed"] = int(digest([identity, cell.metric, cell.version], 8), 16)
+    worth = factors if values is None else values
+    if worth is not None and "values" in inspect.signature(function).parameters:  # of a split, those of both parts
+        parts = tuple(np.asarray(worth[r], np.float64) for r in rows.values())
+        options["values"] = parts[0] if len(parts) == 1 else parts
     arguments = [a[r] for r in rows.values() for a in (codes, factors) if a is not None and _wants(declared, a, codes)]
     with np.errstate(), warnings.catch_warnings():  # what it sets there is not for the next one
         return function(*arguments, **options), {n: len(r) for n, r in rows.items()}
@@ -266,7 +276,7 @@ def record_of(cell: Cell, codes: coding.Codes, factors: Ints, identity: str) -> 
         if cell.representation == "sampled" and codes.logvar is None:
             raise SkippedError("a deterministic code has no sampled representation")
         array = check_codes(codes.representation(cell.representation, identity))
-        values, rows = evaluate(cell, array, factors, identity)
+        values, rows = evaluate(cell, array, factors, identity, codes.values)
         record |= {"values": values, "rows": rows}
     except SkippedError as reason:
         record |= {"skipped": _text(str(reason) or f"{cell.metric} does not apply")}

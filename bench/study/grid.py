@@ -77,7 +77,7 @@ def usable(plan: Plan, asked: Any) -> tuple[Plan, list[registry.PluginError]]:
 def _check_options(name: str, function: Callable[..., Any], protocol: Protocol) -> None:
     parameters = inspect.signature(function).parameters.values()
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-        options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "seed"]
+        options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in ("seed", "values")]
         for option in protocol.options.get(name, {}):
             one_of(f"option of {name}", option, options)
 
