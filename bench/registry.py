@@ -1,9 +1,9 @@
-"""Finds metrics and models by file name, imports them only when they are used.
+"""Finds metrics, models and networks by file name, imports them only when they are used.
 
-Every file directly in `bench/metrics`, except `base.py`, is the metric of its name, and every file directly in
-`bench/models` the model of its name; what they share lies in the folders `parts` beside them. Other distributions
-add theirs through the entry-point groups `bench.metrics`, `bench.models` and `bench.data` (name = module, or
-name = module:object). Nothing is imported to list names, and a plug-in that is broken breaks only itself.
+Every file directly in `bench/metrics`, except `base.py`, is the metric of its name; so it is with `bench/models` and
+`bench/networks`; what they share lies in the folders `parts` beside them. Other distributions add theirs through the
+entry-point groups `bench.metrics`, `bench.models`, `bench.networks` and `bench.data` (name = module, or name =
+module:object). Nothing is imported to list names, and a plug-in that is broken breaks only itself.
 """
 
 import difflib
@@ -21,6 +21,7 @@ from typing import Any
 DEFINITIONS: Mapping[str, str] = {
     "metrics": "a function `{name}` under @metric(...)",
     "models": "one class under @model()",
+    "networks": "one class under @network(version=1)",
 }
 _POINTER = re.compile(r"(?P<module>[\w.]+)\s*(?::\s*(?P<object>[\w.]+))?\s*(?:\[.*\])?")  # of an entry point
 
@@ -51,13 +52,13 @@ def unknown(kind: str, name: str, known: Iterable[str], near: Sequence[str] | No
 
 
 def entry_points(kind: str) -> dict[str, str]:
-    """Plug-ins of other distributions: name -> "module" or "module:object", for `kind` in metrics, models, data."""
+    """Plug-ins of other distributions: name -> "module" or "module:object", for a `kind` such as metrics or data."""
     return {e.name: e.value for e in importlib.metadata.entry_points(group=f"bench.{kind}")}
 
 
 @cache
 def modules(kind: str) -> dict[str, str]:
-    """Every registered name of `kind` ("metrics" or "models") and where it is, "module" or "module:object"."""
+    """Every registered name of `kind` (of `DEFINITIONS`) and where it is, "module" or "module:object"."""
     files = sorted((Path(__file__).parent / kind).glob("*.py"))
     shipped = {
         f.stem: f"bench.{kind}.{f.stem}" for f in files if f.stem not in ("__init__", "base") and f.name[0] != "."
@@ -129,7 +130,7 @@ def load(kind: str, name: str) -> Any:
             )
         return target
     defined = {id(v): v for v in vars(target).values() if _bears(v, mark) and v.__module__ == target.__name__}
-    promised = [v for v in defined.values() if kind == "models" or v.metric.name == name]
+    promised = [v for v in defined.values() if kind != "metrics" or v.metric.name == name]
     file_of_its_own = target.__name__ == f"bench.{kind}.{name}"  # a module may hold several, each its own entry point
     if len(promised) != 1 or (file_of_its_own and len(defined) != 1):
         raise PluginError(_broken_promise(kind, name, target, [v.__name__ for v in defined.values()]))
@@ -143,7 +144,7 @@ def faults(kind: str, among: Iterable[str] | None = None) -> dict[str, PluginErr
     name, such as the one that the other is a copy of, is kept.
 
     Args:
-        kind: "metrics" or "models".
+        kind: of `DEFINITIONS`.
         among: registered names, which are imported; None: all of that kind.
     """
     found, owner = {}, dict[str, str]()

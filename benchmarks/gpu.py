@@ -168,7 +168,7 @@ def _fleet(
     from bench.data import load_data
     from bench.data.pooled import at_size
     from bench.data.reader import images_on
-    from bench.models.parts.nets import ARCHITECTURES
+    from bench.networks.base import image_sizes
     from bench.store import shipped
     from bench.training.batches import Batches
     from bench.training.fleet import Fleet
@@ -177,14 +177,14 @@ def _fleet(
     torch.compiler.reset()
     architecture, batch = ("locatello2019", 64) if device == "cuda" else ("small", 8)
     entry = yaml.safe_load((shipped.conf_dir() / "model" / f"{model}.yaml").read_text())
-    data = at_size(load_data(dataset), ARCHITECTURES[architecture].image_size)
+    data = at_size(load_data(dataset), image_sizes()[architecture] or 64)
     source = images_on(torch.device(device), data)
     hyper = [entry["hyper"] | {entry["sweeps"]: entry["values"][2]}] * stack
     stacks = []
     for start in range(0, fleet, stack):
         seeds = list(range(start, start + stack))
         learner = registry.load("models", model)(data.card.image_shape, architecture, 10, seeds, hyper, way)
-        batches = Batches(source, seeds, batch, 10)
+        batches = Batches(source, learner, seeds, batch)
         stacks.append(Stack(learner.to(device), batches, 1e-4, precision, compiled))
     return Fleet(stacks, log_every=1000)
 

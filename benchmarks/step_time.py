@@ -19,7 +19,7 @@ from bench import registry
 from bench.data import load_data
 from bench.data.pooled import at_size
 from bench.data.reader import images_on
-from bench.models.parts.nets import ARCHITECTURES
+from bench.networks.base import image_sizes
 from bench.store import shipped
 from bench.training.batches import Batches
 from bench.training.fleet import EveryMacroStep, Fleet, fit
@@ -71,10 +71,10 @@ def plain_loop(steps: int) -> float:
 def suite(model: str, architecture: str, steps: int, *, lightning: bool) -> float:
     """ms of CPU a step of the suite's own training, with or without Lightning around it."""
     entry = yaml.safe_load((shipped.conf_dir() / "model" / f"{model}.yaml").read_text())
-    data = at_size(load_data("dsprites"), ARCHITECTURES[architecture].image_size)
+    data = at_size(load_data("dsprites"), image_sizes()[architecture] or 64)
     hyper = entry["hyper"] | {entry["sweeps"]: entry["values"][2]}
     learner = registry.load("models", model)(data.card.image_shape, architecture, LATENT, [0], [hyper])
-    stack = Stack(learner, Batches(images_on(torch.device("cpu"), data), [0], BATCH, LATENT), 1e-4)
+    stack = Stack(learner, Batches(images_on(torch.device("cpu"), data), learner, [0], BATCH), 1e-4)
     fleet = Fleet([stack], log_every=1000)
     started = time.process_time()
     if lightning:
@@ -90,7 +90,7 @@ def main() -> None:
     """Measure in turn, several rounds, and print medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="beta_vae")
-    parser.add_argument("--architecture", default="locatello2019", choices=ARCHITECTURES)
+    parser.add_argument("--architecture", default="locatello2019", choices=image_sizes())
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()

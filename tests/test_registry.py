@@ -28,7 +28,7 @@ def bench(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
 
 
-@pytest.mark.parametrize("kind", ["metrics", "models"])
+@pytest.mark.parametrize("kind", ["metrics", "models", "networks"])
 def test_every_file_but_base_is_registered_under_its_name_and_is_what_it_says(kind: str) -> None:
     files = {f.stem for f in (ROOT / "bench" / kind).glob("*.py")} - {"__init__", "base"}
     assert set(registry.names(kind)) == files
@@ -63,6 +63,55 @@ def test_a_metric_is_added_as_one_file(copy: Path) -> None:
     done = bench(copy, code)
     assert "spread" in done.stdout, done.stderr
     assert "mig" in done.stdout
+
+
+NETWORKS = """
+import torch
+from bench.networks.base import Networks, network
+from bench.networks.parts.layers import Dense, Encoder
+
+@network(version=3)
+class Linear(Networks):
+    hidden = discriminator = 8
+
+    def encoder(self, dims, *, variance=True):
+        return Projection(self.seeds, torch.Size(self.image_shape).numel(), dims, variance)
+
+    def decoder(self, dims):
+        pixels = torch.Size(self.image_shape).numel()
+        flat = Dense(self.seeds, "decoder", dims, pixels)
+        return torch.nn.Sequential(flat, torch.nn.Unflatten(2, self.image_shape))
+
+class Projection(Encoder):
+    def __init__(self, seeds, pixels, dims, variance):
+        super().__init__()
+        self.make_heads(seeds, pixels, dims, variance)
+
+    def features(self, images):
+        return images.flatten(2)
+"""
+
+
+def test_networks_are_added_as_one_file(copy: Path) -> None:
+    (copy / "bench" / "networks" / "linear.py").write_text(NETWORKS)
+    code = (
+        "import numpy as np; from bench import registry; from bench.models.beta_vae import BetaVAE;"
+        "vae = BetaVAE((5, 5, 1), 'linear', 2, (0,), ({'beta': 1.0},));"
+        "images = vae.decode(vae.encode(np.zeros((3, 5, 5, 1), np.float32))[0]);"
+        "print(images.shape, registry.load('networks', 'linear').network.version)"
+    )
+    done = bench(copy, code)
+    assert done.stdout == "(3, 5, 5, 1) 3\n", done.stderr
+
+
+def test_networks_whose_file_does_not_hold_them_are_named_and_break_no_others(copy: Path) -> None:
+    (copy / "bench" / "networks" / "linear.py").write_text(NETWORKS.replace("@network(version=3)", ""))
+    code = "from bench.networks.base import image_sizes; print(image_sizes()); from bench import registry;"
+    done = bench(copy, code + "registry.load('networks', 'linear')")
+    assert done.stdout == "{'locatello2019': 64, 'mlp': None, 'small': 32}\n"
+    assert "networks/linear.py must define the network 'linear' and does not: nothing in it is under @network" in (
+        done.stderr
+    )
 
 
 def test_a_file_in_the_package_is_one_metric(copy: Path) -> None:

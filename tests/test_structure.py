@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = (
     "registry arrays columns escaping progress random_bits terminal",  # stand alone
     "values store",  # what a setting may be; where things lie and how files are written
-    "pool data",  # processes; images and their factors
+    "pool data networks",  # processes; images and their factors; encoders and decoders
     "models",  # what is trained
     "metrics",  # what scores it
     "study",  # the plan of both

@@ -8,7 +8,7 @@ from bench.cli import keys
 from bench.cli.execution import DEVICES
 from bench.cli.stages import FLAGS, OTHERS, STAGES
 from bench.study.protocol import REPRESENTATIONS
-from bench.study.run import ARCHITECTURES, CONVOLUTIONS, PRECISIONS, UPDATES
+from bench.study.run import CONVOLUTIONS, PRECISIONS, UPDATES
 from bench.values import ConfigError, one_of
 
 FILES = ":files"  # said to the script: the shell completes a path
@@ -25,7 +25,7 @@ VALUES: Mapping[str, Callable[[], Sequence[str]]] = {
     "trainer.precision": lambda: PRECISIONS,
     "trainer.updates": lambda: UPDATES,
     "trainer.convolution": lambda: CONVOLUTIONS,
-    "trainer.architecture": lambda: ARCHITECTURES,
+    "trainer.architecture": lambda: registry.names("networks"),
     **dict.fromkeys(("open", "dry_run", "retry_failed", "replace", "trainer.compile"), lambda: YES_OR_NO),
 }
 

@@ -74,6 +74,7 @@ def fetch(name: str) -> None:
         some = np.linspace(0, len(images) - 1, min(SEEN, len(images))).astype(np.int64)
         images.images(some)
         _check_factors(images.factors(some), images.card)
+        _check_values(images.values(some), (len(some), len(images.card.factor_sizes)), images.card)
     except (DataError, registry.PluginError, registry.UnknownNameError, StoreError):
         raise
     except Exception as fault:  # a plug-in's own
@@ -90,6 +91,14 @@ def _check_factors(factors: Any, card: Card) -> None:
             raise DataError(
                 f"factors() of {card.name}: {name} has values 0..{size - 1}, got {column.min()}..{column.max()}"
             )
+
+
+def _check_values(values: Any, shape: tuple[int, int], card: Card) -> None:
+    if not isinstance(values, np.ndarray) or values.dtype.kind != "f" or values.shape != shape:
+        there = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
+        raise DataError(f"values() of {card.name} must be a numpy array of floats {shape}, got {there}")
+    if not np.isfinite(values).all():
+        raise DataError(f"values() of {card.name} has {(~np.isfinite(values)).sum()} NaN or infinite numbers")
 
 
 def verify(name: str) -> None:

@@ -58,7 +58,8 @@ class Card:
     """What is known of a data set: `datasets/cards/NAME.yaml`, typed.
 
     `factor_sizes` are the numbers of values of each factor. `grid` says that every combination of factor values
-    has exactly one image, in row-major order (the last factor fastest).
+    has exactly one image, in row-major order (the last factor fastest). `factor_divisors` say what the numbers of
+    values are divided by to be what they stand for, such as 31 for 32 positions from 0 to 1; none: by nothing.
 
     Raises:
         ValueError: the numbers contradict each other.
@@ -76,14 +77,19 @@ class Card:
     citation: str
     homepage: str
     description: str
-    version: int = 1  # raised when a change moves the pixels
+    version: int = 1  # raised when a change moves the pixels, or the values of factors
     options: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[File, ...] = ()
+    factor_divisors: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         check_shape(self.image_shape)
         if len(self.factor_names) != len(self.factor_sizes):
             raise ValueError(f"{len(self.factor_names)} factor_names for {len(self.factor_sizes)} factor_sizes")
+        if self.factor_divisors and len(self.factor_divisors) != len(self.factor_sizes):
+            raise ValueError(f"{len(self.factor_divisors)} factor_divisors for {len(self.factor_sizes)} factor_sizes")
+        if wrong := [d for d in self.factor_divisors if isinstance(d, bool) or not 0 < d < math.inf]:
+            raise ValueError(f"factor_divisors must be numbers above 0, got {wrong[0]!r}")
         if self.grid and math.prod(self.factor_sizes) != self.num_images:
             raise ValueError(f"the factors have {math.prod(self.factor_sizes)} combinations, not {self.num_images}")
 
@@ -169,6 +175,16 @@ class DataSet(ABC):
         """
         where = self._checked(index)
         return np.stack(np.unravel_index(where, self.card.factor_sizes), axis=1).astype(np.int64)
+
+    def values(self, index: ArrayLike) -> NDArray[np.float64]:
+        """What the factors are worth, (n, number of factors): their classes, divided as the card says.
+
+        A data set whose factors were measured has values that lie anywhere within a class.
+
+        Raises:
+            IndexError: an index is outside the data set.
+        """
+        return self.factors(index) / np.array(self.card.factor_divisors or 1.0)
 
     def index(self, factors: ArrayLike) -> NDArray[np.int64]:
         """Indices (n,) of the images with these factor values (n, number of factors); grid data sets only.

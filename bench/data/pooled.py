@@ -26,7 +26,8 @@ class Pooled(DataSet):
             raise ValueError(
                 f"image_size {size} does not divide the {height}x{width} images of {data.card.name}: crop, pad or "
                 "resize them in its read() to 64x64, which architecture locatello2019 takes whole (trainer=published) "
-                "and small at 32x32 (trainer=quick); learners without networks take any trainer.image_size that divides"
+                "and small at 32x32 (trainer=quick); architecture mlp and learners without networks take any "
+                "trainer.image_size that divides"
             )
         super().__init__(dataclasses.replace(data.card, image_shape=(size, size, channels)))
         self.data, self.block = data, height // size
@@ -53,6 +54,9 @@ class Pooled(DataSet):
 
     def factors(self, index: ArrayLike) -> NDArray[np.int64]:
         return self.data.factors(index)
+
+    def values(self, index: ArrayLike) -> NDArray[np.float64]:
+        return self.data.values(index)
 
 
 def at_size(data: DataSet, size: int) -> DataSet:

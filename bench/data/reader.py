@@ -22,19 +22,22 @@ class DeviceImages:
         total: how many images there are.
         device: where they are wanted.
         on_device: whether nothing passes through the CPU, as a CUDA graph needs it.
+        grid: sizes of the factors whose every combination is one image, the last factor fastest; none: no grid.
     """
 
     read: Reader
     total: int
     device: "torch.device"
     on_device: bool
+    grid: tuple[int, ...] = ()
 
 
 def images_on(device: "torch.device", data: "DataSet") -> DeviceImages:
     """A data set's images for a device."""
     resident = None if device.type == "cpu" else data.resident(device)
     read = _by_cpu(data, device) if resident is None else resident
-    return DeviceImages(read, len(data), device, resident is not None or device.type == "cpu")
+    on_device = resident is not None or device.type == "cpu"
+    return DeviceImages(read, len(data), device, on_device, data.card.factor_sizes if data.card.grid else ())
 
 
 def _by_cpu(data: "DataSet", device: "torch.device") -> Reader:

@@ -14,7 +14,8 @@ The function is named as its file. What it is given depends on `reads`:
 | "group" | f(codes, ...) | M runs that differ in their seed alone: a list of (n, D), the same `num_points` images |
 | "model" | f(model, images, ...) | a trained learner and `num_points` images, the same for every run |
 
-With `min_factors=0` the factors are left out of the call. A metric that draws random numbers takes `seed: int`.
+With `min_factors=0` the factors are left out of the call. A metric that draws random numbers takes `seed: int`, one of
+codes that reads what factors are worth, beside their classes, `values`: floats (n, F), a pair of them of "split".
 
 Of a group, a metric with a parameter `kl` is given (M, D), the mean KL of each dimension to the prior in nats, and does
 not apply to deterministic codes. A group of fewer than `min_runs` runs is skipped. It is always given mean codes.
@@ -128,6 +129,7 @@ class Metric:
     falls_under_rotation: bool = False
     min_runs: int = 2
     reads_kl: bool = False
+    reads_values: bool = False
 
     def __post_init__(self) -> None:
         _check_declaration(self)
@@ -180,7 +182,9 @@ def metric(
     def attach(function: F) -> F:
         parameters = inspect.signature(function).parameters
         kl = reads == "group" and "kl" in parameters
-        attached = replace(declared, name=function.__name__, seeded="seed" in parameters, reads_kl=kl)
+        values = reads in OF_CODES and "values" in parameters
+        attached = replace(declared, name=function.__name__, seeded="seed" in parameters)
+        attached = replace(attached, reads_kl=kl, reads_values=values)
         function.metric = attached  # type: ignore[attr-defined]
         return function
 

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from bench.models.base import model
-from bench.models.parts.nets import Architecture, Decoder, PointEncoder
 from bench.models.parts.stacked import Stacked
 from bench.models.parts.terms import bernoulli_reconstruction
+from bench.networks.base import Networks
 
 
 @model()
@@ -16,10 +16,9 @@ class Autoencoder(Stacked):
     A subclass may change what the encoder is shown (`shown`), or put a price on codes (`penalty`).
     """
 
-    def build(self, seeds: tuple[int, ...], networks: Architecture, convolution: str) -> None:
-        channels = self.image_shape[2]
-        self.encoder = PointEncoder(seeds, networks, channels, self.latent_dim, convolution)
-        self.decoder = Decoder(seeds, networks, channels, self.latent_dim, convolution)
+    def build(self, seeds: tuple[int, ...], networks: Networks) -> None:
+        self.encoder = networks.encoder(self.latent_dim, variance=False)
+        self.decoder = networks.decoder(self.latent_dim)
 
     @property
     def noise_dim(self) -> int:
@@ -40,7 +39,8 @@ class Autoencoder(Stacked):
         return {"loss": reconstruction + penalty, "reconstruction": reconstruction, "regulariser": penalty}
 
     def codes_of(self, images: Tensor) -> tuple[Tensor, None]:
-        return self.encoder(images), None
+        codes, _ = self.encoder(images)
+        return codes, None
 
     def logits_of(self, codes: Tensor) -> Tensor:
         logits: Tensor = self.decoder(codes)

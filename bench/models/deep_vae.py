@@ -4,10 +4,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bench.models.base import Codes, Images, ModelError, model
-from bench.models.parts.nets import Architecture, Decoder, Dense, Encoder, float32
 from bench.models.parts.stacked import Stacked
 from bench.models.parts.terms import bernoulli_reconstruction, gaussian_kl, sampled_kl, total_correlation
 from bench.models.parts.vae import Latent
+from bench.networks.base import Networks
+from bench.networks.parts.layers import Dense, float32
 
 
 @model()
@@ -24,15 +25,15 @@ class DeepVAE(Stacked):
         ModelError: `layers` or `layer` is not a whole number from 1, or differs within one stack.
     """
 
-    def build(self, seeds: tuple[int, ...], networks: Architecture, convolution: str) -> None:
+    def build(self, seeds: tuple[int, ...], networks: Networks) -> None:
         self.layers = self._whole("layers")
         self.layer = self._whole("layer")
         if self.layer > self.layers:
             raise ModelError(f"deep_vae: layer {self.layer} is above the {self.layers} layers there are")
-        channels, dims = self.image_shape[2], self.latent_dim
+        dims = self.latent_dim
         above = range(2, self.layers + 1)
-        self.encoder = Encoder(seeds, networks, channels, dims, convolution)
-        self.decoder = Decoder(seeds, networks, channels, dims, convolution)
+        self.encoder = networks.encoder(dims)
+        self.decoder = networks.decoder(dims)
         self.recognition = nn.ModuleList(Conditional(seeds, f"recognition.{i}", dims, networks.hidden) for i in above)
         self.generation = nn.ModuleList(Conditional(seeds, f"generation.{i}", dims, networks.hidden) for i in above)
 

@@ -6,7 +6,7 @@ from bench import random_bits
 from bench.models.autoencoder import Autoencoder
 from bench.models.base import ModelError, model
 from bench.models.parts.draws import Draws
-from bench.models.parts.nets import Architecture
+from bench.networks.base import Networks
 
 
 @model()
@@ -19,11 +19,11 @@ class DenoisingAutoencoder(Autoencoder):
         ModelError: the level is not in [0, 1); at 1 nothing is left of an image.
     """
 
-    def build(self, seeds: tuple[int, ...], networks: Architecture, convolution: str) -> None:
+    def build(self, seeds: tuple[int, ...], networks: Networks) -> None:
         for level in self.hyper["level"].tolist():
             if not 0 <= level < 1:
                 raise ModelError(f"denoising_autoencoder: level must be from 0 to below 1, got {level:g}")
-        super().build(seeds, networks, convolution)
+        super().build(seeds, networks)
         self.draws = Draws(seeds, "mask")
 
     def shown(self, images: Tensor, step: Tensor) -> Tensor:

@@ -5,9 +5,10 @@ from torch.nn import functional as F
 
 from bench.models.base import model
 from bench.models.parts.draws import Draws
-from bench.models.parts.nets import Architecture, Dense
 from bench.models.parts.terms import gaussian_kl
 from bench.models.parts.vae import GaussianVAE, Latent
+from bench.networks.base import Networks
+from bench.networks.parts.layers import Dense
 
 
 @model()
@@ -19,7 +20,7 @@ class FactorVAE(GaussianVAE):
     forward pass and neither's gradient reaches the other's weights.
     """
 
-    def new_adversary(self, seeds: tuple[int, ...], networks: Architecture, latent_dim: int) -> nn.Module:
+    def new_adversary(self, seeds: tuple[int, ...], networks: Networks, latent_dim: int) -> nn.Module:
         self.shuffle = Shuffle(seeds)
         return Discriminator(seeds, latent_dim, networks.discriminator)
 

@@ -14,7 +14,8 @@ class SparseAutoencoder(Autoencoder):
     """
 
     def codes_of(self, images: Tensor) -> tuple[Tensor, None]:
-        return self.encoder(images).sigmoid(), None
+        codes, _ = self.encoder(images)
+        return codes.sigmoid(), None
 
     def penalty(self, codes: Tensor) -> Tensor:
         active = codes.mean(dim=1).clamp(1e-6, 1 - 1e-6)

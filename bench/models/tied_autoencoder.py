@@ -6,7 +6,8 @@ from torch.nn import functional as F
 
 from bench.models.autoencoder import Autoencoder
 from bench.models.base import model
-from bench.models.parts.nets import Architecture, Dense, float32
+from bench.networks.base import Networks
+from bench.networks.parts.layers import Dense, float32
 
 
 @model()
@@ -16,7 +17,7 @@ class TiedAutoencoder(Autoencoder):
     The networks are fully connected, with the hidden units of the architecture.
     """
 
-    def build(self, seeds: tuple[int, ...], networks: Architecture, convolution: str) -> None:
+    def build(self, seeds: tuple[int, ...], networks: Networks) -> None:
         pixels = torch.Size(self.image_shape).numel()
         self.tied = TiedNetworks(seeds, (pixels, networks.hidden, self.latent_dim))
 

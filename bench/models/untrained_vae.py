@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from bench.data.base import DataSet
 from bench.models.base import Codes, Fitted, Images, ModelError, State, model
-from bench.models.parts.nets import ARCHITECTURES
 from bench.models.parts.vae import GaussianVAE
+
+ARCHITECTURES = {64: "locatello2019", 32: "small"}  # by image size
 
 
 @model()
@@ -23,10 +24,10 @@ class UntrainedVAE(Fitted):
 
     def __init__(self, image_shape: tuple[int, int, int], **hyper: float) -> None:
         super().__init__(image_shape, **hyper)
-        sizes = {a.image_size: name for name, a in reversed(ARCHITECTURES.items())}
-        if image_shape[0] not in sizes:
-            raise ModelError(f"untrained_vae: no architecture takes {image_shape} images, only {sorted(sizes)} pixels")
-        self.architecture = sizes[image_shape[0]]
+        if image_shape[0] not in ARCHITECTURES:
+            sizes = sorted(ARCHITECTURES)
+            raise ModelError(f"untrained_vae: no architecture takes {image_shape} images, only {sizes} pixels")
+        self.architecture = ARCHITECTURES[image_shape[0]]
         self.vae = self._initial(0)
 
     def fit(self, data: DataSet, seed: int) -> None:

@@ -30,11 +30,14 @@ class Codes:
         mean: (N, D) float32.
         logvar: (N, D) float32, or None for a deterministic code.
         index: (N,) which images.
+        values: (N, F) what the factors of the images are worth, as `DataSet.values` has it; None: no more is known than
+            their classes.
     """
 
     mean: NDArray[np.float32]
     logvar: NDArray[np.float32] | None
     index: NDArray[np.int64]
+    values: NDArray[np.float64] | None = None
 
     def representation(self, kind: str, identity: str) -> NDArray[np.float32]:
         """The codes a metric reads: "mean", or "sampled" from N(mean, exp(logvar)), the same for an identity.

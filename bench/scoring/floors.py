@@ -125,4 +125,5 @@ def _read(run: str, kind: str, dataset: str, folders: Sequence[RunFolder], lacki
     """In a worker: the codes of a kind, for the images that runs are scored on, and those images' factors."""
     images = data.load_data(dataset)
     index = coding.pool(images, lacking[0].pool)
-    return OfRun(run, Codes(floor_codes(kind, len(index)).astype(np.float32), None, index), images.factors(index))
+    codes = Codes(floor_codes(kind, len(index)).astype(np.float32), None, index, images.values(index))
+    return OfRun(run, codes, images.factors(index))

@@ -1,6 +1,7 @@
 """What trained runs are scored by: their codes, stored or encoded and stored, and their models, from their folders."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -47,6 +48,8 @@ def read_run(run: Run, folders: Sequence[RunFolder], cells: Sequence[Cell]) -> O
     data = at_size(load_data(run.dataset), run.schedule.image_size)
     reads = {declaration(cell.metric).reads for cell in cells}
     codes = _codes(run, folder, data, coding.pool(data, cells[0].pool)) if reads & set(OF_CODES) else None
+    if codes is not None:
+        codes = replace(codes, values=data.values(codes.index))
     model = (_learner(run, folder), data) if "model" in reads else None
     return OfRun(run.id, codes, None if codes is None else data.factors(codes.index), model)
 

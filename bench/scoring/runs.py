@@ -192,7 +192,9 @@ def _shown(metrics: int) -> Iterator[Callable[[float, str], None]]:
         yield meter.advance
 
 
-def evaluate(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> tuple[dict[str, float], dict[str, int]]:
+def evaluate(
+    cell: Cell, codes: Floats, factors: Ints | None, identity: str, values: Floats | None = None
+) -> tuple[dict[str, float], dict[str, int]]:
     """The values of one cell and the numbers of rows they rest on.
 
     Args:
@@ -200,17 +202,20 @@ def evaluate(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> 
         codes: (N, D).
         factors: (N, F), or None.
         identity: whose codes these are; with the metric and its version it seeds every random choice.
+        values: (N, F) what the factors are worth; None: their classes.
 
     Raises:
         SkippedError: the metric needs more than codes, or more factors than there are, or says itself that it does not
             apply.
         ScoreError: what it returned is no score of it.
     """
-    values, rows = compute(cell, codes, factors, identity)
-    return checked(declaration(cell.metric), values, 0 if factors is None else factors.shape[1]), rows
+    returned, rows = compute(cell, codes, factors, identity, values)
+    return checked(declaration(cell.metric), returned, 0 if factors is None else factors.shape[1]), rows
 
 
-def compute(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> tuple[Any, dict[str, int]]:
+def compute(
+    cell: Cell, codes: Floats, factors: Ints | None, identity: str, values: Floats | None = None
+) -> tuple[Any, dict[str, int]]:
     """What the metric of a cell returns, as it is, and the numbers of rows it was given; see `evaluate`."""
     declared = declaration(cell.metric)
     if declared.reads not in OF_CODES:
@@ -220,8 +225,12 @@ def compute(cell: Cell, codes: Floats, factors: Ints | None, identity: str) -> t
     if available < declared.min_factors:
         needed = f"{declared.min_factors} factor{'s' if declared.min_factors > 1 else ''} of two values or more"
         raise SkippedError(f"{cell.metric} needs at least {needed}, got {available}")
+    worth, named = factors if values is None else values, {}
+    if declared.reads_values and worth is not None:  # of a split, those of both parts
+        parts = tuple(np.asarray(worth[r], np.float64) for r in rows.values())
+        named["values"] = parts[0] if len(parts) == 1 else parts
     arguments = [a[r] for r in rows.values() for a in (codes, factors) if a is not None and _wants(declared, a, codes)]
-    return called(cell, arguments, identity), {n: len(r) for n, r in rows.items()}
+    return called(cell, arguments, identity, **named), {n: len(r) for n, r in rows.items()}
 
 
 def called(cell: Cell, arguments: Sequence[Any], identity: str | Sequence[str], **named: Any) -> Any:

@@ -137,7 +137,8 @@ def _stored(identity: str, run: Run, path: Path, folders: Sequence[RunFolder], l
     codes = coding.load(Store(path).run(run.id), index)
     if codes is None:
         raise StoreError(f"the stored codes of {run} cannot be read: python -m bench score makes them again")
-    return OfRun(identity, codes, images.factors(codes.index))
+    valued = dataclasses.replace(codes, values=images.values(codes.index))
+    return OfRun(identity, valued, images.factors(codes.index))
 
 
 def choices(names: Iterable[str]) -> list[str]:

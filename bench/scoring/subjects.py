@@ -43,7 +43,8 @@ class OfRun:
         if declaration(cell.metric).reads == "model":
             values, rows = self._of_model(cell)
         else:
-            values, rows = evaluate(cell, self._representation(cell.representation), self.factors, self.run)
+            codes = self._representation(cell.representation)
+            values, rows = evaluate(cell, codes, self.factors, self.run, self.codes.values if self.codes else None)
         return [values], rows
 
     def _representation(self, kind: str) -> Floats:

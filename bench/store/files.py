@@ -216,7 +216,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], notes: Mapping[
     from safetensors.numpy import save
 
     with writing(path) as file:
-        file.write(save({n: np.ascontiguousarray(a) for n, a in arrays.items()}, dict(notes or {})))
+        file.write(save({n: np.asarray(a, order="C") for n, a in arrays.items()}, dict(notes or {})))
 
 
 def read_arrays(path: Path, rows: NDArray[np.int64] | None = None) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:

@@ -86,7 +86,7 @@ def _check_sampled(name: str, protocol: Protocol) -> None:
 def _check_options(name: str, function: Callable[..., Any], protocol: Protocol) -> None:
     parameters = inspect.signature(function).parameters.values()
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-        options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "seed"]
+        options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in ("seed", "values")]
         for option in protocol.options.get(name, {}):
             one_of(f"option of {name}", option, options)
 
@@ -106,6 +106,7 @@ def _from_checkpoint(runs: Sequence[Run], path: Path) -> Run:
 
 
 def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
+    networks = registry.load("networks", schedule.architecture).network
     models = {name: entry_of(name, entry) for name, entry in mapping("model", config.get("model", {})).items()}
     if not models:
         raise ConfigError("the grid has no model: give model=beta_vae, or model=[beta_vae,pca]")
@@ -136,6 +137,7 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                         dataset=name,
                         dataset_version=card.version,
                         schedule=own,
+                        networks_version=1 if entry.fitted else networks.version,
                     )
 
 

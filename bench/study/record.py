@@ -322,6 +322,7 @@ def _record(plan: Plan) -> dict[str, Any]:
 
 
 OF_SETTING = tuple(f.name for f in dataclasses.fields(Run) if f.name not in ("seed", "schedule"))
+LATER = ("networks_version",)  # that records written before lack: they mean its default
 
 
 def _plan(entry: Mapping[str, Any]) -> Plan:
@@ -329,7 +330,8 @@ def _plan(entry: Mapping[str, Any]) -> Plan:
     every = entry["metrics"] == "all"
     runs = [
         Run(
-            **{name: setting[name] for name in OF_SETTING} | {"hyper": Frozen(setting["hyper"])},
+            **{name: setting[name] for name in OF_SETTING if name in setting or name not in LATER}
+            | {"hyper": Frozen(setting["hyper"])},
             schedule=schedules[setting["schedule"]],
             seed=seed,
         )

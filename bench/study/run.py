@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from bench import registry
 from bench.store import files
 from bench.store.record_types import is_line
 from bench.values import ConfigError, one_of
 
+# columns of losses.csv behind the step; a model may record more
 LOSSES = ("loss", "reconstruction", "kl", "regulariser", "total_correlation")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 UPDATES = ("even", "published")  # of a model: as many as all, or the share that it had in its study
-CONVOLUTIONS = ("grouped", "matmul", "triton")  # those of `bench.models.parts.convolutions`, which needs torch
-ARCHITECTURES = ("locatello2019", "small")  # those of `bench.models.parts.nets`
+CONVOLUTIONS = ("grouped", "matmul", "triton")  # those of `bench.networks.parts.convolutions`, which needs torch
+FIRST_NETWORKS = ("locatello2019", "small")  # their first version is in no id: ids are older than versions of networks
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,16 @@ class Schedule:
         one_of("precision", self.precision, PRECISIONS)
         one_of("updates", self.updates, UPDATES)
         one_of("convolution", self.convolution, CONVOLUTIONS)
-        one_of("architecture", self.architecture, ARCHITECTURES)
+        one_of("architecture", self.architecture, registry.names("networks"))
         if not is_line(self.label):
             raise ConfigError(f"trainer.name must be one printable line without markup, got {self.name!r}")
 
     @property
     def label(self) -> str:
         """The budget, as printed beside every result that rests on it."""
-        reduced = "" if self.precision == "float32" else f", {self.precision}"
-        return f"{self.name}: {self.steps:,} steps, {self.image_size}x{self.image_size} px{reduced}"
+        said = [] if self.architecture in FIRST_NETWORKS else [self.architecture]
+        said += [] if self.precision == "float32" else [self.precision]
+        return ", ".join([f"{self.name}: {self.steps:,} steps", f"{self.image_size}x{self.image_size} px", *said])
 
 
 @dataclass(frozen=True)
@@ -81,16 +84,19 @@ class Run:
     dataset_version: int
     schedule: Schedule
     checkpoint: str | None = None  # sha256 of the weights that were taken instead of training
+    networks_version: int = 1
 
     def config(self) -> dict[str, Any]:
         """What the id is the hash of. A fitted learner does not depend on the steps it does not take."""
         hashed = ("image_size",) if self.fitted else Schedule.HASHED
+        first = self.fitted or (self.networks_version == 1 and self.schedule.architecture in FIRST_NETWORKS)
+        versioned = {} if first else {"architecture_version": self.networks_version}
         taken = {} if self.checkpoint is None else {"checkpoint": self.checkpoint}
         return taken | {
             "model": {"name": self.model, "version": self.version, "hyper": dict(self.hyper)},
             "seed": self.seed,
             "dataset": {"name": self.dataset, "version": self.dataset_version},
-            "schedule": {k: getattr(self.schedule, k) for k in hashed},
+            "schedule": {k: getattr(self.schedule, k) for k in hashed} | versioned,
         }
 
     def record(self) -> dict[str, Any]:

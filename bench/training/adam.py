@@ -18,11 +18,19 @@ class Adam(torch.optim.Optimizer):
     device, so that an update can be part of a CUDA graph. Every operation is elementwise: stacked models are updated
     as if each were alone.
 
+    A group may be updated at every n-th step alone, which the kernel is told by the flag that is meant for gradients
+    that overflowed; each of its weights may decay (w -= lr rate w, before the update) and have its gradient clipped.
+
     Args:
-        parameters: weights, or groups of them with `betas` of their own.
+        parameters: weights, or groups of them with what is their own: `betas`; `every`, 1 or more steps; for each of
+            the weights in `decays` a rate and in `limits` what elements of its gradient are clipped to, each (K,) for
+            K stacked models, or None.
         lr: learning rate.
         betas: decay of the two moments.
         eps: of the denominator.
+
+    Raises:
+        ValueError: a group's period is no whole number from 1.
     """
 
     def __init__(
@@ -32,9 +40,15 @@ class Adam(torch.optim.Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
     ) -> None:
-        super().__init__(parameters, {"lr": lr, "betas": betas, "eps": eps})
+        defaults = {"lr": lr, "betas": betas, "eps": eps, "every": 1, "decays": None, "limits": None}
+        super().__init__(parameters, defaults)
         for group in self.param_groups:
+            if not isinstance(group["every"], int) or group["every"] < 1:
+                raise ValueError(f"every must be a whole number from 1, got {group['every']!r}")
             first = group["params"][0]
+            for options in ("decays", "limits"):
+                given = group[options] or [None] * len(group["params"])
+                group[options] = [_per_member(o, p) for o, p in zip(given, group["params"], strict=True)]
             group["rates"] = corrected_rates(group["lr"], *group["betas"]).to(first.device)
             group["steps"] = [torch.tensor(WARMED_UP, device=first.device) for _ in group["params"]]
             for p in group["params"]:
@@ -53,12 +67,27 @@ class Adam(torch.optim.Optimizer):
             gradients = [p.grad for p in parameters]
             if any(g.stride() != p.stride() for g, p in zip(gradients, parameters, strict=True)):
                 raise ValueError("gradients must have the strides of their weights")
-            rate = rates[step.long().clamp(max=len(rates) - 1)].squeeze(0)
+            every = group["every"]
+            rate = rates[(step // every).long().clamp(max=len(rates) - 1)].squeeze(0)
+            due = (step + 1) % every == 0
+            for p, decay in zip(parameters, group["decays"], strict=True):
+                if decay is not None:
+                    p.mul_(1 - group["lr"] * decay * due)
+            gradients = [
+                g if limit is None else torch.clamp(g, -limit, limit, out=torch.empty_like(g))
+                for g, limit in zip(gradients, group["limits"], strict=True)
+            ]
             beta1, beta2 = group["betas"]
             torch._fused_adam_(
                 parameters, gradients, m, v, [], group["steps"], lr=rate, beta1=beta1, beta2=beta2,
                 weight_decay=0.0, eps=group["eps"], amsgrad=False, maximize=False,
+                found_inf=None if every == 1 else (~due).float().squeeze(0),
             )  # fmt: skip
+
+
+def _per_member(option: Tensor | None, stacked: Tensor) -> Tensor | None:
+    """Numbers of K models (K,) as they broadcast over a stacked weight (K, ...)."""
+    return None if option is None else option.detach().to(stacked.device).view(-1, *[1] * (stacked.dim() - 1))
 
 
 def corrected_rates(lr: float, beta1: float, beta2: float) -> Tensor:

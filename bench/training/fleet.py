@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from bench.models.base import State
-from bench.study.run import LOSSES
 from bench.training.graph import StepGraph
 from bench.training.stack import Progress, Stack
 
@@ -40,6 +39,7 @@ class Fleet(pl.LightningModule):
         self.models = torch.nn.ModuleList(s.model for s in stacks)
         self.places = [(s, k) for s in stacks for k in range(s.model.fleet)]
         (self.step,) = {int(s.clock) for s in stacks}
+        (self.columns,) = {s.columns for s in stacks}
         self.failed = np.full(len(self.places), -1)
         self.updates = 0
         on_gpu = all(s.device.type == "cuda" and s.batches.source.on_device for s in stacks)
@@ -110,7 +110,7 @@ class EveryMacroStep(pl.Callback):
         self.report(fleet.step, losses)
         for rows in losses[self.logged :]:
             for logger, (step, *values) in zip(self.loggers, rows, strict=False):  # there may be no loggers
-                logger.log_metrics(dict(zip(LOSSES, map(float, values), strict=True)), int(step))
+                logger.log_metrics(dict(zip(fleet.columns, map(float, values), strict=True)), int(step))
         self.logged = len(losses)
         if fleet.step - self.saved >= self.every:
             self.saved = fleet.step

@@ -27,14 +27,15 @@ def encoder_gradients(run: Run, weights: Mapping[str, NDArray[Any]], draws: int)
     Raises:
         ModelError: the weights are those of another architecture.
     """
-    model = new_learner([run] * draws)
+    alone, model = new_learner([run]), new_learner([run] * draws)
+    assert isinstance(alone, Stacked)
     assert isinstance(model, Stacked)
     for k in range(draws):
         model.load_member(k, weights)
     source = images_on(torch.device("cpu"), at_size(load_data(run.dataset), run.schedule.image_size))
     batch, start = run.schedule.batch_size, torch.zeros(1, dtype=torch.int32)
-    images = Batches(source, [run.seed], batch, 0).images(start).expand(draws, -1, -1, -1, -1)
-    noise = Batches(source, range(draws), batch, model.noise_dim).noise(start)
+    images = Batches(source, alone, [run.seed], batch).images(start).expand(draws, -1, -1, -1, -1)
+    noise = Batches(source, model, range(draws), batch).noise(start)
     encoder = [p for n, p in model.learned().items() if n.startswith("encoder.")]
     gradients = torch.autograd.grad(model.losses(images, noise, start)["loss"].sum(), encoder)
     return torch.cat([g.flatten(1) for g in gradients], dim=1)

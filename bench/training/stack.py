@@ -1,7 +1,7 @@
 """A stack: K models that advance as one stacked module, with their optimiser and their clock.
 
-A member's progress is its slice of the parameters and optimiser state, the step, and the losses recorded so far: it
-resumes bit for bit, in whatever stack it finds itself next.
+A member's progress is its slice of the parameters, of what the model keeps and of the optimiser's state, the step, and
+the losses recorded so far: it resumes bit for bit, in whatever stack it finds itself next.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.models.parts.stacked import Stacked, member, set_member
+from bench.models.base import ModelError
+from bench.models.parts.stacked import Stacked, Updates, member, set_member
 from bench.study.run import LOSSES
 from bench.training.adam import Adam
 from bench.training.batches import Batches
 
-BETAS = {"loss": (0.9, 0.999), "adversary": (0.5, 0.9)}
 Arrays = dict[str, NDArray[np.float32]]
 
 
@@ -32,7 +32,7 @@ def set_precision(precision: str) -> None:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a member stands: updates done, its arrays (weights/, m/, v/) and its recorded losses, the step first."""
+    """Where a member stands: updates done, arrays (weights/, m/, v/, kept/), recorded losses with the step first."""
 
     step: int
     arrays: Arrays
@@ -51,6 +51,7 @@ class Stack:
 
     Attributes:
         clock: updates done, an int32 tensor (1,).
+        columns: names of the losses that are recorded, behind the step.
         first_bad: the step at which each member's loss was first not finite, else -1: int32 (K,).
     """
 
@@ -63,12 +64,22 @@ class Stack:
         compiled: bool = False,
     ) -> None:
         self.model, self.batches = model, batches
+        self.columns = _columns(model)
         self.reduced = precision == "bfloat16"
         self.device = next(model.parameters()).device
         self.read = torch.compile(batches.read, fullgraph=True, dynamic=False) if compiled else batches.read
         self.players = model.players()
         self.weights = {n: p for weights in self.players.values() for n, p in weights.items()}
-        groups = [{"params": list(weights.values()), "betas": BETAS[name]} for name, weights in self.players.items()]
+        decays, limits = model.decays(), model.limits()
+        groups = [
+            {
+                "params": list(weights.values()),
+                "decays": [decays.get(n) for n in weights],
+                "limits": [limits.get(n) for n in weights],
+                **model.updates.get(player, Updates())._asdict(),
+            }
+            for player, weights in self.players.items()
+        ]
         self.adam = Adam(groups, learning_rate)
         self.clock = torch.zeros(1, dtype=torch.int32, device=self.device)
         self.first_bad = torch.full((model.fleet,), -1, dtype=torch.int32, device=self.device)
@@ -93,12 +104,12 @@ class Stack:
         bad = (self.first_bad < 0) & ~losses["loss"].isfinite()
         self.first_bad.copy_(torch.where(bad, self.clock, self.first_bad))
         if curves:
-            self.record.append(_row(self.clock, losses))
+            self.record.append(_row(self.clock, self.columns, losses))
 
     def losses(self) -> NDArray[np.float32]:
         """The recorded losses: (records, K, 1 + number of losses), the step first."""
         if not self.record:
-            return np.empty((0, self.model.fleet, 1 + len(LOSSES)), np.float32)
+            return np.empty((0, self.model.fleet, 1 + len(self.columns)), np.float32)
         return torch.stack(self.record).cpu().numpy()
 
     def progress(self, k: int) -> Progress:
@@ -110,7 +121,7 @@ class Stack:
         """Continue from where the members stood, all at the same step.
 
         Raises:
-            ModelError: their arrays are those of another architecture.
+            ModelError: their arrays are those of another architecture, or their losses those of other columns.
         """
         (step,) = {m.step for m in members}
         self.clock.fill_(step)
@@ -118,18 +129,36 @@ class Stack:
             for part, stacked in self._parts().items():
                 set_member(stacked, k, _part(saved.arrays, part))
         rows = np.stack([m.arrays["losses"] for m in members], axis=1)
+        if rows.shape[2] != 1 + len(self.columns):
+            raise ModelError(
+                f"the checkpoint has {rows.shape[2] - 1} kinds of losses, the model {len(self.columns)}: "
+                "raise the model's version, or move the run's folder away"
+            )
         self.record = list(torch.from_numpy(rows).to(self.device))
 
     def _parts(self) -> dict[str, dict[str, Tensor]]:
-        """Everything an update changes: weights and both moments of Adam, by name, each (K, ...)."""
+        """Everything an update changes: weights, both moments of Adam, what the model keeps; by name, each (K, ...)."""
         moments = {part: {n: self.adam.state[p][part] for n, p in self.weights.items()} for part in ("m", "v")}
-        return {"weights": self.weights} | moments
+        return {"weights": self.weights} | moments | {"kept": self.model.kept()}
 
 
-def _row(clock: Tensor, losses: Mapping[str, Tensor]) -> Tensor:
+def _columns(model: Stacked) -> tuple[str, ...]:
+    """Names of the losses that a model's record has.
+
+    Raises:
+        ModelError: one of the model's own names is no plain word, or is there already.
+    """
+    columns = (*LOSSES, *model.recorded)
+    for name in model.recorded:
+        if not name.isidentifier() or columns.count(name) > 1 or name == "step":
+            raise ModelError(f"{type(model).__name__}: recorded has {name!r}; give letters and digits, each name once")
+    return columns
+
+
+def _row(clock: Tensor, columns: Sequence[str], losses: Mapping[str, Tensor]) -> Tensor:
     """Step and losses of each member, (K, 1 + number of losses); NaN stands for what a model does not have."""
     none = torch.full_like(losses["loss"], torch.nan)
-    values = [losses[n].detach() if n in losses else none for n in LOSSES]
+    values = [losses[n].detach() if n in losses else none for n in columns]
     return torch.stack([clock.float().expand_as(none), *values], dim=1)
 
 

@@ -24,7 +24,7 @@ from bench.store.claims import Claim, claiming
 from bench.store.files import StoreError, read_arrays, write_arrays, write_json, writing
 from bench.store.folders import RunFolder, Store
 from bench.store.shipped import revision
-from bench.study.run import LOSSES, Run, Schedule
+from bench.study.run import Run, Schedule
 from bench.training.batches import Batches
 from bench.training.fleet import MACRO_STEPS, EveryMacroStep, Fleet, fit
 from bench.training.loggers import LoggerError, LoggerSetting
@@ -227,7 +227,7 @@ def _train_together(
     losses = fleet.losses()
     for k in (k for k in map(int, np.flatnonzero(fleet.failed < 0)) if claims[k].holds()):
         write_arrays(folders[k].weights, fleet.state(k))
-        _write_losses(folders[k], losses[:, k])
+        _write_losses(folders[k], fleet.columns, losses[:, k])
     return {
         run: DivergedError(f"the loss of {run} was not finite at step {step}") if step >= 0 else None
         for run, step in zip(runs, fleet.failed, strict=True)
@@ -240,7 +240,7 @@ def _stack(members: Sequence[Member], source: DeviceImages, compiled: bool) -> S
     schedule = runs[0].schedule
     model = new_learner(runs)
     assert isinstance(model, Stacked)
-    batches = Batches(source, [r.seed for r in runs], schedule.batch_size, model.noise_dim)
+    batches = Batches(source, model, [r.seed for r in runs], schedule.batch_size)
     stack = Stack(model.to(source.device), batches, schedule.learning_rate, schedule.precision, compiled)
     saved = [progress for _, _, progress in members if progress is not None]
     if saved:
@@ -297,8 +297,8 @@ def _read_progress(folder: RunFolder) -> Progress:
     return Progress(int(notes["step"]), arrays)
 
 
-def _write_losses(folder: RunFolder, losses: np.ndarray) -> None:
+def _write_losses(folder: RunFolder, columns: Sequence[str], losses: np.ndarray) -> None:
     with writing(folder.losses) as file:
-        file.write(("step," + ",".join(LOSSES) + "\n").encode())
+        file.write(("step," + ",".join(columns) + "\n").encode())
         for step, *row in losses:
             file.write((f"{step:.0f}," + ",".join(f"{v:.6g}" for v in row) + "\n").encode())

@@ -56,6 +56,17 @@ def test_factors_lie_below_their_sizes_and_lead_back_to_the_index(dataset: DataS
             dataset.index(factors)
 
 
+def test_values_are_finite_floats_that_rise_with_the_classes(dataset: DataSet) -> None:
+    index = np.random.default_rng(0).integers(len(dataset), size=100)
+    values, factors = dataset.values(index), dataset.factors(index)
+    assert values.dtype == np.float64
+    assert values.shape == factors.shape
+    assert np.isfinite(values).all()
+    for value, factor in zip(values.T, factors.T, strict=True):
+        order = np.lexsort((value, factor))
+        assert (np.diff(value[order]) >= 0).all()
+
+
 def test_an_image_is_a_function_of_index_and_epoch_alone(dataset: DataSet) -> None:
     index, epoch = np.arange(7, 47, 2), np.arange(20)
     together = dataset.images(index, epoch)

@@ -105,6 +105,36 @@ def test_sizes_that_networks_cannot_take_are_told_those_they_can(shape: tuple[in
         at_size(made, 32)
 
 
+def test_values_are_classes_divided_as_the_card_says_at_any_resolution() -> None:
+    made = Made(lambda images: images)
+    assert made.values([3, 599]).tolist() == [[3.0], [599.0]]
+    made.card = replace(CARD, factor_divisors=(599,))
+    assert at_size(made, 4).values([0, 599]).tolist() == made.values([0, 599]).tolist() == [[0.0], [1.0]]
+
+
+@pytest.mark.parametrize("divisors", [(1, 2), (0,), (-1.0,), (float("nan"),), (float("inf"),), (True,)])
+def test_divisors_that_cannot_be_meant_are_refused(divisors: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="factor_divisors"):
+        replace(CARD, factor_divisors=divisors)
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ([[1.0]], "must be a numpy array of floats"),
+        (np.zeros((32, 1), int), r"floats \(32, 1\), got int64 \(32, 1\)"),
+        (np.zeros((32, 2)), r"got float64 \(32, 2\)"),
+        (np.full((32, 1), np.nan), "32 NaN or infinite numbers"),
+    ],
+)
+def test_a_data_set_whose_values_are_none_is_named(values: Any, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Made(lambda images: images)
+    made.values = lambda index: values  # type: ignore[method-assign]
+    monkeypatch.setattr(data, "load_data", lambda name: made)
+    with pytest.raises(DataError, match=rf"values\(\) of made .*{fault}"):
+        data.fetch("made")
+
+
 def test_a_card_without_a_grid_needs_factors_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     class Ungridded(Made):
         def __init__(self) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench import registry
 from bench.data import load_data
 from bench.data.base import DataSet
 from bench.data.pooled import at_size
@@ -30,12 +31,16 @@ def test_what_a_step_reads_is_one_graph_for_the_compiler(name: str) -> None:
     data = at_size(load_data(name), 32)
     resident = data.resident(CPU)
     assert resident is not None
-    batches = Batches(DeviceImages(resident, len(data), CPU, True), [3, 4], 8, 10)
+    source = DeviceImages(resident, len(data), CPU, True, data.card.factor_sizes if data.card.grid else ())
     step = torch.tensor([7], dtype=torch.int32)
-    torch.compiler.reset()
-    compiled = torch.compile(batches.read, backend="eager", fullgraph=True, dynamic=False)
-    for ours, expected in zip(compiled(step), batches.read(step), strict=True):
-        assert torch.equal(ours, expected)
+    for model, hyper in {"beta_vae": {"beta": 1.0}, "ada_gvae": {"beta": 1.0, "changes": -1.0}}.items():
+        if model == "beta_vae" or source.grid:
+            learner = registry.load("models", model)(data.card.image_shape, "small", 10, [3, 4], [hyper] * 2)
+            batches = Batches(source, learner, [3, 4], 8)
+            torch.compiler.reset()
+            compiled = torch.compile(batches.read, backend="eager", fullgraph=True, dynamic=False)
+            for ours, expected in zip(compiled(step), batches.read(step), strict=True):
+                assert torch.equal(ours, expected)
 
 
 def test_on_the_cpu_nothing_is_held_twice() -> None:

@@ -30,7 +30,7 @@ def trained(
 ) -> Stack:
     data = at_size(load_data(dataset), 32)
     model = kind(data.card.image_shape, "small", 6, (seed,), (hyper,))
-    stack = Stack(model, Batches(images_on(torch.device("cpu"), data), (seed,), 16, model.noise_dim), 3e-3)
+    stack = Stack(model, Batches(images_on(torch.device("cpu"), data), model, (seed,), 16), 3e-3)
     for step in range(steps):
         stack.update(curves=step in (0, steps - 1))
     return stack

@@ -25,7 +25,7 @@ def deep(layers: float, layer: float = 1, shape: tuple[int, int, int] = SHAPE, s
 
 def trained(model: Stacked, steps: int) -> Stack:
     source = images_on(torch.device("cpu"), at_size(load_data("mnist"), 32))
-    stack = Stack(model, Batches(source, (3,), 16, model.noise_dim), 1e-3)
+    stack = Stack(model, Batches(source, model, (3,), 16), 1e-3)
     for _ in range(steps):
         stack.update(curves=True)
     return stack

@@ -176,9 +176,15 @@ def test_loss_and_gradients_are_finite(name: str) -> None:
 
 
 WHOLE_NUMBERS = {("deep_vae", "layers"): 2, ("deep_vae", "layer"): 2}
+ELSEWHERE = {  # what is read, what the optimiser does, what later steps do: in the tests of these models
+    ("ada_gvae", "changes"), ("bio_ae", "decay"), ("bio_ae", "clip"),
+    ("control_vae", "c_max"), ("control_vae", "period"),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "key"), [(n, k) for n in gradient_models() for k in settings(n)])
+@pytest.mark.parametrize(
+    ("name", "key"), [(n, k) for n in gradient_models() for k in settings(n) if (n, k) not in ELSEWHERE]
+)
 def test_every_hyper_parameter_changes_the_loss_its_gradient_or_the_codes(name: str, key: str) -> None:
     changed = settings(name) | {key: WHOLE_NUMBERS.get((name, key), settings(name)[key] * 0.5)}
     assert trace(name, settings(name)) != trace(name, changed)

@@ -34,11 +34,11 @@ def test_numbers_that_are_not_numbers_are_not_written(tmp_path: Path) -> None:
 
 
 def test_arrays_come_back(tmp_path: Path) -> None:
-    arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3).T, "b": np.array([1, 2])}
+    arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3).T, "b": np.array([1, 2]), "one": np.float32(3)}
     write_arrays(tmp_path / "x.safetensors", arrays, {"step": "7"})
     found, notes = read_arrays(tmp_path / "x.safetensors")
     assert notes == {"step": "7"}
-    assert all((found[n] == a).all() for n, a in arrays.items())
+    assert all((found[n] == a).all() and found[n].shape == np.shape(a) for n, a in arrays.items())
 
 
 @pytest.mark.parametrize("read", [read_json, read_arrays])

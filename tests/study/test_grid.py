@@ -6,11 +6,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from bench import registry
 from bench.__main__ import group_options
+from bench.networks.base import Network
 from bench.registry import UnknownNameError
 from bench.store import shipped
 from bench.study.grid import plan, usable
-from bench.study.run import ARCHITECTURES, CONVOLUTIONS
+from bench.study.run import CONVOLUTIONS
 from bench.values import ConfigError
 
 Composed = dict[str, Any]
@@ -208,9 +210,26 @@ def test_a_metric_has_no_options_that_it_does_not_take() -> None:
 
 
 def test_the_closed_sets_of_planning_are_those_of_the_code_that_is_planned_for() -> None:
-    from bench.models.parts.convolutions import convolutions
-    from bench.models.parts.nets import ARCHITECTURES as NETWORKS
+    from bench.networks.parts.convolutions import convolutions
 
-    assert set(ARCHITECTURES) == set(NETWORKS)
     with pytest.raises(UnknownNameError, match=f"Known: {', '.join(sorted(CONVOLUTIONS))}"):
         convolutions("nope", 1)
+
+
+def test_the_version_of_networks_is_part_of_an_id_but_for_the_first_of_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def config(architecture: str) -> Any:
+        return plan(composed(f"trainer.architecture={architecture}")).runs[0].config()["schedule"]
+
+    assert "architecture_version" not in config("small")
+    assert config("mlp")["architecture_version"] == 1
+    monkeypatch.setattr(registry.load("networks", "small"), "network", Network("small", 2))
+    assert config("small")["architecture_version"] == 2
+    fitted = plan(composed("model=pca", "trainer.architecture=small")).runs[0]
+    assert fitted.config()["schedule"] == {"image_size": 32}
+
+
+def test_networks_that_are_not_the_first_are_said_in_the_budget() -> None:
+    budgets = [plan(composed(f"trainer.architecture={name}")).budget for name in ("mlp", "small")]
+    assert budgets == ["quick: 300 steps, 32x32 px, mlp", "quick: 300 steps, 32x32 px"]

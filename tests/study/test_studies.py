@@ -243,6 +243,15 @@ def test_commands_that_extend_a_study_at_once_lose_nothing(target: Store) -> Non
     assert [p.name for p in target.study("shared").iterdir()] == ["plan.json"]
 
 
+def test_a_plan_written_before_networks_had_versions_is_read_as_their_first(target: Store) -> None:
+    plan = begun(target, *GRID)
+    written = files.read_json(target.study_plan("mine"))
+    for entry in written["runs"]:
+        del entry["networks_version"]
+    files.write_json(target.study_plan("mine"), written)
+    assert read(target, "mine") == plan
+
+
 def test_an_old_plan_is_not_replaced_in_silence(target: Store) -> None:
     files.write_json(target.study_plan("mine"), {"name": "mine", "runs": ["a"], "cells": ["b"]})
     with pytest.raises(StoreError, match="was written by an earlier version: move it away and give"):

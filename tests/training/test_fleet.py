@@ -19,6 +19,8 @@ from bench.training.stack import Progress, Stack, set_precision
 # relative, of all weights after 20 steps in one stack: products of another shape round otherwise, and Adam enlarges
 # the difference where gradients are tiny
 TOLERANCE = 1e-3
+# of an objective that jumps: rounding decides for one pair in hundreds whether it shares a dimension
+TOLERANCES = {"ada_gvae": 1e-2}
 CARD = Card("toy", "Toy", "toy", 64, (32, 32, 1), ("row", "column"), (8, 8), True, "", "", "", "", 1)
 SIMPLER = {"autoencoder", "sparse_autoencoder"}  # the denoising one does all that they do
 GRADIENT_MODELS = [
@@ -44,7 +46,7 @@ def new_stack(
     name: str, seeds: Sequence[int], hyper: Hyper, rate: float = 1e-3, precision: str = "float32", way: str = "grouped"
 ) -> Stack:
     model = registry.load("models", name)((32, 32, 1), "small", 6, seeds, hyper, way)
-    return Stack(model, Batches(images_on(CPU, Toy(CARD)), seeds, 8, model.noise_dim), rate, precision)
+    return Stack(model, Batches(images_on(CPU, Toy(CARD)), model, seeds, 8), rate, precision)
 
 
 def new_fleet(name: str, seeds: Sequence[int], hyper: Hyper, rate: float = 1e-3) -> Fleet:
@@ -77,11 +79,11 @@ def largest_difference(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> fl
 @pytest.mark.parametrize("name", GRADIENT_MODELS)
 def test_a_member_of_a_stack_trains_as_if_alone(name: str) -> None:
     hyper, seeds = settings(name, 3), [5, 0, 9]
-    together = run_to(new_fleet(name, seeds, hyper), 20)
+    together, tolerance = run_to(new_fleet(name, seeds, hyper), 20), TOLERANCES.get(name, TOLERANCE)
     for k in range(3):
         alone = run_to(new_fleet(name, seeds[k : k + 1], hyper[k : k + 1]), 20)
-        assert relative_difference(alone.state(0), together.state(k)) < TOLERANCE
-        np.testing.assert_allclose(alone.losses()[:, 0, 1:3], together.losses()[:, k, 1:3], rtol=TOLERANCE)
+        assert relative_difference(alone.state(0), together.state(k)) < tolerance
+        np.testing.assert_allclose(alone.losses()[:, 0, 1:3], together.losses()[:, k, 1:3], rtol=tolerance)
 
 
 @pytest.mark.parametrize("name", GRADIENT_MODELS)
@@ -178,8 +180,7 @@ def test_bfloat16_reduces_the_inner_layers_alone() -> None:
 
 
 def test_batches_depend_on_seed_and_step_alone() -> None:
-    source = images_on(CPU, Toy(CARD))
-    pair, single = Batches(source, [1, 2], 8, 6), Batches(source, [2], 8, 6)
+    pair, single = (new_stack("beta_vae", s, settings("beta_vae", len(s))).batches for s in ([1, 2], [2]))
     seven, eight = (torch.tensor([step], dtype=torch.int32) for step in (7, 8))
     assert torch.equal(pair.index(seven)[1], single.index(seven)[0])
     assert torch.equal(pair.noise(seven)[1], single.noise(seven)[0])

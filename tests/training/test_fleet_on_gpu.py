@@ -11,7 +11,7 @@ from bench import registry
 from bench.data import load_data
 from bench.data.pooled import at_size
 from bench.data.reader import images_on
-from bench.models.parts.convolutions import convolutions
+from bench.networks.parts.convolutions import convolutions
 from bench.store import shipped
 from bench.training.batches import Batches
 from bench.training.fleet import Fleet
@@ -24,18 +24,19 @@ TOLERANCE = 2e-2
 LOSS_TOLERANCE = 2e-3  # relative, of every recorded loss
 MODELS = [
     "beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii", "deep_vae",
-    "denoising_autoencoder", "score_function_vae",
+    "denoising_autoencoder", "score_function_vae", "ada_gvae", "bio_ae", "control_vae",
 ]  # fmt: skip
 
 
 def stack(name: str, seeds: Sequence[int], device: str, way: str = "grouped", poison: int | None = None) -> Stack:
     entry = yaml.safe_load((shipped.conf_dir() / "model" / f"{name}.yaml").read_text())
-    hyper = [entry["hyper"] | {entry["sweeps"]: entry["values"][2]} for _ in seeds]
+    swept = {entry["sweeps"]: entry["values"][2]} if entry["sweeps"] else {}
+    hyper = [entry["hyper"] | swept for _ in seeds]
     if poison is not None:
         hyper[poison][entry["sweeps"]] = float("nan")
     data = at_size(load_data("noisy_dsprites"), 32)
     model = registry.load("models", name)((32, 32, 3), "small", 6, seeds, hyper, way).to(device)
-    batches = Batches(images_on(torch.device(device), data), seeds, 16, model.noise_dim)
+    batches = Batches(images_on(torch.device(device), data), model, seeds, 16)
     return Stack(model, batches, 1e-3)
 
 
@@ -67,8 +68,9 @@ def test_the_graph_of_a_fleet_gives_the_weights_of_the_cpu(name: str) -> None:
 def test_compiled_inputs_are_those_of_the_cpu(dataset: str) -> None:
     torch.compiler.reset()
     read = {}
+    model = registry.load("models", "beta_vae")((32, 32, 1), "small", 10, [3, 4], [{"beta": 1.0}] * 2)
     for device in ("cpu", "cuda"):
-        batches = Batches(images_on(torch.device(device), load_data(dataset)), [3, 4], 16, 10)
+        batches = Batches(images_on(torch.device(device), load_data(dataset)), model, [3, 4], 16)
         step = torch.tensor([7], dtype=torch.int32, device=device)
         read[device] = (torch.compile(batches.read, fullgraph=True) if device == "cuda" else batches.read)(step)
     assert torch.equal(read["cuda"][0].cpu(), read["cpu"][0])

@@ -9,14 +9,17 @@ import pytest
 import torch
 
 from bench.models.base import ModelError
-from bench.models.parts.convolutions import Grouped
+from bench.models.beta_vae import BetaVAE
 from bench.models.parts.vae import GaussianVAE
+from bench.networks.parts.convolutions import Grouped
 from bench.store.files import read_arrays, read_json
 from bench.store.folders import RunFolder, Store
 from bench.study.run import Run, Schedule
+from bench.table.records import read_records
 from bench.training import train as stage
 from bench.training.fleet import Fleet
 from bench.training.loggers import LoggerError, LoggerSetting
+from bench.training.stack import Stack
 
 SCHEDULE = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5)
 
@@ -51,6 +54,44 @@ def test_a_trained_run_leaves_weights_losses_and_provenance(tmp_path: Path) -> N
     assert read_json(folder.done)["versions"]["torch"] == torch.__version__
     assert not folder.checkpoint.exists()
     assert stage.load_learner(run(), folder).encode(np.zeros((2, 32, 32, 1), np.float32))[0].shape == (2, 6)
+
+
+def test_a_model_may_record_more_losses_which_readers_of_the_others_pass_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BetaVAE, "recorded", ("active",))
+    losses = BetaVAE.losses
+
+    def more(model, *given, **options):  # type: ignore[no-untyped-def]
+        return losses(model, *given, **options) | {"active": torch.full((model.fleet,), 3.5)}
+
+    monkeypatch.setattr(BetaVAE, "losses", more)
+    assert train([run()], tmp_path) == ["done"]
+    head, *lines = Store(tmp_path).run(run().id).losses.read_text().splitlines()
+    assert head == "step,loss,reconstruction,kl,regulariser,total_correlation,active"
+    assert {line.split(",")[-1] for line in lines} == {"3.5"}
+    table, damaged = read_records(Store(tmp_path), Store(tmp_path).listings().values())
+    assert not damaged
+    assert {"training_reconstruction", "training_kl", "training_elbo"} == set(table.to_pandas()["name"])
+
+
+@pytest.mark.parametrize("name", ["kl", "step", "a,b", ""])
+def test_a_name_of_a_loss_that_is_no_column_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(BetaVAE, "recorded", (name,))
+    assert train([run()], tmp_path) == ["failed"]
+    assert f"recorded has {name!r}" in read_json(Store(tmp_path).run(run().id).failed)["error"]
+
+
+def test_a_checkpoint_with_other_losses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = stage.new_learner([run()])
+    assert isinstance(model, BetaVAE)
+    batches = stage.Batches(stage.images_on(torch.device("cpu"), stage.load_data("mnist")), model, [0], 2)
+    progress = Stack(model, batches, 1e-3).progress(0)
+    monkeypatch.setattr(BetaVAE, "recorded", ("active",))
+    with pytest.raises(ModelError, match="the checkpoint has 5 kinds of losses, the model 6"):
+        Stack(model, batches, 1e-3).resume([progress])
 
 
 def test_members_that_stand_at_different_steps_finish_as_if_undisturbed(
@@ -125,7 +166,7 @@ def test_a_batch_may_be_larger_than_the_data_set_for_images_are_drawn_with_repla
     large = run(schedule=replace(SCHEDULE, batch_size=80_000, steps=1, image_size=32))
     data = stage.load_data("mnist")
     assert len(data) < large.schedule.batch_size
-    batches = stage.Batches(stage.images_on(torch.device("cpu"), data), [0], 80_000, 2)
+    batches = stage.Batches(stage.images_on(torch.device("cpu"), data), stage.new_learner([large]), [0], 80_000)
     index = batches.index(torch.zeros(1, dtype=torch.int32))
     assert index.shape == (1, 80_000)
     assert 0 <= int(index.min()) <= int(index.max()) < len(data)
@@ -149,7 +190,7 @@ def test_images_that_do_not_fit_the_architecture_are_named(tmp_path: Path) -> No
     assert train([wrong], tmp_path) == ["failed"]
     error = read_json(Store(tmp_path).run(wrong.id).failed)["error"]
     assert "takes 64x64 images" in error
-    assert "set trainer.image_size=64, or another trainer.architecture (locatello2019 takes 64x64, small " in error
+    assert "set trainer.image_size=64, or another trainer.architecture (locatello2019 takes 64x64, mlp takes" in error
 
 
 def test_weights_of_another_architecture_are_refused_by_name(tmp_path: Path) -> None:

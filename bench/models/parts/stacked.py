@@ -2,34 +2,57 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from bench import registry
 from bench.models.base import Codes, Images, Learner, ModelError, State
-from bench.models.parts.nets import ARCHITECTURES, Architecture
-from bench.registry import unknown
+from bench.models.parts.pairs import Words
+from bench.networks.base import Networks, image_sizes
+
+
+class Updates(NamedTuple):
+    """How the weights of a player follow its gradient.
+
+    Attributes:
+        betas: decay of Adam's two moments.
+        every: they are updated at every n-th step, n - 1 steps after the first one; the others leave them alone.
+    """
+
+    betas: tuple[float, float] = (0.9, 0.999)
+    every: int = 1
 
 
 class Stacked(Learner, nn.Module):
     """K models trained by gradient steps, stacked: every tensor starts with the dimension K.
 
-    A subclass makes its networks in `build`, defines `losses`, and how one member encodes and decodes a batch.
+    A subclass is given its networks in `build`, defines `losses`, and how one member encodes and decodes a batch.
 
     Args:
         image_shape: height, width, channels.
-        architecture: a name in `bench.models.parts.nets.ARCHITECTURES`.
+        architecture: the name of networks, a file of `bench.networks`.
         latent_dim: D.
         seeds: K seeds, one for each model's initial weights.
         hyper: K dictionaries of hyper-parameters, (K,) tensors under their own names in `self.hyper`.
-        convolution: how convolutions are computed, a name of `bench.models.parts.convolutions`.
+        convolution: how convolutions are computed, a name of `bench.networks.parts.convolutions`.
 
     Raises:
         ModelError: the images do not fit the architecture, or a hyper-parameter is not a number.
+
+    Attributes:
+        views: images that a step reads for each draw, 1 where nothing else is said: a model with more defines
+            `partners` and `check_views`, and batches hold all first images, then all second ones, and so on.
+        updates: of the players that are not updated as `Updates` says by itself, by name.
+        recorded: further names of what `losses` gives: columns of losses.csv behind those of every model.
     """
+
+    views: ClassVar[int] = 1
+    updates: ClassVar[Mapping[str, Updates]] = {}
+    recorded: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -41,12 +64,10 @@ class Stacked(Learner, nn.Module):
         convolution: str = "grouped",
     ) -> None:
         super().__init__()
-        if architecture not in ARCHITECTURES:
-            raise unknown("architecture", architecture, ARCHITECTURES)
-        networks = ARCHITECTURES[architecture]
+        networks: type[Networks] = registry.load("networks", architecture)
         size = networks.image_size
-        if image_shape[:2] != (size, size):
-            takes = ", ".join(f"{name} takes {a.image_size}x{a.image_size}" for name, a in ARCHITECTURES.items())
+        if size is not None and image_shape[:2] != (size, size):
+            takes = ", ".join(f"{n} takes {f'{s}x{s}' if s else 'any size'}" for n, s in image_sizes().items())
             raise ModelError(
                 f"architecture {architecture!r} takes {size}x{size} images, got {image_shape}: set "
                 f"trainer.image_size={size}, or another trainer.architecture ({takes})"
@@ -55,21 +76,21 @@ class Stacked(Learner, nn.Module):
         self.hyper = nn.ParameterDict(
             {k: nn.Parameter(torch.tensor([float(h[k]) for h in hyper]), requires_grad=False) for k in hyper[0]}
         )
-        self.build(tuple(seeds), networks, convolution)
+        self.build(tuple(seeds), networks(image_shape, tuple(seeds), convolution))
 
     @abstractmethod
-    def build(self, seeds: tuple[int, ...], networks: Architecture, convolution: str) -> None:
-        """Make the networks."""
+    def build(self, seeds: tuple[int, ...], networks: Networks) -> None:
+        """Take an encoder and a decoder of the networks, and make what else the model has."""
 
     @abstractmethod
     def losses(self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False) -> dict[str, Tensor]:
         """The "loss" of each model and its parts, each (K,); a part that a model does not have is left out.
 
         Args:
-            images: (K, batch, height, width, channels) in [0, 1].
+            images: (K, batch, height, width, channels) in [0, 1]; `batch` counts the images of all views.
             noise: (K, batch, noise_dim) standard normal.
             step: updates done so far, an int32 tensor (1,).
-            curves: add what is only looked at.
+            curves: add what is only looked at, such as what is `recorded` and no part of the loss.
         """
 
     @property
@@ -77,25 +98,64 @@ class Stacked(Learner, nn.Module):
         """Standard normal numbers that `losses` reads for each image."""
         return self.latent_dim
 
+    def partners(self, index: Tensor, words: Words, factor_sizes: Sequence[int]) -> Tensor:
+        """Which images go with those drawn: rows (K, (views - 1) * batch), all second views first.
+
+        It runs on the device and within a CUDA graph: shapes depend on no value, and no value is looked at.
+
+        Args:
+            index: rows (K, batch) drawn, int64.
+            words: `words(n)` gives n random 32-bit words for each of them, (K, batch, n), a function of seed and step.
+            factor_sizes: of the grid that rows count, the last factor fastest (`bench.models.parts.pairs`).
+        """
+        raise NotImplementedError(f"{type(self).__name__} has {self.views} views and does not define partners")
+
+    def check_views(self, factor_sizes: Sequence[int]) -> None:
+        """Refuse a data set that cannot give the views, before training; without a grid there are no factor sizes.
+
+        Raises:
+            ModelError: it cannot.
+        """
+
     def players(self) -> dict[str, dict[str, Tensor]]:
         """Who lowers which loss: its name -> the stacked weights that follow its gradient, each (K, ...)."""
         return {"loss": {n: p for n, p in self.named_parameters() if p.requires_grad}}
+
+    def decays(self) -> Mapping[str, Tensor]:
+        """Decoupled weight decay (Loshchilov & Hutter 2019) by name of a weight: rates (K,); the others have none.
+
+        In each update a weight loses rate * learning rate of itself, whatever its gradient.
+        """
+        return {}
+
+    def limits(self) -> Mapping[str, Tensor]:
+        """What each element of a gradient is clipped to, by name of its weight: (K,); the others are taken whole."""
+        return {}
 
     def learned(self) -> dict[str, Tensor]:
         """The stacked weights of encoder and decoder by name, each (K, ...)."""
         return self.players()["loss"]
 
+    def kept(self) -> dict[str, Tensor]:
+        """What `losses` carry from one step to the next and is no weight, by name, each (K, ...), changed in place.
+
+        These are the buffers that are registered as persistent, such as running statistics, a queue and its place, or
+        the state of a controller: they are stored with a member's progress, and with its weights.
+        """
+        saved = self.state_dict().keys()
+        return {n: b for n, b in self.named_buffers() if n in saved}
+
     def member(self, k: int) -> State:
-        """The weights of model k alone."""
-        return member(self.learned(), k)
+        """The weights of model k alone, and what it has kept."""
+        return member(self.learned() | self.kept(), k)
 
     def load_member(self, k: int, state: Mapping[str, NDArray[Any]]) -> None:
-        """Set the weights of model k.
+        """Set the weights of model k, and what it has kept.
 
         Raises:
             ModelError: names or shapes are those of another architecture.
         """
-        set_member(self.learned(), k, state)
+        set_member(self.learned() | self.kept(), k, state)
 
     def state(self) -> State:
         return self.member(0)

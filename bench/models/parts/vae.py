@@ -1,12 +1,13 @@
 """The Gaussian variational autoencoder that every objective of the study shares, stacked K models deep."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from bench.models.parts.nets import Architecture, Decoder, Encoder
-from bench.models.parts.stacked import Stacked
+from bench.models.parts.stacked import Stacked, Updates
 from bench.models.parts.terms import bernoulli_reconstruction, gaussian_kl, total_correlation
+from bench.networks.base import Networks
 
 
 class Latent(NamedTuple):
@@ -16,6 +17,11 @@ class Latent(NamedTuple):
     logvar: Tensor
     z: Tensor
 
+    @classmethod
+    def sample(cls, mean: Tensor, logvar: Tensor, noise: Tensor) -> "Latent":
+        """z = mean + exp(logvar / 2) noise."""
+        return cls(mean, logvar, mean + (logvar / 2).exp() * noise)
+
 
 class GaussianVAE(Stacked):
     """K variational autoencoders (Kingma & Welling 2014): loss = reconstruction + regulariser.
@@ -24,13 +30,14 @@ class GaussianVAE(Stacked):
     adversary defines `new_adversary` and `objective` instead.
     """
 
-    def build(self, seeds: tuple[int, ...], networks: Architecture, convolution: str) -> None:
-        channels = self.image_shape[2]
-        self.encoder = Encoder(seeds, networks, channels, self.latent_dim, convolution)
-        self.decoder = Decoder(seeds, networks, channels, self.latent_dim, convolution)
+    updates: ClassVar[Mapping[str, Updates]] = {"adversary": Updates(betas=(0.5, 0.9))}
+
+    def build(self, seeds: tuple[int, ...], networks: Networks) -> None:
+        self.encoder = networks.encoder(self.latent_dim)
+        self.decoder = networks.decoder(self.latent_dim)
         self.adversary = self.new_adversary(seeds, networks, self.latent_dim)
 
-    def new_adversary(self, seeds: tuple[int, ...], networks: Architecture, latent_dim: int) -> nn.Module | None:
+    def new_adversary(self, seeds: tuple[int, ...], networks: Networks, latent_dim: int) -> nn.Module | None:
         """A network that is trained against the models, on a loss of its own; None: there is none."""
         return None
 
@@ -42,19 +49,24 @@ class GaussianVAE(Stacked):
         """The "regulariser" and, where there is one, the loss of the "adversary", each (K,)."""
         return {"regulariser": self.regulariser(latent, step)}
 
+    def latent(self, images: Tensor, noise: Tensor) -> Latent:
+        """The codes that the objective is of; one of several views may let its images share them."""
+        mean, logvar = self.encoder(images)
+        return Latent.sample(mean, logvar, noise)
+
     def reconstruction(self, latent: Latent, images: Tensor) -> Tensor:
         """Estimate of E[-log p(x|z)] by one sample an image, (K,), whose gradient goes through the sample."""
         return bernoulli_reconstruction(self.decoder(latent.z), images)
 
     def losses(self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False) -> dict[str, Tensor]:
-        """Loss of each model and its parts, each (K,): z = mean + exp(logvar / 2) noise."""
-        mean, logvar = self.encoder(images)
-        latent = Latent(mean, logvar, mean + (logvar / 2).exp() * noise)
+        """Loss of each model and its parts, each (K,)."""
+        latent = self.latent(images, noise)
         reconstruction = self.reconstruction(latent, images)
         terms = self.objective(latent, step)
         loss = reconstruction + terms["regulariser"]
+        kl = gaussian_kl(latent.mean, latent.logvar)
         watched = {"total_correlation": total_correlation(*latent)} if curves else {}
-        return {"loss": loss, "reconstruction": reconstruction, "kl": gaussian_kl(mean, logvar), **terms, **watched}
+        return {"loss": loss, "reconstruction": reconstruction, "kl": kl, **terms, **watched}
 
     def players(self) -> dict[str, dict[str, Tensor]]:
         everybody = super().players()["loss"]

@@ -1,13 +1,19 @@
-"""The study's networks give the reference implementation's outputs on its own weights, at its own size."""
+"""The study's networks give the reference implementation's outputs on its own weights; all keep their contract."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from bench import registry
+from bench.models.autoencoder import Autoencoder
+from bench.models.base import ModelError
 from bench.models.beta_vae import BetaVAE
-from bench.models.parts.nets import ARCHITECTURES
+from bench.networks.base import image_sizes, network
+from bench.registry import UnknownNameError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -69,11 +75,60 @@ def test_initial_weights_are_a_function_of_the_members_seed_alone() -> None:
     assert not np.array_equal(alone["encoder.hidden.weight"], fleet.member(0)["encoder.hidden.weight"])
 
 
-@pytest.mark.parametrize("name", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("name", registry.names("networks"))
 @pytest.mark.parametrize("channels", [1, 3])
-def test_every_architecture_maps_images_to_codes_and_back(name: str, channels: int) -> None:
-    size = ARCHITECTURES[name].image_size
+def test_all_networks_map_images_to_codes_and_back(name: str, channels: int) -> None:
+    size = image_sizes()[name] or 16
     vae = BetaVAE((size, size, channels), name, 10, (0,), ({"beta": 1.0},))
     mean, logvar = vae.encode(np.zeros((2, size, size, channels), np.float32))
     assert mean.shape == logvar.shape == (2, 10)
     assert vae.decode(mean).shape == (2, size, size, channels)
+
+
+@pytest.mark.parametrize("name", registry.names("networks"))
+def test_initial_weights_of_all_networks_are_a_function_of_the_members_seed_alone(name: str) -> None:
+    shape = (image_sizes()[name] or 8,) * 2 + (1,)
+    alone, fleet = (Autoencoder(shape, name, 3, seeds, ({},) * len(seeds)) for seeds in ((7,), (3, 7)))
+    assert all(np.array_equal(alone.state()[n], a) for n, a in fleet.member(1).items())
+    assert any(not np.array_equal(fleet.member(0)[n], a) for n, a in fleet.member(1).items())
+
+
+def test_an_encoder_has_a_variance_only_where_it_is_asked_for() -> None:
+    for name in registry.names("networks"):
+        shape = (image_sizes()[name] or 8,) * 2 + (1,)
+        assert "encoder.logvar.weight" in BetaVAE(shape, name, 3, (0,), ({"beta": 1.0},)).state()
+        plain = Autoencoder(shape, name, 3, (0,))
+        assert "encoder.logvar.weight" not in plain.state()
+        assert plain.encode(np.zeros((2, *shape), np.float32))[1] is None
+
+
+def test_fully_connected_networks_are_those_of_the_paper() -> None:
+    vae = BetaVAE((64, 64, 1), "mlp", 10, (0,), ({"beta": 4.0},))
+    count = {part: sum(p.numel() for p in getattr(vae, part).parameters()) for part in ("encoder", "decoder")}
+    assert count == {
+        "encoder": 4096 * 1200 + 1200 + 1200 * 1200 + 1200 + 2 * (1200 * 10 + 10),
+        "decoder": 10 * 1200 + 1200 + 2 * (1200 * 1200 + 1200) + 1200 * 4096 + 4096,
+    }
+
+
+def test_unknown_networks_are_offered_the_nearest_and_images_of_another_size_those_that_take_them() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown network 'smal'\. Did you mean 'small'"):
+        BetaVAE((32, 32, 1), "smal", 3, (0,), ({"beta": 1.0},))
+    with pytest.raises(ModelError, match="mlp takes any size, small takes 32x32"):
+        BetaVAE((16, 16, 1), "small", 3, (0,), ({"beta": 1.0},))
+
+
+@pytest.mark.parametrize("version", [0, 1.0, True, "1"])
+def test_a_version_is_a_whole_number_from_1(version: object) -> None:
+    with pytest.raises(ValueError, match="a whole number from 1"):
+        network(version=version)  # type: ignore[arg-type]
+
+
+def test_versions_of_the_first_networks_are_read_without_torch() -> None:
+    code = (
+        "import sys; from bench.registry import load;"
+        "print([load('networks', n).network.version for n in ('locatello2019', 'small')], 'torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == (
+        "[1, 1] False\n"
+    )

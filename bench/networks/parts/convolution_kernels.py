@@ -28,7 +28,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from bench.models.parts.convolutions import MatMul
+from bench.networks.parts.convolutions import MatMul
 
 LEAST_CHANNELS = 16  # that matrix units take
 FEW_CHANNELS = 4  # of images, at most

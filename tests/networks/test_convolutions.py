@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bench.models.parts.convolutions import Convolutions, convolutions
+from bench.networks.parts.convolutions import Convolutions, convolutions
 from bench.registry import UnknownNameError
 
 # inputs, outputs, kernel, height, transposed, relu: the study's layers, first and last included, at small sizes

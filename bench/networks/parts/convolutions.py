@@ -106,7 +106,7 @@ def convolutions(name: str, fleet: int) -> Convolutions:
         UnknownNameError: no such way.
     """
     if name == "triton":
-        from bench.models.parts.convolution_kernels import Kernels
+        from bench.networks.parts.convolution_kernels import Kernels
 
         return Kernels(fleet)
     ways: dict[str, type[Convolutions]] = {"grouped": Grouped, "matmul": MatMul}

@@ -1,0 +1,49 @@
+"""ControlVAE (Shao et al. 2020): a controller sets beta in every step, so that the KL follows a target that rises."""
+
+import torch
+from torch import Tensor
+
+from bench.models.base import model
+from bench.models.parts.terms import gaussian_kl
+from bench.models.parts.vae import GaussianVAE, Latent
+from bench.networks.base import Networks
+
+FIRST_TARGET, RISE = 0.5, 0.15  # nats, as the authors' dSprites runs have them
+
+
+@model()
+class ControlVAE(GaussianVAE):
+    """loss = E[-log p(x|z)] + beta(t) KL(q(z|x) || N(0, I)), beta(t) = max(1, 1 + kp / (1 + exp(e)) + I(t)).
+
+    e = C(t) - KL is how far the KL is below its target, and I(t) = I(t - 1) + ki e, which stands still where beta would
+    have been below 1 in the step before: the proportional-integral controller as the authors' code has it. C(t) begins
+    at 0.5 and rises by 0.15 every `period` steps, to c_max. Beta is recorded; no gradient goes through it.
+    """
+
+    recorded = ("beta",)
+    integral: Tensor
+    unclamped: Tensor
+
+    def build(self, seeds: tuple[int, ...], networks: Networks) -> None:
+        super().build(seeds, networks)
+        self.register_buffer("integral", torch.zeros(len(seeds)))
+        self.register_buffer("unclamped", torch.ones(len(seeds)))
+
+    def objective(self, latent: Latent, step: Tensor) -> dict[str, Tensor]:
+        kl = gaussian_kl(latent.mean, latent.logvar)
+        beta = self.control(kl.detach(), step)
+        return {"regulariser": beta * kl, "beta": beta}
+
+    def target(self, step: Tensor) -> Tensor:
+        """C of each model, (K,), at a step counted from 0."""
+        risen = FIRST_TARGET + RISE * ((step + 1) / self.hyper["period"]).floor()
+        return torch.minimum(risen, self.hyper["c_max"])
+
+    @torch.no_grad()
+    def control(self, kl: Tensor, step: Tensor) -> Tensor:
+        """Beta of each model for its KL, (K,); the controllers move on by a step."""
+        error = self.target(step) - kl
+        moved = torch.where(self.unclamped < 1, 0.0, self.hyper["ki"] * error)
+        self.integral += moved
+        self.unclamped.copy_(1 + self.hyper["kp"] * (-error).sigmoid() + self.integral)
+        return self.unclamped.clamp(min=1)
