@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.board.leaderboard import MODEL, SETTING, columns, leaderboards, levels
-from bench.analysis.names import model_title, title
+from bench.analysis.names import setting_title, title
 from bench.analysis.scores.dead import counted
 from bench.escaping import as_cells, markdown
 from bench.metrics.base import DEFAULT_SET, RANK_SETS
@@ -133,18 +133,18 @@ def _markdown(page: Page, plan: Plan, level: str, rank_set: str) -> str:
     every = every[every["rank_set"] == rank_set]
     for (representation, dataset), board in every.groupby(["representation", "dataset"], sort=False):
         shown = [c for c in page.columns if c.name in board and board[c.name].notna().any()]
-        named = ["model", *(["value"] if level == SETTING else [])]
-        heads = [*named, "rank", "coverage", "dead runs"]
+        heads = ["setting" if level == SETTING else "model", "rank", "coverage", "dead runs"]
         heads += [markdown(title(c.name)) + ("" if c.declared.counts_in(rank_set) else " (not ranked)") for c in shown]
         lines = [_line(heads), _line(["---"] + ["---:"] * (len(heads) - 1))]
         for _, row in board.iterrows():
-            values = ["" if pd.isna(row[n]) else f"{row[n]:g}" for n in named[1:]]
-            values += [_number(row, "rank", "{:.0f}"), f"{np.floor(100 * row['coverage'] + 1e-9):.0f}%"]
+            of_setting = (row["hyperparameter"], row["value"]) if level == SETTING else (None, None)
+            values = [markdown(setting_title(row["model"], *of_setting)), _number(row, "rank", "{:.0f}")]
+            values += [f"{np.floor(100 * row['coverage'] + 1e-9):.0f}%"]
             values += [str(row["dead"]), *(_number(row, c.name, "{:.3f}") for c in shown)]
-            lines.append(_line([markdown(model_title(row["model"])), *values]))
+            lines.append(_line(values))
         for kind, floors in floors_below(board, page.floors).items():
             known = [f"{floors[c.name]:.3f}" if c.name in floors else "–" for c in shown]
-            lines.append(_line([f"*floor: {KINDS[kind]}*", *[""] * (len(named) + 2), *known]))
+            lines.append(_line([f"*floor: {KINDS[kind]}*", *[""] * 3, *known]))
         text = f"## {markdown(board_title(dataset))}, {representation} representation\n\n" + "\n".join(lines)
         if level != SETTING and (dead := "; ".join(filter(None, board["dead_runs"]))):
             text += f"\n\n{counted(board['dead'].sum())}: {markdown(dead)}."

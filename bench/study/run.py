@@ -65,8 +65,8 @@ class Schedule:
 class Run:
     """One run of the grid, resolved: everything that decides its numbers.
 
-    `sweeps` names the hyper-parameter that strength chooses, `value` is what it is, `strength` its index among the
-    model's published values (None for a value outside the list). All are None for a model that sweeps nothing.
+    `sweeps` names the hyper-parameter that strength chooses, `value` is its value, `strength_index` the index of that
+    among the model's published values (None for a value outside the list). All are None for a model that sweeps none.
     """
 
     model: str
@@ -74,7 +74,7 @@ class Run:
     fitted: bool
     hyper: Mapping[str, float]
     sweeps: str | None
-    strength: int | None
+    strength_index: int | None
     value: float | None
     seed: int
     dataset: str
@@ -95,8 +95,13 @@ class Run:
 
     def record(self) -> dict[str, Any]:
         """What a run's folder keeps: the configuration and what a reader wants to see beside its scores."""
-        shown = {"id": self.id, "strength": self.strength, "value": self.value, "schedule_label": self.schedule.label}
-        return self.config() | shown
+        return self.config() | {
+            "id": self.id,
+            "hyperparameter": self.sweeps,
+            "strength": self.strength_index,
+            "value": self.value,
+            "schedule_label": self.schedule.label,
+        }
 
     @cached_property
     def id(self) -> str:

@@ -59,6 +59,7 @@ def join(table: "pd.DataFrame", added: "pd.DataFrame", known: Identities) -> Joi
 
     both = pd.concat([added, table], ignore_index=True).astype(COLUMNS)  # its rows first: they are counted in messages
     both = one_label(both, known, preferred=table)
+    both = _one_hyperparameter(both)
     for column, of in (("run", DESCRIPTION), ("cell", MEANING)):
         check_one(both, column, of)
     new = pd.Series(both.index < len(added), both.index)
@@ -94,6 +95,18 @@ def one_label(table: "pd.DataFrame", known: Identities, preferred: "pd.DataFrame
     }
     labels = [changed.get(pair, pair[1]) for pair in zip(table["run"], table["schedule"], strict=True)]
     return table.assign(schedule=labels).astype({"schedule": COLUMNS["schedule"]})
+
+
+def _one_hyperparameter(table: "pd.DataFrame") -> "pd.DataFrame":
+    """The table with the hyper-parameter's name in all rows of a run of which some have it.
+
+    A table of format 1 has no name for a model that was unknown where it was read.
+    """
+    names = table["hyperparameter"].astype("str")
+    told = table.assign(hyperparameter=names)[names.notna()].drop_duplicates("run")
+    of_run = dict(zip(told["run"], told["hyperparameter"], strict=True))
+    filled = names.where(names.notna(), table["run"].astype("str").map(of_run))
+    return table.assign(hyperparameter=filled).astype({"hyperparameter": COLUMNS["hyperparameter"]})
 
 
 def renamed_losses(table: "pd.DataFrame") -> "pd.DataFrame":

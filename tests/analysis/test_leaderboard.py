@@ -23,7 +23,8 @@ def small(models: Mapping[str, Sequence[float]], name: str = "mig", dataset: str
     """One setting a model, a run for each score."""
     return pd.DataFrame(
         [
-            {"run": f"{dataset}-{m}-{s}", "model": m, "strength": 0, "value": 1.0, "seed": s, "dataset": dataset,
+            {"run": f"{dataset}-{m}-{s}", "model": m, "hyperparameter": None, "strength_index": 0, "value": 1.0, "seed": s,
+             "dataset": dataset,
              "representation": "mean", "metric": name, "name": name, "factor": None, "score": score}
             for m, scores in models.items() for s, score in enumerate(scores)
         ]
@@ -176,7 +177,7 @@ def test_a_model_that_was_wanted_and_never_scored_is_listed() -> None:
 
 def test_a_representation_from_elsewhere_is_ranked_on_its_own_data_set_alone() -> None:
     both = pd.concat([small({"a": [0.3, 0.4], "b": [0.5, 0.6]}, dataset=d) for d in ("d", "e")])
-    theirs = small({"theirs": [0.9]}).assign(value=np.nan, strength=None)
+    theirs = small({"theirs": [0.9]}).assign(value=np.nan, strength_index=None)
     board = leaderboard(pd.concat([both, theirs]), [MIG], wanted_cells(both))
     assert by_model(board, "d").loc["theirs", "rank"] == 1
     overall = by_model(board, OVERALL)

@@ -21,7 +21,7 @@ def hostile_table(study_table: pd.DataFrame) -> pd.DataFrame:
     """The study's table with one more entrant and a hole in dip_vae_ii."""
     theirs = study_table.query("run == 'dsprites-beta_vae-0-0'").assign(model=HOSTILE, run="theirs", value=np.nan)
     hole = study_table.eval("run == 'dsprites-dip_vae_ii-2-3' and name == 'mig'")
-    return pd.concat([study_table[~hole], theirs.assign(strength=pd.NA)], ignore_index=True)
+    return pd.concat([study_table[~hole], theirs.assign(strength_index=pd.NA)], ignore_index=True)
 
 
 @pytest.fixture(scope="session")

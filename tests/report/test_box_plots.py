@@ -16,7 +16,7 @@ def at(quantile: str, models: tuple[str, ...] = ("beta_vae",), label: str = BUDG
     """A run of each published setting on dSprites, all of whose scores are a quantile of the published ones."""
     boxes = box_plots().boxes.query("dataset == 'dsprites'").set_index(["name", "value"])
     table = synthetic_table(np.random.default_rng(0), models=models, seeds=1).assign(schedule=label)
-    value = table["strength"].map(dict(enumerate((1.0, 2.0, 4.0, 6.0, 8.0, 16.0)))).astype(float)
+    value = table["strength_index"].map(dict(enumerate((1.0, 2.0, 4.0, 6.0, 8.0, 16.0)))).astype(float)
     keys = pd.MultiIndex.from_arrays([table["name"].astype(str), value])
     published = boxes[quantile].reindex(keys).to_numpy()
     return table.assign(value=value, score=np.where(np.isnan(published), table["score"], published))

@@ -68,7 +68,7 @@ def test_an_empty_table_is_a_reason_not_to_draw(name: str) -> None:
 def test_a_poor_table_is_drawn_or_refused_but_breaks_nothing(name: str) -> None:
     poor = made(seeds=1, models=("beta_vae",))
     poor.loc[poor["name"] == "mig", "score"] = 0.25
-    holes = poor[~((poor["name"] == "dci_disentanglement") & (poor["strength"] == 1))]
+    holes = poor[~((poor["name"] == "dci_disentanglement") & (poor["strength_index"] == 1))]
     words = words_or_reason(name, holes)
     assert "1 seed a setting: too few" in words or re.search("needed|no |lacks", words)
 
@@ -173,7 +173,9 @@ def test_figures_are_drawn_again_where_their_scores_changed_and_only_there(
     assert set(states(table.assign(seconds=7.0), plan, tmp_path).values()) == {"unchanged"}
     table.loc[table["dataset"].eq(DATASETS[1]) & table["seed"].eq(4), "score"] *= 0.5
     assert states(table, plan, tmp_path) == {"seeds_needed": "drawn", one: "unchanged", other: "drawn"}
-    mine = table[table["run"].eq(table["run"].iloc[0])].assign(run="mine", model="mine", value=np.nan, strength=pd.NA)
+    mine = table[table["run"].eq(table["run"].iloc[0])].assign(
+        run="mine", model="mine", value=np.nan, strength_index=pd.NA
+    )
     more = pd.concat([table, mine], ignore_index=True).astype(COLUMNS)
     assert set(mine["dataset"]) == {DATASETS[0]}
     assert states(more, plan, tmp_path) == {"seeds_needed": "drawn", one: "drawn", other: "unchanged"}
@@ -214,7 +216,7 @@ def test_correlations_with_and_without_dead_runs_are_both_in_the_csv_and_the_cap
     name: str,
 ) -> None:
     table = made()
-    dead = table.query("dataset == 'dsprites' and strength == 2 and model == 'beta_vae'")["run"].unique().tolist()
+    dead = table.query("dataset == 'dsprites' and strength_index == 2 and model == 'beta_vae'")["run"].unique().tolist()
     figure, drawn = DRAWINGS[name](with_dead(table, dead))
     _, without = DRAWINGS[name](table[~table["run"].isin(dead)])
     pd.testing.assert_series_equal(drawn["spearman"], DRAWINGS[name](table)[1]["spearman"])
@@ -230,7 +232,7 @@ def test_correlations_with_and_without_dead_runs_are_both_in_the_csv_and_the_cap
 
 def test_every_figure_names_its_dead_runs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = made()
-    dead = table.query("dataset == 'dsprites' and strength == 2 and seed == 3")["run"].unique().tolist()
+    dead = table.query("dataset == 'dsprites' and strength_index == 2 and seed == 3")["run"].unique().tolist()
     plan = SimpleNamespace(members=[SimpleNamespace(dataset=d) for d in DATASETS], runs=(), budget=BUDGET, name="mine")
     few = ("fig2_metric_agreement", "fig16_unsupervised_and_metrics", "fig3_scores_by_model")
     for kind, every in (("FIGURES", FIGURES), ("DATASET_FIGURES", DATASET_FIGURES)):

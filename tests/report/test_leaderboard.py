@@ -65,7 +65,7 @@ def test_the_set_and_the_rows_that_are_asked_for_come_first(table: pd.DataFrame,
 
 
 def test_rows_that_a_table_cannot_have_are_models(table: pd.DataFrame, tmp_path: Path) -> None:
-    one = table[table["strength"] == 5]
+    one = table[table["strength_index"] == 5]
     assert "IQM [95% interval] of models;" in written(one, tmp_path, level="udr_lasso")[".md"]
 
 

@@ -45,7 +45,7 @@ def test_the_command_line_overrides_a_studys_grid() -> None:
 
 def test_a_study_may_give_a_model_strengths_of_its_own() -> None:
     runs = plan(composed("study=quick", "dataset=mnist", "seed=0")).runs
-    values = {m: [r.strength for r in runs if r.model == m] for m in ("beta_vae", "dip_vae_i", "pca")}
+    values = {m: [r.strength_index for r in runs if r.model == m] for m in ("beta_vae", "dip_vae_i", "pca")}
     assert values == {"beta_vae": [0, 2, 5], "dip_vae_i": [3], "pca": [None]}
     assert len(plan(composed("study=quick", "model=pca")).runs) == 6
 
@@ -119,7 +119,7 @@ def test_what_changes_no_number_keeps_the_id(override: str) -> None:
     strength = [override] if "strength" in override else ["strength=2", override]
     (run,) = plan(composed(*overrides, *strength)).runs
     assert run.id == only("dataset=dsprites")
-    assert run.strength == 2
+    assert run.strength_index == 2
 
 
 def test_a_fitted_model_does_not_depend_on_the_steps_it_does_not_take() -> None:

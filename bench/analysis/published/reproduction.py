@@ -262,7 +262,7 @@ def _chosen(item: Item, rows: pd.DataFrame, row: str, column: str) -> pd.Series:
         model, value = item.settings.get(row, (None, None))
         return (rows["name"] == column) & (rows["model"] == model) & (rows["value"] == value)
     of_model = (rows["name"] == item.score) & (rows["model"] == item.same_as.get(row, row))
-    return of_model if column == "all" else of_model & (rows["strength"] == int(column))
+    return of_model if column == "all" else of_model & (rows["strength_index"] == int(column))
 
 
 Analysis = Callable[[Item, pd.DataFrame], pd.DataFrame]

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from bench.analysis.names import dataset_title, model_title, swept, title
+from bench.analysis.names import dataset_title, hyperparameters, model_title, title
 from bench.analysis.published.box_plots import ENDS, IN_BOX, box_plots, placed, shares
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.report.figures.panels import Drawn, bottom_of, dataset_scores, panel_grid, standing
@@ -43,7 +43,7 @@ def runs_in_box_plots(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
         ax.set_xticks(range(len(values)), [f"{v:g}" for v in values])
         ax.locator_params(axis="y", nbins=5)
     for ax in bottom_of(axes):
-        ax.set_xlabel(swept(model) or "")
+        ax.set_xlabel(hyperparameters(table)[model])
     kept = ["dataset", "model", "value", "name", *ENDS]
     rows = boxes[kept].merge(placement[[*kept, "run", "seed", "score", "place"]], how="left", on=kept)
     seeds = placement.drop_duplicates("run").groupby("value").size()

@@ -17,7 +17,7 @@ from bench.report.figures.panels import (
     sizes_of,
     standing_of,
 )
-from bench.report.figures.strengths import MEDIANS, STRENGTH, line_keys, strength_lines, values_of
+from bench.report.figures.strengths import MEDIANS, line_keys, strength_axis, strength_lines
 from bench.report.style import titled
 
 SMALL = 1e-3  # nats below which the axis of total correlation is linear
@@ -52,13 +52,12 @@ def _against_strength(table: pd.DataFrame, name: str, scale: str, budget: str) -
         ax.set_ylim(0, float(shown[["median", "high"]].max(axis=None)) * (2 if scale == "symlog" else 1.05))
     for ax in left_of(axes):
         ax.set_ylabel(f"{title(name).lower()} (nats)")
-    for ax in bottom_of(axes):
-        ax.set_xlabel(STRENGTH)
-    rows = of_runs(table[table["strength"].notna()], [name], "sampled")
+    told = strength_axis(axes, lines)
+    rows = of_runs(table[table["strength_index"].notna()], [name], "sampled")
     own = "" if scale == "symlog" else " Each panel has a scale of its own."
     keys = line_keys(lines, styles)
     titled(figure, f"{title(name)} of the dimensions of codes", sizes_of(rows), budget,
-           f"{MEDIANS}{own} {values_of(rows)}", keys, hole if len(keys[0]) <= MOST_KEYS else None)  # fmt: skip
+           f"{MEDIANS}{own}{told}", keys, hole if len(keys[0]) <= MOST_KEYS else None)  # fmt: skip
     return figure, lines.reset_index(drop=True)
 
 

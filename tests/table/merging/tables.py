@@ -35,7 +35,14 @@ Rows = list[dict[str, str]]
 
 def scored(run: Run, cell: Cell = MIG, score: float = 0.25) -> list[dict[str, Any]]:
     """Rows of a run: MIG, and MIG of one factor."""
-    of_run = {"run": run.id, "model": run.model, "strength": run.strength, "value": run.value, "seed": run.seed}
+    of_run = {
+        "run": run.id,
+        "model": run.model,
+        "hyperparameter": run.sweeps,
+        "strength_index": run.strength_index,
+        "value": run.value,
+        "seed": run.seed,
+    }
     of_run |= {"dataset": run.dataset, "schedule": run.schedule.label, "device": "cpu (x86_64)", "train_seconds": 9.5}
     of_cell = {"metric": cell.metric, "version": cell.version, "representation": "mean", "cell": cell.key}
     of_cell |= {"num_train": 5_000, "num_test": 0, "seconds": 0.5, "versions": "bench 0.1.0, torch 2.13.0+cpu"}

@@ -33,7 +33,14 @@ def test_an_export_says_what_its_ids_are_the_hashes_of(tmp_path: Path) -> None:
     given, own = digest(file), Store(tmp_path)
     shown = {"id": given, "strength": None, "value": None, "schedule_label": "codes from a file", "file": "x.npz"}
     write_json(own.run(given).config, file | shown)
-    mine = {"run": given, "model": "mine", "strength": None, "value": None, "schedule": "codes from a file"}
+    mine = {
+        "run": given,
+        "model": "mine",
+        "hyperparameter": None,
+        "strength_index": None,
+        "value": None,
+        "schedule": "codes from a file",
+    }
     rows = [*scored(BETA), *scored(PCA), *grouped(RUNS), *(row | mine for row in scored(BETA))]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     found = identities_of(table, Plan("tiny", "Tiny", (BETA, *RUNS[1:], PCA), ("mig",), QUICK), own)

@@ -133,7 +133,12 @@ def test_a_run_of_the_store_cannot_become_another_one(results: Store, tmp_path: 
     write_json(results.run(BETA.id).config, BETA.record())
     assert merge(folder_of(tmp_path / "a", scored(BETA)), results).added == 2
     undo_merge(results)
-    for change in ({"model": "factor_vae"}, {"seed": 4}, {"strength": 3}, {"schedule": "quick: 9 steps, 32x32 px"}):
+    for change in (
+        {"model": "factor_vae"},
+        {"seed": 4},
+        {"strength_index": 3},
+        {"schedule": "quick: 9 steps, 32x32 px"},
+    ):
         folder = folder_of(tmp_path / "b", [row | change for row in scored(BETA)])
         assert re.search(f"run {BETA.id} has another (model|seed|strength|sched)", refused(folder, results))
     assert known(results) is None
