@@ -94,6 +94,7 @@ def plain_table() -> pd.DataFrame:
         "versions": "torch 2.13.0+cpu",
         "revision": "0a1",
         "schedule": "quick: 10 steps",
+        "hyperparameter": "beta",
     }
     return table_of(plan_of("beta_vae")).assign(**behind).astype(COLUMNS)
 

@@ -15,7 +15,8 @@ def side(model: str, scores: dict[str, np.ndarray], dataset: str = "d", value: f
     """A table of scores (strengths x seeds)."""
     rows = [
         {"run": f"{model}-{dataset}-{i}-{seed}", "model": model, "strength_index": i, "value": value * (i + 1),
-         "seed": seed, "dataset": dataset, "representation": "mean", "metric": "m", "name": name, "factor": None, "score": score}
+         "seed": seed, "dataset": dataset, "representation": "mean", "metric": "m", "name": name, "factor": None,
+         "score": score}
         for name, table in scores.items() for (i, seed), score in np.ndenumerate(table)
     ]  # fmt: skip
     return pd.DataFrame(rows).astype({"strength_index": "Int64"})

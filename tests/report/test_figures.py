@@ -259,3 +259,26 @@ def test_where_all_runs_are_dead_the_published_numbers_stand_alone(name: str) ->
     assert drawn["spearman_alive"].isna().all()
     assert "30 runs are dead" in figure.caption
     assert "too few runs are left" in figure.caption
+
+
+@pytest.mark.parametrize("name", ["fig1_total_correlation", "fig4_scores_and_strength"])
+def test_the_axis_of_one_model_has_its_hyperparameter_and_the_index_is_for_several(name: str) -> None:
+    one, _ = DRAWINGS[name](made(models=("beta_vae",)))
+    assert {ax.get_xlabel() for ax in one.axes} <= {"beta", ""}
+    assert one.axes[0].get_xlabel() == "beta" or one.axes[3].get_xlabel() == "beta"
+    assert [t.get_text() for t in one.axes[0].get_xticklabels()] == ["1", "2", "3"]  # the values made up
+    assert "indices" not in one.caption
+    two, _ = DRAWINGS[name](made())
+    assert {ax.get_xlabel() for ax in two.axes} <= {"strength index", ""}
+    assert [t.get_text() for t in two.axes[0].get_xticklabels()] == ["0", "1", "2"]
+    assert "β-VAE beta 1, 2, 3 (0, 1, 2); DIP-VAE-I lambda_od 1, 2, 3 (0, 1, 2)" in two.caption
+
+
+def test_settings_side_by_side_have_their_values_above_their_hyperparameter() -> None:
+    figure, drawn = DRAWINGS["fig14_scores_by_strength"](made())
+    assert [t.get_text() for t in figure.axes[-1].get_xticklabels()] == ["1", "2", "3"] * 2
+    assert [t.get_text() for t in figure.axes[-1].get_xticklabels(minor=True)] == [
+        "β-VAE\nbeta",
+        "DIP-VAE-I\nlambda_od",
+    ]
+    assert {"hyperparameter", "strength_index", "value"} <= set(drawn)

@@ -74,6 +74,8 @@ def scores_by_strength(table: pd.DataFrame, dataset: str, budget: str, every: bo
         for k in starts[1:]:
             ax.axvline(k - 0.5, color="0.8", linewidth=0.6)
     _setting_axis(figure, axes[-1], settings, starts)
+    for ax in axes:
+        ax.tick_params(axis="x", which="minor", length=0)
     heading = f"{dataset_title(dataset)}: scores of each regularisation strength"
     titled(figure, heading, sizes_of(rows), budget, MARKS)
     return figure, rows.drop(columns="setting")
@@ -89,8 +91,9 @@ def _setting_axis(figure: Picture, ax: Axes, settings: pd.DataFrame, starts: Seq
     titles = [names.iloc[k] for k in starts]
     lean = 0 if max(breadth(figure, t, LABEL) for t in titles) < 0.85 * PAGE / len(starts) else 90
     middles = [(a + b - 1) / 2 for a, b in pairwise([*starts, len(values)])]
+    ax.xaxis.remove_overlapping_locs = False  # the middle of three settings has a label of both kinds
     ax.set_xticks(middles, titles, minor=True, fontsize=LABEL, rotation=lean)
-    ax.tick_params(axis="x", which="minor", length=0, pad=6 + (72 * widest if turned else TICK))
+    ax.tick_params(axis="x", which="minor", pad=6 + (72 * widest if turned else TICK))
 
 
 def _rows(table: pd.DataFrame, dataset: str, every: bool) -> tuple[pd.DataFrame, list[str]]:

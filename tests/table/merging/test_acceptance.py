@@ -8,7 +8,20 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from merging.tables import BETA, MIG, PCA, QUICK, RUNS, SCHEDULE, changed, folder_of, grouped, refused, scored
+from merging.tables import (
+    BETA,
+    MIG,
+    PCA,
+    QUICK,
+    RUNS,
+    SCHEDULE,
+    changed,
+    folder_of,
+    grouped,
+    of_format_1,
+    refused,
+    scored,
+)
 
 from bench.columns import COLUMNS
 from bench.store.files import StoreError, digest, write_json
@@ -127,8 +140,7 @@ def test_a_column_that_is_missing_is_empty_and_one_that_is_unknown_is_left_out(
 
 
 def test_tables_of_before_there_was_a_format_or_a_checksum_are_read(results: Store, tmp_path: Path) -> None:
-    folder = folder_of(tmp_path / "a", scored(BETA))
-    folder.card.write_text("parts: []\n")
+    folder = of_format_1(folder_of(tmp_path / "a", scored(BETA)))
     folder.identities.unlink()
     assert merge(folder, results) == Merged(added=2, equal=0, superseded=0, unverified=1)
 

@@ -163,7 +163,10 @@ CARDS = {
         f"format: {FORMAT + 1}\nparts: []",
         f"this version reads up to {FORMAT}: update",
     ),
-    "another table": (f"sha256: {'0' * 64}\nparts: []", "scores.csv.gz: it is not the table that card.yaml"),
+    "another table": (
+        f"format: {FORMAT}\nsha256: {'0' * 64}\nparts: []",
+        "scores.csv.gz: it is not the table that card.yaml",
+    ),
 }
 
 
