@@ -96,10 +96,10 @@ def wanted_of(plan: Plan, store: Store) -> pd.DataFrame:
 
 
 def _facts(table: pd.DataFrame, plan: Plan, store: Store) -> dict[str, str]:
-    """What was run: budget, counts, device, versions."""
+    """What was run: schedules, counts, device, versions."""
     facts = {
-        "Budget": plan.budget,
-        "Scoring protocol": plan.protocol.name,
+        "Schedule": plan.schedules,
+        "Protocol": plan.protocol.name,
         "Runs": run_counts(table, plan, store),
         "Seeds": f"{len({member.seed for member in plan.members})}",
     }
@@ -126,8 +126,8 @@ def _markdown(page: Page, plan: Plan, level: str, rank_set: str) -> str:
     """The boards of one level and rank set as tables: IQM, with the 95 % interval in brackets; floors below."""
     parts = [
         f"# {markdown(plan.title)}: leaderboard",
-        f"Budget: **{markdown(plan.budget)}**. IQM [95% interval] of {page.levels[level]}; rank by Borda count over "
-        f"{RANK_SETS[rank_set]} ({rank_set}). Dead runs, whose codes have no active dimension, are not ranked.",
+        f"Schedule: **{markdown(plan.schedules)}**. IQM [95% interval] of {page.levels[level]}; rank by Borda count "
+        f"over {RANK_SETS[rank_set]} ({rank_set}). Dead runs, whose codes have no active dimension, are not ranked.",
     ]
     every = page.boards[level]
     every = every[every["rank_set"] == rank_set]

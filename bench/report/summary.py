@@ -1,4 +1,4 @@
-"""The one-page summary of a study: what was run, at what budget, its scores, its pictures, how to remake them."""
+"""The one-page summary of a study: what was run, by what schedule, its scores, its pictures, how to remake them."""
 
 from collections import Counter
 from pathlib import Path
@@ -49,7 +49,7 @@ def _head(table: pd.DataFrame, plan: Plan, store: Store, origin: str) -> str:
     source = f"{markdown(origin[0].upper() + origin[1:])}.\n\n" if origin else ""
     return (
         f"# {markdown(plan.title)}\n\n"
-        f"Budget: **{markdown(plan.budget)}**; scored under the **{markdown(plan.protocol.name)}** protocol. "
+        f"Schedule: **{markdown(plan.schedules)}**; scored under the **{markdown(plan.protocol.name)}** protocol. "
         f"{run_counts(table, plan, store)}.{spent}\n\n{source}"
         f"Remake it with {markdown_code(f'python -m bench run study={plan.name}')}; "
         "every score is in [scores.csv](scores.csv)."

@@ -56,7 +56,7 @@ class Schedule:
 
     @property
     def label(self) -> str:
-        """The budget, as printed beside every result that rests on it."""
+        """The schedule in words, as printed beside every result that rests on it."""
         reduced = "" if self.precision == "float32" else f", {self.precision}"
         return f"{self.name}: {self.steps:,} steps, {self.image_size}x{self.image_size} px{reduced}"
 
@@ -109,8 +109,8 @@ class Run:
         return files.digest(self.config())
 
     @property
-    def budget(self) -> str:
-        """What its training was given, as printed beside every result; a fitted learner takes no steps."""
+    def training(self) -> str:
+        """How it is trained, as printed beside every result; a fitted learner takes no steps."""
         size = self.schedule.image_size
         return f"{self.schedule.name}: fitted directly, {size}x{size} px" if self.fitted else self.schedule.label
 

@@ -91,7 +91,7 @@ def one_label(table: "pd.DataFrame", known: Identities, preferred: "pd.DataFrame
     changed = {
         (run, label): of_run[run]
         for run, label in zip(runs["run"], runs["schedule"], strict=True)
-        if label != of_run[run] and (_budget(label, run, known) == _budget(of_run[run], run, known))
+        if label != of_run[run] and (_hashed(label, run, known) == _hashed(of_run[run], run, known))
     }
     labels = [changed.get(pair, pair[1]) for pair in zip(table["run"], table["schedule"], strict=True)]
     return table.assign(schedule=labels).astype({"schedule": COLUMNS["schedule"]})
@@ -172,10 +172,10 @@ def _groups_and_largest(table: "pd.DataFrame") -> "pd.DataFrame":
     return pairs.assign(same=pairs["cell"].map(members) == pairs["cell_largest"].map(members))
 
 
-def _budget(label: str, run: str, known: Identities) -> str:
+def _hashed(label: str, run: str, known: Identities) -> str:
     """What of a label the run's id depends on."""
-    budget = label.partition(": ")[2] or label
-    return budget.partition(" steps, ")[2] or budget if is_fitted(known.get(run)) else budget
+    hashed = label.partition(": ")[2] or label
+    return hashed.partition(" steps, ")[2] or hashed if is_fitted(known.get(run)) else hashed
 
 
 def _check_equal(ours: "pd.DataFrame", theirs: "pd.DataFrame") -> None:

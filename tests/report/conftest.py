@@ -40,7 +40,7 @@ def page_file(hostile_table: pd.DataFrame, study_table: pd.DataFrame, tmp_path_f
               for d in ("dsprites", "noisy_dsprites")}  # fmt: skip
     metrics = ["beta_vae_score", "factor_vae_score", "mig", "downstream"]
     page = Page(
-        title="A <b>study</b> & more", facts={"Budget": "quick: 700 steps"}, boards=boards, columns=chosen,
+        title="A <b>study</b> & more", facts={"Schedule": "quick: 700 steps"}, boards=boards, columns=chosen,
         levels=levels(hostile_table), floors=floors,
         metrics=metrics, figures=pictures(folder, "figures"), pictures=[], commands=[command],
         files={"scores.csv": "every score of every run"},

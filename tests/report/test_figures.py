@@ -20,13 +20,13 @@ from bench.report.figures.heatmaps import CORRELATION, heatmaps
 from bench.report.figures.panels import Drawn, panel_grid
 from bench.testing.synthetic import SCORES, Made, synthetic_table
 
-BUDGET = "made up: 7 steps"
+SCHEDULES = "made up: 7 steps"
 DATASETS = ("dsprites", "noisy_dsprites")
 KEPT = ("mig", "dci_disentanglement", "lr_100", "lr_1000", "lr_efficiency", "elbo", "gaussian_total_correlation",
         "mutual_information")  # fmt: skip
 DRAWINGS: dict[str, Callable[[pd.DataFrame], Drawn]] = {
-    **{name: partial(_draw, budget=BUDGET) for name, _draw in FIGURES.items()},
-    **{name: partial(_draw, dataset="dsprites", budget=BUDGET) for name, _draw in DATASET_FIGURES.items()},
+    **{name: partial(_draw, schedules=SCHEDULES) for name, _draw in FIGURES.items()},
+    **{name: partial(_draw, dataset="dsprites", schedules=SCHEDULES) for name, _draw in DATASET_FIGURES.items()},
 }
 
 
@@ -52,7 +52,7 @@ def words_or_reason(name: str, table: pd.DataFrame) -> str:
 def test_a_figure_states_its_budget_runs_and_seeds_and_has_its_numbers(name: str) -> None:
     figure, drawn = DRAWINGS[name](made())
     words = said(figure)
-    assert BUDGET in words
+    assert SCHEDULES in words
     assert "seeds" in words
     assert not drawn.empty
     assert not drawn.select_dtypes("number").drop(columns=["q"], errors="ignore").isna().all().any()
@@ -126,7 +126,7 @@ def test_total_correlation_needs_both_representations() -> None:
 
 def test_every_figure_is_a_pdf_a_png_and_a_csv_and_stale_ones_go(tmp_path: Path) -> None:
     table = made(models=("beta_vae", "dip_vae_i"))
-    plan = SimpleNamespace(members=[SimpleNamespace(dataset="dsprites")], runs=(), budget=BUDGET, name="mine")
+    plan = SimpleNamespace(members=[SimpleNamespace(dataset="dsprites")], runs=(), schedules=SCHEDULES, name="mine")
     few = {n: d for n, d in FIGURES.items() if n in ("fig2_metric_agreement", "table5_variance_explained")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.report.figures.FIGURES", few)
@@ -142,13 +142,13 @@ def test_every_figure_is_a_pdf_a_png_and_a_csv_and_stale_ones_go(tmp_path: Path)
 
 
 def test_a_figure_that_fails_ends_none_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def faulty(table: pd.DataFrame, budget: str) -> Drawn:
+    def faulty(table: pd.DataFrame, schedules: str) -> Drawn:
         raise ZeroDivisionError("no points")
 
     kept = {n: FIGURES[n] for n in ("fig2_metric_agreement",)}
     monkeypatch.setattr("bench.report.figures.FIGURES", {"faulty": faulty} | kept)
     monkeypatch.setattr("bench.report.figures.DATASET_FIGURES", {})
-    plan = SimpleNamespace(name="mine", budget="a budget", members=[], runs=())
+    plan = SimpleNamespace(name="mine", schedules="a schedule", members=[], runs=())
     faulty_one, other = draw_all(made(), plan, tmp_path, Here())  # type: ignore[arg-type]
     assert re.fullmatch(r"faulty: FAILED: ZeroDivisionError: no points \(test_figures.py, line \d+\)", str(faulty_one))
     assert other.picture == tmp_path / "figures" / "fig2_metric_agreement.png"
@@ -166,7 +166,7 @@ def test_figures_are_drawn_again_where_their_scores_changed_and_only_there(
     by_dataset = {"fig3_scores_by_model": DATASET_FIGURES["fig3_scores_by_model"]}
     monkeypatch.setattr("bench.report.figures.DATASET_FIGURES", by_dataset)
     members = [SimpleNamespace(dataset=d) for d in DATASETS]
-    plan = SimpleNamespace(name="mine", budget=BUDGET, members=members, runs=())
+    plan = SimpleNamespace(name="mine", schedules=SCHEDULES, members=members, runs=())
     table = made().reindex(columns=list(COLUMNS)).astype(COLUMNS)
     one, other = (f"fig3_scores_by_model_{d}" for d in DATASETS)
     assert set(states(table, plan, tmp_path).values()) == {"drawn"}
@@ -179,14 +179,14 @@ def test_figures_are_drawn_again_where_their_scores_changed_and_only_there(
     more = pd.concat([table, mine], ignore_index=True).astype(COLUMNS)
     assert set(mine["dataset"]) == {DATASETS[0]}
     assert states(more, plan, tmp_path) == {"seeds_needed": "drawn", one: "drawn", other: "unchanged"}
-    plan.budget = "another budget"
+    plan.schedules = "another schedule"
     assert set(states(table, plan, tmp_path).values()) == {"drawn"}
 
 
 @pytest.mark.parametrize("name", DATASET_FIGURES)
 def test_a_figure_of_a_data_set_is_the_same_without_the_scores_of_others(name: str) -> None:
     table = made()
-    (whole, numbers), (alone, same) = (DATASET_FIGURES[name](t, "dsprites", BUDGET) for t in (table, rows_of(table)))
+    (whole, numbers), (alone, same) = (DATASET_FIGURES[name](t, "dsprites", SCHEDULES) for t in (table, rows_of(table)))
     pd.testing.assert_frame_equal(numbers.reset_index(drop=True), same.reset_index(drop=True))
     assert pages(whole) == pages(alone)
 
@@ -233,7 +233,9 @@ def test_correlations_with_and_without_dead_runs_are_both_in_the_csv_and_the_cap
 def test_every_figure_names_its_dead_runs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = made()
     dead = table.query("dataset == 'dsprites' and strength_index == 2 and seed == 3")["run"].unique().tolist()
-    plan = SimpleNamespace(members=[SimpleNamespace(dataset=d) for d in DATASETS], runs=(), budget=BUDGET, name="mine")
+    plan = SimpleNamespace(
+        members=[SimpleNamespace(dataset=d) for d in DATASETS], runs=(), schedules=SCHEDULES, name="mine"
+    )
     few = ("fig2_metric_agreement", "fig16_unsupervised_and_metrics", "fig3_scores_by_model")
     for kind, every in (("FIGURES", FIGURES), ("DATASET_FIGURES", DATASET_FIGURES)):
         kept = {name: drawing for name, drawing in every.items() if name in few}

@@ -1,6 +1,5 @@
 """The files of a leaderboard: ranks and rows that are asked for come first, all are there, floors stand below."""
 
-import re
 from pathlib import Path
 
 import pandas as pd
@@ -75,7 +74,7 @@ def test_settings_can_be_the_rows(table: pd.DataFrame, tmp_path: Path) -> None:
     assert text.lstrip().startswith("| setting | rank |")
     assert "| β-VAE, beta 32 |" in text
     page = written(table, tmp_path, level="setting")[".html"]
-    assert re.search("<th [^>]*>AnnealedVAE, c_max 4</th>", page)
+    assert ">AnnealedVAE, c_max 4<" in page
 
 
 def test_dead_runs_are_counted_and_named(table: pd.DataFrame, tmp_path: Path) -> None:

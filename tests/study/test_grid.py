@@ -71,13 +71,13 @@ def test_the_annealing_threshold_shrinks_with_the_schedule() -> None:
 
 def test_the_budget_names_who_has_another_one() -> None:
     found = plan(composed("model=[beta_vae,factor_vae,dip_vae_i]", "trainer.steps=800", "trainer.updates=published"))
-    assert found.budget == "quick: 800 steps, 32x32 px (factor_vae: 400 steps, 32x32 px)"
+    assert found.schedules == "quick: 800 steps, 32x32 px (factor_vae: 400 steps, 32x32 px)"
 
 
 def test_a_fitted_learner_claims_no_steps() -> None:
     both, alone = (plan(composed(f"model={m}", "trainer.steps=800")) for m in ("[beta_vae,pca]", "pca"))
-    assert both.budget == "quick: 800 steps, 32x32 px (pca: fitted directly, 32x32 px)"
-    assert alone.budget == "quick: fitted directly, 32x32 px"
+    assert both.schedules == "quick: 800 steps, 32x32 px (pca: fitted directly, 32x32 px)"
+    assert alone.schedules == "quick: fitted directly, 32x32 px"
 
 
 def test_the_studies_have_the_sizes_they_say() -> None:

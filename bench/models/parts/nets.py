@@ -40,7 +40,7 @@ class Architecture:
 ARCHITECTURES = {
     # Locatello et al. 2019, as run: 2x2 kernels in the last two convolutions, where the paper's table prints 4x4
     "locatello2019": Architecture(((32, 4), (32, 4), (64, 2), (64, 2)), 256, (64, 64, 32, 32), 1000),
-    # for small budgets, on average-pooled images: a fifteenth of the work of a step at 64x64
+    # for short schedules, on average-pooled images: a fifteenth of the work of a step at 64x64
     "small": Architecture(((16, 4), (16, 4), (32, 2)), 128, (32, 16, 16), 128),
 }
 

@@ -19,7 +19,7 @@ OURS, PUBLISHED, PALE = "#0173b2", "#de8f05", "#f8e3c0"  # blue and orange of th
 WIDTH = 0.62  # of a box, in settings
 
 
-def runs_in_box_plots(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
+def runs_in_box_plots(table: pd.DataFrame, dataset: str, schedules: str) -> Drawn:
     """Runs of full length among the published scores of the same setting, on one data set."""
     published = box_plots()
     boxes = published.boxes[published.boxes["dataset"] == dataset]
@@ -49,7 +49,9 @@ def runs_in_box_plots(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
     seeds = placement.drop_duplicates("run").groupby("value").size()
     behind = standing(int(seeds.sum()), int(seeds.min()))
     heading = f"{dataset_title(dataset)}: {model_title(model)} runs among the published scores"
-    titled(figure, heading, behind, budget, _told(placement, published.source), _keys(published.source["seeds"]), hole)
+    titled(
+        figure, heading, behind, schedules, _told(placement, published.source), _keys(published.source["seeds"]), hole
+    )
     return figure, rows
 
 

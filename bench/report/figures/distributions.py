@@ -36,7 +36,7 @@ SPARSE = 8  # violins in a panel up to which there is room for the runs inside t
 MARKS = "Bars: median; circles: interquartile mean; dots: runs, where they are few."
 
 
-def scores_by_model(table: pd.DataFrame, dataset: str, budget: str, every: bool = False) -> Drawn:
+def scores_by_model(table: pd.DataFrame, dataset: str, schedules: str, every: bool = False) -> Drawn:
     """Figures 3 and 13: the distribution of each score over all runs of each model, on one data set."""
     rows, names = _rows(table, dataset, every)
     models = sorted(rows["model"].unique())
@@ -49,11 +49,11 @@ def scores_by_model(table: pd.DataFrame, dataset: str, budget: str, every: bool 
     figure.set_figheight(figure.get_figheight() + longest)
     for ax in bottom_of(axes):
         ax.set_xticks(range(len(models)), [model_title(m) for m in models], rotation=90)
-    titled(figure, f"{dataset_title(dataset)}: scores of each model", sizes_of(rows), budget, MARKS)
+    titled(figure, f"{dataset_title(dataset)}: scores of each model", sizes_of(rows), schedules, MARKS)
     return figure, rows
 
 
-def scores_by_strength(table: pd.DataFrame, dataset: str, budget: str, every: bool = False) -> Drawn:
+def scores_by_strength(table: pd.DataFrame, dataset: str, schedules: str, every: bool = False) -> Drawn:
     """Figures 3 (right) and 14: the distribution of each score over the seeds of each strength of each model."""
     rows, names = _rows(table, dataset, every)
     rows = rows[rows["strength_index"].notna()]
@@ -77,7 +77,7 @@ def scores_by_strength(table: pd.DataFrame, dataset: str, budget: str, every: bo
     for ax in axes:
         ax.tick_params(axis="x", which="minor", length=0)
     heading = f"{dataset_title(dataset)}: scores of each regularisation strength"
-    titled(figure, heading, sizes_of(rows), budget, MARKS)
+    titled(figure, heading, sizes_of(rows), schedules, MARKS)
     return figure, rows.drop(columns="setting")
 
 

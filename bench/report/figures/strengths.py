@@ -28,7 +28,7 @@ INDEX = "strength index"
 MEDIANS = "Lines: median over seeds; bands: 95% interval."
 
 
-def medians_against_strength(table: pd.DataFrame, dataset: str, budget: str, every: bool = False) -> Drawn:
+def medians_against_strength(table: pd.DataFrame, dataset: str, schedules: str, every: bool = False) -> Drawn:
     """Figures 4 (left) and 15: the median of each score over seeds against strength, on one data set."""
     own = table[table["dataset"] == dataset]
     names = metrics_of(table, dataset_scores(table, dataset))
@@ -47,7 +47,7 @@ def medians_against_strength(table: pd.DataFrame, dataset: str, budget: str, eve
     rows = rows[rows["strength_index"].notna()]
     heading = f"{dataset_title(dataset)}: scores against regularisation strength"
     place = hole if len(keys[0]) <= MOST_KEYS else None
-    titled(figure, heading, sizes_of(rows), budget, f"{MEDIANS}{told}", keys, place)
+    titled(figure, heading, sizes_of(rows), schedules, f"{MEDIANS}{told}", keys, place)
     return figure, lines
 
 

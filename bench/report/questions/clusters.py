@@ -40,7 +40,7 @@ def draw_clusters(asked: Asked) -> Iterator[NamedDrawing]:
         ax.set_title(written)
     heading = f"{dataset_title(runs[0].dataset)}: t-SNE of pixels and of codes"
     note = f"Scores are of {len(index):,} images, half of them the neighbours that vote."
-    titled(figure, heading, f"one run a model, {min(SHOWN, len(index)):,} images", asked.plan.budget, note)
+    titled(figure, heading, f"one run a model, {min(SHOWN, len(index)):,} images", asked.plan.schedules, note)
     yield "clusters", figure, pd.concat(placed, ignore_index=True)
 
 

@@ -46,7 +46,7 @@ def draw_identifiability(asked: Asked) -> Iterator[NamedDrawing]:
     titled(
         figure, "A rotated code has the same bound and other scores; sources that are not Gaussian have axes",
         f"{ROWS:,} rows; sources: {sources['seed'].nunique()} seeds",
-        asked.plan.budget if len(columns) > 1 else "nothing is trained",
+        asked.plan.schedules if len(columns) > 1 else "nothing is trained",
         "Left: scores, of small samples, and the evidence lower bound against rotation; LR and k-NN, logistic "
         "regression and neighbours, read the code as a whole. Right: MIG of independent sources and of what ICA finds, "
         "and its distance from a permutation of them, against the shape of their density; lines: median over seeds.",

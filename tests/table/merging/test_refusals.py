@@ -77,7 +77,7 @@ HOSTILE: dict[str, tuple[Callable[[Rows], object], str]] = {
     "a score that is there twice": (lambda rows: [*rows, rows[0]], "its mig is there twice"),
     "a run of two models": (cell_of("model", "factor_vae"), "has model beta_vae in one row and factor_vae in another"),
     "a run of two seeds": (cell_of("seed", "7"), "has seed 0 in one row and 7 in another"),
-    "a run of two budgets": (
+    "a run of two schedules": (
         cell_of("schedule", "quick: 9 steps, 32x32 px"),
         "has schedule quick: 2,000 steps, 32x32 px in one row and quick: 9 steps, 32x32 px in another",
     ),
