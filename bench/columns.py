@@ -4,7 +4,8 @@
 |---|---|
 | run | run id |
 | model, seed, dataset, schedule | the run |
-| strength, value | index into the model's published values; the hyper-parameter itself |
+| hyperparameter | name of what the model sweeps, such as beta; missing: it sweeps nothing, or comes from elsewhere |
+| strength_index, value | index into the model's published values; the value of the hyper-parameter |
 | representation | mean or sampled; missing: a score of the run, not of its codes |
 | metric, version | what computed the score |
 | name | the score, such as "dci_disentanglement" |
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 COLUMNS = {
     "run": "category",
     "model": "category",
-    "strength": "Int64",
+    "hyperparameter": "category",
+    "strength_index": "Int64",
     "value": "float64",
     "seed": "int64",
     "dataset": "category",
@@ -56,7 +58,7 @@ COLUMNS = {
 }
 OUTCOME = {"state": "category", "reason": "category"}  # of a cell: done, skipped or failed, and why
 OF_RUN = (
-    "run", "model", "strength", "value", "seed", "dataset", "schedule",
+    "run", "model", "hyperparameter", "strength_index", "value", "seed", "dataset", "schedule",
     "device", "train_seconds", "versions", "revision",
 )  # fmt: skip
 OF_CELL = ("representation", "metric", "version", "name", "factor", "num_train", "num_test", "cell", *OUTCOME)

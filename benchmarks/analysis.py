@@ -36,7 +36,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     table = synthetic_table(rng, datasets=datasets, seeds=options.seeds, explained=0.4, scores={**SCORES, **more})
     print(f"{table['run'].nunique():,} runs x {options.scores} scores = {len(table):,} rows")
-    plan = SimpleNamespace(members=[SimpleNamespace(dataset=d) for d in datasets], budget="made up", name="made_up")
+    plan = SimpleNamespace(members=[SimpleNamespace(dataset=d) for d in datasets], schedules="made up", name="made_up")
     with tempfile.TemporaryDirectory() as folder, Pool(options.processes) if options.processes != 1 else Here() as pool:
         started = last = time.perf_counter()
         for outcome in draw_all(table, plan, options.out or Path(folder), pool):  # type: ignore[arg-type]

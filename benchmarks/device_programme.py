@@ -329,7 +329,7 @@ def _scored(steps: int) -> set[tuple[str, str, int, int]]:
     """Model, data set, strength and seed of the runs of a number of steps that the reference table has."""
     runs = read_reference()[0].drop_duplicates("run")
     runs = runs[runs["schedule"].str.contains(f"{steps:,} steps", regex=False)]
-    return set(zip(runs["model"], runs["dataset"], runs["strength"].astype(int), runs["seed"], strict=True))
+    return set(zip(runs["model"], runs["dataset"], runs["strength_index"].astype(int), runs["seed"], strict=True))
 
 
 if __name__ == "__main__":

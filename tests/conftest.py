@@ -16,6 +16,8 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import pytest  # noqa: E402
 
+from bench.study.learner import swept  # noqa: E402
+
 MODELS = ["annealed_vae", "beta_tcvae", "beta_vae", "dip_vae_i", "dip_vae_ii", "factor_vae"]
 SCORES = {
     "beta_vae_test": "beta_vae_score", "factor_vae_test": "factor_vae_score", "mig": "mig", "lr_10000": "downstream",
@@ -33,8 +35,14 @@ def study_table() -> pd.DataFrame:
             for strength in range(6):
                 for seed in range(5):
                     good = 0.2 + 0.025 * m + 0.03 * strength + rng.normal(0, 0.05) - 0.1 * (dataset != "dsprites")
-                    run = {"run": f"{dataset}-{model}-{strength}-{seed}", "model": model, "strength": strength}
-                    run |= {"value": 2.0**strength, "seed": seed, "dataset": dataset, "schedule": "quick"}
+                    run = {"run": f"{dataset}-{model}-{strength}-{seed}", "model": model, "strength_index": strength}
+                    run |= {
+                        "hyperparameter": swept(model),
+                        "value": 2.0**strength,
+                        "seed": seed,
+                        "dataset": dataset,
+                        "schedule": "quick",
+                    }
                     for representation in ("mean", "sampled"):
                         for name, metric in SCORES.items():
                             score = float(np.clip(good + rng.normal(0, 0.06), 0, 1))
@@ -43,4 +51,6 @@ def study_table() -> pd.DataFrame:
                                 | {"representation": representation, "metric": metric, "name": name, "factor": None}
                                 | {"score": score, "version": 1, "num_train": 100, "num_test": 50, "cell": metric}
                             )
-    return pd.DataFrame(rows).assign(seconds=0.1).astype({"strength": "Int64", "factor": "string", "value": float})
+    return (
+        pd.DataFrame(rows).assign(seconds=0.1).astype({"strength_index": "Int64", "factor": "string", "value": float})
+    )

@@ -33,7 +33,14 @@ def plan_of(model: str) -> Plan:
 
 
 def table_of(plan: Plan) -> pd.DataFrame:
-    shared = {"strength": 0, "value": 1.0, "dataset": "dsprites", "schedule": SCHEDULE.label, "representation": "mean"}
+    shared = {
+        "hyperparameter": None,
+        "strength_index": 0,
+        "value": 1.0,
+        "dataset": "dsprites",
+        "schedule": SCHEDULE.label,
+        "representation": "mean",
+    }
     shared |= {"metric": "mig", "version": 1, "name": "mig", "num_train": 10, "num_test": 0, "cell": "0a" * 6}
     rows = [
         shared | {"run": r.id, "model": r.model, "seed": r.seed, "score": r.seed / 4, "factor": factor}
@@ -87,6 +94,7 @@ def plain_table() -> pd.DataFrame:
         "versions": "torch 2.13.0+cpu",
         "revision": "0a1",
         "schedule": "quick: 10 steps",
+        "hyperparameter": "beta",
     }
     return table_of(plan_of("beta_vae")).assign(**behind).astype(COLUMNS)
 

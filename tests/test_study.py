@@ -250,7 +250,7 @@ def test_several_commands_in_one_go_on_after_one_fails(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_alone_is_encoded_and_scored(results: Path, table: pd.DataFrame, tmp_path: Path) -> None:
-    chosen = table[(table["model"] == "beta_vae") & (table["seed"] == 1) & (table["strength"] == 5)]
+    chosen = table[(table["model"] == "beta_vae") & (table["seed"] == 1) & (table["strength_index"] == 5)]
     weights = Store(results).run(chosen["run"].iloc[0]).weights
     grid = ["model=beta_vae", "strength=5", "seed=1"]
     for stage in ("train", "score"):

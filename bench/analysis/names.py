@@ -10,13 +10,11 @@ from functools import cache
 from math import inf
 
 import pandas as pd
-import yaml
 
 from bench import data, registry
 from bench.metrics.base import Score
 from bench.scoring.runs import declaration
-from bench.store import shipped
-from bench.store.files import StoreError
+from bench.study.learner import shipped_settings, swept
 from bench.study.run import Run
 from bench.table.records import FINAL
 
@@ -98,18 +96,29 @@ def model_title(name: str) -> str:
         >>> model_title("beta_vae"), model_title("a representation of yours")
         ('β-VAE', 'a representation of yours')
     """
-    return str(_settings_of(name).get("title", name))
+    return str(shipped_settings(name).get("title", name))
 
 
-def setting_title(run: Run) -> str:
-    """How a run's model and what is swept are written, such as "β-VAE, beta 4"."""
-    return model_title(run.model) + run.setting.removeprefix(run.model)
+def setting_title(model: str, hyperparameter: str | None, value: float | None) -> str:
+    """How a model at one value of what it sweeps is written; without a value, the model.
+
+    Example:
+        >>> setting_title("beta_vae", "beta", 4.0), setting_title("mine", None, 0.5), setting_title("pca", None, None)
+        ('β-VAE, beta 4', 'mine, value 0.5', 'PCA')
+    """
+    named = hyperparameter if isinstance(hyperparameter, str) else swept(model) or "value"  # NaN in tables
+    return model_title(model) if pd.isna(value) else f"{model_title(model)}, {named} {value:g}"
 
 
-def swept(model: str) -> str | None:
-    """The hyper-parameter that strength chooses, where the suite has the model."""
-    name = _settings_of(model).get("sweeps")
-    return None if name is None else str(name)
+def setting_of(run: Run) -> str:
+    """How a run's model and the value of what it sweeps are written, such as "β-VAE, beta 4"."""
+    return setting_title(run.model, run.sweeps, run.value)
+
+
+def hyperparameters(table: pd.DataFrame) -> dict[str, str]:
+    """Model -> the name of what it sweeps, of the models of a table that sweep something."""
+    named = table.dropna(subset="hyperparameter").drop_duplicates("model")
+    return dict(zip(named["model"].astype(str), named["hyperparameter"].astype(str), strict=True))
 
 
 def dataset_title(name: str) -> str:
@@ -123,25 +132,6 @@ def dataset_title(name: str) -> str:
         return data.card(name).title
     except registry.UnknownNameError:
         return name
-
-
-@cache
-def _settings_of(model: str) -> Mapping[str, object]:
-    """A model's own settings; none of a representation from elsewhere, whose name may be anything.
-
-    Raises:
-        StoreError: its file is not yaml of keys and values.
-    """
-    files = {f.stem: f for f in (shipped.conf_dir() / "model").glob("*.yaml")}
-    if model not in files:
-        return {}
-    try:
-        settings = yaml.safe_load(files[model].read_text(encoding="utf-8"))
-    except yaml.YAMLError as fault:
-        raise StoreError(f"{files[model]} is not yaml: {fault}") from fault
-    if not isinstance(settings, dict):
-        raise StoreError(f"{files[model]} must hold keys and values")
-    return settings
 
 
 @cache

@@ -273,7 +273,7 @@ def status(plan: Plan, store: Store) -> int:
         count[known.run(member)] += 1
         count.update(f"cell {known.cell(member, cell.key)}" for cell in asked[member.id])
     table = Table("model", "data set", "trained", "failed", "missing", "scores", "skipped", "failed", "missing")
-    table.title = f"{plan.title}: {len(plan.members)} runs ({plan.budget})"
+    table.title = f"{plan.title}: {len(plan.members)} runs ({plan.schedules})"
     columns = ("done", "failed", "missing", "cell done", "cell skipped", "cell failed", "cell missing")
     for (model, dataset), count in counts.items():
         table.add_row(model, dataset, *(str(count[c]) for c in columns))

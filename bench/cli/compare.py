@@ -53,12 +53,12 @@ def compare_named(settings: Mapping[str, Any]) -> int:
             found = compare(*sides.tables, names, sides.on)
         except NothingInCommonError as fault:
             hint = "; codes from files have a strength where they are scored with strength=INDEX"
-            alone = any(t["strength"].isna().all() for t in sides.tables) and sides.on == "strength"
+            alone = any(t["strength_index"].isna().all() for t in sides.tables) and sides.on == "strength"
             raise ConfigError(f"{sides.names[0]} and {sides.names[1]} have {fault}{hint if alone else ''}") from fault
-        budget = " | ".join(sorted({s for t in sides.tables for s in t["schedule"].unique()}))
+        schedules = " | ".join(sorted({s for t in sides.tables for s in t["schedule"].unique()}))
         command = shlex.join(["python", "-m", "bench", settings["stage"], *settings["overrides"]])
         store = Store(settings["results_dir"], writable=True)
-        for path in write_comparison(found, sides.names, store.comparison(*sides.names), budget, command):
+        for path in write_comparison(found, sides.names, store.comparison(*sides.names), schedules, command):
             say(f"  {path}")
     for table in told(found, sides):
         results.print(table)

@@ -77,7 +77,8 @@ DEFAULT_SET = next(iter(RANK_SETS))
 TAKEN_METRICS = ("training",)
 TAKEN = frozenset({
     "training_reconstruction", "training_kl", "training_elbo", "gaussian_total_correlation_sampled",
-    "run", "model", "strength", "value", "seed", "dataset", "schedule", "representation", "metric", "version", "name",
+    "run", "model", "hyperparameter", "strength", "strength_index", "value", "seed", "dataset", "schedule",
+    "representation", "metric", "version", "name",
     "factor", "score", "num_train", "num_test", "cell", "seconds", "device", "train_seconds", "versions", "revision",
     "state", "reason", "rank", "rank_low", "rank_high", "borda", "mean_rank", "mean_score", "rank_by_mean",
     "rank_by_mean_low", "rank_by_mean_high", "rank_set", "coverage", "seeds", "runs", "dead", "level",

@@ -73,7 +73,7 @@ class Learner(ABC):
 
 
 class Fitted(Learner):
-    """A learner fitted to a data set by a method of its own: in closed form, or by a loop that no trainer knows of.
+    """A learner fitted to a data set by a method of its own, in closed form or by iteration.
 
     `names` are the arrays it learns, which `fit` leaves in `self.arrays`; `self.hyper` are its hyper-parameters.
     """

@@ -1,4 +1,4 @@
-"""Networks for small budgets, on average-pooled images: a fifteenth of the work of a step at 64x64."""
+"""Networks for short schedules, on average-pooled images: a fifteenth of the work of a step at 64x64."""
 
 from bench.networks.base import network
 from bench.networks.parts.mirrored import Mirrored

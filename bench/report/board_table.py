@@ -10,7 +10,7 @@ import pandas as pd
 from bench import registry
 from bench.analysis.board.board import Column, sure_best
 from bench.analysis.board.leaderboard import OVERALL, SETTING
-from bench.analysis.names import dataset_title, model_title, title
+from bench.analysis.names import dataset_title, model_title, setting_title, title
 from bench.analysis.scores.dead import counted
 from bench.report.markup import Html, tag
 from bench.scoring.floor_codes import KINDS
@@ -102,7 +102,7 @@ def board_title(dataset: str) -> str:
 def _head(present: Sequence[Column], level: str, sets: Sequence[str]) -> Html:
     of_codes = [c for c in present if c.disentanglement]
     others = [c for c in present if not c.disentanglement]
-    fixed = [("model", "Model", "text")] + [("value", "Strength", "ascending")] * (level == SETTING)
+    fixed = [("model", "Model", "text")] + [("value", "Value", "ascending")] * (level == SETTING)
     groups: list[Html | None] = [tag("td", colspan=len(fixed))]
     groups += [tag("th", tag("small", name), colspan=len(STANDING), scope="colgroup", data_ranks=name) for name in sets]
     groups += [_group("Disentanglement", of_codes), _group("Downstream and others", others)]
@@ -154,7 +154,8 @@ def _row(row: pd.Series, standing: Mapping[str, pd.Series], shown: Sequence[_Sho
         notes.append(tag("small", counted(row["dead"]), title=row["dead_runs"]))
     notes += [tag("small", "not ranked", class_="no-rank", data_ranks=n)
               for n, own in standing.items() if pd.isna(own["rank"])]  # fmt: skip
-    cells = [tag("th", model_title(name), *notes, scope="row", class_="name")]
+    setting = setting_title(name, row["hyperparameter"], row["value"]) if level == SETTING else model_title(name)
+    cells = [tag("th", setting, *notes, scope="row", class_="name")]
     if level == SETTING:
         cells.append(_cell(row["value"], "{:g}"))
     for rank_set, own in standing.items():

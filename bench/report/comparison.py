@@ -21,7 +21,7 @@ KINDS = {"strengths": ("o", "medians over seeds"), "runs": ("s", "runs, same str
 
 
 def write_comparison(
-    found: Comparison, sides: tuple[str, str], folder: Path, budget: str, command: str
+    found: Comparison, sides: tuple[str, str], folder: Path, schedules: str, command: str
 ) -> Iterator[Path]:
     """Write a figure (pdf, png, csv) for each data set, and metrics.csv and runs.csv of them all; yield the paths.
 
@@ -29,12 +29,12 @@ def write_comparison(
         found: of `compare`.
         sides: what is compared.
         folder: where to.
-        budget: that stands behind the scores.
+        schedules: of the runs behind the scores.
         command: that makes this.
     """
     for dataset, scores in found.scores.groupby("dataset", sort=False):
         pairs = found.metrics[found.metrics["dataset"] == dataset]
-        figure = comparison_figure(scores, pairs, sides, budget)
+        figure = comparison_figure(scores, pairs, sides, schedules)
         yield save(figure, scores, folder / str(dataset), command)[1]
     for name, table in (("metrics", found.metrics), ("runs", found.runs)):
         with writing(folder / f"{name}.csv") as file:
@@ -42,7 +42,7 @@ def write_comparison(
         yield folder / f"{name}.csv"
 
 
-def comparison_figure(scores: pd.DataFrame, pairs: pd.DataFrame, sides: tuple[str, str], budget: str) -> Picture:
+def comparison_figure(scores: pd.DataFrame, pairs: pd.DataFrame, sides: tuple[str, str], schedules: str) -> Picture:
     """One data set: how alike strengths, runs and seeds are ranked by each score; where metrics agree differently."""
     names = list(scores["name"])
     first, (a, b) = scores.iloc[0], map(model_title, sides)
@@ -61,7 +61,7 @@ def comparison_figure(scores: pd.DataFrame, pairs: pd.DataFrame, sides: tuple[st
     _correlations(left, scores)
     counts = f"{first['settings']} settings, {first['pairs']} pairs of runs, {first['fewest_seeds']} seeds or more each"
     heading = f"{dataset_title(first['dataset'])}: {a} and {b}"
-    titled(figure, heading, counts, budget, note, left.get_legend_handles_labels())
+    titled(figure, heading, counts, schedules, note, left.get_legend_handles_labels())
     return figure
 
 

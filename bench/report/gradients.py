@@ -38,16 +38,16 @@ def draw_gradients(plan: Plan, store: Store, pool: Pool) -> Iterator[Outcome]:
         done = [r for r in runs if store.run(r.id).state() == "done"]
         if {r.model for r in done} == BOTH:
             name = f"gradient_variance_{dataset}"
-            made_from = [code("data", "models", "report", "training"), plan.budget, command, DRAWS]
+            made_from = [code("data", "models", "report", "training"), plan.schedules, command, DRAWS]
             key = digest([*made_from, *(trained(r, store.run(r.id)) for r in done)])
             stem = folder / "figures" / name
-            drawings.append(Drawing(name, key, (done, store, dataset, plan.budget, stem, command)))
+            drawings.append(Drawing(name, key, (done, store, dataset, plan.schedules, stem, command)))
     return draw_changed("gradients", drawings, _draw, folder, pool)
 
 
-def _draw(runs: list[Run], store: Store, dataset: str, budget: str, stem: Path, command: str) -> list[Path]:
+def _draw(runs: list[Run], store: Store, dataset: str, schedules: str, stem: Path, command: str) -> list[Path]:
     curves, variances = loss_curves(runs, store), gradient_variances(runs, store)
-    figure = gradient_page(curves, variances, dataset, budget)
+    figure = gradient_page(curves, variances, dataset, schedules)
     return save(figure, pd.concat([curves, variances], ignore_index=True), stem, command)
 
 
@@ -94,7 +94,7 @@ def _named(run: Run) -> dict[str, object]:
     return {"estimator": ESTIMATORS[run.model, run.value], "seed": run.seed}
 
 
-def gradient_page(curves: pd.DataFrame, variances: pd.DataFrame, dataset: str, budget: str) -> Picture:
+def gradient_page(curves: pd.DataFrame, variances: pd.DataFrame, dataset: str, schedules: str) -> Picture:
     """Training curves on the left, gradient variances on the right."""
     names = [n for n in ESTIMATORS.values() if n in set(curves["estimator"])]
     palette = colours(names)
@@ -119,7 +119,7 @@ def gradient_page(curves: pd.DataFrame, variances: pd.DataFrame, dataset: str, b
     lines, marks = left.get_legend_handles_labels(), right.get_legend_handles_labels()
     keys = [*lines[0], *marks[0]], [*lines[1], *marks[1]]
     heading = f"{dataset_title(dataset)}: estimators of the gradient of the ELBO"
-    titled(figure, heading, f"{seeds} seeds", budget, note, keys)
+    titled(figure, heading, f"{seeds} seeds", schedules, note, keys)
     return figure
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.board.leaderboard import MODEL, SETTING, columns, leaderboards, levels
-from bench.analysis.names import model_title, title
+from bench.analysis.names import setting_title, title
 from bench.analysis.scores.dead import counted
 from bench.escaping import as_cells, markdown
 from bench.metrics.base import DEFAULT_SET, RANK_SETS
@@ -96,10 +96,10 @@ def wanted_of(plan: Plan, store: Store) -> pd.DataFrame:
 
 
 def _facts(table: pd.DataFrame, plan: Plan, store: Store) -> dict[str, str]:
-    """What was run: budget, counts, device, versions."""
+    """What was run: schedules, counts, device, versions."""
     facts = {
-        "Budget": plan.budget,
-        "Scoring protocol": plan.protocol.name,
+        "Schedule": plan.schedules,
+        "Protocol": plan.protocol.name,
         "Runs": run_counts(table, plan, store),
         "Seeds": f"{len({member.seed for member in plan.members})}",
     }
@@ -126,25 +126,25 @@ def _markdown(page: Page, plan: Plan, level: str, rank_set: str) -> str:
     """The boards of one level and rank set as tables: IQM, with the 95 % interval in brackets; floors below."""
     parts = [
         f"# {markdown(plan.title)}: leaderboard",
-        f"Budget: **{markdown(plan.budget)}**. IQM [95% interval] of {page.levels[level]}; rank by Borda count over "
-        f"{RANK_SETS[rank_set]} ({rank_set}). Dead runs, whose codes have no active dimension, are not ranked.",
+        f"Schedule: **{markdown(plan.schedules)}**. IQM [95% interval] of {page.levels[level]}; rank by Borda count "
+        f"over {RANK_SETS[rank_set]} ({rank_set}). Dead runs, whose codes have no active dimension, are not ranked.",
     ]
     every = page.boards[level]
     every = every[every["rank_set"] == rank_set]
     for (representation, dataset), board in every.groupby(["representation", "dataset"], sort=False):
         shown = [c for c in page.columns if c.name in board and board[c.name].notna().any()]
-        named = ["model", *(["value"] if level == SETTING else [])]
-        heads = [*named, "rank", "coverage", "dead runs"]
+        heads = ["setting" if level == SETTING else "model", "rank", "coverage", "dead runs"]
         heads += [markdown(title(c.name)) + ("" if c.declared.counts_in(rank_set) else " (not ranked)") for c in shown]
         lines = [_line(heads), _line(["---"] + ["---:"] * (len(heads) - 1))]
         for _, row in board.iterrows():
-            values = ["" if pd.isna(row[n]) else f"{row[n]:g}" for n in named[1:]]
-            values += [_number(row, "rank", "{:.0f}"), f"{np.floor(100 * row['coverage'] + 1e-9):.0f}%"]
+            of_setting = (row["hyperparameter"], row["value"]) if level == SETTING else (None, None)
+            values = [markdown(setting_title(row["model"], *of_setting)), _number(row, "rank", "{:.0f}")]
+            values += [f"{np.floor(100 * row['coverage'] + 1e-9):.0f}%"]
             values += [str(row["dead"]), *(_number(row, c.name, "{:.3f}") for c in shown)]
-            lines.append(_line([markdown(model_title(row["model"])), *values]))
+            lines.append(_line(values))
         for kind, floors in floors_below(board, page.floors).items():
             known = [f"{floors[c.name]:.3f}" if c.name in floors else "–" for c in shown]
-            lines.append(_line([f"*floor: {KINDS[kind]}*", *[""] * (len(named) + 2), *known]))
+            lines.append(_line([f"*floor: {KINDS[kind]}*", *[""] * 3, *known]))
         text = f"## {markdown(board_title(dataset))}, {representation} representation\n\n" + "\n".join(lines)
         if level != SETTING and (dead := "; ".join(filter(None, board["dead_runs"]))):
             text += f"\n\n{counted(board['dead'].sum())}: {markdown(dead)}."

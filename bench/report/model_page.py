@@ -26,13 +26,13 @@ def model_page(sights: list[Sights]) -> Image.Image:
     height, rows = 2 * MARGIN + _heights(sights[0], pitch), -(-len(sights) // ABREAST)
     bottom = 2 * MARGIN + rows * height
     title = f"{dataset_title(first.dataset)}: {model_title(first.model)}"
-    budget = "fitted directly" if first.fitted else first.schedule.label
+    schedule = "fitted directly" if first.fitted else first.schedule.label
     abreast = min(ABREAST, len(sights))
     canvas = page(max(abreast * column + MARGIN, length(title, TITLE) + 2 * MARGIN), bottom + 2 * MARGIN)
     write(canvas, (MARGIN, MARGIN // 2), title, TITLE)
     for k, seen in enumerate(sights):
         _column(canvas, MARGIN + k % ABREAST * column, k // ABREAST * height, pitch, seen)
-    write(canvas, (MARGIN, bottom), budget, LABEL)
+    write(canvas, (MARGIN, bottom), schedule, LABEL)
     return canvas
 
 

@@ -31,7 +31,7 @@ class Page:
     """What the page shows."""
 
     title: str
-    facts: Mapping[str, str]  # what was run, at what budget
+    facts: Mapping[str, str]  # what was run, by what schedule
     boards: Mapping[str, pd.DataFrame]  # level -> boards, as `leaderboards` gives them; the first are shown first
     levels: Mapping[str, str]  # level -> what its rows are
     columns: Sequence[Column]

@@ -100,7 +100,7 @@ def ranked(runs: list[Run], values: Mapping[str, float], rank_by: str) -> dict[s
     if 1 < len(runs) == len({r.value for r in runs}) <= MOST:
         ordered = sorted(runs, key=lambda r: r.value or 0)
         scores = {r.id: f": {title(rank_by)} {values[r.id]:.3f}" for r in runs if r.id in values}
-        named = (f"strength {r.value:g}" if r.strength is None else f"strength {r.strength}" for r in ordered)
+        named = (f"{r.sweeps} {r.value:g}" for r in ordered)
         return {f"{name}{scores.get(r.id, '')}": r for name, r in zip(named, ordered, strict=True)}
     scored = sorted((r for r in runs if r.id in values), key=lambda r: -values[r.id])
     if not scored:

@@ -14,11 +14,11 @@ from bench.analysis.published.reproduction import reproduce
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.escaping import as_cells
 from bench.pool import Pool
-from bench.report.budget import budget_of
 from bench.report.drawings import Drawing, Outcome, code, draw_changed
 from bench.report.figures.heatmaps import SIGNED, Scale, heatmaps
 from bench.report.figures.panels import bottom_of, left_of, panel_grid
 from bench.report.reproduction_page import label, name, reasons, verdicts, write_page
+from bench.report.schedules import schedules_of
 from bench.report.style import Picture, remove, save, titled
 from bench.store.files import digest, writing
 from bench.study.plan import Plan
@@ -36,12 +36,12 @@ def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool)
     with writing(folder / "reproduction.csv") as file:
         file.write(as_cells(pd.concat([numbers for _, numbers in compared])).to_csv(index=False).encode())
     command = f"python -m bench analyze study={plan.name}"
-    source, budget = code("analysis", "metrics", "report"), budget_of(plan, table)
+    source, schedules = code("analysis", "metrics", "report"), schedules_of(plan, table)
     drawings = [
-        Drawing(_stem(item), digest([source, repr(item), numbers.to_csv(), budget, command]), (item, numbers))
+        Drawing(_stem(item), digest([source, repr(item), numbers.to_csv(), schedules, command]), (item, numbers))
         for item, numbers in compared
     ]
-    draw = partial(_draw, budget, folder / "figures", command)
+    draw = partial(_draw, schedules, folder / "figures", command)
     drawn = set()
     for outcome in draw_changed("reproduction", drawings, draw, folder, pool):
         drawn |= {outcome.name} if outcome.files else set()
@@ -54,7 +54,7 @@ def _stem(item: Item) -> str:
     return f"reproduction_{item.name}"
 
 
-def _draw(budget: str, folder: Path, command: str, item: Item, numbers: pd.DataFrame) -> list[Path]:
+def _draw(schedules: str, folder: Path, command: str, item: Item, numbers: pd.DataFrame) -> list[Path]:
     """Draw one item; its files.
 
     Raises:
@@ -65,15 +65,15 @@ def _draw(budget: str, folder: Path, command: str, item: Item, numbers: pd.DataF
     if there.empty:
         remove(stem)
         raise TooFewRunsError(reasons(numbers))
-    return save(reproduction_figure(item, there, budget), there, stem, command)
+    return save(reproduction_figure(item, there, schedules), there, stem, command)
 
 
-def reproduction_figure(item: Item, numbers: pd.DataFrame, budget: str) -> Picture:
+def reproduction_figure(item: Item, numbers: pd.DataFrame, schedules: str) -> Picture:
     """One item, of which ours has these numbers: as matrices where rows are columns, else as points and intervals."""
-    return _matrices(item, numbers, budget) if item.rows == item.columns else _forest(item, numbers, budget)
+    return _matrices(item, numbers, schedules) if item.rows == item.columns else _forest(item, numbers, schedules)
 
 
-def _matrices(item: Item, numbers: pd.DataFrame, budget: str) -> Picture:
+def _matrices(item: Item, numbers: pd.DataFrame, schedules: str) -> Picture:
     """A symmetric matrix a data set, each pair once for each side: below the diagonal ours, above it the published."""
     keys = [k for k in item.rows if k in {*numbers["row"], *numbers["column"]}]
     place = {k: i for i, k in enumerate(keys)}
@@ -100,11 +100,11 @@ def _matrices(item: Item, numbers: pd.DataFrame, budget: str) -> Picture:
     heading = f"{name(item)}: below the diagonal ours, above it the published"
     framed = "Framed: the two differ by more than two studies of one population do."
     note = f"Shown: {item.quantity}. {framed} {_told(numbers)}"
-    titled(figure, heading, _behind(numbers), budget, note)
+    titled(figure, heading, _behind(numbers), schedules, note)
     return figure
 
 
-def _forest(item: Item, numbers: pd.DataFrame, budget: str) -> Picture:
+def _forest(item: Item, numbers: pd.DataFrame, schedules: str) -> Picture:
     """A panel a row, a line a column: the published number and ours with its interval. One column is one panel."""
     panel, line = ("column", "row") if len(item.columns) == 1 else ("row", "column")
     lines = [k for k in getattr(item, f"{line}s") if k in set(numbers[line])]
@@ -123,7 +123,7 @@ def _forest(item: Item, numbers: pd.DataFrame, budget: str) -> Picture:
     where = ", ".join(map(dataset_title, numbers["dataset"].unique())).replace("all", "all data sets")
     note = f"Shown: {item.quantity}. {_told(numbers)}"
     keys = panels[0].get_legend_handles_labels()
-    titled(figure, f"{name(item)}, {where}", _behind(numbers), budget, note, keys)
+    titled(figure, f"{name(item)}, {where}", _behind(numbers), schedules, note, keys)
     return figure
 
 

@@ -20,15 +20,15 @@ def write_page(table: pd.DataFrame, plan: Plan, compared: list[tuple[Item, pd.Da
         drawn: items that have a figure.
     """
     runs = table.drop_duplicates("run")
-    budgets = ", ".join(f"{n} of {label}" for label, n in Counter(runs["schedule"]).most_common())
+    labels = ", ".join(f"{n} of {label}" for label, n in Counter(runs["schedule"]).most_common())
     head = (
         f"# {markdown(plan.title)} beside published numbers\n\n"
-        f"Behind ours: {len(runs)} runs ({markdown(budgets or 'none')}), scored under the "
+        f"Behind ours: {len(runs)} runs ({markdown(labels or 'none')}), scored under the "
         f"**{markdown(plan.protocol.name)}** protocol. "
         "Ours and theirs are both estimates: a number is *covered* where our 95 % interval, widened by "
         "sqrt(1 + n / 50) for n seeds a setting of ours and 50 of theirs, and by the precision of print, has it. Of "
         "two studies of one population 5 % of the numbers are not covered. It is *not comparable* where ours or its "
-        "interval is missing or rests on another budget; both are shown all the same.\n\n"
+        "interval is missing or rests on another schedule; both are shown all the same.\n\n"
         "Every number, also of what is not here: [reproduction.csv](reproduction.csv). "
         f"Remake it with {markdown_code(f'python -m bench analyze study={plan.name}')}."
     )

@@ -1,4 +1,4 @@
-"""How every figure looks and is saved: at its printed size, legible, colour-blind safe, with its budget and a caption.
+"""How every figure looks and is saved: at its printed size, legible, colour-blind safe, with schedule and caption.
 
 A figure is as wide as a column or a page of a paper, so that it is printed without scaling. Above its panels stand a
 heading of at most two lines and the legend, below them one line of what stands behind it. All else is in its caption.
@@ -114,7 +114,7 @@ def titled(
     figure: Picture,
     heading: str,
     standing: str,
-    budget: str,
+    schedules: str,
     note: str = "",
     keys: tuple[Sequence[Artist], Sequence[str]] | None = None,
     hole: Axes | None = None,
@@ -124,15 +124,15 @@ def titled(
     Args:
         figure: with its panels.
         heading: what it shows; wrapped, at most two lines.
-        standing: what stands behind it, such as runs and seeds; "" where the budget says it.
-        budget: of the training behind it; the foot has its most common schedule, the caption all of it.
+        standing: what stands behind it, such as runs and seeds; "" where the schedules say it.
+        schedules: of the runs behind it; the foot has its most common schedule, the caption all of it.
         note: full sentences of what else to know, for the caption.
         keys: handles and labels of the legend.
         hole: a place among the panels where the legend fits; without it the legend stands below the heading.
     """
     width = figure.get_figwidth()
     lines = wrapped(figure, heading, HEADING)
-    foot = wrapped(figure, "; ".join(part for part in (standing, budget.partition(" (")[0]) if part), NOTE)
+    foot = wrapped(figure, "; ".join(part for part in (standing, schedules.partition(" (")[0]) if part), NOTE)
     above = PAD + HEADING * LINE * len(lines)
     below = PAD + NOTE * LINE * len(foot)
     legend = None
@@ -159,7 +159,7 @@ def titled(
         legend.set_bbox_to_anchor((0.5, 1 - (1.5 * PAD + HEADING * LINE * len(lines)) / height), figure.transFigure)
     figure.set_layout_engine(_Layout(rect=(0, below / height, 1, 1 - (above + below) / height)))
     behind = f"Drawn from {standing}." if standing else ""
-    sentences = (f"{heading}.", note, behind, f"Budget: {budget}.")
+    sentences = (f"{heading}.", note, behind, f"Schedule: {schedules}.")
     figure.caption = " ".join(part for part in sentences if part)
 
 

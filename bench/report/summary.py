@@ -1,4 +1,4 @@
-"""The one-page summary of a study: what was run, at what budget, its scores, its pictures, how to remake them."""
+"""The one-page summary of a study: what was run, by what schedule, its scores, its pictures, how to remake them."""
 
 from collections import Counter
 from pathlib import Path
@@ -6,7 +6,14 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from bench.analysis.names import dataset_title, disentanglement_scores, downstream_scores, model_title, title
+from bench.analysis.names import (
+    dataset_title,
+    disentanglement_scores,
+    downstream_scores,
+    hyperparameters,
+    setting_title,
+    title,
+)
 from bench.analysis.scores.agreement import wide
 from bench.analysis.scores.dead import told
 from bench.escaping import markdown, markdown_code
@@ -42,7 +49,7 @@ def _head(table: pd.DataFrame, plan: Plan, store: Store, origin: str) -> str:
     source = f"{markdown(origin[0].upper() + origin[1:])}.\n\n" if origin else ""
     return (
         f"# {markdown(plan.title)}\n\n"
-        f"Budget: **{markdown(plan.budget)}**; scored under the **{markdown(plan.protocol.name)}** protocol. "
+        f"Schedule: **{markdown(plan.schedules)}**; scored under the **{markdown(plan.protocol.name)}** protocol. "
         f"{run_counts(table, plan, store)}.{spent}\n\n{source}"
         f"Remake it with {markdown_code(f'python -m bench run study={plan.name}')}; "
         "every score is in [scores.csv](scores.csv)."
@@ -83,14 +90,14 @@ def _score_tables(table: pd.DataFrame) -> list[str]:
         return ["No scores yet."]
     scores = wide(table)
     wanted = [*disentanglement_scores(table), *downstream_scores(scores.columns)]
-    sections = []
+    sections, swept_by = [], hyperparameters(table)
     for dataset in scores.index.unique("dataset"):
         mine = scores.xs(dataset).reindex(columns=wanted).dropna(axis="columns", how="all")
-        lines = [_row(["model", "value", "seeds", *map(title, mine.columns)]), _row(["---"] * (3 + mine.shape[1]))]
+        lines = [_row(["setting", "seeds", *map(title, mine.columns)]), _row(["---"] * (2 + mine.shape[1]))]
         for (model, value), group in mine.groupby(["model", "value"], dropna=False):
             shown = ["" if pd.isna(v) else f"{v:.3f}" for v in group.mean()]
-            named = markdown(model_title(str(model)))
-            lines.append(_row([named, "" if pd.isna(value) else f"{value:g}", str(len(group)), *shown]))
+            named = setting_title(str(model), swept_by.get(str(model)), value)
+            lines.append(_row([markdown(named), str(len(group)), *shown]))
         heading = markdown(dataset_title(str(dataset)))
         dead = told(table[table["dataset"] == dataset])
         above = [_sizes(table, str(dataset)), *([markdown(dead)] if dead else [])]

@@ -158,7 +158,7 @@ def _check_free(member: GivenCodes, store: Store) -> None:
     for run_id, config in run_configs(store):
         names = (config["model"]["name"], config["dataset"]["name"], config["seed"])
         setting = (config["strength"], config["value"])
-        same = (*names, *setting) == (member.model, member.dataset, member.seed, member.strength, member.value)
+        same = (*names, *setting) == (member.model, member.dataset, member.seed, member.strength_index, member.value)
         if same and run_id != member.id:
             raise ConfigError(
                 f"the store has other codes named {member.model}, of {member.dataset}, seed {member.seed} [{run_id}]: "

@@ -90,6 +90,7 @@ class ConfigRecord(TypedDict):
     model: ModelPart
     seed: Count
     dataset: DatasetPart
+    hyperparameter: NotRequired[Name | None]
     strength: Count | None
     value: Number | None
     schedule_label: Line
@@ -149,7 +150,7 @@ class JobsRecord(TypedDict):
     jobs: dict[Name, list[Name]]
 
 
-SHOWN = ("id", "strength", "value", "schedule_label", "file")  # of config.json: not hashed
+SHOWN = ("id", "hyperparameter", "strength", "value", "schedule_label", "file")  # of config.json: not hashed
 
 Record = TypeVar("Record", bound=Mapping[str, Any])
 

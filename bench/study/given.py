@@ -20,7 +20,7 @@ class GivenCodes:
         dataset_version: of its card; None for "custom".
         sha256: of the file they came in.
         file: its name.
-        strength: index of a setting, for comparisons with models by strength; None: they have none.
+        strength_index: index of a setting, for comparisons with models by strength; None: they have none.
         value: the hyper-parameter behind them, where they have one.
     """
 
@@ -30,24 +30,24 @@ class GivenCodes:
     dataset_version: int | None
     sha256: str
     file: str
-    strength: int | None = None
+    strength_index: int | None = None
     value: float | None = None
 
     label: ClassVar[str] = LABEL  # stands where a trained run has its schedule's
 
     def config(self) -> dict[str, Any]:
         """What the id is the hash of."""
-        settings = {"strength": self.strength, "value": self.value}
+        settings = {"strength": self.strength_index, "value": self.value}
         return {
             "model": {"name": self.model, "version": 1, "hyper": {}},
             "seed": self.seed,
             "dataset": {"name": self.dataset, "version": self.dataset_version},
             "codes": self.sha256,
-        } | ({} if self.strength is None and self.value is None else {"setting": settings})
+        } | ({} if self.strength_index is None and self.value is None else {"setting": settings})
 
     def record(self) -> dict[str, Any]:
         """What the run folder keeps, in the form of a trained run's."""
-        shown = {"id": self.id, "strength": self.strength, "value": self.value, "schedule_label": LABEL}
+        shown = {"id": self.id, "strength": self.strength_index, "value": self.value, "schedule_label": LABEL}
         return self.config() | shown | {"file": self.file}
 
     @cached_property
@@ -68,4 +68,4 @@ class GivenCodes:
         """Their name and what is told of their setting, in words."""
         if self.value is not None:
             return f"{self.model}, value {self.value:g}"
-        return self.model if self.strength is None else f"{self.model}, strength {self.strength}"
+        return self.model if self.strength_index is None else f"{self.model}, strength index {self.strength_index}"

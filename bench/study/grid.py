@@ -120,7 +120,7 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
         for model, entry in models.items():
             share = entry.published_updates if schedule.updates == "published" else 1.0
             own = dataclasses.replace(schedule, steps=max(1, round(schedule.steps * share)))
-            for strength, value, hyper in settings[model]:
+            for index, value, hyper in settings[model]:
                 for key in entry.scaled:
                     hyper = hyper | {key: hyper[key] * (own.steps / PUBLISHED_STEPS)}
                     number(f"{key} of {model} at {own.steps:,} steps", hyper[key])
@@ -131,7 +131,7 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                         fitted=entry.fitted,
                         hyper=Frozen(hyper),
                         sweeps=entry.sweeps,
-                        strength=strength,
+                        strength_index=index,
                         value=value,
                         seed=seed,
                         dataset=name,
@@ -180,7 +180,7 @@ def _strengths(model: str, config: Mapping[str, Any]) -> list[Any]:
 def _settings(
     model: str, entry: Entry, strengths: Sequence[Any]
 ) -> Iterator[tuple[int | None, float | None, dict[str, float]]]:
-    """(strength, value, hyper-parameters) of each asked strength: integers index the list, floats are values."""
+    """(strength index, value, hyper-parameters) of each asked strength: integers index the list, floats are values."""
     if entry.sweeps is None:
         yield None, None, dict(entry.hyper)
         return

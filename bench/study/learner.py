@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import yaml
+
 from bench.registry import unknown
+from bench.store import shipped
+from bench.store.files import StoreError
 from bench.values import ConfigError, flag, listed, mapping, number, one_of, positive, text, whole
 
 REQUIRED = ("version", "fitted", "sweeps", "hyper")
@@ -63,3 +68,28 @@ def entry_of(model: str, given: Any) -> Entry:
         tuple(scaled),
         positive(f"{group}.published_updates", entry.get("published_updates", 1.0)),
     )
+
+
+def swept(model: str) -> str | None:
+    """The name of the hyper-parameter that a model sweeps; None: it sweeps nothing, or is not one of the suite."""
+    name = shipped_settings(model).get("sweeps")
+    return None if name is None else str(name)
+
+
+@cache
+def shipped_settings(model: str) -> Mapping[str, object]:
+    """What a model's `conf/model/NAME.yaml` says; nothing of a representation from elsewhere, whatever its name.
+
+    Raises:
+        StoreError: the file is not yaml of keys and values.
+    """
+    files = {f.stem: f for f in (shipped.conf_dir() / "model").glob("*.yaml")}
+    if model not in files:
+        return {}
+    try:
+        settings = yaml.safe_load(files[model].read_text(encoding="utf-8"))
+    except yaml.YAMLError as fault:
+        raise StoreError(f"{files[model]} is not yaml: {fault}") from fault
+    if not isinstance(settings, dict):
+        raise StoreError(f"{files[model]} must hold keys and values")
+    return settings

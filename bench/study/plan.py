@@ -39,13 +39,13 @@ class Plan:
         return (*self.runs, *self.codes)
 
     @property
-    def budget(self) -> str:
+    def schedules(self) -> str:
         """The schedules behind the runs, in words: the most common one, then who has another."""
         if not self.runs:
             return LABEL
         models: dict[str, list[str]] = {}
         for run in self.runs:
-            models.setdefault(run.budget, []).append(run.model)
+            models.setdefault(run.training, []).append(run.model)
         common, *others = sorted(models, key=lambda label: -len(models[label]))
         exceptions = [f"{', '.join(dict.fromkeys(models[label]))}: {label.partition(': ')[2]}" for label in others]
         return f"{common} ({'; '.join(exceptions)})" if exceptions else common

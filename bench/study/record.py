@@ -143,7 +143,8 @@ def axes(store: Store, name: str) -> dict[str, Any]:
     strengths: dict[str, dict[Any, None]] = {}
     for run in plan.runs:
         if run.sweeps is not None:
-            strengths.setdefault(run.model, {})[run.value if run.strength is None else run.strength] = None
+            index = run.strength_index
+            strengths.setdefault(run.model, {})[run.value if index is None else index] = None
     indices = sorted({s for of_model in strengths.values() for s in of_model if isinstance(s, int)})
     return {
         "model": _distinct(run.model for run in plan.runs),
@@ -316,13 +317,20 @@ def _record(plan: Plan) -> dict[str, Any]:
         "protocol": dataclasses.asdict(plan.protocol),
         "schedule": None if plan.schedule is None else dataclasses.asdict(plan.schedule),
         "schedules": [dataclasses.asdict(schedule) for schedule in schedules],
-        "runs": [dict(zip((*OF_SETTING, "schedule", "seeds"), (*k, v), strict=True)) for k, v in settings.items()],
-        "codes": [dataclasses.asdict(codes) for codes in plan.codes],
+        "runs": [dict(zip((*KEYS, "schedule", "seeds"), (*k, v), strict=True)) for k, v in settings.items()],
+        "codes": [{_key(name): told for name, told in dataclasses.asdict(c).items()} for c in plan.codes],
     }
+
+
+def _key(field: str) -> str:
+    """What a field of a run or of given codes is called in a record."""
+    return {"strength_index": "strength"}.get(field, field)
 
 
 OF_SETTING = tuple(f.name for f in dataclasses.fields(Run) if f.name not in ("seed", "schedule"))
 LATER = ("networks_version",)  # that records written before lack: they mean its default
+KEYS = tuple(map(_key, OF_SETTING))
+OF_CODES = tuple(f.name for f in dataclasses.fields(GivenCodes))
 
 
 def _plan(entry: Mapping[str, Any]) -> Plan:
@@ -330,7 +338,7 @@ def _plan(entry: Mapping[str, Any]) -> Plan:
     every = entry["metrics"] == "all"
     runs = [
         Run(
-            **{name: setting[name] for name in OF_SETTING if name in setting or name not in LATER}
+            **{name: setting[_key(name)] for name in OF_SETTING if name in setting or name not in LATER}
             | {"hyper": Frozen(setting["hyper"])},
             schedule=schedules[setting["schedule"]],
             seed=seed,
@@ -348,7 +356,9 @@ def _plan(entry: Mapping[str, Any]) -> Plan:
         metrics=tuple(known if every else (m for m in entry["metrics"] if m in known)),
         protocol=protocol_of(entry["protocol"]),
         schedule=None if entry["schedule"] is None else _schedule_of(entry["schedule"]),
-        codes=tuple(GivenCodes(**codes) for codes in entry["codes"]),
+        codes=tuple(
+            GivenCodes(**{f: codes[_key(f)] for f in OF_CODES if _key(f) in codes}) for codes in entry["codes"]
+        ),
         every_metric=every,
     )
 

@@ -58,7 +58,7 @@ class Schedule:
 
     @property
     def label(self) -> str:
-        """The budget, as printed beside every result that rests on it."""
+        """The schedule in words, as printed beside every result that rests on it."""
         said = [] if self.architecture in FIRST_NETWORKS else [self.architecture]
         said += [] if self.precision == "float32" else [self.precision]
         return ", ".join([f"{self.name}: {self.steps:,} steps", f"{self.image_size}x{self.image_size} px", *said])
@@ -68,8 +68,8 @@ class Schedule:
 class Run:
     """One run of the grid, resolved: everything that decides its numbers.
 
-    `sweeps` names the hyper-parameter that strength chooses, `value` is what it is, `strength` its index among the
-    model's published values (None for a value outside the list). All are None for a model that sweeps nothing.
+    `sweeps` names the hyper-parameter that strength chooses, `value` is its value, `strength_index` the index of that
+    among the model's published values (None for a value outside the list). All are None for a model that sweeps none.
     """
 
     model: str
@@ -77,7 +77,7 @@ class Run:
     fitted: bool
     hyper: Mapping[str, float]
     sweeps: str | None
-    strength: int | None
+    strength_index: int | None
     value: float | None
     seed: int
     dataset: str
@@ -101,8 +101,13 @@ class Run:
 
     def record(self) -> dict[str, Any]:
         """What a run's folder keeps: the configuration and what a reader wants to see beside its scores."""
-        shown = {"id": self.id, "strength": self.strength, "value": self.value, "schedule_label": self.schedule.label}
-        return self.config() | shown
+        return self.config() | {
+            "id": self.id,
+            "hyperparameter": self.sweeps,
+            "strength": self.strength_index,
+            "value": self.value,
+            "schedule_label": self.schedule.label,
+        }
 
     @cached_property
     def id(self) -> str:
@@ -110,8 +115,8 @@ class Run:
         return files.digest(self.config())
 
     @property
-    def budget(self) -> str:
-        """What its training was given, as printed beside every result; a fitted learner takes no steps."""
+    def training(self) -> str:
+        """How it is trained, as printed beside every result; a fitted learner takes no steps."""
         size = self.schedule.image_size
         return f"{self.schedule.name}: fitted directly, {size}x{size} px" if self.fitted else self.schedule.label
 

@@ -40,7 +40,7 @@ def part(table: "pd.DataFrame", plan: Plan, store: Store) -> dict[str, Any]:
     packages = sorted({p for d in done for p in d["versions"]})
     return {
         "study": plan.name,
-        "budget": plan.budget,
+        "schedule": plan.schedules,
         "protocol": plan.protocol.name,
         "runs": f"{len(done)} of {len(plan.runs)} planned",
         "rows": len(table),

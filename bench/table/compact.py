@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WORTHWHILE = 200  # runs; fewer are read as fast from their folders
 MANY = 8  # files
-FORMAT = digest(["compact", 2, SCHEMA])  # files of another one are not read
+FORMAT = digest(["compact", 3, SCHEMA])  # files of another one are not read
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import io
 import re
 import stat
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -28,12 +28,13 @@ from bench.store.files import StoreError, sha256_of, write_json, writing
 from bench.store.record_types import Id, Name, checked
 from bench.store.tables import TableFolder
 from bench.table.card import contents
+from bench.table.former import FORMER, NEW, with_hyperparameters
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-FORMAT = 1
+FORMAT = 2  # of 1 is told in `bench.table.former`
 OPTIONAL = ("seconds", "device", "train_seconds", "versions", "revision")  # and every column that is added later
 REQUIRED = [c for c in COLUMNS if c not in OPTIONAL]
 MOST_ROWS = 5_000_000  # the full study has 1.5 million
@@ -51,26 +52,28 @@ Studies = Mapping[str, list[str] | None]
 
 
 def read_table(folder: TableFolder, card: Mapping[str, Any]) -> "pd.DataFrame":
-    """The rows of a folder's table, with the types of `columns.COLUMNS`; an optional column may be missing.
+    """The rows of a folder's table, with the columns and types of `columns.COLUMNS`, whatever format it has.
 
     Args:
         folder: where it lies.
-        card: of the table, which names it by its checksum (the first cards did not).
+        card: of the table, which has its format and names it by its checksum (the first cards did neither).
 
     Raises:
         StoreError: the file is missing, damaged, too large, or has not these columns and types; the message names it.
     """
     import pyarrow as pa
 
+    former = card.get("format", 1) == 1
     try:
         size = _bounded(folder.table, LARGEST_FILE).stat().st_size
         with _expanded(folder.table, _most_text(size)) as text:
-            rows = _rows(text, folder.table)
+            rows = _rows(text, folder.table, FORMER if former else {}, NEW if former else ())
         if "sha256" in card and card["sha256"] != sha256_of(folder.table):
             raise ValueError(f"it is not the table that {folder.card.name} beside it was written for")
-        return _frame(rows)
+        table = _frame(rows)
     except (OSError, EOFError, zlib.error, csv.Error, ValueError, pa.ArrowException) as fault:
         raise unreadable(folder.table, fault, folder) from fault
+    return with_hyperparameters(table) if former else table
 
 
 def read_card(folder: TableFolder) -> dict[str, Any]:
@@ -224,17 +227,20 @@ class _Expanded(io.RawIOBase):
         super().close()
 
 
-def _rows(text: IO[bytes], path: Path) -> "pa.Table":
+def _rows(text: IO[bytes], path: Path, called: Mapping[str, str], lacking: Collection[str]) -> "pa.Table":
+    """The columns that this version knows, of which a table may call some otherwise and lack others."""
     import pyarrow as pa
     from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
     names = next(csv.reader([text.readline(10_000).decode()]), [])
-    if missing := [c for c in REQUIRED if c not in names]:
+    if missing := [called.get(c, c) for c in REQUIRED if c not in lacking and called.get(c, c) not in names]:
         raise ValueError(f"it has no column {', '.join(missing)}")
     if len(set(names)) < len(names):
         raise ValueError("it has two columns of one name")
-    if extra := [c for c in names if c not in COLUMNS]:
+    known = {called.get(c, c): c for c in COLUMNS if c not in lacking}
+    if extra := [c for c in names if c not in known]:
         say(f"{path} has columns that this version does not know and leaves out: {ascii(', '.join(extra))[:200]}")
+    names = [known.get(c, f"{c} (unknown)") for c in names]
     kept = {c: kind for c, kind in COLUMNS.items() if c in names}
     schema = arrow_schema(kept)
     convert = ConvertOptions(

@@ -12,6 +12,7 @@ from bench.scoring.groups import group_cell, groups_in
 from bench.scoring.runs import cells
 from bench.store.files import digest, read_json
 from bench.store.folders import Store
+from bench.store.record_types import SHOWN
 from bench.study.given import LABEL
 from bench.study.plan import Plan
 from bench.table.folder import Identities
@@ -19,8 +20,6 @@ from bench.table.rules import shown
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SHOWN = ("id", "strength", "value", "schedule_label", "file")  # in a run's record beside what is hashed
 
 
 def identities_of(table: "pd.DataFrame", plan: Plan, store: Store) -> Identities:
@@ -75,9 +74,9 @@ def check_store(table: "pd.DataFrame", store: Store) -> None:
     for run in table.drop_duplicates("run").itertuples():
         if (content := _recorded(run.run, store)) is None:
             continue
-        strength = read_json(store.run(run.run).config).get("strength")
-        same = strength is None if pd.isna(run.strength) else strength == run.strength
-        fault = _other_run(run, content) or (None if same else "strength")
+        index = read_json(store.run(run.run).config).get("strength")
+        same = index is None if pd.isna(run.strength_index) else index == run.strength_index
+        fault = _other_run(run, content) or (None if same else "strength index")
         if fault:
             raise ValueError(f"run {run.run} has another {fault} than in {store.run(run.run).config}")
 
@@ -109,6 +108,7 @@ def _other_run(run: Any, content: Any) -> str | None:
         steps = f"{schedule['steps']:,} steps, " if "steps" in schedule else ""
         said = {
             "model": run.model == model["name"],
+            "hyper-parameter": run.hyperparameter != run.hyperparameter or run.hyperparameter in model["hyper"],
             "seed": run.seed == content["seed"],
             "data set": run.dataset == content["dataset"]["name"],
             "value": run.value != run.value or run.value in model["hyper"].values(),

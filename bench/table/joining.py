@@ -59,6 +59,7 @@ def join(table: "pd.DataFrame", added: "pd.DataFrame", known: Identities) -> Joi
 
     both = pd.concat([added, table], ignore_index=True).astype(COLUMNS)  # its rows first: they are counted in messages
     both = one_label(both, known, preferred=table)
+    both = _one_hyperparameter(both)
     for column, of in (("run", DESCRIPTION), ("cell", MEANING)):
         check_one(both, column, of)
     new = pd.Series(both.index < len(added), both.index)
@@ -90,10 +91,22 @@ def one_label(table: "pd.DataFrame", known: Identities, preferred: "pd.DataFrame
     changed = {
         (run, label): of_run[run]
         for run, label in zip(runs["run"], runs["schedule"], strict=True)
-        if label != of_run[run] and (_budget(label, run, known) == _budget(of_run[run], run, known))
+        if label != of_run[run] and (_hashed(label, run, known) == _hashed(of_run[run], run, known))
     }
     labels = [changed.get(pair, pair[1]) for pair in zip(table["run"], table["schedule"], strict=True)]
     return table.assign(schedule=labels).astype({"schedule": COLUMNS["schedule"]})
+
+
+def _one_hyperparameter(table: "pd.DataFrame") -> "pd.DataFrame":
+    """The table with the hyper-parameter's name in all rows of a run of which some have it.
+
+    A table of format 1 has no name for a model that was unknown where it was read.
+    """
+    names = table["hyperparameter"].astype("str")
+    told = table.assign(hyperparameter=names)[names.notna()].drop_duplicates("run")
+    of_run = dict(zip(told["run"], told["hyperparameter"], strict=True))
+    filled = names.where(names.notna(), table["run"].astype("str").map(of_run))
+    return table.assign(hyperparameter=filled).astype({"hyperparameter": COLUMNS["hyperparameter"]})
 
 
 def renamed_losses(table: "pd.DataFrame") -> "pd.DataFrame":
@@ -159,10 +172,10 @@ def _groups_and_largest(table: "pd.DataFrame") -> "pd.DataFrame":
     return pairs.assign(same=pairs["cell"].map(members) == pairs["cell_largest"].map(members))
 
 
-def _budget(label: str, run: str, known: Identities) -> str:
+def _hashed(label: str, run: str, known: Identities) -> str:
     """What of a label the run's id depends on."""
-    budget = label.partition(": ")[2] or label
-    return budget.partition(" steps, ")[2] or budget if is_fitted(known.get(run)) else budget
+    hashed = label.partition(": ")[2] or label
+    return hashed.partition(" steps, ")[2] or hashed if is_fitted(known.get(run)) else hashed
 
 
 def _check_equal(ours: "pd.DataFrame", theirs: "pd.DataFrame") -> None:

@@ -33,6 +33,7 @@ from bench.store.record_types import (
     parsed,
     read_record,
 )
+from bench.study.learner import swept
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -136,13 +137,19 @@ def _described_run(text: bytes, run: str) -> dict[str, Any]:
     return {
         "run": run,
         "model": config["model"]["name"],
-        "strength": config["strength"],
+        "hyperparameter": config["hyperparameter"] if "hyperparameter" in config else _swept(config),
+        "strength_index": config["strength"],
         "value": config["value"],
         "seed": config["seed"],
         "dataset": config["dataset"]["name"],
         "schedule": config["schedule_label"],
         "batch_size": config.get("schedule", {}).get("batch_size", 0),
     }
+
+
+def _swept(config: ConfigRecord) -> str | None:
+    """What a run sweeps whose record does not say: as the model's yaml has it; codes from elsewhere sweep nothing."""
+    return swept(config["model"]["name"]) if "schedule" in config and config["value"] is not None else None
 
 
 def _described_training(text: bytes) -> dict[str, Any]:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KEY = ["run", "cell", "name", "factor"]  # what a score is the score of
-DESCRIPTION = ["model", "strength", "value", "seed", "dataset", "schedule"]  # the same in all rows of a run
+# the same in all rows of a run
+DESCRIPTION = ["model", "hyperparameter", "strength_index", "value", "seed", "dataset", "schedule"]
 MEANING = ["metric", "version", "representation"]  # the same in all rows of a cell
 ID = (re.compile(r"[0-9a-f]{12}"), "12 hex digits")
 NAME = (re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"), "a name of letters, digits, dots, dashes and underscores")
@@ -30,6 +31,7 @@ TEXT = (re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,:;+()/@-]{0,499}"), "plain text of
 WORDS = {
     "run": ID,
     "model": NAME,
+    "hyperparameter": NAME,
     "dataset": NAME,
     "schedule": TEXT,
     "representation": (re.compile("mean|sampled"), "mean or sampled"),
@@ -42,7 +44,7 @@ WORDS = {
     "revision": TEXT,
 }
 ALWAYS = ("run", "model", "dataset", "schedule", "metric", "name", "cell", "score")  # integers have no missing values
-LEAST = {"strength": 0, "seed": 0, "version": 1, "num_train": 0, "num_test": 0, "seconds": 0, "train_seconds": 0}
+LEAST = {"strength_index": 0, "seed": 0, "version": 1, "num_train": 0, "num_test": 0, "seconds": 0, "train_seconds": 0}
 SLACK = 1e-6  # that a score may be out of its range by rounding
 OTHERS = {  # scores of no registered metric: version, scores
     TRAINING: (TRAINING_VERSION, dict.fromkeys(FINAL, Score(-math.inf, math.inf))),

@@ -46,7 +46,7 @@ def _frame(rows: "pa.Table") -> "pd.DataFrame":
     import pandas as pd
 
     columns = {n: _category(rows[n]) if k == "category" else rows[n].to_pandas() for n, k in COLUMNS.items()}
-    frame = pd.DataFrame(columns, copy=False).astype({"strength": COLUMNS["strength"]})
+    frame = pd.DataFrame(columns, copy=False).astype({"strength_index": COLUMNS["strength_index"]})
     runs = frame["run"].cat.codes.to_numpy()
     if (runs[1:] >= runs[:-1]).all():
         return frame

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from bench.columns import COLUMNS
+from bench.study.learner import swept
 
 MODELS = ("beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii")
 
@@ -84,7 +85,7 @@ def synthetic_table(
     runs = _runs(datasets, models, strengths, seeds)
     made = [*scores.items(), *sampled.items()]
     root = np.linalg.cholesky(correlation([m for _, m in made]))
-    setting = pd.factorize(runs["model"] + runs["strength"].astype(str))[0]
+    setting = pd.factorize(runs["model"] + runs["strength_index"].astype(str))[0]
     shared = rng.normal(size=(setting.max() + 1, len(made)))[setting]
     own = rng.normal(size=(len(runs), len(made)))
     latent = (np.sqrt(explained) * shared + np.sqrt(1 - explained) * own) @ root.T
@@ -97,7 +98,8 @@ def _runs(datasets: Sequence[str], models: Sequence[str], strengths: int, seeds:
     data, model, strength, seed = (a.ravel() for a in np.meshgrid(*grid, indexing="ij"))
     fixed = {"schedule": "made up", "version": 1, "num_train": 1, "num_test": 0, "cell": "made up", "seconds": 0.0}
     named = {"dataset": np.array(datasets)[data], "model": np.array(models)[model]}
-    frame = pd.DataFrame(named | {"strength": strength, "value": strength + 1.0, "seed": seed})
+    named["hyperparameter"] = np.array([swept(m) for m in models], dtype=object)[model]
+    frame = pd.DataFrame(named | {"strength_index": strength, "value": strength + 1.0, "seed": seed})
     return frame.assign(run=frame.index.astype(str), **fixed)
 
 

@@ -26,6 +26,7 @@ from bench.store.folders import RunFolder, Store
 from bench.store.record_types import ConfigRecord, DoneRecord, Line, must, read_record
 from bench.store.shipped import downloads_dir, trained_dir
 from bench.study.grid import schedule_of
+from bench.study.learner import swept
 from bench.study.run import Frozen, Run
 from bench.values import ConfigError
 
@@ -88,7 +89,7 @@ class Trained:
 
     @property
     def setting(self) -> tuple[int | None, float | None, int]:
-        """Strength (its index), its value, and the seed."""
+        """Strength index, value, and the seed."""
         run = self.record["run"]
         return run["strength"], run["value"], run["seed"]
 
@@ -125,7 +126,7 @@ class Trained:
 
     def as_run(self) -> Run:
         """The run that it is, as a learner is built from it."""
-        record, (strength, value, seed) = self.record["run"], self.setting
+        record, (index, value, seed) = self.record["run"], self.setting
         model, dataset, hyper = record["model"], record["dataset"], record["model"]["hyper"]
         name = record["schedule_label"].partition(": ")[0]
         return Run(
@@ -133,8 +134,8 @@ class Trained:
             version=model["version"],
             fitted=False,
             hyper=Frozen(hyper),
-            sweeps=next((name for name, number in hyper.items() if number == value), None),
-            strength=strength,
+            sweeps=record["hyperparameter"] if "hyperparameter" in record else swept(model["name"]),
+            strength_index=index,
             value=value,
             seed=seed,
             dataset=dataset["name"],

@@ -14,11 +14,12 @@ NAMES = ["up", "down", "noise"]
 def side(model: str, scores: dict[str, np.ndarray], dataset: str = "d", value: float = 1.0) -> pd.DataFrame:
     """A table of scores (strengths x seeds)."""
     rows = [
-        {"run": f"{model}-{dataset}-{i}-{seed}", "model": model, "strength": i, "value": value * (i + 1), "seed": seed,
-         "dataset": dataset, "representation": "mean", "metric": "m", "name": name, "factor": None, "score": score}
+        {"run": f"{model}-{dataset}-{i}-{seed}", "model": model, "strength_index": i, "value": value * (i + 1),
+         "seed": seed, "dataset": dataset, "representation": "mean", "metric": "m", "name": name, "factor": None,
+         "score": score}
         for name, table in scores.items() for (i, seed), score in np.ndenumerate(table)
     ]  # fmt: skip
-    return pd.DataFrame(rows).astype({"strength": "Int64"})
+    return pd.DataFrame(rows).astype({"strength_index": "Int64"})
 
 
 def ladder(rng: np.random.Generator, sign: float = 1.0, noise: float = 0.1) -> np.ndarray:
@@ -45,7 +46,7 @@ def test_strengths_are_ranked_alike_or_opposed(two: tuple[pd.DataFrame, pd.DataF
 
 
 def test_medians_are_those_of_the_table(two: tuple[pd.DataFrame, pd.DataFrame]) -> None:
-    medians = [t[t["name"] == "noise"].groupby("strength")["score"].median() for t in two]
+    medians = [t[t["name"] == "noise"].groupby("strength_index")["score"].median() for t in two]
     found = compare(*two, NAMES).scores.set_index("name").loc["noise", "strengths"]
     assert found == pytest.approx(spearmanr(*medians).statistic)
 
@@ -137,8 +138,8 @@ def test_holes_leave_out_runs(two: tuple[pd.DataFrame, pd.DataFrame]) -> None:
 def test_nothing_in_common_is_said(two: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     a, b = two
     with pytest.raises(NothingInCommonError, match="the second has strength 10, 11, 12, 13, 14, 15 on d"):
-        compare(a, b.assign(strength=b["strength"] + 10), NAMES)
+        compare(a, b.assign(strength_index=b["strength_index"] + 10), NAMES)
     with pytest.raises(NothingInCommonError, match="on d; the second has strength 0, 1, 2, 3, 4, 5 on e"):
         compare(a, b.assign(dataset="e"), NAMES)
     with pytest.raises(NothingInCommonError, match=r"the second has strength \(none\)"):
-        compare(a, b.assign(strength=pd.NA), NAMES)
+        compare(a, b.assign(strength_index=pd.NA), NAMES)

@@ -23,8 +23,9 @@ def small(models: Mapping[str, Sequence[float]], name: str = "mig", dataset: str
     """One setting a model, a run for each score."""
     return pd.DataFrame(
         [
-            {"run": f"{dataset}-{m}-{s}", "model": m, "strength": 0, "value": 1.0, "seed": s, "dataset": dataset,
-             "representation": "mean", "metric": name, "name": name, "factor": None, "score": score}
+            {"run": f"{dataset}-{m}-{s}", "model": m, "hyperparameter": None, "strength_index": 0, "value": 1.0,
+             "seed": s, "dataset": dataset, "representation": "mean", "metric": name, "name": name, "factor": None,
+             "score": score}
             for m, scores in models.items() for s, score in enumerate(scores)
         ]
     )  # fmt: skip
@@ -176,7 +177,7 @@ def test_a_model_that_was_wanted_and_never_scored_is_listed() -> None:
 
 def test_a_representation_from_elsewhere_is_ranked_on_its_own_data_set_alone() -> None:
     both = pd.concat([small({"a": [0.3, 0.4], "b": [0.5, 0.6]}, dataset=d) for d in ("d", "e")])
-    theirs = small({"theirs": [0.9]}).assign(value=np.nan, strength=None)
+    theirs = small({"theirs": [0.9]}).assign(value=np.nan, strength_index=None)
     board = leaderboard(pd.concat([both, theirs]), [MIG], wanted_cells(both))
     assert by_model(board, "d").loc["theirs", "rank"] == 1
     overall = by_model(board, OVERALL)
@@ -228,7 +229,7 @@ def test_dead_runs_are_counted_and_named_and_their_accuracy_alone_is_used() -> N
     board = by_model(leaderboard(table, [MIG, ACCURACY]))
     assert board["rank"].to_dict() == {"b": 1, "a": 2}
     assert board.loc["a", ["mig", "mig_runs", "lr_100_runs", "coverage", "dead"]].tolist() == [0.3, 6, 8, 1, 2]
-    assert board["dead_runs"].to_dict() == {"a": "a 1: seeds 0, 1", "b": ""}
+    assert board["dead_runs"].to_dict() == {"a": "a, value 1: seeds 0, 1", "b": ""}
 
 
 def test_a_row_whose_runs_are_all_dead_is_listed_and_not_ranked() -> None:

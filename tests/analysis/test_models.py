@@ -65,9 +65,9 @@ def test_the_error_of_a_median_of_many_seeds_is_that_of_large_samples() -> None:
 
 def test_medians_against_strength_are_those_of_the_table() -> None:
     table = made(seeds=5)
-    found = against_strength(table, ["mig"]).set_index(["model", "strength"])
+    found = against_strength(table, ["mig"]).set_index(["model", "strength_index"])
     own = table[(table["name"] == "mig") & (table["model"] == "beta_vae")]
-    expected = own.groupby("strength")["score"].median()
+    expected = own.groupby("strength_index")["score"].median()
     np.testing.assert_allclose(found.loc["beta_vae", "median"], expected)
     assert (found["low"] <= found["median"]).all()
     with pytest.raises(TooFewRunsError, match="two strengths"):

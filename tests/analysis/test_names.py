@@ -11,6 +11,7 @@ from bench.analysis import names
 from bench.metrics.base import Score
 from bench.store import shipped
 from bench.store.files import StoreError
+from bench.study.learner import swept
 from bench.study.run import Run, Schedule
 
 
@@ -25,15 +26,15 @@ def test_every_model_and_data_set_of_the_suite_has_a_title() -> None:
 def test_what_the_suite_does_not_know_is_written_by_its_name(name: str) -> None:
     assert names.model_title(name) == name
     assert names.dataset_title(name) == name
-    assert names.swept(name) is None
+    assert swept(name) is None
 
 
 def test_the_title_of_a_model_is_not_part_of_its_identity() -> None:
     schedule = Schedule(6, 8, 1e-3, 32, "small", 4, 1, "tiny", 10, 3)
     run = Run("beta_vae", 1, False, {"beta": 1.0}, "beta", 0, 1.0, 0, "dsprites", 1, schedule)
     assert "title" not in str(run.config())
-    assert names.setting_title(run) == "β-VAE, beta 1"
-    assert names.setting_title(dataclasses.replace(run, model="mine", value=None)) == "mine"
+    assert names.setting_of(run) == "β-VAE, beta 1"
+    assert names.setting_of(dataclasses.replace(run, model="mine", value=None)) == "mine"
 
 
 def test_a_broken_file_of_a_model_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

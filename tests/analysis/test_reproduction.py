@@ -36,7 +36,15 @@ def study(datasets: list[str], seeds: int = 50, steps: int = 300_000) -> list[Ru
 def table_of(runs: list[Run], scores: dict[str, Any]) -> pd.DataFrame:
     """A score table: each score a function of a run and its index."""
     rows = [
-        {"run": r.id, "model": r.model, "strength": r.strength, "value": r.value, "seed": r.seed, "dataset": r.dataset}
+        {
+            "run": r.id,
+            "model": r.model,
+            "hyperparameter": r.sweeps,
+            "strength_index": r.strength_index,
+            "value": r.value,
+            "seed": r.seed,
+            "dataset": r.dataset,
+        }
         | {"schedule": r.schedule.label, "representation": "mean", "metric": "x", "version": 1, "name": name}
         | {"factor": None, "score": score(i, r), "num_train": 1, "num_test": 1, "cell": name, "seconds": 0.0}
         for i, r in enumerate(runs)
@@ -92,7 +100,7 @@ def test_at_the_published_budget_a_number_is_covered_or_not() -> None:
 
     def score(i: int, r: Run) -> float:
         wrong = 0.2 if r.model == "beta_vae" else 0.0
-        return float(medians[r.model][r.strength or 0] or 0) + wrong + 0.01 * jitter(i, r)
+        return float(medians[r.model][r.strength_index or 0] or 0) + wrong + 0.01 * jitter(i, r)
 
     found = reproduce(ITEMS["fig4_left"], table_of(runs, {"factor_vae_test": score}), runs, PUBLISHED)
     verdicts = found.groupby("row")["verdict"].unique().map(list)
@@ -172,7 +180,7 @@ def test_printed_shares_of_variance_are_freed_of_the_seeds_part() -> None:
 
 def test_half_the_updates_are_the_published_ones_of_factor_vae_alone() -> None:
     halved = [
-        r if r.model != "dip_vae_i" else run(r.model, r.strength or 0, r.seed, r.dataset, 150_000)
+        r if r.model != "dip_vae_i" else run(r.model, r.strength_index or 0, r.seed, r.dataset, 150_000)
         for r in study(["d"], 1)
     ]
     assert shortfalls(study(["d"], 1), PUBLISHED, STUDY) == []
@@ -180,7 +188,7 @@ def test_half_the_updates_are_the_published_ones_of_factor_vae_alone() -> None:
 
 
 def test_part_of_the_grid_is_not_the_grid() -> None:
-    part = [r for r in study(["d"], 1) if r.strength in (0, 5)]
+    part = [r for r in study(["d"], 1) if r.strength_index in (0, 5)]
     assert shortfalls(part, PUBLISHED, STUDY) == ["12 settings for 36"]
 
 

@@ -45,7 +45,7 @@ def test_agreement_between_datasets_is_that_of_the_settings_medians() -> None:
 
 def test_a_setting_that_is_always_best_always_transfers() -> None:
     table = made(datasets=TWO, seeds=5)
-    best = (table["model"] == "beta_vae") & (table["strength"] == 2)
+    best = (table["model"] == "beta_vae") & (table["strength_index"] == 2)
     table.loc[best, "score"] = 2.0
     found = transfer(complete_grid(wide(table), ["mig", "sap"]))
     assert len(found) == 4

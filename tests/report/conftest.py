@@ -21,7 +21,7 @@ def hostile_table(study_table: pd.DataFrame) -> pd.DataFrame:
     """The study's table with one more entrant and a hole in dip_vae_ii."""
     theirs = study_table.query("run == 'dsprites-beta_vae-0-0'").assign(model=HOSTILE, run="theirs", value=np.nan)
     hole = study_table.eval("run == 'dsprites-dip_vae_ii-2-3' and name == 'mig'")
-    return pd.concat([study_table[~hole], theirs.assign(strength=pd.NA)], ignore_index=True)
+    return pd.concat([study_table[~hole], theirs.assign(strength_index=pd.NA)], ignore_index=True)
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +40,7 @@ def page_file(hostile_table: pd.DataFrame, study_table: pd.DataFrame, tmp_path_f
               for d in ("dsprites", "noisy_dsprites")}  # fmt: skip
     metrics = ["beta_vae_score", "factor_vae_score", "mig", "downstream"]
     page = Page(
-        title="A <b>study</b> & more", facts={"Budget": "quick: 700 steps"}, boards=boards, columns=chosen,
+        title="A <b>study</b> & more", facts={"Schedule": "quick: 700 steps"}, boards=boards, columns=chosen,
         levels=levels(hostile_table), floors=floors,
         metrics=metrics, figures=pictures(folder, "figures"), pictures=[], commands=[command],
         files={"scores.csv": "every score of every run"},

@@ -20,13 +20,13 @@ from bench.report.figures.heatmaps import CORRELATION, heatmaps
 from bench.report.figures.panels import Drawn, panel_grid
 from bench.testing.synthetic import SCORES, Made, synthetic_table
 
-BUDGET = "made up: 7 steps"
+SCHEDULES = "made up: 7 steps"
 DATASETS = ("dsprites", "noisy_dsprites")
 KEPT = ("mig", "dci_disentanglement", "lr_100", "lr_1000", "lr_efficiency", "elbo", "gaussian_total_correlation",
         "mutual_information")  # fmt: skip
 DRAWINGS: dict[str, Callable[[pd.DataFrame], Drawn]] = {
-    **{name: partial(_draw, budget=BUDGET) for name, _draw in FIGURES.items()},
-    **{name: partial(_draw, dataset="dsprites", budget=BUDGET) for name, _draw in DATASET_FIGURES.items()},
+    **{name: partial(_draw, schedules=SCHEDULES) for name, _draw in FIGURES.items()},
+    **{name: partial(_draw, dataset="dsprites", schedules=SCHEDULES) for name, _draw in DATASET_FIGURES.items()},
 }
 
 
@@ -52,7 +52,7 @@ def words_or_reason(name: str, table: pd.DataFrame) -> str:
 def test_a_figure_states_its_budget_runs_and_seeds_and_has_its_numbers(name: str) -> None:
     figure, drawn = DRAWINGS[name](made())
     words = said(figure)
-    assert BUDGET in words
+    assert SCHEDULES in words
     assert "seeds" in words
     assert not drawn.empty
     assert not drawn.select_dtypes("number").drop(columns=["q"], errors="ignore").isna().all().any()
@@ -68,7 +68,7 @@ def test_an_empty_table_is_a_reason_not_to_draw(name: str) -> None:
 def test_a_poor_table_is_drawn_or_refused_but_breaks_nothing(name: str) -> None:
     poor = made(seeds=1, models=("beta_vae",))
     poor.loc[poor["name"] == "mig", "score"] = 0.25
-    holes = poor[~((poor["name"] == "dci_disentanglement") & (poor["strength"] == 1))]
+    holes = poor[~((poor["name"] == "dci_disentanglement") & (poor["strength_index"] == 1))]
     words = words_or_reason(name, holes)
     assert "1 seed a setting: too few" in words or re.search("needed|no |lacks", words)
 
@@ -126,7 +126,7 @@ def test_total_correlation_needs_both_representations() -> None:
 
 def test_every_figure_is_a_pdf_a_png_and_a_csv_and_stale_ones_go(tmp_path: Path) -> None:
     table = made(models=("beta_vae", "dip_vae_i"))
-    plan = SimpleNamespace(members=[SimpleNamespace(dataset="dsprites")], runs=(), budget=BUDGET, name="mine")
+    plan = SimpleNamespace(members=[SimpleNamespace(dataset="dsprites")], runs=(), schedules=SCHEDULES, name="mine")
     few = {n: d for n, d in FIGURES.items() if n in ("fig2_metric_agreement", "table5_variance_explained")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.report.figures.FIGURES", few)
@@ -142,13 +142,13 @@ def test_every_figure_is_a_pdf_a_png_and_a_csv_and_stale_ones_go(tmp_path: Path)
 
 
 def test_a_figure_that_fails_ends_none_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def faulty(table: pd.DataFrame, budget: str) -> Drawn:
+    def faulty(table: pd.DataFrame, schedules: str) -> Drawn:
         raise ZeroDivisionError("no points")
 
     kept = {n: FIGURES[n] for n in ("fig2_metric_agreement",)}
     monkeypatch.setattr("bench.report.figures.FIGURES", {"faulty": faulty} | kept)
     monkeypatch.setattr("bench.report.figures.DATASET_FIGURES", {})
-    plan = SimpleNamespace(name="mine", budget="a budget", members=[], runs=())
+    plan = SimpleNamespace(name="mine", schedules="a schedule", members=[], runs=())
     faulty_one, other = draw_all(made(), plan, tmp_path, Here())  # type: ignore[arg-type]
     assert re.fullmatch(r"faulty: FAILED: ZeroDivisionError: no points \(test_figures.py, line \d+\)", str(faulty_one))
     assert other.picture == tmp_path / "figures" / "fig2_metric_agreement.png"
@@ -166,25 +166,27 @@ def test_figures_are_drawn_again_where_their_scores_changed_and_only_there(
     by_dataset = {"fig3_scores_by_model": DATASET_FIGURES["fig3_scores_by_model"]}
     monkeypatch.setattr("bench.report.figures.DATASET_FIGURES", by_dataset)
     members = [SimpleNamespace(dataset=d) for d in DATASETS]
-    plan = SimpleNamespace(name="mine", budget=BUDGET, members=members, runs=())
+    plan = SimpleNamespace(name="mine", schedules=SCHEDULES, members=members, runs=())
     table = made().reindex(columns=list(COLUMNS)).astype(COLUMNS)
     one, other = (f"fig3_scores_by_model_{d}" for d in DATASETS)
     assert set(states(table, plan, tmp_path).values()) == {"drawn"}
     assert set(states(table.assign(seconds=7.0), plan, tmp_path).values()) == {"unchanged"}
     table.loc[table["dataset"].eq(DATASETS[1]) & table["seed"].eq(4), "score"] *= 0.5
     assert states(table, plan, tmp_path) == {"seeds_needed": "drawn", one: "unchanged", other: "drawn"}
-    mine = table[table["run"].eq(table["run"].iloc[0])].assign(run="mine", model="mine", value=np.nan, strength=pd.NA)
+    mine = table[table["run"].eq(table["run"].iloc[0])].assign(
+        run="mine", model="mine", value=np.nan, strength_index=pd.NA
+    )
     more = pd.concat([table, mine], ignore_index=True).astype(COLUMNS)
     assert set(mine["dataset"]) == {DATASETS[0]}
     assert states(more, plan, tmp_path) == {"seeds_needed": "drawn", one: "drawn", other: "unchanged"}
-    plan.budget = "another budget"
+    plan.schedules = "another schedule"
     assert set(states(table, plan, tmp_path).values()) == {"drawn"}
 
 
 @pytest.mark.parametrize("name", DATASET_FIGURES)
 def test_a_figure_of_a_data_set_is_the_same_without_the_scores_of_others(name: str) -> None:
     table = made()
-    (whole, numbers), (alone, same) = (DATASET_FIGURES[name](t, "dsprites", BUDGET) for t in (table, rows_of(table)))
+    (whole, numbers), (alone, same) = (DATASET_FIGURES[name](t, "dsprites", SCHEDULES) for t in (table, rows_of(table)))
     pd.testing.assert_frame_equal(numbers.reset_index(drop=True), same.reset_index(drop=True))
     assert pages(whole) == pages(alone)
 
@@ -214,7 +216,7 @@ def test_correlations_with_and_without_dead_runs_are_both_in_the_csv_and_the_cap
     name: str,
 ) -> None:
     table = made()
-    dead = table.query("dataset == 'dsprites' and strength == 2 and model == 'beta_vae'")["run"].unique().tolist()
+    dead = table.query("dataset == 'dsprites' and strength_index == 2 and model == 'beta_vae'")["run"].unique().tolist()
     figure, drawn = DRAWINGS[name](with_dead(table, dead))
     _, without = DRAWINGS[name](table[~table["run"].isin(dead)])
     pd.testing.assert_series_equal(drawn["spearman"], DRAWINGS[name](table)[1]["spearman"])
@@ -230,8 +232,10 @@ def test_correlations_with_and_without_dead_runs_are_both_in_the_csv_and_the_cap
 
 def test_every_figure_names_its_dead_runs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = made()
-    dead = table.query("dataset == 'dsprites' and strength == 2 and seed == 3")["run"].unique().tolist()
-    plan = SimpleNamespace(members=[SimpleNamespace(dataset=d) for d in DATASETS], runs=(), budget=BUDGET, name="mine")
+    dead = table.query("dataset == 'dsprites' and strength_index == 2 and seed == 3")["run"].unique().tolist()
+    plan = SimpleNamespace(
+        members=[SimpleNamespace(dataset=d) for d in DATASETS], runs=(), schedules=SCHEDULES, name="mine"
+    )
     few = ("fig2_metric_agreement", "fig16_unsupervised_and_metrics", "fig3_scores_by_model")
     for kind, every in (("FIGURES", FIGURES), ("DATASET_FIGURES", DATASET_FIGURES)):
         kept = {name: drawing for name, drawing in every.items() if name in few}
@@ -257,3 +261,26 @@ def test_where_all_runs_are_dead_the_published_numbers_stand_alone(name: str) ->
     assert drawn["spearman_alive"].isna().all()
     assert "30 runs are dead" in figure.caption
     assert "too few runs are left" in figure.caption
+
+
+@pytest.mark.parametrize("name", ["fig1_total_correlation", "fig4_scores_and_strength"])
+def test_the_axis_of_one_model_has_its_hyperparameter_and_the_index_is_for_several(name: str) -> None:
+    one, _ = DRAWINGS[name](made(models=("beta_vae",)))
+    assert {ax.get_xlabel() for ax in one.axes} <= {"beta", ""}
+    assert one.axes[0].get_xlabel() == "beta" or one.axes[3].get_xlabel() == "beta"
+    assert [t.get_text() for t in one.axes[0].get_xticklabels()] == ["1", "2", "3"]  # the values made up
+    assert "indices" not in one.caption
+    two, _ = DRAWINGS[name](made())
+    assert {ax.get_xlabel() for ax in two.axes} <= {"strength index", ""}
+    assert [t.get_text() for t in two.axes[0].get_xticklabels()] == ["0", "1", "2"]
+    assert "β-VAE beta 1, 2, 3 (0, 1, 2); DIP-VAE-I lambda_od 1, 2, 3 (0, 1, 2)" in two.caption
+
+
+def test_settings_side_by_side_have_their_values_above_their_hyperparameter() -> None:
+    figure, drawn = DRAWINGS["fig14_scores_by_strength"](made())
+    assert [t.get_text() for t in figure.axes[-1].get_xticklabels()] == ["1", "2", "3"] * 2
+    assert [t.get_text() for t in figure.axes[-1].get_xticklabels(minor=True)] == [
+        "β-VAE\nbeta",
+        "DIP-VAE-I\nlambda_od",
+    ]
+    assert {"hyperparameter", "strength_index", "value"} <= set(drawn)

@@ -65,22 +65,24 @@ def test_the_set_and_the_rows_that_are_asked_for_come_first(table: pd.DataFrame,
 
 
 def test_rows_that_a_table_cannot_have_are_models(table: pd.DataFrame, tmp_path: Path) -> None:
-    one = table[table["strength"] == 5]
+    one = table[table["strength_index"] == 5]
     assert "IQM [95% interval] of models;" in written(one, tmp_path, level="udr_lasso")[".md"]
 
 
 def test_settings_can_be_the_rows(table: pd.DataFrame, tmp_path: Path) -> None:
     text = section(written(table, tmp_path, level="setting")[".md"], "dSprites, mean representation")
-    assert text.lstrip().startswith("| model | value | rank |")
-    assert "| β-VAE | 32 |" in text
+    assert text.lstrip().startswith("| setting | rank |")
+    assert "| β-VAE, beta 32 |" in text
+    page = written(table, tmp_path, level="setting")[".html"]
+    assert ">AnnealedVAE, c_max 4<" in page
 
 
 def test_dead_runs_are_counted_and_named(table: pd.DataFrame, tmp_path: Path) -> None:
     files = written(table, tmp_path)
     text = section(files[".md"], "dSprites, mean representation")
-    assert "2 dead runs: β-VAE 32: seeds 0, 3." in text
+    assert "2 dead runs: β-VAE, beta 32: seeds 0, 3." in text
     assert "dead runs:" not in section(files[".md"], "Noisy-dSprites, mean representation")
-    assert '<small title="β-VAE 32: seeds 0, 3">2 dead runs</small>' in files[".html"]
+    assert '<small title="β-VAE, beta 32: seeds 0, 3">2 dead runs</small>' in files[".html"]
 
 
 def test_floors_stand_below_the_rows_and_over_all_data_sets_as_a_mean(table: pd.DataFrame, tmp_path: Path) -> None:

@@ -27,11 +27,11 @@ QUICK = (
     "fig6_efficiency", "box_plots", "fig18_datasets_scatter", "fig24_unsupervised_and_downstream",
     "table1_transfer_of_settings",
 )  # fmt: skip
-BUDGET = "quick: 2,000 steps, 32x32 px (factor_vae: 1,000 steps, 32x32 px)"
+SCHEDULES = "quick: 2,000 steps, 32x32 px (factor_vae: 1,000 steps, 32x32 px)"
 TOLERANCE = 0.6 / 72  # inches by which the boxes of two texts, which are larger than their letters, may overlap
 DRAWINGS: dict[str, Callable[[pd.DataFrame], Drawn]] = {
-    **{name: partial(draw, budget=BUDGET) for name, draw in FIGURES.items()},
-    **{name: partial(draw, dataset="dsprites", budget=BUDGET) for name, draw in DATASET_FIGURES.items()},
+    **{name: partial(draw, schedules=SCHEDULES) for name, draw in FIGURES.items()},
+    **{name: partial(draw, dataset="dsprites", schedules=SCHEDULES) for name, draw in DATASET_FIGURES.items()},
 }
 
 
@@ -134,12 +134,12 @@ def test_every_text_of_a_reproduction_can_be_read(item: Item) -> None:
     ours = {"ours": low + spread, "low": low, "high": low + 2 * spread}
     ours |= {"low_of_difference": low, "high_of_difference": low + 2 * spread}
     numbers = numbers.assign(**ours, runs=180, seeds=5, verdict="covered", reason="")
-    assert faults(reproduction_figure(item, numbers, BUDGET)) == []
+    assert faults(reproduction_figure(item, numbers, SCHEDULES)) == []
 
 
 @pytest.mark.parametrize("name", ["rate_distortion", "posterior", "label_efficiency"])
 def test_every_text_of_an_answer_can_be_read(name: str, table: pd.DataFrame) -> None:
-    asked = SimpleNamespace(table=table, plan=SimpleNamespace(budget=BUDGET))
+    asked = SimpleNamespace(table=table, plan=SimpleNamespace(schedules=SCHEDULES))
     for _, figure, _ in QUESTIONS[name].draw(asked):  # type: ignore[arg-type]
         assert faults(figure) == []
 
@@ -147,7 +147,7 @@ def test_every_text_of_an_answer_can_be_read(name: str, table: pd.DataFrame) -> 
 def test_the_checker_finds_what_cannot_be_read() -> None:
     figure = new_figure(5, 2)
     ax = figure.subplots()
-    titled(figure, "A heading " * 30, "", "a budget")
+    titled(figure, "A heading " * 30, "", "a schedule")
     ax.plot([0, 1], label="a line")
     ax.legend()
     ax.text(0.5, 0.5, "one text", fontsize=5)
@@ -162,7 +162,7 @@ def test_the_checker_finds_what_cannot_be_read() -> None:
 def test_leaning_names_side_by_side_do_not_overlap() -> None:
     figure = new_figure(COLUMN, 2)
     ax = figure.subplots()
-    titled(figure, "Names", "", "a budget")
+    titled(figure, "Names", "", "a schedule")
     names = ["a long name of a column"] * 3
     ax.set_xticks([0, 1, 2], names, rotation=50, ha="right", rotation_mode="anchor")
     assert faults(figure) == []

@@ -81,10 +81,10 @@ def test_without_the_score_the_middle_strength_is_shown() -> None:
 
 
 def test_settings_of_one_seed_each_stand_side_by_side_by_their_value() -> None:
-    runs = [dataclasses.replace(run(0, value), strength=k) for k, value in ((5, 16.0), (0, 1.0), (None, 2.5))]
+    runs = [dataclasses.replace(run(0, value), strength_index=k) for k, value in ((5, 16.0), (0, 1.0), (None, 2.5))]
     shown = ranked(runs, {runs[1].id: 0.3}, "mig")
     assert list(shown.values()) == [runs[1], runs[2], runs[0]]
-    assert list(shown) == ["strength 0: MIG 0.300", "strength 2.5", "strength 5"]
+    assert list(shown) == ["beta 1: MIG 0.300", "beta 2.5", "beta 16"]
     many = [run(0, float(value)) for value in range(1, 8)]
     assert list(ranked(many, {}, "mig")) == ["middle strength"]
 

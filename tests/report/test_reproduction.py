@@ -31,7 +31,14 @@ def table(plan: Plan) -> pd.DataFrame:
     shared = {"representation": "mean", "metric": "x", "version": 1, "factor": None, "num_train": 1, "num_test": 1}
     rows = [
         shared
-        | {"run": r.id, "model": r.model, "strength": r.strength, "value": r.value, "seed": r.seed}
+        | {
+            "run": r.id,
+            "model": r.model,
+            "hyperparameter": r.sweeps,
+            "strength_index": r.strength_index,
+            "value": r.value,
+            "seed": r.seed,
+        }
         | {"dataset": "dsprites", "schedule": r.schedule.label, "name": n, "score": rng.random()}
         | {"cell": n, "seconds": 0.0}
         for r in plan.runs

@@ -43,18 +43,18 @@ def test_the_png_is_the_pdf_at_its_resolution_and_names_its_command(tmp_path):
 def test_the_caption_has_in_sentences_what_the_figure_has_no_room_for(tmp_path):
     figure = new_figure(COLUMN, 1.0)
     figure.subplots()
-    budget = "quick: 2,000 steps (factor_vae: 1,000 steps)"
-    titled(figure, "What it shows", "3 runs", budget, "Bars: a thing.")
+    schedules = "quick: 2,000 steps (factor_vae: 1,000 steps)"
+    titled(figure, "What it shows", "3 runs", schedules, "Bars: a thing.")
     caption = save(figure, pd.DataFrame({"x": [1]}), tmp_path / "some", "command")[3]
     assert caption.name == "some.txt"
-    assert caption.read_text() == f"What it shows. Bars: a thing. Drawn from 3 runs. Budget: {budget}.\n"
+    assert caption.read_text() == f"What it shows. Bars: a thing. Drawn from 3 runs. Schedule: {schedules}.\n"
     assert [t.get_text() for t in figure.texts] == ["What it shows", "3 runs; quick: 2,000 steps"]
 
 
 def test_a_figure_grows_by_its_heading_legend_and_foot_and_keeps_its_width():
     figure = new_figure(COLUMN, 2.0)
     ax = figure.subplots()
-    titled(figure, "A heading of many words " * 3, "", "a budget", keys=([key_of(looks(["a"])["a"])], ["a"]))
+    titled(figure, "A heading of many words " * 3, "", "a schedule", keys=([key_of(looks(["a"])["a"])], ["a"]))
     figure.draw_without_rendering()
     assert figure.get_figwidth() == COLUMN
     assert 2.4 < figure.get_figheight() < 2.8

@@ -47,7 +47,7 @@ def test_the_command_line_overrides_a_studys_grid() -> None:
 
 def test_a_study_may_give_a_model_strengths_of_its_own() -> None:
     runs = plan(composed("study=quick", "dataset=mnist", "seed=0")).runs
-    values = {m: [r.strength for r in runs if r.model == m] for m in ("beta_vae", "dip_vae_i", "pca")}
+    values = {m: [r.strength_index for r in runs if r.model == m] for m in ("beta_vae", "dip_vae_i", "pca")}
     assert values == {"beta_vae": [0, 2, 5], "dip_vae_i": [3], "pca": [None]}
     assert len(plan(composed("study=quick", "model=pca")).runs) == 6
 
@@ -73,13 +73,13 @@ def test_the_annealing_threshold_shrinks_with_the_schedule() -> None:
 
 def test_the_budget_names_who_has_another_one() -> None:
     found = plan(composed("model=[beta_vae,factor_vae,dip_vae_i]", "trainer.steps=800", "trainer.updates=published"))
-    assert found.budget == "quick: 800 steps, 32x32 px (factor_vae: 400 steps, 32x32 px)"
+    assert found.schedules == "quick: 800 steps, 32x32 px (factor_vae: 400 steps, 32x32 px)"
 
 
 def test_a_fitted_learner_claims_no_steps() -> None:
     both, alone = (plan(composed(f"model={m}", "trainer.steps=800")) for m in ("[beta_vae,pca]", "pca"))
-    assert both.budget == "quick: 800 steps, 32x32 px (pca: fitted directly, 32x32 px)"
-    assert alone.budget == "quick: fitted directly, 32x32 px"
+    assert both.schedules == "quick: 800 steps, 32x32 px (pca: fitted directly, 32x32 px)"
+    assert alone.schedules == "quick: fitted directly, 32x32 px"
 
 
 def test_the_studies_have_the_sizes_they_say() -> None:
@@ -121,7 +121,7 @@ def test_what_changes_no_number_keeps_the_id(override: str) -> None:
     strength = [override] if "strength" in override else ["strength=2", override]
     (run,) = plan(composed(*overrides, *strength)).runs
     assert run.id == only("dataset=dsprites")
-    assert run.strength == 2
+    assert run.strength_index == 2
 
 
 def test_a_fitted_model_does_not_depend_on_the_steps_it_does_not_take() -> None:

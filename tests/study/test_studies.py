@@ -45,7 +45,7 @@ def begun(target: Store, *words: str) -> Plan:
 
 
 def drawn_from(runs: tuple[Run, ...]) -> dict[str, set[Any]]:
-    return {axis: {getattr(run, axis) for run in runs} for axis in ("model", "strength", "seed", "dataset")}
+    return {axis: {getattr(run, axis) for run in runs} for axis in ("model", "strength_index", "seed", "dataset")}
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ def test_what_a_metric_took_may_differ_between_machines(tmp_path: Path) -> None:
         (lambda f: f.table.write_bytes(b"run,score\n"), "scores.csv.gz: Not a gzipped file"),
         (
             lambda f: f.table.write_bytes(gzip.compress(b"run,score\nx,1\n")),
-            "scores.csv.gz: it has no column model, strength",
+            "scores.csv.gz: it has no column model, hyperparameter, strength_index",
         ),
         (lambda f: f.card.unlink(), "card.yaml"),
         (lambda f: f.card.write_text("parts: 3"), "card.yaml: .*parts is not a list"),

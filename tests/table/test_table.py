@@ -11,8 +11,10 @@ import pytest
 
 from bench.store.files import digest, write_json
 from bench.store.folders import Store
+from bench.study.given import GivenCodes
 from bench.table import compact
 from bench.table.records import read_records
+from bench.table.reference import read_reference
 from bench.table.scores import scores
 from bench.table.stored import COLUMNS, export, stored_scores
 
@@ -260,3 +262,40 @@ def test_some_runs_and_cells_of_a_store_exported_as_parquet_and_csv(store: Store
     parquet, csv = export(table, store.study("mine"))
     same(pd.read_parquet(parquet), table)
     assert pd.read_csv(csv)["score"].tolist() == table["score"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("added", "told"),
+    [
+        ({}, "beta"),  # as records were before they said it
+        ({"hyperparameter": "alpha"}, "alpha"),
+        ({"hyperparameter": None}, None),
+    ],
+)
+def test_a_run_has_the_hyperparameter_of_its_record_or_of_its_model(
+    added: dict[str, str | None], told: str | None, tmp_path: Path
+) -> None:
+    store = Store(tmp_path)
+    write_json(store.run(fill(store, 0)).config, config(0) | added)
+    table = stored_scores(store)
+    assert table["strength_index"].eq(0).all()
+    assert (
+        table["hyperparameter"].astype(object).map(lambda name: name if isinstance(name, str) else None).tolist()
+        == [told] * 2
+    )
+
+
+def test_codes_from_elsewhere_sweep_nothing(tmp_path: Path) -> None:
+    store, codes = Store(tmp_path), GivenCodes("mine", 0, "dsprites", 1, "0" * 64, "a.npz", 2)
+    fill(store, 0)
+    write_json(store.run(codes.id).config, codes.record())
+    write_json(store.run(codes.id).scores("a"), {"cells": [cell({"mig": 0.5})]})
+    (row,) = stored_scores(store, [codes.id]).to_dict("records")
+    assert (row["strength_index"], pd.isna(row["hyperparameter"])) == (2, True)
+
+
+def test_every_run_of_the_shipped_table_that_sweeps_something_names_it() -> None:
+    table, _ = read_reference()
+    assert table["hyperparameter"].notna().eq(table["value"].notna()).all()
+    named = dict(zip(table["model"], table["hyperparameter"], strict=True))
+    assert (named["annealed_vae"], named["beta_vae"], named["factor_vae"]) == ("c_max", "beta", "gamma")

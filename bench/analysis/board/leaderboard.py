@@ -14,7 +14,7 @@ import pandas as pd
 from bench import registry
 from bench.analysis.board.board import Column, Row, board
 from bench.analysis.board.picks import by_criterion, by_each_score, criteria, merits
-from bench.analysis.names import disentanglement_scores, downstream_scores, title
+from bench.analysis.names import disentanglement_scores, downstream_scores, hyperparameters, title
 from bench.analysis.scores.agreement import wide
 from bench.analysis.scores.dead import dead_runs, named
 from bench.analysis.scores.selection import with_sampled_tc
@@ -94,12 +94,12 @@ def leaderboard(
         rank_sets: the scores that ranks rest on, of `RANK_SETS`.
 
     Returns:
-        A row for each (representation, dataset, rank_set, model[, value]), the best first; dataset "all" is over all of
-        them. rank (by Borda count) and rank_by_mean, each with _low and _high (95 %), borda, mean_rank, mean_score
-        (mean share of the scores' ranges), coverage (0..1), seeds (the fewest of a setting), runs, dead (how many of
-        the model's or setting's), dead_runs (which); then each score's IQM, _low, _high and _runs. Missing are the
-        ranks of incomplete rows and of a row without rivals, and the intervals of what rests on fewer than 5 seeds of
-        a setting.
+        A row for each (representation, dataset, rank_set, model[, hyperparameter, value]), the best first; dataset
+        "all" is over all of them. rank (by Borda count) and rank_by_mean, each with _low and _high (95 %), borda,
+        mean_rank, mean_score (mean share of the scores' ranges), coverage (0..1), seeds (the fewest of a setting),
+        runs, dead (how many of the model's or setting's), dead_runs (which); then each score's IQM, _low, _high and
+        _runs. Missing are the ranks of incomplete rows and of a row without rivals, and the intervals of what rests on
+        fewer than 5 seeds of a setting.
 
     Raises:
         UnknownNameError: there is no such level or rank set; the message offers the nearest.
@@ -128,7 +128,7 @@ def leaderboards(
     expected = expected[expected["metric"].isin(c.metric for c in chosen)]
     dead = dead_runs(table)
     told = expected[expected["run"].isin(dead)].drop(columns=["representation", "metric"]).drop_duplicates("run")
-    told = told.merge(table[["run", "seed"]].drop_duplicates("run"), on="run")
+    told = told.merge(table[["run", "hyperparameter", "seed"]].drop_duplicates("run"), on="run")
     boards: dict[str, list[pd.DataFrame]] = {level: [] for level in asked}
     for representation, mine in expected.groupby("representation"):
         scores = wide(table, str(representation)).reset_index()
@@ -138,7 +138,8 @@ def leaderboards(
             estimates = found[level] if level in KEYS else _picked(found[SETTING], chosen, table, level)
             every = _boards(estimates, chosen, keys, rank_sets)
             parts += [_with_dead(b, told, keys).assign(representation=representation) for b in every]
-    return {level: _whole(parts, KEYS.get(level, KEYS[MODEL])) for level, parts in boards.items()}
+    whole = {level: _whole(parts, KEYS.get(level, KEYS[MODEL])) for level, parts in boards.items()}
+    return whole | {level: _with_hyperparameters(whole[level], table) for level in whole if level == SETTING}
 
 
 def _needed(asked: Iterable[str]) -> list[str]:
@@ -158,6 +159,13 @@ def _whole(boards: list[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
     keys = ["representation", "dataset", "rank_set", *keys]
     whole = pd.concat(boards, ignore_index=True) if boards else pd.DataFrame(columns=keys)
     return whole[[*keys, *(c for c in whole.columns if c not in keys)]]
+
+
+def _with_hyperparameters(settings: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """The boards of settings with the name of what their value is the value of."""
+    named = settings["model"].map(hyperparameters(table)).astype("object")
+    settings.insert(settings.columns.get_loc("value"), "hyperparameter", named)
+    return settings
 
 
 def _with_dead(frame: pd.DataFrame, dead: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -60,8 +60,8 @@ def _runs(table: pd.DataFrame, names: Sequence[str], on: Key, representation: st
     of_it = table["representation"].eq(representation).fillna(False)  # missing: scores of training
     rows = table[table["factor"].isna() & of_it & table["name"].isin(list(names))]
     if on == "strength":
-        rows = rows[rows["strength"].notna()]
-        rows = rows.assign(setting=rows["strength"].astype(int))
+        rows = rows[rows["strength_index"].notna()]
+        rows = rows.assign(setting=rows["strength_index"].astype(int))
     else:
         value = rows["value"].map(lambda v: "" if pd.isna(v) else f" {v:g}")
         rows = rows.assign(setting=rows["model"].astype(str) + value.astype(str))

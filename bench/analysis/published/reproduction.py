@@ -56,7 +56,7 @@ def reproduce(item: Item, table: pd.DataFrame, runs: Iterable[Run], protocol: Pr
         that ours is), ours, low, high (95 %), low_of_difference, high_of_difference (widened), runs and seeds (a
         setting) behind ours, difference, verdict, reason. The verdict is "covered" where the widened interval, and the
         precision of print, hold the published number, else "not covered"; it is "not comparable" where ours or its
-        interval is missing or rests on another budget, and the reason says which.
+        interval is missing or rests on another schedule, and the reason says which.
     """
     scored = set(table["run"])
     behind = [r for r in runs if r.id in scored]
@@ -262,7 +262,7 @@ def _chosen(item: Item, rows: pd.DataFrame, row: str, column: str) -> pd.Series:
         model, value = item.settings.get(row, (None, None))
         return (rows["name"] == column) & (rows["model"] == model) & (rows["value"] == value)
     of_model = (rows["name"] == item.score) & (rows["model"] == item.same_as.get(row, row))
-    return of_model if column == "all" else of_model & (rows["strength"] == int(column))
+    return of_model if column == "all" else of_model & (rows["strength_index"] == int(column))
 
 
 Analysis = Callable[[Item, pd.DataFrame], pd.DataFrame]

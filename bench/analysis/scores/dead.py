@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from bench.analysis.names import dataset_title, model_title, title
+from bench.analysis.names import dataset_title, setting_title, title
 from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations
 
 ACTIVE = "active_dims"
@@ -74,15 +74,15 @@ def told(table: pd.DataFrame) -> str:
 
 
 def named(runs: pd.DataFrame) -> str:
-    """Runs in words, such as "β-VAE 16: seeds 0, 3; β-VAE 32: seed 1"; of several data sets each with its own.
+    """Runs in words, such as "β-VAE, beta 8: seeds 0, 3; β-VAE, beta 16: seed 1"; of several data sets each apart.
 
     Args:
-        runs: dataset, model, value, seed of each.
+        runs: dataset, model, hyperparameter, value, seed of each.
     """
     parts = []
     several = runs["dataset"].nunique() > 1
     for (dataset, model, value), group in runs.groupby(["dataset", "model", "value"], dropna=False, observed=True):
-        setting = model_title(str(model)) + ("" if pd.isna(value) else f" {value:g}")
+        setting = setting_title(str(model), group["hyperparameter"].iloc[0], value)
         setting += f" on {dataset_title(str(dataset))}" if several else ""
         parts.append(f"{setting}: {_listed('seed', sorted(map(int, group['seed'])))}")
     return "; ".join(parts)

@@ -13,7 +13,7 @@ from bench.columns import with_text
 
 
 def of_runs(table: pd.DataFrame, names: Sequence[str], representation: str = "mean") -> pd.DataFrame:
-    """Long table of chosen scores, all factors together: a row a run and score, with the run's strength."""
+    """Long table of chosen scores, all factors together: a row a run and score."""
     chosen = table["representation"].isna() | table["representation"].eq(representation).fillna(False)
     return with_text(table[table["factor"].isna() & chosen & table["name"].isin(list(names))])
 
@@ -22,19 +22,23 @@ def against_strength(table: pd.DataFrame, names: Sequence[str], representation: 
     """Median and IQM over seeds of each setting that is one of its model's published strengths.
 
     Returns:
-        Long table: dataset, model, strength, name, and what `centres.centres` gives.
+        Long table: dataset, model, hyperparameter, strength_index, value, name, and what `centres.centres` gives.
 
     Raises:
         TooFewRunsError: no model has two strengths.
     """
     rows = of_runs(table, names, representation)
-    rows = rows[rows["strength"].notna()]
-    if rows.empty or rows.groupby("model")["strength"].nunique().max() < 2:
+    rows = rows[rows["strength_index"].notna()]
+    if rows.empty or rows.groupby("model")["strength_index"].nunique().max() < 2:
         raise TooFewRunsError("no model has runs of two strengths with these scores")
-    keys = ["dataset", "model", "strength", "name"]
+    keys = ["dataset", "model", "strength_index", "name"]
     parts = []
     for _, scores in rows.groupby(["dataset", "name"], sort=False):  # whose settings help each other's variances
         groups = scores.groupby(keys, sort=False)["score"]
         settings = pd.DataFrame(list(groups.groups), columns=keys)
         parts.append(pd.concat([settings, centres([group.to_numpy() for _, group in groups])], axis=1))
-    return pd.concat(parts).astype({"strength": int}).sort_values(keys, ignore_index=True)
+    lines = pd.concat(parts).astype({"strength_index": int}).sort_values(keys, ignore_index=True)
+    told = rows.astype({"strength_index": int}).drop_duplicates(["model", "strength_index"])
+    told = told[["model", "hyperparameter", "strength_index", "value"]]
+    named = ["dataset", "model", "hyperparameter", "strength_index", "value", "name"]
+    return lines.merge(told, how="left")[[*named, *lines.columns.difference(named, sort=False)]]

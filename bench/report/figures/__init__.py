@@ -11,7 +11,6 @@ import pandas as pd
 from bench import registry
 from bench.analysis.scores.dead import told
 from bench.pool import Pool
-from bench.report.budget import budget_of
 from bench.report.drawings import Drawing, Outcome, code, draw_changed, rows_digest
 from bench.report.figures.accuracy import accuracy_by_dci, accuracy_by_mig
 from bench.report.figures.across_datasets import dataset_agreement, dataset_scatter, transfer_of_settings
@@ -30,6 +29,7 @@ from bench.report.figures.scatters import efficiency_scatter, metric_pairs
 from bench.report.figures.seeds import seeds_needed
 from bench.report.figures.selection import selected_runs
 from bench.report.figures.strengths import medians_against_strength
+from bench.report.schedules import schedules_of
 from bench.report.style import Picture, remove, save
 from bench.store.files import digest
 from bench.study.plan import Plan
@@ -84,10 +84,10 @@ def draw_all(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Itera
     rows = {dataset: rows_digest(_rows(shown, dataset)) for dataset in (None, *datasets)}
     known = registry.names("metrics")
     declared = {m: repr(registry.load("metrics", m).metric) for m in shown["metric"].unique() if m in known}
-    budget = budget_of(plan, table)
-    made_from = [code("analysis", "metrics", "report"), declared, budget, command]
+    schedules = schedules_of(plan, table)
+    made_from = [code("analysis", "metrics", "report"), declared, schedules, command]
     drawings = [Drawing(_stem(*task), digest([*made_from, *task, rows[task[1]]]), task) for task in tasks]
-    draw = partial(_draw, shown, budget, folder / "figures", command)
+    draw = partial(_draw, shown, schedules, folder / "figures", command)
     return draw_changed("figures", drawings, draw, folder, pool)
 
 
@@ -100,13 +100,17 @@ def _rows(table: pd.DataFrame, dataset: str | None) -> pd.DataFrame:
     return pd.concat([table[own], others.drop_duplicates("model")])
 
 
-def _draw(table: pd.DataFrame, budget: str, folder: Path, command: str, name: str, dataset: str | None) -> list[Path]:
+def _draw(
+    table: pd.DataFrame, schedules: str, folder: Path, command: str, name: str, dataset: str | None
+) -> list[Path]:
     """Draw one figure; its files."""
     stem = folder / _stem(name, dataset)
     rows = _rows(table, dataset)
     try:
         with _collected_once():
-            drawn = FIGURES[name](rows, budget) if dataset is None else DATASET_FIGURES[name](rows, dataset, budget)
+            drawn = (
+                FIGURES[name](rows, schedules) if dataset is None else DATASET_FIGURES[name](rows, dataset, schedules)
+            )
             _name_dead(drawn[0], rows if dataset is None else rows[rows["dataset"] == dataset])
             return save(*drawn, stem, command)
     except Exception:

@@ -12,17 +12,17 @@ LOOKS = (("#74a9cf", "o", ":"), ("#2b8cbe", "s", "--"), ("#023858", "^", "-"))  
 PREDICTORS = {"lr": "Logistic regression", "gbt": "Boosted trees", "xgb": "XGBoost"}
 
 
-def accuracy_by_dci(table: pd.DataFrame, budget: str) -> Drawn:
+def accuracy_by_dci(table: pd.DataFrame, schedules: str) -> Drawn:
     """Figure 22: accuracy against number of labels for thirds of DCI disentanglement, a panel a data set."""
-    return _accuracy_by(table, "dci_disentanglement", budget)
+    return _accuracy_by(table, "dci_disentanglement", schedules)
 
 
-def accuracy_by_mig(table: pd.DataFrame, budget: str) -> Drawn:
+def accuracy_by_mig(table: pd.DataFrame, schedules: str) -> Drawn:
     """Figure 23: the same for thirds of MIG."""
-    return _accuracy_by(table, "mig", budget)
+    return _accuracy_by(table, "mig", schedules)
 
 
-def _accuracy_by(table: pd.DataFrame, metric: str, budget: str) -> Drawn:
+def _accuracy_by(table: pd.DataFrame, metric: str, schedules: str) -> Drawn:
     def analyse(scores: pd.DataFrame) -> pd.DataFrame:
         names = accuracies(scores.columns)
         if metric not in scores or not names:
@@ -54,5 +54,5 @@ def _accuracy_by(table: pd.DataFrame, metric: str, budget: str) -> Drawn:
         "Lines: median over the runs of a third; bands: 95% interval over seeds, thirds formed anew in each draw. "
         "Each panel has a scale of its own."
     )
-    titled(figure, heading, said, budget, note, axes[0].get_legend_handles_labels())
+    titled(figure, heading, said, schedules, note, axes[0].get_legend_handles_labels())
     return figure, found

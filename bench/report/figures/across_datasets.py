@@ -29,7 +29,7 @@ PERCENT = Scale("share", 0, 100, "Blues")
 PAIRS = 7  # rows of the scatter: pairs of data sets
 
 
-def dataset_agreement(table: pd.DataFrame, budget: str, every: bool = False) -> Drawn:
+def dataset_agreement(table: pd.DataFrame, schedules: str, every: bool = False) -> Drawn:
     """Figures 4 (right) and 17: rank correlation of a metric between data sets, over medians of settings."""
     scores = wide(table)
     cells = agreement_across_datasets(scores, metrics_of(table, scores), rng())
@@ -44,7 +44,7 @@ def dataset_agreement(table: pd.DataFrame, budget: str, every: bool = False) -> 
         f"Spearman x 100 of the medians of {cells['settings'].min():.0f} settings or more on two data sets. "
         f"{reading(cells, '0')}"
     )
-    titled(figure, "Rank correlation of a metric between data sets", standing_of(scores), budget, note)
+    titled(figure, "Rank correlation of a metric between data sets", standing_of(scores), schedules, note)
     return figure, cells
 
 
@@ -59,7 +59,7 @@ def _with_diagonal(cells: pd.DataFrame) -> pd.DataFrame:
     return both.iloc[key.argsort(kind="stable")].reset_index(drop=True)
 
 
-def dataset_scatter(table: pd.DataFrame, budget: str, every: bool = False) -> Drawn:
+def dataset_scatter(table: pd.DataFrame, schedules: str, every: bool = False) -> Drawn:
     """Figure 18: medians of settings on one data set against another, a column a metric, a row a pair of data sets."""
     scores = wide(table)
     parts = []
@@ -95,11 +95,11 @@ def dataset_scatter(table: pd.DataFrame, budget: str, every: bool = False) -> Dr
     keys = model_keys(sorted(points["model"].unique()), styles, line=False)
     more = f" {len(pairs) - len(shown)} more pairs are in the csv." if len(pairs) > len(shown) else ""
     note = f"A point is the median over the seeds of a setting.{more}"
-    titled(figure, "Medians of settings on two data sets", standing_of(scores), budget, note, keys)
+    titled(figure, "Medians of settings on two data sets", standing_of(scores), schedules, note, keys)
     return figure, points
 
 
-def transfer_of_settings(table: pd.DataFrame, budget: str) -> Drawn:
+def transfer_of_settings(table: pd.DataFrame, schedules: str) -> Drawn:
     """Tables 1 and 6: how often a setting picked by one score and seed is no worse than a random one elsewhere."""
     scores = wide(table)
     found = transfer(complete_grid(scores, metrics_of(table, scores)))
@@ -117,5 +117,5 @@ def transfer_of_settings(table: pd.DataFrame, budget: str) -> Drawn:
     spread = " In brackets: 95% interval, by the jackknife over seeds." if enough else ""
     behind = standing(first["settings"], first["seeds"], "settings")
     heading = "A picked setting is no worse than a random one, %"
-    titled(figure, heading, behind, budget, f"{note}{spread}")
+    titled(figure, heading, behind, schedules, f"{note}{spread}")
     return figure, found

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from bench.analysis.names import dataset_title, model_title, swept, title
+from bench.analysis.names import dataset_title, hyperparameters, model_title, title
 from bench.analysis.published.box_plots import ENDS, IN_BOX, box_plots, placed, shares
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.report.figures.panels import Drawn, bottom_of, dataset_scores, panel_grid, standing
@@ -19,7 +19,7 @@ OURS, PUBLISHED, PALE = "#0173b2", "#de8f05", "#f8e3c0"  # blue and orange of th
 WIDTH = 0.62  # of a box, in settings
 
 
-def runs_in_box_plots(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
+def runs_in_box_plots(table: pd.DataFrame, dataset: str, schedules: str) -> Drawn:
     """Runs of full length among the published scores of the same setting, on one data set."""
     published = box_plots()
     boxes = published.boxes[published.boxes["dataset"] == dataset]
@@ -43,13 +43,15 @@ def runs_in_box_plots(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
         ax.set_xticks(range(len(values)), [f"{v:g}" for v in values])
         ax.locator_params(axis="y", nbins=5)
     for ax in bottom_of(axes):
-        ax.set_xlabel(swept(model) or "")
+        ax.set_xlabel(hyperparameters(table)[model])
     kept = ["dataset", "model", "value", "name", *ENDS]
     rows = boxes[kept].merge(placement[[*kept, "run", "seed", "score", "place"]], how="left", on=kept)
     seeds = placement.drop_duplicates("run").groupby("value").size()
     behind = standing(int(seeds.sum()), int(seeds.min()))
     heading = f"{dataset_title(dataset)}: {model_title(model)} runs among the published scores"
-    titled(figure, heading, behind, budget, _told(placement, published.source), _keys(published.source["seeds"]), hole)
+    titled(
+        figure, heading, behind, schedules, _told(placement, published.source), _keys(published.source["seeds"]), hole
+    )
     return figure, rows
 
 

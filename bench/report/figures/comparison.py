@@ -14,7 +14,7 @@ from bench.report.style import titled
 BY = {"model": "By the model", "model x strength": "By model and strength"}
 
 
-def model_comparisons(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
+def model_comparisons(table: pd.DataFrame, dataset: str, schedules: str) -> Drawn:
     """The probability that a run of one model (row) scores higher than one of another (column), a panel a score."""
     scores = dataset_scores(table, dataset)
     cells = model_comparison(scores, metrics_of(table, scores))
@@ -28,11 +28,11 @@ def model_comparisons(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
     figure = heatmaps(full, "name", SHARE, (title, model_title, model_title))
     heading = f"{dataset_title(dataset)}: chance in % that the row's model scores higher than the column's"
     note = f"A run of each is drawn at random. {reading(cells, '50')}"
-    titled(figure, heading, standing(cells["runs"].iloc[0], cells["seeds"].min()), budget, note)
+    titled(figure, heading, standing(cells["runs"].iloc[0], cells["seeds"].min()), schedules, note)
     return figure, cells
 
 
-def variance_by_model(table: pd.DataFrame, budget: str, every: bool = False) -> Drawn:
+def variance_by_model(table: pd.DataFrame, schedules: str, every: bool = False) -> Drawn:
     """Table 5: variance of each score explained by the model, and by model x strength, a row a data set."""
 
     def analyse(scores: pd.DataFrame) -> pd.DataFrame:
@@ -43,5 +43,5 @@ def variance_by_model(table: pd.DataFrame, budget: str, every: bool = False) -> 
     cells = found.assign(row=found["dataset"], column=found["name"])
     figure = heatmaps(cells, "by", EXPLAINED, (lambda by: BY[by], dataset_title, title))
     runs = found.groupby("dataset")["runs"].first().sum()
-    titled(figure, "Variance of scores explained (omega squared), %", standing(runs, found["seeds"].min()), budget)
+    titled(figure, "Variance of scores explained (omega squared), %", standing(runs, found["seeds"].min()), schedules)
     return figure, found

@@ -17,24 +17,24 @@ from bench.report.figures.panels import (
     sizes_of,
     standing_of,
 )
-from bench.report.figures.strengths import MEDIANS, STRENGTH, line_keys, strength_lines, values_of
+from bench.report.figures.strengths import MEDIANS, line_keys, strength_axis, strength_lines
 from bench.report.style import titled
 
 SMALL = 1e-3  # nats below which the axis of total correlation is linear
 KINDS = ("sampled", "mean")
 
 
-def total_correlation(table: pd.DataFrame, budget: str) -> Drawn:
+def total_correlation(table: pd.DataFrame, schedules: str) -> Drawn:
     """Figures 1, 8, 9, 25 and 26: Gaussian total correlation of sampled and of mean codes against strength."""
-    return _against_strength(table, TC, "symlog", budget)
+    return _against_strength(table, TC, "symlog", schedules)
 
 
-def mutual_information(table: pd.DataFrame, budget: str) -> Drawn:
+def mutual_information(table: pd.DataFrame, schedules: str) -> Drawn:
     """Figures 27 and 28: mean mutual information of two dimensions of sampled and of mean codes against strength."""
-    return _against_strength(table, MI, "linear", budget)
+    return _against_strength(table, MI, "linear", schedules)
 
 
-def _against_strength(table: pd.DataFrame, name: str, scale: str, budget: str) -> Drawn:
+def _against_strength(table: pd.DataFrame, name: str, scale: str, schedules: str) -> Drawn:
     """A panel a data set and representation; on a linear scale each has its own, for they differ by far."""
     _needs_both(table, name)
     lines = pd.concat([against_strength(table, [name], k).assign(representation=k) for k in KINDS])
@@ -52,17 +52,16 @@ def _against_strength(table: pd.DataFrame, name: str, scale: str, budget: str) -
         ax.set_ylim(0, float(shown[["median", "high"]].max(axis=None)) * (2 if scale == "symlog" else 1.05))
     for ax in left_of(axes):
         ax.set_ylabel(f"{title(name).lower()} (nats)")
-    for ax in bottom_of(axes):
-        ax.set_xlabel(STRENGTH)
-    rows = of_runs(table[table["strength"].notna()], [name], "sampled")
+    told = strength_axis(axes, lines)
+    rows = of_runs(table[table["strength_index"].notna()], [name], "sampled")
     own = "" if scale == "symlog" else " Each panel has a scale of its own."
     keys = line_keys(lines, styles)
-    titled(figure, f"{title(name)} of the dimensions of codes", sizes_of(rows), budget,
-           f"{MEDIANS}{own} {values_of(rows)}", keys, hole if len(keys[0]) <= MOST_KEYS else None)  # fmt: skip
+    titled(figure, f"{title(name)} of the dimensions of codes", sizes_of(rows), schedules,
+           f"{MEDIANS}{own}{told}", keys, hole if len(keys[0]) <= MOST_KEYS else None)  # fmt: skip
     return figure, lines.reset_index(drop=True)
 
 
-def total_correlation_scatter(table: pd.DataFrame, budget: str) -> Drawn:
+def total_correlation_scatter(table: pd.DataFrame, schedules: str) -> Drawn:
     """Figure 10: Gaussian total correlation of mean against sampled codes, both logarithmic, a point a run."""
     _needs_both(table, TC)
     both = pd.DataFrame({k: wide(table, k)[TC] for k in KINDS}).dropna()
@@ -86,7 +85,7 @@ def total_correlation_scatter(table: pd.DataFrame, budget: str) -> Drawn:
     for ax in left_of(axes):
         ax.set_ylabel("mean codes (nats)")
     keys = model_keys(sorted(points["model"].unique()), styles, line=False)
-    titled(figure, "Total correlation of mean and of sampled codes", standing_of(both), budget,
+    titled(figure, "Total correlation of mean and of sampled codes", standing_of(both), schedules,
            "A point is a run; dashed: both are equal.", keys, hole if len(keys[0]) <= MOST_KEYS else None)  # fmt: skip
     return figure, points
 

@@ -1,5 +1,6 @@
 """How scores are spread: over all runs of a model, and over the seeds of each of its strengths."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -26,8 +27,7 @@ from bench.report.figures.panels import (
     shown_of,
     sizes_of,
 )
-from bench.report.figures.strengths import values_of
-from bench.report.style import LABEL, PAGE, TICK, breadth, new_figure, titled
+from bench.report.style import LABEL, PAGE, TICK, Picture, breadth, new_figure, titled
 
 Floats = NDArray[np.float64]
 FEW = 10  # runs below which their density is not drawn, but they are
@@ -36,7 +36,7 @@ SPARSE = 8  # violins in a panel up to which there is room for the runs inside t
 MARKS = "Bars: median; circles: interquartile mean; dots: runs, where they are few."
 
 
-def scores_by_model(table: pd.DataFrame, dataset: str, budget: str, every: bool = False) -> Drawn:
+def scores_by_model(table: pd.DataFrame, dataset: str, schedules: str, every: bool = False) -> Drawn:
     """Figures 3 and 13: the distribution of each score over all runs of each model, on one data set."""
     rows, names = _rows(table, dataset, every)
     models = sorted(rows["model"].unique())
@@ -49,20 +49,21 @@ def scores_by_model(table: pd.DataFrame, dataset: str, budget: str, every: bool 
     figure.set_figheight(figure.get_figheight() + longest)
     for ax in bottom_of(axes):
         ax.set_xticks(range(len(models)), [model_title(m) for m in models], rotation=90)
-    titled(figure, f"{dataset_title(dataset)}: scores of each model", sizes_of(rows), budget, MARKS)
+    titled(figure, f"{dataset_title(dataset)}: scores of each model", sizes_of(rows), schedules, MARKS)
     return figure, rows
 
 
-def scores_by_strength(table: pd.DataFrame, dataset: str, budget: str, every: bool = False) -> Drawn:
+def scores_by_strength(table: pd.DataFrame, dataset: str, schedules: str, every: bool = False) -> Drawn:
     """Figures 3 (right) and 14: the distribution of each score over the seeds of each strength of each model."""
     rows, names = _rows(table, dataset, every)
-    rows = rows[rows["strength"].notna()]
-    strengths = rows.groupby("model")["strength"].nunique()
+    rows = rows[rows["strength_index"].notna()]
+    strengths = rows.groupby("model")["strength_index"].nunique()
     if rows.empty or strengths.max() < 2:
         raise TooFewRunsError(f"no model has runs of two strengths on {dataset}")
-    order = sorted({(m, int(s)) for m, s in zip(rows["model"], rows["strength"], strict=True)})
+    settings = rows.drop_duplicates(["model", "strength_index"]).sort_values(["model", "strength_index"])
+    order = [(m, int(s)) for m, s in zip(settings["model"], settings["strength_index"], strict=True)]
     labels = [f"{m} {s}" for m, s in order]
-    rows = rows.assign(setting=rows["model"] + " " + rows["strength"].astype(str))
+    rows = rows.assign(setting=rows["model"] + " " + rows["strength_index"].astype(str))
     styles = looks_of(table)
     figure = new_figure(PAGE, 0.95 * len(names) + 0.4)
     axes = figure.subplots(len(names), 1, squeeze=False, sharex=True)[:, 0]
@@ -72,23 +73,32 @@ def scores_by_strength(table: pd.DataFrame, dataset: str, budget: str, every: bo
         ax.set_ylabel(broken(title(name)))
         for k in starts[1:]:
             ax.axvline(k - 0.5, color="0.8", linewidth=0.6)
-    axes[-1].set_xticks(range(len(order)), [str(s) for _, s in order])
-    middles = [(a + b - 1) / 2 for a, b in pairwise([*starts, len(order)])]
-    titles = [model_title(order[k][0]) for k in starts]
-    share = PAGE / len(starts)  # what each name has of the width
-    lean = {} if max(breadth(figure, t, LABEL) for t in titles) < 0.85 * share else {"rotation": 90}
-    axes[-1].set_xticks(middles, titles, minor=True, fontsize=LABEL, **lean)
+    _setting_axis(figure, axes[-1], settings, starts)
     for ax in axes:
-        ax.tick_params(axis="x", which="minor", length=0, pad=12)
-    axes[-1].set_xlabel("model and its strength (index of its value)")
+        ax.tick_params(axis="x", which="minor", length=0)
     heading = f"{dataset_title(dataset)}: scores of each regularisation strength"
-    titled(figure, heading, sizes_of(rows), budget, f"{MARKS} {values_of(rows)}")
+    titled(figure, heading, sizes_of(rows), schedules, MARKS)
     return figure, rows.drop(columns="setting")
+
+
+def _setting_axis(figure: Picture, ax: Axes, settings: pd.DataFrame, starts: Sequence[int]) -> None:
+    """Label an axis of settings, one beside the other: by their values, below which stand model and hyper-parameter."""
+    values = [f"{v:g}" if pd.notna(v) else f"index {i}" for v, i in settings[["value", "strength_index"]].to_numpy()]
+    widest = max(breadth(figure, v, TICK) for v in values)
+    turned = widest > 0.75 * PAGE / len(values)  # of the width that each has
+    ax.set_xticks(range(len(values)), values, rotation=90 if turned else 0)
+    names = settings["model"].map(model_title) + "\n" + settings["hyperparameter"].fillna("")
+    titles = [names.iloc[k] for k in starts]
+    lean = 0 if max(breadth(figure, t, LABEL) for t in titles) < 0.85 * PAGE / len(starts) else 90
+    middles = [(a + b - 1) / 2 for a, b in pairwise([*starts, len(values)])]
+    ax.xaxis.remove_overlapping_locs = False  # the middle of three settings has a label of both kinds
+    ax.set_xticks(middles, titles, minor=True, fontsize=LABEL, rotation=lean)
+    ax.tick_params(axis="x", which="minor", pad=6 + (72 * widest if turned else TICK))
 
 
 def _rows(table: pd.DataFrame, dataset: str, every: bool) -> tuple[pd.DataFrame, list[str]]:
     names = shown_of(metrics_of(table, dataset_scores(table, dataset)), every)
-    kept = ["dataset", "model", "strength", "value", "seed", "run", "name", "score"]
+    kept = ["dataset", "model", "hyperparameter", "strength_index", "value", "seed", "run", "name", "score"]
     return of_runs(table[table["dataset"] == dataset], names)[kept], names
 
 

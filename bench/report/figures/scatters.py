@@ -28,7 +28,7 @@ from bench.report.style import NOTE, PAGE, new_figure, titled
 RHO = "Above a panel: Spearman over all runs [95% interval over seeds]."
 
 
-def efficiency_scatter(table: pd.DataFrame, dataset: str, budget: str, every: bool = False) -> Drawn:
+def efficiency_scatter(table: pd.DataFrame, dataset: str, schedules: str, every: bool = False) -> Drawn:
     """Figures 6, 20 and 21: statistical efficiency against each metric on one data set, a point a run."""
     scores = dataset_scores(table, dataset)
     names, ratios = metrics_of(table, scores), efficiencies(scores.columns)
@@ -57,11 +57,11 @@ def efficiency_scatter(table: pd.DataFrame, dataset: str, budget: str, every: bo
     heading = f"{dataset_title(dataset)}: statistical efficiency against metrics"
     cells = points.drop_duplicates(["x_name", "y_name"]).rename(columns={"x_name": "row", "y_name": "column"})
     note = f"{_sizes(scores)} {RHO} {moved(cells.reset_index(drop=True), table)}".rstrip()
-    titled(figure, heading, standing_of(scores), budget, note, keys)
+    titled(figure, heading, standing_of(scores), schedules, note, keys)
     return figure, points.assign(dead=points["run"].isin(dead))
 
 
-def metric_pairs(table: pd.DataFrame, dataset: str, budget: str, every: bool = False) -> Drawn:
+def metric_pairs(table: pd.DataFrame, dataset: str, schedules: str, every: bool = False) -> Drawn:
     """Figure 11: every metric against every other on one data set, a point a run."""
     scores = dataset_scores(table, dataset)
     names = metrics_of(table, scores, least=2)
@@ -88,7 +88,7 @@ def metric_pairs(table: pd.DataFrame, dataset: str, budget: str, every: bool = F
                 ax.set_ylabel(broken(title(y)))
     keys = model_keys(sorted(points["model"].unique()), styles, line=False)
     heading = f"{dataset_title(dataset)}: metrics against each other"
-    titled(figure, heading, standing_of(scores), budget, RHO, keys)
+    titled(figure, heading, standing_of(scores), schedules, RHO, keys)
     return figure, points
 
 

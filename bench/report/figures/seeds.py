@@ -15,7 +15,7 @@ NOTE = (
 )
 
 
-def seeds_needed(table: pd.DataFrame, budget: str) -> Drawn:
+def seeds_needed(table: pd.DataFrame, schedules: str) -> Drawn:
     """The width of a 95 % interval against seeds a setting: of medians, IQMs and rank correlations of metrics."""
 
     def analyse(scores: pd.DataFrame) -> pd.DataFrame:
@@ -47,5 +47,5 @@ def seeds_needed(table: pd.DataFrame, budget: str) -> Drawn:
         ax.set_xlabel("seeds a setting")
     said = standing(int(found.groupby("dataset")["runs"].first().sum()), int(found["available"].min()))
     keys = [key_of(look) for look in styles.values()], [title(n) for n in styles]
-    titled(figure, "Seeds needed: width of 95% intervals against seeds", said, budget, NOTE, keys)
+    titled(figure, "Seeds needed: width of 95% intervals against seeds", said, schedules, NOTE, keys)
     return figure, found

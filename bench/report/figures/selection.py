@@ -8,7 +8,7 @@ from bench.report.figures.panels import Drawn, metrics_of, panel_grid, rng, stan
 from bench.report.style import titled
 
 
-def selected_runs(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
+def selected_runs(table: pd.DataFrame, dataset: str, schedules: str) -> Drawn:
     """Each metric of the run that an unsupervised score picks, beside the best, median and worst run."""
     scores = with_sampled_tc(table[table["dataset"] == dataset]).dropna(axis="columns", how="all")
     names = metrics_of(table, scores)
@@ -29,7 +29,7 @@ def selected_runs(table: pd.DataFrame, dataset: str, budget: str) -> Drawn:
     first = found.iloc[0]
     heading = f"{dataset_title(dataset)}: metrics of the run that an unsupervised score picks"
     note = "Lines: 95% interval over seeds. Grey: the best, median and worst of all runs by the metric itself."
-    titled(figure, heading, standing(int(first["runs"]), int(first["seeds"])), budget, note)
+    titled(figure, heading, standing(int(first["runs"]), int(first["seeds"])), schedules, note)
     return figure, found
 
 

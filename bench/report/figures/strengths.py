@@ -1,10 +1,12 @@
 """Scores against regularisation strength, a line a model."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from bench.analysis.names import dataset_title, model_title, swept, title
+from bench.analysis.names import dataset_title, model_title, title
 from bench.analysis.scores.agreement import MIN_SEEDS
 from bench.analysis.scores.strengths import against_strength, of_runs
 from bench.report.figures.panels import (
@@ -22,11 +24,11 @@ from bench.report.figures.panels import (
 )
 from bench.report.style import titled
 
-STRENGTH = "strength (index of its value)"
+INDEX = "strength index"
 MEDIANS = "Lines: median over seeds; bands: 95% interval."
 
 
-def medians_against_strength(table: pd.DataFrame, dataset: str, budget: str, every: bool = False) -> Drawn:
+def medians_against_strength(table: pd.DataFrame, dataset: str, schedules: str, every: bool = False) -> Drawn:
     """Figures 4 (left) and 15: the median of each score over seeds against strength, on one data set."""
     own = table[table["dataset"] == dataset]
     names = metrics_of(table, dataset_scores(table, dataset))
@@ -39,25 +41,45 @@ def medians_against_strength(table: pd.DataFrame, dataset: str, budget: str, eve
         strength_lines(ax, lines[lines["name"] == name], styles)
         ax.set_title(title(name))
         ax.locator_params(axis="y", nbins=5)
-    for ax in bottom_of(axes):
-        ax.set_xlabel(STRENGTH)
+    told = strength_axis(axes, lines)
     keys = line_keys(lines, styles)
     rows = of_runs(own, names)
+    rows = rows[rows["strength_index"].notna()]
     heading = f"{dataset_title(dataset)}: scores against regularisation strength"
-    note = f"{MEDIANS} {values_of(rows)}"
-    said = sizes_of(rows[rows["strength"].notna()])
-    titled(figure, heading, said, budget, note, keys, hole if len(keys[0]) <= MOST_KEYS else None)
+    place = hole if len(keys[0]) <= MOST_KEYS else None
+    titled(figure, heading, sizes_of(rows), schedules, f"{MEDIANS}{told}", keys, place)
     return figure, lines
 
 
-def values_of(rows: pd.DataFrame) -> str:
-    """Which values the strengths of each model stand for, as a sentence."""
-    values = rows.dropna(subset=["strength", "value"]).drop_duplicates(["model", "strength"])
+def strength_axis(axes: Sequence[Axes], lines: pd.DataFrame) -> str:
+    """Label the axis that panels share: of one model by the values of what it sweeps, of several by their indices.
+
+    Args:
+        axes: panels that share their x axis, on which strength indices lie.
+        lines: as `analysis.strengths.against_strength` gives them, of all panels.
+
+    Returns:
+        What a note has to add: which values the indices stand for; "" where the axis has the values.
+    """
+    settings = lines.drop_duplicates(["model", "strength_index"]).sort_values(["model", "strength_index"])
+    indices = sorted(settings["strength_index"].unique())
+    if settings["model"].nunique() == 1 and settings[["hyperparameter", "value"]].notna().all(axis=None):
+        name, labels, told = settings["hyperparameter"].iloc[0], [f"{v:g}" for v in settings["value"]], ""
+    else:
+        name, labels, told = INDEX, [str(i) for i in indices], f" {_values_of(settings)}"
+    axes[0].set_xticks(indices, labels)
+    for ax in bottom_of(axes):
+        ax.set_xlabel(name)
+    return told
+
+
+def _values_of(settings: pd.DataFrame) -> str:
+    """Which values the indices of each model stand for, as a sentence."""
     told = []
-    for model, own in values.sort_values(["model", "strength"]).groupby("model", observed=True):
-        index = ", ".join(map(str, own["strength"]))
-        listed = ", ".join(f"{v:g}" for v in own["value"])
-        told.append(f"{model_title(str(model))} {swept(str(model)) or 'value'} {listed} ({index})")
+    for model, own in settings.dropna(subset="value").groupby("model"):
+        names = [*own["hyperparameter"].dropna(), "value"]
+        listed, index = (", ".join(f"{v:g}" for v in own[c]) for c in ("value", "strength_index"))
+        told.append(f"{model_title(str(model))} {names[0]} {listed} ({index})")
     return f"Values (their indices): {'; '.join(told)}."
 
 
@@ -69,9 +91,8 @@ def line_keys(lines: pd.DataFrame, styles: Looks) -> tuple[list[Line2D], list[st
 def strength_lines(ax: Axes, lines: pd.DataFrame, styles: Looks) -> None:
     """Medians with bands, of the rows that `analysis.strengths.against_strength` gives for one score and data set."""
     for model in sorted(lines["model"].unique()):
-        line = lines[lines["model"] == model].sort_values("strength")
-        ax.plot(line["strength"], line["median"], **styles[model], clip_on=False)  # marks at an edge are whole
+        line = lines[lines["model"] == model].sort_values("strength_index")
+        ax.plot(line["strength_index"], line["median"], **styles[model], clip_on=False)  # marks at an edge are whole
         sure = line[line["seeds"] >= MIN_SEEDS]  # the ends of an interval of fewer are the seeds themselves
-        ax.fill_between(sure["strength"], sure["low"], sure["high"], color=styles[model]["color"], alpha=0.15,
+        ax.fill_between(sure["strength_index"], sure["low"], sure["high"], color=styles[model]["color"], alpha=0.15,
                         linewidth=0)  # fmt: skip
-    ax.set_xticks(sorted(lines["strength"].unique()))

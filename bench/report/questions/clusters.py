@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from bench import data
-from bench.analysis.names import dataset_title, setting_title
+from bench.analysis.names import dataset_title, setting_of
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.metrics.clusterability import clusterability
 from bench.report.figures.panels import panel_grid
@@ -34,13 +34,13 @@ def draw_clusters(asked: Asked) -> Iterator[NamedDrawing]:
     codes |= {run.setting: encoded(asked.learner(run), source, index)[0] for run in runs}
     placed = [_placed(name, array, classes) for name, array in codes.items()]
     figure, axes, _ = panel_grid(len(placed), 2.2)
-    headings = ["pixels", *(setting_title(run) for run in runs)]
+    headings = ["pixels", *(setting_of(run) for run in runs)]
     for ax, numbers, written in zip(axes, placed, headings, strict=True):
         _panel(ax, numbers)
         ax.set_title(written)
     heading = f"{dataset_title(runs[0].dataset)}: t-SNE of pixels and of codes"
     note = f"Scores are of {len(index):,} images, half of them the neighbours that vote."
-    titled(figure, heading, f"one run a model, {min(SHOWN, len(index)):,} images", asked.plan.budget, note)
+    titled(figure, heading, f"one run a model, {min(SHOWN, len(index)):,} images", asked.plan.schedules, note)
     yield "clusters", figure, pd.concat(placed, ignore_index=True)
 
 

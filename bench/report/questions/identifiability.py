@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from bench import registry
-from bench.analysis.names import dataset_title, setting_title, title
+from bench.analysis.names import dataset_title, setting_of, title
 from bench.analysis.representations.identifiability import LinearGaussian, plane_rotation, random_rotation, rotated_elbo
 from bench.analysis.representations.rotation import DEGREES, ROWS, scores_under_rotation
 from bench.analysis.representations.sources import classes, source_recovery
@@ -29,7 +29,7 @@ def draw_identifiability(asked: Asked) -> Iterator[NamedDrawing]:
     """A column for an analytic model, one for a trained VAE where the study has one, one for independent sources."""
     columns = {"Linear Gaussian model": analytic()}
     for run in [r for r in asked.trained() if _is_vae(r)][:1]:
-        columns[f"{setting_title(run)}, {dataset_title(run.dataset)}"] = trained(asked, run)
+        columns[f"{setting_of(run)}, {dataset_title(run.dataset)}"] = trained(asked, run)
     sources = source_recovery()
     figure = new_figure(PAGE, 3.9)
     axes = figure.subplots(2, len(columns) + 1, height_ratios=[1.8, 1], squeeze=False)
@@ -46,7 +46,7 @@ def draw_identifiability(asked: Asked) -> Iterator[NamedDrawing]:
     titled(
         figure, "A rotated code has the same bound and other scores; sources that are not Gaussian have axes",
         f"{ROWS:,} rows; sources: {sources['seed'].nunique()} seeds",
-        asked.plan.budget if len(columns) > 1 else "nothing is trained",
+        asked.plan.schedules if len(columns) > 1 else "nothing is trained",
         "Left: scores, of small samples, and the evidence lower bound against rotation; LR and k-NN, logistic "
         "regression and neighbours, read the code as a whole. Right: MIG of independent sources and of what ICA finds, "
         "and its distance from a permutation of them, against the shape of their density; lines: median over seeds.",

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from bench.analysis.names import dataset_title, setting_title
+from bench.analysis.names import dataset_title, setting_of
 from bench.analysis.representations.interpolation import between, midpoint_distances
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.report.questions.asked import Asked, NamedDrawing
@@ -59,10 +59,10 @@ def _picture(asked: Asked, run: Run) -> NamedDrawing:
     right.set(xlabel="RMS distance to the nearest image", ylabel="pairs")
     keys = [Line2D([], [], color=c) for c in COLOURS.values()]
     labels = [f"{WORDS[n]}: mean {numbers[n].mean():.3f}" for n in COLOURS]
-    heading = f"{dataset_title(run.dataset)}: between two images, by pixels and by codes of {setting_title(run)}"
+    heading = f"{dataset_title(run.dataset)}: between two images, by pixels and by codes of {setting_of(run)}"
     behind = f"one run, {pairs:,} pairs, {len(index) - 2 * pairs:,} other images"
     note = "Right: distance to the nearest of the other images; dashed: the means."
-    titled(figure, heading, behind, asked.plan.budget, note, (keys, labels))
+    titled(figure, heading, behind, asked.plan.schedules, note, (keys, labels))
     return f"interpolation_{run.dataset}", figure, numbers.rename_axis("pair").reset_index()
 
 

@@ -37,5 +37,5 @@ def draw_label_efficiency(asked: Asked) -> Iterator[NamedDrawing]:
     note = "Accuracy is a mean over factors. Lines: mean over runs; bands: 95% interval over seeds."
     keys = model_keys(list(dict.fromkeys(found["model"])), styles)
     behind = standing(runs, int(found["seeds"].min()))
-    titled(figure, "Accuracy of downstream tasks against labels", behind, asked.plan.budget, note, keys)
+    titled(figure, "Accuracy of downstream tasks against labels", behind, asked.plan.schedules, note, keys)
     yield "label_efficiency", figure, found

@@ -27,7 +27,7 @@ def draw_posterior(asked: Asked) -> Iterator[NamedDrawing]:
     heading = "Dependence between the dimensions of sampled and of mean codes"
     note = "A prior acts on sampled codes, mean codes are used. Marks: median over the seeds of a setting."
     keys = axes[0].get_legend_handles_labels()
-    titled(figure, heading, sizes_of(found), asked.plan.budget, note, keys)
+    titled(figure, heading, sizes_of(found), asked.plan.schedules, note, keys)
     yield "posterior", figure, found
 
 

@@ -40,7 +40,7 @@ def draw_rate_distortion(asked: Asked) -> Iterator[NamedDrawing]:
         "A point is a run. Lines join the medians of a model's strengths, of which a ring has the strongest. "
         "Grey: equal ELBO."
     )
-    titled(figure, heading, sizes_of(scores), asked.plan.budget, note, keys)
+    titled(figure, heading, sizes_of(scores), asked.plan.schedules, note, keys)
     yield "rate_distortion", figure, scores
 
 

@@ -56,7 +56,7 @@ def _drawn(shares: pd.DataFrame, labels: "pd.Series[str]", of: str, asked: Asked
         ax.set_xlabel("share of variance (%)")
     heading = f"What {of} depends on beside the codes"
     keys = axes[0].get_legend_handles_labels()
-    titled(figure, heading, sizes_of(scores), asked.plan.budget, SAID, keys)
+    titled(figure, heading, sizes_of(scores), asked.plan.schedules, SAID, keys)
     return figure
 
 

@@ -20,6 +20,7 @@ from bench.store.tables import TableFolder
 from bench.study.protocol import Protocol
 from bench.study.run import Run, Schedule
 from bench.table.folder import write_folder
+from bench.table.former import FORMER, NEW
 from bench.table.reference import merge
 
 SCHEDULE = Schedule(2_000, 64, 1e-3, 32, "small", 10, 1, "quick", 100, 100)
@@ -35,7 +36,14 @@ Rows = list[dict[str, str]]
 
 def scored(run: Run, cell: Cell = MIG, score: float = 0.25) -> list[dict[str, Any]]:
     """Rows of a run: MIG, and MIG of one factor."""
-    of_run = {"run": run.id, "model": run.model, "strength": run.strength, "value": run.value, "seed": run.seed}
+    of_run = {
+        "run": run.id,
+        "model": run.model,
+        "hyperparameter": run.sweeps,
+        "strength_index": run.strength_index,
+        "value": run.value,
+        "seed": run.seed,
+    }
     of_run |= {"dataset": run.dataset, "schedule": run.schedule.label, "device": "cpu (x86_64)", "train_seconds": 9.5}
     of_cell = {"metric": cell.metric, "version": cell.version, "representation": "mean", "cell": cell.key}
     of_cell |= {"num_train": 5_000, "num_test": 0, "seconds": 0.5, "versions": "bench 0.1.0, torch 2.13.0+cpu"}
@@ -63,6 +71,13 @@ def changed(folder: TableFolder, change: Callable[[Rows], object]) -> TableFolde
     written.writeheader()
     written.writerows(rows)
     return replaced(folder, gzip.compress(text.getvalue().encode(errors="surrogateescape")))
+
+
+def of_format_1(folder: TableFolder) -> TableFolder:
+    """The folder as it was written before: the index is `strength`, no hyper-parameter is named, the card is bare."""
+    changed(folder, lambda rows: [{FORMER.get(c, c): v for c, v in row.items() if c not in NEW} for row in rows])
+    folder.card.write_text("parts: []\n")
+    return folder
 
 
 def replaced(folder: TableFolder, table: bytes) -> TableFolder:

@@ -8,7 +8,20 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from merging.tables import BETA, MIG, PCA, QUICK, RUNS, SCHEDULE, changed, folder_of, grouped, refused, scored
+from merging.tables import (
+    BETA,
+    MIG,
+    PCA,
+    QUICK,
+    RUNS,
+    SCHEDULE,
+    changed,
+    folder_of,
+    grouped,
+    of_format_1,
+    refused,
+    scored,
+)
 
 from bench.columns import COLUMNS
 from bench.store.files import StoreError, digest, write_json
@@ -33,7 +46,14 @@ def test_an_export_says_what_its_ids_are_the_hashes_of(tmp_path: Path) -> None:
     given, own = digest(file), Store(tmp_path)
     shown = {"id": given, "strength": None, "value": None, "schedule_label": "codes from a file", "file": "x.npz"}
     write_json(own.run(given).config, file | shown)
-    mine = {"run": given, "model": "mine", "strength": None, "value": None, "schedule": "codes from a file"}
+    mine = {
+        "run": given,
+        "model": "mine",
+        "hyperparameter": None,
+        "strength_index": None,
+        "value": None,
+        "schedule": "codes from a file",
+    }
     rows = [*scored(BETA), *scored(PCA), *grouped(RUNS), *(row | mine for row in scored(BETA))]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
     found = identities_of(table, Plan("tiny", "Tiny", (BETA, *RUNS[1:], PCA), ("mig",), QUICK), own)
@@ -120,8 +140,7 @@ def test_a_column_that_is_missing_is_empty_and_one_that_is_unknown_is_left_out(
 
 
 def test_tables_of_before_there_was_a_format_or_a_checksum_are_read(results: Store, tmp_path: Path) -> None:
-    folder = folder_of(tmp_path / "a", scored(BETA))
-    folder.card.write_text("parts: []\n")
+    folder = of_format_1(folder_of(tmp_path / "a", scored(BETA)))
     folder.identities.unlink()
     assert merge(folder, results) == Merged(added=2, equal=0, superseded=0, unverified=1)
 

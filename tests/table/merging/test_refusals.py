@@ -77,7 +77,7 @@ HOSTILE: dict[str, tuple[Callable[[Rows], object], str]] = {
     "a score that is there twice": (lambda rows: [*rows, rows[0]], "its mig is there twice"),
     "a run of two models": (cell_of("model", "factor_vae"), "has model beta_vae in one row and factor_vae in another"),
     "a run of two seeds": (cell_of("seed", "7"), "has seed 0 in one row and 7 in another"),
-    "a run of two budgets": (
+    "a run of two schedules": (
         cell_of("schedule", "quick: 9 steps, 32x32 px"),
         "has schedule quick: 2,000 steps, 32x32 px in one row and quick: 9 steps, 32x32 px in another",
     ),
@@ -133,7 +133,12 @@ def test_a_run_of_the_store_cannot_become_another_one(results: Store, tmp_path: 
     write_json(results.run(BETA.id).config, BETA.record())
     assert merge(folder_of(tmp_path / "a", scored(BETA)), results).added == 2
     undo_merge(results)
-    for change in ({"model": "factor_vae"}, {"seed": 4}, {"strength": 3}, {"schedule": "quick: 9 steps, 32x32 px"}):
+    for change in (
+        {"model": "factor_vae"},
+        {"seed": 4},
+        {"strength_index": 3},
+        {"schedule": "quick: 9 steps, 32x32 px"},
+    ):
         folder = folder_of(tmp_path / "b", [row | change for row in scored(BETA)])
         assert re.search(f"run {BETA.id} has another (model|seed|strength|sched)", refused(folder, results))
     assert known(results) is None
@@ -158,7 +163,10 @@ CARDS = {
         f"format: {FORMAT + 1}\nparts: []",
         f"this version reads up to {FORMAT}: update",
     ),
-    "another table": (f"sha256: {'0' * 64}\nparts: []", "scores.csv.gz: it is not the table that card.yaml"),
+    "another table": (
+        f"format: {FORMAT}\nsha256: {'0' * 64}\nparts: []",
+        "scores.csv.gz: it is not the table that card.yaml",
+    ),
 }
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import pandas as pd
 from merging.tables import BETA, QUICK, RUNS
 
-from bench.report.budget import budget_of
+from bench.report.schedules import schedules_of
 from bench.study.plan import Plan
 from bench.study.run import Run
 
@@ -15,7 +15,7 @@ LABEL = BETA.schedule.label
 
 def told(planned: list[Run], scored: list[Run]) -> str:
     plan = Plan("full", "Full", tuple(planned), ("mig",), QUICK)
-    return budget_of(plan, pd.DataFrame({"run": [run.id for run in scored]}))
+    return schedules_of(plan, pd.DataFrame({"run": [run.id for run in scored]}))
 
 
 def test_a_finished_study_states_its_schedule_alone() -> None:

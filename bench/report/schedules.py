@@ -1,4 +1,4 @@
-"""What stands behind a study's figures: the budget of its training, and how many of its runs there are so far."""
+"""What stands behind a study's figures: the schedules of its runs, and how many of its runs there are so far."""
 
 from collections import Counter
 
@@ -7,8 +7,8 @@ import pandas as pd
 from bench.study.plan import Plan
 
 
-def budget_of(plan: Plan, table: pd.DataFrame) -> str:
-    """The budget of a plan; where runs have no scores, how many have, and in brackets of which models.
+def schedules_of(plan: Plan, table: pd.DataFrame) -> str:
+    """The schedules of a plan; where runs have no scores, how many have, and in brackets of which models.
 
     Args:
         plan: the study.
@@ -18,12 +18,12 @@ def budget_of(plan: Plan, table: pd.DataFrame) -> str:
     planned = Counter(run.group for run in plan.runs)
     there = Counter(run.group for run in plan.runs if run.id in scored)
     if there == planned:
-        return plan.budget
+        return plan.schedules
     several = len({dataset for _, dataset in planned}) > 1
     names = {group: f"{group[0]} on {group[1]}" if several else group[0] for group in planned}
     parts = [f"{there[g]} of {planned[g]} of {names[g]}" for g in planned if there[g]]
     if missing := [names[g] for g in planned if not there[g]]:
         parts.append(f"none of {', '.join(missing)}")
-    common, _, others = plan.budget.partition(" (")
+    common, _, others = plan.schedules.partition(" (")
     inside = "; ".join([*([others.removesuffix(")")] if others else []), *parts])
     return f"{common}; {there.total():,} of {planned.total():,} planned runs ({inside})"
