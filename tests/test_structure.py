@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "bench"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# From the ground up. What is on one floor imports what is below it, and nothing beside or above it.
-FLOORS = (
+# From the ground up. What is on one storey imports what is below it, and nothing beside or above it.
+STOREYS = (
     "registry arrays columns escaping progress random_bits terminal",  # stand alone
     "values store",  # what a setting may be; where things lie and how files are written
     "pool data networks",  # processes; images and their factors; encoders and decoders
@@ -28,7 +28,7 @@ FLOORS = (
     "cli",
     "__init__ __main__",  # the doors: `import bench`, `python -m bench`
 )
-FLOORS_OF_ANALYSIS = (
+STOREYS_OF_ANALYSIS = (
     "names statistics representations",
     "scores",
     "board pairs published",
@@ -52,28 +52,28 @@ def boxes(folder: Path) -> set[str]:
     return {p.stem for p in folder.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
 
 
-def climbs(floors: tuple[str, ...], folder: Path) -> list[str]:
-    """Imports of a package that do not run down, and boxes in it without a floor."""
-    floor = {name: height for height, names in enumerate(floors) for name in names.split()}
+def climbs(storeys: tuple[str, ...], folder: Path) -> list[str]:
+    """Imports of a package that do not run down, and boxes in it without a storey."""
+    storey = {name: height for height, names in enumerate(storeys) for name in names.split()}
     package = ".".join(folder.relative_to(ROOT).parts)
-    found = [f"{name} has no floor" for name in sorted(boxes(folder) - floor.keys() - {"__init__"})]
+    found = [f"{name} has no storey" for name in sorted(boxes(folder) - storey.keys() - {"__init__"})]
     for file in sorted(folder.rglob("*.py")):
         box = file.relative_to(folder).with_suffix("").parts[0]
         asked = {n.removeprefix(f"{package}.").split(".")[0] for n in imports(file) if n.startswith(f"{package}.")}
         asked = {name if name in boxes(folder) else "__init__" for name in asked} - {box}
-        own = floor.get(box, len(floors))
-        found += [f"{file.relative_to(ROOT)} imports {n}" for n in sorted(asked) if floor.get(n, -1) >= own]
+        own = storey.get(box, len(storeys))
+        found += [f"{file.relative_to(ROOT)} imports {n}" for n in sorted(asked) if storey.get(n, -1) >= own]
     return found
 
 
-def test_imports_run_down_and_every_room_has_a_floor() -> None:
-    assert climbs(FLOORS, PACKAGE) == []
-    assert climbs(FLOORS_OF_ANALYSIS, PACKAGE / "analysis") == []
+def test_imports_run_down_and_every_room_has_a_storey() -> None:
+    assert climbs(STOREYS, PACKAGE) == []
+    assert climbs(STOREYS_OF_ANALYSIS, PACKAGE / "analysis") == []
 
 
-def test_every_floor_is_of_something_that_is_there() -> None:
-    assert set(" ".join(FLOORS).split()) == boxes(PACKAGE)
-    assert set(" ".join(FLOORS_OF_ANALYSIS).split()) == boxes(PACKAGE / "analysis") - {"__init__"}
+def test_every_storey_is_of_something_that_is_there() -> None:
+    assert set(" ".join(STOREYS).split()) == boxes(PACKAGE)
+    assert set(" ".join(STOREYS_OF_ANALYSIS).split()) == boxes(PACKAGE / "analysis") - {"__init__"}
 
 
 def test_an_import_that_runs_up_or_beside_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,7 @@ def test_an_import_that_runs_up_or_beside_is_found(tmp_path: Path, monkeypatch: 
     for name, text in {"low": "", "up": "from bench.high import x", "high": "import bench.new", "new": ""}.items():
         (tmp_path / "bench" / name).mkdir(parents=True)
         (tmp_path / "bench" / name / "__init__.py").write_text(text)
-    assert climbs(("low up", "high"), tmp_path / "bench") == ["new has no floor", "bench/up/__init__.py imports high"]
+    assert climbs(("low up", "high"), tmp_path / "bench") == ["new has no storey", "bench/up/__init__.py imports high"]
     assert climbs(("up low high new",), tmp_path / "bench") == [
         "bench/high/__init__.py imports new",
         "bench/up/__init__.py imports high",
@@ -95,11 +95,11 @@ def test_what_imports_the_package_itself_asks_for_its_version_or_its_place() -> 
         assert asked <= {"__version__", "__file__"}, file
 
 
-def test_the_page_of_the_architecture_has_every_room_on_its_floor() -> None:
+def test_the_page_of_the_architecture_has_every_room_on_its_storey() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d+) \| (.+?) \|", page, re.MULTILINE)
-    told = {(int(floor), name) for floor, names in rows for name in re.findall(r"`(\w+)/?`", names)}
-    assert told == {(floor, name) for floor, names in enumerate(FLOORS, 1) for name in names.split()}
+    told = {(int(storey), name) for storey, names in rows for name in re.findall(r"`(\w+)/?`", names)}
+    assert told == {(storey, name) for storey, names in enumerate(STOREYS, 1) for name in names.split()}
 
 
 def test_tests_have_the_rooms_of_the_package() -> None:

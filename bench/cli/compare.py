@@ -25,7 +25,7 @@ SHOWN = 8  # pairs of metrics, and runs, that are printed; files have all
 
 @dataclass(frozen=True)
 class Sides:
-    """What is compared: two models by strength, or two studies by setting."""
+    """What is compared: two models by strength index, or two studies by setting."""
 
     names: tuple[str, str]
     tables: tuple["pd.DataFrame", "pd.DataFrame"]
@@ -52,8 +52,8 @@ def compare_named(settings: Mapping[str, Any]) -> int:
         try:
             found = compare(*sides.tables, names, sides.on)
         except NothingInCommonError as fault:
-            hint = "; codes from files have a strength where they are scored with strength=INDEX"
-            alone = any(t["strength_index"].isna().all() for t in sides.tables) and sides.on == "strength"
+            hint = "; codes from files have a strength index where they are scored with strength=INDEX"
+            alone = any(t["strength_index"].isna().all() for t in sides.tables) and sides.on == "strength_index"
             raise ConfigError(f"{sides.names[0]} and {sides.names[1]} have {fault}{hint if alone else ''}") from fault
         schedules = " | ".join(sorted({s for t in sides.tables for s in t["schedule"].unique()}))
         command = shlex.join(["python", "-m", "bench", settings["stage"], *settings["overrides"]])
@@ -76,7 +76,7 @@ def find_sides(asked: Any, study: str | None, store: Store) -> Sides:
     table = scores(None, store.path) if study is None else study_scores(study, store)[0]
     models = sorted(table["model"].unique())
     if a in models and b in models:
-        return Sides((a, b), (_of_model(table, a), _of_model(table, b)), "strength")
+        return Sides((a, b), (_of_model(table, a), _of_model(table, b)), "strength_index")
     for name in (a, b):
         if name not in models and name not in studies:
             raise unknown("model with scores, or study", name, [*models, *studies])
@@ -104,7 +104,7 @@ def told(found: "Comparison", sides: Sides) -> Iterator[Table]:
 
 def _scores(found: "Comparison", sides: Sides) -> Table:
     table = Table(title=f"{escape(sides.names[0])} and {escape(sides.names[1])}: Spearman [95% interval]")
-    for name in ("data set", "score", f"{sides.on}s", "runs", "seeds"):
+    for name in ("data set", "score", "settings" if sides.on == "setting" else "strengths", "runs", "seeds"):
         table.add_column(name, justify="left" if name in ("data set", "score") else "right")
     for row in found.scores.sort_values("strengths").to_dict("records"):
         shown = [_with_interval(row, k, k) for k in ("strengths", "runs", "seeds")]
@@ -138,8 +138,9 @@ def _pairs(found: "Comparison", sides: Sides) -> Table:
 def _runs(found: "Comparison", sides: Sides) -> Table:
     table = Table(title="Runs that contribute most to the disagreement")
     heads = [f"{escape(n)}: rank" for n in sides.names]
-    for name in ("data set", "score", sides.on, "seed", *heads, "share of 1 - Spearman"):
-        table.add_column(name, justify="left" if name in ("data set", "score", sides.on) else "right")
+    setting = sides.on.replace("_", " ")
+    for name in ("data set", "score", setting, "seed", *heads, "share of 1 - Spearman"):
+        table.add_column(name, justify="left" if name in ("data set", "score", setting) else "right")
     total = found.runs.groupby(["dataset", "name"])["contribution"].transform("sum")
     runs = found.runs.assign(share=found.runs["contribution"] / total)
     for row in runs.sort_values("contribution", ascending=False).head(SHOWN).to_dict("records"):

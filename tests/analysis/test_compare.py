@@ -137,9 +137,9 @@ def test_holes_leave_out_runs(two: tuple[pd.DataFrame, pd.DataFrame]) -> None:
 
 def test_nothing_in_common_is_said(two: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     a, b = two
-    with pytest.raises(NothingInCommonError, match="the second has strength 10, 11, 12, 13, 14, 15 on d"):
+    with pytest.raises(NothingInCommonError, match="the second has strength index 10, 11, 12, 13, 14, 15 on d"):
         compare(a, b.assign(strength_index=b["strength_index"] + 10), NAMES)
-    with pytest.raises(NothingInCommonError, match="on d; the second has strength 0, 1, 2, 3, 4, 5 on e"):
+    with pytest.raises(NothingInCommonError, match="on d; the second has strength index 0, 1, 2, 3, 4, 5 on e"):
         compare(a, b.assign(dataset="e"), NAMES)
-    with pytest.raises(NothingInCommonError, match=r"the second has strength \(none\)"):
+    with pytest.raises(NothingInCommonError, match=r"the second has strength index \(none\)"):
         compare(a, b.assign(strength_index=pd.NA), NAMES)

@@ -92,7 +92,7 @@ def test_the_files_of_strange_names_stay_in_their_folder(store: Store) -> None:
         (["rise"], r"two names, compare=\[a,b\], got \['rise'\]"),
         ("rise", "got 'rise'"),
         (["rise", "other"], "of 'rise' and 'other' one is a model and one is a study"),
-        (["rise", "flat"], r"rise and flat have nothing in common: .* the second has strength \(none\)"),
+        (["rise", "flat"], r"rise and flat have nothing in common: .* the second has strength index \(none\)"),
     ],
 )
 def test_what_cannot_be_compared_is_said(store: Store, asked: Any, told: str) -> None:

@@ -16,8 +16,9 @@ from omegaconf import OmegaConf
 import bench
 from bench.registry import UnknownNameError
 from bench.store import files
-from bench.store.files import StoreError
+from bench.store.files import StoreError, read_json
 from bench.store.folders import Store
+from bench.store.record_types import identity
 from bench.store.shipped import conf_dir
 from bench.study import record
 from bench.study.given import GivenCodes
@@ -289,3 +290,16 @@ def test_the_reference_study_answers_where_nothing_was_trained(target: Store) ->
     again, origin = plan_scores(plan, target)
     assert {*again["run"]} == {*table["run"]}
     assert f"scores of {len(plan.runs)} runs from the table" in origin
+
+
+def test_records_call_the_strength_index_strength_and_ids_do_not_depend_on_what_is_shown(target: Store) -> None:
+    begun(target, *GRID)
+    codes = dataclasses.replace(CODES, strength_index=2)
+    plan = extend(with_codes(codes, settings("study.name=mine"), target).whole, target)
+    assert plan.codes == read(target, "mine").codes == (codes,)
+    kept = read_json(target.study_plan("mine"))
+    assert {entry["strength"] for entry in (*kept["runs"], *kept["codes"])} == {0, 5, 2}
+    run = read(target, "mine").runs[-1]
+    assert (run.record()["hyperparameter"], run.record()["strength"], run.record()["value"]) == ("beta", 5, 16.0)
+    assert identity(run.record()) == run.id
+    assert identity({k: v for k, v in run.record().items() if k != "hyperparameter"}) == run.id

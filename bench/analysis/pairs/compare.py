@@ -31,7 +31,7 @@ class Comparison:
 
 
 def compare(
-    a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str], on: Key = "strength", representation: str = "mean"
+    a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str], on: Key = "strength_index", representation: str = "mean"
 ) -> Comparison:
     """Compare the scores of two sides on every data set that both have.
 
@@ -49,7 +49,7 @@ def compare(
         a: score table of one side.
         b: score table of the other.
         names: scores to compare; those that both have are.
-        on: what matches settings: "strength" of two models, "setting" of two studies.
+        on: what matches settings: "strength_index" of two models, "setting" of two studies.
         representation: whose scores.
 
     Raises:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-Key = Literal["strength", "setting"]
+Key = Literal["strength_index", "setting"]
 MIN_SETTINGS = 3  # two can only be ranked alike or opposed
 
 
@@ -41,7 +41,7 @@ def matched(a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str], on: Key, rep
         a: score table of one side.
         b: score table of the other.
         names: scores to keep, as far as they are there.
-        on: "strength" matches strength indices (two models), "setting" model and value (two studies).
+        on: "strength_index" matches strength indices (two models), "setting" model and value (two studies).
         representation: whose scores.
 
     Raises:
@@ -51,15 +51,15 @@ def matched(a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str], on: Key, rep
     found = list(_on_each_data_set(*sides))
     if not found:
         told = [f"{which} has {_told(s, on)}" for which, s in zip(("the first", "the second"), sides, strict=True)]
-        needed = f"{MIN_SETTINGS} {on}{'' if on == 'setting' else ' indice'}s with a score of both on one data set"
-        raise NothingInCommonError(f"nothing in common: {needed} are needed; {'; '.join(told)}")
+        needed = f"{MIN_SETTINGS} {'settings' if on == 'setting' else 'strength indices'} with a score of both"
+        raise NothingInCommonError(f"nothing in common: {needed} on one data set are needed; {'; '.join(told)}")
     return found
 
 
 def _runs(table: pd.DataFrame, names: Sequence[str], on: Key, representation: str) -> pd.DataFrame:
     of_it = table["representation"].eq(representation).fillna(False)  # missing: scores of training
     rows = table[table["factor"].isna() & of_it & table["name"].isin(list(names))]
-    if on == "strength":
+    if on == "strength_index":
         rows = rows[rows["strength_index"].notna()]
         rows = rows.assign(setting=rows["strength_index"].astype(int))
     else:
@@ -84,4 +84,4 @@ def _told(side: pd.DataFrame, on: Key) -> str:
     settings = [str(s) for s in side.index.unique("setting")]
     listed = ", ".join(settings[:8]) + (", ..." if len(settings) > 8 else "")
     datasets = ", ".join(map(str, side.index.unique("dataset")))
-    return f"{on} {listed or '(none)'} on {datasets or '(no data set)'}"
+    return f"{on.replace('_', ' ')} {listed or '(none)'} on {datasets or '(no data set)'}"
