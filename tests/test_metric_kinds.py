@@ -136,11 +136,11 @@ def strangers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     for name, text in EXAMPLES.items():
         (folder / f"{name}.py").write_text(text)
     bodies = [f"\n@{kind}\ndef {n}{takes}:\n    return {does}\n" for n, (kind, takes, does, _) in FAILING.items()]
-    (folder / "hostile.py").write_text(HOSTILE + "".join(bodies))
+    (folder / "unruly.py").write_text(HOSTILE + "".join(bodies))
     info = folder / "strangers-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: strangers\nVersion: 1.0\n")
-    points = [f"{n} = {n}" for n in EXAMPLES] + [f"{n} = hostile:{n}" for n in FAILING]
+    points = [f"{n} = {n}" for n in EXAMPLES] + [f"{n} = unruly:{n}" for n in FAILING]
     (info / "entry_points.txt").write_text("[bench.metrics]\n" + "\n".join(points) + "\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(folder))

@@ -92,7 +92,7 @@ def test_a_table_comes_back_to_the_bit_with_its_types(tmp_path: Path) -> None:
 def test_the_card_says_what_stands_behind_the_rows(tmp_path: Path) -> None:
     _, card = read_reference(exported(tmp_path, planned(), slice(1, None)))
     assert (card["runs"], card["rows"], card["settings"], card["seeds_a_setting"]) == (29, 116, 6, "4 to 5")
-    assert card["schedules"] == {"quick: 2,000 steps, 32x32 px": 29}
+    assert card["schedules"] == {"quick: 10,000 steps, 32x32 px": 29}
     assert "mig (version 1)" in card["metrics"]
     (part,) = card["parts"]
     assert part["devices"] == {"cpu": 29}
