@@ -45,7 +45,7 @@ def part(table: "pd.DataFrame", plan: Plan, store: Store) -> dict[str, Any]:
         "runs": f"{len(done)} of {len(plan.runs)} planned",
         "rows": len(table),
         "devices": dict(Counter(d["device"] for d in done)),
-        "training_hours": round(sum(d["seconds"] for d in done) / 3600, 2),
+        "training_hours": round(sum(d["seconds"] / d.get("fleet", 1) for d in done) / 3600, 2),
         "versions": {p: ", ".join(sorted({d["versions"].get(p, "none") for d in done})) for p in packages},
         "exported": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "exported_by_revision": revision(),
