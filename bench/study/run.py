@@ -20,6 +20,7 @@ LOSSES = ("loss", "reconstruction", "kl", "regulariser", "total_correlation")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 UPDATES = ("even", "published")  # of a model: as many as all, or the share that it had in its study
 CONVOLUTIONS = ("grouped", "matmul", "triton")  # those of `bench.networks.parts.convolutions`, which needs torch
+TRAINING = 1  # version of batches, noise and optimiser (`bench/training`): of every model; the first is in no id
 FIRST_NETWORKS = ("locatello2019", "small")  # their first version is in no id: ids are older than versions of networks
 
 
@@ -91,6 +92,8 @@ class Run:
         hashed = ("image_size",) if self.fitted else Schedule.HASHED
         first = self.fitted or (self.networks_version == 1 and self.schedule.architecture in FIRST_NETWORKS)
         versioned = {} if first else {"architecture_version": self.networks_version}
+        if not self.fitted and TRAINING > 1:
+            versioned["training_version"] = TRAINING
         taken = {} if self.checkpoint is None else {"checkpoint": self.checkpoint}
         return taken | {
             "model": {"name": self.model, "version": self.version, "hyper": dict(self.hyper)},

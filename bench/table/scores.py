@@ -8,6 +8,7 @@ from bench.scoring.groups import group_cell, groups_in
 from bench.scoring.runs import cells
 from bench.store.folders import RunFolder, Store
 from bench.store.record_types import TRAINING
+from bench.store.tables import TableFolder
 from bench.study import record
 from bench.study.plan import Plan
 from bench.table.folder import unreadable
@@ -89,7 +90,7 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
     kept = kept[kept["run"].isin({run for run in wanted if _has_scores_elsewhere(store.run(run))})]
     kept = kept[~_kinds(kept).isin(_kinds(of_store))]
     if kept.empty:
-        return of_store, ""
+        return of_store, _no_match(plan, folder) if not wanted else ""
     try:
         check_identities({run.id: run.config() for run in plan.runs if run.id in wanted}, kept)
     except ValueError as fault:
@@ -101,6 +102,16 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
     if not current.all():
         origin += f"; {(~current).sum():,} rows of the table are of another protocol or metric version and left out"
     return pd.concat([of_store, rest], ignore_index=True).astype(COLUMNS), origin
+
+
+def _no_match(plan: Plan, folder: TableFolder) -> str:
+    """What is said where a table has a study of the plan's name and none of its runs: "" where it has no such study."""
+    if plan.name not in studies_of(folder):
+        return ""
+    return (
+        f"none of the runs that {folder.table} has of study {plan.name} is a run of this plan: it asks for others, or a "
+        "version in their ids was raised since"
+    )
 
 
 def _with_words_used(table: "pd.DataFrame") -> "pd.DataFrame":

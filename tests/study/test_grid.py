@@ -226,10 +226,19 @@ def test_the_version_of_networks_is_part_of_an_id_but_for_the_first_of_the_first
     assert config("mlp")["architecture_version"] == 1
     monkeypatch.setattr(registry.load("networks", "small"), "network", Network("small", 2))
     assert config("small")["architecture_version"] == 2
+
+
+def test_another_version_of_training_is_part_of_the_id_of_all_that_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ids() -> list[str]:
+        return [run.id for run in plan(composed("model=[beta_vae,pca]", "seed=0", "strength=0")).runs]
+
+    first = ids()
+    monkeypatch.setattr("bench.study.run.TRAINING", 2)
+    assert [a == b for a, b in zip(first, ids(), strict=True)] == [False, True]
     fitted = plan(composed("model=pca", "trainer.architecture=small")).runs[0]
     assert fitted.config()["schedule"] == {"image_size": 32}
 
 
-def test_networks_that_are_not_the_first_are_said_in_the_budget() -> None:
-    budgets = [plan(composed(f"trainer.architecture={name}")).budget for name in ("mlp", "small")]
-    assert budgets == ["quick: 300 steps, 32x32 px, mlp", "quick: 300 steps, 32x32 px"]
+def test_networks_that_are_not_the_first_are_said_in_the_schedule() -> None:
+    schedules = [plan(composed(f"trainer.architecture={name}")).schedules for name in ("mlp", "small")]
+    assert schedules == ["quick: 300 steps, 32x32 px, mlp", "quick: 300 steps, 32x32 px"]

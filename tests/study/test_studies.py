@@ -292,6 +292,14 @@ def test_the_reference_study_answers_where_nothing_was_trained(target: Store) ->
     assert f"scores of {len(plan.runs)} runs from the table" in origin
 
 
+def test_a_table_that_has_no_run_of_its_study_any_more_is_said(target: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.study.run.TRAINING", 2)
+    table, origin = plan_scores(begun(target, "study=reference"), target)
+    assert table.empty
+    assert "none of the runs that" in origin
+    assert "a version in their ids was raised since" in origin
+
+
 def test_records_call_the_strength_index_strength_and_ids_do_not_depend_on_what_is_shown(target: Store) -> None:
     begun(target, *GRID)
     codes = dataclasses.replace(CODES, strength_index=2)
