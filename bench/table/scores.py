@@ -109,8 +109,8 @@ def _no_match(plan: Plan, folder: TableFolder) -> str:
     if plan.name not in studies_of(folder):
         return ""
     return (
-        f"none of the runs that {folder.table} has of study {plan.name} is a run of this plan: it asks for others, or a "
-        "version in their ids was raised since"
+        f"none of the runs that {folder.table} has of study {plan.name} is a run of this plan: it asks for others, or "
+        "a version in their ids was raised since"
     )
 
 
