@@ -1,10 +1,11 @@
-# make setup : the environment       make quick : set-up + the quick study       make test : set-up + the tests
+# make setup : the environment       make quick : set-up + the quick study
+# make check : linters, fast tests   make test  : set-up + linters and the tests
 # the first interpreter that really runs (version managers leave shims that do not) and can make an environment
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do $$p -c 'import sys,venv,ensurepip; sys.exit(not (3,11)<=sys.version_info[:2])' >/dev/null 2>&1 && { echo $$p; break; }; done)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-.PHONY: setup quick test clean
+.PHONY: setup quick check test clean
 setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "No Python >= 3.11 with venv found (Debian/Ubuntu: apt install python3-venv). Or: make PYTHON=/path/to/python3"; exit 1; }
@@ -13,6 +14,11 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 quick: $(STAMP)
 	$(BIN)/python -m bench run study=quick
+check: $(STAMP)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m 'not long and not slow and not gpu and not slurm and not ray and not browser'
 test: $(STAMP)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .

@@ -6,6 +6,8 @@ import pytest
 from bench.table.reference import read_study
 from benchmarks.interval_coverage import STATISTICS, Population, coverage
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 LEAST = {"rank": 88.0}  # of 30 studies; the page of benchmarks has 400
 STUDIES = 30
 

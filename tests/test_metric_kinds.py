@@ -50,6 +50,8 @@ from bench.testing.learners import QuarterCode
 from bench.training.train import train
 from bench.values import ConfigError
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 PAGE = Path(__file__).parents[1] / "docs" / "writing_a_metric.md"
 EXAMPLES = {
     re.findall(r"^def (\w+)\(", text, re.MULTILINE)[0]: text

@@ -12,6 +12,8 @@ import pytest
 from bench import registry
 from bench.registry import PluginError, UnknownNameError
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 ROOT = Path(__file__).parents[1]
 METRIC = """
 from bench.metrics.base import Score, metric

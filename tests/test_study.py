@@ -17,6 +17,8 @@ import pytest
 import bench
 from bench.store.folders import Store
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 GRID = [
     "model=[beta_vae,pca]", "strength=[0,5]", "seed=[0,1]", "dataset=dsprites", "trainer.steps=60",
     "trainer.checkpoint_every=50", "trainer.batch_size=8", "scoring.pool=1500", "scoring.num_train=400",

@@ -16,6 +16,8 @@ from bench.pool import Pool, report
 from bench.store.files import writing
 from bench.terminal import ENDING, Interrupted, deaf_children, interruptible, streams
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 
 @contextmanager
 def standard_output(monkeypatch: pytest.MonkeyPatch, stream: TextIO | None) -> Iterator[None]:

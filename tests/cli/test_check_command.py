@@ -13,6 +13,8 @@ from bench.cli.check import check_metrics
 from bench.store.folders import Store
 from bench.testing.behaviour import EXPERIMENTS, curves
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 STRANGER = """
 import numpy as np
 from bench.metrics.base import Score, check_codes, check_factors, metric

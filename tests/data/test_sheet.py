@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from matplotlib.image import imread
 
 from bench.data.base import DataSet
 from bench.report.sheet import CELL, DPI, GAP, HEAD, MARGIN, _classes, _sweeps, draw_sheet
+
+pytestmark = pytest.mark.long  # left out of `make check`
 
 
 def test_a_contact_sheet_has_a_row_for_each_factor_or_class(dataset: DataSet, tmp_path: Path) -> None:

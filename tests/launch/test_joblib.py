@@ -21,6 +21,8 @@ from bench.study.grid import plan
 from bench.study.record import extend
 from bench.values import ConfigError
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 GRID = [
     "model=[beta_vae]", "strength=[0]", "strength_of=null", "seed=[0,1]", "dataset=dsprites", "trainer.steps=20",
     "trainer.batch_size=8", "metric=[mig]", "scoring.pool=500", "scoring.num_points=400", "study.name=tiny",

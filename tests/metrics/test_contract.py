@@ -14,6 +14,8 @@ from bench.columns import COLUMNS, OUTCOME
 from bench.metrics.base import TAKEN, Score, metric
 from bench.testing import check_metric, checks_of, examine, verdict
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 Function = Callable[..., dict[str, float]]
 
 

@@ -19,6 +19,8 @@ from bench.metrics.parts.information import discretise, entropy, mutual_informat
 from bench.metrics.sap import sap
 from bench.metrics.unsupervised import unsupervised
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 GOLDEN = Path(__file__).parents[1] / "golden"
 VALUES = json.loads((GOLDEN / "scores.json").read_text())
 NAMES = ("identity", "noisy", "tanh10")

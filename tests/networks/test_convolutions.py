@@ -6,6 +6,8 @@ import torch
 from bench.networks.parts.convolutions import Convolutions, convolutions
 from bench.registry import UnknownNameError
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 # inputs, outputs, kernel, height, transposed, relu: the study's layers, first and last included, at small sizes
 LAYERS = [
     (1, 32, 4, 16, False, False),

@@ -20,6 +20,8 @@ from bench.report.figures.heatmaps import CORRELATION, heatmaps
 from bench.report.figures.panels import Drawn, panel_grid
 from bench.testing.synthetic import SCORES, Made, synthetic_table
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 SCHEDULES = "made up: 7 steps"
 DATASETS = ("dsprites", "noisy_dsprites")
 KEPT = ("mig", "dci_disentanglement", "lr_100", "lr_1000", "lr_efficiency", "elbo", "gaussian_total_correlation",

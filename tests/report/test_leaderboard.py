@@ -12,6 +12,8 @@ from bench.store.folders import Store
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 PLAN = Plan("few", "Few runs", (), ("mig",), Protocol("quick", None, None, None, None, ("mean",), (), {}))
 FLOORS = {
     "dsprites": Floors({"gaussian": {"mig": 0.0123}, "t3": {"mig": 0.2}}, {"sap": "it <failed>"}),

@@ -36,6 +36,9 @@ class Grid:
     def factors(self, index: Any) -> Any:
         return np.stack(np.unravel_index(index, self.sizes), axis=1)
 
+    def values(self, index: Any) -> Any:
+        return self.factors(index).astype(np.float64)
+
 
 class InProcess(Here):
     """What is followed is done in this process, where the data set is replaced; it counts what is done."""

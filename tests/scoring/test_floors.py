@@ -41,6 +41,9 @@ def factors_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         def factors(self, index: Any) -> Any:
             return np.stack(np.unravel_index(index, self.sizes), axis=1)
 
+        def values(self, index: Any) -> Any:
+            return self.factors(index).astype(np.float64)
+
     monkeypatch.setattr("bench.data.state", lambda name: "ready")
     monkeypatch.setattr("bench.data.load_data", lambda name: Grid())
 

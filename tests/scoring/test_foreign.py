@@ -19,6 +19,8 @@ from bench.store.files import StoreError
 from bench.store.folders import Store
 from bench.values import ConfigError
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 RNG = np.random.default_rng(0)
 SIZES = (3, 6, 40, 32, 32)  # of dSprites
 FACTORS = np.stack([RNG.integers(n, size=900) for n in SIZES], axis=1)

@@ -25,6 +25,8 @@ from bench.study.run import Frozen, Run, Schedule
 from bench.table.ledger import ledger
 from bench.values import ConfigError
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 MEMBERS = [GivenCodes("m", seed, "custom", None, "ab" * 32, "a.npz") for seed in range(2)]
 RUNS = [member.id for member in MEMBERS]
 METRICS = """

@@ -27,6 +27,8 @@ from bench.study.run import Run
 from bench.table.reference import ConflictError, Merged, merge, read_reference, write_reference
 from bench.table.scores import newest, plan_scores, scores
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 GRID = [
     "study=reference",
     "dataset=dsprites",

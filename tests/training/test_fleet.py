@@ -16,6 +16,8 @@ from bench.training.batches import Batches
 from bench.training.fleet import EveryMacroStep, Fleet, fit
 from bench.training.stack import Progress, Stack, set_precision
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 # relative, of all weights after 20 steps in one stack: products of another shape round otherwise, and Adam enlarges
 # the difference where gradients are tiny
 TOLERANCE = 1e-3

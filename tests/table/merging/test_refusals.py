@@ -33,6 +33,8 @@ from bench.store.folders import Store
 from bench.table.folder import FORMAT
 from bench.table.reference import known, merge, read_reference, undo_merge
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 
 def cell_of(column: str, value: str, row: int = 1) -> Callable[[Rows], object]:
     return lambda rows: rows[row].update({column: value})

@@ -23,6 +23,8 @@ from bench.store.folders import Store
 from bench.table.reference import known, merge, read_reference, undo_merge
 from bench.values import ConfigError
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 
 def test_merges_are_taken_back_one_by_one_to_the_byte(results: Store, tmp_path: Path) -> None:
     states = [content(results.reference())]
