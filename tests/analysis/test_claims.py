@@ -47,8 +47,8 @@ def scored(more: float, seeds: int, schedule: str = "quick") -> pd.DataFrame:
             for seed, score in enumerate(centre + noise - noise.mean()):
                 rows.append({
                     "run": f"{model}-{setting}-{seed}", "model": model, "hyperparameter": "beta",
-                    "value": float(setting), "seed": seed, "dataset": "dsprites", "schedule": schedule, "representation": "mean",
-                    "metric": "mig", "name": "mig", "factor": None, "score": score,
+                    "value": float(setting), "seed": seed, "dataset": "dsprites", "schedule": schedule,
+                    "representation": "mean", "metric": "mig", "name": "mig", "factor": None, "score": score,
                 })  # fmt: skip
     return pd.DataFrame(rows)
 
