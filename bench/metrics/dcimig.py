@@ -1,4 +1,4 @@
-"""DCIMIG, also 3CharM: the gaps of dimensions, each credited to one factor (Sepliarskaia et al. 2019)."""
+"""DCIMIG: the gaps of dimensions, each credited to one factor (Sepliarskaia et al. 2019)."""
 
 import numpy as np
 from numpy.typing import ArrayLike

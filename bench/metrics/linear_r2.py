@@ -10,7 +10,8 @@ from bench.metrics.parts.standardise import LEAST_RANGE, moments
 @metric(
     version=1,
     reads="split",
-    scores={"r2": Score(float("-inf"), 1, title="Linear R2")},
+    scores={"r2": Score(float("-inf"), 1, title="Linear R²")},
+    headline="r2",
     invariant_to=("scale", "sign"),
     paper="Zimmermann et al. 2021, arXiv:2102.08850",
 )

@@ -37,8 +37,9 @@ def omes(codes: ArrayLike, factors: ArrayLike, *, alpha: float = 0.5) -> dict[st
 
     Rows that differ in a factor of n values are correlated by -1 / (n - 1) where a dimension follows it, so a perfect
     code scores below 1, and where factors have few values a slight rotation can raise its score. Noise has M near 1
-    for every factor, and scores about alpha / F + (1 - alpha) / D. A code without active dimensions scores 0. Left out
-    are factors with a single value, and such as no two rows differ in alone.
+    for every factor, and scores about alpha / F + (1 - alpha) / D: where one dimension alone is active, that can be
+    more than a perfect code's. A code without active dimensions scores 0. Left out are factors with a single value,
+    and such as no two rows differ in alone.
 
     Args:
         codes: (N, D).
