@@ -124,6 +124,22 @@ def test_what_changes_no_number_keeps_the_id(override: str) -> None:
     assert run.strength_index == 2
 
 
+def test_the_rule_of_pairs_is_part_of_the_id_where_it_is_another_than_the_papers() -> None:
+    ada = ("model=ada_gvae", "seed=0", "dataset=dsprites", "strength=0", "trainer=published")
+    (paper,), (dlib,) = (plan(composed(*ada, *words)).runs for words in ((), ("model.ada_gvae.pairs=dlib",)))
+    assert (paper.id, paper.config()["model"]) == (
+        "a823b23a9734",
+        {"name": "ada_gvae", "version": 1, "hyper": {"beta": 1.0, "changes": -1}},
+    )
+    assert dlib.id != paper.id
+    assert dlib.config()["model"]["pairs"] == "dlib"
+
+
+@pytest.mark.parametrize("name", ["ada_gvae", "ada_ml_vae", "gvae", "ml_vae", "slow_vae"])
+def test_models_of_pairs_draw_them_by_their_own_rule(name: str) -> None:
+    assert plan(composed(f"model={name}")).runs[0].pairs == registry.load("models", name).own_pairs
+
+
 def test_a_fitted_model_does_not_depend_on_the_steps_it_does_not_take() -> None:
     ids = {plan(composed("model=pca", f"trainer.steps={n}")).runs[0].id for n in (5, 6)}
     assert len(ids) == 1
@@ -169,6 +185,12 @@ def test_a_fitted_model_does_not_depend_on_the_steps_it_does_not_take() -> None:
         (["trainer.convolution=triten"], UnknownNameError, "Did you mean 'triton'"),
         (["trainer.architecture=smal"], UnknownNameError, "Did you mean 'small'"),
         (["model=[]"], ConfigError, "the grid has no model"),
+        (["model=ada_gvae", "model.ada_gvae.pairs=dlob"], UnknownNameError, "Did you mean 'dlib'"),
+        (
+            ["model=ada_gvae", "model.ada_gvae.pairs=laplace"],
+            ConfigError,
+            r"model.ada_gvae.pairs=laplace reads a hyper-parameter: give \+model.ada_gvae.hyper.rate=1",
+        ),
         (["seed=true"], ConfigError, "seed must be integers"),
         (["seed=[[1]]"], ConfigError, "seed must be integers"),
         (["seed=0..99999999999"], ConfigError, "seed must be integers from 0 to 2,147,483,647"),

@@ -300,6 +300,14 @@ def test_a_table_that_has_no_run_of_its_study_any_more_is_said(target: Store, mo
     assert "a version in their ids was raised since" in origin
 
 
+def test_a_study_has_one_rule_of_pairs_a_model(target: Store) -> None:
+    grid = ("model=ada_gvae", "strength=0", "seed=0", "study.name=mine")
+    begun(target, *grid, "model.ada_gvae.pairs=dlib")
+    assert {run.pairs for run in read(target, "mine").runs} == {"dlib"}
+    with pytest.raises(ConfigError, match=r"has dlib as ada_gvae\.pairs, and this command asks for paper"):
+        study_of(settings(*grid), target)
+
+
 def test_records_call_the_strength_index_strength_and_ids_do_not_depend_on_what_is_shown(target: Store) -> None:
     begun(target, *GRID)
     codes = dataclasses.replace(CODES, strength_index=2)
