@@ -126,7 +126,9 @@ class Run:
     def training(self) -> str:
         """How it is trained, as printed beside every result; a fitted learner takes no steps."""
         size = self.schedule.image_size
-        return f"{self.schedule.name}: fitted directly, {size}x{size} px" if self.fitted else self.schedule.label
+        if self.fitted:
+            return f"{self.schedule.name}: fitted directly, {size}x{size} px"
+        return self.schedule.label if self.pairs == FIRST_PAIRS else f"{self.schedule.label}, {self.pairs} pairs"
 
     @property
     def group(self) -> tuple[str, str]:

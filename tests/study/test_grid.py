@@ -1,5 +1,6 @@
 """A configuration becomes runs; what changes numbers changes the id, and nothing else does."""
 
+import re
 from typing import Any
 
 import pytest
@@ -90,6 +91,22 @@ def test_the_studies_have_the_sizes_they_say() -> None:
     }
 
 
+def test_the_study_of_weak_supervision_draws_the_same_pairs_for_all_and_has_the_published_schedule_by_its_words() -> (
+    None
+):
+    runs = plan(composed("study=weak")).runs
+    assert len(runs) == 90
+    assert {run.schedule.steps for run in runs} == {8000}
+    assert {run.model: run.pairs for run in runs if run.pairs != "paper"} == {"slow_vae": "uniform"}
+    assert {run.hyper["changes"] for run in runs if "changes" in run.hyper} == {-1}
+    head = (shipped.conf_dir() / "study" / "weak.yaml").read_text().replace("\n# ", " ")
+    words = re.search(r"on a GPU: study=weak (.*?) study.name", head)
+    assert words is not None
+    published = plan(composed("study=weak", *words[1].split()))
+    assert len(published.runs) == 360
+    assert published.schedule == plan(composed("trainer=published")).schedule
+
+
 @pytest.mark.parametrize(("given", "seeds"), [("0..2", [0, 1, 2]), ("[7,1..2]", [7, 1, 2]), ("3..3", [3])])
 def test_seeds_may_be_given_as_spans(given: str, seeds: list[int]) -> None:
     assert [r.seed for r in plan(composed("model=pca", f"seed={given}")).runs] == seeds
@@ -133,6 +150,7 @@ def test_the_rule_of_pairs_is_part_of_the_id_where_it_is_another_than_the_papers
     )
     assert dlib.id != paper.id
     assert dlib.config()["model"]["pairs"] == "dlib"
+    assert dlib.training == f"{paper.training}, dlib pairs"
 
 
 @pytest.mark.parametrize("name", ["ada_gvae", "ada_ml_vae", "gvae", "ml_vae", "slow_vae"])
