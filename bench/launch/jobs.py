@@ -8,7 +8,7 @@ from bench.values import ConfigError
 
 
 def jobs_of(runs: Sequence[Run], launcher: Mapping[str, Any], on_gpu: bool) -> list[tuple[Run, ...]]:
-    """Divide runs into jobs, each of one model, data set and schedule.
+    """Divide runs into jobs, each of one model, data set, rule of pairs and schedule.
 
     Args:
         runs: what is to be done.

@@ -35,9 +35,13 @@ def selected_runs(table: pd.DataFrame, dataset: str, schedules: str) -> Drawn:
 
 
 def chosen_by(by: str) -> str:
-    """What a criterion picks, in words, such as "lowest reconstruction"; what is no criterion as it is."""
+    """What a criterion picks, in words; what is no criterion as it is.
+
+    Example:
+        >>> chosen_by("reconstruction"), chosen_by("udr_lasso"), chosen_by("median run")
+        ('lowest reconstruction', 'highest UDR (Lasso)', 'median run')
+    """
     if by not in CRITERIA:
         return by
-    words = title(by).split(" ")
-    name = " ".join(word if word.isupper() or "(" in title(by) else word.lower() for word in words)
+    name = " ".join(word if any(c.isupper() for c in word[1:]) else word.lower() for word in title(by).split())
     return f"{'highest' if CRITERIA[by].higher_is_better else 'lowest'} {name}"
