@@ -14,6 +14,7 @@ import yaml
 from bench import registry
 from bench.data.base import Card, DataError, DataSet, File
 from bench.data.files import State, accepted, place, state_of
+from bench.data.statistics import check_statistics
 from bench.registry import PluginError, unknown
 from bench.store import shipped
 from bench.store.files import StoreError
@@ -65,6 +66,8 @@ def load_data(name: str) -> DataSet:
 def fetch(name: str) -> None:
     """Put a data set's files in place, each checked by its checksum, and look at some of its images and factors.
 
+    Where its card has published means and deviations, those of all images are told beside them, once.
+
     Raises:
         DataError: no source has them, the message lists the attempts; or they are not what the card says.
         StoreError: the folder cannot be written.
@@ -75,6 +78,7 @@ def fetch(name: str) -> None:
         images.images(some)
         _check_factors(images.factors(some), images.card)
         _check_values(images.values(some), (len(some), len(images.card.factor_sizes)), images.card)
+        check_statistics(images, shipped.downloads_dir())
     except (DataError, registry.PluginError, registry.UnknownNameError, StoreError):
         raise
     except Exception as fault:  # a plug-in's own

@@ -60,6 +60,8 @@ class Card:
     `factor_sizes` are the numbers of values of each factor. `grid` says that every combination of factor values
     has exactly one image, in row-major order (the last factor fastest). `factor_divisors` say what the numbers of
     values are divided by to be what they stand for, such as 31 for 32 positions from 0 to 1; none: by nothing.
+    `statistics` are what others published of all images, `mean` and `std` of each channel as `bench.data.statistics`
+    computes them, and `within` what they are to be met.
 
     Raises:
         ValueError: the numbers contradict each other.
@@ -81,6 +83,7 @@ class Card:
     options: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[File, ...] = ()
     factor_divisors: tuple[float, ...] = ()
+    statistics: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_shape(self.image_shape)
@@ -90,8 +93,17 @@ class Card:
             raise ValueError(f"{len(self.factor_divisors)} factor_divisors for {len(self.factor_sizes)} factor_sizes")
         if wrong := [d for d in self.factor_divisors if isinstance(d, bool) or not 0 < d < math.inf]:
             raise ValueError(f"factor_divisors must be numbers above 0, got {wrong[0]!r}")
+        if self.statistics:
+            self._check_statistics()
         if self.grid and math.prod(self.factor_sizes) != self.num_images:
             raise ValueError(f"the factors have {math.prod(self.factor_sizes)} combinations, not {self.num_images}")
+
+    def _check_statistics(self) -> None:
+        if not {"within"} < self.statistics.keys() <= {"within", "mean", "std"}:
+            raise ValueError(f"statistics are within and mean or std, got {', '.join(self.statistics)}")
+        for name in self.statistics.keys() - {"within"}:
+            if len(self.statistics[name]) != self.image_shape[2]:
+                raise ValueError(f"statistics: {name} has {len(self.statistics[name])} numbers, not one a channel")
 
 
 LOOKED_AT = 256  # images a data set and process whose values are checked

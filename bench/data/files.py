@@ -157,7 +157,7 @@ def converted(card: Card, folder: Path, pieces: Callable[[], Iterable[bytes]]) -
         StoreError: the folder cannot be written.
     """
     path = folder / card.name / "images.npy"
-    made_of = {"version": card.version, "files": [_origin(file, folder) for file in card.files]}
+    made_of = {"version": card.version, "files": [origin(file, folder) for file in card.files]}
     if not (path.is_file() and _recorded(path) == made_of | _size_and_time(path)):
         log.info("%s: converting its files into %s (once)", card.name, path)
         with writing(path) as out:
@@ -167,7 +167,7 @@ def converted(card: Card, folder: Path, pieces: Callable[[], Iterable[bytes]]) -
     return path
 
 
-def _origin(file: File, folder: Path) -> list[str]:
+def origin(file: File, folder: Path) -> list[str]:
     """The checksum of what a file is converted from; of one that is the user's own, the one it had first."""
     unpacked = place(file, folder) != folder / file.name
     known = _pinned(_recorded(place(file, folder))) if unpacked else _expected(file, folder)
