@@ -17,7 +17,7 @@ from bench.values import ConfigError
 PATHS = ("results_dir", "codes", "checkpoint", "folder", "images", "labels", "launcher.folder")
 NAMES = (
     "name", "study.name", "study.title", "trainer.name", "scoring.name", "rank_by", "rank_set", "level", "what",
-    "compare",
+    "compare", "array",
 )  # fmt: skip
 TEXT = (*PATHS, *NAMES)  # their values are taken as they are written
 OPEN = ("scoring.options", "strength_of", "launcher.sbatch", "logger.arguments")  # below these any name may stand
