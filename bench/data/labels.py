@@ -7,7 +7,7 @@ classes, each of an equal share of the images where they take more values than t
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.data.base import DataError
-from bench.store.files import printable
+from bench.store.files import check_regular, printable
 from bench.store.record_types import is_line
 
 MOST_CLASSES = 1000  # of a factor: more are names of images, or were measured
 WHOLE = re.compile(r"[+-]?[0-9]{1,15}")
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 DELIMITERS = ",;\t"
+LARGEST = 2**30  # bytes of a csv file
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,9 @@ def read_csv(path: Path) -> Table:
         DataError: it cannot be read, has no rows, or a row is shorter or longer than the header.
     """
     try:
+        check_regular(path.stat(), LARGEST)
         with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
+            first = file.readline(2**16)
             file.seek(0)
             rows = csv.reader(file, delimiter=max(DELIMITERS, key=first.count), strict=True)
             header = [name.strip() for name in next(rows, [])]
@@ -168,7 +170,7 @@ def read_csv(path: Path) -> Table:
                 cells.append([cell.strip() for cell in row])
     except OSError as fault:
         raise DataError(f"cannot read {path}: {fault.strerror or fault}") from fault
-    except (UnicodeDecodeError, csv.Error) as fault:
+    except (ValueError, csv.Error) as fault:  # no regular file, or no text
         raise DataError(f"{path} is no csv file in UTF-8: {fault}") from fault
     if not cells:
         raise DataError(f"{path} has no rows below its header")
@@ -188,8 +190,8 @@ def rows_of(table: Table, files: Sequence[str], folder: Path) -> tuple[str, list
     """
     spelled = dict(_spellings(files, folder, table.path.parent))
     found = {name: [spelled.get(_plain(cell)) for cell in cells] for name, cells in table.columns.items()}
-    column = max(found, key=lambda name: sum(file is not None for file in found[name]))
-    if not any(file is not None for file in found[column]):
+    column = _naming(table, found, files)
+    if column is None:
         raise DataError(
             f"{table.path}: no column names the files of {folder}, such as {files[0]}; its columns are "
             f"{', '.join(table.columns)}"
@@ -207,6 +209,21 @@ def rows_of(table: Table, files: Sequence[str], folder: Path) -> tuple[str, list
         more = f" and {len(lacking) - 1:,} more files" if len(lacking) > 1 else ""
         raise DataError(f"{table.path} has no row of {lacking[0]}{more}, which {'are' if more else 'is'} in {folder}")
     return column, [row_of[i] for i in range(len(files))]
+
+
+def _naming(table: Table, found: Mapping[str, Sequence[int | None]], files: Sequence[str]) -> str | None:
+    """The column that names most files; of several, one that has their endings."""
+    endings = {PurePosixPath(name).suffix for name in files}
+
+    def named(column: str) -> tuple[int, int]:
+        ended = sum(PurePosixPath(cell).suffix in endings for cell in table.columns[column])
+        return len(set(found[column]) - {None}), ended
+
+    best = max(map(named, found))
+    naming = [column for column in found if named(column) == best]
+    if best[0] and len(naming) > 1 and any(found[column] != found[naming[0]] for column in naming):
+        raise DataError(f"{table.path}: {' and '.join(naming)} both could name the files: write their endings in one")
+    return naming[0] if best[0] else None
 
 
 def _spellings(files: Sequence[str], folder: Path, beside: Path) -> Iterator[tuple[str, int]]:

@@ -136,6 +136,8 @@ def test_what_is_no_text_or_not_there_is_named(tmp_path: Path) -> None:
         read_csv(tmp_path / "labels.csv")
     with pytest.raises(DataError, match=r"cannot read .*none\.csv: No such file"):
         read_csv(tmp_path / "none.csv")
+    with pytest.raises(DataError, match="it is no regular file"):
+        read_csv(Path("/dev/zero"))
 
 
 FILES = ["a.png", "sub/b.png"]
@@ -145,6 +147,17 @@ FILES = ["a.png", "sub/b.png"]
 def test_the_column_that_names_the_files_is_found(named: list[str], tmp_path: Path) -> None:
     read = read_csv(written(tmp_path, f"x,image\n5,{named[1]}\n6,{named[0]}\n"))
     assert rows_of(read, FILES, tmp_path / "pics") == ("image", [1, 0])
+
+
+def test_a_column_of_numbers_is_not_taken_for_the_files_that_are_numbered(tmp_path: Path) -> None:
+    read = read_csv(written(tmp_path, "label,file\n1,0.png\n0,1.png\n"))
+    assert rows_of(read, ["0.png", "1.png"], tmp_path / "pics") == ("file", [0, 1])
+    read = read_csv(written(tmp_path, "label,file\n1,0\n0,1\n"))
+    with pytest.raises(DataError, match="label and file both could name the files: write their endings in one"):
+        rows_of(read, ["0.png", "1.png"], tmp_path / "pics")
+    read = read_csv(written(tmp_path, "label,file\n0,0.png\n0,1.png\n1,2.png"))
+    with pytest.raises(DataError, match=r"line 4: file names 2\.png"):
+        rows_of(read, ["0.png", "1.png"], tmp_path / "pics")
 
 
 @pytest.mark.parametrize(
