@@ -68,7 +68,7 @@ def source(
         raise DataError(f"{images} holds one image: a data set has two or more")
     columns, unused = _columns(there, table, chosen)
     factors = tuple(labels.factor(n, column, num_classes, where) for n, (column, where) in columns.items())
-    kinds = [f"{f.name}: {f.kind}, {f.size} classes, {f.starts[0]} to {f.starts[-1]}" for f in factors]
+    kinds = [f"{f.name}: {f.kind}, {f.size} classes, {f.span}" for f in factors]
     said = [*there.said, *(kinds or ["no labels: scores of codes alone"])]
     if unused:
         said.append(f"not used: {', '.join(unused)}")

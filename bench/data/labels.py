@@ -49,6 +49,13 @@ class Factor:
         """How many classes it has."""
         return len(self.starts)
 
+    @property
+    def span(self) -> str:
+        """The first and the last of its texts, or its least and its largest number."""
+        if isinstance(self.starts[0], str):
+            return f"{self.starts[0]} to {self.starts[-1]}"
+        return f"{self.values.min():g} to {self.values.max():g}"
+
 
 @dataclass(frozen=True)
 class Table:

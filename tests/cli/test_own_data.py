@@ -64,7 +64,7 @@ def test_a_folder_of_pictures_becomes_a_data_set(
     assert bench("data", "add", "name=mine", *pictures, "size=32") == 0
     said = " ".join(capsys.readouterr().err.split())
     assert "16 files: colour 16 16x20 made 32x32 by Lanczos' filter: their middle square is kept (fit=crop)" in said
-    assert "place: measured, each value a class, 4 classes, 0.0 to 0.75" in said
+    assert "place: measured, each value a class, 4 classes, 0 to 0.75" in said
     assert "mine: 16 images of 32x32x3, factors shape 2, place 4, colour 2" in said
     assert "every combination of factor values is there once, a grid" in said
     assert "networks that take it: mlp (any size), small (32x32)" in said

@@ -42,6 +42,7 @@ def test_many_measured_numbers_have_classes_of_equal_shares_and_keep_their_value
     np.testing.assert_array_equal(found.values, numbers)
     assert (np.diff(found.values[np.lexsort((numbers, found.classes))]) >= 0).all()
     assert found.starts == tuple(numbers[found.classes == c].min() for c in range(4))
+    assert found.span == f"{numbers.min():g} to {numbers.max():g}"
 
 
 @pytest.mark.parametrize("shared", [0.0, 0.5, 1.0])
