@@ -7,6 +7,7 @@ it: a data set that is removed and added with other images has other runs.
 import fcntl
 import math
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -98,10 +99,16 @@ def _columns(
         raise DataError(f"factors= names columns of labels=FILE.csv, and {there.path} comes without")
     else:
         return {}, []
-    taken = list(columns) if chosen is None else list(dict.fromkeys(chosen))
+    taken = list(columns) if chosen is None else [c for n in dict.fromkeys(chosen) for c in _named(n, columns)]
     if missing := [name for name in taken if name not in columns]:
         raise DataError(f"there is no column {missing[0]!r}: factors= may name {', '.join(columns) or 'none'}")
     return {n: (columns[n], where[n]) for n in taken}, [n for n in columns if n not in taken]
+
+
+def _named(name: str, columns: Mapping[str, Any]) -> list[str]:
+    """The columns that a name stands for: one, or those of an array of that name."""
+    of_array = [column for column in columns if re.fullmatch(rf"{re.escape(name)}_\d+", column)]
+    return of_array if name not in columns and of_array else [name]
 
 
 def _arrays(there: Array, chosen: Sequence[str] | None) -> Iterator[tuple[str, NDArray[Any]]]:

@@ -85,6 +85,9 @@ def test_columns_of_a_table_and_arrays_that_are_asked_for_are_factors(tmp_path: 
     np.savez(tmp_path / "made.npz", images=PIXELS, labels=table, place=PLACE)
     names = [f.name for f in adding.source(tmp_path / "made.npz", None, Asked()).factors]
     assert names == ["labels_0", "labels_1"]
+    for chosen, taken in (["labels"], names), (["labels_1"], ["labels_1"]), (["place", "labels"], ["place", *names]):
+        made = adding.source(tmp_path / "made.npz", None, Asked(), chosen=chosen)
+        assert [f.name for f in made.factors] == taken
     (place,) = adding.source(tmp_path / "made.npz", None, Asked(), chosen=["place"]).factors
     assert place.classes.tolist() == PLACE.tolist()
     with pytest.raises(DataError, match=r"no column 'size': factors= may name labels_0, labels_1"):
