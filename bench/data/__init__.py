@@ -155,7 +155,8 @@ def accept(name: str, sha256: str) -> Path:
 
 def state(name: str) -> State:
     """Whether a data set's files are all "ready", or else "damaged" or "not fetched"."""
-    found = {state_of(file, _folder(name)) for file in card(name).files}
+    folder = _folder(name)
+    found = {state_of(file, folder) for file in card(name).files}
     return "damaged" if "damaged" in found else "not fetched" if "not fetched" in found else "ready"
 
 

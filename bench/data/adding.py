@@ -26,7 +26,7 @@ from bench.data.labels import Factor
 from bench.data.pictures import Array, Asked, Files, Pictures, pictures
 from bench.data.stored import header
 from bench.store import npz
-from bench.store.files import StoreError, digest, sha256_of
+from bench.store.files import StoreError, digest, printable, sha256_of
 from bench.store.shipped import own_data_dir
 
 LABELS = ("factors", "labels", "latents_values", "latents_classes")  # arrays of an .npz that hold a column a factor
@@ -72,7 +72,7 @@ def source(
     kinds = [f"{f.name}: {f.kind}, {f.size} classes, {f.span}" for f in factors]
     said = [*there.said, *(kinds or ["no labels: scores of codes alone"])]
     if unused:
-        said.append(f"not used: {', '.join(unused)}")
+        said.append(f"not used: {', '.join(printable(name, 40) for name in unused)}")
     return Source(there, factors, tuple(said))
 
 

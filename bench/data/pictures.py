@@ -148,8 +148,7 @@ class Files(Pictures):
                 turned = picture.format != "PNG" and picture.getexif().get(0x0112, 1) >= 5  # on its side
                 sizes[(width, height) if turned else (height, width)] += 1
                 modes[_mode(picture)] += 1
-        kinds = ", ".join(f"{kind} {n:,}" for kind, n in modes.items())
-        self.said.insert(0, f"{self.count:,} files: {kinds}")
+        self.said.insert(0, f"{self.count:,} files: {', '.join(f'{kind} {n:,}' for kind, n in modes.items())}")
         if any("transparency" in kind for kind in modes):
             self.said.append(f"transparent pixels are laid on {asked.background}")
         self._settle(sizes, all(kind.startswith("grey") for kind in modes))
@@ -185,7 +184,7 @@ class Array(Pictures):
         if not self.count or not all(rest):
             raise DataError(f"{path}: {self.array} {head.shape} holds no images")
         kind = {1: "grey", 3: "RGB", 4: "RGBA"}[self.depth]
-        self.said.append(f"{self.count:,} images of {self.array} {head.shape}: {kind}{where}, {head.dtype}")
+        self.said.append(f"{self.count:,} images of {printable(self.array)} {head.shape}: {kind}{where}, {head.dtype}")
         self.low, self.high = self._bounds(head.dtype)
         if self.depth == 4:
             self.said.append(f"transparent pixels are laid on {asked.background}")
