@@ -54,3 +54,19 @@ def markdown_code(text: object) -> str:
     longest = max(map(len, re.findall("`+", line)), default=0)
     fence, space = "`" * (longest + 1), " " if longest else ""
     return f"{fence}{space}{line}{space}{fence}"
+
+
+def latex(text: object) -> str:
+    """Text that LaTeX sets as it is, on one line; Greek letters of models' titles as mathematics.
+
+    Example:
+        >>> latex("β-VAE, 50% of a_b & {c}")
+        '$\\\\beta$-VAE, 50\\\\% of a\\\\_b \\\\& \\\\{c\\\\}'
+    """
+    return "".join(_LATEX.get(letter, letter) for letter in " ".join(str(text).split()))
+
+
+_LATEX = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "β": r"$\beta$", "γ": r"$\gamma$", "–": "--",
+}  # fmt: skip

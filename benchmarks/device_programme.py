@@ -9,12 +9,14 @@ run side by side on the one device:
 1. the kernels' tests: where one fails, everything stops, for nothing could be trusted;
 2. the reference grid, where the reference table lacks runs of it: each model and data set as one stack;
 3. the next group of the study `full` without shipped weights: one model, six strengths, as one stack of 12 (or what is
-   missing of it). Once the grid is done its speed is measured; where all cannot end in time, those of the first seed go
-   on from where they stand.
+   missing of it; models of which nothing is there first). Once the grid is done its speed is measured; where all cannot
+   end in time, those of the first seed go on from where they stand;
+4. scores of shipped models by metrics that the reference table does not have of them, on the CPUs meanwhile;
+5. when 3 has ended: its scores, on the CPUs, and what a step takes (`speed`) on the device, while there is time.
 
-What a call leaves in DIR is at most 4 packed stores of at most 16 MB each (unpack them into a results folder; weights
-of the grid are rounded to half precision and say so in done.json) and logs.tar.gz, with the watts drawn. Scores are
-computed afterwards on any CPU. `--device cpu` is the dry run: the same code with few steps and small networks.
+What a call leaves in DIR is at most 4 packed stores of at most 16 MB each (unpack them into a results folder) and
+logs.tar.gz, with the watts drawn and the steps' times. All weights are rounded to half precision before they are
+scored, and say so in done.json. `--device cpu` is the dry run: the same code with few steps and small networks.
 """
 
 import io
@@ -32,19 +34,25 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from bench import registry
 from bench.table.reference import read_reference
 from bench.training.catalogue import catalogue
 
-MODELS = ("beta_vae", "beta_tcvae", "factor_vae", "dip_vae_ii", "annealed_vae", "dip_vae_i")  # of `full`, in this order
+# of `full`, in this order: a step of FactorVAE takes half as long again, so that twelve do not end in 15 minutes
+MODELS = ("beta_tcvae", "dip_vae_ii", "annealed_vae", "dip_vae_i", "beta_vae", "factor_vae")
 DATASETS = ("dsprites", "noisy_dsprites")
 STRENGTHS, SEEDS = range(6), (0, 1)  # of `full`
 GRID_SEEDS, GRID_STEPS = range(10), 10_000  # of `reference`
-TESTS = ("tests/training/test_fleet_on_gpu.py", "-k", "kernels or stack or poisoned")
+TESTS = (
+    "tests/training/test_fleet_on_gpu.py", "tests/scoring/test_device_codes.py",
+    "-k", "kernels or stack or poisoned or codes_of_a_gpu",
+)  # fmt: skip
 PACKED_BYTES, PACKED_A_CALL = 15_500_000, 4
 LAST_SECONDS = 25  # before the end, in which what is finished is packed
 MEASURED_SECONDS = 20
 POLL_SECONDS = 0.5
 SAVED_EVERY = 50_000  # updates of the full-length group
+LEAST_SECONDS = 30  # in which something more is begun
 
 
 @dataclass
@@ -103,7 +111,7 @@ def take_next(out: Path, work: Path, device: str, minutes: float, wait: float) -
         shutil.copy(file, out / file.name)
         file.rename(file.with_suffix(".taken"))
     with tarfile.open(out / "logs.tar.gz", "w:gz") as logs:
-        for file in sorted([*work.glob("*.txt"), *work.glob("*.csv")]):
+        for file in sorted(file for kind in ("txt", "csv", "jsonl") for file in work.glob(f"*.{kind}")):
             logs.add(file, file.name)
     print((work / "worker.txt").read_text()[-6000:])
     print(f"{max(0, len(waiting) - PACKED_A_CALL)} packed stores are still to be taken")
@@ -144,7 +152,8 @@ class Programme:
     def __init__(self, work: Path, device: str) -> None:
         self.work, self.device = work, device
         self.began = time.monotonic()
-        self.packed: set[str] = set()
+        self.packed: set[tuple[str, str]] = set()  # runs, and what of them
+        self.told: set[str] = set()
         self.shards = 0
         (work / "packed").mkdir(exist_ok=True)
 
@@ -161,36 +170,50 @@ class Programme:
             query = ["nvidia-smi", fields, "--format=csv", "-l", "2"]
             with (self.work / "power.csv").open("wb") as file:
                 watts = subprocess.Popen(query, stdout=file)
-        tests, grid, full = self.tests(), self.grid(), self.group()
-        for job in (tests, *full, *grid):
+        tests, grid, full, shipped = self.tests(), self.grid(), self.group(), self.shipped_scores()
+        jobs = [tests, *full, *grid, *shipped]
+        for job in jobs:
             job.start()
         try:
-            self.watch(tests, grid, full)
+            self.watch(jobs, tests, grid, full)
+            for store in ("grid", "full"):
+                self.halve(store)
+                self.pack(store, "weights", last=True)
+            afterwards = [*self.scores_of_full(full), self.speed()] if self.left > LEAST_SECONDS else []
+            jobs += afterwards
+            for job in afterwards:
+                job.start()
+            self.watch(jobs, tests, [], [])
         finally:
-            for job in (tests, *grid, *full):
+            for job in jobs:
                 if job.process is not None and job.ended is None:
                     job.stop()
             if watts is not None:
                 watts.terminate()
-            self.pack("grid", last=True)
-            self.pack("full", last=True)
+            for store in ("grid", "full"):
+                self.halve(store)
+                self.pack(store, "weights", last=True)
+            for store in ("full", "shipped"):
+                self.pack(store, "scores", last=True)
             self.say("ended")
             (self.work / "ended").touch()
 
-    def watch(self, tests: Job, grid: list[Job], full: list[Job]) -> None:
-        """Follow the jobs until all have ended or the time is over."""
-        told: set[str] = set()
+    def watch(self, jobs: Sequence[Job], tests: Job, grid: list[Job], full: list[Job]) -> None:
+        """Follow jobs until those of the grid and of `full`, or else all, have ended or the time is over."""
         speed = Speed()
+        awaited = [tests, *grid, *full] if grid or full else jobs
         while self.left > 0:
-            for job in (tests, *grid, *full):
-                if job.ended is not None and job.name not in told:
-                    told.add(job.name)
+            for job in jobs:
+                if job.ended is not None and job.name not in self.told:
+                    self.told.add(job.name)
                     self.say(f"{job.name}: exit status {job.ended}, {job.steps()[0]:,} model-steps")
-                    if job is tests and job.ended != 0:
+                    if job.ended != 0:
                         self.say(job.log.read_text(errors="replace")[-3000:])
-                        return
-                    self.pack("grid")
-            if all(job.ended is not None for job in (tests, *grid, *full)):
+                    if job is tests and job.ended != 0:
+                        raise SystemExit("a test of the kernels failed")
+                    self.halve("grid")
+                    self.pack("grid", "weights")
+            if all(job.ended is not None for job in awaited):
                 return
             if not speed.decided and full and full[0].ended is None and all(job.ended is not None for job in grid):
                 speed.see(*full[0].steps())
@@ -239,19 +262,57 @@ class Programme:
     def group(self) -> list[Job]:
         """The next model of the study `full` with seeds whose weights do not ship; none where all of them do."""
         shipped = {(entry.model, *entry.setting[::2]) for entry in catalogue() if entry.dataset == "dsprites"}
-        for model in MODELS:
-            lacking = [s for s in SEEDS if any((model, strength, s) not in shipped for strength in STRENGTHS)]
-            if lacking:
-                self.full, self.seeds = model, lacking
-                return [self.job("full", self.words_of_full(lacking))]
-        return []
+        lacking = {
+            model: [s for s in SEEDS if any((model, strength, s) not in shipped for strength in STRENGTHS)]
+            for model in MODELS
+        }
+        self.full = max(MODELS, key=lambda model: len(lacking[model]))
+        self.seeds = lacking[self.full]
+        return [self.job("full", self.words_of_full(self.seeds))] if self.seeds else []
 
     def words_of_full(self, seeds: Sequence[int]) -> list[str]:
         """The command that trains some seeds of the group: their runs are the same in whatever stack."""
         schedule = ["trainer=published", "trainer.precision=tf32", f"trainer.checkpoint_every={SAVED_EVERY}"]
         if self.device == "cpu":
             schedule = ["trainer=quick", "trainer.steps=40", "trainer.checkpoint_every=20"]
+        protocol = "published" if self.device == "cuda" else "quick"
+        schedule += [f"scoring={protocol}", "metric=all"]
         return self.words("full", self.full, "dsprites", seeds, schedule, 12, "full")
+
+    def scores_of_full(self, full: Sequence[Job]) -> list[Job]:
+        """The command that scores what the group has finished."""
+        if not full or not any((self.work / "full" / "runs").glob("*/done.json")):
+            return []
+        words = ["score" if w == "train" else w for w in full[0].words if not w.startswith("processes=")]
+        return [self.job("scores", words)]
+
+    def shipped_scores(self) -> list[Job]:
+        """The command that scores shipped models by metrics that the reference table does not have of them."""
+        table = read_reference()[0]
+        known = set(table.loc[table["run"].isin({entry.run for entry in catalogue()}), "metric"])
+        declared = {name: registry.load("metrics", name).metric for name in registry.names("metrics")}
+        if not (lacking := [name for name, m in declared.items() if name not in known and m.reads != "group"]):
+            return []
+        models = sorted({entry.model for entry in catalogue()})
+        seeds = sorted({entry.setting[2] for entry in catalogue()})
+        chosen = ["study=full", f"model=[{','.join(models)}]", f"seed=[{','.join(map(str, seeds))}]"]
+        chosen += [f"metric=[{','.join(lacking)}]", f"results_dir={self.work / 'shipped'}", f"device={self.device}"]
+        chosen += [] if self.device == "cuda" else ["strength=0", "scoring=quick", "processes=1"]
+        return [self.job("shipped", [sys.executable, "-m", "bench", "score", *chosen])]
+
+    def speed(self) -> Job:
+        """What a step takes, one rung after the other, in the time that is left."""
+        minutes = (self.left - LEAST_SECONDS) / 60
+        chosen = ["--out", str(self.work), "--minutes", f"{minutes:.2f}", "--device", self.device]
+        return self.job("rungs", [sys.executable, "-m", "benchmarks.gpu", "speed", *chosen])
+
+    def halve(self, store: str) -> None:
+        """Round the weights of finished runs to half precision, which done.json then says."""
+        for mark in sorted((self.work / store / "runs").glob("*/done.json")):
+            done = json.loads(mark.read_text())
+            if "weights" not in done and (file := mark.with_name("weights.safetensors")).exists():
+                save_file({name: array.astype(np.float16) for name, array in load_file(file).items()}, file)
+                mark.write_text(json.dumps(done | {"weights": "rounded to half precision"}))
 
     def words(
         self, name: str, model: str, dataset: str, seeds: Sequence[int], schedule: Sequence[str], stack: int, store: str
@@ -269,28 +330,28 @@ class Programme:
         log.touch()
         return Job(name, words, log)
 
-    def pack(self, store: str, *, last: bool = False) -> None:
-        """Pack finished runs into tar files of at most 16 MB; the last may be smaller."""
+    def pack(self, store: str, what: str, *, last: bool = False) -> None:
+        """Pack "weights" or "scores" of finished runs into tar files of at most 16 MB; the last may be smaller."""
         entries: list[tuple[str, bytes]] = []
         waiting: list[str] = []
         size = 0
         for done in sorted((self.work / store / "runs").glob("*/done.json")):
             run = done.parent
-            if run.name in self.packed:
+            if (run.name, what) in self.packed:
                 continue
-            parts = _parts(run, halved=store == "grid")
+            parts = _parts(run, what)
             more = sum(len(content) for _, content in parts)
             if size + more > PACKED_BYTES:
-                self._write(store, entries, waiting)
+                self._write(f"{store}-{what}", entries, waiting)
                 entries, waiting, size = [], [], 0
             entries += parts
             waiting.append(run.name)
             size += more
         if last and entries:
-            self._write(store, entries, waiting)
+            self._write(f"{store}-{what}", entries, waiting)
 
-    def _write(self, store: str, entries: list[tuple[str, bytes]], runs: list[str]) -> None:
-        part = self.work / "packed" / f"{store}-{self.shards:03d}.part"
+    def _write(self, name: str, entries: list[tuple[str, bytes]], runs: list[str]) -> None:
+        part = self.work / "packed" / f"{name}-{self.shards:03d}.part"
         with tarfile.open(part, "w") as packed:
             for name, content in entries:
                 info = tarfile.TarInfo(name)
@@ -298,7 +359,7 @@ class Programme:
                 packed.addfile(info, io.BytesIO(content))
         part.rename(part.with_suffix(".tar"))
         self.shards += 1
-        self.packed |= set(runs)
+        self.packed |= {(run, name.rpartition("-")[2]) for run in runs}
         self.say(f"{part.stem}: {len(runs)} runs packed")
 
     def say(self, text: str) -> None:
@@ -306,23 +367,11 @@ class Programme:
         print(f"{time.monotonic() - self.began:6.1f} s  {text}", flush=True)
 
 
-def _parts(run: Path, *, halved: bool) -> list[tuple[str, bytes]]:
-    """The files of a finished run; its weights in half precision where `halved`, which done.json then says."""
-    weights = load_file(run / "weights.safetensors")
-    done = json.loads((run / "done.json").read_text())
-    if halved:
-        weights = {name: array.astype(np.float16) for name, array in weights.items()}
-        done["weights"] = "rounded to half precision"
-    packed = run / "packed.safetensors"
-    save_file(weights, packed)
-    contents = {
-        "config.json": (run / "config.json").read_bytes(),
-        "done.json": json.dumps(done).encode(),
-        "losses.csv": (run / "losses.csv").read_bytes(),
-        "weights.safetensors": packed.read_bytes(),
-    }
-    packed.unlink()
-    return [(f"runs/{run.name}/{name}", content) for name, content in contents.items()]
+def _parts(run: Path, what: str) -> list[tuple[str, bytes]]:
+    """The files of a finished run that are "weights" or "scores", with those that say what it is."""
+    kept = [run / name for name in ("config.json", "done.json", "losses.csv")]
+    kept += [run / "weights.safetensors"] if what == "weights" else sorted(run.glob("scores-*.json"))
+    return [(f"runs/{run.name}/{file.name}", file.read_bytes()) for file in kept if file.exists()]
 
 
 def _scored(steps: int) -> set[tuple[str, str, int, int]]:

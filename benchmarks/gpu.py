@@ -71,9 +71,8 @@ def speed(out: Path, device: str, deadline: float) -> int:
     results = out / "speed.jsonl"
     done = {json.loads(line)["rung"] for line in results.read_text().splitlines()} if results.exists() else set()
     for rung in _rungs(device):
-        model, dataset, way, precision, compiled, fleet, stack = rung
-        inputs = "compiled" if compiled else "eager"
-        name = f"{model} {dataset} {way} {precision} {inputs}, fleet {fleet}, stack {stack}"
+        *words, compiled, fleet, stack = rung
+        name = f"{' '.join(map(str, words))} {'compiled' if compiled else 'eager'}, fleet {fleet}, stack {stack}"
         if name in done:
             continue
         if time.monotonic() > deadline:
@@ -90,29 +89,45 @@ def speed(out: Path, device: str, deadline: float) -> int:
     return 0
 
 
-def _rungs(device: str) -> Iterator[tuple[str, str, str, str, bool, int, int]]:
-    """(model, data set, way, precision, compiled, fleet, stack): the most telling first."""
+Rung = tuple[str, str, str, str, str, bool, int, int]
+
+
+def _rungs(device: str) -> Iterator[Rung]:
+    """(model, data set, networks, way, precision, compiled, fleet, stack): the most telling first."""
     if device == "cpu":
         for way, fleet, stack in (("grouped", 1, 1), ("grouped", 2, 1), ("matmul", 2, 2)):
-            yield "beta_vae", "dsprites", way, "float32", False, fleet, stack
+            yield "beta_vae", "dsprites", "small", way, "float32", False, fleet, stack
         return
-    main = "beta_vae", "dsprites"
+    main, full = ("beta_vae", "dsprites"), "locatello2019"
+    yield *main, full, "triton", "tf32", True, 12, 12
+    yield "factor_vae", "dsprites", full, "triton", "tf32", True, 12, 12
+    yield *main, full, "triton", "bfloat16", True, 32, 32
+    yield *main, "small", "triton", "float32", True, 60, 60
+    yield *main, full, "triton", "tf32", True, 32, 32
     for way, fleet, stack in (
-        ("triton", 32, 32), ("triton", 8, 8), ("triton", 32, 8), ("triton", 32, 1), ("triton", 8, 1), ("triton", 1, 1),
-        ("grouped", 32, 32), ("grouped", 32, 1), ("grouped", 8, 1), ("grouped", 1, 1), ("matmul", 32, 32),
+        ("triton", 8, 8), ("triton", 8, 1), ("triton", 32, 8), ("triton", 32, 1), ("triton", 1, 1),
+        ("grouped", 32, 1), ("grouped", 8, 1), ("grouped", 1, 1), ("grouped", 32, 32), ("matmul", 32, 32),
     ):  # fmt: skip
-        yield *main, way, "tf32", True, fleet, stack
-    yield *main, "triton", "tf32", False, 32, 32
+        yield *main, full, way, "tf32", True, fleet, stack
+    yield *main, full, "triton", "bfloat16", True, 12, 12
+    yield *main, "small", "triton", "tf32", True, 60, 60
+    yield *main, full, "triton", "tf32", False, 32, 32
     for model, dataset in (("beta_vae", "noisy_dsprites"), ("factor_vae", "dsprites"), ("beta_tcvae", "dsprites")):
-        for fleet in (32, 8):
-            yield model, dataset, "triton", "tf32", True, fleet, fleet
-    for precision in ("bfloat16", "float32"):
-        for way in ("triton", "grouped"):
-            yield *main, way, precision, True, 32, 32
+        yield model, dataset, full, "triton", "tf32", True, 32, 32
+    for way in ("triton", "grouped"):
+        yield *main, full, way, "float32", True, 32, 32
 
 
 def _measure(
-    model: str, dataset: str, way: str, precision: str, compiled: bool, fleet: int, stack: int, device: str
+    model: str,
+    dataset: str,
+    networks: str,
+    way: str,
+    precision: str,
+    compiled: bool,
+    fleet: int,
+    stack: int,
+    device: str,
 ) -> dict[str, Any]:
     import torch
 
@@ -120,7 +135,7 @@ def _measure(
 
     set_precision(precision)
     started = time.perf_counter()
-    trained = _fleet(model, dataset, way, precision, compiled, fleet, stack, device)
+    trained = _fleet(model, dataset, networks, way, precision, compiled, fleet, stack, device)
     for _ in range(8):  # algorithms are chosen, kernels compiled, the graph is recorded
         trained.update(recorded=False)
     _wait(device)
@@ -159,7 +174,15 @@ def _kernels(trained: Any, fleet: int, device: str) -> list[tuple[str, float, fl
 
 
 def _fleet(
-    model: str, dataset: str, way: str, precision: str, compiled: bool, fleet: int, stack: int, device: str
+    model: str,
+    dataset: str,
+    networks: str,
+    way: str,
+    precision: str,
+    compiled: bool,
+    fleet: int,
+    stack: int,
+    device: str,
 ) -> Any:
     import torch
     import yaml
@@ -175,15 +198,15 @@ def _fleet(
     from bench.training.stack import Stack
 
     torch.compiler.reset()
-    architecture, batch = ("locatello2019", 64) if device == "cuda" else ("small", 8)
+    batch = 8 if device == "cpu" else 32 if networks == "small" else 64
     entry = yaml.safe_load((shipped.conf_dir() / "model" / f"{model}.yaml").read_text())
-    data = at_size(load_data(dataset), image_sizes()[architecture] or 64)
+    data = at_size(load_data(dataset), image_sizes()[networks] or 64)
     source = images_on(torch.device(device), data)
     hyper = [entry["hyper"] | {entry["sweeps"]: entry["values"][2]}] * stack
     stacks = []
     for start in range(0, fleet, stack):
         seeds = list(range(start, start + stack))
-        learner = registry.load("models", model)(data.card.image_shape, architecture, 10, seeds, hyper, way)
+        learner = registry.load("models", model)(data.card.image_shape, networks, 10, seeds, hyper, way)
         batches = Batches(source, learner, seeds, batch)
         stacks.append(Stack(learner.to(device), batches, 1e-4, precision, compiled))
     return Fleet(stacks, log_every=1000)

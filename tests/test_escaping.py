@@ -19,7 +19,7 @@ from bench.store.folders import Store
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol
 from bench.study.run import Run, Schedule
-from bench.table.stored import export
+from bench.table.stored import a_row_a_run, export
 
 HOSTILE = "=1+1 <img src=x onerror=alert(1)> [a](http://b) |x| `c` *d* $e$ _f_ ~g~"
 SCHEDULE = Schedule(10, 8, 1e-3, 32, "small", 3, 1, "quick", 10, 10)  # its name is checked: `is_line`
@@ -101,10 +101,31 @@ def plain_table() -> pd.DataFrame:
 
 def test_an_export_of_plain_names_is_read_back_to_the_same_rows(tmp_path: Path) -> None:
     table = plain_table()
-    parquet, text = export(table, tmp_path)
+    parquet, text, *_ = export(table, tmp_path)
     pd.testing.assert_frame_equal(pd.read_parquet(parquet), table, check_exact=True, check_categorical=False)
     back = pd.read_csv(text).astype(COLUMNS)
     pd.testing.assert_frame_equal(back, table, check_exact=True, check_categorical=False)
+
+
+def test_a_row_a_run_holds_every_score_under_its_name() -> None:
+    table = plain_table()
+    wide = a_row_a_run(table)
+    assert not wide.duplicated(["run", "representation"]).any()
+    for row in table.to_dict("records"):
+        of_run = wide[wide["run"] == row["run"]]
+        name = row["name"] if pd.isna(row["factor"]) else f"{row['name']}/{row['factor']}"
+        assert row["score"] in of_run[name].to_list()
+        assert of_run["model"].eq(row["model"]).all()
+
+
+def test_boards_as_latex_show_names_as_they_are_and_the_sure_best_in_bold(tmp_path: Path) -> None:
+    store, plan = Store(tmp_path), plan_of("a_model & {50%}")
+    write_leaderboard(table_of(plan), plan, store, [])
+    text = (store.study(plan.name) / "leaderboard.tex").read_text()
+    assert r"a\_model \& \{50\%\}" in text
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") > 0
+    columns = {line.count(" & ") for line in text.splitlines() if line.endswith(r"\\")}
+    assert len(columns) == 1
 
 
 def test_what_is_plain_stays_as_it_is() -> None:

@@ -77,6 +77,10 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         from bench.cli.question import list_questions
 
         return list_questions()
+    if name == "claim":
+        from bench.cli.claim import judge
+
+        return judge(settings["claim"], settings["study"]["name"], Store(settings["results_dir"]))
     if settings["codes"] is not None:
         from bench.cli.score_file import score_file
 

@@ -58,6 +58,12 @@ STAGES: Mapping[str, Stage] = {
         "beta_vae,dip_vae_i study=quick",
         "compare",
     ),
+    "claim": Stage(
+        "whether one model scores higher than another, by the runs of a study (by default, reference)",
+        ("claim", "study", "study.name", "results_dir"),
+        "'factor_vae > beta_vae on mig, dsprites'",
+        "claim",
+    ),
     "report": Stage(
         "pictures of its models, the summary and the leaderboard (--open shows it in the browser)",
         (*GRID, *SCORED, *BOARD, "open", "processes", "results_dir"),

@@ -160,7 +160,7 @@ def _word(word: str, stage: str, before: Sequence[Word]) -> Word:
     match = _KEY.fullmatch(word)
     if match and (match[3] is not None or match[1] == "~"):
         return Word(word, match[2], match[3] or "", match[1] == "~")
-    if takes and word and takes not in {w.key for w in before} and (takes in keys.PATHS or "=" not in word):
+    if takes and word and takes not in {w.key for w in before} and (takes in keys.WITH_SIGNS or "=" not in word):
         return Word(f"{takes}={word}", takes, word)
     if "=" in word:
         raise unknown("key", word.partition("=")[0], keys.comments())

@@ -39,7 +39,7 @@ class ShippedCosts:
         for measured in costs["steps"]:
             relative = measured.get(run.model, costs["models"].get(run.model))
             conditions = measured.keys() & {"architecture", "image_size", "convolution"}
-            if relative is not None and all(measured[k] == getattr(schedule, k) for k in conditions):
+            if relative is not None and all(getattr(schedule, k) in ("auto", measured[k]) for k in conditions):
                 an_image = relative * measured["seconds"] / measured["batch_size"]
                 drawn = costs["drawing"].get(run.dataset, 0.0)
                 return float(schedule.steps * schedule.batch_size * (an_image + drawn))

@@ -8,13 +8,16 @@ from typing import Any
 
 from bench import registry
 from bench.launch.jobs import jobs_of
+from bench.metrics.base import OF_CODES
 from bench.pool import Here, Pool, report
 from bench.progress import Meter, say
+from bench.scoring.codes import pool_size
+from bench.scoring.device_codes import Encoding
 from bench.scoring.foreign import of_codes
 from bench.scoring.groups import Group, group_cells, groups_of
 from bench.scoring.isolation import Scoring, score_all
 from bench.scoring.run_readers import of_group, of_run
-from bench.scoring.runs import Cell, GroupCell, cells
+from bench.scoring.runs import Cell, GroupCell, cells, declaration
 from bench.store.claims import EXPIRES_S, HEARTBEAT_S, is_claimed
 from bench.store.folders import Store
 from bench.study.plan import Member, Plan
@@ -106,8 +109,22 @@ def score(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
     todo = unscored_cells(plan, store, settings)
     if not todo:
         return say("score: nothing is missing")
+    encoding = _encoding(todo, store, settings)
     with Meter("score", sum(len(c) for _, c in todo), "scores") as meter:
-        score_all([_scoring(*pair) for pair in todo], store, pool, plan.protocol.timeout, meter.advance)
+        score_all([_scoring(*pair) for pair in todo], store, pool, plan.protocol.timeout, meter.advance, encoding)
+
+
+def _encoding(todo: Sequence[tuple[Member, Sequence[Cell]]], store: Store, settings: Settings) -> Encoding | None:
+    """Runs that a GPU encodes before they are scored; None: there is none of them, or no GPU is to be used."""
+    lacking = [
+        (run, cells[0].pool)
+        for run, cells in todo
+        if isinstance(run, Run) and not run.fitted and any(declaration(c.metric).reads in OF_CODES for c in cells)
+        if not store.run(run.id).codes(pool_size(run.dataset, cells[0].pool)).exists()
+    ]
+    if not lacking or accelerator_of(settings["device"]) != "cuda":
+        return None
+    return Encoding(tuple(run for run, _ in lacking), lacking[0][1], "cuda")
 
 
 def unscored_groups(

@@ -1,4 +1,4 @@
-"""Writes a study's leaderboard: csv with everything, markdown to read, one HTML page to use."""
+"""Writes a study's leaderboard: csv with everything, Markdown to read, LaTeX for a paper, one HTML page to use."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -7,16 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.analysis.board.leaderboard import MODEL, SETTING, columns, leaderboards, levels
-from bench.analysis.names import setting_title, title
-from bench.analysis.scores.dead import counted
-from bench.escaping import as_cells, markdown
+from bench.analysis.board.leaderboard import MODEL, columns, leaderboards, levels
+from bench.escaping import as_cells
 from bench.metrics.base import DEFAULT_SET, RANK_SETS
-from bench.report.board_table import board_title
+from bench.report.board_text import Boards, as_latex, as_markdown
 from bench.report.gallery import pictures
-from bench.report.page import Page, floors_below, render
+from bench.report.page import Page, render
 from bench.report.summary import run_counts, training_seconds
-from bench.scoring.floor_codes import KINDS
 from bench.scoring.floors import Floors, floors_of
 from bench.scoring.groups import cells_of
 from bench.scoring.runs import cell_records, state
@@ -28,6 +25,7 @@ STAGES = ("train", "score", "floors", "analyze", "report")
 FILES = {
     "scores.csv": "every score of every run",
     "leaderboard.csv": "the boards, with every interval",
+    "leaderboard.tex": "the boards as LaTeX tables",
     "floors.csv": "what codes score that hold nothing",
     "reproduction.md": "what papers print, and ours beside it",
 }
@@ -41,14 +39,14 @@ def write_leaderboard(
     rank_set: str = DEFAULT_SET,
     level: str = MODEL,
 ) -> Path:
-    """Write leaderboard.csv, .md and .html, and floors.csv, into the study's folder; return the page.
+    """Write leaderboard.csv, .md, .tex and .html, and floors.csv, into the study's folder; return the page.
 
     Args:
         table: the study's scores.
         plan: the study.
         store: where its runs are.
         overrides: the command line's words after the stage.
-        rank_set: what ranks rest on in the markdown, and on the page at first.
+        rank_set: what ranks rest on in Markdown and LaTeX, and on the page at first.
         level: what rows are there, likewise; models, where this table has no such rows.
     """
     folder = store.study(plan.name)
@@ -75,7 +73,9 @@ def write_leaderboard(
     )
     every = pd.concat([b.assign(level=level) for level, b in boards.items()], ignore_index=True)
     rows = as_cells(every).to_csv(index=False)
-    texts = {"csv": rows, "md": _markdown(page, plan, first, rank_set), "html": render(page)}
+    of_set = boards[first][boards[first]["rank_set"] == rank_set]
+    text = Boards(of_set, chosen, (first, known[first]), rank_set, (plan.title, plan.schedules), floors)
+    texts = {"csv": rows, "md": as_markdown(text), "tex": as_latex(text), "html": render(page)}
     for suffix, text in texts.items():
         with writing(folder / f"leaderboard.{suffix}") as file:
             file.write(text.encode())
@@ -120,45 +120,3 @@ def _floor_rows(floors: Mapping[str, Floors]) -> pd.DataFrame:
             for kind, values in of.values.items() for name, value in values.items()]  # fmt: skip
     rows += [(d, "", metric, np.nan, why) for d, of in floors.items() for metric, why in of.without.items()]
     return as_cells(pd.DataFrame(rows, columns=["dataset", "codes", "score", "floor", "reason"]))
-
-
-def _markdown(page: Page, plan: Plan, level: str, rank_set: str) -> str:
-    """The boards of one level and rank set as tables: IQM, with the 95 % interval in brackets; floors below."""
-    parts = [
-        f"# {markdown(plan.title)}: leaderboard",
-        f"Schedule: **{markdown(plan.schedules)}**. IQM [95% interval] of {page.levels[level]}; rank by Borda count "
-        f"over {RANK_SETS[rank_set]} ({rank_set}). Dead runs, whose codes have no active dimension, are not ranked.",
-    ]
-    every = page.boards[level]
-    every = every[every["rank_set"] == rank_set]
-    for (representation, dataset), board in every.groupby(["representation", "dataset"], sort=False):
-        shown = [c for c in page.columns if c.name in board and board[c.name].notna().any()]
-        heads = ["setting" if level == SETTING else "model", "rank", "coverage", "dead runs"]
-        heads += [markdown(title(c.name)) + ("" if c.declared.counts_in(rank_set) else " (not ranked)") for c in shown]
-        lines = [_line(heads), _line(["---"] + ["---:"] * (len(heads) - 1))]
-        for _, row in board.iterrows():
-            of_setting = (row["hyperparameter"], row["value"]) if level == SETTING else (None, None)
-            values = [markdown(setting_title(row["model"], *of_setting)), _number(row, "rank", "{:.0f}")]
-            values += [f"{np.floor(100 * row['coverage'] + 1e-9):.0f}%"]
-            values += [str(row["dead"]), *(_number(row, c.name, "{:.3f}") for c in shown)]
-            lines.append(_line(values))
-        for kind, floors in floors_below(board, page.floors).items():
-            known = [f"{floors[c.name]:.3f}" if c.name in floors else "–" for c in shown]
-            lines.append(_line([f"*floor: {KINDS[kind]}*", *[""] * 3, *known]))
-        text = f"## {markdown(board_title(dataset))}, {representation} representation\n\n" + "\n".join(lines)
-        if level != SETTING and (dead := "; ".join(filter(None, board["dead_runs"]))):
-            text += f"\n\n{counted(board['dead'].sum())}: {markdown(dead)}."
-        parts.append(text)
-    return "\n\n".join(parts) + "\n"
-
-
-def _number(row: pd.Series, name: str, written: str) -> str:
-    if pd.isna(row[name]):
-        return "–"
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    interval = "" if pd.isna(low) else f" [{written.format(low)}, {written.format(high)}]"
-    return written.format(row[name]) + interval
-
-
-def _line(parts: Sequence[str]) -> str:
-    return "| " + " | ".join(parts) + " |"

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bench.arrays import numbers
+from bench.data import card
 from bench.data.base import DataSet
-from bench.models.base import Learner
+from bench.models.base import Fitted, Learner
 from bench.scoring.encoder_output import mean_and_logvar
 from bench.store.files import StoreError, digest, read_arrays, write_arrays
 from bench.store.folders import RunFolder
@@ -100,7 +101,9 @@ def check_logvar(logvar: NDArray[Any], shape: tuple[int, ...], name: str = "logv
         )
 
 
-def encode(encoder: Any, data: DataSet, index: "ArrayLike | None" = None, batch_size: int = 512) -> Codes:
+def encode(
+    encoder: Any, data: DataSet, index: "ArrayLike | None" = None, batch_size: int = 512, device: str = "auto"
+) -> Codes:
     """Encode images of a data set, all of them unless `index` says which.
 
     Args:
@@ -110,7 +113,9 @@ def encode(encoder: Any, data: DataSet, index: "ArrayLike | None" = None, batch_
             `bench.scoring.encoder_output`). Arrays and tensors may be of any library and on any device.
         data: the data set.
         index: which images, (N,).
-        batch_size: images a call.
+        batch_size: images a call, but on a GPU.
+        device: where a model of the suite encodes: "auto" (a GPU, where there is one), "cpu" or as torch names it;
+            any other encoder computes where it is.
 
     Raises:
         EncodingError: the encoder cannot be called, or its codes are not (n, D) real finite numbers; the message says
@@ -123,6 +128,8 @@ def encode(encoder: Any, data: DataSet, index: "ArrayLike | None" = None, batch_
         raise EncodingError(f"a {type(encoder).__name__} is no encoder: a function of images, or an object with encode")
     if where.size == 0 or batch_size < 1:
         raise EncodingError(f"nothing to encode: {where.size} images, {batch_size} a call")
+    if (on_gpu := _on_gpu(encoder, data, where, device)) is not None:
+        return on_gpu
     batches = [where[i : i + batch_size] for i in range(0, len(where), batch_size)]
     parts = [_read(call(data.images(batch)), len(batch)) for batch in batches]
     means, logvars = zip(*parts, strict=True)
@@ -134,12 +141,45 @@ def encode(encoder: Any, data: DataSet, index: "ArrayLike | None" = None, batch_
     return Codes(mean, logvar, where.astype(np.int64, copy=False))
 
 
+def _on_gpu(encoder: Any, data: DataSet, index: NDArray[Any], device: str) -> Codes | None:
+    """Codes by a GPU; None: there is none, or none is wanted, or the encoder is not a model that could be moved."""
+    if device == "cpu" or not isinstance(encoder, Learner) or isinstance(encoder, Fitted):
+        return None
+    import torch
+
+    from bench.models.parts.stacked import Stacked
+    from bench.scoring.device_codes import device_codes
+
+    if not isinstance(encoder, Stacked) or (device == "auto" and not torch.cuda.is_available()):
+        return None
+    place = torch.device("cuda" if device == "auto" else device)
+    ((mean, logvar),) = device_codes([encoder], data, index, place)
+    return checked_codes(mean, logvar, index)
+
+
+def checked_codes(mean: NDArray[Any], logvar: NDArray[Any] | None, index: NDArray[Any]) -> Codes:
+    """Codes of images, of a model of the suite.
+
+    Raises:
+        EncodingError: they are not (N, D) finite numbers.
+    """
+    rows = len(index)
+    spread = None if logvar is None else _checked("log-variance", logvar, rows)
+    return Codes(_checked("mean", mean, rows), spread, index.astype(np.int64, copy=False))
+
+
 def pool(data: DataSet, size: int | None) -> NDArray[np.int64]:
     """The images that are encoded for scoring, the same for every run: `size` random ones, or all (None)."""
     if size is None or size >= len(data):
         return np.arange(len(data))
     seed = int(digest(["pool", data.card.name, size]), 16)
     return np.sort(np.random.default_rng(seed).choice(len(data), size, replace=False))
+
+
+def pool_size(dataset: str, size: int | None) -> int:
+    """How many images of a data set `pool` chooses."""
+    there = card(dataset).num_images
+    return there if size is None else min(size, there)
 
 
 def _read(output: Any, rows: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:

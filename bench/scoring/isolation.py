@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.pool import Ending, Pool, limit, tell
+from bench.scoring.device_codes import Encoding, encode_runs
 from bench.scoring.runs import Cell, Subject, cell_records, described, failure, records_of, state
 from bench.store.claims import claiming
 from bench.store.files import StoreError, digest, write_json
 from bench.store.folders import RunFolder, Store
 
 Record = Mapping[str, Any]
+Task = tuple["Scoring | Encoding", Path, float | None]
 Read = Callable[[Sequence[RunFolder], Sequence[Cell]], Subject]
 DONE, ELSEWHERE = "done", "elsewhere"
 
@@ -46,7 +48,12 @@ class Scoring:
 
 
 def score_all(
-    scorings: Sequence[Scoring], store: Store, pool: Pool, seconds: float | None, told: Callable[[float, str], None]
+    scorings: Sequence[Scoring],
+    store: Store,
+    pool: Pool,
+    seconds: float | None,
+    told: Callable[[float, str], None],
+    encoding: Encoding | None = None,
 ) -> None:
     """Compute cells and write their records.
 
@@ -58,17 +65,29 @@ def score_all(
         pool: of workers.
         seconds: that one cell may take; None: any.
         told: hears of progress, (cells, note).
+        encoding: runs that one worker encodes on a GPU, while the others score what is encoded. Runs that it cannot
+            encode are encoded by who scores them.
 
     Raises:
         StoreError: a file cannot be written.
     """
     for _ in range(2):
-        watched = [_Watched(scoring) for scoring in scorings]
-        tasks = [(scoring, store.path, seconds) for scoring in scorings]
-        left = []
-        for position, kind, value in pool.follow(score_cells, tasks):
-            now = watched[position]
-            if kind == "told":
+        waiting = {run.id for run in encoding.runs} if encoding is not None else set()
+        watched: list[_Watched | None] = [_Watched(s) for s in scorings if not waiting.intersection(s.runs)]
+        held = [s for s in scorings if waiting.intersection(s.runs)]
+        tasks: list[Task] = [(s, store.path, seconds) for s in scorings if not waiting.intersection(s.runs)]
+        if encoding is not None:
+            watched.insert(0, None)
+            tasks.insert(0, (encoding, store.path, None))
+        encoding, left = None, []
+        for position, kind, value in pool.follow(_work, tasks):
+            if (now := watched[position]) is None:
+                waiting = _still_waiting(waiting, kind, value, told)
+                ready = [s for s in held if not waiting.intersection(s.runs)]
+                held = [s for s in held if waiting.intersection(s.runs)]
+                watched += [_Watched(s) for s in ready]
+                tasks += [(s, store.path, seconds) for s in ready]
+            elif kind == "told":
                 told(*now.hear(value))
             elif kind == "raised":
                 raise value
@@ -84,6 +103,26 @@ def score_all(
                     watched.append(_Watched(rest))
                     tasks.append((rest, store.path, seconds))
         scorings = left
+
+
+def _work(task: Scoring | Encoding, path: Path, seconds: float | None) -> str:
+    """What a worker does with a task."""
+    if isinstance(task, Scoring):
+        return score_cells(task, path, seconds)
+    encode_runs(task, path)
+    return DONE
+
+
+def _still_waiting(runs: set[str], kind: str, value: Any, told: Callable[[float, str], None]) -> set[str]:
+    """The runs that are not encoded yet, after news of the worker that encodes them: none where it is at its end."""
+    if kind == "told":
+        return runs - {value}
+    if kind == "report":
+        told(*value)
+        return runs
+    if kind != "result":
+        told(0, f"FAILED encoding on the GPU, the CPU goes on: {value}")
+    return set()
 
 
 @dataclass

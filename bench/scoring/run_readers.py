@@ -77,7 +77,7 @@ def _codes(run: Run, folder: RunFolder, data: DataSet, index: Rows, rows: Rows |
     """Codes of some rows of an index, all without `rows`; the whole is encoded and stored where it is not."""
     if (stored := coding.load(folder, index, rows)) is not None:
         return stored
-    fresh = coding.encode(_learner(run, folder), data, index)
+    fresh = coding.encode(_learner(run, folder), data, index, device="cpu")
     fresh.save(folder)
     if rows is None:
         return fresh

@@ -19,7 +19,8 @@ from bench.values import ConfigError, one_of
 LOSSES = ("loss", "reconstruction", "kl", "regulariser", "total_correlation")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 UPDATES = ("even", "published")  # of a model: as many as all, or the share that it had in its study
-CONVOLUTIONS = ("grouped", "matmul", "triton")  # those of `bench.networks.parts.convolutions`, which needs torch
+# those of `bench.networks.parts.convolutions`, which needs torch; auto: the fastest that the device has
+CONVOLUTIONS = ("auto", "grouped", "matmul", "triton")
 TRAINING = 1  # version of batches, noise and optimiser (`bench/training`): of every model; the first is in no id
 FIRST_NETWORKS = ("locatello2019", "small")  # their first version is in no id: ids are older than versions of networks
 
@@ -39,8 +40,8 @@ class Schedule:
     checkpoint_every: int
     log_every: int
     precision: str = "float32"
-    convolution: str = "grouped"
-    stack: int = 1
+    convolution: str = "auto"
+    stack: int | None = None
     compile: bool = True
     fleet: int = 32
     updates: str = "even"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.columns import COLUMNS, coded
+from bench.columns import COLUMNS, OF_RUN, coded
 from bench.escaping import as_cells
 from bench.progress import say_once
 from bench.store.files import writing
@@ -66,16 +66,29 @@ def _category(column: "pa.ChunkedArray") -> "pd.Categorical":
 
 
 def export(table: "pd.DataFrame", folder: Path) -> list[Path]:
-    """Write a table as scores.parquet and scores.csv into a folder; the files.
+    """Write a table into a folder: scores.parquet and .csv, and with a row a run runs.parquet and .csv; the files.
 
-    The parquet file is exact. The csv file is too where names are names: `bench.escaping.as_cells` marks others.
+    Parquet is exact. Csv is too where names are names: `bench.escaping.as_cells` marks others.
     """
     import pyarrow as pa
     from pyarrow import csv, parquet
 
-    written = {"parquet": (parquet.write_table, table), "csv": (csv.write_csv, as_cells(table))}
-    files = [folder / f"scores.{suffix}" for suffix in written]
-    for path, (write, rows) in zip(files, written.values(), strict=True):
-        with writing(path) as file:
-            write(pa.Table.from_pandas(rows, preserve_index=False), file)
+    files = []
+    for name, frame in (("scores", table), ("runs", a_row_a_run(table))):
+        for suffix, write, rows in (("parquet", parquet.write_table, frame), ("csv", csv.write_csv, as_cells(frame))):
+            files.append(folder / f"{name}.{suffix}")
+            with writing(files[-1]) as file:
+                write(pa.Table.from_pandas(rows, preserve_index=False), file)
     return files
+
+
+def a_row_a_run(table: "pd.DataFrame") -> "pd.DataFrame":
+    """A score table with a row for each run and representation, and a column for each score.
+
+    Columns are what is known of the run, then scores by name ("mig", "lr_100/3" of factor 3); a hole is missing.
+    """
+    runs = table.drop_duplicates("run")[[c for c in OF_RUN if c in table]]
+    names = table["name"].astype(str) + ("/" + table["factor"].astype(str)).where(table["factor"].notna(), "")
+    keyed = table.assign(name=names, representation=table["representation"].astype(object).fillna("of the run"))
+    scores = keyed.pivot_table(index=["run", "representation"], columns="name", values="score", aggfunc="last")
+    return runs.merge(scores.reset_index(), on="run", how="right")

@@ -5,8 +5,8 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from bench.training.stack import Progress, Stack, set_precision
 
 Report = Callable[[float, str], None]
 CSV = LoggerSetting()
+KERNELS_FROM = (8, 0)  # compute capability
 PACKAGES = ("torch", "pytorch-lightning", "numpy", "scikit-learn")
 
 
@@ -100,8 +101,13 @@ def adopt(run: Run, store: Store, checkpoint: Path) -> None:
     write_json(folder.done, provenance() | {"device": "none: weights were given", "seconds": 0.0})
 
 
-def new_learner(runs: Sequence[Run]) -> Learner:
-    """The untrained learner of runs of one group: stacked where the model is trained by gradient steps."""
+def new_learner(runs: Sequence[Run], convolution: str = "grouped") -> Learner:
+    """The untrained learner of runs of one group: stacked where the model is trained by gradient steps.
+
+    Args:
+        runs: of one group.
+        convolution: how convolutions are computed, a name of `bench.networks.parts.convolutions`.
+    """
     run = runs[0]
     cls = registry.load("models", run.model)
     schedule = run.schedule
@@ -109,7 +115,7 @@ def new_learner(runs: Sequence[Run]) -> Learner:
     if run.fitted:
         return cls(shape, **run.hyper)
     seeds, hyper = [r.seed for r in runs], [r.hyper for r in runs]
-    return cls(shape, schedule.architecture, schedule.latent_dim, seeds, hyper, schedule.convolution)
+    return cls(shape, schedule.architecture, schedule.latent_dim, seeds, hyper, convolution)
 
 
 def load_learner(run: Run, folder: RunFolder) -> Learner:
@@ -119,7 +125,7 @@ def load_learner(run: Run, folder: RunFolder) -> Learner:
 
 def learner_of(run: Run, weights: State) -> Learner:
     """The learner of a run with given weights: one model on a CPU."""
-    learner = new_learner([replace(run, schedule=replace(run.schedule, convolution="grouped"))])
+    learner = new_learner([run])
     learner.load(weights)
     return learner
 
@@ -212,8 +218,9 @@ def _train_together(
     compiled = schedule.compile and accelerator == "cuda" and source.on_device
     if compiled:
         torch.compiler.reset()  # what was compiled for other fleets counts against a limit
-    parts = [members[i : i + schedule.stack] for i in range(0, len(members), schedule.stack)]
-    fleet = Fleet([_stack(part, source, compiled) for part in parts], schedule.log_every)
+    convolution, size = way_of(schedule, accelerator)
+    parts = [members[i : i + size] for i in range(0, len(members), size)]
+    fleet = Fleet([_stack(part, source, compiled, convolution) for part in parts], schedule.log_every)
     loggers = [own for run, folder in zip(runs, folders, strict=True) if (own := logger.start(run, folder)) is not None]
     callback = EveryMacroStep(
         schedule.checkpoint_every, lambda k, p: _write_progress(folders[k], p), _told(report, runs, fleet), loggers
@@ -234,11 +241,30 @@ def _train_together(
     }
 
 
-def _stack(members: Sequence[Member], source: DeviceImages, compiled: bool) -> Stack:
+def way_of(schedule: Schedule, accelerator: str) -> tuple[str, int]:
+    """How convolutions are computed and how many models are stacked, where the schedule leaves it to the device.
+
+    The kernels of `triton`, with the whole fleet as one stack, are the fastest on GPUs that they run on; elsewhere the
+    library's convolutions with a branch for each model are.
+    """
+    chosen, stack = schedule.convolution, schedule.stack
+    if chosen == "auto":
+        chosen = "triton" if accelerator == "cuda" and _runs_kernels() else "grouped"
+    return chosen, stack or (schedule.fleet if chosen == "triton" else 1)
+
+
+def _runs_kernels() -> bool:
+    """Whether the GPU at hand runs the kernels: Triton is there, and the GPU of its generation 8 or later."""
+    import torch
+
+    return find_spec("triton") is not None and torch.cuda.get_device_capability() >= KERNELS_FROM
+
+
+def _stack(members: Sequence[Member], source: DeviceImages, compiled: bool, convolution: str) -> Stack:
     """Models that train as one stacked module, from where they were left."""
     runs = [run for run, _, _ in members]
     schedule = runs[0].schedule
-    model = new_learner(runs)
+    model = new_learner(runs, convolution)
     assert isinstance(model, Stacked)
     batches = Batches(source, model, [r.seed for r in runs], schedule.batch_size)
     stack = Stack(model.to(source.device), batches, schedule.learning_rate, schedule.precision, compiled)

@@ -17,6 +17,7 @@ from bench.study.grid import plan
 from bench.study.plan import Plan
 from bench.study.run import Run
 from bench.values import ConfigError
+from benchmarks.study_cost import makespan
 
 GRID = ["model=[beta_vae,pca]", "strength=[0,1]", "strength_of=null", "seed=0..4", "dataset=[dsprites,noisy_dsprites]"]
 
@@ -96,3 +97,9 @@ def test_every_shipped_model_and_metric_has_a_cost_on_a_cpu_core() -> None:
     known = costs["cpu core"]["models"].keys() | costs["cpu core"]["fits"].keys()
     assert known == models.keys()
     assert costs["scores"]["quick"].keys() == set(registry.names("metrics"))
+
+
+def test_jobs_on_several_gpus_end_when_the_last_of_them_does() -> None:
+    assert makespan([3.0, 1.0, 1.0, 1.0], 1) == 6.0
+    assert makespan([3.0, 1.0, 1.0, 1.0], 2) == 3.0
+    assert makespan([1.0, 1.0, 3.0], 2) == 4.0  # the list is taken in its order

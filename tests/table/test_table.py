@@ -259,7 +259,7 @@ def test_damaged_losses_are_named(text: str, store: Store, capsys: pytest.Captur
 def test_some_runs_and_cells_of_a_store_exported_as_parquet_and_csv(store: Store) -> None:
     table = stored_scores(store, runs=[RUNS[1], RUNS[3]], cells=["m"])
     assert set(table["run"]) == {RUNS[1], RUNS[3]}
-    parquet, csv = export(table, store.study("mine"))
+    parquet, csv, *_ = export(table, store.study("mine"))
     same(pd.read_parquet(parquet), table)
     assert pd.read_csv(csv)["score"].tolist() == table["score"].tolist()
 

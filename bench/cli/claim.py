@@ -1,0 +1,60 @@
+"""`python -m bench claim 'A > B on SCORE'`: what the scores that there are say of a claim, or of a file of claims."""
+
+from pathlib import Path
+
+import yaml
+
+from bench.analysis.pairs.claims import Claim, read_claim, sentence, weigh
+from bench.analysis.published.printed import printed
+from bench.progress import results
+from bench.store.files import StoreError
+from bench.store.folders import Store
+from bench.table.scores import study_scores
+from bench.values import ConfigError
+
+REFERENCE = "reference"
+ENDINGS = (".yaml", ".yml")
+
+
+def judge(text: str | None, study: str | None, store: Store) -> int:
+    """Print a verdict on each claim; the exit code is 1 where one is contradicted, open or cannot be judged.
+
+    Args:
+        text: a claim, or the path of a yaml file with a list of them.
+        study: whose scores are read; None: the reference study's.
+        store: where they are.
+
+    Raises:
+        ConfigError: no claim, or one that is not of the form.
+        StoreError: a file of claims cannot be read.
+    """
+    claims = read_claims(text)
+    table = study_scores(study or REFERENCE, store)[0]
+    held = True
+    for claim in claims:
+        for verdict in weigh(claim, table):
+            _tell(sentence(claim, verdict))
+            held &= verdict.word == "supported"
+            sides = [(side.model, side.value) for side in (claim.more, claim.less)]
+            for found in printed(sides[0], sides[1], claim.score, verdict.dataset):
+                _tell(f"  printed: {found.more:.3f} and {found.less:.3f}, {found.where}")
+    return 0 if held else 1
+
+
+def _tell(line: str) -> None:
+    results.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def read_claims(text: str | None) -> list[Claim]:
+    """The claims of a word: itself, or those of a file."""
+    if text is None:
+        raise ConfigError("claim takes one: python -m bench claim 'factor_vae > beta_vae on mig, dsprites'")
+    if not text.endswith(ENDINGS):
+        return [read_claim(text)]
+    try:
+        listed = yaml.safe_load(Path(text).expanduser().read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as fault:
+        raise StoreError(f"cannot read {text}: {fault}") from fault
+    if not isinstance(listed, list) or not listed or not all(isinstance(line, str) for line in listed):
+        raise ConfigError(f"{text} must hold a yaml list of claims, a line of text each")
+    return [read_claim(line) for line in listed]

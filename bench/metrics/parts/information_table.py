@@ -1,0 +1,46 @@
+"""What every dimension of a code tells of every factor: the table that scores of mutual information are made from."""
+
+from dataclasses import dataclass
+
+from numpy.typing import ArrayLike
+
+from bench.metrics.base import Floats, SkippedError, check_codes, check_factors
+from bench.metrics.parts.information import dense, discretise, entropy, mutual_information
+
+
+@dataclass(frozen=True)
+class InformationTable:
+    """Mutual information and entropies in nats, of dimensions in equal-width bins and of the F factors that vary.
+
+    Attributes:
+        information: (D, F).
+        of_dims: entropy of each dimension's bins, (D,): 0 where it is constant.
+        of_factors: entropy of each factor, (F,): above 0.
+    """
+
+    information: Floats
+    of_dims: Floats
+    of_factors: Floats
+
+
+def information_table(
+    codes: ArrayLike, factors: ArrayLike, num_bins: int, *, least_factors: int = 1
+) -> InformationTable:
+    """The table of codes (N, D) and class indices (N, columns); columns with a single value are left out.
+
+    Raises:
+        ValueError: bad codes, factors or number of bins.
+        SkippedError: fewer than `least_factors` factors vary.
+
+    Example:
+        >>> information_table([[0.0, 7.0], [1.0, 7.0]], [[0], [1]], 20).information.round(2)
+        array([[0.69],
+               [0.  ]])
+    """
+    array = check_codes(codes, min_rows=2)
+    classes = dense(check_factors(factors, len(array)))
+    varied = classes[:, classes.max(axis=0) > 0]
+    if varied.shape[1] < least_factors:
+        raise SkippedError(f"factors has {varied.shape[1]} columns of two values or more, {least_factors} are needed")
+    bins = discretise(array, num_bins)
+    return InformationTable(mutual_information(bins, varied), entropy(bins), entropy(varied))

@@ -1,0 +1,148 @@
+"""A claim of one model against another is read from words and judged by the runs that there are."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.analysis.pairs.claims import Claim, Side, read_claim, sentence, weigh
+from bench.analysis.published.printed import printed
+from bench.cli.claim import judge, read_claims
+from bench.registry import UnknownNameError
+from bench.store.files import StoreError
+from bench.store.folders import Store
+from bench.values import ConfigError
+
+
+def test_a_claim_is_read_from_words() -> None:
+    beta, factor = Side("beta_vae"), Side("factor_vae")
+    assert read_claim("factor_vae > beta_vae on mig, dsprites") == Claim(factor, beta, "mig", "dsprites")
+    assert read_claim("factor_vae<beta_vae on mig") == Claim(beta, factor, "mig", None)
+    settings = read_claim("beta_vae beta=4 > beta_vae beta=1 on dci")
+    assert (settings.more, settings.less) == (Side("beta_vae", "beta", 4.0), Side("beta_vae", "beta", 1.0))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("", "has the form"),
+        ("beta_vae > factor_vae", "has the form"),
+        ("beta_vae on mig", "has the form"),
+        ("beta_vae > beta_vae on mig", "are the same"),
+        ("beta_vae beta=high > pca on mig", "beta=high: the value of a hyper-parameter is a number"),
+    ],
+)
+def test_what_is_no_claim_is_named(words: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read_claim(words)
+
+
+def scored(more: float, seeds: int, schedule: str = "quick") -> pd.DataFrame:
+    """Two models of 4 settings whose scores differ by `more` on the average, and vary by .1."""
+    rng, rows = np.random.default_rng(1), []
+    for model, centre in (("factor_vae", 0.5 + more), ("beta_vae", 0.5)):
+        for setting in range(4):
+            noise = rng.normal(0, 0.1, seeds)
+            for seed, score in enumerate(centre + noise - noise.mean()):
+                rows.append({
+                    "run": f"{model}-{setting}-{seed}", "model": model, "hyperparameter": "beta",
+                    "value": float(setting), "seed": seed, "dataset": "dsprites", "schedule": schedule,
+                    "representation": "mean", "metric": "mig", "name": "mig", "factor": None, "score": score,
+                })  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+CLAIM = read_claim("factor_vae > beta_vae on mig")
+
+
+@pytest.mark.parametrize(("more", "word"), [(0.3, "supported"), (-0.3, "contradicted"), (0.001, "open")])
+def test_the_interval_of_the_difference_decides(more: float, word: str) -> None:
+    (verdict,) = weigh(CLAIM, scored(more, 8))
+    assert verdict.word == word
+    assert verdict.difference == pytest.approx(more, abs=0.05)
+    assert verdict.low < verdict.difference < verdict.high
+    assert (verdict.runs, verdict.seeds, verdict.dead) == ((32, 32), 8, (0, 0))
+    assert word in sentence(CLAIM, verdict)
+
+
+def test_as_many_seeds_as_are_named_settle_a_difference() -> None:
+    (few,) = weigh(CLAIM, scored(0.02, 5))
+    assert few.word == "open"
+    assert few.seeds_needed is not None
+    needed = few.seeds_needed * (few.difference / 0.02) ** 2  # of the difference that they will have
+    (many,) = weigh(CLAIM, scored(0.02, round(1.5 * needed)))
+    assert many.word == "supported"
+
+
+def test_below_five_seeds_nothing_is_judged() -> None:
+    (verdict,) = weigh(CLAIM, scored(0.3, 4))
+    assert verdict.word == "unknown"
+    assert np.isnan([verdict.low, verdict.probability_low]).all()
+    assert "an interval needs 5 seeds of each setting" in sentence(CLAIM, verdict)
+
+
+def test_a_setting_is_compared_with_a_setting() -> None:
+    (verdict,) = weigh(read_claim("factor_vae beta=2 > beta_vae beta=1 on mig, dsprites"), scored(0.3, 8))
+    assert verdict.runs == (8, 8)
+    with pytest.raises(ConfigError, match="runs of beta_vae differ in beta, not in gamma"):
+        weigh(read_claim("factor_vae > beta_vae gamma=1 on mig"), scored(0.3, 8))
+
+
+def test_runs_of_different_schedules_are_not_compared() -> None:
+    table = scored(0.3, 8)
+    table["schedule"] = np.where(table["model"] == "beta_vae", "long", "quick")
+    with pytest.raises(
+        ConfigError, match=r"FactorVAE: quick; β-VAE: long\. Runs of different schedules are not compared"
+    ):
+        weigh(CLAIM, table)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("factor_va > beta_vae on mig", "unknown model with scores 'factor_va'. Did you mean 'factor_vae'"),
+        ("factor_vae > beta_vae on migg", "unknown score 'migg'. Did you mean 'mig'"),
+        ("factor_vae > beta_vae on mig, dsprite", "unknown data set with scores 'dsprite'. Did you mean 'dsprites'"),
+    ],
+)
+def test_names_that_have_no_scores_are_named(words: str, message: str) -> None:
+    with pytest.raises(UnknownNameError, match=message):
+        weigh(read_claim(words), scored(0.3, 8))
+
+
+def test_dead_runs_are_counted() -> None:
+    table = scored(0.3, 8)
+    dead = table[table["run"] == "beta_vae-0-0"].assign(name="active_dims", metric="active_dims", score=0.0)
+    (verdict,) = weigh(CLAIM, pd.concat([table, dead]))
+    assert verdict.dead == (0, 1)
+    assert "0 and 1 of them encode nothing" in sentence(CLAIM, verdict)
+
+
+def test_what_papers_print_of_both_sides_stands_beside() -> None:
+    (of_settings,) = printed(("factor_vae", None), ("beta_vae", 1.0), "mig", "dsprites")
+    assert (of_settings.more, of_settings.less) == (pytest.approx(0.41, abs=0.01), pytest.approx(0.10))
+    of_models, *_ = printed(("dip_vae_i", None), ("beta_vae", None), "factor_vae_test", "cars3d")
+    assert 0 < of_models.less < 1
+    assert printed(("pca", None), ("beta_vae", None), "mig", "dsprites") == []
+
+
+def test_a_file_of_claims_is_judged_as_a_whole_by_the_reference_study(tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "claims.yaml").write_text(
+        "- beta_tcvae > beta_vae on dci, dsprites\n- beta_vae beta=4 > beta_vae beta=1 on mig\n"
+    )
+    assert judge(str(tmp_path / "claims.yaml"), None, Store(tmp_path)) == 1
+    assert "is supported" in (told := capsys.readouterr().out)
+    assert "is open" in told
+    assert judge("beta_tcvae > beta_vae on dci, dsprites", "reference", Store(tmp_path)) == 0
+
+
+@pytest.mark.parametrize("content", ["a: 1\n", "[]\n", "- [1]\n"])
+def test_a_file_without_claims_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "claims.yaml").write_text(content)
+    with pytest.raises(ConfigError, match="must hold a yaml list of claims"):
+        read_claims(str(tmp_path / "claims.yaml"))
+    with pytest.raises(StoreError, match="cannot read"):
+        read_claims(str(tmp_path / "none.yaml"))
+    with pytest.raises(ConfigError, match="claim takes one"):
+        read_claims(None)
