@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from bench.metrics.base import Floats, Ints, Score, check_count, check_split, metric
 from bench.metrics.parts.exact_trees import boost
+from bench.metrics.parts.tree_work import check_tree_work
 
 LEAST_IMPORTANCE = 1e-11  # added to every importance, as by the study: logarithms stay finite
 
@@ -54,6 +55,7 @@ def dci(
         num_rounds: of boosting.
 
     Raises:
+        SkippedError: the codes are too wide for trees of these factors.
         ValueError: bad codes, factors or number of rounds, or no factor has two values.
 
     Example:
@@ -67,6 +69,7 @@ def dci(
     if len(varied) == 0:
         raise ValueError("train_factors have a single value each: there is nothing to be informed of")
     rounds = check_count(num_rounds, "num_rounds")
+    check_tree_work(x.shape[1], y[:, varied].T, rounds)
     fits = [boost(x, y[:, k], test, num_rounds=rounds) for k in varied]
     whole = np.stack([f.importances for f in fits], axis=1)
     per_tree = np.stack([f.per_tree for f in fits], axis=1)
