@@ -22,6 +22,7 @@ LEAST_RANGE = 1e-150  # of a dimension that is not constant: the square of less 
         "mutual_information": Score(0, INFINITY, None, "Mutual information"),
     },
     invariant_to=("sign",),  # the total correlation and the binned information to scale too, Wasserstein is not
+    widest=4_096,
     paper="Locatello et al. 2019, arXiv:1811.12359",
 )
 def unsupervised(codes: ArrayLike, *, num_bins: int = 20) -> dict[str, float]:
