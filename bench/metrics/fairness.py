@@ -102,8 +102,10 @@ def _total_variation(labels: Ints) -> float:
     Args:
         labels: (points, values of the sensitive factor).
     """
-    shares = np.stack([(labels == label).mean(axis=0) for label in np.unique(labels)])  # (labels, values)
-    return float(np.abs(shares - shares.mean(axis=1, keepdims=True)).sum(axis=0).mean() / 2)
+    points, values = labels.shape
+    counts = np.stack([(labels == label).sum(axis=0) for label in np.unique(labels)])  # (labels, values)
+    apart = np.abs(counts * values - counts.sum(axis=1, keepdims=True))  # of shares, times points and values
+    return float(apart.sum() / (2 * points * values**2))
 
 
 def _summary(table: np.ndarray, varied: Ints) -> dict[str, float]:

@@ -199,7 +199,8 @@ def _notes(of: Mapping[str, Scores]) -> list[str]:
             reasons.setdefault(item, []).append(name)
     for (metric, reason), names in reasons.items():
         of_some = f" of {', '.join(names)}" if len(names) < len(of) else ""
-        notes.append(f"left out{of_some}: {metric}: {reason}")
+        named = reason if reason.startswith(metric) else f"{metric}: {reason}"
+        notes.append(f"left out{of_some}: {named}")
     return notes
 
 

@@ -16,6 +16,10 @@ def test_total_variation_is_that_of_the_published_code() -> None:
     assert _total_variation(labels) == pytest.approx(0.25)
     assert _total_variation(np.zeros((5, 3), int)) == 0
     assert _total_variation(np.array([[0, 1]])) == pytest.approx(0.5)
+    labels = np.random.default_rng(0).integers(7, size=(30, 4))
+    counts = np.stack([np.bincount(column, minlength=7) for column in labels.T], axis=1)
+    distances = np.abs(counts / counts.sum(axis=0) - counts.sum(axis=1, keepdims=True) / counts.sum()).sum(axis=0) / 2
+    assert _total_variation(labels) == pytest.approx((distances * counts.sum(axis=0)).sum() / counts.sum())
 
 
 def test_scores_are_of_pairs_and_their_means() -> None:

@@ -30,8 +30,8 @@ def test_the_reasons_of_each_representation_are_told(monkeypatch: pytest.MonkeyP
     wide = "mig takes codes of 16,384 dims at most, got 17,000: reduce them, such as to their principal components"
     assert both.skipped["wide"]["mig"] == wide
     text = repr(both)
-    assert "left out: udr: udr compares the codes of runs" in text
-    assert f"left out of wide: mig: {wide}" in text
+    assert "left out: udr compares the codes of runs" in text
+    assert f"left out of wide: {wide}" in text
 
 
 def test_faults_name_the_representation() -> None:
