@@ -26,7 +26,7 @@ FEW = 100  # labels in the numerator of the statistical efficiency
         "xgb_*": Score(0, 1, title="XGBoost *"),
     },
     invariant_to=("sign",),  # trees follow monotone maps too, logistic regression follows no more than this
-    widest=4_096,
+    widest=2_048,
     paper="Locatello et al. 2019, arXiv:1811.12359",
 )
 def downstream(

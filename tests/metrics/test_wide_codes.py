@@ -44,7 +44,7 @@ def test_logistic_regression_alone_takes_what_trees_do_not(monkeypatch: pytest.M
 
 def test_every_metric_of_codes_states_how_wide_they_may_be() -> None:
     of_codes = [declaration(n) for n in registry.names("metrics") if declaration(n).reads in OF_CODES]
-    assert min(declared.widest for declared in of_codes) >= 4_096
+    assert min(declared.widest for declared in of_codes) >= 2_048
     widest = max(declared.widest for declared in of_codes)
     for declared in of_codes:
         wide = np.broadcast_to(0.0, (2, widest + 1))
