@@ -3,10 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, Ints, Score, check_count, check_split, metric
+from bench.metrics.base import Ints, Score, check_count, check_split, metric
+from bench.metrics.parts.concentration import concentration
 from bench.metrics.parts.exact_trees import boost
-
-LEAST_IMPORTANCE = 1e-11  # added to every importance, as by the study: logarithms stay finite
 
 
 @metric(
@@ -71,24 +70,13 @@ def dci(
     whole = np.stack([f.importances for f in fits], axis=1)
     per_tree = np.stack([f.per_tree for f in fits], axis=1)
     return {
-        "dci_disentanglement": _concentration(whole),
-        "dci_completeness": _concentration(whole.T),
+        "dci_disentanglement": concentration(whole),
+        "dci_completeness": concentration(whole.T),
         "dci_informativeness_train": _accuracy([f.train for f in fits], y[:, varied]),
         "dci_informativeness_test": _accuracy([f.test for f in fits], expected[:, varied]),
-        "dci_per_tree_disentanglement": _concentration(per_tree),
-        "dci_per_tree_completeness": _concentration(per_tree.T),
+        "dci_per_tree_disentanglement": concentration(per_tree),
+        "dci_per_tree_completeness": concentration(per_tree.T),
     }
-
-
-def _concentration(importances: Floats) -> float:
-    """Mean over rows, weighted by their mass, of 1 - the entropy of a row in base its length."""
-    if importances.sum() == 0:
-        return 0.0
-    weights = importances.sum(axis=1) / importances.sum()
-    shares = importances + LEAST_IMPORTANCE
-    shares /= shares.sum(axis=1, keepdims=True)
-    entropies = -(shares * np.log(shares)).sum(axis=1) / max(np.log(importances.shape[1]), LEAST_IMPORTANCE)
-    return float(np.clip((weights * (1 - entropies)).sum(), 0, 1))
 
 
 def _accuracy(predicted: list[Ints], expected: Ints) -> float:
