@@ -47,12 +47,23 @@ def test_scores_are_those_of_the_authors_code(key: str, name: str) -> None:
     assert scores["dci_es_size"] == 5 / arrays[0].shape[1]
 
 
-def test_a_forest_that_is_cut_predicts_as_one_that_is_grown_to_the_cut() -> None:
-    x, y, test, expected = halves(FACTORS[:, [1, 0, 1]] + 0.5 * NOISE, FACTORS[:, 1])
-    depths = np.array([1, 2, 3, 8])
-    found = accuracies(x, y, test, expected, depths=depths, num_trees=60, seed=0)
-    grown = [RandomForestClassifier(60, max_depth=d, random_state=5).fit(x, y).score(test, expected) for d in depths]
-    np.testing.assert_allclose(found, grown, atol=0.1)
+def test_a_seed_gives_the_forest_that_it_gives_in_scikit_learn() -> None:
+    x, y, test, expected = halves(FACTORS[:, [1, 0, 1]] + 0.5 * NOISE.astype(np.float32), FACTORS[:, 1])
+    x[:, 1] = 3  # a dimension that is constant is drawn as well
+    depths = np.array([1, 3, 9])
+    found = accuracies(x, y, test, expected, depths=depths, num_trees=10, seed=4)
+    grown = [RandomForestClassifier(10, max_depth=d, random_state=4).fit(x, y).score(test, expected) for d in depths]
+    np.testing.assert_allclose(found, grown, atol=1e-9 + 1 / 200)  # but for a row that ties
+
+
+def test_beyond_depth_eight_the_deepest_forest_is_cut() -> None:
+    x, y, test, expected = halves(NOISE + RNG.normal(size=(400, 3)), RNG.integers(2, size=400))
+    deep = accuracies(x, y, test, expected, depths=np.array([9, 10, 30]), num_trees=5, seed=0)
+    assert accuracies(x, y, test, expected, depths=np.array([8, 9, 30]), num_trees=5, seed=0)[1:].tolist() == [
+        deep[0],
+        deep[2],
+    ]
+    assert deep[2] == accuracies(x, y, test, expected, depths=np.array([30]), num_trees=5, seed=0)[0]
 
 
 def test_a_code_that_one_cut_reads_is_explicit_and_one_that_takes_many_is_less_so() -> None:

@@ -1,7 +1,7 @@
 """Multinomial logistic regression without a penalty, classes balanced, fitted to its optimum.
 
 Minimise over weights W (D + 1, K) the sum of w_i (-log p_i(y_i)), where log p_i = log softmax(x_i W) and the weight of
-a row, w_i = n / (K n_k), gives each class the same say. Where classes can be told apart without fault the minimum, 0, is
+a row, w_i = n / (K n_k), gives each class the same say. Where classes can be told apart without fault the minimum is 0,
 at infinity, and steps end as there is nothing left to gain.
 """
 
