@@ -77,14 +77,20 @@ def infomec(
     mean, deviation = moments(array)
     standard = (array - mean) / deviation
     ranges = np.ptp(array, axis=0)
-    active = standard[:, ranges > ranges.max() * LEAST_SHARE]
-    jittered = active + JITTER * np.random.default_rng(seed).standard_normal(active.shape)
-    shares = neighbour_information.information(jittered, classes, near) / entropy(classes)
+    shares = _shares(standard[:, ranges > ranges.max() * LEAST_SHARE], classes, near, seed)
     return {
         "infomec_modularity": _dominance(shares),
         "infomec_compactness": _dominance(shares.T),
         "infomec_explicitness": float(np.mean([_explained(standard, y, steps) for y in classes.T])),
     }
+
+
+def _shares(codes: Floats, classes: Ints, neighbours: int, seed: int) -> Floats:
+    """Information of each dimension on each factor, as a share of the factor's entropy; the codes are jittered."""
+    rng = np.random.default_rng(seed)
+    for column in codes.T:
+        column += JITTER * rng.standard_normal(len(codes))
+    return neighbour_information.information(codes, classes, neighbours) / entropy(classes)
 
 
 def _dominance(shares: Floats) -> float:

@@ -7,7 +7,7 @@ at infinity, and steps end as there is nothing left to gain.
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 from scipy.special import log_softmax
 
 from bench.metrics.base import Floats, Ints
@@ -17,6 +17,7 @@ FIRST = 40  # steps of L-BFGS before those of Newton, which are 20 times as dear
 MAX_STEPS = 50  # of Newton
 MAX_ITERATIONS = 1_000  # of L-BFGS where there are too many weights for Newton's steps
 LEAST_DECREASE = 2e-6  # of the loss of a row, in nats: what a step must promise to be taken
+SETTLED = 100  # times it: where the whole loss is below, L-BFGS ends
 RIDGE = 1e-10  # of the Hessian's diagonal, and beside it: adding the same to all classes' weights changes nothing
 ARMIJO = 1e-4  # share of the promised decrease that a step must deliver; else it is halved
 
@@ -37,7 +38,7 @@ def log_loss(x: Floats, y: Ints, *, iterations: int | None = None) -> float:
     if iterations is not None:
         return problem.unweighted(_descend(problem, iterations))
     if problem.rows.shape[1] * problem.classes > NARROW:
-        return problem.unweighted(_descend(problem, MAX_ITERATIONS))
+        return problem.unweighted(_descend(problem, MAX_ITERATIONS, settle=True))
     return problem.unweighted(_newton(problem, _descend(problem, FIRST)))
 
 
@@ -80,11 +81,18 @@ class _Problem:
         return hessian
 
 
-def _descend(problem: _Problem, iterations: int) -> Floats:
+def _descend(problem: _Problem, iterations: int, *, settle: bool = False) -> Floats:
+    """Steps of L-BFGS from weights 0, as scikit-learn takes them; to settle is to end where little is left to gain."""
+    least, losses = LEAST_DECREASE * len(problem.rows), [np.inf]
+
+    def callback(intermediate_result: OptimizeResult) -> None:
+        losses.append(intermediate_result.fun)
+        if settle and (losses[-2] - losses[-1] < least or losses[-1] < SETTLED * least):  # a loss is above 0
+            raise StopIteration
+
     start = np.zeros(problem.rows.shape[1] * problem.classes)
-    found = minimize(
-        problem.loss, start, jac=True, method="L-BFGS-B", options={"maxiter": iterations, "gtol": 1e-4}
-    )  # as scikit-learn has it
+    options = {"maxiter": iterations, "gtol": 1e-4}
+    found = minimize(problem.loss, start, jac=True, method="L-BFGS-B", options=options, callback=callback)
     weights: Floats = found.x
     return weights
 
