@@ -13,6 +13,7 @@ from bench.registry import unknown
 
 DEPTHS = (1, 2, 3, 4, 8, 10, 12, 14, 16, 18, 20, 32)  # of the authors' forests
 MOST_CLASSES = 1_000  # of a factor: each node of a tree has a number for each class
+MOST_VISITS = 1e10  # rows x dimensions x factors x trees: about ten minutes of one core
 LEVEL = 0.001  # chance that a forest which learns nothing is taken for one that does
 
 
@@ -69,7 +70,7 @@ def dci_es(
     Raises:
         ValueError: bad codes, factors, depths or number of trees, an unknown word for what is not learned, or no factor
             has two values in the training rows.
-        SkippedError: a factor has more than 1,000 classes.
+        SkippedError: a factor has more than 1,000 classes, or forests would take above ten minutes.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 2, (300, 2))
@@ -84,6 +85,11 @@ def dci_es(
     varied = np.flatnonzero(np.ptp(y, axis=0) > 0)
     if not len(varied):
         raise ValueError("train_factors have a single value each: there is nothing to predict")
+    if (visits := x.size * len(varied) * trees) > MOST_VISITS:
+        raise SkippedError(
+            f"forests on {x.shape[1]} dims of {len(x)} train_codes for {len(varied)} factors would take above ten "
+            f"minutes ({visits:.1g} visits, the bound is {MOST_VISITS:.0g}): fewer num_trees take less"
+        )
     explicitness = {}
     for k in varied:
         labels, classes = np.unique(y[:, k]), dense(y[:, [k]])[:, 0]

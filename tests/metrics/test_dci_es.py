@@ -94,6 +94,12 @@ def test_classes_that_training_has_not_seen_are_missed() -> None:
     assert scores["dci_es_explicitness"] == 0
 
 
+def test_forests_that_would_take_too_long_are_a_reason_that_names_the_bound() -> None:
+    wide = np.broadcast_to(NOISE[:, :1], (400, 4096))
+    with pytest.raises(SkippedError, match=r"4096 dims of 200 train_codes .* the bound is 1e\+10"):
+        dci_es(*halves(wide), num_trees=10_000)
+
+
 def test_bad_options_are_named_and_too_many_classes_a_reason() -> None:
     arrays = halves(NOISE)
     with pytest.raises(ValueError, match="depths must be two or more"):
