@@ -25,6 +25,7 @@ LOSS_TOLERANCE = 2e-3  # relative, of every recorded loss
 MODELS = [
     "beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii", "deep_vae",
     "denoising_autoencoder", "score_function_vae", "ada_gvae", "bio_ae", "control_vae",
+    "hfs", "qlae", "infogan", "dc_ign",
 ]  # fmt: skip
 
 
