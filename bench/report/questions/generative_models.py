@@ -68,8 +68,10 @@ def _walks(asked: Asked, dataset: str, settings: Mapping[Setting, list[Run]], sc
         f"Each model's run in the middle of its seeds by MIG. First row: an image, and how the model decodes its code. "
         f"Below: walks from there along the {DIMS} dimensions that change the picture most, through the middle 98 % of "
         "the values that images have there; beside each the factor that it tells most of, and which share of its "
-        "entropy. Scores: medians over seeds. Beta 1 is the VAE; DC-IGN is told in training which factor varies."
+        "entropy. Scores: medians over seeds."
     )
+    told = {("beta_vae", 1.0): " Beta 1 is the VAE.", ("dc_ign", None): " DC-IGN is told in training what varies."}
+    note += "".join(sentence for setting, sentence in told.items() if setting in settings)
     seeds = [len(runs) for runs in settings.values()]
     titled(figure, heading, standing(sum(seeds), min(seeds)), asked.plan.schedules, note)
     return f"generative_models_{dataset}", figure, pd.concat(numbers, ignore_index=True)
