@@ -33,8 +33,10 @@ class QLAE(Decayed, Autoencoder):
 
     def quantised(self, z: Tensor) -> Tensor:
         """The nearest values (K, batch, D) of the encoder's outputs, the lower one of two as near."""
-        nearest = (z[..., None] - self.codebook[:, None]).abs().argmin(dim=3)
-        return self.codebook.gather(2, nearest.transpose(1, 2)).transpose(1, 2)
+        values = self.codebook[:, None]
+        nearest = (z[..., None] - values).abs().argmin(dim=3, keepdim=True)
+        taken = nearest == torch.arange(values.shape[3], device=z.device)
+        return (taken * values).sum(dim=3)  # whose gradient is summed in the same order every time, unlike a gather's
 
     def losses(self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False) -> dict[str, Tensor]:
         z, _ = self.encoder(images)
