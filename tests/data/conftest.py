@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import math
+import struct
 import tarfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -114,6 +115,17 @@ def npz(card: Card, images: Any = None, save: Callable[..., None] = np.savez) ->
     return {Path(card.files[0].name).name: file.getvalue()}
 
 
+def idx(card: Card) -> Files:
+    """Two thirds of the images for training, the classes in turn."""
+    images, labels = blocks(card.num_images, 32, 32)[:, 2:30, 2:30], np.arange(card.num_images, dtype=np.uint8) % 10
+    files = {}
+    for part, rows in {"train": slice(card.num_images // 3, None), "t10k": slice(card.num_images // 3)}.items():
+        n = len(labels[rows])
+        files[f"{part}-images-idx3-ubyte"] = struct.pack(">4i", 2051, n, 28, 28) + images[rows].tobytes()
+        files[f"{part}-labels-idx1-ubyte"] = struct.pack(">2i", 2049, n) + labels[rows].tobytes()
+    return files
+
+
 def rooms(card: Card) -> Files:
     return {"tables.bin": _tables(card.factor_sizes[3:])}
 
@@ -126,6 +138,7 @@ def _tables(sizes: tuple[int, ...]) -> bytes:
 # each data set that has a stand-in: the factor sizes of that, and what makes its files
 STAND_INS: dict[str, tuple[tuple[int, ...] | None, Callable[..., Files]]] = {
     "cars3d": ((2, 4, 6), cars),
+    "fashion_mnist": ((10,), idx),
     "mpi3d_real": ((2, 2, 2, 2, 2, 2, 2), npz),
     "mpi3d_realistic": ((2, 2, 2, 2, 2, 2, 2), npz),
     "mpi3d_toy": ((2, 2, 2, 2, 2, 2, 2), npz),
@@ -134,6 +147,7 @@ STAND_INS: dict[str, tuple[tuple[int, ...] | None, Callable[..., Files]]] = {
     "shapes3d": ((3, 2, 2, 2, 2, 3), hdf5),
     "smallnorb": ((2, 3, 2, 2), norb),
 }
+INSTANCES = {"fashion_mnist": 6, "smallnorb": 4}  # images of each combination of factors, where that is not one
 
 
 @pytest.fixture
@@ -144,7 +158,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
         sizes, make = STAND_INS[name]
         card = data.card(name)
         if sizes:
-            few = {"instances": 4} if name == "smallnorb" else {}
+            few = {"instances": INSTANCES[name]} if name in INSTANCES else {}
             count = math.prod((*sizes, *few.values()))
             card = replace(card, num_images=count, factor_sizes=sizes, options={**card.options, **few})
         else:
