@@ -31,11 +31,14 @@ def blocks(scales: int, shapes: int, azimuths: int) -> Iterator[bytes]:
     """The file of the first so many scales, shapes and azimuths: where values begin << 4 | kind, int32; the values."""
     geometries = [(SHAPES[shape], scale, azimuth) for scale, shape, azimuth in np.ndindex(scales, shapes, azimuths)]
     places, values, start = [], [], 0
-    with ThreadPoolExecutor(THREADS) as threads:
+    threads = ThreadPoolExecutor(THREADS)
+    try:
         for kinds, own in threads.map(lambda geometry: _table(view(*geometry)), geometries):
             places.append((start + _first(kinds) << KIND_BITS | kinds).astype("<i4").tobytes())
             values.append(own.tobytes())
             start += len(own)
+    finally:
+        threads.shutdown(cancel_futures=True)  # who interrupts this does not wait for the rest
     yield from places
     yield from values
 

@@ -43,7 +43,7 @@ def test_what_a_step_reads_is_one_graph_for_the_compiler(name: str) -> None:
                 assert torch.equal(ours, expected)
 
 
-@pytest.mark.parametrize("name", ["rooms3d", "xyobject", "xysquares"])
+@pytest.mark.parametrize("name", ["rooms3d", "xyobject"])
 def test_images_that_are_computed_are_one_graph_for_the_compiler(name: str, request: pytest.FixtureRequest) -> None:
     if name == "rooms3d":
         request.getfixturevalue("stand_in")(name)
