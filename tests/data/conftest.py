@@ -117,12 +117,12 @@ def npz(card: Card, images: Any = None, save: Callable[..., None] = np.savez) ->
 
 def idx(card: Card) -> Files:
     """Two thirds of the images for training, the classes in turn."""
-    images, labels = blocks(card.num_images, 32, 32)[:, 2:30, 2:30], np.arange(card.num_images, dtype=np.uint8) % 10
+    images, labels = blocks(card.num_images, 32, 32)[:, 2:30, 2:30], np.arange(card.num_images) % card.factor_sizes[0]
     files = {}
     for part, rows in {"train": slice(card.num_images // 3, None), "t10k": slice(card.num_images // 3)}.items():
         n = len(labels[rows])
         files[f"{part}-images-idx3-ubyte"] = struct.pack(">4i", 2051, n, 28, 28) + images[rows].tobytes()
-        files[f"{part}-labels-idx1-ubyte"] = struct.pack(">2i", 2049, n) + labels[rows].tobytes()
+        files[f"{part}-labels-idx1-ubyte"] = struct.pack(">2i", 2049, n) + labels[rows].astype(np.uint8).tobytes()
     return files
 
 
@@ -139,6 +139,7 @@ def _tables(sizes: tuple[int, ...]) -> bytes:
 STAND_INS: dict[str, tuple[tuple[int, ...] | None, Callable[..., Files]]] = {
     "cars3d": ((2, 4, 6), cars),
     "fashion_mnist": ((10,), idx),
+    "morpho_mnist": ((3, 2, 2, 2, 2), idx),
     "mpi3d_real": ((2, 2, 2, 2, 2, 2, 2), npz),
     "mpi3d_realistic": ((2, 2, 2, 2, 2, 2, 2), npz),
     "mpi3d_toy": ((2, 2, 2, 2, 2, 2, 2), npz),
