@@ -6,7 +6,8 @@ The first call starts the work in a process of its own, which outlasts the call;
 to `--wait` seconds for four packed stores or the end, and takes them. `--minutes` counts from the latest call. All jobs
 run side by side on the one device:
 
-1. the kernels' tests: where one fails, everything stops, for nothing could be trusted;
+1. the kernels' tests: where one fails, everything stops, for nothing could be trusted; and other tests of the device,
+   whose failures are told of;
 2. the reference grid, where the reference table lacks runs of it: each model and data set as one stack;
 3. the next group of the study `full` without shipped weights: one model, six strengths, as one stack of 12 (or what is
    missing of it; models of which nothing is there first). Once the grid is done its speed is measured; where all cannot
@@ -43,9 +44,10 @@ MODELS = ("beta_tcvae", "dip_vae_ii", "annealed_vae", "dip_vae_i", "beta_vae", "
 DATASETS = ("dsprites", "noisy_dsprites")
 STRENGTHS, SEEDS = range(6), (0, 1)  # of `full`
 GRID_SEEDS, GRID_STEPS = range(10), 10_000  # of `reference`
-TESTS = (
-    "tests/training/test_fleet_on_gpu.py", "tests/scoring/test_device_codes.py",
-    "-k", "kernels or stack or poisoned or codes_of_a_gpu",
+TESTS = ("tests/training/test_fleet_on_gpu.py", "-k", "kernels or stack or poisoned")
+OTHER_TESTS = (
+    "tests/scoring/test_device_codes.py", "tests/training/test_fleet_on_gpu.py", "-k",
+    "codes_of_a_gpu or compiled_inputs or pairs_are or ada_ml_vae or slow_vae or hfs or qlae or infogan or dc_ign",
 )  # fmt: skip
 PACKED_BYTES, PACKED_A_CALL = 15_500_000, 4
 LAST_SECONDS = 25  # before the end, in which what is finished is packed
@@ -171,7 +173,7 @@ class Programme:
             with (self.work / "power.csv").open("wb") as file:
                 watts = subprocess.Popen(query, stdout=file)
         tests, grid, full, shipped = self.tests(), self.grid(), self.group(), self.shipped_scores()
-        jobs = [tests, *full, *grid, *shipped]
+        jobs = [tests, *full, *grid, *shipped, *self.other_tests()]
         for job in jobs:
             job.start()
         try:
@@ -239,6 +241,11 @@ class Programme:
         return self.job(
             "tests", [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", mark, *files]
         )
+
+    def other_tests(self) -> list[Job]:
+        """Tests of what no number rests on here: one that fails stops nothing."""
+        words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "gpu", *OTHER_TESTS]
+        return [self.job("other-tests", words)] if self.device == "cuda" else []
 
     def grid(self) -> list[Job]:
         """Models of the reference grid on a data set of which the reference table lacks runs."""
