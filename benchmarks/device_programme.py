@@ -173,19 +173,22 @@ class Programme:
             with (self.work / "power.csv").open("wb") as file:
                 watts = subprocess.Popen(query, stdout=file)
         tests, grid, full, shipped = self.tests(), self.grid(), self.group(), self.shipped_scores()
-        jobs = [tests, *full, *grid, *shipped, *self.other_tests()]
+        others = self.other_tests()
+        jobs = [tests, *full, *grid, *others]
+        self.later = shipped
         for job in jobs:
             job.start()
         try:
-            self.watch(jobs, tests, grid, full)
+            self.watch(jobs, tests, grid, full, before=[*grid, *others])
             for store in ("grid", "full"):
                 self.halve(store)
                 self.pack(store, "weights", last=True)
+            self.begin_later(jobs)
             afterwards = [*self.scores_of_full(full), self.speed()] if self.left > LEAST_SECONDS else []
             jobs += afterwards
             for job in afterwards:
                 job.start()
-            self.watch(jobs, tests, [], [])
+            self.watch(jobs, tests, [], [], before=[])
         finally:
             for job in jobs:
                 if job.process is not None and job.ended is None:
@@ -200,8 +203,11 @@ class Programme:
             self.say("ended")
             (self.work / "ended").touch()
 
-    def watch(self, jobs: Sequence[Job], tests: Job, grid: list[Job], full: list[Job]) -> None:
-        """Follow jobs until those of the grid and of `full`, or else all, have ended or the time is over."""
+    def watch(self, jobs: list[Job], tests: Job, grid: list[Job], full: list[Job], before: list[Job]) -> None:
+        """Follow jobs until those of the grid and of `full`, or else all, have ended or the time is over.
+
+        The speed of `full` is measured when the jobs of `before` have ended; what is to come later begins after that.
+        """
         speed = Speed()
         awaited = [tests, *grid, *full] if grid or full else jobs
         while self.left > 0:
@@ -217,12 +223,20 @@ class Programme:
                     self.pack("grid", "weights")
             if all(job.ended is not None for job in awaited):
                 return
-            if not speed.decided and full and full[0].ended is None and all(job.ended is not None for job in grid):
+            if not speed.decided and full and full[0].ended is None and all(job.ended is not None for job in before):
                 speed.see(*full[0].steps())
                 if speed.seconds >= MEASURED_SECONDS:
                     speed.decided = True
                     self.decide(full[0], speed)
+                    self.begin_later(jobs)
             time.sleep(POLL_SECONDS)
+
+    def begin_later(self, jobs: list[Job]) -> None:
+        """Start what waits for the speed to be measured."""
+        for job in self.later:
+            job.start()
+        jobs += self.later
+        self.later = []
 
     def decide(self, full: Job, speed: "Speed") -> None:
         """Let the whole group go on, or the runs of its first seed alone."""
