@@ -15,7 +15,7 @@ from bench.analysis.names import (
     title,
 )
 from bench.analysis.scores.agreement import wide
-from bench.analysis.scores.dead import told
+from bench.analysis.scores.dead import dead_sentence
 from bench.escaping import markdown, markdown_code
 from bench.report.gallery import in_order, title_of
 from bench.scoring.groups import cells_of
@@ -99,7 +99,7 @@ def _score_tables(table: pd.DataFrame) -> list[str]:
             named = setting_title(str(model), swept_by.get(str(model)), value)
             lines.append(_row([markdown(named), str(len(group)), *shown]))
         heading = markdown(dataset_title(str(dataset)))
-        dead = told(table[table["dataset"] == dataset])
+        dead = dead_sentence(table[table["dataset"] == dataset])
         above = [_sizes(table, str(dataset)), *([markdown(dead)] if dead else [])]
         sections.append(f"## {heading}\n\n{' '.join(above)}\n\n" + "\n".join(lines))
     return sections

@@ -56,8 +56,8 @@ def transfer(grid: Grid) -> pd.DataFrame:
 
     A trial: draw a metric, a data set and a seed; take the setting that is best by them. Draw a metric (the same or
     another), a data set (the same or another), another seed and a random setting: the picked one wins or ties if it
-    scores no less there. Percentages are the exact expectation of a trial (the paper draws 10,000 of them). It is a
-    mean over pairs of seeds: intervals are of the jackknife over seeds.
+    scores no less there. Percentages are the exact expectation of a trial (the paper draws 10,000 of them), a
+    mean over pairs of seeds; intervals are from the jackknife over seeds.
 
     Returns:
         Long table: metric, dataset ("same" or "random"), percent, low, high, settings, seeds. What needs two metrics or

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench import registry
-from bench.analysis.scores.dead import told
+from bench.analysis.scores.dead import dead_sentence
 from bench.pool import Pool
 from bench.report.drawings import Drawing, Outcome, code, draw_changed, rows_digest
 from bench.report.figures.accuracy import accuracy_by_dci, accuracy_by_mig
@@ -120,7 +120,7 @@ def _draw(
 
 def _name_dead(figure: Picture, rows: pd.DataFrame) -> None:
     """Say in a figure's caption how many of its runs are dead, and which, unless it says so already."""
-    names = told(rows)
+    names = dead_sentence(rows)
     if names and "no active dimension" not in figure.caption:
         figure.caption += f" {names}"
 
