@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 class TableFolder:
-    """A score table that stands alone, without the runs behind it, and the card that says where it comes from."""
+    """A score table that stands alone, without its runs, and the card that says where it comes from."""
 
     def __init__(self, path: Path, mend: str = "export it again") -> None:
         self.path, self.mend = path, mend  # what to do where a file is damaged

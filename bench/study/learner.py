@@ -23,11 +23,11 @@ class Entry:
     Attributes:
         version: raised when a change moves its numbers.
         fitted: whether it is fitted directly, not trained by gradient steps.
-        sweeps: the hyper-parameter that strength chooses.
-        values: what strength chooses from.
+        sweeps: the hyper-parameter whose value strength chooses.
+        values: its published values, which strength indexes.
         hyper: the other hyper-parameters.
-        scaled: those of them that are given for the published number of steps.
-        published_updates: the share of the steps that it took in the study it comes from.
+        scaled: hyper-parameters that are given for the published number of steps.
+        published_updates: the share of the schedule's steps that it took in its study.
     """
 
     version: int
@@ -52,7 +52,7 @@ def entry_of(model: str, given: Any) -> Entry:
         raise ConfigError(f"{group} lacks {', '.join(missing)}")
     if extra := [key for key in entry if key not in (*REQUIRED, *OPTIONAL)]:
         raise unknown(f"{group} key", extra[0], (*REQUIRED, *OPTIONAL))
-    text(f"{group}.title", entry.get("title", model))  # which `bench.analysis.names` reads
+    text(f"{group}.title", entry.get("title", model))  # read by `bench.analysis.names`
     sweeps = None if entry["sweeps"] is None else text(f"{group}.sweeps", entry["sweeps"])
     hyper = dict(mapping(f"{group}.hyper", entry["hyper"]))
     if sweeps is not None:
@@ -78,7 +78,7 @@ def swept(model: str) -> str | None:
 
 @cache
 def shipped_settings(model: str) -> Mapping[str, object]:
-    """What a model's `conf/model/NAME.yaml` says; nothing of a representation from elsewhere, whatever its name.
+    """The content of a model's `conf/model/NAME.yaml`; empty for a representation from elsewhere.
 
     Raises:
         StoreError: the file is not yaml of keys and values.

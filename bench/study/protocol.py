@@ -15,8 +15,8 @@ class Protocol:
     """How runs are scored: sample sizes, representations, and options of single metrics.
 
     `pool` images are encoded for each data set (None: all of them), the same ones for every run; a metric's sizes
-    are its published ones unless given here. The metrics of `also_sampled` read sampled codes besides. A cell that
-    takes longer than `timeout` seconds (None: no limit) fails; it changes no number, so no key depends on it.
+    are its published ones unless given here. The metrics of `also_sampled` also read sampled codes. A cell that takes
+    longer than `timeout` seconds (None: no limit) fails; it changes no number, so no key depends on it.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""Studies of a store: the plan of each is a record that commands extend and never shrink.
+"""The plans of a store's studies, as records that commands extend and never shrink.
 
-A study has one schedule and one protocol. A command that names a study acts on its plan; a grid that comes with the
-command is added to it, and what the grid leaves open (models, strengths, seeds, data sets, schedule, protocol, metrics)
-is as in the study. Codes from elsewhere are members like trained runs.
+A study has one schedule and one protocol. A command that names a study acts on its plan and adds its own grid to it;
+what the grid does not give (models, strengths, seeds, data sets, schedule, protocol, metrics) is taken from the study.
+Codes from elsewhere are members like trained runs.
 """
 
 import dataclasses
@@ -28,19 +28,19 @@ from bench.values import ConfigError
 Settings = Mapping[str, Any]
 
 FORMAT = 2
-OF_SCHEDULE = (*Schedule.HASHED, "updates")  # the same of all runs of a study; of a model, steps follow from both
+OF_SCHEDULE = (*Schedule.HASHED, "updates")  # equal for all runs of a study; the steps of a model follow from both
 AXES = ("model", "strength", "strength_of", "seed", "dataset")
-NAMED = 3  # differing settings that an error names
+NAMED = 3  # the most differing settings that an error names
 WAIT_S = 0.05
 
 
 @dataclass(frozen=True)
 class Study:
-    """What a command is about.
+    """The study of a command.
 
     Attributes:
         whole: the study, with what this command adds to it.
-        part: what this command trains and scores: its own grid, or the whole where it gives none.
+        part: what this command trains and scores: its grid, or the whole where it gives none.
     """
 
     whole: Plan
@@ -48,7 +48,7 @@ class Study:
 
 
 def study_of(settings: Settings, store: Store) -> Study:
-    """The study that a command names, from its record in the store and from the command's own grid; writes nothing.
+    """The study that a command names, from its record in the store and from the command's grid; writes nothing.
 
     Args:
         settings: the composed configuration; `given` holds the words of the command line, and `shipped` tells whether
@@ -94,7 +94,7 @@ def study_of(settings: Settings, store: Store) -> Study:
 
 
 def _tell_of_other_beginnings(known: Plan, settings: Settings) -> None:
-    """Say where a shipped study was begun here with another schedule than it comes with: it goes on as it was begun."""
+    """Say that a shipped study was begun here with another schedule than the shipped one, and keeps that schedule."""
     if known.schedule is None:
         return
     shipped = grid.schedule_of(settings["trainer"])
@@ -103,7 +103,7 @@ def _tell_of_other_beginnings(known: Plan, settings: Settings) -> None:
 
 
 def with_codes(codes: GivenCodes, settings: Settings, store: Store) -> Study:
-    """The study that codes are to be a member of, with them; without a study's name, what is asked of them alone.
+    """The study with codes added as a member; without a study's name, a plan of these codes alone.
 
     Raises:
         ConfigError: another protocol is asked for than the study's.
@@ -128,7 +128,7 @@ def names(settings: Settings, store: Store) -> list[str]:
 
 
 def axes(store: Store, name: str) -> dict[str, Any]:
-    """What a grid that is added to a study has where the command line does not say: the study's own.
+    """The axes of a study, for a grid that is added to it: defaults of what the command line does not give.
 
     Returns:
         Key of the configuration -> value: model, seed, dataset, and the strengths of each model as `strength_of`, of
@@ -163,7 +163,7 @@ def _group(key: str) -> str:
 
 
 def _as_in(known: Plan, settings: Settings) -> dict[str, Any]:
-    """The settings, with the study's schedule and protocol but for what the command line gives of them."""
+    """The settings, with the study's schedule and protocol where the command line does not give them."""
     settled = dict(settings)
     for group, kept in (("trainer", known.schedule), ("scoring", known.protocol)):
         if kept is not None and group not in settings["given"]:
@@ -197,7 +197,7 @@ def _differences(group: str, known: Any, other: Any, fields: Iterable[str]) -> l
 
 
 def _handled(runs: Iterable[Run], schedule: Schedule) -> Iterator[Run]:
-    """Runs whose schedules have the fields of another that change no number."""
+    """Runs, their schedules with those fields of another schedule that change no number."""
     kept = (*Schedule.HASHED, "name")
     fields = {f.name: getattr(schedule, f.name) for f in dataclasses.fields(Schedule) if f.name not in kept}
     for run in runs:
@@ -230,12 +230,12 @@ def union(known: Plan, added: Plan) -> Plan:
 
 
 def _slot(run: Run) -> tuple[Any, ...]:
-    """What one run of a study is, whatever the version of its model and data set."""
+    """The identity of a run within its study, without the versions of its model and data set."""
     return run.model, run.hyper, run.seed, run.dataset, run.checkpoint
 
 
 def _check_models(runs: Iterable[Run], study: str) -> None:
-    """Refuse a model that is trained in two ways: its strengths, seeds and data sets alone may differ."""
+    """Refuse a model that is trained in two ways: only its strengths, seeds and data sets may differ."""
     first: dict[tuple[Any, ...], tuple[Run, dict[str, Any]]] = {}
     for run in runs:
         for key, fields in (
@@ -252,7 +252,7 @@ def _check_models(runs: Iterable[Run], study: str) -> None:
 
 
 def extend(plan: Plan, store: Store) -> Plan:
-    """Add a plan to the record of its study, one command at a time; the study as it stands then.
+    """Add a plan to the record of its study, one command at a time; return the whole study.
 
     Raises:
         ConfigError: the study has another schedule or protocol.
@@ -268,21 +268,21 @@ def extend(plan: Plan, store: Store) -> Plan:
 
 @contextmanager
 def _locked(name: str, store: Store) -> Iterator[None]:
-    """Hold the claim on a study's folder, as one is held on a run: that of a dead process is free."""
-    folder, started, told = RunFolder(store.study(name)), time.monotonic(), False
+    """Hold the claim on a study's folder, like a claim on a run: it expires if the process dies."""
+    folder, started, reported = RunFolder(store.study(name)), time.monotonic(), False
     while True:
         with claiming([folder], required=True) as (claim,):
             if claim is not None:
                 yield
                 return
-        if not told and time.monotonic() - started > 5:
-            told = True
+        if not reported and time.monotonic() - started > 5:
+            reported = True
             say(f"waiting for another command that extends study {name} ({folder.path})")
         time.sleep(WAIT_S)
 
 
 def read(store: Store, name: str) -> Plan | None:
-    """The plan of a study as its record says; None where the store has no such study.
+    """The plan of a study from its record; None if the store has no such study.
 
     Raises:
         StoreError: the record cannot be read; the message says how to go on.
@@ -318,17 +318,17 @@ def _record(plan: Plan) -> dict[str, Any]:
         "schedule": None if plan.schedule is None else dataclasses.asdict(plan.schedule),
         "schedules": [dataclasses.asdict(schedule) for schedule in schedules],
         "runs": [dict(zip((*KEYS, "schedule", "seeds"), (*k, v), strict=True)) for k, v in settings.items()],
-        "codes": [{_key(name): told for name, told in dataclasses.asdict(c).items()} for c in plan.codes],
+        "codes": [{_key(name): value for name, value in dataclasses.asdict(c).items()} for c in plan.codes],
     }
 
 
 def _key(field: str) -> str:
-    """What a field of a run or of given codes is called in a record."""
+    """The name of a field of a run or of given codes in a record."""
     return {"strength_index": "strength"}.get(field, field)
 
 
 OF_SETTING = tuple(f.name for f in dataclasses.fields(Run) if f.name not in ("seed", "schedule"))
-LATER = ("networks_version",)  # that records written before lack: they mean its default
+LATER = ("networks_version",)  # fields that older records lack: the default holds
 KEYS = tuple(map(_key, OF_SETTING))
 OF_CODES = tuple(f.name for f in dataclasses.fields(GivenCodes))
 
@@ -364,5 +364,5 @@ def _plan(entry: Mapping[str, Any]) -> Plan:
 
 
 def _schedule_of(entry: Mapping[str, Any]) -> Schedule:
-    """A schedule as it was written; records that do not tell of updates are of a time when they were the published."""
+    """A schedule from its record; in records without `updates` they are the published ones."""
     return grid.schedule_of({"updates": "published"} | dict(entry))

@@ -1,8 +1,8 @@
-"""What run ids and cell keys are the hashes of, handed on beside a score table, so that its rows can be verified.
+"""What run ids and cell keys are the hashes of, exported beside a score table, so that its rows can be verified.
 
-A row says what model, seed and data set a run had; that the id beside it is of such a run cannot be seen from it. With
-what the id is the hash of it can: nobody finds another run, or another protocol, of the same hash. Tables that were
-exported before have none of it: their rows are taken as they are, and counted.
+A row has the model, seed and data set of a run, but not all that the run's id is the hash of. With the hashed content
+the id can be verified: nobody finds another run, or another protocol, with the same hash. Tables of older exports come
+without it: their rows are taken unverified, and counted.
 """
 
 from collections.abc import Iterable
@@ -34,21 +34,25 @@ def identities_of(table: "pd.DataFrame", plan: Plan, store: Store) -> Identities
 
 
 def among(known: Identities, table: "pd.DataFrame") -> Identities:
-    """Those of them that are true and of a table's runs and cells."""
-    return {i: known[i] for i in (*table["run"].unique(), *table["cell"].unique()) if i in known and _true(i, known[i])}
+    """The identities of a table's runs and cells whose hash is right."""
+    return {
+        key: known[key]
+        for key in (*table["run"].unique(), *table["cell"].unique())
+        if key in known and _is_hash_of(key, known[key])
+    }
 
 
 def check_identities(known: Identities, table: "pd.DataFrame") -> int:
-    """Check that ids and keys are the hashes of what is said, and that a table's rows say the same.
+    """Check that ids and keys are the hashes of their content, and that a table's rows agree with it.
 
     Returns:
         The runs of the table that have no identity.
 
     Raises:
-        ValueError: they are not, or the rows do not; the message names the run or the cell.
+        ValueError: one is not, or a row does not; the message names the run or the cell.
     """
     for name, content in known.items():
-        if not _true(name, content):
+        if not _is_hash_of(name, content):
             raise ValueError(f"{shown(name)} is not the hash of what is said of it")
     runs = table.drop_duplicates("run")
     for run in runs[runs["run"].isin(known)].itertuples():
@@ -63,7 +67,7 @@ def check_identities(known: Identities, table: "pd.DataFrame") -> int:
 
 
 def check_store(table: "pd.DataFrame", store: Store) -> None:
-    """Check that the runs of a table that a store has are described as they are there.
+    """Check that a table describes its runs as a store does, as far as the store has them.
 
     Raises:
         ValueError: one is not; the message names the run.
@@ -93,7 +97,7 @@ def _recorded(run: str, store: Store) -> Any:
     return {k: v for k, v in record.items() if k not in SHOWN} if isinstance(record, dict) else None
 
 
-def _true(name: str, content: Any) -> bool:
+def _is_hash_of(name: str, content: Any) -> bool:
     try:
         return isinstance(content, dict | list) and digest(content) == name
     except (TypeError, ValueError, RecursionError):
@@ -101,7 +105,7 @@ def _true(name: str, content: Any) -> bool:
 
 
 def _other_run(run: Any, content: Any) -> str | None:
-    """The first column that says something else than what the id is the hash of."""
+    """The first column that disagrees with the content of the id, or None."""
     try:
         model, schedule = content["model"], content.get("schedule", {})
         pixels = "{0}x{0} px".format(schedule["image_size"]) if schedule else LABEL

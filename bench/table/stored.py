@@ -23,7 +23,7 @@ __all__ = ["COLUMNS", "export", "stored_scores"]
 def stored_scores(
     store: Store, runs: Iterable[str] | None = None, cells: Iterable[str] | None = None
 ) -> "pd.DataFrame":
-    """The rows of cells that succeeded, of the store or of some of its runs and cells; damaged records are named."""
+    """The rows of cells that succeeded, of the store or of some of its runs and cells; damaged records are reported."""
     stored = contents(store, [*COLUMNS, "state"])
     for damage in stored.damaged:
         say_once(str(damage))
@@ -54,7 +54,7 @@ def _frame(rows: "pa.Table") -> "pd.DataFrame":
 
 
 def _category(column: "pa.ChunkedArray") -> "pd.Categorical":
-    """Text as a categorical of the words that occur, in alphabetical order."""
+    """Text as a categorical of the words that are used, in alphabetical order."""
     import pandas as pd
 
     codes, words = coded(column)
@@ -66,9 +66,9 @@ def _category(column: "pa.ChunkedArray") -> "pd.Categorical":
 
 
 def export(table: "pd.DataFrame", folder: Path) -> list[Path]:
-    """Write a table as scores.parquet and scores.csv into a folder; the files.
+    """Write a table as scores.parquet and scores.csv into a folder; return the files.
 
-    The parquet file is exact. The csv file is too where names are names: `bench.escaping.as_cells` marks others.
+    The parquet file is exact; in the csv file `bench.escaping.as_cells` escapes text that could be a formula.
     """
     import pyarrow as pa
     from pyarrow import csv, parquet
