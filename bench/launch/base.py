@@ -98,8 +98,8 @@ def start(settings: Mapping[str, Any], folder: Path) -> Launcher:
         UnknownNameError: no such launcher.
         LaunchError: the engine is not installed or cannot be reached.
     """
-    name, known = settings["name"], names()
-    if name not in known:
-        raise unknown("launcher", name, known)
+    name, available = settings["name"], names()
+    if name not in available:
+        raise unknown("launcher", name, available)
     launcher: Launcher = importlib.import_module(f"bench.launch.{name}").start(settings, folder)
     return launcher

@@ -60,8 +60,8 @@ class ShippedCosts:
 
 def total(parts: Iterable[float | None]) -> float | None:
     """The sum, or None if a part is unknown."""
-    known = list(parts)
-    return None if None in known else sum(part for part in known if part is not None)
+    seconds = list(parts)
+    return None if None in seconds else sum(part for part in seconds if part is not None)
 
 
 @cache

@@ -73,9 +73,9 @@ def untrained_runs(plan: Plan, store: Store, settings: Settings) -> list[Run]:
 def unscored_cells(plan: Plan, store: Store, settings: Settings) -> list[tuple[Member, list[Cell]]]:
     """Trained runs and codes from elsewhere, each with its missing cells."""
     again = ("missing", "failed") if settings["retry_failed"] else ("missing",)
-    wanted, known = {cell.key: cell for cell in cells(plan.metrics, plan.protocol)}, ledger(store)
-    trained = [member for member in plan.members if known.run(member) == "done"]
-    todo = [(member, [cell for key, cell in wanted.items() if known.cell(member, key) in again]) for member in trained]
+    wanted, states = {cell.key: cell for cell in cells(plan.metrics, plan.protocol)}, ledger(store)
+    trained = [member for member in plan.members if states.run(member) == "done"]
+    todo = [(member, [cell for key, cell in wanted.items() if states.cell(member, key) in again]) for member in trained]
     return [(member, lacking) for member, lacking in todo if lacking]
 
 
@@ -139,14 +139,14 @@ def unscored_groups(
         settings: say whether failed cells are computed again.
         soon: runs that count as trained already.
     """
-    again, known = ("missing", "failed") if settings["retry_failed"] else ("missing",), ledger(store)
+    again, states = ("missing", "failed") if settings["retry_failed"] else ("missing",), ledger(store)
     part_ids, trained = {member.id for member in part.members}, {run.id for run in soon}
-    trained |= {member.id for member in whole.members if known.run(member) == "done"}
+    trained |= {member.id for member in whole.members if states.run(member) == "done"}
     todo = []
     for group in groups_of(member for member in whole.members if member.id in trained):
         if any(member.id in part_ids for member in group):
             wanted = group_cells(part.metrics, part.protocol, group)
-            lacking = [cell for cell in wanted if any(known.cell(member, cell.key) in again for member in group)]
+            lacking = [cell for cell in wanted if any(states.cell(member, cell.key) in again for member in group)]
             todo += [(group, lacking)] if lacking else []
     return todo
 

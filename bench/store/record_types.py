@@ -32,8 +32,8 @@ def must(test: Callable[[Any], object], words: str) -> Fault:
 
 def _text(test: Callable[[str], object], words: str) -> Fault:
     """A rule for text, with a cache: the same few names occur in thousands of records."""
-    known = lru_cache(maxsize=4096)(lambda value: bool(test(value)))
-    return must(lambda value: type(value) is str and known(value), words)
+    cached_test = lru_cache(maxsize=4096)(lambda value: bool(test(value)))
+    return must(lambda value: type(value) is str and cached_test(value), words)
 
 
 def _matching(pattern: str, words: str) -> Fault:

@@ -51,11 +51,9 @@ def metric_names(wanted: Any) -> tuple[str, ...]:
     Raises:
         UnknownNameError: no such metric; the message offers the nearest.
     """
-    known = registry.names("metrics")
-    names = tuple(
-        known if wanted == "all" else dict.fromkeys(one_of("metric", name, [*known, "all"]) for name in listed(wanted))
-    )
-    return tuple(known) if "all" in names else names
+    registered = registry.names("metrics")
+    names = dict.fromkeys(one_of("metric", name, [*registered, "all"]) for name in listed(wanted))
+    return tuple(registered if "all" in names else names)
 
 
 def usable(plan: Plan, wanted: Any) -> tuple[Plan, list[registry.PluginError]]:

@@ -37,11 +37,11 @@ def protocol_of(entry: Mapping[str, Any]) -> Protocol:
         ConfigError: a key is missing or of the wrong type.
         UnknownNameError: no such key, representation or metric.
     """
-    known = {"representations": REPRESENTATIONS, "also_sampled": registry.names("metrics")}
+    choices = {"representations": REPRESENTATIONS, "also_sampled": registry.names("metrics")}
     kinds = {"representations": "representation", "also_sampled": "metric"}
     lists = {
         key: tuple(dict.fromkeys(one_of(kinds[key], name, names) for name in listed(entry[key])))
-        for key, names in known.items()
+        for key, names in choices.items()
         if key in entry
     }
     protocol: Protocol = build(Protocol, "scoring", dict(entry) | lists)

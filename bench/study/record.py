@@ -61,9 +61,9 @@ def study_of(settings: Settings, store: Store) -> Study:
         StoreError: its record cannot be read.
     """
     given, name = settings["given"], settings["study"]["name"]
-    known = None if name is None else read(store, name)
+    stored = None if name is None else read(store, name)
     has_grid = any(key in AXES or key.startswith("model.") for key in given) or settings["checkpoint"] is not None
-    if known is None:
+    if stored is None:
         begins = (
             has_grid or name is None or settings["shipped"] or any(_group(k) in ("trainer", "scoring") for k in given)
         )
@@ -71,35 +71,35 @@ def study_of(settings: Settings, store: Store) -> Study:
             raise registry.unknown("study", str(name), names(settings, store))
         plan = grid.plan(settings)
         return Study(plan, plan)
-    metrics = grid.metric_names(settings["metric"]) if "metric" in given else known.metrics
-    every = known.every_metric or ("metric" in given and settings["metric"] == "all")
-    known = dataclasses.replace(
-        known,
-        metrics=tuple(registry.names("metrics") if every else dict.fromkeys((*known.metrics, *metrics))),
+    metrics = grid.metric_names(settings["metric"]) if "metric" in given else stored.metrics
+    every = stored.every_metric or ("metric" in given and settings["metric"] == "all")
+    stored = dataclasses.replace(
+        stored,
+        metrics=tuple(registry.names("metrics") if every else dict.fromkeys((*stored.metrics, *metrics))),
         every_metric=every,
     )
-    settled = _as_in(known, settings)
+    settled = _as_in(stored, settings)
     if settings["shipped"]:
-        _tell_of_other_beginnings(known, settings)
+        _tell_of_other_beginnings(stored, settings)
     if has_grid or (settings["shipped"] and settings["stage"] in ("run", "train")):
         added = dataclasses.replace(grid.plan(settled), metrics=metrics)
-        whole = union(known, added)
+        whole = union(stored, added)
         return Study(whole, added if has_grid else dataclasses.replace(whole, metrics=metrics))
     protocol, schedule = protocol_of(settled["scoring"]), grid.schedule_of(settled["trainer"])
-    _check_same(known, schedule, protocol)
+    _check_same(stored, schedule, protocol)
     if "trainer" in map(_group, given):
-        known = dataclasses.replace(known, runs=tuple(_handled(known.runs, schedule)))
-    known = dataclasses.replace(known, protocol=protocol)
-    return Study(known, dataclasses.replace(known, metrics=metrics))
+        stored = dataclasses.replace(stored, runs=tuple(_handled(stored.runs, schedule)))
+    stored = dataclasses.replace(stored, protocol=protocol)
+    return Study(stored, dataclasses.replace(stored, metrics=metrics))
 
 
-def _tell_of_other_beginnings(known: Plan, settings: Settings) -> None:
+def _tell_of_other_beginnings(stored: Plan, settings: Settings) -> None:
     """Say that a shipped study was begun here with another schedule than the shipped one, and keeps that schedule."""
-    if known.schedule is None:
+    if stored.schedule is None:
         return
     shipped = grid.schedule_of(settings["trainer"])
-    if differing := _differences("trainer", known.schedule, shipped, OF_SCHEDULE):
-        say(f"study {known.name} was begun here with another schedule, and goes on so: {'; '.join(differing)}")
+    if differing := _differences("trainer", stored.schedule, shipped, OF_SCHEDULE):
+        say(f"study {stored.name} was begun here with another schedule, and goes on so: {'; '.join(differing)}")
 
 
 def with_codes(codes: GivenCodes, settings: Settings, store: Store) -> Study:
@@ -111,15 +111,15 @@ def with_codes(codes: GivenCodes, settings: Settings, store: Store) -> Study:
         StoreError: its record cannot be read.
     """
     name = settings["study"]["name"]
-    known = None if name is None else read(store, name)
-    if known is None and "study" in settings["given"] and not settings["shipped"]:
+    stored = None if name is None else read(store, name)
+    if stored is None and "study" in settings["given"] and not settings["shipped"]:
         raise registry.unknown("study", str(name), names(settings, store))
-    settled = settings if known is None else _as_in(known, settings)
+    settled = settings if stored is None else _as_in(stored, settings)
     protocol, metrics = protocol_of(settled["scoring"]), grid.metric_names(settled["metric"])
     title = settings["study"]["title"] or f"Study {name}"
     every = settled["metric"] == "all"
     part = Plan(name or "", title, (), metrics, protocol, codes=(codes,), every_metric=every)
-    return Study(part if known is None else union(known, part), part)
+    return Study(part if stored is None else union(stored, part), part)
 
 
 def names(settings: Settings, store: Store) -> list[str]:
@@ -162,35 +162,35 @@ def _group(key: str) -> str:
     return key.partition(".")[0]
 
 
-def _as_in(known: Plan, settings: Settings) -> dict[str, Any]:
+def _as_in(stored: Plan, settings: Settings) -> dict[str, Any]:
     """The settings, with the study's schedule and protocol where the command line does not give them."""
     settled = dict(settings)
-    for group, kept in (("trainer", known.schedule), ("scoring", known.protocol)):
+    for group, kept in (("trainer", stored.schedule), ("scoring", stored.protocol)):
         if kept is not None and group not in settings["given"]:
             words = {key.split(".")[1] for key in settings["given"] if _group(key) == group}
             settled[group] = dataclasses.asdict(kept) | {key: settings[group][key] for key in words}
     if "metric" not in settings["given"]:
-        settled["metric"] = "all" if known.every_metric else list(known.metrics)
+        settled["metric"] = "all" if stored.every_metric else list(stored.metrics)
     return settled
 
 
-def _check_same(known: Plan, schedule: Schedule | None, protocol: Protocol) -> None:
+def _check_same(stored: Plan, schedule: Schedule | None, protocol: Protocol) -> None:
     """Refuse another schedule or protocol than the study's."""
     differing = []
-    if known.schedule is not None and schedule is not None:
-        differing += _differences("trainer", known.schedule, schedule, OF_SCHEDULE)
+    if stored.schedule is not None and schedule is not None:
+        differing += _differences("trainer", stored.schedule, schedule, OF_SCHEDULE)
     compared = [f.name for f in dataclasses.fields(Protocol) if f.name not in UNCOUNTED]
-    differing += _differences("scoring", known.protocol, protocol, compared)
+    differing += _differences("scoring", stored.protocol, protocol, compared)
     if differing:
         raise ConfigError(
-            f"study {known.name} has one schedule and one protocol, and this command asks for others: "
-            f"{'; '.join(differing)}. Leave these out to go on with {known.name}, or begin another study with "
+            f"study {stored.name} has one schedule and one protocol, and this command asks for others: "
+            f"{'; '.join(differing)}. Leave these out to go on with {stored.name}, or begin another study with "
             "study.name=OTHER, which takes the runs that it shares as done"
         )
 
 
-def _differences(group: str, known: Any, other: Any, fields: Iterable[str]) -> list[str]:
-    pairs = [(name, getattr(known, name), getattr(other, name)) for name in fields]
+def _differences(group: str, stored: Any, other: Any, fields: Iterable[str]) -> list[str]:
+    pairs = [(name, getattr(stored, name), getattr(other, name)) for name in fields]
     differing = [f"{group}.{name} is {old} in the study, {new} here" for name, old, new in pairs if old != new]
     more = len(differing) - NAMED
     return differing[:NAMED] + ([f"{more} more of {group}"] if more > 0 else [])
@@ -204,28 +204,28 @@ def _handled(runs: Iterable[Run], schedule: Schedule) -> Iterator[Run]:
         yield dataclasses.replace(run, schedule=dataclasses.replace(run.schedule, **fields))
 
 
-def union(known: Plan, added: Plan) -> Plan:
+def union(stored: Plan, added: Plan) -> Plan:
     """A study with what a command adds to it; runs of an earlier version of a model or data set are superseded.
 
     Raises:
         ConfigError: the two have different schedules or protocols, or settings of one model that differ in more than
             its strength.
     """
-    _check_same(known, added.schedule, added.protocol)
-    runs = {_slot(run): run for run in known.runs}
+    _check_same(stored, added.schedule, added.protocol)
+    runs = {_slot(run): run for run in stored.runs}
     superseded = [run for run in added.runs if _slot(run) in runs and runs[_slot(run)].id != run.id]
     runs |= {_slot(run): run for run in added.runs}
-    _check_models(runs.values(), known.name)
+    _check_models(runs.values(), stored.name)
     if superseded:
-        say(f"study {known.name}: {len(superseded)} runs of an earlier version of a model or data set are superseded")
+        say(f"study {stored.name}: {len(superseded)} runs of an earlier version of a model or data set are superseded")
     return dataclasses.replace(
-        known,
+        stored,
         runs=tuple(runs.values()),
-        codes=tuple({codes.id: codes for codes in (*known.codes, *added.codes)}.values()),
-        metrics=tuple(dict.fromkeys((*known.metrics, *added.metrics))),
-        every_metric=known.every_metric or added.every_metric,
-        schedule=known.schedule or added.schedule,
-        title=known.title if known.runs or not added.runs else added.title,
+        codes=tuple({codes.id: codes for codes in (*stored.codes, *added.codes)}.values()),
+        metrics=tuple(dict.fromkeys((*stored.metrics, *added.metrics))),
+        every_metric=stored.every_metric or added.every_metric,
+        schedule=stored.schedule or added.schedule,
+        title=stored.title if stored.runs or not added.runs else added.title,
     )
 
 
@@ -259,9 +259,9 @@ def extend(plan: Plan, store: Store) -> Plan:
         StoreError: the record cannot be read or written.
     """
     with _locked(plan.name, store):
-        known = read(store, plan.name)
-        whole = plan if known is None else union(known, plan)
-        if whole != known:
+        stored = read(store, plan.name)
+        whole = plan if stored is None else union(stored, plan)
+        if whole != stored:
             write_json(store.study_plan(plan.name), _record(whole))
     return whole
 
@@ -346,14 +346,14 @@ def _plan(entry: Mapping[str, Any]) -> Plan:
         for setting in entry["runs"]
         for seed in setting["seeds"]
     ]
-    known = registry.names("metrics")
-    for gone in [] if every else sorted(set(entry["metrics"]) - set(known)):
+    registered = registry.names("metrics")
+    for gone in [] if every else sorted(set(entry["metrics"]) - set(registered)):
         say(f"study {entry['name']}: the metric {gone} is no longer there and is left out")
     return Plan(
         name=entry["name"],
         title=entry["title"],
         runs=tuple(runs),
-        metrics=tuple(known if every else (m for m in entry["metrics"] if m in known)),
+        metrics=tuple(registered if every else (m for m in entry["metrics"] if m in registered)),
         protocol=protocol_of(entry["protocol"]),
         schedule=None if entry["schedule"] is None else _schedule_of(entry["schedule"]),
         codes=tuple(

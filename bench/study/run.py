@@ -60,9 +60,9 @@ class Schedule:
     @property
     def label(self) -> str:
         """The schedule in words, as printed beside every result of its runs."""
-        said = [] if self.architecture in FIRST_NETWORKS else [self.architecture]
-        said += [] if self.precision == "float32" else [self.precision]
-        return ", ".join([f"{self.name}: {self.steps:,} steps", f"{self.image_size}x{self.image_size} px", *said])
+        parts = [] if self.architecture in FIRST_NETWORKS else [self.architecture]
+        parts += [] if self.precision == "float32" else [self.precision]
+        return ", ".join([f"{self.name}: {self.steps:,} steps", f"{self.image_size}x{self.image_size} px", *parts])
 
 
 @dataclass(frozen=True)

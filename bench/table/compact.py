@@ -64,8 +64,8 @@ def contents(store: Store, columns: Sequence[str] | None = None) -> Contents:
 
     listings = store.listings()
     parts = list(_parts(store, listings, columns))
-    known = frozenset[str]().union(*(p.current for p in parts))
-    fresh = [listing for run, listing in listings.items() if run not in known]
+    current = frozenset[str]().union(*(p.current for p in parts))
+    fresh = [listing for run, listing in listings.items() if run not in current]
     rows, damaged = read_records(store, fresh)
     if store.writable and len(fresh) >= WORTHWHILE:
         unread = {d.run for d in damaged}

@@ -104,12 +104,12 @@ def read_identities(folder: TableFolder) -> Identities:
         return {}
     try:
         with _expanded(_bounded(folder.identities, LARGEST_IDENTITIES), LARGEST_IDENTITIES) as text:
-            known = orjson.loads(text.read())
-        if not isinstance(known, dict):
+            identities = orjson.loads(text.read())
+        if not isinstance(identities, dict):
             raise ValueError("it holds no keys and values")
     except (OSError, EOFError, zlib.error, ValueError) as fault:
         raise unreadable(folder.identities, fault, folder) from fault
-    return known
+    return identities
 
 
 def read_studies(folder: TableFolder, card: Mapping[str, Any]) -> Studies:
@@ -155,7 +155,7 @@ def write_folder(
     Raises:
         StoreError: a file cannot be written, or is beyond the limits within which it could be read again.
     """
-    text, known = text_of(table), orjson.dumps(identities, option=orjson.OPT_SORT_KEYS)
+    text, identities_text = text_of(table), orjson.dumps(identities, option=orjson.OPT_SORT_KEYS)
     packed = gzip.compress(text, mtime=0)  # no time stamp inside: the same table is the same file
     named = {"format": FORMAT, "sha256": hashlib.sha256(packed).hexdigest()} | contents(table)
     named |= {"studies": {name: len(runs) for name, runs in studies.items()}} if studies else {}
@@ -164,7 +164,7 @@ def write_folder(
     limits = {
         "rows": (len(table), MOST_ROWS),
         "bytes": (len(text), _most_text(len(packed))),
-        "bytes of identities": (len(known), LARGEST_IDENTITIES),
+        "bytes of identities": (len(identities_text), LARGEST_IDENTITIES),
         "bytes of its card": (len(card), LARGEST_CARD),
     }
     for what, (count, most) in limits.items():
@@ -173,7 +173,7 @@ def write_folder(
     with writing(folder.table) as file:
         file.write(packed)
     with writing(folder.identities) as file:
-        file.write(gzip.compress(known, mtime=0))
+        file.write(gzip.compress(identities_text, mtime=0))
     if studies:
         write_json(folder.studies, {name: sorted(runs) for name, runs in studies.items()})
     else:
@@ -237,10 +237,10 @@ def _rows(text: IO[bytes], path: Path, called: Mapping[str, str], lacking: Colle
         raise ValueError(f"it has no column {', '.join(missing)}")
     if len(set(names)) < len(names):
         raise ValueError("it has two columns of one name")
-    known = {called.get(c, c): c for c in COLUMNS if c not in lacking}
-    if extra := [c for c in names if c not in known]:
+    column_of = {called.get(c, c): c for c in COLUMNS if c not in lacking}
+    if extra := [c for c in names if c not in column_of]:
         say(f"{path} has columns that this version does not know and leaves out: {ascii(', '.join(extra))[:200]}")
-    names = [known.get(c, f"{c} (unknown)") for c in names]
+    names = [column_of.get(c, f"{c} (unknown)") for c in names]
     kept = {c: kind for c, kind in COLUMNS.items() if c in names}
     schema = arrow_schema(kept)
     convert = ConvertOptions(

@@ -21,9 +21,9 @@ def with_hyperparameters(table: "pd.DataFrame") -> "pd.DataFrame":
 
     models = table["model"].cat
     names = [swept(model) for model in models.categories]
-    known = sorted({name for name in names if name is not None})
-    places = np.array([*(-1 if name is None else known.index(name) for name in names), -1])  # last: no model
+    swept_names = sorted({name for name in names if name is not None})
+    places = np.array([*(-1 if name is None else swept_names.index(name) for name in names), -1])  # last: no model
     of_suite = table["value"].notna() & table["schedule"].ne(LABEL)
     codes = np.where(of_suite, places[models.codes], -1)
-    words = pd.CategoricalDtype(pd.Index(known, dtype="str"))
+    words = pd.CategoricalDtype(pd.Index(swept_names, dtype="str"))
     return table.assign(hyperparameter=pd.Categorical.from_codes(codes, dtype=words))[list(COLUMNS)]

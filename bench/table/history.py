@@ -146,10 +146,10 @@ def _restore(kept: Path, folder: TableFolder) -> None:
     """Restore a backup and remove it; the card is restored first, from when on the backup counts."""
     write_json(kept / "merge.json", {k: v for k, v in _note(kept).items() if k != "card"})
     _copy(TableFolder(kept), folder)
-    gone = kept.with_name(f".{kept.name}")
-    shutil.rmtree(gone, ignore_errors=True)
-    kept.rename(gone)
-    shutil.rmtree(gone)
+    removed = kept.with_name(f".{kept.name}")
+    shutil.rmtree(removed, ignore_errors=True)
+    kept.rename(removed)
+    shutil.rmtree(removed)
 
 
 def _copy(source: TableFolder, target: TableFolder) -> None:

@@ -43,7 +43,7 @@ class Joined:
     superseded: int
 
 
-def join(table: "pd.DataFrame", added: "pd.DataFrame", known: Identities) -> Joined:
+def join(table: "pd.DataFrame", added: "pd.DataFrame", identities: Identities) -> Joined:
     """Add rows to a table; both are as `rules.check_rows` wants them.
 
     Args:
@@ -58,7 +58,7 @@ def join(table: "pd.DataFrame", added: "pd.DataFrame", known: Identities) -> Joi
     import pandas as pd
 
     both = pd.concat([added, table], ignore_index=True).astype(COLUMNS)  # its rows first: messages have their numbers
-    both = one_label(both, known, preferred=table)
+    both = one_label(both, identities, preferred=table)
     both = _one_hyperparameter(both)
     for column, of in (("run", DESCRIPTION), ("cell", MEANING)):
         check_one(both, column, of)
@@ -66,18 +66,18 @@ def join(table: "pd.DataFrame", added: "pd.DataFrame", known: Identities) -> Joi
     again = both.duplicated(KEY, keep=False)
     _check_equal(both[again & ~new], both[again & new])
     once = both[~both.duplicated(KEY, keep="last")]
-    left = without_small_groups(once)
-    doubled = left.duplicated(SAME, keep=False) & new[left.index]
+    kept = without_small_groups(once)
+    doubled = kept.duplicated(SAME, keep=False) & new[kept.index]
     refuse(
         both, doubled.reindex(both.index, fill_value=False),
         lambda row: f"its {row['name']} is in the reference table under another cell key than {row['cell']}",
     )  # fmt: skip
-    fresh = new[left.index]
-    result = pd.concat([left[~fresh], left[fresh]], ignore_index=True).astype(COLUMNS)
-    return Joined(result, int(fresh.sum()), int((again & new).sum()), len(once) - len(left))
+    fresh = new[kept.index]
+    result = pd.concat([kept[~fresh], kept[fresh]], ignore_index=True).astype(COLUMNS)
+    return Joined(result, int(fresh.sum()), int((again & new).sum()), len(once) - len(kept))
 
 
-def one_label(table: "pd.DataFrame", known: Identities, preferred: "pd.DataFrame | None" = None) -> "pd.DataFrame":
+def one_label(table: "pd.DataFrame", identities: Identities, preferred: "pd.DataFrame | None" = None) -> "pd.DataFrame":
     """The table with one schedule label a run, where labels differ only in parts that its id does not depend on.
 
     These are the name before the colon, and the number of steps of a fitted learner.
@@ -91,7 +91,7 @@ def one_label(table: "pd.DataFrame", known: Identities, preferred: "pd.DataFrame
     changed = {
         (run, label): of_run[run]
         for run, label in zip(runs["run"], runs["schedule"], strict=True)
-        if label != of_run[run] and (_hashed(label, run, known) == _hashed(of_run[run], run, known))
+        if label != of_run[run] and (_hashed(label, run, identities) == _hashed(of_run[run], run, identities))
     }
     labels = [changed.get(pair, pair[1]) for pair in zip(table["run"], table["schedule"], strict=True)]
     return table.assign(schedule=labels).astype({"schedule": COLUMNS["schedule"]})
@@ -172,10 +172,10 @@ def _groups_and_largest(table: "pd.DataFrame") -> "pd.DataFrame":
     return pairs.assign(same=pairs["cell"].map(members) == pairs["cell_largest"].map(members))
 
 
-def _hashed(label: str, run: str, known: Identities) -> str:
+def _hashed(label: str, run: str, identities: Identities) -> str:
     """The part of a label that the run's id depends on."""
     hashed = label.partition(": ")[2] or label
-    return hashed.partition(" steps, ")[2] or hashed if is_fitted(known.get(run)) else hashed
+    return hashed.partition(" steps, ")[2] or hashed if is_fitted(identities.get(run)) else hashed
 
 
 def _check_equal(ours: "pd.DataFrame", theirs: "pd.DataFrame") -> None:

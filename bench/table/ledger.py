@@ -73,10 +73,10 @@ def mend(runs: Sequence[Member], store: Store) -> None:
 
     Left alone are files that cannot be accessed, and the losses of a trained run, which only training could make again.
     """
-    known = {run.id: run for run in runs}
+    members = {run.id: run for run in runs}
     state = ledger(store)
     for damage in state.damaged:
-        if (run := known.get(damage.run)) is not None:
+        if (run := members.get(damage.run)) is not None:
             say_once(printable(f"{run}: {damage.fault}; {_mended(run, damage, state, store)}"))
 
 

@@ -267,13 +267,13 @@ class _Rows:
         Raises:
             LookupError, ValueError: its data set or factor does not exist; nothing is added.
         """
-        known = self.blocks.setdefault(dataset, {})
-        if head not in known:
+        number_of = self.blocks.setdefault(dataset, {})
+        if head not in number_of:
             rows = _described_rows(dataset, head)
-            known[head] = len(self.first)
+            number_of[head] = len(self.first)
             self.first.append(len(self.heads))
             self.heads += rows
-        return known[head]
+        return number_of[head]
 
     def table(self) -> "pa.Table":
         import pyarrow as pa

@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ConflictError",
     "Merged",
-    "known",
     "merge",
     "read_reference",
     "read_study",
+    "reference_of",
     "studies_of",
     "undo_merge",
     "write_reference",
@@ -159,7 +159,7 @@ def merge(new: TableFolder, store: Store, replace: bool = False) -> Merged:
     added, card = read_reference(new)
     identities = read_identities(new)
     with merging(store) as folder:
-        base = known(store)
+        base = reference_of(store)
         table, kept = read_reference(base) if base else (pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS), {})
         studies = _runs_of(read_studies(base, kept), table) if base else {}
         coming = _runs_of(read_studies(new, card), added)
@@ -207,12 +207,12 @@ def undo_merge(store: Store) -> str:
         if clear(folder):
             return "a merge that was not finished is cleared away; the table is the one before it"
         note = take_back(folder)
-    left = known(store)
+    base = reference_of(store)
     undone = f"what was merged on {note['date']} from {note['folder']} is taken back: {note['rows']:,} rows"
-    return f"{undone}; the reference table is {left.path if left else 'empty'}"
+    return f"{undone}; the reference table is {base.path if base else 'empty'}"
 
 
-def known(store: Store) -> TableFolder | None:
+def reference_of(store: Store) -> TableFolder | None:
     """The reference table of a store: its own, else the one that comes with the package, else None."""
     shipped = shipped_reference()
     return standing(store.reference()) or (shipped if shipped.table.exists() else None)

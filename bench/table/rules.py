@@ -161,8 +161,8 @@ def _check_numbers(table: "pd.DataFrame", column: str) -> None:
 def _declared(metric: str, version: int) -> Callable[[str], Score] | None:
     """A function from a score's name to its declaration (KeyError: unknown score); None: the version is unknown."""
     if metric in OTHERS:
-        known, scores = OTHERS[metric]
-        return scores.__getitem__ if version == known else None
+        current, scores = OTHERS[metric]
+        return scores.__getitem__ if version == current else None
     if metric not in registry.names("metrics"):
         return None
     try:

@@ -15,7 +15,7 @@ from bench.study.plan import Plan
 from bench.table.folder import unreadable
 from bench.table.identities import check_identities
 from bench.table.joining import largest_groups
-from bench.table.reference import known, read_reference, read_study, studies_of
+from bench.table.reference import read_reference, read_study, reference_of, studies_of
 from bench.table.stored import stored_scores
 from bench.training.catalogue import was_taken
 
@@ -47,7 +47,7 @@ def study_scores(name: str, store: Store) -> "tuple[pd.DataFrame, str]":
     plan = record.read(store, name)
     if plan is not None:
         return plan_scores(plan, store)
-    folder = known(store)
+    folder = reference_of(store)
     if folder is None or name not in studies_of(folder):
         raise unknown("study (not started here)", name, studies_with_scores(store))
     table = newest(read_study(name, folder))
@@ -62,7 +62,7 @@ def newest(table: "pd.DataFrame") -> "pd.DataFrame":
 
 def studies_with_scores(store: Store) -> list[str]:
     """Studies started in a store, and those whose scores the reference table has."""
-    folder = known(store)
+    folder = reference_of(store)
     return sorted({*store.studies(), *(studies_of(folder) if folder else [])})
 
 
@@ -82,7 +82,7 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
     of_store = stored_scores(store, runs=[member.id for member in plan.members])
     in_plan = of_store["cell"].isin(keys | {TRAINING} | _groups_of(plan, of_store))
     of_store = _with_words_used(largest_groups(of_store[in_plan]))
-    folder = known(store)
+    folder = reference_of(store)
     if folder is None:
         return of_store, ""
     kept = read_reference(folder)[0]

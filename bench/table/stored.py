@@ -36,9 +36,9 @@ def _among(rows: "pa.Table", **allowed: Iterable[str]) -> "pa.Table":
     """Rows whose text is one of those allowed, in each column given."""
     kept = np.ones(len(rows), bool)
     for column, words in allowed.items():
-        codes, known = coded(rows[column])
+        codes, vocabulary = coded(rows[column])
         among = set(words)
-        kept &= np.array([*(word in among for word in known), False])[codes]
+        kept &= np.array([*(word in among for word in vocabulary), False])[codes]
     return rows if kept.all() else rows.filter(kept)
 
 

@@ -205,12 +205,12 @@ def find(entries: Sequence[Trained], model: str, dataset: str, strength: float, 
     """The wanted model of a catalogue; the errors are those of `load_model`."""
     if not entries:
         raise ConfigError("no trained models came with this package")
-    for what, wanted, known in (
+    for what, wanted, shipped in (
         ("trained model", model, {e.model for e in entries}),
         (f"data set of a trained {model}", dataset, {e.dataset for e in entries if e.model == model}),
     ):
-        if wanted not in known:
-            raise unknown(what, wanted, known)
+        if wanted not in shipped:
+            raise unknown(what, wanted, shipped)
     if not isinstance(strength, Real) or isinstance(strength, bool) or not isinstance(seed, Integral):
         raise ConfigError(f"strength is an index or a value and seed an integer, got {strength!r} and {seed!r}")
     group = [e for e in entries if (e.model, e.dataset) == (model, dataset)]
@@ -299,10 +299,11 @@ def ship(runs: Iterable[Run], store: Store, folder: Path) -> list[Trained]:
         StoreError: a file cannot be read or written.
     """
     entries = catalogue(folder)
-    size, known = sum(e.path.stat().st_size for e in entries if not e.record.get("release")), {e.run for e in entries}
+    size = sum(e.path.stat().st_size for e in entries if not e.record.get("release"))
+    catalogued = {e.run for e in entries}
     added = []
     for run in runs:
-        if run.fitted or run.id in known or store.run(run.id).state() != "done":
+        if run.fitted or run.id in catalogued or store.run(run.id).state() != "done":
             continue
         arrays, notes = _halved(run, store)
         size += sum(array.nbytes for array in arrays.values()) + sum(map(len, notes.values()))
