@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from bench import data, registry
 from bench.columns import COLUMNS
-from bench.metrics.base import LARGEST, Metric, Score
+from bench.metrics.base import LARGEST, Score
+from bench.scoring.runs import declaration
 from bench.store.record_types import TRAINING
 from bench.table.records import FINAL, TRAINING_VERSION
 
@@ -166,7 +167,7 @@ def _declared(metric: str, version: int) -> Callable[[str], Score] | None:
     if metric not in registry.names("metrics"):
         return None
     try:
-        declared: Metric = registry.load("metrics", metric).metric
+        declared = declaration(metric)
     except registry.PluginError:  # reported where the metric is used
         return None
     return declared.score if declared.version == version else None
