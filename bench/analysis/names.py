@@ -18,7 +18,7 @@ from bench.study.learner import shipped_settings, swept
 from bench.study.run import Run
 from bench.table.records import FINAL
 
-# the six of the paper, in its order, and the score that stands for each
+# the six metrics of the paper, in its order -> the score that represents each
 PAPER = {
     "beta_vae_score": "beta_vae_test",
     "factor_vae_score": "factor_vae_test",
@@ -46,7 +46,7 @@ def disentanglement_scores(table: pd.DataFrame) -> list[str]:
     """The headline score of every disentanglement metric in the table: the paper's six first, then the others."""
     present = set(table["metric"].unique())
     others = sorted(present & set(registry.names("metrics")) - registry.faults("metrics").keys() - set(PAPER))
-    headlines = [registry.load("metrics", m).metric.headline for m in others]
+    headlines = [declaration(m).headline for m in others]
     return [PAPER[m] for m in PAPER if m in present] + [h for h in headlines if h is not None]
 
 
@@ -140,7 +140,7 @@ def _score_titles() -> Mapping[str, str]:
     scores = {**UNSUPERVISED, **OF_TRAINING}
     for metric in registry.names("metrics"):
         try:
-            scores |= registry.load("metrics", metric).metric.scores
+            scores |= declaration(metric).scores
         except registry.PluginError:
             continue  # scoring reports the fault; the titles of its scores are their names
     return {n: s.title for n, s in sorted(scores.items(), key=lambda item: "*" in item[0]) if s.title is not None}

@@ -62,7 +62,7 @@ def board(
 def _ranked(
     grid: Sequence[Sequence[Estimate]], chosen: Sequence[Column], present: NDArray[np.bool_], rank_set: str
 ) -> pd.DataFrame:
-    """Standing and coverage of every row by the scores of a rank set; no interval where a score has none."""
+    """Standing and coverage of every row by the scores of a rank set; no interval if a score has none."""
     counted: NDArray[np.bool_] = present & [c.declared.counts_in(rank_set) for c in chosen]
     coverage = np.array([[e.coverage for e in of] for of in grid]).transpose(1, 0, 2)
     coverage = coverage[:, counted if counted.any() else present]

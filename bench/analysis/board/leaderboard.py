@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from bench import registry
 from bench.analysis.board.board import Column, Row, board
 from bench.analysis.board.picks import by_criterion, by_each_score, criteria, merits
 from bench.analysis.names import disentanglement_scores, downstream_scores, hyperparameters, title
@@ -19,7 +18,8 @@ from bench.analysis.scores.agreement import wide
 from bench.analysis.scores.dead import dead_runs, named
 from bench.analysis.scores.selection import with_sampled_tc
 from bench.analysis.statistics.estimates import Estimate, estimate
-from bench.metrics.base import DEFAULT_SET, RANK_SETS, Metric
+from bench.metrics.base import DEFAULT_SET, RANK_SETS
+from bench.scoring.runs import declaration
 from bench.store.files import digest
 from bench.values import one_of
 
@@ -53,14 +53,9 @@ def columns(table: pd.DataFrame) -> list[Column]:
     headlines = [n for n in disentanglement_scores(table) if n in metric_of]
     downstream = [n for n in downstream_scores(metric_of) if metric_of[n] == "downstream"]
     most = {n.rpartition("_")[0] if n[-1].isdigit() else n: n for n in downstream}  # sizes rise: the last one stays
-    counted = [n for n in headlines if _declared(metric_of[n]).score(n).ranks]
+    counted = [n for n in headlines if declaration(metric_of[n]).score(n).ranks]
     shown = dict.fromkeys([*counted, *most.values(), *headlines])
-    return [Column(n, metric_of[n], _declared(metric_of[n]).score(n), n in headlines) for n in shown]
-
-
-def _declared(metric: str) -> Metric:
-    declared: Metric = registry.load("metrics", metric).metric
-    return declared
+    return [Column(n, metric_of[n], declaration(metric_of[n]).score(n), n in headlines) for n in shown]
 
 
 def wanted_cells(table: pd.DataFrame) -> pd.DataFrame:
@@ -87,7 +82,7 @@ def leaderboard(
     Args:
         table: of scores.
         chosen: scores to show.
-        wanted: as `wanted_cells` gives it, for the runs that were asked for; any other run is expected to have what
+        wanted: as `wanted_cells` gives it, for the planned runs; any other run is expected to have what
             others have.
         level: what a row is, one of `levels`: a "model" over its strengths, a "setting" (model, value), a model at its
             "best" setting by each score, or at the one that an unsupervised score picks, such as "elbo".
@@ -152,8 +147,8 @@ def _picked(settings: Estimates, chosen: Sequence[Column], table: pd.DataFrame, 
     """One setting of each model on each data set, picked as the level says."""
     if level == BEST:
         return {dataset: by_each_score(of, chosen) for dataset, of in settings.items()}
-    known = merits(with_sampled_tc(table), level)
-    return {dataset: by_criterion(of, known.get(dataset, {})) for dataset, of in settings.items()}
+    merit_of = merits(with_sampled_tc(table), level)
+    return {dataset: by_criterion(of, merit_of.get(dataset, {})) for dataset, of in settings.items()}
 
 
 def _whole(boards: list[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
@@ -189,7 +184,7 @@ def _estimates(
     estimates: dict[str, dict[Row, Estimate]] = {}
     for key, cells in wanted.assign(of_dead=of_dead).groupby(["dataset", *keys], dropna=False):
         every = cells.drop_duplicates("run")["run"]
-        spared = every.isin(dead).mean() <= MOST_DEAD  # few survivors of many do not stand for their model
+        spared = every.isin(dead).mean() <= MOST_DEAD  # a few survivors do not represent their model
         wanted_runs = (cells[~cells["of_dead"]] if spared else cells).groupby("metric")["run"].nunique()
         wanted_runs = wanted_runs.reindex([c.metric for c in chosen], fill_value=0)
         row = _named(key)
@@ -209,7 +204,7 @@ def _named(key: Row) -> Row:
 def _boards(
     estimates: Estimates, chosen: Sequence[Column], keys: list[str], rank_sets: Sequence[str]
 ) -> list[pd.DataFrame]:
-    """A board for each data set that has any of the scores; where there are several, first the one over all."""
+    """A board for each data set that has any of the scores; if there are several, first the one over all."""
     scored = {d: rows for d, rows in estimates.items() if any(e.runs.any() for e in rows.values())}
     overall = {OVERALL: list(scored.values())} if len(scored) > 1 else {}
     named_parts = overall | {dataset: [rows] for dataset, rows in scored.items()}

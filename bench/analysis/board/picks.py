@@ -24,8 +24,8 @@ def by_each_score(settings: Settings, chosen: Sequence[Column]) -> dict[Row, Est
         points = np.stack([e.point for e in estimates])
         signs = [{True: 1.0, False: -1.0, None: np.nan}[c.declared.higher_is_better] for c in chosen]
         merit = np.where(np.isnan(points * signs), -np.inf, points * signs)
-        known: NDArray[np.bool_] = np.any(np.isfinite(merit), axis=0)
-        picked[model] = Estimate.of_columns(estimates, merit.argmax(axis=0), known)
+        has_merit: NDArray[np.bool_] = np.any(np.isfinite(merit), axis=0)
+        picked[model] = Estimate.of_columns(estimates, merit.argmax(axis=0), has_merit)
     return picked
 
 
@@ -34,9 +34,9 @@ def by_criterion(settings: Settings, merits: Mapping[Row, float]) -> dict[Row, E
     picked = {}
     for model, estimates in _models(settings).items():
         merit = np.array([merits.get(row, np.nan) for row in settings if row[:1] == model])
-        known = ~np.isnan(merit)
+        has_merit = ~np.isnan(merit)
         nothing = Estimate.nothing(len(estimates[0].point))
-        picked[model] = estimates[int(np.nanargmax(merit))] if known.any() else nothing
+        picked[model] = estimates[int(np.nanargmax(merit))] if has_merit.any() else nothing
     return picked
 
 
@@ -49,8 +49,8 @@ def merits(scores: pd.DataFrame, criterion: str) -> dict[str, dict[Row, float]]:
     """
     sign = 1 if UNSUPERVISED[criterion].higher_is_better else -1
     merit_of: dict[str, dict[Row, float]] = {}
-    known = scores[criterion].dropna()
-    for (dataset, model, value), runs in known.groupby(level=["dataset", "model", "value"], dropna=False):
+    scored = scores[criterion].dropna()
+    for (dataset, model, value), runs in scored.groupby(level=["dataset", "model", "value"], dropna=False):
         row = (model, None if pd.isna(value) else value)
         merit_of.setdefault(str(dataset), {})[row] = sign * float(iqm(runs.to_numpy()))
     return merit_of

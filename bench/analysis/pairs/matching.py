@@ -7,7 +7,7 @@ from typing import Literal
 import pandas as pd
 
 Key = Literal["strength_index", "setting"]
-MIN_SETTINGS = 3  # two can only be ranked alike or opposed
+MIN_SETTINGS = 3  # two are always ranked alike or in reverse
 
 
 class NothingInCommonError(ValueError):

@@ -100,16 +100,16 @@ def correlated(values: Floats, labels: NDArray[np.int64] | None) -> dict[str, Fl
     return {"spearman": point, "low": low, "high": high, "p": p, "error": error, "freedom": freedom}
 
 
-def adjusted(cells: pd.DataFrame) -> pd.DataFrame:
-    """Add `q`: p of each cell adjusted for all the cells (Benjamini-Hochberg), each pair of scores counted once.
+def adjusted(cells: pd.DataFrame, panel: str = "dataset") -> pd.DataFrame:
+    """Add `q`: p of each cell adjusted for all the cells (Benjamini-Hochberg), each pair of a panel counted once.
 
-    A score's correlation with itself is not tested: its q is missing.
+    A pair of a score with itself is not tested: its q is missing.
     """
     pairs = [tuple(sorted(pair)) for pair in zip(cells["row"], cells["column"], strict=True)]
     named = cells.assign(pair=pairs)
-    tested = named[named["row"] != named["column"]].drop_duplicates(["dataset", "pair"])
-    q = tested[["dataset", "pair"]].assign(q=benjamini_hochberg(tested["p"]))
-    return named.merge(q, how="left", on=["dataset", "pair"]).drop(columns="pair")
+    tested = named[named["row"] != named["column"]].drop_duplicates([panel, "pair"])
+    q = tested[[panel, "pair"]].assign(q=benjamini_hochberg(tested["p"]))
+    return named.merge(q, how="left", on=[panel, "pair"]).drop(columns="pair")
 
 
 def settings(scores: pd.DataFrame) -> list[tuple[str, ...]]:

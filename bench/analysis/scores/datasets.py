@@ -23,9 +23,9 @@ LEAST_ATTENUATION = 0.1
 
 def setting_medians(scores: pd.DataFrame, name: str) -> pd.DataFrame:
     """Medians over seeds of one score: a row a setting (model, value) that sweeps something, a column a data set."""
-    known = scores[name].dropna()
-    known = known[known.index.get_level_values("value").notna()]
-    medians = known.groupby(["dataset", *SETTING], sort=False).median()
+    scored = scores[name].dropna()
+    scored = scored[scored.index.get_level_values("value").notna()]
+    medians = scored.groupby(["dataset", *SETTING], sort=False).median()
     return medians.unstack("dataset").dropna(axis="columns", how="all")
 
 
@@ -57,8 +57,8 @@ def agreement_across_datasets(scores: pd.DataFrame, names: Sequence[str], rng: n
 
 def _pairs(scores: pd.DataFrame, name: str, rng: np.random.Generator) -> list[dict[str, object]]:
     medians = setting_medians(scores, name)
-    known = scores[name].dropna()
-    groups = known.groupby(["dataset", *SETTING])
+    scored = scores[name].dropna()
+    groups = scored.groupby(["dataset", *SETTING])
     counts, variances = groups.size(), groups.var(ddof=1)
     rows: list[dict[str, object]] = []
     for one, other in combinations(medians.columns, 2):

@@ -32,12 +32,12 @@ def with_alive(scores: pd.DataFrame, rows: Sequence[str], columns: Sequence[str]
         TooFewRunsError: there are too few runs with every score.
     """
     cells = rank_correlations(scores, rows, columns)
-    left = scores[~scores.index.get_level_values("run").isin(list(dead))]
+    living = scores[~scores.index.get_level_values("run").isin(list(dead))]
     try:
-        beside = cells if len(left) == len(scores) else rank_correlations(left, rows, columns)
+        beside = cells if len(living) == len(scores) else rank_correlations(living, rows, columns)
         alive = beside[list(ALIVE)]
     except TooFewRunsError:
-        alive = cells[list(ALIVE)].assign(**dict.fromkeys(ALIVE, np.nan) | {"runs": len(left)})
+        alive = cells[list(ALIVE)].assign(**dict.fromkeys(ALIVE, np.nan) | {"runs": len(living)})
     return cells.join(alive.rename(columns=ALIVE))
 
 
@@ -48,7 +48,7 @@ def moved(cells: pd.DataFrame, table: pd.DataFrame) -> str:
         cells: as `with_alive` gives them, of one or several data sets, with the column "dataset".
         table: of scores, which says which runs are dead.
     """
-    said = []
+    sentences = []
     for dataset, part in cells.groupby("dataset", sort=False):
         if not (names := dead_sentence(table[table["dataset"] == dataset])):
             continue
@@ -58,10 +58,11 @@ def moved(cells: pd.DataFrame, table: pd.DataFrame) -> str:
             most = part.loc[moves.idxmax()]
             pair = f"{title(most['row'])} and {title(most['column'])}"
             both = f"{most['spearman']:.2f} with them, {most['spearman_alive']:.2f} without"
-            said.append(f"{on} Without them correlations move by up to {moves.max():.2f} ({pair}: {both}).")
+            sentences.append(f"{on} Without them correlations move by up to {moves.max():.2f} ({pair}: {both}).")
         else:
-            said.append(f"{on} Without them too few runs are left for a correlation.")
-    return " ".join([*said, "Shown is what all runs give, as published; both are in the csv."]) if said else ""
+            sentences.append(f"{on} Without them too few runs are left for a correlation.")
+    shown = "Shown is what all runs give, as published; both are in the csv."
+    return " ".join([*sentences, shown]) if sentences else ""
 
 
 def dead_sentence(table: pd.DataFrame) -> str:

@@ -71,8 +71,8 @@ def _correlation_widths(values: Floats, labels: NDArray[np.int64], available: in
 
 
 def _spread(widths: Floats) -> dict[str, float]:
-    known = widths[~np.isnan(widths)]
-    if len(known) == 0:
+    finite = widths[~np.isnan(widths)]
+    if len(finite) == 0:
         return dict.fromkeys(("width", "low", "high"), np.nan)
-    low, middle, high = np.quantile(known, [0.1, 0.5, 0.9])
+    low, middle, high = np.quantile(finite, [0.1, 0.5, 0.9])
     return {"width": float(middle), "low": float(low), "high": float(high)}

@@ -98,11 +98,11 @@ def correlation_shares(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFra
     """
     parts, few = [], []
     for dataset, of_dataset in scores.groupby("dataset", sort=False):
-        known = [n for n in names if n in set(of_dataset["name"])]
+        present = [n for n in names if n in set(of_dataset["name"])]
         keys = ["dataset", "model", "value", "seed", "run"]
-        base = _wide(of_dataset[of_dataset["choice"] == BASE], known, keys)
-        if len(base) < MIN_RUNS or len(known) < 2:
-            few.append(f"{dataset}: {len(base)} runs have {len(known)} scores")
+        base = _wide(of_dataset[of_dataset["choice"] == BASE], present, keys)
+        if len(base) < MIN_RUNS or len(present) < 2:
+            few.append(f"{dataset}: {len(base)} runs have {len(present)} scores")
             continue
         strata = settings(base)
         labels = numbered(strata) if min(map(strata.count, strata)) >= MIN_SEEDS else None
@@ -110,13 +110,13 @@ def correlation_shares(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFra
         for choice in [c for c in of_dataset["choice"].unique() if c]:
             moved = [point["spearman"]]
             for _, rows in of_dataset[of_dataset["choice"] == choice].groupby("level", sort=False):
-                changed = _wide(rows, known, keys, base)
+                changed = _wide(rows, present, keys, base)
                 moved.append(correlated(changed.to_numpy(), None)["spearman"])
             parts.append(
-                _pairs(str(dataset), choice, known, point["spearman"], np.var(moved, axis=0, ddof=1), len(base))
+                _pairs(str(dataset), choice, present, point["spearman"], np.var(moved, axis=0, ddof=1), len(base))
             )
         variance = point["error"] ** 2
-        parts.append(_pairs(str(dataset), SEED, known, point["spearman"], variance, len(base)))
+        parts.append(_pairs(str(dataset), SEED, present, point["spearman"], variance, len(base)))
     if not parts:
         raise TooFewRunsError(f"{MIN_RUNS} runs with two scores are needed; " + ("; ".join(few) or "there are none"))
     whole = pd.concat(parts, ignore_index=True)

@@ -30,11 +30,11 @@ def complete_grid(scores: pd.DataFrame, names: Sequence[str]) -> Grid:
     Raises:
         TooFewRunsError: fewer than two settings, or than two seeds.
     """
-    known = scores[scores.index.get_level_values("value").notna()]
-    names = [n for n in names if known[n].notna().groupby("dataset").any().all()]
-    long = known[names].droplevel("run").stack(future_stack=True).dropna()
+    swept = scores[scores.index.get_level_values("value").notna()]
+    names = [n for n in names if swept[n].notna().groupby("dataset").any().all()]
+    long = swept[names].droplevel("run").stack(future_stack=True).dropna()
     block = long.unstack("seed")
-    datasets = tuple(dict.fromkeys(known.index.get_level_values("dataset")))
+    datasets = tuple(dict.fromkeys(swept.index.get_level_values("dataset")))
     wanted = len(datasets) * len(names)
     per_setting = block.groupby(["model", "value"]).size()
     usable = per_setting.index[per_setting == wanted]

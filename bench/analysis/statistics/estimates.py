@@ -44,7 +44,7 @@ class Estimate:
 
     @classmethod
     def of_columns(cls, parts: Sequence[Self], picked: NDArray[np.int64], known: NDArray[np.bool_]) -> Self:
-        """Each score from one of several estimates: `picked` says which (K,), where it is `known` at all (K,)."""
+        """Each score from one of several estimates: `picked` (K,) says which; missing unless `known` (K,)."""
         chosen = [parts[part] for part in picked]
 
         def column(name: str, otherwise: float) -> Array:
