@@ -40,7 +40,7 @@ class Study:
 
     Attributes:
         whole: the study, with what this command adds to it.
-        part: what this command trains and scores: its grid, or the whole where it gives none.
+        part: what this command trains and scores: its grid, or the whole if it gives none.
     """
 
     whole: Plan
