@@ -110,7 +110,8 @@ def score(
                     score
         modularity      1
         >>> both = score({"perfect": factors.astype(float), "none": 0.0 * factors}, factors, metrics="irs")
-        >>> both["none"]["irs"], both.skipped["none"]
+        >>> nothing = both["none"]
+        >>> nothing["irs"], nothing.skipped
         (0.0, {})
     """
     several = isinstance(codes, Mapping)
