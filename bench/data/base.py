@@ -60,6 +60,7 @@ class Card:
     `factor_sizes` are the numbers of values of each factor. `grid` says that every combination of factor values
     has exactly one image, in row-major order (the last factor fastest). `factor_divisors` say what the numbers of
     values are divided by to be what they stand for, such as 31 for 32 positions from 0 to 1; none: by nothing.
+    `categorical` names the factors whose values have no order, such as shape.
 
     Raises:
         ValueError: the numbers contradict each other.
@@ -81,6 +82,7 @@ class Card:
     options: Mapping[str, Any] = field(default_factory=dict)
     files: tuple[File, ...] = ()
     factor_divisors: tuple[float, ...] = ()
+    categorical: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_shape(self.image_shape)
@@ -90,8 +92,15 @@ class Card:
             raise ValueError(f"{len(self.factor_divisors)} factor_divisors for {len(self.factor_sizes)} factor_sizes")
         if wrong := [d for d in self.factor_divisors if isinstance(d, bool) or not 0 < d < math.inf]:
             raise ValueError(f"factor_divisors must be numbers above 0, got {wrong[0]!r}")
+        if unknown := [name for name in self.categorical if name not in self.factor_names]:
+            raise ValueError(f"categorical names {unknown[0]!r}, which is no factor")
         if self.grid and math.prod(self.factor_sizes) != self.num_images:
             raise ValueError(f"the factors have {math.prod(self.factor_sizes)} combinations, not {self.num_images}")
+
+    @property
+    def without_order(self) -> tuple[bool, ...]:
+        """Of each factor, whether its values have no order."""
+        return tuple(name in self.categorical for name in self.factor_names)
 
 
 LOOKED_AT = 256  # images a data set and process whose values are checked

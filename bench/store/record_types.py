@@ -68,6 +68,7 @@ class ModelPart(TypedDict):
     name: Name
     version: Positive
     hyper: dict[str, Scalar]
+    pairs: NotRequired[Name]
 
 
 class DatasetPart(TypedDict):

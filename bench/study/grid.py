@@ -138,6 +138,7 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                         dataset_version=card.version,
                         schedule=own,
                         networks_version=1 if entry.fitted else networks.version,
+                        pairs=entry.pairs,
                     )
 
 

@@ -10,10 +10,11 @@ import yaml
 from bench.registry import unknown
 from bench.store import shipped
 from bench.store.files import StoreError
+from bench.study.run import FIRST_PAIRS, PAIRS
 from bench.values import ConfigError, flag, listed, mapping, number, one_of, positive, text, whole
 
 REQUIRED = ("version", "fitted", "sweeps", "hyper")
-OPTIONAL = ("title", "values", "scaled", "published_updates")
+OPTIONAL = ("title", "values", "scaled", "published_updates", "pairs")
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Entry:
         hyper: the other hyper-parameters.
         scaled: those of them that are given for the published number of steps.
         published_updates: the share of the steps that it took in the study it comes from.
+        pairs: of a model of pairs of images: the rule by which they are drawn, of `bench.study.run.PAIRS`.
     """
 
     version: int
@@ -37,6 +39,7 @@ class Entry:
     hyper: Mapping[str, float]
     scaled: tuple[str, ...]
     published_updates: float
+    pairs: str
 
 
 def entry_of(model: str, given: Any) -> Entry:
@@ -67,7 +70,16 @@ def entry_of(model: str, given: Any) -> Entry:
         {key: number(f"{group}.hyper.{key}", value) for key, value in hyper.items()},
         tuple(scaled),
         positive(f"{group}.published_updates", entry.get("published_updates", 1.0)),
+        _rule_of(model, entry["pairs"], hyper) if "pairs" in entry else FIRST_PAIRS,
     )
+
+
+def _rule_of(model: str, rule: Any, hyper: Mapping[str, Any]) -> str:
+    """The rule of a model's pairs, which needs a hyper-parameter."""
+    needed = PAIRS[one_of(f"rule of pairs ({model}.pairs)", rule, PAIRS)]
+    if needed is not None and needed not in hyper:
+        raise ConfigError(f"model.{model}.pairs={rule} reads a hyper-parameter: give +model.{model}.hyper.{needed}=1")
+    return str(rule)
 
 
 def swept(model: str) -> str | None:

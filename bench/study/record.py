@@ -231,7 +231,7 @@ def union(known: Plan, added: Plan) -> Plan:
 
 def _slot(run: Run) -> tuple[Any, ...]:
     """What one run of a study is, whatever the version of its model and data set."""
-    return run.model, run.hyper, run.seed, run.dataset, run.checkpoint
+    return run.model, run.hyper, run.pairs, run.seed, run.dataset, run.checkpoint
 
 
 def _check_models(runs: Iterable[Run], study: str) -> None:
@@ -240,6 +240,7 @@ def _check_models(runs: Iterable[Run], study: str) -> None:
     for run in runs:
         for key, fields in (
             ((run.model,), {f"steps of {run.model}": run.schedule.steps} if not run.fitted else {}),
+            ((run.model, "pairs"), {f"{run.model}.pairs": run.pairs}),
             ((run.model, run.value), {f"{run.model}.hyper.{k}": v for k, v in run.hyper.items()}),
         ):
             before = first.setdefault(key, (run, fields))[1]
@@ -328,7 +329,7 @@ def _key(field: str) -> str:
 
 
 OF_SETTING = tuple(f.name for f in dataclasses.fields(Run) if f.name not in ("seed", "schedule"))
-LATER = ("networks_version",)  # that records written before lack: they mean its default
+LATER = ("networks_version", "pairs")  # that records written before lack: they mean its default
 KEYS = tuple(map(_key, OF_SETTING))
 OF_CODES = tuple(f.name for f in dataclasses.fields(GivenCodes))
 

@@ -21,6 +21,9 @@ PRECISIONS = ("float32", "tf32", "bfloat16")
 UPDATES = ("even", "published")  # of a model: as many as all, or the share that it had in its study
 # those of `bench.networks.parts.convolutions`, which needs torch; auto: the fastest that the device has
 CONVOLUTIONS = ("auto", "grouped", "matmul", "triton")
+FIRST_PAIRS = "paper"  # is in no id: ids are older than rules of pairs
+# by which rule pairs of images are drawn (`bench.models.parts.pairs`), and the hyper-parameter that it reads
+PAIRS = {FIRST_PAIRS: "changes", "dlib": "changes", "uniform": None, "laplace": "rate"}
 TRAINING = 1  # version of batches, noise and optimiser (`bench/training`): of every model; the first is in no id
 FIRST_NETWORKS = ("locatello2019", "small")  # their first version is in no id: ids are older than versions of networks
 
@@ -87,6 +90,7 @@ class Run:
     schedule: Schedule
     checkpoint: str | None = None  # sha256 of the weights that were taken instead of training
     networks_version: int = 1
+    pairs: str = FIRST_PAIRS  # of a model of pairs: the rule by which they are drawn
 
     def config(self) -> dict[str, Any]:
         """What the id is the hash of. A fitted learner does not depend on the steps it does not take."""
@@ -96,8 +100,9 @@ class Run:
         if not self.fitted and TRAINING > 1:
             versioned["training_version"] = TRAINING
         taken = {} if self.checkpoint is None else {"checkpoint": self.checkpoint}
+        paired = {} if self.pairs == FIRST_PAIRS else {"pairs": self.pairs}
         return taken | {
-            "model": {"name": self.model, "version": self.version, "hyper": dict(self.hyper)},
+            "model": {"name": self.model, "version": self.version, "hyper": dict(self.hyper)} | paired,
             "seed": self.seed,
             "dataset": {"name": self.dataset, "version": self.dataset_version},
             "schedule": {k: getattr(self.schedule, k) for k in hashed} | versioned,
@@ -122,7 +127,9 @@ class Run:
     def training(self) -> str:
         """How it is trained, as printed beside every result; a fitted learner takes no steps."""
         size = self.schedule.image_size
-        return f"{self.schedule.name}: fitted directly, {size}x{size} px" if self.fitted else self.schedule.label
+        if self.fitted:
+            return f"{self.schedule.name}: fitted directly, {size}x{size} px"
+        return self.schedule.label if self.pairs == FIRST_PAIRS else f"{self.schedule.label}, {self.pairs} pairs"
 
     @property
     def group(self) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from torch import Tensor
 from bench import random_bits
 from bench.data.reader import DeviceImages
 from bench.models.parts.draws import Draws
+from bench.models.parts.pairs import factors_of
 from bench.models.parts.stacked import Stacked
 
 
@@ -40,9 +41,11 @@ class Batches:
         self.slots = random_bits.mix(torch.arange(batch_size, dtype=torch.int32, device=device))
         self.places = random_bits.mix(torch.arange(images * self.noise_dim, dtype=torch.int32, device=device))
 
-    def read(self, step: Tensor) -> tuple[Tensor, Tensor]:
-        """Images and noise of a step, as below."""
-        return self.images(step), self.noise(step)
+    def read(self, step: Tensor) -> dict[str, Tensor]:
+        """What `losses` are given of a step, by name: images and noise as below, factors where the model sees them."""
+        index = self.index(step)
+        seen = {"factors": factors_of(index, self.source.grid)} if self.model.sees_factors else {}
+        return {"images": self._read(index, step), "noise": self.noise(step), **seen}
 
     def index(self, step: Tensor) -> Tensor:
         """Image indices (K, views * batch) of a step, an int32 tensor (1,) counted from 0: all first views first."""
@@ -59,9 +62,12 @@ class Batches:
 
     def images(self, step: Tensor) -> Tensor:
         """Images (K, views * batch, height, width, channels)."""
+        return self._read(self.index(step), step)
+
+    def _read(self, index: Tensor, step: Tensor) -> Tensor:
         fleet, batch = self.shape
         uses = (step * batch + self.uses).repeat(fleet)
-        return self.source.read(self.index(step).flatten(), uses).unflatten(0, self.shape)
+        return self.source.read(index.flatten(), uses).unflatten(0, self.shape)
 
     def noise(self, step: Tensor) -> Tensor:
         """Standard normal noise (K, views * batch, noise_dim)."""

@@ -27,7 +27,7 @@ from bench.store.record_types import ConfigRecord, DoneRecord, Line, must, read_
 from bench.store.shipped import downloads_dir, trained_dir
 from bench.study.grid import schedule_of
 from bench.study.learner import swept
-from bench.study.run import Frozen, Run
+from bench.study.run import FIRST_PAIRS, Frozen, Run
 from bench.values import ConfigError
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ class Trained:
             seed=seed,
             dataset=dataset["name"],
             dataset_version=dataset["version"] or 1,
+            pairs=model.get("pairs", FIRST_PAIRS),
             schedule=schedule_of({**self.schedule, "name": name, "checkpoint_every": 1, "log_every": 1}),
         )
 

@@ -34,8 +34,9 @@ def encoder_gradients(run: Run, weights: Mapping[str, NDArray[Any]], draws: int)
         model.load_member(k, weights)
     source = images_on(torch.device("cpu"), at_size(load_data(run.dataset), run.schedule.image_size))
     batch, start = run.schedule.batch_size, torch.zeros(1, dtype=torch.int32)
-    images = Batches(source, alone, [run.seed], batch).images(start).expand(draws, -1, -1, -1, -1)
-    noise = Batches(source, model, range(draws), batch).noise(start)
+    read = Batches(source, alone, [run.seed], batch).read(start)
+    same: dict[str, Any] = {name: part.expand(draws, *part.shape[1:]) for name, part in read.items()}
+    same["noise"] = Batches(source, model, range(draws), batch).noise(start)
     encoder = [p for n, p in model.learned().items() if n.startswith("encoder.")]
-    gradients = torch.autograd.grad(model.losses(images, noise, start)["loss"].sum(), encoder)
+    gradients = torch.autograd.grad(model.losses(**same, step=start)["loss"].sum(), encoder)
     return torch.cat([g.flatten(1) for g in gradients], dim=1)

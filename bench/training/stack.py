@@ -91,9 +91,9 @@ class Stack:
         Args:
             curves: record the losses, and what is only looked at.
         """
-        images, noise = self.read(self.clock)
+        seen = self.read(self.clock)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced, cache_enabled=False):
-            losses = self.model.losses(images, noise, self.clock, curves=curves)
+            losses = self.model.losses(**seen, step=self.clock, curves=curves)
         for player, weights in self.players.items():
             keep = len(self.players) > 1
             gradients = torch.autograd.grad(losses[player].sum(), list(weights.values()), retain_graph=keep)

@@ -18,6 +18,7 @@ from bench.data.base import DataError
 from bench.data.pooled import at_size
 from bench.data.reader import DeviceImages, images_on
 from bench.models.base import Fitted, Learner, State
+from bench.models.parts.paired_vae import PairedVAE
 from bench.models.parts.stacked import Stacked
 from bench.progress import say
 from bench.store.claims import Claim, claiming
@@ -115,7 +116,8 @@ def new_learner(runs: Sequence[Run], convolution: str = "grouped") -> Learner:
     if run.fitted:
         return cls(shape, **run.hyper)
     seeds, hyper = [r.seed for r in runs], [r.hyper for r in runs]
-    return cls(shape, schedule.architecture, schedule.latent_dim, seeds, hyper, convolution)
+    chosen = {"pairs": run.pairs, "categorical": card(run.dataset).without_order} if issubclass(cls, PairedVAE) else {}
+    return cls(shape, schedule.architecture, schedule.latent_dim, seeds, hyper, convolution, **chosen)
 
 
 def load_learner(run: Run, folder: RunFolder) -> Learner:

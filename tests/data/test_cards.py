@@ -45,6 +45,7 @@ def write_card(folder: Path, monkeypatch: pytest.MonkeyPatch, card: object) -> N
         (entry(colour="red"), "unknown keys colour"),
         (entry(name="other"), "it is named 'other' inside"),
         (entry(num_images=5), "737280 combinations, not 5"),
+        (entry(categorical=["colour"]), "categorical names .colour., which is no factor"),
         (entry(factor_names=["shape"]), "1 factor_names for 5 factor_sizes"),
         (entry(image_shape=[64, 64]), r"image_shape \(64, 64\)"),
         (entry(files=[{"name": "a.bin"}]), "the file a.bin has no checksum"),

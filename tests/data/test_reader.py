@@ -39,7 +39,7 @@ def test_what_a_step_reads_is_one_graph_for_the_compiler(name: str) -> None:
             batches = Batches(source, learner, [3, 4], 8)
             torch.compiler.reset()
             compiled = torch.compile(batches.read, backend="eager", fullgraph=True, dynamic=False)
-            for ours, expected in zip(compiled(step), batches.read(step), strict=True):
+            for ours, expected in zip(compiled(step).values(), batches.read(step).values(), strict=True):
                 assert torch.equal(ours, expected)
 
 

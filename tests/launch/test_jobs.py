@@ -53,6 +53,11 @@ def test_a_job_is_of_one_model_data_set_and_schedule_and_no_larger_than_asked(
     assert {run for job in jobs for run in job} == set(grid)
 
 
+def test_runs_whose_pairs_are_drawn_by_other_rules_are_no_fleet(grid: tuple[Run, ...]) -> None:
+    pair = (grid[0], replace(grid[0], pairs="dlib"))
+    assert jobs_of(pair, {"name": "local"}, on_gpu=True) == [(run,) for run in pair]
+
+
 def test_jobs_are_told_in_words(grid: tuple[Run, ...]) -> None:
     assert (
         described(jobs_of(grid, {"runs": 4}, False), "ray", False) == "launcher=ray: 10 jobs of up to 4 runs, on CPUs"

@@ -75,6 +75,15 @@ def test_a_question_of_scores_is_answered_from_the_table(name: str, tmp_path: Pa
     assert {"dsprites", "mnist"} <= set(numbers["dataset"])
 
 
+def test_what_choosing_costs_is_drawn_for_each_data_set(tmp_path: Path) -> None:
+    drawn = list(QUESTIONS["regret"].draw(Tabled(plan(VAE), Store(tmp_path), load_learner)))
+    assert [stem for stem, *_ in drawn] == ["regret_dsprites", "regret_mnist"]
+    for _, figure, numbers in drawn:
+        assert "36 runs, 3 seeds a setting" in said(figure)
+        assert all(words in said(figure) for words in ("highest ELBO", "lowest reconstruction", "any run"))
+        assert (numbers["regret"] >= 0).all()
+
+
 @pytest.mark.parametrize("name", OF_MODELS)
 @pytest.mark.usefixtures("small")
 def test_a_question_of_models_is_answered_from_trained_runs(name: str, trained: Asked) -> None:

@@ -1,5 +1,6 @@
 """A configuration becomes runs; what changes numbers changes the id, and nothing else does."""
 
+import re
 from typing import Any
 
 import pytest
@@ -90,6 +91,22 @@ def test_the_studies_have_the_sizes_they_say() -> None:
     }
 
 
+def test_the_study_of_weak_supervision_draws_the_same_pairs_for_all_and_has_the_published_schedule_by_its_words() -> (
+    None
+):
+    runs = plan(composed("study=weak")).runs
+    assert len(runs) == 90
+    assert {run.schedule.steps for run in runs} == {8000}
+    assert {run.model: run.pairs for run in runs if run.pairs != "paper"} == {"slow_vae": "uniform"}
+    assert {run.hyper["changes"] for run in runs if "changes" in run.hyper} == {-1}
+    head = (shipped.conf_dir() / "study" / "weak.yaml").read_text().replace("\n# ", " ")
+    words = re.search(r"on a GPU: study=weak (.*?) study.name", head)
+    assert words is not None
+    published = plan(composed("study=weak", *words[1].split()))
+    assert len(published.runs) == 360
+    assert published.schedule == plan(composed("trainer=published")).schedule
+
+
 @pytest.mark.parametrize(("given", "seeds"), [("0..2", [0, 1, 2]), ("[7,1..2]", [7, 1, 2]), ("3..3", [3])])
 def test_seeds_may_be_given_as_spans(given: str, seeds: list[int]) -> None:
     assert [r.seed for r in plan(composed("model=pca", f"seed={given}")).runs] == seeds
@@ -122,6 +139,23 @@ def test_what_changes_no_number_keeps_the_id(override: str) -> None:
     (run,) = plan(composed(*overrides, *strength)).runs
     assert run.id == only("dataset=dsprites")
     assert run.strength_index == 2
+
+
+def test_the_rule_of_pairs_is_part_of_the_id_where_it_is_another_than_the_papers() -> None:
+    ada = ("model=ada_gvae", "seed=0", "dataset=dsprites", "strength=0", "trainer=published")
+    (paper,), (dlib,) = (plan(composed(*ada, *words)).runs for words in ((), ("model.ada_gvae.pairs=dlib",)))
+    assert (paper.id, paper.config()["model"]) == (
+        "a823b23a9734",
+        {"name": "ada_gvae", "version": 1, "hyper": {"beta": 1.0, "changes": -1}},
+    )
+    assert dlib.id != paper.id
+    assert dlib.config()["model"]["pairs"] == "dlib"
+    assert dlib.training == f"{paper.training}, dlib pairs"
+
+
+@pytest.mark.parametrize("name", ["ada_gvae", "ada_ml_vae", "gvae", "ml_vae", "slow_vae"])
+def test_models_of_pairs_draw_them_by_their_own_rule(name: str) -> None:
+    assert plan(composed(f"model={name}")).runs[0].pairs == registry.load("models", name).own_pairs
 
 
 def test_a_fitted_model_does_not_depend_on_the_steps_it_does_not_take() -> None:
@@ -169,6 +203,12 @@ def test_a_fitted_model_does_not_depend_on_the_steps_it_does_not_take() -> None:
         (["trainer.convolution=triten"], UnknownNameError, "Did you mean 'triton'"),
         (["trainer.architecture=smal"], UnknownNameError, "Did you mean 'small'"),
         (["model=[]"], ConfigError, "the grid has no model"),
+        (["model=ada_gvae", "model.ada_gvae.pairs=dlob"], UnknownNameError, "Did you mean 'dlib'"),
+        (
+            ["model=ada_gvae", "model.ada_gvae.pairs=laplace"],
+            ConfigError,
+            r"model.ada_gvae.pairs=laplace reads a hyper-parameter: give \+model.ada_gvae.hyper.rate=1",
+        ),
         (["seed=true"], ConfigError, "seed must be integers"),
         (["seed=[[1]]"], ConfigError, "seed must be integers"),
         (["seed=0..99999999999"], ConfigError, "seed must be integers from 0 to 2,147,483,647"),

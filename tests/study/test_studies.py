@@ -248,7 +248,7 @@ def test_a_plan_written_before_networks_had_versions_is_read_as_their_first(targ
     plan = begun(target, *GRID)
     written = files.read_json(target.study_plan("mine"))
     for entry in written["runs"]:
-        del entry["networks_version"]
+        del entry["networks_version"], entry["pairs"]
     files.write_json(target.study_plan("mine"), written)
     assert read(target, "mine") == plan
 
@@ -298,6 +298,14 @@ def test_a_table_that_has_no_run_of_its_study_any_more_is_said(target: Store, mo
     assert table.empty
     assert "none of the runs that" in origin
     assert "a version in their ids was raised since" in origin
+
+
+def test_a_study_has_one_rule_of_pairs_a_model(target: Store) -> None:
+    grid = ("model=ada_gvae", "strength=0", "seed=0", "study.name=mine")
+    begun(target, *grid, "model.ada_gvae.pairs=dlib")
+    assert {run.pairs for run in read(target, "mine").runs} == {"dlib"}
+    with pytest.raises(ConfigError, match=r"has dlib as ada_gvae\.pairs, and this command asks for paper"):
+        study_of(settings(*grid), target)
 
 
 def test_records_call_the_strength_index_strength_and_ids_do_not_depend_on_what_is_shown(target: Store) -> None:

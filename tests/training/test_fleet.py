@@ -24,7 +24,8 @@ TOLERANCE = 1e-3
 # of an objective that jumps: rounding decides for one pair in hundreds whether it shares a dimension
 TOLERANCES = {"ada_gvae": 1e-2}
 CARD = Card("toy", "Toy", "toy", 64, (32, 32, 1), ("row", "column"), (8, 8), True, "", "", "", "", 1)
-SIMPLER = {"autoencoder", "sparse_autoencoder"}  # the denoising one does all that they do
+# the denoising autoencoder, Ada-GVAE and GVAE do all that these do
+SIMPLER = {"autoencoder", "sparse_autoencoder", "ada_ml_vae", "ml_vae"}
 GRADIENT_MODELS = [
     n for n in registry.names("models") if issubclass(registry.load("models", n), Stacked) and n not in SIMPLER
 ]

@@ -13,6 +13,7 @@ from bench.data.pooled import at_size
 from bench.data.reader import images_on
 from bench.networks.parts.convolutions import convolutions
 from bench.store import shipped
+from bench.study.run import PAIRS
 from bench.training.batches import Batches
 from bench.training.fleet import Fleet
 from bench.training.stack import Stack, set_precision
@@ -25,6 +26,7 @@ LOSS_TOLERANCE = 2e-3  # relative, of every recorded loss
 MODELS = [
     "beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii", "deep_vae",
     "denoising_autoencoder", "score_function_vae", "ada_gvae", "bio_ae", "control_vae",
+    "ada_ml_vae", "gvae", "ml_vae", "slow_vae",
 ]  # fmt: skip
 
 
@@ -73,8 +75,22 @@ def test_compiled_inputs_are_those_of_the_cpu(dataset: str) -> None:
         batches = Batches(images_on(torch.device(device), load_data(dataset)), model, [3, 4], 16)
         step = torch.tensor([7], dtype=torch.int32, device=device)
         read[device] = (torch.compile(batches.read, fullgraph=True) if device == "cuda" else batches.read)(step)
-    assert torch.equal(read["cuda"][0].cpu(), read["cpu"][0])
-    assert (read["cuda"][1].cpu() - read["cpu"][1]).abs().max() < 1e-5
+    assert torch.equal(read["cuda"]["images"].cpu(), read["cpu"]["images"])
+    assert (read["cuda"]["noise"].cpu() - read["cpu"]["noise"]).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("rule", PAIRS)
+def test_pairs_are_those_of_the_cpu(rule: str) -> None:
+    torch.compiler.reset()
+    hyper, data = [{"beta": 1.0, "changes": -1.0, "rate": rate} for rate in (1.0, -1.0)], load_data("dsprites")
+    read = {}
+    for device in ("cpu", "cuda"):
+        model = registry.load("models", "gvae")((64, 64, 1), "locatello2019", 10, [3, 4], hyper, pairs=rule).to(device)
+        batches = Batches(images_on(torch.device(device), data), model, [3, 4], 4096)
+        steps = [torch.tensor([step], dtype=torch.int32, device=device) for step in range(20)]
+        compiled = torch.compile(batches.index, fullgraph=True) if device == "cuda" else batches.index
+        read[device] = torch.stack([compiled(step) for step in steps]).cpu()
+    assert torch.equal(read["cuda"], read["cpu"])
 
 
 @pytest.mark.parametrize("channels", [1, 3])

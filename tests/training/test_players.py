@@ -110,7 +110,7 @@ def test_a_player_with_a_period_resumes_bit_for_bit_between_its_updates() -> Non
 def test_a_step_passes_no_value_between_host_and_device(only_on_the_device: Callable[[], None]) -> None:
     one = stack()
     images, noise = torch.zeros(1, 8, 32, 32, 1), torch.zeros(1, 8, 4)
-    one.read = lambda step: (images, noise)
+    one.read = lambda step: {"images": images, "noise": noise}
     only_on_the_device()
     one.update()
     one.update(curves=True)

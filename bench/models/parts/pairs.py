@@ -1,11 +1,11 @@
 """Pairs of images that share all factors but a few, by arithmetic on the row numbers of a factor grid.
 
 Row numbers are int64 tensors (K, batch) of any device, in row-major order: the last factor is the fastest. Nothing
-depends on the data but its factor sizes, so the arithmetic can be part of a CUDA graph.
+depends on the data but its factor sizes and which factors have no order, so the arithmetic can be part of a CUDA graph.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -30,41 +30,142 @@ def rows_of(factors: Tensor, sizes: Sequence[int]) -> Tensor:
     return index
 
 
-def changed_factors(words: Tensor, changes: Tensor, sizes: Sequence[int]) -> Tensor:
-    """Which factors change, (K, batch, F): as many as asked for, each set of them equally likely.
-
-    A factor of one value never changes.
+def partner_rows(
+    rule: str,
+    index: Tensor,
+    words: Words,
+    hyper: Mapping[str, Tensor],
+    sizes: Sequence[int],
+    categorical: Sequence[bool],
+) -> Tensor:
+    """Partners (K, batch) of rows by a rule of `bench.study.run.PAIRS`.
 
     Args:
-        words: random words (K, batch, F + 1); the first chooses the number where it is drawn.
-        changes: how many change, (K,) whole numbers; below 1: one to all but one, each number equally likely.
+        rule: "paper", "dlib" (`changes` factors each), "uniform" (as the paper, any number of factors), or "laplace".
+        index: rows (K, batch).
+        words: random words for each row.
+        hyper: of K models, (K,) each; the rule's own is among them.
         sizes: of the F factors.
+        categorical: which of them have no order; none: all have one.
     """
-    free = [i for i, size in enumerate(sizes) if size > 1]
-    most = len(free) - 1
-    number = torch.where(changes[:, None] < 1, 1 + random_bits.below(words[..., 0], most), changes[:, None].long())
-    drawn = torch.stack([words[..., 1 + i] for i in free], dim=-1)
-    ranks = drawn.argsort(dim=-1, stable=True).argsort(dim=-1)
-    chosen = (ranks < number[..., None]).unbind(-1)
-    never = torch.zeros_like(chosen[0])
-    return torch.stack([chosen[free.index(i)] if i in free else never for i in range(len(sizes))], dim=-1)
+    if rule == "laplace":
+        return moved_rows(index, words, hyper["rate"], sizes, categorical)
+    if rule == "dlib":
+        return redrawn_rows(index, words, hyper["changes"], sizes)
+    return changed_rows(index, words, None if rule == "uniform" else hyper["changes"], sizes)
 
 
-def changed_rows(index: Tensor, words: Words, changes: Tensor, sizes: Sequence[int]) -> Tensor:
-    """Partners (K, batch) of rows: `changed_factors` take another value, each other value equally likely.
+def changed_rows(index: Tensor, words: Words, changes: Tensor | None, sizes: Sequence[int]) -> Tensor:
+    """Partners (K, batch) of rows: `changes` factors take another value, each other value equally likely.
 
-    This is the rule of Locatello et al. 2020 as the paper has it. Their code draws the values anew, so that a factor
-    may keep its own, and half of the time changes one factor whatever the number.
+    This is the rule of Locatello et al. 2020 as the paper has it.
+
+    Args:
+        index: rows (K, batch).
+        words: random words for each row.
+        changes: how many change, (K,) whole numbers; below 1, or None: one to all but one, each number equally likely.
+        sizes: of the F factors; one of one value never changes.
     """
     count = len(sizes)
     random = words(2 * count + 1)
-    changed = changed_factors(random[..., : count + 1], changes, sizes)
+    changed = chosen_factors(random[..., 1 : count + 1], number_of(random[..., 0], changes, sizes), sizes)
     old = factors_of(index, sizes)
     new = [
         (old[..., i] + 1 + random_bits.below(random[..., count + 1 + i], max(size - 1, 1))) % size
         for i, size in enumerate(sizes)
     ]
     return rows_of(torch.where(changed, torch.stack(new, dim=-1), old), sizes)
+
+
+def redrawn_rows(index: Tensor, words: Words, changes: Tensor | None, sizes: Sequence[int]) -> Tensor:
+    """Partners (K, batch) of rows as disentanglement_lib's `simple_dynamics` draws them; arguments as `changed_rows`.
+
+    It draws `changes` factors anew, or, half of the time, one factor whatever the number. What is drawn may be the old
+    value, so that a pair can be of two equal images.
+    """
+    count = len(sizes)
+    random = words(2 * count + 2)
+    number = number_of(random[..., 0], changes, sizes)
+    number = torch.where(random_bits.below(random[..., 1], 2) == 0, 1, number)
+    drawn = chosen_factors(random[..., 2 : count + 2], number, sizes)
+    new = [random_bits.below(random[..., count + 2 + i], size) for i, size in enumerate(sizes)]
+    return rows_of(torch.where(drawn, torch.stack(new, dim=-1), factors_of(index, sizes)), sizes)
+
+
+def moved_rows(
+    index: Tensor, words: Words, rate: Tensor, sizes: Sequence[int], categorical: Sequence[bool] = ()
+) -> Tensor:
+    """Partners (K, batch) of rows as SlowVAE's `truncated_laplace` draws them: most factors move, few of them far.
+
+    The chance of a value x of a factor at v is proportional to exp(-rate |x - v| / log(size)). Where no factor would
+    move, one of them is chosen, and moves by the same distribution without v. In double precision, so that devices
+    agree.
+
+    Args:
+        index: rows (K, batch).
+        words: random words for each row.
+        rate: (K,); below 0: for each pair drawn evenly from 1 to 10.
+        sizes: of the F factors; one of one value never moves.
+        categorical: which of them have no order, and never move; none: all have one.
+    """
+    count, free = len(sizes), movable(sizes, categorical)
+    random = words(count + 3)
+    drawn_rate = 1 + 9 * _even(random[..., count])
+    rates = torch.where(rate[:, None] < 0, drawn_rate, rate[:, None].double())
+    picked = random_bits.below(random[..., count + 1], len(free))
+    old = list(factors_of(index, sizes).unbind(-1))
+    moved, forced = list(old), list(old)
+    for place, i in enumerate(free):
+        values = torch.arange(sizes[i], device=index.device)
+        distance = (values - old[i][..., None]).abs()
+        chances = (-distance * rates[..., None] / math.log(sizes[i])).exp()
+        moved[i] = _drawn(chances, random[..., i])
+        other = _drawn(chances * (distance > 0), random[..., count + 2])
+        forced[i] = torch.where(picked == place, other, old[i])
+    start, end = torch.stack(old, dim=-1), torch.stack(moved, dim=-1)
+    still = (start == end).all(dim=-1, keepdim=True)
+    return rows_of(torch.where(still, torch.stack(forced, dim=-1), end), sizes)
+
+
+def number_of(word: Tensor, changes: Tensor | None, sizes: Sequence[int]) -> Tensor:
+    """How many factors are chosen, (K, batch), as `changes` says; any number is drawn by a word (K, batch)."""
+    any_number: Tensor = 1 + random_bits.below(word, len(movable(sizes)) - 1)
+    return any_number if changes is None else torch.where(changes[:, None] < 1, any_number, changes[:, None].long())
+
+
+def chosen_factors(words: Tensor, number: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Which factors are chosen, (K, batch, F): a number (K, batch) of them, each set equally likely.
+
+    A factor of one value is never chosen.
+
+    Args:
+        words: random words (K, batch, F).
+        number: how many.
+        sizes: of the F factors.
+    """
+    free = movable(sizes)
+    drawn = torch.stack([words[..., i] for i in free], dim=-1)
+    ranks = drawn.argsort(dim=-1, stable=True).argsort(dim=-1)
+    chosen = (ranks < number[..., None]).unbind(-1)
+    never = torch.zeros_like(chosen[0])
+    return torch.stack([chosen[free.index(i)] if i in free else never for i in range(len(sizes))], dim=-1)
+
+
+def movable(sizes: Sequence[int], categorical: Sequence[bool] = ()) -> list[int]:
+    """The factors that have several values, and, where it is said which have none, an order."""
+    return [i for i, size in enumerate(sizes) if size > 1 and not (categorical and categorical[i])]
+
+
+def _even(words: Tensor) -> Tensor:
+    """Numbers in (0, 1) in double precision, each of 2^31 equally likely."""
+    return (random_bits.below(words, 2**31).double() + 0.5) / 2**31
+
+
+def _drawn(chances: Tensor, words: Tensor) -> Tensor:
+    """Values 0..size - 1, (K, batch), of chances (K, batch, size) that need not sum to 1."""
+    cumulative = chances.cumsum(dim=-1)
+    bound = _even(words)[..., None] * cumulative[..., -1:]
+    return (cumulative < bound).sum(dim=-1)
 
 
 def check_pairs(model: str, changes: Sequence[float], sizes: Sequence[int]) -> None:
@@ -89,3 +190,18 @@ def check_pairs(model: str, changes: Sequence[float], sizes: Sequence[int]) -> N
                 f"{model}: changes must be a whole number from 1 to {free - 1}, for {free} factors vary, or -1 for any "
                 f"of these, got {number:g}"
             )
+
+
+def check_moves(model: str, rates: Sequence[float], sizes: Sequence[int], categorical: Sequence[bool]) -> None:
+    """Refuse Laplace pairs that a data set cannot give; arguments as `moved_rows` takes them.
+
+    Raises:
+        ModelError: there is no grid, no factor that may move, or a rate that is none.
+    """
+    if not sizes:
+        raise ModelError(f"{model} trains on pairs of images of factors that move: the data set has no factor grid")
+    if not movable(sizes, categorical):
+        raise ModelError(f"{model} trains on pairs whose ordered factors move: the data set has no ordered factor")
+    for rate in rates:
+        if not (rate == -1 or 0 < rate < math.inf):
+            raise ModelError(f"{model}: rate must be above 0, or -1 for any from 1 to 10, got {rate:g}")

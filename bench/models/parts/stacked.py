@@ -46,11 +46,13 @@ class Stacked(Learner, nn.Module):
     Attributes:
         views: images that a step reads for each draw, 1 where nothing else is said: a model with more defines
             `partners` and `check_views`, and batches hold all first images, then all second ones, and so on.
+        sees_factors: whether `losses` are given the factors of all images besides, `factors` (K, views * batch, F).
         updates: of the players that are not updated as `Updates` says by itself, by name.
         recorded: further names of what `losses` gives: columns of losses.csv behind those of every model.
     """
 
     views: ClassVar[int] = 1
+    sees_factors: ClassVar[bool] = False
     updates: ClassVar[Mapping[str, Updates]] = {}
     recorded: ClassVar[tuple[str, ...]] = ()
 

@@ -58,9 +58,11 @@ class GaussianVAE(Stacked):
         """Estimate of E[-log p(x|z)] by one sample an image, (K,), whose gradient goes through the sample."""
         return bernoulli_reconstruction(self.decoder(latent.z), images)
 
-    def losses(self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False) -> dict[str, Tensor]:
+    def losses(
+        self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False, **seen: Tensor
+    ) -> dict[str, Tensor]:
         """Loss of each model and its parts, each (K,)."""
-        latent = self.latent(images, noise)
+        latent = self.latent(images, noise, **seen)
         reconstruction = self.reconstruction(latent, images)
         terms = self.objective(latent, step)
         loss = reconstruction + terms["regulariser"]

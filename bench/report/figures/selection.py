@@ -3,6 +3,7 @@
 import pandas as pd
 
 from bench.analysis.names import UNSUPERVISED, dataset_title, title
+from bench.analysis.scores.regret import CRITERIA
 from bench.analysis.scores.selection import unsupervised_selection, with_sampled_tc
 from bench.report.figures.panels import Drawn, metrics_of, panel_grid, rng, standing
 from bench.report.style import titled
@@ -24,7 +25,7 @@ def selected_runs(table: pd.DataFrame, dataset: str, schedules: str) -> Drawn:
         ax.grid(axis="x", color="0.92")
         ax.set_axisbelow(True)
         ax.locator_params(axis="x", nbins=4)
-    axes[0].set_yticks(range(len(order)), [_label(by) for by in order])
+    axes[0].set_yticks(range(len(order)), [chosen_by(by) for by in order])
     axes[0].invert_yaxis()
     first = found.iloc[0]
     heading = f"{dataset_title(dataset)}: metrics of the run that an unsupervised score picks"
@@ -33,8 +34,14 @@ def selected_runs(table: pd.DataFrame, dataset: str, schedules: str) -> Drawn:
     return figure, found
 
 
-def _label(by: str) -> str:
-    if by not in UNSUPERVISED:
+def chosen_by(by: str) -> str:
+    """What a criterion picks, in words; what is no criterion as it is.
+
+    Example:
+        >>> chosen_by("reconstruction"), chosen_by("udr_lasso"), chosen_by("median run")
+        ('lowest reconstruction', 'highest UDR (Lasso)', 'median run')
+    """
+    if by not in CRITERIA:
         return by
-    name = title(by) if title(by).isupper() or "(" in title(by) else title(by).lower()
-    return f"{'highest' if UNSUPERVISED[by].higher_is_better else 'lowest'} {name}"
+    name = " ".join(word if any(c.isupper() for c in word[1:]) else word.lower() for word in title(by).split())
+    return f"{'highest' if CRITERIA[by].higher_is_better else 'lowest'} {name}"

@@ -11,6 +11,7 @@ from bench.report.questions.label_efficiency import draw_label_efficiency
 from bench.report.questions.noisy_or import draw_noisy_or
 from bench.report.questions.posterior import draw_posterior
 from bench.report.questions.rate_distortion import draw_rate_distortion
+from bench.report.questions.regret import draw_regret
 from bench.report.questions.sensitivity import draw_sensitivity
 
 
@@ -30,5 +31,6 @@ QUESTIONS: Mapping[str, Question] = {
     "clusters": Question("Do codes of one class lie together?", draw_clusters),
     "interpolation": Question("Is what lies between two codes an image as well?", draw_interpolation),
     "sensitivity": Question("What do scores depend on beside the codes?", draw_sensitivity),
+    "regret": Question("What does choosing a run without factors cost?", draw_regret),
     "label_efficiency": Question("How many labels does a code need?", draw_label_efficiency),
 }

@@ -1,0 +1,21 @@
+"""Ada-ML-VAE (Locatello et al. 2020): Ada-GVAE with the product of posteriors in the place of their average."""
+
+from torch import Tensor
+
+from bench.models.base import model
+from bench.models.parts.group_vae import GroupVAE, alike, multiplied
+
+
+@model()
+class AdaMLVAE(GroupVAE):
+    """loss = E[-log p(x|z)] + beta KL(q(z|x) || N(0, I)), mean over both images of pairs, with a posterior they share.
+
+    Which dimensions are shared is found as by Ada-GVAE. There both images get the variance 2 v1 v2 / (v1 + v2) and the
+    mean (m1 / v1 + m2 / v2) times half of that variance.
+    """
+
+    def shared(self, mean: Tensor, logvar: Tensor, factors: Tensor | None) -> Tensor:
+        return alike(mean, logvar)
+
+    def common(self, mean: Tensor, logvar: Tensor) -> tuple[Tensor, Tensor]:
+        return multiplied(mean, logvar)

@@ -1,0 +1,80 @@
+"""Pages lead to what is there, and the site has a page for everything that is registered."""
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from bench import data, registry
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted(
+    page
+    for pattern in ("*.md", "docs/**/*.md", "datasets/*.md", "benchmarks/*.md", "results/*.md", "results/*/README.md")
+    for page in ROOT.glob(pattern)
+)
+
+
+@pytest.fixture(scope="module")
+def site() -> ModuleType:
+    """docs/site.py, which is no part of a package."""
+    spec = importlib.util.spec_from_file_location("site_pages", ROOT / "docs" / "site.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_of_a_page_leads_to_a_file(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if ":" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_readme_fits_on_two_screens() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 80
+
+
+def test_everything_registered_has_a_page_with_what_it_declares(site: ModuleType) -> None:
+    pages = dict(site.pages())
+    for name in registry.names("metrics"):
+        declared = registry.load("metrics", name).metric
+        assert all(f"`{score}`" in pages[f"pages/metrics/{name}.md"] for score in declared.scores)
+        assert declared.paper in pages[f"pages/metrics/{name}.md"]
+    for name in registry.names("models"):
+        assert "version: " in pages[f"pages/models/{name}.md"]
+        assert f"({'models'}/{name}.md)" in pages["pages/models.md"]
+    for name in data.names():
+        assert data.card(name).citation.split()[0] in pages[f"pages/datasets/{name}.md"]
+    assert "python -m bench run study=full" in pages["pages/studies/full.md"]
+
+
+def test_links_to_the_repository_lead_to_pages_of_the_site_or_are_text(site: ModuleType) -> None:
+    text = (
+        "[a](docs/start.md) [b](CHANGELOG.md#unreleased) [c](LICENSE) [d](https://x.org) ![e](results/pictures/e.png)"
+    )
+    expected = "[a](start.md) [b](changes.md#unreleased) c [d](https://x.org) ![e](pictures/e.png)"
+    assert site.relinked(text, "README.md", "index.md") == expected
+    assert (
+        site.relinked("[f](../datasets)", "docs/tutorials/t.md".replace("tutorials/", ""), "models.md")
+        == "[f](data.md)"
+    )
+    assert site.relinked("[g](../scale.md)", "docs/tutorials/t.md", "tutorials/t.md") == "[g](../scale.md)"
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs")
+    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(tmp_path / "site")]
+    built = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    assert "WARNING" not in built.stderr
+    assert (tmp_path / "site" / "pages" / "metrics" / "mig" / "index.html").exists()
+    shutil.rmtree(tmp_path / "site")
