@@ -1,6 +1,5 @@
 """Conventions of explicitness: form of the logistic regression, rows it is scored on, whether chance is 0."""
 
-import warnings
 from functools import partial
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from bench.conventions.convention import OURS, Convention
 from bench.conventions.repositories import DISENTANGLEMENT_LIB, JBOILARD, LATENT_QUANTIZATION, UBISOFT
+from bench.conventions.unconverged import unconverged
 from bench.conventions.unit_bins import unit_bins
 from bench.metrics.base import Floats, Ints, check_codes, check_factors
 from bench.metrics.explicitness import explicitness
@@ -55,7 +55,8 @@ def balanced(
     for labels in (unit_bins(classes, BINS) if bin_factors else classes).T:
         members = labels[:, None] == np.unique(labels)
         fit = LogisticRegression(class_weight="balanced").fit
-        probabilities = np.stack([fit(x, m).predict_proba(x)[:, 1] for m in members.T], axis=1)
+        with unconverged():
+            probabilities = np.stack([fit(x, m).predict_proba(x)[:, 1] for m in members.T], axis=1)
         shares = probabilities if each_class else probabilities / probabilities.sum(axis=1, keepdims=True)
         areas.append(roc_auc_score(members, shares))
     return {"explicitness_train": float(2 * np.mean(areas) - 1)}
@@ -75,12 +76,10 @@ def info_e(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
 
 
 def _log_loss(x: Floats, y: Ints) -> float:
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import log_loss
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with unconverged():
         model = LogisticRegression(C=np.inf, class_weight="balanced", max_iter=100).fit(x, y)
     return float(log_loss(y, model.predict_proba(x)))
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from bench.conventions.convention import OURS, Convention
 from bench.conventions.repositories import DCF, DISENT, DISENTANGLEMENT_LIB, JBOILARD, UBISOFT
+from bench.conventions.unconverged import unconverged
 from bench.conventions.unit_bins import unit_bins
 from bench.metrics.base import Floats, Ints, SkippedError, check_codes, check_factors, check_split
 from bench.metrics.sap import sap
@@ -46,16 +47,19 @@ def logistic_regression(
     from sklearn.linear_model import LogisticRegression
 
     x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
-    fit = LogisticRegression(C=np.inf, max_iter=500).fit
-    return _gap([[_hits(fit(u[:, None], v).predict(t[:, None]), e) for v, e in zip(y.T, expected.T, strict=True)]
-                 for u, t in zip(x.T, test.T, strict=True)])  # fmt: skip
+    matrix = np.empty((x.shape[1], y.shape[1]))
+    with unconverged():
+        for d, k in np.ndindex(matrix.shape):
+            fitted = LogisticRegression(C=np.inf, max_iter=500).fit(x[:, [d]], y[:, k])
+            matrix[d, k] = _hits(fitted.predict(test[:, [d]]), expected[:, k])
+    return _gap(matrix)
 
 
 def decision_trees(codes: ArrayLike, factors: ArrayLike, *, num_bins: int) -> dict[str, float]:
     """Training accuracy of a decision tree, of the depth up to 9 that is best in ten folds, of binned factors."""
     x = check_codes(codes, min_rows=2)
     y = unit_bins(check_factors(factors, len(x)), num_bins)
-    return _gap([[_accuracy_of_tree(u, v) for v in y.T] for u in x.T])
+    return _gap(np.array([[_accuracy_of_tree(u, v) for v in y.T] for u in x.T]))
 
 
 def _accuracy_of_tree(x: Floats, y: Ints) -> float:
@@ -87,7 +91,7 @@ def _hits(predicted: Ints, expected: Ints) -> float:
     return float(np.mean(predicted == expected))
 
 
-def _gap(matrix: list[list[float]]) -> dict[str, float]:
+def _gap(matrix: Floats) -> dict[str, float]:
     """Mean over factors, the columns, of the largest entry less the second."""
     if len(matrix) < 2:
         raise SkippedError("its code takes no code of one dimension")

@@ -128,7 +128,11 @@ class Scores(dict[str, float]):
 
 
 def score(
-    codes: "ArrayLike", factors: "ArrayLike | None" = None, metrics: "str | Sequence[str] | None" = None, seed: int = 0
+    codes: "ArrayLike",
+    factors: "ArrayLike | None" = None,
+    metrics: "str | Sequence[str] | None" = None,
+    seed: int = 0,
+    convention: str | None = None,
 ) -> Scores:
     """Scores of a representation, under the published protocol as far as the rows go.
 
@@ -141,6 +145,8 @@ def score(
             column of a frame is taken by its codes. None: only metrics of codes alone apply.
         metrics: a name or several; None: every registered metric that applies.
         seed: of the metrics that draw random rows.
+        convention: whose form of the metrics is computed, such as "ubisoft" (docs/conventions.md has them); None: this
+            suite's. Without `metrics`, those that have it.
 
     Returns:
         Score name -> value, where "name/3" is the value for factor 3 alone; its `skipped` tells which metrics were left
@@ -163,6 +169,10 @@ def score(
     for name in names:
         if name not in known:
             raise registry.unknown("metric", name, known)
+    if convention is not None:
+        from bench.scoring.by_convention import metrics_of
+
+        names = metrics_of(convention, None if metrics is None else names)
     scores = Scores()
     faults = registry.faults("metrics") if metrics is None else {}
     scores.skipped = {name: str(fault) for name, fault in faults.items()}
@@ -171,13 +181,22 @@ def score(
         for name in names:
             advance(0, name)
             try:
-                scores |= evaluate(_cell(declaration(name), "mean", PUBLISHED), array, classes, f"seed {seed}")[0]
+                scores |= _values(name, convention, array, classes, seed)
             except (SkippedError, ScoreError) as reason:
                 if metrics is not None:
                     raise
                 scores.skipped[name] = str(reason)
             advance(1, name)
     return scores
+
+
+def _values(name: str, convention: str | None, codes: Floats, factors: Ints | None, seed: int) -> dict[str, float]:
+    """The scores of a metric, in this suite's form or by a convention."""
+    if convention is None:
+        return evaluate(_cell(declaration(name), "mean", PUBLISHED), codes, factors, f"seed {seed}")[0]
+    from bench.scoring.by_convention import score_by
+
+    return score_by(convention, name, codes, factors, seed)
 
 
 @contextmanager
@@ -220,7 +239,7 @@ def compute(
     declared = declaration(cell.metric)
     if declared.reads not in OF_CODES:
         raise SkippedError(f"{cell.metric} {OTHERWISE[declared.reads]}")
-    rows = _rows(cell, declared, len(codes), identity)
+    rows = rows_of(cell, declared, len(codes), identity)
     available = 0 if factors is None else int((np.ptp(factors[next(iter(rows.values()))], axis=0) > 0).sum())
     if available < declared.min_factors:
         needed = f"{declared.min_factors} factor{'s' if declared.min_factors > 1 else ''} of two values or more"
@@ -246,7 +265,7 @@ def _wants(declared: Metric, array: Any, codes: Floats) -> bool:
     return array is codes or declared.min_factors > 0
 
 
-def _rows(cell: Cell, declared: Metric, total: int, identity: str) -> dict[str, Any]:
+def rows_of(cell: Cell, declared: Metric, total: int, identity: str) -> dict[str, Any]:
     """Which rows a metric reads; where there are too few, train and test shrink in their own proportion."""
     if declared.reads == "all":
         return {"num_points": np.arange(total)}
