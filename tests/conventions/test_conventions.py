@@ -1,10 +1,8 @@
 """A convention gives the number that its repository's code gave on the same arrays, one choice at a time from ours."""
 
 import csv
-import json
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,21 +17,14 @@ from bench.conventions import CONVENTIONS, Convention, dci, explicitness, factor
 from bench.conventions.convention import OURS
 from bench.conventions.unit_bins import unit_bins
 from bench.metrics.base import SkippedError
+from benchmarks.conventions import ARRAYS, GOLDEN, published, rows
 
-GOLDEN = Path(__file__).parents[1] / "golden"
-ARRAYS = ("identity", "noisy", "tanh10")
 SECONDS = {("modularity", "latent_quantization"), ("dci", "ubisoft"), ("explicitness", "ubisoft.classes"),
-           ("explicitness", "ubisoft.each_class"), ("explicitness", "latent_quantization")}  # fmt: skip
+           ("explicitness", "latent_quantization")}  # fmt: skip
 BY_HAND = {("dci", "disentanglement_lib"), ("dci", "dci_es"), ("explicitness", "ubisoft.each_class")}
 RNG = np.random.default_rng(0)
 FACTORS = np.stack([RNG.integers(n, size=400) for n in (3, 12)], axis=1)
 CODES = np.column_stack([FACTORS @ [[1.0, 0.2], [-0.3, 1.0]], FACTORS.sum(axis=1)]) + RNG.normal(0, 0.3, (400, 3))
-
-
-@cache
-def rows(name: str) -> tuple[np.ndarray, ...]:
-    with np.load(GOLDEN / f"arrays_{name}.npz") as file:
-        return tuple(file[f"{part}_{what}"] for part in ("train", "test") for what in ("codes", "factors"))
 
 
 def named(metric: str, convention: str) -> Convention:
@@ -44,18 +35,6 @@ def named(metric: str, convention: str) -> Convention:
 @cache
 def computed(metric: str, convention: str, name: str) -> dict[str, float]:
     return named(metric, convention).scores(*rows(name))
-
-
-def published(entry: str, key: str, name: str) -> float | None:
-    """What public code gave; None: not on these arrays."""
-    file, _, part = entry.partition(": ")
-    if part:
-        value: Any = json.loads((GOLDEN / file).read_text())[name][part][key]
-        return float(value["mean"] if isinstance(value, dict) else value)
-    values = json.loads((GOLDEN / "modern.json").read_text())[entry]["values"]
-    if name not in values:
-        return None
-    return float(values[name][key] if key else values[name])
 
 
 def claims() -> list[Any]:
