@@ -9,12 +9,12 @@ from bench.conventions.convention import OURS, Convention
 from bench.conventions.repositories import DISENTANGLEMENT_LIB, JBOILARD, LATENT_QUANTIZATION, UBISOFT
 from bench.conventions.unconverged import unconverged
 from bench.conventions.unit_bins import unit_bins
-from bench.metrics.base import Floats, Ints, check_codes, check_factors
+from bench.metrics.base import check_codes, check_factors
 from bench.metrics.explicitness import explicitness
-from bench.metrics.parts.information import dense
-from bench.metrics.parts.standardise import moments
+from bench.metrics.infomec import infomec
 
 BINS = 10
+ITERATIONS = 100  # after which latent_quantization ends a regression
 
 
 def held_out(
@@ -63,25 +63,8 @@ def balanced(
 
 
 def info_e(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """InfoE (Hsu et al. 2023): the share of a factor's log loss that a regression on all dimensions takes away.
-
-    The regression is multinomial, without a penalty, of balanced classes, and ends after 100 iterations; the loss,
-    of the rows it is fitted to, is not weighted by classes.
-    """
-    array = check_codes(codes, min_rows=2)
-    mean, deviation = moments(array)
-    classes = dense(check_factors(factors, len(array)))
-    shares = [1 - _log_loss((array - mean) / deviation, y) / np.log(y.max() + 1) for y in classes.T]
-    return {"explicitness_train": float(np.mean(shares))}
-
-
-def _log_loss(x: Floats, y: Ints) -> float:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import log_loss
-
-    with unconverged():
-        model = LogisticRegression(C=np.inf, class_weight="balanced", max_iter=100).fit(x, y)
-    return float(log_loss(y, model.predict_proba(x)))
+    """InfoE (Hsu et al. 2023): the share of a factor's log loss that a regression on all dimensions takes away."""
+    return {"explicitness_train": infomec(codes, factors, iterations=ITERATIONS)["infomec_explicitness"]}
 
 
 CONVENTIONS = (

@@ -2,18 +2,15 @@
 
 from functools import partial
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.conventions.convention import OURS, Convention
 from bench.conventions.repositories import DCF, DISENTANGLEMENT_LIB, JBOILARD, LATENT_QUANTIZATION, UBISOFT
 from bench.conventions.unit_bins import refuse_constant, unit_bins
-from bench.metrics.base import SkippedError, check_codes, check_factors
+from bench.metrics.infomec import infomec
 from bench.metrics.modularity import modularity
-from bench.metrics.parts.information import dense, entropy
 
-NEIGHBOURS = 10
-LEAST_SHARE = 1 / 20  # of the largest range: dimensions of no more than it are pruned
+ITERATIONS = 1  # of a regression that is not looked at
 
 
 def of_unit_bins(codes: ArrayLike, factors: ArrayLike, *, num_bins: int, bin_factors: bool = False) -> dict[str, float]:
@@ -24,27 +21,8 @@ def of_unit_bins(codes: ArrayLike, factors: ArrayLike, *, num_bins: int, bin_fac
 
 
 def info_m(codes: ArrayLike, factors: ArrayLike, *, seed: int = 0) -> dict[str, float]:
-    """InfoM (Hsu et al. 2023): the share of a dimension's information that is of one factor, brought to [0, 1].
-
-    Information is estimated from nearest neighbours and divided by the factor's entropy.
-    """
-    from sklearn.feature_selection import mutual_info_classif
-
-    array = check_codes(codes, min_rows=2)
-    classes = dense(check_factors(factors, len(array)))
-    ranges = np.ptp(array, axis=0)
-    kept = array[:, ranges > ranges.max() * LEAST_SHARE]
-    standard = (kept - kept.mean(axis=0)) / kept.std(axis=0)
-    jitter = np.random.RandomState(seed)
-    information = np.array([
-        [mutual_info_classif(x[:, None], y, n_neighbors=NEIGHBOURS, random_state=jitter)[0] for x in standard.T]
-        for y in classes.T
-    ])  # fmt: skip
-    shares, even = information / entropy(classes)[:, None], 1 / classes.shape[1]
-    totals = shares.sum(axis=0)
-    if even == 1 or not len(totals) or not totals.all():
-        raise SkippedError("its code gives NaN for one factor, and where an active dimension tells of no factor")
-    return {"modularity": float(((shares.max(axis=0) / totals).mean() - even) / (1 - even))}
+    """InfoM (Hsu et al. 2023): the share of a dimension's information that is of one factor, brought to [0, 1]."""
+    return {"modularity": infomec(codes, factors, iterations=ITERATIONS, seed=seed)["infomec_modularity"]}
 
 
 CONVENTIONS = (
@@ -71,7 +49,7 @@ CONVENTIONS = (
     Convention(
         "modularity", "latent_quantization", info_m,
         "InfoM: 10 nearest neighbours in the place of bins, information / H(factor), shares in the place of squares, "
-        "brought to [0, 1]; dimensions of a twentieth of the largest range or less are pruned",
+        "brought to [0, 1]; dimensions of a twentieth of the largest range or less are pruned, 0 / 0 is 0",
         by=LATENT_QUANTIZATION,
     ),
 )  # fmt: skip

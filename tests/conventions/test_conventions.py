@@ -175,8 +175,6 @@ def test_codes_and_factors_that_the_code_does_not_take_are_refused_with_the_reas
         factor_vae_score.small_batches(CODES, np.column_stack([np.arange(400), FACTORS]))
     with pytest.raises(SkippedError, match="where there is one factor"):
         factor_vae_score.small_batches(CODES, FACTORS[:, :1])
-    with pytest.raises(SkippedError, match="NaN for one factor"):
-        named("modularity", "latent_quantization").scores(CODES, FACTORS[:, :1])
 
 
 def test_an_area_of_a_share_tells_more_of_ordered_classes_than_that_of_a_single_probability() -> None:

@@ -157,7 +157,7 @@ def _of(file: Any, made: Files) -> Any:
     return replace(file, **{kind: hashlib.new(kind, made[Path(file.name).name]).hexdigest()})
 
 
-@pytest.fixture(params=data.names())
+@pytest.fixture(params=data.given())
 def dataset(request: pytest.FixtureRequest) -> DataSet:
     if request.param not in BROUGHT:
         return opened(request.param)

@@ -33,7 +33,11 @@ def test_what_a_step_reads_is_one_graph_for_the_compiler(name: str) -> None:
     assert resident is not None
     source = DeviceImages(resident, len(data), CPU, True, data.card.factor_sizes if data.card.grid else ())
     step = torch.tensor([7], dtype=torch.int32)
-    for model, hyper in {"beta_vae": {"beta": 1.0}, "ada_gvae": {"beta": 1.0, "changes": -1.0}}.items():
+    for model, hyper in {
+        "beta_vae": {"beta": 1.0},
+        "ada_gvae": {"beta": 1.0, "changes": -1.0},
+        "dc_ign": {"invariance": 0.01, "images": 4},
+    }.items():
         if model == "beta_vae" or source.grid:
             learner = registry.load("models", model)(data.card.image_shape, "small", 10, [3, 4], [hyper] * 2)
             batches = Batches(source, learner, [3, 4], 8)

@@ -27,6 +27,7 @@ MODELS = [
     "beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii", "deep_vae",
     "denoising_autoencoder", "score_function_vae", "ada_gvae", "bio_ae", "control_vae",
     "ada_ml_vae", "gvae", "ml_vae", "slow_vae",
+    "hfs", "qlae", "infogan", "dc_ign",
 ]  # fmt: skip
 
 
