@@ -54,7 +54,10 @@ def forest(
     common_depth: bool,
     seed: int = 0,
 ) -> dict[str, float]:
-    """A random forest, of the depth that predicts test rows best: one of its own for each factor, or a common one."""
+    """A random forest, of the depth that predicts test rows best: one of its own for each factor, or a common one.
+
+    Depths of their own are picked on a further draw of rows by jboilard.
+    """
     from sklearn.ensemble import RandomForestClassifier
 
     x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)

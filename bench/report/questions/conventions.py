@@ -11,9 +11,8 @@ from bench.analysis.representations.conventions import Split, scores_by_conventi
 from bench.conventions.convention import OURS
 from bench.data import load_data
 from bench.models.pca import PCA
-from bench.report.figures.panels import panel_grid
 from bench.report.questions.asked import Asked, NamedDrawing, encoded
-from bench.report.style import key_of, looks, titled
+from bench.report.style import PAGE, key_of, looks, new_figure, titled
 from bench.training.catalogue import catalogue, find, load_model
 
 TRAIN, TEST = 10_000, 5_000
@@ -36,9 +35,13 @@ def draw_conventions(asked: Asked) -> Iterator[NamedDrawing]:
     shown = found[found["name"].notna()].drop_duplicates(["codes", "metric", "convention"])
     metrics = list(dict.fromkeys(shown["metric"]))
     styles = looks(dict.fromkeys(shown["codes"]))
-    rows = shown.groupby("metric")["convention"].nunique().max()
-    figure, axes, _ = panel_grid(len(metrics), ROW * rows + 0.5)
-    for ax, metric in zip(axes, metrics, strict=True):
+    pairs = [metrics[i : i + 2] for i in range(0, len(metrics), 2)]
+    heights = [max(shown.loc[shown["metric"] == m, "convention"].nunique() for m in pair) + 3 for pair in pairs]
+    figure = new_figure(PAGE, ROW * sum(heights))
+    axes = figure.subplots(len(pairs), 2, height_ratios=heights, squeeze=False)
+    for ax in axes.flat[len(metrics) :]:
+        ax.set_axis_off()
+    for ax, metric in zip(axes.flat, metrics, strict=False):
         _panel(ax, shown[shown["metric"] == metric], styles)
     keys = [key_of(style, line=False) for style in styles.values()], list(styles)
     heading = "The same codes score differently in each repository"
