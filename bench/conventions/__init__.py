@@ -25,12 +25,12 @@ def find(convention: str, metrics: Sequence[str] | None = None) -> list[Conventi
     Raises:
         UnknownNameError: no metric, or one that was asked for, has it; the message has those that there are.
     """
-    known = [c for c in CONVENTIONS if metrics is None or c.metric in metrics]
-    for metric in metrics or [None]:
-        own = {c.name for c in known if metric in (None, c.metric)}
-        if convention not in own:
-            raise unknown(f"convention of {metric}" if metric else "convention", convention, own)
-    return [c for c in known if c.name == convention]
+    asked = [c for c in CONVENTIONS if metrics is None or c.metric in metrics]
+    for metric in ("",) if metrics is None else metrics:
+        having = {c.name for c in asked if metric in ("", c.metric)}
+        if convention not in having:
+            raise unknown(f"convention of {metric}" if metric else "convention", convention, having)
+    return [c for c in asked if c.name == convention]
 
 
 def path_to(convention: Convention) -> list[Convention]:

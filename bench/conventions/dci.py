@@ -121,7 +121,7 @@ CONVENTIONS = (
     Convention("dci", "disent", exact_trees, "nothing", by=DISENT, reads="split"),
     Convention("dci", "dcf", exact_trees, "nothing: trees read the order of codes alone", by=DCF, reads="split"),
     Convention("dci", "disent.xgboost", xgboost, "XGBoost's trees and its mean gain of a split (boost_mode=xgboost)",
-               beside="disent", by=DISENT, slow=True),
+               beside="disent", by=DISENT),
     Convention("dci", "jboilard", partial(forest, num_trees=10, depths=SHALLOW, common_depth=False),
                "random forests of 10 trees, depth 2 to 10 picked for each factor (RF_class)", by=JBOILARD,
                reads="split"),

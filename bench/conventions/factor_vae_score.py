@@ -73,7 +73,7 @@ def _batches(labels: Ints, votes: tuple[int, int], random: RandomState) -> list[
         raise SkippedError("its code gives NaN where each row has a value of its own")
     values = random.choice(values[sizes > 1], size=sum(votes))
     part = np.repeat([0, 1], votes)
-    found = []
+    found: list[tuple[int, Ints]] = []
     for value in np.unique(values):
         members, parts = np.flatnonzero(labels == value), part[values == value]
         rounds = []

@@ -11,6 +11,7 @@ from bench.analysis.representations.conventions import Split, scores_by_conventi
 from bench.conventions.convention import OURS
 from bench.data import load_data
 from bench.models.pca import PCA
+from bench.report.figures.panels import Looks
 from bench.report.questions.asked import Asked, NamedDrawing, encoded
 from bench.report.style import PAGE, key_of, looks, new_figure, titled
 from bench.training.catalogue import catalogue, find, load_model
@@ -67,7 +68,7 @@ def dsprites_codes() -> dict[str, Split]:
     return {name: (c[:TRAIN], factors[:TRAIN], c[TRAIN:], factors[TRAIN:]) for name, c in codes.items()}
 
 
-def _panel(ax: Axes, found: pd.DataFrame, styles: dict[str, dict[str, object]]) -> None:
+def _panel(ax: Axes, found: pd.DataFrame, styles: Looks) -> None:
     names = list(dict.fromkeys(found["convention"]))
     for codes, part in found.groupby("codes", sort=False):
         style = styles[str(codes)]
