@@ -1,6 +1,6 @@
 """The tables of docs/conventions.md: the golden arrays under every convention, in Markdown.
 
-python -m benchmarks.conventions
+python -m benchmarks.conventions [METRIC ...]
 
 Each value stands beside the step from the convention that it is told apart from. The last column is the largest
 difference, over the arrays, from what the repository's own code gave (tests/golden). Eight minutes of one core: most
@@ -9,6 +9,7 @@ of it are the forests of DCI-ES.
 
 import csv
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +27,27 @@ PARTS = ("train_codes", "train_factors", "test_codes", "test_factors")
 
 
 def main() -> None:
-    found = scores_by_convention({name: rows(name) for name in ARRAYS}, slow=True)
+    asked = [c for c in CONVENTIONS if c.metric in sys.argv[1:] or not sys.argv[1:]]
+    found = scores_by_convention({name: rows(name) for name in ARRAYS}, slow=True, conventions=asked)
     left = differences(found)
-    for metric, of_metric in found.groupby("metric", sort=False):
-        for name in dict.fromkeys(of_metric["name"]):
-            print(f"\n### `{metric}`: {name}\n")
-            print(f"| convention | of | otherwise than | in that | {' | '.join(ARRAYS)} | left |")
-            print(f"|---|---|---|---|{'---|' * len(ARRAYS)}---|")
-            for convention in (c for c in CONVENTIONS if c.metric == metric):
-                own = of_metric[of_metric["convention"].eq(convention.name) & of_metric["name"].eq(name)]
-                if own.empty:
-                    continue
-                by = f"{convention.by.name} {convention.by.commit}" if convention.by else ""
-                values = " | ".join(cell(own.set_index("codes").loc[a], convention.name == OURS) for a in ARRAYS)
-                near = left.get((metric, convention.name, name))
-                print(f"| `{convention.name}` | {by} | {f'`{convention.beside}`' if convention.beside else ''} "
-                      f"| {convention.choice} | {values} | {'' if near is None else f'{near:.0e}'} |")  # fmt: skip
+    for (metric, name), own in found.groupby(["metric", "name"], sort=False):
+        print(f"\n### `{metric}`: {name}\n")
+        print(f"| convention | of | otherwise than | in that | {' | '.join(ARRAYS)} | left |")
+        print(f"|---|---|---|---|{'---|' * len(ARRAYS)}---|")
+        for convention in dict.fromkeys(own["convention"]):
+            of_arrays = own[own["convention"] == convention].set_index("codes")
+            print(line(of_arrays, left.get((metric, convention, name))))
+
+
+def line(of_arrays: pd.DataFrame, left: float | None) -> str:
+    """A row of a table: a convention, whose it is, what it does otherwise, its value on each array."""
+    about = of_arrays.iloc[0]
+    name = f"`{about['convention']}`"
+    of = f"{about['repository']} {about['commit']}" if about["repository"] else ""
+    beside = f"`{about['beside']}`" if about["beside"] else ""
+    near = "" if left is None else "< 1e-6" if left < 1e-6 else f"{left:.0e}"
+    values = [cell(of_arrays.loc[array], about["convention"] == OURS) for array in ARRAYS]
+    return f"| {' | '.join([name, of, beside, about['choice'], *values, near])} |"
 
 
 def rows(name: str) -> list[np.ndarray]:
@@ -60,6 +66,8 @@ def differences(found: pd.DataFrame) -> dict[tuple[str, str, str], float]:
     for line in csv.DictReader((GOLDEN / "conventions.csv").open()):
         key = (line["metric"], line["convention"], line["score"])
         own = found[(found[KEYS] == key).all(axis=1)].set_index("codes")["score"]
+        if own.empty:
+            continue
         gaps = [abs(own[a] - v) for a in ARRAYS if (v := published(line["entry"], line["key"], a)) is not None]
         largest[key] = max(gaps)
     return largest

@@ -5,7 +5,20 @@
 
 from collections.abc import Sequence
 
-from bench.conventions import dci, explicitness, factor_vae_score, mig, modularity, sap
+from bench.conventions import (
+    dci,
+    dcimig,
+    explicitness,
+    factor_vae_score,
+    irs,
+    jemmig,
+    linear_r2,
+    mcc,
+    mig,
+    mig_sup,
+    modularity,
+    sap,
+)
 from bench.conventions.convention import Convention
 from bench.registry import unknown
 
@@ -16,6 +29,12 @@ CONVENTIONS: tuple[Convention, ...] = (
     *dci.CONVENTIONS,
     *factor_vae_score.CONVENTIONS,
     *explicitness.CONVENTIONS,
+    *mig_sup.CONVENTIONS,
+    *jemmig.CONVENTIONS,
+    *dcimig.CONVENTIONS,
+    *irs.CONVENTIONS,
+    *mcc.CONVENTIONS,
+    *linear_r2.CONVENTIONS,
 )
 
 

@@ -29,6 +29,7 @@ def test_without_metrics_all_that_the_repository_has_are_scored_and_what_gives_n
     scores = bench.score(CODES, FACTORS, convention="ubisoft")
     assert set(scores) == {
         "mig", "modularity", "sap", "dci_disentanglement", "dci_completeness", "factor_vae_test", "explicitness_train",
+        "mig_sup", "jemmig", "dcimig", "irs",
     }  # fmt: skip
     assert scores.skipped == {}
     constant = np.column_stack([CODES, np.ones(600)])

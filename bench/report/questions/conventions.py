@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from bench.analysis.names import setting_of, title
 from bench.analysis.representations.conventions import Split, scores_by_convention
+from bench.conventions import CONVENTIONS
 from bench.conventions.convention import OURS
 from bench.data import load_data
 from bench.models.pca import PCA
@@ -16,6 +17,7 @@ from bench.report.questions.asked import Asked, NamedDrawing, encoded
 from bench.report.style import PAGE, key_of, looks, new_figure, titled
 from bench.training.catalogue import catalogue, find, load_model
 
+METRICS = ("mig", "modularity", "sap", "dci", "factor_vae_score", "explicitness")
 TRAIN, TEST = 10_000, 5_000
 IMAGES = 5_000  # that PCA is fitted to
 DIMS = 10
@@ -32,7 +34,8 @@ SAID = (
 
 def draw_conventions(asked: Asked) -> Iterator[NamedDrawing]:
     """A panel a metric, a row a convention, a mark for each of three codes of dSprites; no study is read."""
-    found = scores_by_convention(dsprites_codes())
+    shown_here = [c for c in CONVENTIONS if c.metric in METRICS]
+    found = scores_by_convention(dsprites_codes(), conventions=shown_here)
     shown = found[found["name"].notna()].drop_duplicates(["codes", "metric", "convention"])
     metrics = list(dict.fromkeys(shown["metric"]))
     styles = looks(dict.fromkeys(shown["codes"]))
