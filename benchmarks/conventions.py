@@ -22,30 +22,36 @@ from bench.conventions.convention import OURS
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
 ARRAYS = ("identity", "noisy", "tanh10")
-KEYS = ["metric", "convention", "name"]
+KEYS = ("metric", "convention", "score")
 PARTS = ("train_codes", "train_factors", "test_codes", "test_factors")
 
 
 def main() -> None:
-    asked = [c for c in CONVENTIONS if c.metric in sys.argv[1:] or not sys.argv[1:]]
-    found = scores_by_convention({name: rows(name) for name in ARRAYS}, slow=True, conventions=asked)
-    left = differences(found)
-    for (metric, name), own in found.groupby(["metric", "name"], sort=False):
+    arrays = {name: rows(name) for name in ARRAYS}
+    for metric in dict.fromkeys(c.metric for c in CONVENTIONS):
+        if metric in sys.argv[1:] or not sys.argv[1:]:
+            own = [c for c in CONVENTIONS if c.metric == metric]
+            show(metric, scores_by_convention(arrays, slow=True, conventions=own))
+
+
+def show(metric: str, found: pd.DataFrame) -> None:
+    """Print a table for each score of a metric."""
+    for name, own in found.groupby("name", sort=False):
         print(f"\n### `{metric}`: {name}\n")
         print(f"| convention | of | otherwise than | in that | {' | '.join(ARRAYS)} | left |")
         print(f"|---|---|---|---|{'---|' * len(ARRAYS)}---|")
-        for convention in dict.fromkeys(own["convention"]):
-            of_arrays = own[own["convention"] == convention].set_index("codes")
-            print(line(of_arrays, left.get((metric, convention, name))))
+        for convention, of_arrays in own.groupby("convention", sort=False):
+            scores = of_arrays.set_index("codes")
+            print(line(scores, left(metric, str(convention), str(name), scores["score"])), flush=True)
 
 
-def line(of_arrays: pd.DataFrame, left: float | None) -> str:
+def line(of_arrays: pd.DataFrame, gap: float | None) -> str:
     """A row of a table: a convention, whose it is, what it does otherwise, its value on each array."""
     about = of_arrays.iloc[0]
     name = f"`{about['convention']}`"
-    of = f"{about['repository']} {about['commit']}" if about["repository"] else ""
+    of = f"{about['repository']} {about['commit']}" if isinstance(about["repository"], str) else ""
     beside = f"`{about['beside']}`" if about["beside"] else ""
-    near = "" if left is None else "< 1e-6" if left < 1e-6 else f"{left:.0e}"
+    near = "" if gap is None else "< 1e-6" if gap < 1e-6 else f"{gap:.0e}"
     values = [cell(of_arrays.loc[array], about["convention"] == OURS) for array in ARRAYS]
     return f"| {' | '.join([name, of, beside, about['choice'], *values, near])} |"
 
@@ -60,17 +66,12 @@ def cell(row: "pd.Series[Any]", first: bool) -> str:
     return f"{row['score']:.4f}" if first or abs(row["step"]) < 5e-5 else f"{row['score']:.4f} ({row['step']:+.4f})"
 
 
-def differences(found: pd.DataFrame) -> dict[tuple[str, str, str], float]:
-    """(metric, convention, score) -> the largest difference from what public code gave."""
-    largest: dict[tuple[str, str, str], float] = {}
-    for line in csv.DictReader((GOLDEN / "conventions.csv").open()):
-        key = (line["metric"], line["convention"], line["score"])
-        own = found[(found[KEYS] == key).all(axis=1)].set_index("codes")["score"]
-        if own.empty:
-            continue
-        gaps = [abs(own[a] - v) for a in ARRAYS if (v := published(line["entry"], line["key"], a)) is not None]
-        largest[key] = max(gaps)
-    return largest
+def left(metric: str, convention: str, name: str, scores: "pd.Series[float]") -> float | None:
+    """The largest difference from what the repository's own code gave; None: that is not known."""
+    with (GOLDEN / "conventions.csv").open() as file:
+        known = [claim for claim in csv.DictReader(file) if [claim[key] for key in KEYS] == [metric, convention, name]]
+    values = {a: published(claim["entry"], claim["key"], a) for claim in known for a in ARRAYS}
+    return max((abs(scores[a] - value) for a, value in values.items() if value is not None), default=None)
 
 
 def published(entry: str, key: str, array: str) -> float | None:
