@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.conventions.convention import OURS, Convention
+from bench.conventions.refused import refuse_constant
 from bench.conventions.repositories import DCF, DISENT, DISENTANGLEMENT_LIB, JBOILARD, UBISOFT
-from bench.conventions.unit_bins import refuse_constant, unit_bins
+from bench.conventions.unit_bins import unit_bins
 from bench.metrics.base import Floats, SkippedError
 from bench.metrics.mig import mig
 from bench.metrics.parts.information_table import information_table

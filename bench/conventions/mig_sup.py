@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.conventions.convention import OURS, Convention
+from bench.conventions.refused import refuse_constant
 from bench.conventions.repositories import JBOILARD, UBISOFT
-from bench.conventions.unit_bins import refuse_constant, unit_bins
+from bench.conventions.unit_bins import unit_bins
 from bench.metrics.base import Floats
 from bench.metrics.mig_sup import mig_sup
 from bench.metrics.parts.information_table import information_table

@@ -5,8 +5,9 @@ from functools import partial
 from numpy.typing import ArrayLike
 
 from bench.conventions.convention import OURS, Convention
+from bench.conventions.refused import refuse_constant
 from bench.conventions.repositories import DCF, DISENTANGLEMENT_LIB, JBOILARD, LATENT_QUANTIZATION, UBISOFT
-from bench.conventions.unit_bins import refuse_constant, unit_bins
+from bench.conventions.unit_bins import unit_bins
 from bench.metrics.infomec import infomec
 from bench.metrics.modularity import modularity
 

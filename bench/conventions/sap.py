@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.conventions.convention import OURS, Convention
+from bench.conventions.refused import refuse_single_valued
 from bench.conventions.repositories import DCF, DISENT, DISENTANGLEMENT_LIB, JBOILARD, UBISOFT
 from bench.conventions.unconverged import unconverged
 from bench.conventions.unit_bins import unit_bins
@@ -47,6 +48,7 @@ def logistic_regression(
     from sklearn.linear_model import LogisticRegression
 
     x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
+    refuse_single_valued(y)
     matrix = np.empty((x.shape[1], y.shape[1]))
     with unconverged():
         for d, k in np.ndindex(matrix.shape):

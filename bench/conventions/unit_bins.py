@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Ints, SkippedError, check_codes
+from bench.metrics.base import Ints
 
 
 def unit_bins(table: ArrayLike, num_bins: int) -> Ints:
@@ -19,14 +19,3 @@ def unit_bins(table: ArrayLike, num_bins: int) -> Ints:
 
     columns = minmax_scale(np.asarray(table, np.float64))
     return np.digitize(columns, np.linspace(0, 1, num_bins + 1)[:-1]) - 1
-
-
-def refuse_constant(codes: ArrayLike) -> None:
-    """Codes with a constant dimension have no number where each dimension is divided by what it holds.
-
-    Raises:
-        SkippedError: there is one; the message has the dimensions.
-    """
-    constant = np.flatnonzero(np.ptp(check_codes(codes, min_rows=2), axis=0) == 0)
-    if len(constant):
-        raise SkippedError(f"its code gives NaN where a dimension is constant, here {', '.join(map(str, constant))}")

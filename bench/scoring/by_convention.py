@@ -8,7 +8,7 @@ import numpy as np
 
 from bench import conventions
 from bench.metrics.base import Floats, Ints, SkippedError
-from bench.scoring.runs import SIZES, Cell, declaration, rows_of
+from bench.scoring.runs import SIZES, Cell, check_width, declaration, rows_of
 
 
 def metrics_of(convention: str, metrics: Sequence[str] | None) -> list[str]:
@@ -24,12 +24,13 @@ def score_by(convention: str, metric: str, codes: Floats, factors: Ints | None, 
     """Score name -> value, of the rows that the metric itself reads; "all" of them where that code reads all.
 
     Raises:
-        SkippedError: there are no factors, or that code gives no number; the message says why.
+        SkippedError: there are no factors, the codes are too wide, or that code gives no number; the message says why.
     """
     if factors is None:
         raise SkippedError(f"{metric} needs factors")
     (found,) = conventions.find(convention, [metric])
     declared = replace(declaration(metric), reads=found.reads)
+    check_width(declared, codes.shape[1])
     sizes = {size: getattr(declared, size) for size in SIZES[found.reads]}
     cell = Cell(metric, declared.version, "mean", sizes, {}, None)
     rows = rows_of(cell, declared, len(codes), f"seed {seed}").values()

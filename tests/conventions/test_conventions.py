@@ -165,6 +165,15 @@ def test_where_the_code_would_give_nan_there_is_a_reason(metric: str, convention
         named(metric, convention).scores(constant, FACTORS)
 
 
+@pytest.mark.parametrize(
+    ("metric", "convention"), [("explicitness", "ubisoft"), ("sap", "jboilard"), ("dci", "disent.xgboost")]
+)
+def test_a_factor_with_a_single_value_that_the_code_fails_on_is_named(metric: str, convention: str) -> None:
+    single = np.column_stack([FACTORS, np.zeros(400, int)])
+    with pytest.raises(SkippedError, match="its code fails where a factor has a single value, here 2"):
+        named(metric, convention).scores(CODES, single, CODES, single)
+
+
 def test_codes_and_factors_that_the_code_does_not_take_are_refused_with_the_reason() -> None:
     for compute in (mig.in_nats, lambda x, y: sap.decision_trees(x, y, num_bins=10)):
         with pytest.raises(SkippedError, match="takes no code of one dimension"):

@@ -1,5 +1,7 @@
 """`bench.score(..., convention=...)`: the number that another repository's code would print for the same rows."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ import bench
 from bench.conventions import CONVENTIONS, find, mig
 from bench.metrics.base import SkippedError
 from bench.registry import UnknownNameError
+from bench.scoring.runs import declaration
 
 RNG = np.random.default_rng(0)
 FACTORS = np.stack([RNG.integers(n, size=600) for n in (3, 12)], axis=1)
@@ -37,6 +40,19 @@ def test_without_metrics_all_that_the_repository_has_are_scored_and_what_gives_n
     assert bench.score(constant, FACTORS, convention="ubisoft").skipped["mig"] == reason
     with pytest.raises(SkippedError, match="mig by the convention ubisoft"):
         bench.score(constant, FACTORS, "mig", convention="ubisoft")
+
+
+def test_several_representations_are_scored_by_one_convention() -> None:
+    both = bench.score({"mine": CODES, "theirs": 2 * CODES[:, ::-1]}, FACTORS, "mig", convention="ubisoft.classes")
+    assert both["mine"] == pytest.approx(both["theirs"])
+    assert both["mine"] == bench.score(CODES, FACTORS, "mig", convention="ubisoft.classes")
+
+
+def test_codes_that_are_too_wide_for_a_metric_are_so_for_its_conventions(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = dataclasses.replace(declaration("mig"), widest=1)
+    monkeypatch.setattr("bench.scoring.by_convention.declaration", lambda _: narrow)
+    with pytest.raises(SkippedError, match="mig takes codes of 1 dims at most, got 2"):
+        bench.score(CODES, FACTORS, "mig", convention="ubisoft")
 
 
 def test_the_seed_of_a_draw_is_that_of_the_repositorys_own() -> None:
