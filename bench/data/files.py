@@ -150,13 +150,13 @@ def require(name: str, files: Iterable[File], folder: Path) -> None:
         raise NoSourceError(f"{name} is read from files that you download yourself:{faults}")
 
 
-def converted(card: Card, folder: Path, pieces: Callable[[], Iterable[bytes]]) -> Path:
-    """NAME/images.npy, written once from a card's files; again when they, it or the card's version changed.
+def converted(card: Card, folder: Path, pieces: Callable[[], Iterable[bytes]], name: str = "images.npy") -> Path:
+    """NAME/images.npy or another, written once from a card's files; again when they, it or the card's version changed.
 
     Raises:
         StoreError: the folder cannot be written.
     """
-    path = folder / card.name / "images.npy"
+    path = folder / card.name / name
     made_of = {"version": card.version, "files": [origin(file, folder) for file in card.files]}
     if not (path.is_file() and _recorded(path) == made_of | _size_and_time(path)):
         log.info("%s: converting its files into %s (once)", card.name, path)

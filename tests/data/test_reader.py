@@ -47,6 +47,18 @@ def test_what_a_step_reads_is_one_graph_for_the_compiler(name: str) -> None:
                 assert torch.equal(ours, expected)
 
 
+@pytest.mark.parametrize("name", ["rooms3d", "xyobject"])
+def test_images_that_are_computed_are_one_graph_for_the_compiler(name: str, request: pytest.FixtureRequest) -> None:
+    if name == "rooms3d":
+        request.getfixturevalue("stand_in")(name)
+    resident = load_data.__wrapped__(name).resident(CPU)
+    assert resident is not None
+    index, epoch = torch.arange(0, 4000, 500), torch.zeros(8, dtype=torch.int32)
+    torch.compiler.reset()
+    compiled = torch.compile(resident, backend="eager", fullgraph=True, dynamic=False)
+    assert torch.equal(compiled(index, epoch), resident(index, epoch))
+
+
 def test_on_the_cpu_nothing_is_held_twice() -> None:
     data = load_data("dsprites")
     source = images_on(CPU, data)

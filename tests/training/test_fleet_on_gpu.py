@@ -67,7 +67,9 @@ def test_the_graph_of_a_fleet_gives_the_weights_of_the_cpu(name: str) -> None:
         assert difference(alone.state(0), fleet.state(k)) < TOLERANCE
 
 
-@pytest.mark.parametrize("dataset", ["dsprites", "noisy_dsprites", "color_dsprites"])
+@pytest.mark.parametrize(
+    "dataset", ["dsprites", "noisy_dsprites", "color_dsprites", "rooms3d", "xyobject", "xysquares"]
+)
 def test_compiled_inputs_are_those_of_the_cpu(dataset: str) -> None:
     torch.compiler.reset()
     read = {}
