@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bench
-from bench.conventions import CONVENTIONS, find, mig
+from bench.conventions import CONVENTIONS, dci, find, mig
 from bench.metrics.base import SkippedError
 from bench.registry import UnknownNameError
 from bench.scoring.runs import declaration
@@ -28,7 +28,10 @@ def test_a_split_is_of_the_rows_that_the_metric_itself_reads() -> None:
         assert bench.score(CODES, FACTORS, metrics, convention="disent").items() <= ours.items()
 
 
-def test_without_metrics_all_that_the_repository_has_are_scored_and_what_gives_no_number_has_a_reason() -> None:
+def test_without_metrics_all_that_the_repository_has_are_scored_and_what_gives_no_number_has_a_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dci, "PENALTIES", (1e-3, 0.1))
     scores = bench.score(CODES, FACTORS, convention="ubisoft")
     assert set(scores) == {
         "mig", "modularity", "sap", "dci_disentanglement", "dci_completeness", "factor_vae_test", "explicitness_train",
