@@ -15,8 +15,8 @@ class Protocol:
     """How runs are scored: sample sizes, representations, and options of single metrics.
 
     `pool` images are encoded for each data set (None: all of them), the same ones for every run; a metric's sizes
-    are its published ones unless given here. The metrics of `also_sampled` read sampled codes besides. A cell that
-    takes longer than `timeout` seconds (None: no limit) fails; it changes no number, so no key depends on it.
+    are its published ones unless given here. The metrics of `also_sampled` also read sampled codes. A cell that takes
+    longer than `timeout` seconds (None: no limit) fails; it changes no number, so no key depends on it.
     """
 
     name: str
@@ -37,11 +37,11 @@ def protocol_of(entry: Mapping[str, Any]) -> Protocol:
         ConfigError: a key is missing or of the wrong type.
         UnknownNameError: no such key, representation or metric.
     """
-    known = {"representations": REPRESENTATIONS, "also_sampled": registry.names("metrics")}
+    choices = {"representations": REPRESENTATIONS, "also_sampled": registry.names("metrics")}
     kinds = {"representations": "representation", "also_sampled": "metric"}
     lists = {
         key: tuple(dict.fromkeys(one_of(kinds[key], name, names) for name in listed(entry[key])))
-        for key, names in known.items()
+        for key, names in choices.items()
         if key in entry
     }
     protocol: Protocol = build(Protocol, "scoring", dict(entry) | lists)

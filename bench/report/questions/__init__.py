@@ -1,4 +1,4 @@
-"""Questions about representations, each answered by a picture and the numbers in it: listed here once."""
+"""Questions about representations, each answered by a picture and its numbers: listed here once."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from bench.report.questions.sensitivity import draw_sensitivity
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, and who draws the answer."""
+    """A question, and the function that draws its answer."""
 
     text: str
     draw: Callable[[Asked], Iterator[NamedDrawing]]
