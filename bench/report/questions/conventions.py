@@ -13,8 +13,9 @@ from bench.conventions.convention import OURS
 from bench.data import load_data
 from bench.models.pca import PCA
 from bench.report.figures.panels import Looks
-from bench.report.questions.asked import Asked, NamedDrawing, encoded
+from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import PAGE, key_of, looks, new_figure, titled
+from bench.scoring.codes import encode
 from bench.training.catalogue import catalogue, find, load_model
 
 METRICS = ("mig", "modularity", "sap", "dci", "factor_vae_score", "explicitness")
@@ -32,7 +33,7 @@ SAID = (
 )
 
 
-def draw_conventions(asked: Asked) -> Iterator[NamedDrawing]:
+def draw_conventions(study: Asked) -> Iterator[NamedDrawing]:
     """A panel a metric, a row a convention, a mark for each of three codes of dSprites; no study is read."""
     shown_here = [c for c in CONVENTIONS if c.metric in METRICS]
     found = scores_by_convention(dsprites_codes(), conventions=shown_here)
@@ -65,8 +66,8 @@ def dsprites_codes() -> dict[str, Split]:
     components.fit(data, SEED)
     codes = {
         "factors and noise": (factors - factors.mean(axis=0)) / factors.std(axis=0) + noise,
-        setting_of(run): encoded(load_model(model, strength=strength), data, index)[0],
-        "PCA": encoded(components, data, index)[0],
+        setting_of(run): encode(load_model(model, strength=strength), data, index, device="cpu").mean,
+        "PCA": encode(components, data, index).mean,
     }
     return {name: (c[:TRAIN], factors[:TRAIN], c[TRAIN:], factors[TRAIN:]) for name, c in codes.items()}
 
