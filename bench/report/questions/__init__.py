@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.questions.clusters import draw_clusters
+from bench.report.questions.conventions import draw_conventions
 from bench.report.questions.generative_models import draw_generative_models
 from bench.report.questions.identifiability import draw_identifiability
 from bench.report.questions.interpolation import draw_interpolation
@@ -33,6 +34,7 @@ QUESTIONS: Mapping[str, Question] = {
     "interpolation": Question("Is what lies between two codes an image as well?", draw_interpolation),
     "sensitivity": Question("What do scores depend on beside the codes?", draw_sensitivity),
     "regret": Question("What does choosing a run without factors cost?", draw_regret),
+    "conventions": Question("Why do two papers have different numbers for one model?", draw_conventions),
     "generative_models": Question("What does each dimension of a generative model draw?", draw_generative_models),
     "label_efficiency": Question("How many labels does a code need?", draw_label_efficiency),
 }
