@@ -1,6 +1,6 @@
 """A data set's codes: encoded once, then read by every metric without touching the network again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,11 +131,7 @@ def encode(
     if (on_gpu := _on_gpu(encoder, data, where, device)) is not None:
         return on_gpu
     batches = [where[i : i + batch_size] for i in range(0, len(where), batch_size)]
-    parts = [_read(call(data.images(batch)), len(batch)) for batch in batches]
-    means, logvars = zip(*parts, strict=True)
-    _check_alike(means, "mean")
-    _check_alike(logvars, "log-variance")
-    mean, logvar = np.concatenate(means), None if logvars[0] is None else np.concatenate(logvars)
+    mean, logvar = _gathered((_read(call(data.images(batch)), len(batch)) for batch in batches), len(where))
     if logvar is not None and not isinstance(encoder, Learner):  # those of the suite are scored by their means anyway
         check_logvar(logvar, mean.shape, "the encoder's log-variance")
     return Codes(mean, logvar, where.astype(np.int64, copy=False))
@@ -205,10 +201,28 @@ def _checked(name: str, values: NDArray[Any], rows: int) -> NDArray[np.float32]:
     return codes
 
 
-def _check_alike(batches: Sequence[NDArray[np.float32] | None], name: str) -> None:
-    widths = {0 if batch is None else batch.shape[1] for batch in batches}
-    if len(widths) > 1:
-        raise EncodingError(f"the encoder's {name} has {' dims, then '.join(map(str, sorted(widths)))} dims")
+def _gathered(
+    batches: Iterable[tuple[NDArray[np.float32], NDArray[np.float32] | None]], rows: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Mean and log-variance of all batches, (rows, D) each, written into one array as they come.
+
+    Kept apart, thousands of small arrays between large ones would keep the process from giving memory back.
+    """
+    whole: dict[str, NDArray[np.float32]] = {}
+    widths: dict[str, set[int]] = {"mean": set(), "log-variance": set()}
+    start = 0
+    for batch in batches:
+        for name, part in zip(widths, batch, strict=True):
+            widths[name].add(0 if part is None else part.shape[1])
+            if len(widths[name]) > 1:
+                shown = " dims, then ".join(map(str, sorted(widths[name])))
+                raise EncodingError(f"the encoder's {name} has {shown} dims")
+            if part is not None:
+                if start == 0:
+                    whole[name] = np.empty((rows, part.shape[1]), np.float32)
+                whole[name][start : start + len(part)] = part
+        start += len(batch[0])
+    return whole["mean"], whole.get("log-variance")
 
 
 def _standard_normal(identity: str, shape: tuple[int, int]) -> NDArray[np.float32]:
