@@ -67,13 +67,15 @@ def compare_named(settings: Mapping[str, Any]) -> int:
 
 def find_sides(asked: Any, study: str | None, store: Store) -> Sides:
     """The scores behind two names: models or codes of the study (None: of all that is there), or two studies."""
+    from bench.analysis.names import apart
+
     if not isinstance(asked, list) or len(asked) != 2:
         raise ConfigError(f"compare takes two names, compare=[a,b], got {asked!r}")
     a, b = map(str, asked)
     if a == b:
         raise ConfigError(f"compare takes two different names, got {a!r} twice")
     studies = studies_with_scores(store)
-    table = scores(None, store.path) if study is None else study_scores(study, store)[0]
+    table = apart(scores(None, store.path) if study is None else study_scores(study, store)[0])
     models = sorted(table["model"].unique())
     if a in models and b in models:
         return Sides((a, b), (_of_model(table, a), _of_model(table, b)), "strength_index")

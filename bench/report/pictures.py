@@ -3,6 +3,7 @@
 Of a group that has one seed a setting, which of its runs is best says nothing: there the settings stand side by side.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from bench.analysis.scores.agreement import wide
 from bench.data import load_data
 from bench.data.base import DataError
 from bench.data.pooled import at_size
+from bench.data.sampling import ALL, Sampling
 from bench.escaping import as_cells
 from bench.pool import Pool
 from bench.report.drawings import Drawing, Outcome, code, draw_changed, trained
@@ -26,7 +28,7 @@ from bench.report.sights import Sights, look
 from bench.store.files import StoreError, digest, writing
 from bench.store.folders import Store
 from bench.study.plan import Plan
-from bench.study.run import Run
+from bench.study.run import ON, Run
 
 KILLED = "a picture is missing: the process that drew it was killed, by a lack of memory perhaps"
 MOST = 6  # settings that are shown side by side
@@ -52,12 +54,12 @@ def draw_models(
     Yields:
         What became of the page of each group, and of contact sheets that could not be drawn.
     """
-    groups: dict[tuple[str, str], list[Run]] = {}
+    groups: dict[tuple[str, str, Sampling], list[Run]] = {}
     for run in plan.runs:
         if store.run(run.id).state() == "done":
-            groups.setdefault((run.dataset, run.model), []).append(run)
+            groups.setdefault((run.dataset, run.model, run.sampling), []).append(run)
     values = _values(table, rank_by)
-    for dataset in dict.fromkeys(d for d, _ in groups):
+    for dataset in dict.fromkeys(d for d, *_ in groups):
         if not store.sheet(dataset).exists():
             try:
                 draw_sheet(load_data(dataset), store.sheet(dataset))
@@ -67,12 +69,19 @@ def draw_models(
     folder = store.study(plan.name)
     source = code("data", "models", "report", "training")
     drawings = []
-    for (dataset, model), runs in groups.items():
-        shown, name = ranked(runs, values, rank_by), f"{dataset}_{model}"
+    for (dataset, model, sampling), runs in groups.items():
+        shown, name = ranked(runs, values, rank_by), f"{dataset}_{model}{_file_name(sampling)}"
         seen = [[label, trained(run, store.run(run.id))] for label, run in shown.items()]
         task = (shown, store, folder / "models" / name)
         drawings.append(Drawing(name, digest([source, command, seen]), task))
     yield from draw_changed("models", drawings, partial(_draw, command), folder, pool)
+
+
+def _file_name(sampling: Sampling) -> str:
+    """What a sampling adds to the name of a file: its label without marks, and digits that no other has."""
+    if sampling == ALL:
+        return ""
+    return f"{ON}{re.sub('[^A-Za-z0-9]+', '-', sampling.label)}-{digest(sampling.entry())[:4]}"
 
 
 def _draw(

@@ -128,7 +128,7 @@ class CellRecord(TypedDict):
     key: Name
     metric: MetricName
     version: Positive
-    representation: Literal["mean", "sampled"]
+    representation: Literal["mean", "sampled", "held_out"]
     seconds: Seconds
     values: NotRequired[dict[ScoreName, Number]]
     rows: NotRequired[dict[Name, Count]]

@@ -83,6 +83,8 @@ def _check_sampled(name: str, protocol: Protocol) -> None:
     reads = registry.load("metrics", name).metric.reads
     if name in protocol.also_sampled and reads not in OF_CODES:
         raise ConfigError(f"scoring.also_sampled holds {name}, which reads a {reads}, not a representation of one run")
+    if name in protocol.also_held_out and reads == "group":
+        raise ConfigError(f"scoring.also_held_out holds {name}, which reads a group, not one run")
 
 
 def _check_options(name: str, function: Callable[..., Any], protocol: Protocol) -> None:
@@ -229,6 +231,8 @@ def _settings(
 def _content_name(runs: Sequence[Run], protocol: Protocol) -> str:
     """The name of a grid that was given none: the same for the same runs and protocol."""
     counted = {k: v for k, v in dataclasses.asdict(protocol).items() if k not in UNCOUNTED}
+    if not protocol.also_held_out:  # names are older
+        del counted["also_held_out"]
     return f"grid-{files.digest([[run.id for run in runs], counted], 8)}"
 
 

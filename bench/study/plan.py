@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from bench.data.sampling import ALL
 from bench.study.given import LABEL, GivenCodes
 from bench.study.protocol import Protocol
-from bench.study.run import Run, Schedule
+from bench.study.run import TRAINED_ON, Run, Schedule
 
 Member = Run | GivenCodes
 
@@ -40,12 +41,15 @@ class Plan:
 
     @property
     def schedules(self) -> str:
-        """The schedules behind the runs, in words: the most common one, then who has another."""
+        """The schedules behind the runs, in words: the most common one, what runs are trained on, who has another."""
         if not self.runs:
             return LABEL
         models: dict[str, list[str]] = {}
         for run in self.runs:
-            models.setdefault(run.training, []).append(run.model)
+            models.setdefault(run.training.partition(TRAINED_ON)[0], []).append(run.model)
         common, *others = sorted(models, key=lambda label: -len(models[label]))
         exceptions = [f"{', '.join(dict.fromkeys(models[label]))}: {label.partition(': ')[2]}" for label in others]
+        samplings = dict.fromkeys(run.sampling for run in self.runs)
+        if [*samplings] != [ALL]:
+            common += f"{TRAINED_ON}{' / '.join(sampling.label for sampling in samplings)}"
         return f"{common} ({'; '.join(exceptions)})" if exceptions else common

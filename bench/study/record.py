@@ -151,12 +151,16 @@ def axes(store: Store, name: str) -> dict[str, Any]:
     indices = sorted({s for of_model in strengths.values() for s in of_model if isinstance(s, int)})
     samplings = _distinct(run.sampling for run in plan.runs)
     several = {} if samplings == [ALL] else {"sampling.each": [sampling.entry() for sampling in samplings]}
-    return several | {
-        "model": _distinct(run.model for run in plan.runs),
-        "seed": _distinct(run.seed for run in plan.runs),
-        "dataset": _distinct(run.dataset for run in plan.runs),
-        "strength_of": {model: list(of_model) for model, of_model in strengths.items()},
-    } | ({"strength": indices} if indices else {})
+    return (
+        several
+        | {
+            "model": _distinct(run.model for run in plan.runs),
+            "seed": _distinct(run.seed for run in plan.runs),
+            "dataset": _distinct(run.dataset for run in plan.runs),
+            "strength_of": {model: list(of_model) for model, of_model in strengths.items()},
+        }
+        | ({"strength": indices} if indices else {})
+    )
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:

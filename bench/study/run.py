@@ -64,7 +64,9 @@ class Schedule:
         if not is_line(self.label):
             raise ConfigError(f"trainer.name must be one printable line without markup, got {self.name!r}")
         if TRAINED_ON in self.name:
-            raise ConfigError(f"trainer.name must not hold {TRAINED_ON!r}, which tells of a sampling, got {self.name!r}")
+            raise ConfigError(
+                f"trainer.name must not hold {TRAINED_ON!r}, which tells of a sampling, got {self.name!r}"
+            )
 
     @property
     def label(self) -> str:
@@ -108,12 +110,16 @@ class Run:
         taken = {} if self.checkpoint is None else {"checkpoint": self.checkpoint}
         paired = {} if self.pairs == FIRST_PAIRS else {"pairs": self.pairs}
         trained_on = {} if self.sampling == ALL else {"sampling": self.sampling.entry()}
-        return taken | trained_on | {
-            "model": {"name": self.model, "version": self.version, "hyper": dict(self.hyper)} | paired,
-            "seed": self.seed,
-            "dataset": {"name": self.dataset, "version": self.dataset_version},
-            "schedule": {k: getattr(self.schedule, k) for k in hashed} | versioned,
-        }
+        return (
+            taken
+            | trained_on
+            | {
+                "model": {"name": self.model, "version": self.version, "hyper": dict(self.hyper)} | paired,
+                "seed": self.seed,
+                "dataset": {"name": self.dataset, "version": self.dataset_version},
+                "schedule": {k: getattr(self.schedule, k) for k in hashed} | versioned,
+            }
+        )
 
     def record(self) -> dict[str, Any]:
         """What a run's folder keeps: the configuration and what a reader wants to see beside its scores."""
@@ -133,7 +139,9 @@ class Run:
     @property
     def label(self) -> str:
         """The schedule in words, and what is trained on where that is not every image alike."""
-        return self.schedule.label if self.sampling == ALL else f"{self.schedule.label}{TRAINED_ON}{self.sampling.label}"
+        return (
+            self.schedule.label if self.sampling == ALL else f"{self.schedule.label}{TRAINED_ON}{self.sampling.label}"
+        )
 
     @property
     def training(self) -> str:

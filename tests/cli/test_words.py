@@ -112,7 +112,6 @@ def test_a_study_leaves_its_samplings_to_what_is_added_unless_the_words_say_othe
     assert settings("run", "study=quick", *words)["sampling"]["each"] is None
 
 
-
 def test_only_a_shipped_study_is_one(tmp_path: Path) -> None:
     assert settings("run", "study=quick")["shipped"]
     assert not settings("run", "study=quik")["shipped"]

@@ -173,9 +173,10 @@ def test_what_is_trained_on_is_part_of_the_id_where_it_is_not_every_image() -> N
 
 
 def test_samplings_whose_words_differ_have_ids_that_differ() -> None:
-    words = [*(("sampling=subset", f"sampling.images={n}") for n in (10, 20)), ("sampling=subset", "sampling.draw=1"),
-             *(("sampling=held_out", f"sampling.held_out={n}") for n in ("blank_side", "random", "extrapolation")),
-             CORRELATED, (*CORRELATED, "sampling.inverse=true"), ("sampling=correlated", "sampling.pairs=[[x,all]]")]  # fmt: skip
+    subsets = [("sampling=subset", f"sampling.{key}") for key in ("images=10", "images=20", "draw=1")]
+    splits = [("sampling=held_out", f"sampling.held_out={n}") for n in ("blank_side", "random", "extrapolation")]
+    inverse, one = (*CORRELATED, "sampling.inverse=true"), ("sampling=correlated", "sampling.pairs=[[x,all]]")
+    words = [*subsets, *splits, CORRELATED, inverse, one]
     runs = [plan(composed("model=pca", *w)).runs[0] for w in words]
     assert len({run.id for run in runs}) == len({run.label for run in runs}) == len(words)
     assert all(run.config()["schedule"] == {"image_size": 32} for run in runs)

@@ -1,5 +1,6 @@
 """Batches are drawn as a sampling says: as often as its closed form, never what is held out, the same in any fleet."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,10 @@ from bench.data.base import Card, DataSet
 from bench.data.reader import images_on
 from bench.data.sampling import of_card, sampled
 from bench.models.base import ModelError
+from bench.store.files import read_json
+from bench.store.folders import Store
+from bench.study.run import Frozen, Run, Schedule
+from bench.training import train as stage
 from bench.training.batches import Batches
 from bench.training.stack import Stack
 
@@ -108,3 +113,27 @@ def test_partners_are_drawn_freely_where_every_row_may_be_drawn_and_refused_wher
     for entry in (HELD_OUT, SUBSET):
         with pytest.raises(ModelError, match="ada_gvae chooses partners of images from all: some would be those that"):
             batches(entry, name="ada_gvae")
+
+
+def test_a_run_reads_what_its_sampling_draws_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: set[int] = set()
+
+    class Watched(Numbered):
+        def read(self, index: np.ndarray, epoch: np.ndarray) -> np.ndarray:
+            read.update(index.tolist())
+            return super().read(index, epoch)
+
+    monkeypatch.setattr(stage, "load_data", lambda name: Watched(CARD))
+    held = of_card(HELD_OUT, CARD)
+    schedule, common = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5), (None, None, None, 0, "dsprites", 1)
+    for model, fitted, hyper in (
+        ("beta_vae", False, {"beta": 1.0}),
+        ("pca", True, {"latent_dim": 2, "num_images": 99}),
+    ):
+        read.clear()
+        run = Run(model, 1, fitted, Frozen(hyper), *common, schedule, sampling=held)
+        assert stage.train([run], Store(tmp_path), "cpu", lambda steps, note: None) == ["done"]
+        assert read == set(held.rows(CARD).every().tolist())
+        record = read_json(Store(tmp_path).run(run.id).config)
+        assert record["sampling"] == held.entry()
+        assert record["schedule_label"] == f"{schedule.label}; trained on {held.label}"

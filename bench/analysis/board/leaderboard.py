@@ -130,7 +130,8 @@ def leaderboards(
     told = expected[expected["run"].isin(dead)].drop(columns=["representation", "metric"]).drop_duplicates("run")
     told = told.merge(table[["run", "hyperparameter", "seed"]].drop_duplicates("run"), on="run")
     boards: dict[str, list[pd.DataFrame]] = {level: [] for level in asked}
-    for representation, mine in expected.groupby("representation"):
+    kinds = expected.groupby("representation")
+    for representation, mine in sorted(kinds, key=lambda part: (part[0] != "mean", part[0])):
         scores = wide(table, str(representation)).reset_index()
         found = {level: _estimates(scores, mine, chosen, KEYS[level], dead) for level in _needed(asked)}
         for level, parts in boards.items():

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bench.data.base import Card
 from bench.data.sampling.rows import Rows
 from bench.store.files import digest
@@ -57,6 +60,13 @@ class Sampling:
     def rows(self, card: Card) -> Rows:
         """What is drawn of a data set."""
         raise NotImplementedError("every image of a data set is drawn without a table of rows")
+
+    def held_out(self, card: Card) -> NDArray[np.int64] | None:
+        """The rows of a data set that training never draws, in order; None: it may draw all."""
+        if not self.leaves_out:
+            return None
+        left = np.setdiff1d(np.arange(card.num_images), self.rows(card).every(), assume_unique=True)
+        return left if len(left) else None
 
 
 ALL = Sampling()
