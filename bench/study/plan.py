@@ -7,6 +7,8 @@ from bench.study.given import LABEL, GivenCodes
 from bench.study.protocol import Protocol
 from bench.study.run import TRAINED_ON, Run, Schedule
 
+NAMED = 3  # samplings that a line of schedules names
+
 Member = Run | GivenCodes
 
 
@@ -51,5 +53,6 @@ class Plan:
         exceptions = [f"{', '.join(dict.fromkeys(models[label]))}: {label.partition(': ')[2]}" for label in others]
         samplings = dict.fromkeys(run.sampling for run in self.runs)
         if [*samplings] != [ALL]:
-            common += f"{TRAINED_ON}{' / '.join(sampling.label for sampling in samplings)}"
+            labels = [sampling.label for sampling in samplings]
+            common += TRAINED_ON + (" / ".join(labels) if len(labels) <= NAMED else f"{len(labels)} samplings")
         return f"{common} ({'; '.join(exceptions)})" if exceptions else common

@@ -67,6 +67,21 @@ def test_what_is_said_in_two_ways_is_one_sampling() -> None:
     dsprites = data.card("dsprites")
     blank = of_card({"kind": "held_out", "held_out": "blank_side", "share": 0.3}, dsprites)
     assert blank == of_card({"kind": "held_out", "held_out": [{"x": "16..31"}]}, dsprites)
+    assert blank.label == "the blank side split"
+
+
+def test_labels_are_short_and_tell_samplings_apart() -> None:
+    labels = [of_card(entry, CARD).label for entry in ENTRIES]
+    assert labels == [
+        "scale-x correlated, sigma 0.1", "shape-scale, x-y inversely correlated, sigma 0.4",
+        "shape-x, scale-x, x-y correlated, sigma 0.2", "all but scale 0+4..5 and y 3, or shape 0 and x 4..7",
+        "the composition split", "the interpolation split", "the extrapolation split",
+        "all but a random share of 0.25, draw 1", "100 images",
+    ]  # fmt: skip
+    scattered = [{"x": x, "y": y, "scale": s} for x in range(8) for y in range(2) for s in (1, 4)]
+    one, other = (of_card({"kind": "held_out", "held_out": boxes}, CARD).label for boxes in (scattered, scattered[1:]))
+    assert one.startswith("all but 32 parts of the grid, ")
+    assert len({one, other}) == 2
 
 
 @pytest.mark.parametrize("entry", ENTRIES[:3])

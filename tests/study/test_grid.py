@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from bench import registry
 from bench.__main__ import group_options
+from bench.data.sampling import ALL
 from bench.networks.base import Network
 from bench.registry import UnknownNameError
 from bench.store import shipped
@@ -181,6 +182,22 @@ def test_samplings_whose_words_differ_have_ids_that_differ() -> None:
     assert len({run.id for run in runs}) == len({run.label for run in runs}) == len(words)
     assert all(run.config()["schedule"] == {"image_size": 32} for run in runs)
     assert runs[0].training == "quick: fitted directly, 32x32 px; trained on 10 images"
+
+
+def test_the_studies_of_samplings_have_their_twins_and_the_published_schedule_by_their_words() -> None:
+    correlated, held_out = (plan(composed(f"study={name}")) for name in ("correlated", "generalise"))
+    assert (len(correlated.runs), len(held_out.runs)) == (120, 175)
+    twins = {(run.model, run.value, run.seed) for run in correlated.runs if run.sampling == ALL}
+    assert twins == {(run.model, run.value, run.seed) for run in correlated.runs}
+    assert all(run.sampling.leaves_out for run in held_out.runs)
+    assert held_out.protocol.also_held_out == ("elbo", "linear_r2", "downstream")
+    for name, runs in (("correlated", 480), ("generalise", 175)):
+        head = (shipped.conf_dir() / "study" / f"{name}.yaml").read_text().replace("\n# ", " ")
+        words = re.search(rf"study={name} (trainer=published .*?) study.name", head)
+        assert words is not None
+        published = plan(composed(f"study={name}", *words[1].split()))
+        assert len(published.runs) == runs
+        assert published.schedule == plan(composed("trainer=published")).schedule
 
 
 def test_a_study_trains_each_model_on_each_of_its_samplings() -> None:

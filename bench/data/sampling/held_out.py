@@ -18,6 +18,7 @@ from bench.values import ConfigError, listed, mapping, number, one_of, shown, wh
 Values = tuple[int, ...]
 Box = tuple[tuple[str, Values], ...]  # factors with the values of each: an image is in it that has one of each
 RANDOM = "random"
+SHARE = 0.3  # of the combinations, where no other is given
 LARGEST = 10**6  # value of a factor
 _SPAN = re.compile(r"([0-9]{1,7})\.\.([0-9]{1,7})")
 
@@ -30,11 +31,13 @@ class HeldOut(Sampling):
         boxes: what is held out: images of any of them.
         share: of the images, held out at random where there are no boxes.
         draw: the number of the order that they are the first of.
+        split: the name that the boxes have, of `splits.NAMED` with the share that these have by themselves; "": none.
     """
 
     boxes: tuple[Box, ...] = ()
     share: float = 0.0
     draw: int = 0
+    split: str = ""
 
     kind: ClassVar[str] = "held_out"
     keys: ClassVar[tuple[str, ...]] = ("held_out", "share", "draw")
@@ -49,35 +52,40 @@ class HeldOut(Sampling):
             split = one_of("held-out split", asked, (RANDOM, *NAMED))
             given["held_out"] = boxes_of(split, _share(settings.get("share")), card)
         found = cls.of_entry(given)
-        boxes = [tuple(sorted(box, key=lambda part: card.factor_names.index(part[0]))) for box in found.boxes
-                 if _check_box(box, card)]  # fmt: skip
-        whole_of = cls(tuple(sorted(set(boxes))), found.share, found.draw)
-        kept = len(whole_of.rows(card))
+        if found.boxes:
+            boxes = _in_order(found.boxes, card)
+            found = cls(boxes, split=next((s for s in NAMED if _boxes_of(s, card) == boxes), ""))
+        kept = len(found.rows(card))
         if kept in (0, card.num_images):
             fault = "keeps nothing of" if kept == 0 else "holds nothing out of"
             raise ConfigError(f"sampling.held_out {fault} {card.name}: {shown(asked)}")
-        return whole_of
+        return found
 
     @classmethod
     def of_entry(cls, settings: Mapping[str, Any]) -> "HeldOut":
-        asked = settings["held_out"]
+        asked, split = settings["held_out"], ""
         if asked == RANDOM:
             return cls((), _share(settings.get("share")), whole("sampling.draw", settings.get("draw", 0), 0))
+        if isinstance(asked, Mapping) and len(asked) == 1 and next(iter(asked)) in NAMED:
+            ((split, asked),) = asked.items()
         if isinstance(asked, str) or not listed(asked):
             raise ConfigError(
                 f"sampling.held_out must be the name of a split, or predicates as [{{x: 16..31}}], got {shown(asked)}"
             )
-        return cls(tuple(_box(box) for box in listed(asked)))
+        return cls(tuple(_box(box) for box in listed(asked)), split=split)
 
     def entry(self) -> dict[str, Any]:
         if not self.boxes:
             return {"kind": self.kind, "held_out": RANDOM, "share": self.share, "draw": self.draw}
-        return {"kind": self.kind, "held_out": [{f: _spans(values) for f, values in box} for box in self.boxes]}
+        boxes = [{factor: _spans(values) for factor, values in box} for box in self.boxes]
+        return {"kind": self.kind, "held_out": {self.split: boxes} if self.split else boxes}
 
     @property
     def label(self) -> str:
         if not self.boxes:
             return f"all but a random share of {self.share:g}" + (f", draw {self.draw}" if self.draw else "")
+        if self.split:
+            return f"the {self.split.replace('_', ' ')} split"
         boxes = (" and ".join(f"{f} {_told(values)}" for f, values in box) for box in self.boxes)
         return f"all but {short(', or '.join(boxes), f'{len(self.boxes)} parts of the grid', self)}"
 
@@ -94,7 +102,7 @@ class HeldOut(Sampling):
 
 
 def _share(value: Any) -> float:
-    share = number("sampling.share", 0.3 if value is None else value)
+    share = number("sampling.share", SHARE if value is None else value)
     if not 0 < share < 1:
         raise ConfigError(f"sampling.share must be between 0 and 1, got {shown(value)}")
     return float(share)
@@ -124,13 +132,28 @@ def _values(factor: str, given: Any) -> Values:
     return tuple(sorted(found))
 
 
-def _check_box(box: Box, card: Card) -> bool:
-    """That a data set has the factors of a predicate, and the values."""
+def _boxes_of(split: str, card: Card) -> tuple[Box, ...] | None:
+    """The boxes of a split with the share that it has by itself; None: the data set has no such split."""
+    try:
+        return _in_order(tuple(map(_box, boxes_of(split, SHARE, card))), card)
+    except ConfigError:
+        return None
+
+
+def _in_order(boxes: Sequence[Box], card: Card) -> tuple[Box, ...]:
+    """Boxes that a data set has, each once, with their factors in its order: the same for what is the same."""
+    for box in boxes:
+        _check_box(box, card)
+    ordered = {tuple(sorted(box, key=lambda part: card.factor_names.index(part[0]))) for box in boxes}
+    return tuple(sorted(ordered))
+
+
+def _check_box(box: Box, card: Card) -> None:
+    """Refuse a predicate on factors, or values, that a data set does not have."""
     for factor, values in box:
         size = card.factor_sizes[card.factor_names.index(one_of(f"factor of {card.name}", factor, card.factor_names))]
         if values[-1] >= size:
             raise ConfigError(f"sampling.held_out: {factor} of {card.name} has values 0..{size - 1}, got {values[-1]}")
-    return True
 
 
 def _runs(values: Sequence[int]) -> list[tuple[int, int]]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.questions.clusters import draw_clusters
+from bench.report.questions.entanglement import draw_entanglement
+from bench.report.questions.generalisation import draw_generalisation
 from bench.report.questions.identifiability import draw_identifiability
 from bench.report.questions.interpolation import draw_interpolation
 from bench.report.questions.label_efficiency import draw_label_efficiency
@@ -31,6 +33,8 @@ QUESTIONS: Mapping[str, Question] = {
     "clusters": Question("Do codes of one class lie together?", draw_clusters),
     "interpolation": Question("Is what lies between two codes an image as well?", draw_interpolation),
     "sensitivity": Question("What do scores depend on beside the codes?", draw_sensitivity),
+    "entanglement": Question("Do factors that went together lie in the same dimensions?", draw_entanglement),
+    "generalisation": Question("Do disentangled codes hold what training never showed?", draw_generalisation),
     "regret": Question("What does choosing a run without factors cost?", draw_regret),
     "label_efficiency": Question("How many labels does a code need?", draw_label_efficiency),
 }
