@@ -39,7 +39,7 @@ def draw_entanglement(asked: Asked) -> Iterator[NamedDrawing]:
     runs = [run for run in runs if _twin(run) in plain]
     if not runs:
         raise TooFewRunsError(
-            "trained runs on correlated factors are needed, and the same models and seeds on all images: study=correlated"
+            "trained runs on correlated factors are needed, and their twins on all images: study=correlated"
         )
     shared: dict[str, Floats] = {}
     rows = []
