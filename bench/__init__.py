@@ -4,6 +4,7 @@
 data  = bench.load_data("dsprites")                # images and factors, read by index
 codes = bench.encode(model_or_callable, data)      # mean and log-variance of every image
 bench.score(codes.mean, data.factors(codes.index)) # score name -> value; any (N, D) and (N, F) arrays
+bench.score({"a": a, "b": b}, factors)             # several representations of the same rows, side by side
 bench.scores(study="quick")                        # the long score table, a pandas.DataFrame
 bench.load_model("beta_vae", strength=5)           # a trained model that ships, with encode and decode
 ```
@@ -17,7 +18,7 @@ __all__ = ["encode", "load_data", "load_model", "score", "scores"]
 if TYPE_CHECKING:
     from bench.data import load_data
     from bench.scoring.codes import encode
-    from bench.scoring.runs import score
+    from bench.scoring.score import score
     from bench.table.scores import scores
     from bench.training.catalogue import load_model
 
@@ -25,7 +26,7 @@ _HOME = {
     "encode": "bench.scoring.codes",
     "load_data": "bench.data",
     "load_model": "bench.training.catalogue",
-    "score": "bench.scoring.runs",
+    "score": "bench.scoring.score",
     "scores": "bench.table.scores",
 }
 # a module whose functions are named with it: `bench.reference.read_reference()`

@@ -6,7 +6,8 @@ The first call starts the work in a process of its own, which outlasts the call;
 to `--wait` seconds for four packed stores or the end, and takes them. `--minutes` counts from the latest call. All jobs
 run side by side on the one device:
 
-1. the kernels' tests: where one fails, everything stops, for nothing could be trusted;
+1. the kernels' tests: where one fails, everything stops, for nothing could be trusted; and other tests of the device,
+   whose failures are told of;
 2. the reference grid, where the reference table lacks runs of it: each model and data set as one stack;
 3. the next group of the study `full` without shipped weights: one model, six strengths, as one stack of 12 (or what is
    missing of it; models of which nothing is there first). Once the grid is done its speed is measured; where all cannot
@@ -43,9 +44,10 @@ MODELS = ("beta_tcvae", "dip_vae_ii", "annealed_vae", "dip_vae_i", "beta_vae", "
 DATASETS = ("dsprites", "noisy_dsprites")
 STRENGTHS, SEEDS = range(6), (0, 1)  # of `full`
 GRID_SEEDS, GRID_STEPS = range(10), 10_000  # of `reference`
-TESTS = (
-    "tests/training/test_fleet_on_gpu.py", "tests/scoring/test_device_codes.py",
-    "-k", "kernels or stack or poisoned or codes_of_a_gpu",
+TESTS = ("tests/training/test_fleet_on_gpu.py", "-k", "kernels or stack or poisoned")
+OTHER_TESTS = (
+    "tests/scoring/test_device_codes.py", "tests/training/test_fleet_on_gpu.py", "-k",
+    "codes_of_a_gpu or compiled_inputs or pairs_are or ada_ml_vae or slow_vae or hfs or qlae or infogan or dc_ign",
 )  # fmt: skip
 PACKED_BYTES, PACKED_A_CALL = 15_500_000, 4
 LAST_SECONDS = 25  # before the end, in which what is finished is packed
@@ -171,19 +173,22 @@ class Programme:
             with (self.work / "power.csv").open("wb") as file:
                 watts = subprocess.Popen(query, stdout=file)
         tests, grid, full, shipped = self.tests(), self.grid(), self.group(), self.shipped_scores()
-        jobs = [tests, *full, *grid, *shipped]
+        others = self.other_tests()
+        jobs = [tests, *full, *grid, *others]
+        self.later = shipped
         for job in jobs:
             job.start()
         try:
-            self.watch(jobs, tests, grid, full)
+            self.watch(jobs, tests, grid, full, before=[*grid, *others])
             for store in ("grid", "full"):
                 self.halve(store)
                 self.pack(store, "weights", last=True)
+            self.begin_later(jobs)
             afterwards = [*self.scores_of_full(full), self.speed()] if self.left > LEAST_SECONDS else []
             jobs += afterwards
             for job in afterwards:
                 job.start()
-            self.watch(jobs, tests, [], [])
+            self.watch(jobs, tests, [], [], before=[])
         finally:
             for job in jobs:
                 if job.process is not None and job.ended is None:
@@ -198,8 +203,11 @@ class Programme:
             self.say("ended")
             (self.work / "ended").touch()
 
-    def watch(self, jobs: Sequence[Job], tests: Job, grid: list[Job], full: list[Job]) -> None:
-        """Follow jobs until those of the grid and of `full`, or else all, have ended or the time is over."""
+    def watch(self, jobs: list[Job], tests: Job, grid: list[Job], full: list[Job], before: list[Job]) -> None:
+        """Follow jobs until those of the grid and of `full`, or else all, have ended or the time is over.
+
+        The speed of `full` is measured when the jobs of `before` have ended; what is to come later begins after that.
+        """
         speed = Speed()
         awaited = [tests, *grid, *full] if grid or full else jobs
         while self.left > 0:
@@ -215,12 +223,20 @@ class Programme:
                     self.pack("grid", "weights")
             if all(job.ended is not None for job in awaited):
                 return
-            if not speed.decided and full and full[0].ended is None and all(job.ended is not None for job in grid):
+            if not speed.decided and full and full[0].ended is None and all(job.ended is not None for job in before):
                 speed.see(*full[0].steps())
                 if speed.seconds >= MEASURED_SECONDS:
                     speed.decided = True
                     self.decide(full[0], speed)
+                    self.begin_later(jobs)
             time.sleep(POLL_SECONDS)
+
+    def begin_later(self, jobs: list[Job]) -> None:
+        """Start what waits for the speed to be measured."""
+        for job in self.later:
+            job.start()
+        jobs += self.later
+        self.later = []
 
     def decide(self, full: Job, speed: "Speed") -> None:
         """Let the whole group go on, or the runs of its first seed alone."""
@@ -239,6 +255,11 @@ class Programme:
         return self.job(
             "tests", [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", mark, *files]
         )
+
+    def other_tests(self) -> list[Job]:
+        """Tests of what no number rests on here: one that fails stops nothing."""
+        words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "gpu", *OTHER_TESTS]
+        return [self.job("other-tests", words)] if self.device == "cuda" else []
 
     def grid(self) -> list[Job]:
         """Models of the reference grid on a data set of which the reference table lacks runs."""

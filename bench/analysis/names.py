@@ -55,6 +55,14 @@ def downstream_scores(names: Iterable[str]) -> list[str]:
     return accuracies(names) + efficiencies(names)
 
 
+def scores_without_factors(table: pd.DataFrame) -> list[str]:
+    """Unsupervised scores to show where a data set has no other, as one whose images have no labels; else none."""
+    others = {*disentanglement_scores(table), *downstream_scores(table["name"].unique())}
+    labelled = set(table.loc[table["name"].isin(others), "dataset"])
+    present = set(table.loc[~table["dataset"].isin(labelled), "name"])
+    return [name for name in UNSUPERVISED if name in present]
+
+
 def accuracies(names: Iterable[str]) -> list[str]:
     """Downstream accuracies: logistic regression first, by rising number of labels."""
     found = [(m[1], int(m[2]), n) for n in names if (m := re.fullmatch(r"([a-z]+)_(\d+)", n))]

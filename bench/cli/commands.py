@@ -30,7 +30,6 @@ from bench.progress import results, say, say_once, stage
 from bench.scoring.floors import make_floors
 from bench.scoring.groups import cells_of
 from bench.scoring.runs import Cell, cells
-from bench.store.files import StoreError
 from bench.store.folders import Store
 from bench.store.shipped import in_checkout, trained_dir
 from bench.store.tables import TableFolder
@@ -64,7 +63,10 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
 
         return list_names(settings["what"], options, Store(settings["results_dir"]))
     if name == "data":
-        return data_sets(settings)
+        from bench.cli.data_sets import data_sets
+        from bench.cli.own_data import own_data
+
+        return data_sets(settings) if settings["what"] is None else own_data(settings)
     if name == "merge":
         return merge_table(settings)
     if name == "check":
@@ -329,33 +331,3 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings, whole: Plan
         if data.state(dataset) != "ready":
             say(f"{dataset} is {data.state(dataset)}: `python -m bench data dataset={dataset}` fetches it or says how")
     return 0
-
-
-def data_sets(settings: Settings) -> int:
-    """Fetch and verify the chosen data sets and draw a contact sheet of each; those that cannot be had are listed."""
-    from bench.report.sheet import draw_sheet
-
-    table = Table("data set", "images", "shape", "factors", "was", "now", "contact sheet")
-    faults = []
-    names = settings["dataset"] if isinstance(settings["dataset"], list) else [settings["dataset"]]
-    if settings["accept"] is not None:
-        if len(names) != 1:
-            raise ConfigError("accept=SHA256 is of one data set: give dataset=NAME")
-        say(f"accepted: {data.accept(names[0], str(settings['accept']))}")
-    for name in names:
-        card, before = data.card(name), data.state(name)
-        sheet = None
-        try:
-            data.fetch(name)
-            data.verify(name)
-            sheet = Store(settings["results_dir"], writable=True).sheet(name)
-            draw_sheet(data.load_data(name), sheet)
-        except (data.DataError, StoreError) as fault:
-            faults.append(str(fault))
-        factors = ", ".join(f"{f} {n}" for f, n in zip(card.factor_names, card.factor_sizes, strict=True))
-        shape = "x".join(map(str, card.image_shape))
-        table.add_row(name, f"{card.num_images:,}", shape, factors, before, data.state(name), str(sheet or "none"))
-    results.print(table)
-    for told in faults:
-        say(told)
-    return 1 if faults else 0

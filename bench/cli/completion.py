@@ -7,6 +7,7 @@ from bench import data, registry
 from bench.cli import keys
 from bench.cli.execution import DEVICES
 from bench.cli.stages import FLAGS, OTHERS, STAGES
+from bench.data.pictures import BACKGROUNDS, CHANNELS, FITS
 from bench.study.protocol import REPRESENTATIONS
 from bench.study.run import CONVOLUTIONS, PRECISIONS, UPDATES
 from bench.values import ConfigError, one_of
@@ -14,6 +15,7 @@ from bench.values import ConfigError, one_of
 FILES = ":files"  # said to the script: the shell completes a path
 YES_OR_NO = ["true", "false"]
 KINDS = ["models", "metrics", "datasets", "studies", "trained"]
+WITH_DATA = ["add", "list", "remove"]  # what is done with data sets of the user's own
 LISTS = (
     "model",
     "dataset",
@@ -30,6 +32,9 @@ VALUES: Mapping[str, Callable[[], Sequence[str]]] = {
     "scoring.also_held_out": lambda: registry.names("metrics"),
     "scoring.representations": lambda: REPRESENTATIONS,
     "device": lambda: DEVICES,
+    "fit": lambda: FITS,
+    "channels": lambda: list(CHANNELS),
+    "background": lambda: list(BACKGROUNDS),
     "trainer.precision": lambda: PRECISIONS,
     "trainer.updates": lambda: UPDATES,
     "trainer.convolution": lambda: CONVOLUTIONS,
@@ -87,7 +92,7 @@ def _standing(key: str, stage: str) -> list[str]:
     """What may be the value of the key that a stage takes without its name."""
     if key in keys.PATHS:
         return [FILES]
-    return {"question": questions, "list": lambda: KINDS}.get(stage, list)()
+    return {"question": questions, "list": lambda: KINDS, "data": lambda: WITH_DATA}.get(stage, list)()
 
 
 def _values(key: str, value: str, stage: str) -> str:

@@ -17,11 +17,12 @@ def list_names(what: str | None, options: Mapping[str, Sequence[str]], store: St
 
     Studies are the shipped ones and those of the store.
     """
-    trained = catalogue()
+    trained, own = catalogue(), data.owned()
+    what = "datasets" if what == "data" else what
     kinds = {
         "models": list(options["model"]),
         "metrics": registry.names("metrics"),
-        "datasets": data.names(),
+        "datasets": [f"{name} (your own)" if name in own else name for name in data.names()],
         "studies": [
             s for s in dict.fromkeys((*options["study"], *store.studies())) if s != "custom"
         ],  # a grid of one's own

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench import data
 from bench.cli import keys
-from bench.cli.completion import questions
+from bench.cli.completion import WITH_DATA, questions
 from bench.cli.execution import check_board, check_execution, check_score
 from bench.cli.words import Command, Word
 from bench.store.folders import Store
@@ -63,6 +63,8 @@ def settle(settings: dict[str, Any], command: Command, chosen: Mapping[Word, Wor
     check_board(settings["rank_set"], settings["level"])
     if command.stage == "question" and settings["what"] is not None:
         one_of("question", settings["what"], questions())
+    if command.stage == "data" and settings["what"] is not None:
+        one_of("thing to do with data", settings["what"], WITH_DATA)
     _check_store(settings)
 
 

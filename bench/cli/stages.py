@@ -39,7 +39,7 @@ STAGES: Mapping[str, Stage] = {
     ),
     "score": Stage(
         "compute the missing scores of its trained runs, or of codes from elsewhere",
-        (*GRID, *SCORED, *WORKERS, "codes", "name", "images", "labels", "dry_run", "results_dir"),
+        (*GRID, *SCORED, *WORKERS, "codes", "name", "dry_run", "results_dir"),
         "codes=mine.npz name=mine",
     ),
     "floors": Stage(
@@ -89,7 +89,11 @@ STAGES: Mapping[str, Stage] = {
         "count its runs and scores: done, failed, missing", (*GRID, *SCORED, "results_dir"), "study=quick"
     ),
     "data": Stage(
-        "fetch, verify and draw the data sets (dataset=NAME chooses)", ("dataset", "results_dir"), "dataset=dsprites"
+        "fetch, verify and draw the data sets (dataset=NAME chooses); data add, list, remove: those of your own",
+        ("dataset", "accept", "what", "name", "images", "labels", "factors", "classes", "size", "fit", "channels",
+         "background", "array", "range", "results_dir"),
+        "add name=mine images=FOLDER labels=LABELS.csv size=64",
+        "what",
     ),
     "list": Stage("names of models, metrics, datasets, studies or trained models", ("what",), "trained", "what"),
     "check": Stage(

@@ -12,21 +12,36 @@ import numpy as np
 import yaml
 
 from bench import registry
+from bench.data import own
 from bench.data.base import Card, DataError, DataSet, File
 from bench.data.files import State, accepted, place, state_of
+from bench.data.statistics import check_statistics
 from bench.registry import PluginError, unknown
 from bench.store import shipped
 from bench.store.files import StoreError
 
-__all__ = ["CUSTOM", "accept", "card", "factor_name", "fetch", "load_data", "names", "state", "verify"]
+__all__ = [
+    "CUSTOM", "accept", "card", "factor_name", "fetch", "forget", "given", "load_data", "names", "owned", "state",
+    "verify",
+]  # fmt: skip
 
 SEEN = 32  # images of a data set that are looked at before it is used
 CUSTOM = "custom"  # what codes are of whose data set is not the suite's
 
 
 def names() -> list[str]:
-    """Every data set with a card, shipped or from another distribution."""
+    """Every data set with a card: shipped, from another distribution, or the user's own."""
+    return sorted({*given(), *own.names()})
+
+
+def given() -> list[str]:
+    """The data sets that are not the user's own: shipped, or from another distribution."""
     return sorted({p.stem for p in shipped.cards_dir().glob("*.yaml")} | registry.entry_points("data").keys())
+
+
+def owned() -> list[str]:
+    """The user's own data sets; one whose name a shipped one has got meanwhile is not among them."""
+    return sorted(set(own.names()) - set(given()))
 
 
 @cache
@@ -40,7 +55,7 @@ def card(name: str) -> Card:
     if name not in names():
         raise unknown("data set", name, names())
     path = _card_path(name)
-    return _read_card(path) if path.exists() else _plugin(name).CARD
+    return _read_card(path, name) if path.exists() else _plugin(name).CARD
 
 
 def factor_name(dataset: str, index: int) -> str:
@@ -57,13 +72,21 @@ def load_data(name: str) -> DataSet:
         DataError: its files cannot be had.
         PluginError: the module that reads it cannot be imported.
     """
-    own = card(name)
-    module = _reader(name, f"bench.data.{own.loader}") if _card_path(name).exists() else _plugin(name)
-    return module.load(own, shipped.downloads_dir())
+    told = card(name)
+    module = _reader(name, f"bench.data.{told.loader}") if _card_path(name).exists() else _plugin(name)
+    return module.load(told, _folder(name))
+
+
+def forget() -> None:
+    """Read cards and images again when they are next asked for: a data set was added or removed."""
+    card.cache_clear()
+    load_data.cache_clear()
 
 
 def fetch(name: str) -> None:
     """Put a data set's files in place, each checked by its checksum, and look at some of its images and factors.
+
+    Where its card has published means and deviations, those of all images are told beside them, once.
 
     Raises:
         DataError: no source has them, the message lists the attempts; or they are not what the card says.
@@ -75,6 +98,7 @@ def fetch(name: str) -> None:
         images.images(some)
         _check_factors(images.factors(some), images.card)
         _check_values(images.values(some), (len(some), len(images.card.factor_sizes)), images.card)
+        check_statistics(images, _folder(name))
     except (DataError, registry.PluginError, registry.UnknownNameError, StoreError):
         raise
     except Exception as fault:  # a plug-in's own
@@ -107,10 +131,13 @@ def verify(name: str) -> None:
     Raises:
         DataError: a file is missing or damaged; the message names it.
     """
+    folder = _folder(name)
     for file in card(name).files:
-        if (found := state_of(file, shipped.downloads_dir(), every_byte=True)) != "ready":
+        if (found := state_of(file, folder, every_byte=True)) != "ready":
+            if name in owned():
+                raise own.lost(name, place(file, folder))
             mend = f"`python -m bench data dataset={name}` replaces it or says where it comes from"
-            raise DataError(f"{place(file, shipped.downloads_dir())} is {found}: {mend}")
+            raise DataError(f"{place(file, folder)} is {found}: {mend}")
 
 
 def accept(name: str, sha256: str) -> Path:
@@ -123,17 +150,23 @@ def accept(name: str, sha256: str) -> Path:
         DataError: no file of the data set has that checksum; the message names those that there are.
         StoreError: the folder cannot be written.
     """
-    return accepted(card(name), shipped.downloads_dir(), sha256)
+    return accepted(card(name), _folder(name), sha256)
 
 
 def state(name: str) -> State:
     """Whether a data set's files are all "ready", or else "damaged" or "not fetched"."""
-    found = {state_of(file, shipped.downloads_dir()) for file in card(name).files}
+    folder = _folder(name)
+    found = {state_of(file, folder) for file in card(name).files}
     return "damaged" if "damaged" in found else "not fetched" if "not fetched" in found else "ready"
 
 
 def _card_path(name: str) -> Path:
-    return shipped.cards_dir() / f"{name}.yaml"
+    return own.card_path(name) if name in owned() else shipped.cards_dir() / f"{name}.yaml"
+
+
+def _folder(name: str) -> Path:
+    """Where the files of a data set lie."""
+    return shipped.own_data_dir() if name in owned() else shipped.downloads_dir()
 
 
 def _plugin(name: str) -> Any:
@@ -153,9 +186,9 @@ def _reader(name: str, path: str) -> Any:
     return module
 
 
-def _read_card(path: Path) -> Card:
+def _read_card(path: Path, name: str) -> Card:
     try:
-        return _typed(yaml.safe_load(path.read_text(encoding="utf-8")), path.stem)
+        return _typed(yaml.safe_load(path.read_text(encoding="utf-8")), name)
     except (OSError, TypeError, ValueError, yaml.YAMLError) as fault:
         raise DataError(f"the card {path} is not valid: {fault}") from fault
 

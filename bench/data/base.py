@@ -63,6 +63,8 @@ class Card:
     has exactly one image, in row-major order (the last factor fastest). `factor_divisors` say what the numbers of
     values are divided by to be what they stand for, such as 31 for 32 positions from 0 to 1; none: by nothing.
     `categorical` names the factors whose values have no order, such as shape.
+    `statistics` are what others published of all images, `mean` and `std` of each channel as `bench.data.statistics`
+    computes them, and `within` what they are to be met.
 
     Raises:
         ValueError: the numbers contradict each other.
@@ -85,6 +87,7 @@ class Card:
     files: tuple[File, ...] = ()
     factor_divisors: tuple[float, ...] = ()
     categorical: tuple[str, ...] = ()
+    statistics: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_shape(self.image_shape)
@@ -96,6 +99,8 @@ class Card:
             raise ValueError(f"factor_divisors must be numbers above 0, got {wrong[0]!r}")
         if unknown := [name for name in self.categorical if name not in self.factor_names]:
             raise ValueError(f"categorical names {unknown[0]!r}, which is no factor")
+        if self.statistics:
+            self._check_statistics()
         if self.grid and math.prod(self.factor_sizes) != self.num_images:
             raise ValueError(f"the factors have {math.prod(self.factor_sizes)} combinations, not {self.num_images}")
 
@@ -103,6 +108,13 @@ class Card:
     def without_order(self) -> tuple[bool, ...]:
         """Of each factor, whether its values have no order."""
         return tuple(name in self.categorical for name in self.factor_names)
+
+    def _check_statistics(self) -> None:
+        if not {"within"} < self.statistics.keys() <= {"within", "mean", "std"}:
+            raise ValueError(f"statistics are within and mean or std, got {', '.join(self.statistics)}")
+        for name in self.statistics.keys() - {"within"}:
+            if len(self.statistics[name]) != self.image_shape[2]:
+                raise ValueError(f"statistics: {name} has {len(self.statistics[name])} numbers, not one a channel")
 
 
 LOOKED_AT = 256  # images a data set and process whose values are checked

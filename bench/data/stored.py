@@ -92,7 +92,7 @@ class Converted(Stored):
         return np.load(path, mmap_mode="r", allow_pickle=False)
 
     def _npy(self) -> Iterator[bytes]:
-        yield _header(self.shape)
+        yield header(self.shape)
         for images in self.pieces():
             yield np.ascontiguousarray(images).tobytes()
 
@@ -107,7 +107,7 @@ def shrunk(images: Bytes, height: int, width: int) -> Bytes:
     return small
 
 
-def _header(shape: tuple[int, ...]) -> bytes:
+def header(shape: tuple[int, ...]) -> bytes:
     """The header of an .npy file of bytes."""
     import io
 

@@ -77,7 +77,7 @@ def environment() -> dict[str, str]:
     root = str(Path(bench.__file__).resolve().parents[1])
     paths = [root, *(p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p)]
     threads = {name: os.environ.get(name, "1") for name in THREAD_VARIABLES}
-    data = {name: str(Path(os.environ[name]).resolve()) for name in ("BENCH_DATA",) if name in os.environ}
+    data = {name: str(Path(os.environ[name]).resolve()) for name in ("BENCH_DATA", "BENCH_CARDS") if name in os.environ}
     return threads | data | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(map(os.path.abspath, paths)))}
 
 

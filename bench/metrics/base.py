@@ -85,6 +85,7 @@ TAKEN = frozenset({
 })  # fmt: skip
 TAKEN_ENDS = ("_low", "_high", "_runs")  # of the interval of a score, and of how many runs have it
 
+WIDEST = 16_384  # dims; what a metric costs grows with them, and with 10,000 rows none takes ten minutes of CPU
 LARGEST = 1e38  # codes beyond it have a range that 32-bit floats cannot hold
 
 
@@ -129,6 +130,7 @@ class Metric:
     invariant_to: tuple[Map, ...] = ()
     falls_under_rotation: bool = False
     min_runs: int = 2
+    widest: int = WIDEST
     reads_kl: bool = False
     reads_values: bool = False
 
@@ -163,12 +165,14 @@ def metric(
     invariant_to: tuple[Map, ...] = (),
     falls_under_rotation: bool = False,
     min_runs: int = 2,
+    widest: int = WIDEST,
 ) -> Callable[[F], F]:
     """Register a metric function: the declaration is attached as `function.metric`, the function is unchanged.
 
     Raise `version` whenever a change moves the numbers. `headline` is the score that stands for the metric among
     others (None: it is no measure of disentanglement). Sample sizes are the published protocol's; that of a group is
-    every protocol's. `min_factors` is 1 where it is not given, of groups and models 0.
+    every protocol's. `min_factors` is 1 where it is not given, of groups and models 0. Codes of more than `widest` dims
+    are skipped: 10,000 rows of as many take less than ten minutes of a CPU core (`benchmarks/wide_codes.py`).
 
     Raises:
         ValueError: something of this cannot be declared; the message names it and what can be.
@@ -177,7 +181,7 @@ def metric(
     least = int(reads in OF_CODES) if min_factors is None else min_factors
     declared = Metric(
         "", version, reads, scores, headline, paper, least, num_points, num_train, num_test, False,
-        invariant_to, falls_under_rotation, min_runs,
+        invariant_to, falls_under_rotation, min_runs, widest,
     )  # fmt: skip
 
     def attach(function: F) -> F:
@@ -207,7 +211,8 @@ def _check_declaration(declared: Metric) -> None:
             raise ValueError(f"a score cannot be named {name!r}: tables have a column of that name; name it otherwise")
         if not isinstance(score, Score) or not score.low < score.high:
             raise ValueError(f"scores[{name!r}] must be Score(low, high) with low < high, got {score!r}")
-    counts = {"version": 1, "min_factors": 0, "num_points": 1, "num_train": 1, "num_test": 1, "min_runs": 2}
+    counts = dict.fromkeys(("version", "num_points", "num_train", "num_test", "widest"), 1)
+    counts |= {"min_factors": 0, "min_runs": 2}
     for name, least in counts.items():
         check_count(getattr(declared, name), name, least)
     if declared.reads == "group" and declared.min_factors:

@@ -18,6 +18,7 @@ from bench.metrics.parts.shared_factor import SharedFactor
     },
     headline="beta_vae_test",
     invariant_to=("sign",),  # not to scale: the classifier's penalty is of fixed size
+    widest=4_096,
     paper="Higgins et al. 2017, ICLR",
 )
 def beta_vae_score(

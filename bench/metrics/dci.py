@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike
 from bench.metrics.base import Ints, Score, check_count, check_split, metric
 from bench.metrics.parts.concentration import concentration
 from bench.metrics.parts.exact_trees import boost
+from bench.metrics.parts.tree_work import check_tree_work
 
 
 @metric(
@@ -53,6 +54,7 @@ def dci(
         num_rounds: of boosting.
 
     Raises:
+        SkippedError: the codes are too wide for trees of these factors.
         ValueError: bad codes, factors or number of rounds, or no factor has two values.
 
     Example:
@@ -66,6 +68,7 @@ def dci(
     if len(varied) == 0:
         raise ValueError("train_factors have a single value each: there is nothing to be informed of")
     rounds = check_count(num_rounds, "num_rounds")
+    check_tree_work(x.shape[1], y[:, varied].T, rounds)
     fits = [boost(x, y[:, k], test, num_rounds=rounds) for k in varied]
     whole = np.stack([f.importances for f in fits], axis=1)
     per_tree = np.stack([f.per_tree for f in fits], axis=1)

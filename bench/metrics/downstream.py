@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from bench.metrics.base import Floats, Ints, Score, check_count, check_split, metric
 from bench.metrics.parts import boosted_trees, exact_trees
 from bench.metrics.parts.logistic import fit_cross_validated
+from bench.metrics.parts.tree_work import check_tree_work
 from bench.registry import unknown
 
 FEW = 100  # labels in the numerator of the statistical efficiency
@@ -25,6 +26,7 @@ FEW = 100  # labels in the numerator of the statistical efficiency
         "xgb_*": Score(0, 1, title="XGBoost *"),
     },
     invariant_to=("sign",),  # trees follow monotone maps too, logistic regression follows no more than this
+    widest=2_048,
     paper="Locatello et al. 2019, arXiv:1811.12359",
 )
 def downstream(
@@ -63,6 +65,7 @@ def downstream(
         seed: of the trees.
 
     Raises:
+        SkippedError: the codes are too wide for trees of these factors; `predictor="lr"` takes them.
         ValueError: bad codes, factors or sizes, an unknown predictor or kind of trees, or no factor has two values.
 
     Example:
@@ -78,7 +81,11 @@ def downstream(
     if not len(varied):
         raise ValueError("train_factors and test_factors have a single value each: there is nothing to predict")
     scores: dict[str, float] = {}
-    for name, predict in _predictors(predictor, check_count(num_rounds, "num_rounds"), trees, seed).items():
+    rounds = check_count(num_rounds, "num_rounds")
+    predictors = _predictors(predictor, rounds, trees, seed)
+    if predictors.keys() != {"lr"}:
+        check_tree_work(x.shape[1], [labels for size in sizes for labels in y[:size, varied].T], rounds)
+    for name, predict in predictors.items():
         for size in sizes:
             hits = _accuracies(predict, x[:size], y[:size, varied], test, expected[:, varied])
             scores[f"{name}_{size}"] = float(np.mean(hits))

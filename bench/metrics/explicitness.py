@@ -17,6 +17,7 @@ from bench.metrics.parts.standardise import moments
     },
     headline="explicitness_test",
     invariant_to=("scale", "sign"),  # codes are standardised
+    widest=4_096,
     paper="Ridgeway & Mozer 2018, arXiv:1802.05312",
 )
 def explicitness(

@@ -16,6 +16,7 @@ Rows = NDArray[np.int64]
     num_points=2_000,
     scores={"model_centrality": Score(0, 1, title="ModelCentrality")},
     invariant_to=("scale", "sign"),
+    widest=4_096,
     paper="Lin et al. 2020, arXiv:1906.06034",
 )
 def model_centrality(

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Score, check_codes, check_factors, metric
+from bench.metrics.base import Floats, Score, check_codes, check_factors, metric
 from bench.metrics.parts.information import dense, discretise, mutual_information
 
 
@@ -44,8 +44,17 @@ def modularity(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> d
     varied = classes[:, np.ptp(classes, axis=0) > 0]
     if varied.shape[1] < 2:
         raise ValueError(f"factors has {varied.shape[1]} columns of two values or more, modularity needs 2")
-    squares = mutual_information(discretise(array, num_bins), dense(varied)) ** 2
+    return {"modularity": mean_modularity(mutual_information(discretise(array, num_bins), dense(varied)))}
+
+
+def mean_modularity(matrix: Floats) -> float:
+    """Mean over rows of 1 - the squares beside the largest, as a share of as many of the largest; 0 for a row of zeros.
+
+    Args:
+        matrix: what each dimension is worth to each factor, (D, F), F >= 2.
+    """
+    squares = matrix**2
     largest = squares.max(axis=1)
     informed = largest > 0
-    others = (squares[informed].sum(axis=1) - largest[informed]) / (largest[informed] * (varied.shape[1] - 1))
-    return {"modularity": float(np.maximum(1 - others, 0).sum() / len(squares))}  # rounding can take it below 0
+    others = (squares[informed].sum(axis=1) - largest[informed]) / (largest[informed] * (matrix.shape[1] - 1))
+    return float(np.maximum(1 - others, 0).sum() / len(squares))  # rounding can take it below 0

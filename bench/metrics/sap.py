@@ -56,10 +56,10 @@ def sap(
     if not varied.any():
         raise ValueError("train_factors have a single value each: there is nothing to predict")
     y, expected = y[:, varied], expected[:, varied]
-    return {"sap": _gap(_accuracies(x, y, test, expected)), "sap_continuous": _gap(_squared_correlations(x, y))}
+    return {"sap": gap(accuracies(x, y, test, expected)), "sap_continuous": gap(_squared_correlations(x, y))}
 
 
-def _gap(matrix: Floats) -> float:
+def gap(matrix: Floats) -> float:
     """Mean over columns of the largest entry less the second."""
     ordered = np.sort(matrix, axis=0)
     second = ordered[-2] if len(ordered) > 1 else 0.0
@@ -76,7 +76,7 @@ def _squared_correlations(x: Floats, y: Ints) -> Floats:
     return np.where(alive[:, None], np.minimum(squares, 1.0), 0.0)
 
 
-def _accuracies(x: Floats, y: Ints, test: Floats, expected: Ints) -> Floats:
+def accuracies(x: Floats, y: Ints, test: Floats, expected: Ints) -> Floats:
     """Test accuracy of one dimension's SVM on one factor, (D, F)."""
     labels = [np.unique(column) for column in y.T]
     sizes = np.array([len(seen) for seen in labels])

@@ -21,6 +21,7 @@ MAX_SWEEPS = 1_000
     num_points=1_000,
     scores={"udr_lasso": Score(0, 1, title="UDR (Lasso)"), "udr_spearman": Score(0, 1, title="UDR (Spearman)")},
     invariant_to=("scale", "sign"),
+    widest=2_048,
     paper="Duan et al. 2020, arXiv:1905.12614",
 )
 def udr(codes: Sequence[ArrayLike], kl: ArrayLike, *, filter_low_kl: bool = True) -> dict[str, Floats]:

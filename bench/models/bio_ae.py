@@ -1,16 +1,15 @@
 """An autoencoder with biological constraints (Whittington et al. 2023): codes that are positive and cost energy."""
 
-from collections.abc import Mapping
-
 from torch import Tensor
 from torch.nn import functional as F
 
 from bench.models.autoencoder import Autoencoder
 from bench.models.base import model
+from bench.models.parts.decayed import Decayed
 
 
 @model()
-class BioAE(Autoencoder):
+class BioAE(Decayed, Autoencoder):
     """loss = -log p(x | z) / pixels + mean_j max(-z_j, 0) + activity mean_j z_j^2, z = encoder(x).
 
     As Hsu et al. 2023 trained it: weights decay, biases do not, and elements of the weights' gradients are clipped.
@@ -24,12 +23,3 @@ class BioAE(Autoencoder):
         losses = super().losses(images, noise, step, curves=curves)
         pixels = images[0, 0].numel()
         return losses | {"loss": losses["reconstruction"] / pixels + losses["regulariser"]}
-
-    def decays(self) -> Mapping[str, Tensor]:
-        return dict.fromkeys(self._but_biases(), self.hyper["decay"])
-
-    def limits(self) -> Mapping[str, Tensor]:
-        return dict.fromkeys(self._but_biases(), self.hyper["clip"])
-
-    def _but_biases(self) -> list[str]:
-        return [name for name in self.learned() if not name.endswith("bias")]

@@ -26,8 +26,8 @@ class DeepVAE(Stacked):
     """
 
     def build(self, seeds: tuple[int, ...], networks: Networks) -> None:
-        self.layers = self._whole("layers")
-        self.layer = self._whole("layer")
+        self.layers = self.whole("layers")
+        self.layer = self.whole("layer")
         if self.layer > self.layers:
             raise ModelError(f"deep_vae: layer {self.layer} is above the {self.layers} layers there are")
         dims = self.latent_dim
@@ -36,15 +36,6 @@ class DeepVAE(Stacked):
         self.decoder = networks.decoder(dims)
         self.recognition = nn.ModuleList(Conditional(seeds, f"recognition.{i}", dims, networks.hidden) for i in above)
         self.generation = nn.ModuleList(Conditional(seeds, f"generation.{i}", dims, networks.hidden) for i in above)
-
-    def _whole(self, name: str) -> int:
-        values = set(self.hyper[name].tolist())
-        if len(values) > 1:
-            raise ModelError(f"deep_vae: {name} differs within one stack, which shares its networks: trainer.stack=1")
-        (value,) = values
-        if value < 1 or value != int(value):
-            raise ModelError(f"deep_vae: {name} must be a whole number from 1, got {value:g}")
-        return int(value)
 
     @property
     def noise_dim(self) -> int:

@@ -43,7 +43,8 @@ def draw_sheet(data: DataSet, path: Path) -> None:
 
 
 def _figure(data: DataSet) -> Figure:
-    rows = [*(_sweeps(data) if data.card.grid else _classes(data)), *_random(data)]
+    of_factors = _sweeps if data.card.grid else _classes if data.card.factor_names else lambda data: []
+    rows = [*of_factors(data), *_random(data)]
     pitch = CELL + GAP
     width, height = LABELS + COLUMNS * pitch + MARGIN, HEAD + len(rows) * pitch + MARGIN
     figure = Figure(figsize=(width, height), dpi=DPI)

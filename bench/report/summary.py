@@ -12,6 +12,7 @@ from bench.analysis.names import (
     disentanglement_scores,
     downstream_scores,
     hyperparameters,
+    scores_without_factors,
     setting_title,
     title,
 )
@@ -91,7 +92,7 @@ def _score_tables(table: pd.DataFrame) -> list[str]:
     if table.empty:
         return ["No scores yet."]
     scores = wide(table)
-    wanted = [*disentanglement_scores(table), *downstream_scores(scores.columns)]
+    wanted = [*disentanglement_scores(table), *downstream_scores(scores.columns), *scores_without_factors(table)]
     sections, swept_by = [], hyperparameters(table)
     for dataset in scores.index.unique("dataset"):
         mine = scores.xs(dataset).reindex(columns=wanted).dropna(axis="columns", how="all")

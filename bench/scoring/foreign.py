@@ -20,12 +20,12 @@ from bench.progress import say
 from bench.scoring.codes import Codes, check_logvar
 from bench.scoring.encoder_output import MEANS, SPREADS, log_variance
 from bench.scoring.isolation import Scoring
-from bench.scoring.npz import read_npz
 from bench.scoring.runs import Cell
 from bench.scoring.subjects import OfRun
 from bench.store.configs import run_configs
 from bench.store.files import StoreError, digest, read_arrays, sha256_of, write_arrays, write_json
 from bench.store.folders import RunFolder, Store
+from bench.store.npz import read_npz
 from bench.study.given import GivenCodes
 from bench.values import ConfigError, check_name
 

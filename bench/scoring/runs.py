@@ -6,24 +6,22 @@ other number.
 """
 
 import dataclasses
-import sys
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from typing import Protocol as Interface
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bench import registry
-from bench.metrics.base import OF_CODES, Floats, Ints, Metric, SkippedError, check_codes, check_factors
+from bench.metrics.base import OF_CODES, Floats, Ints, Metric, SkippedError
 from bench.progress import say_once
-from bench.scoring.returned import ScoreError, checked
+from bench.scoring.returned import checked
 from bench.store.files import StoreError, digest
 from bench.store.folders import RunFolder
 from bench.store.record_types import ScoresRecord, read_record
@@ -88,7 +86,7 @@ def declaration(metric: str) -> Metric:
 def cells(metrics: Iterable[str], protocol: Protocol) -> list[Cell]:
     """The cells that a protocol asks of every run by itself; see `groups.group_cells` for those of its group."""
     alone = [declared for declared in map(declaration, metrics) if declared.reads != "group"]
-    return [_cell(declared, kind, protocol) for declared in alone for kind in _kinds(declared, protocol)]
+    return [cell_of(declared, kind, protocol) for declared in alone for kind in _kinds(declared, protocol)]
 
 
 def _kinds(declared: Metric, protocol: Protocol) -> list[str]:
@@ -100,7 +98,8 @@ def _kinds(declared: Metric, protocol: Protocol) -> list[str]:
     return list(dict.fromkeys((*protocol.representations, *sampled, *held_out)))
 
 
-def _cell(declared: Metric, kind: str, protocol: Protocol) -> Cell:
+def cell_of(declared: Metric, kind: str, protocol: Protocol) -> Cell:
+    """The cell of a metric that reads one run, on a representation."""
     sizes = {s: getattr(protocol, s) or getattr(declared, s) for s in SIZES.get(declared.reads, ())}
     options = protocol.options.get(declared.name, {})
     return Cell(declared.name, declared.version, kind, sizes, options, protocol.pool)
@@ -118,81 +117,6 @@ class Subject(Interface):
 
     def evaluate(self, cell: Cell) -> tuple[Sequence[dict[str, float]], dict[str, int]]:
         """The values of each run, and the numbers of rows they rest on; it may raise whatever the metric does."""
-
-
-class Scores(dict[str, float]):
-    """Score name -> value.
-
-    Attributes:
-        skipped: metric -> why it was left out.
-    """
-
-    skipped: dict[str, str]
-
-
-def score(
-    codes: "ArrayLike", factors: "ArrayLike | None" = None, metrics: "str | Sequence[str] | None" = None, seed: int = 0
-) -> Scores:
-    """Scores of a representation, under the published protocol as far as the rows go.
-
-    Arrays may be lists, numpy arrays, frames, or arrays and tensors of any library and on any device. On a terminal a
-    progress bar shows what is computed.
-
-    Args:
-        codes: (N, D) real numbers.
-        factors: (N, F) the class of each factor: integers from 0, or floats that are whole numbers; a categorical
-            column of a frame is taken by its codes. None: only metrics of codes alone apply.
-        metrics: a name or several; None: every registered metric that applies.
-        seed: of the metrics that draw random rows.
-
-    Returns:
-        Score name -> value, where "name/3" is the value for factor 3 alone; its `skipped` tells which metrics were left
-        out, and why.
-
-    Raises:
-        ValueError: bad codes or factors, an unknown metric, or one asked for by name that does not apply.
-
-    Example:
-        >>> import numpy as np
-        >>> factors = np.random.default_rng(0).integers(0, 4, size=(1000, 2))
-        >>> scores = score(factors.astype(float), factors, metrics="mig")
-        >>> round(scores["mig"], 2)
-        1.0
-    """
-    array = check_codes(codes, min_rows=2)
-    classes = None if factors is None else check_factors(factors, len(array))
-    known = registry.names("metrics")
-    names = known if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
-    for name in names:
-        if name not in known:
-            raise registry.unknown("metric", name, known)
-    scores = Scores()
-    faults = registry.faults("metrics") if metrics is None else {}
-    scores.skipped = {name: str(fault) for name, fault in faults.items()}
-    names = [name for name in names if name not in faults]
-    with _shown(len(names)) as advance:
-        for name in names:
-            advance(0, name)
-            try:
-                scores |= evaluate(_cell(declaration(name), "mean", PUBLISHED), array, classes, f"seed {seed}")[0]
-            except (SkippedError, ScoreError) as reason:
-                if metrics is not None:
-                    raise
-                scores.skipped[name] = str(reason)
-            advance(1, name)
-    return scores
-
-
-@contextmanager
-def _shown(metrics: int) -> Iterator[Callable[[float, str], None]]:
-    """A progress bar on a terminal, nothing elsewhere."""
-    from bench.progress import Meter
-
-    if not sys.stderr.isatty():
-        yield lambda amount, note: None
-        return
-    with Meter("score", metrics, "metrics") as meter:
-        yield meter.advance
 
 
 def evaluate(
@@ -234,6 +158,7 @@ def compute(
     declared = declaration(cell.metric)
     if declared.reads not in OF_CODES:
         raise SkippedError(f"{cell.metric} {OTHERWISE[declared.reads]}")
+    check_width(declared, codes.shape[1])
     rows = _rows(cell, declared, len(codes), identity, held_out)
     available = 0 if factors is None else int((np.ptp(factors[next(iter(rows.values()))], axis=0) > 0).sum())
     if available < declared.min_factors:
@@ -245,6 +170,17 @@ def compute(
         named["values"] = parts[0] if len(parts) == 1 else parts
     arguments = [a[r] for r in rows.values() for a in (codes, factors) if a is not None and _wants(declared, a, codes)]
     return called(cell, arguments, identity, **named), {n: len(r) for n, r in rows.items()}
+
+
+def check_width(declared: Metric, dims: int) -> None:
+    """Codes that are too wide for a metric are not begun with.
+
+    Raises:
+        SkippedError: they are; the message names the bound.
+    """
+    if dims > declared.widest:
+        bound = f"{declared.name} takes codes of {declared.widest:,} dims at most, got {dims:,}"
+        raise SkippedError(f"{bound}: reduce them, such as to their principal components")
 
 
 def called(cell: Cell, arguments: Sequence[Any], identity: str | Sequence[str], **named: Any) -> Any:

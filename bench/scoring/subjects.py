@@ -14,7 +14,7 @@ from bench.models.base import Learner
 from bench.scoring import codes as coding
 from bench.scoring.codes import Codes
 from bench.scoring.returned import ScoreError, checked
-from bench.scoring.runs import HELD_OUT, OTHERWISE, Cell, called, declaration, evaluate
+from bench.scoring.runs import HELD_OUT, OTHERWISE, Cell, called, check_width, declaration, evaluate
 from bench.store.files import digest
 
 
@@ -106,6 +106,7 @@ class OfGroup:
             least = f"at least {declared.min_runs} trained runs that differ in their seed alone"
             raise SkippedError(f"{cell.metric} compares the codes of {least}")
         means, divergences = zip(*self.codes[cell.key], strict=True)
+        check_width(declared, max(mean.shape[1] for mean in means))
         given = {}
         if declared.reads_kl:
             if any(kl is None for kl in divergences):

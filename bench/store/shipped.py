@@ -68,6 +68,12 @@ def downloads_dir() -> Path:
     return cache / "disentanglement-bench"
 
 
+def own_data_dir() -> Path:
+    """Where data sets of the user's own lie, cards and images: $BENCH_CARDS, else own/ of the downloads."""
+    chosen = os.environ.get("BENCH_CARDS")
+    return Path(chosen).expanduser().resolve() if chosen else downloads_dir() / "own"
+
+
 def default_results_dir() -> Path:
     """Where results go unless `results_dir` says otherwise: the checkout's results/, else ./results."""
     return _CHECKOUT / "results" if in_checkout() else Path.cwd() / "results"

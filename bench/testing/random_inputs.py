@@ -13,7 +13,7 @@ from bench.testing.samples import declared, smaller
 
 Array = NDArray[Any]
 OPTIONS: Mapping[str, Any] = {
-    "num_train": 60, "num_test": 40, "num_variance": 50, "train_sizes": [30], "num_rounds": 2,
+    "num_train": 60, "num_test": 40, "num_variance": 50, "train_sizes": [30], "num_rounds": 2, "num_trees": 2,
 }  # fmt: skip
 
 

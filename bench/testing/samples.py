@@ -17,7 +17,7 @@ from bench.scoring.runs import declaration as declared
 ROWS = 700
 SIZES = (3, 4, 5)
 PROTOCOL = replace(PUBLISHED, name="check", num_points=ROWS, num_train=400, num_test=300)
-SMALLER: Mapping[str, Any] = {"num_train": 600, "num_test": 400, "train_sizes": [300], "num_rounds": 5}
+SMALLER: Mapping[str, Any] = {"num_train": 600, "num_test": 400, "train_sizes": [300], "num_rounds": 5, "num_trees": 10}
 EXACT = 1e-9
 NOISY = 0.12  # how far a score that draws rows, or fits a model, may move where it should not move
 LEAST_FALL = 0.1  # of a score, from a good code to noise

@@ -7,7 +7,7 @@ import numpy as np
 
 from bench import registry
 from bench.metrics.base import SkippedError
-from bench.scoring.runs import ScoreError
+from bench.scoring.returned import ScoreError
 from bench.testing.samples import (
     ROWS,
     Codes,

@@ -52,7 +52,7 @@ class Stack:
     Attributes:
         clock: updates done, an int32 tensor (1,).
         columns: names of the losses that are recorded, behind the step.
-        first_bad: the step at which each member's loss was first not finite, else -1: int32 (K,).
+        first_bad: the step at which a loss of each member's players was first not finite, else -1: int32 (K,).
     """
 
     def __init__(
@@ -71,12 +71,15 @@ class Stack:
         self.players = model.players()
         self.weights = {n: p for weights in self.players.values() for n, p in weights.items()}
         decays, limits = model.decays(), model.limits()
+        updates = {player: model.updates.get(player, Updates()) for player in self.players}
         groups = [
             {
                 "params": list(weights.values()),
                 "decays": [decays.get(n) for n in weights],
                 "limits": [limits.get(n) for n in weights],
-                **model.updates.get(player, Updates())._asdict(),
+                "lr": updates[player].rate * learning_rate,
+                "betas": updates[player].betas,
+                "every": updates[player].every,
             }
             for player, weights in self.players.items()
         ]
@@ -101,7 +104,8 @@ class Stack:
                 p.grad = torch.empty_like(p).copy_(gradient) if gradient.stride() != p.stride() else gradient
         self.adam.update(self.clock)
         self.clock += 1
-        bad = (self.first_bad < 0) & ~losses["loss"].isfinite()
+        finite = torch.stack([losses[player].isfinite() for player in self.players]).all(dim=0)
+        bad = (self.first_bad < 0) & ~finite
         self.first_bad.copy_(torch.where(bad, self.clock, self.first_bad))
         if curves:
             self.record.append(_row(self.clock, self.columns, losses))

@@ -39,7 +39,7 @@ PACKAGES = ("torch", "pytorch-lightning", "numpy", "scikit-learn")
 
 
 class DivergedError(ArithmeticError):
-    """A run's loss was not finite; the message says at which step."""
+    """A loss of a run, or a weight at its end, was not finite; the message says at which step."""
 
 
 def train(
@@ -244,13 +244,18 @@ def _train_together(
     for own in loggers:
         own.finalize("success")
     losses = fleet.losses()
-    for k in (k for k in map(int, np.flatnonzero(fleet.failed < 0)) if claims[k].holds()):
-        write_arrays(folders[k].weights, fleet.state(k))
-        _write_losses(folders[k], fleet.columns, losses[:, k])
-    return {
-        run: DivergedError(f"the loss of {run} was not finite at step {step}") if step >= 0 else None
+    faults: dict[Run, Exception | None] = {
+        run: DivergedError(f"a loss of {run} was not finite at step {step}") if step >= 0 else None
         for run, step in zip(runs, fleet.failed, strict=True)
     }
+    for k in (k for k in map(int, np.flatnonzero(fleet.failed < 0)) if claims[k].holds()):
+        weights = fleet.state(k)
+        if all(np.isfinite(array).all() for array in weights.values()):
+            write_arrays(folders[k].weights, weights)
+            _write_losses(folders[k], fleet.columns, losses[:, k])
+        else:  # the last update broke them, which no loss was asked of
+            faults[runs[k]] = DivergedError(f"the weights of {runs[k]} were not finite after step {fleet.step}")
+    return faults
 
 
 def way_of(schedule: Schedule, accelerator: str) -> tuple[str, int]:

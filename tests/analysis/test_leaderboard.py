@@ -340,3 +340,15 @@ def test_an_unsupervised_criterion_chooses_the_setting_that_every_score_is_of() 
 
 def test_one_setting_each_leaves_nothing_to_pick() -> None:
     assert levels(small({"a": [0.1], "b": [0.2]})) == {"model": "models"}
+
+
+def test_a_data_set_without_labels_has_a_board_of_unsupervised_scores(study_table: pd.DataFrame) -> None:
+    bare = study_table[(study_table["dataset"] == "dsprites") & (study_table["name"] == "mig")]
+    bare = bare.assign(dataset="bare", metric="udr", name="udr_spearman")
+    board = leaderboard(bare, columns(bare))
+    assert set(board["dataset"]) == {"bare"}
+    assert board["udr_spearman"].notna().all()
+    both = pd.concat([study_table, bare.assign(dataset="dsprites"), bare])
+    assert [c.name for c in columns(both)] == [*(c.name for c in columns(study_table)), "udr_spearman"]
+    labelled = pd.concat([study_table, bare.assign(dataset="dsprites")])
+    assert columns(labelled) == columns(study_table)

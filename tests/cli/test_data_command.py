@@ -60,7 +60,8 @@ def test_a_file_that_its_makers_replaced_is_accepted_by_its_checksum(
     place.parent.mkdir()
     place.write_bytes(b"the new file")
     sha256 = hashlib.sha256(b"the new file").hexdigest()
-    settings = {"stage": "data", "dataset": ["mpi3d_real"], "results_dir": tmp_path / "results", "accept": None}
+    settings = {"stage": "data", "what": None, "dataset": ["mpi3d_real"], "accept": None}
+    settings |= {"results_dir": tmp_path / "results"}
     assert commands.perform(settings, {}) == 1
     assert f"python -m bench data dataset=mpi3d_real accept={sha256}" in capsys.readouterr().err.replace("\n", " ")
     assert data.state("mpi3d_real") == "damaged"

@@ -1,4 +1,5 @@
-"""The data sets under test: from the downloads folder, or small stand-ins of those whose files users bring themselves.
+"""The data sets under test: from the downloads folder, or small stand-ins of those whose files users bring themselves
+or that take longer than seconds to draw.
 
 A stand-in has the official files' format and few images; its card differs from the shipped one in its numbers alone,
 so that the same code reads both.
@@ -8,9 +9,11 @@ import gzip
 import hashlib
 import io
 import math
+import struct
 import tarfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from PIL import Image
 from bench import data
 from bench.data.base import Card, DataSet
 from bench.data.files import NoSourceError
+from bench.data.hue_tables import blocks as tables
 from bench.store.shipped import downloads_dir
 
 StandIn = Callable[..., Card]
@@ -111,16 +115,40 @@ def npz(card: Card, images: Any = None, save: Callable[..., None] = np.savez) ->
     return {Path(card.files[0].name).name: file.getvalue()}
 
 
-# each data set whose files users bring: the factor sizes of its stand-in, and what makes its files
-BROUGHT: dict[str, tuple[tuple[int, ...] | None, Callable[..., Files]]] = {
+def idx(card: Card) -> Files:
+    """Two thirds of the images for training, the classes in turn."""
+    images, labels = blocks(card.num_images, 32, 32)[:, 2:30, 2:30], np.arange(card.num_images) % card.factor_sizes[0]
+    files = {}
+    for part, rows in {"train": slice(card.num_images // 3, None), "t10k": slice(card.num_images // 3)}.items():
+        n = len(labels[rows])
+        files[f"{part}-images-idx3-ubyte"] = struct.pack(">4i", 2051, n, 28, 28) + images[rows].tobytes()
+        files[f"{part}-labels-idx1-ubyte"] = struct.pack(">2i", 2049, n) + labels[rows].astype(np.uint8).tobytes()
+    return files
+
+
+def rooms(card: Card) -> Files:
+    return {"tables.bin": _tables(card.factor_sizes[3:])}
+
+
+@cache
+def _tables(sizes: tuple[int, ...]) -> bytes:
+    return b"".join(tables(*sizes))
+
+
+# each data set that has a stand-in: the factor sizes of that, and what makes its files
+STAND_INS: dict[str, tuple[tuple[int, ...] | None, Callable[..., Files]]] = {
     "cars3d": ((2, 4, 6), cars),
+    "fashion_mnist": ((10,), idx),
+    "morpho_mnist": ((3, 2, 2, 2, 2), idx),
     "mpi3d_real": ((2, 2, 2, 2, 2, 2, 2), npz),
     "mpi3d_realistic": ((2, 2, 2, 2, 2, 2, 2), npz),
     "mpi3d_toy": ((2, 2, 2, 2, 2, 2, 2), npz),
+    "rooms3d": ((10, 10, 10, 1, 2, 2), rooms),
     "scream_dsprites": (None, painting),
     "shapes3d": ((3, 2, 2, 2, 2, 3), hdf5),
     "smallnorb": ((2, 3, 2, 2), norb),
 }
+INSTANCES = {"fashion_mnist": 6, "smallnorb": 4}  # images of each combination of factors, where that is not one
 
 
 @pytest.fixture
@@ -128,10 +156,10 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
     """Puts a data set's stand-in, made with these options, into a downloads folder of its own: its card."""
 
     def put(name: str, **options: Any) -> Card:
-        sizes, make = BROUGHT[name]
+        sizes, make = STAND_INS[name]
         card = data.card(name)
         if sizes:
-            few = {"instances": 4} if name == "smallnorb" else {}
+            few = {"instances": INSTANCES[name]} if name in INSTANCES else {}
             count = math.prod((*sizes, *few.values()))
             card = replace(card, num_images=count, factor_sizes=sizes, options={**card.options, **few})
         else:
@@ -157,9 +185,9 @@ def _of(file: Any, made: Files) -> Any:
     return replace(file, **{kind: hashlib.new(kind, made[Path(file.name).name]).hexdigest()})
 
 
-@pytest.fixture(params=data.names())
+@pytest.fixture(params=data.given())
 def dataset(request: pytest.FixtureRequest) -> DataSet:
-    if request.param not in BROUGHT:
+    if request.param not in STAND_INS:
         return opened(request.param)
     request.getfixturevalue("stand_in")(request.param)
     return data.load_data.__wrapped__(request.param)

@@ -26,9 +26,8 @@ def small_card(monkeypatch: pytest.MonkeyPatch) -> Card:
     block = next(sprites.blocks())
     monkeypatch.setattr(dsprites, "blocks", lambda: iter([block]))
     file = File("dsprites/packed.bin", sha256=hashlib.sha256(block).hexdigest())
-    return replace(
-        data.card("dsprites"), num_images=1024, factor_names=("x", "y"), factor_sizes=(32, 32), files=(file,)
-    )
+    factors = {"factor_names": ("x", "y"), "factor_sizes": (32, 32), "categorical": ()}
+    return replace(data.card("dsprites"), num_images=1024, files=(file,), **factors)
 
 
 def test_published_frames_are_met_to_the_pixel() -> None:

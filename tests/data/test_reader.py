@@ -33,7 +33,11 @@ def test_what_a_step_reads_is_one_graph_for_the_compiler(name: str) -> None:
     assert resident is not None
     source = DeviceImages(resident, len(data), CPU, True, data.card.factor_sizes if data.card.grid else ())
     step = torch.tensor([7], dtype=torch.int32)
-    for model, hyper in {"beta_vae": {"beta": 1.0}, "ada_gvae": {"beta": 1.0, "changes": -1.0}}.items():
+    for model, hyper in {
+        "beta_vae": {"beta": 1.0},
+        "ada_gvae": {"beta": 1.0, "changes": -1.0},
+        "dc_ign": {"invariance": 0.01, "images": 4},
+    }.items():
         if model == "beta_vae" or source.grid:
             learner = registry.load("models", model)(data.card.image_shape, "small", 10, [3, 4], [hyper] * 2)
             batches = Batches(source, learner, [3, 4], 8)
@@ -41,6 +45,18 @@ def test_what_a_step_reads_is_one_graph_for_the_compiler(name: str) -> None:
             compiled = torch.compile(batches.read, backend="eager", fullgraph=True, dynamic=False)
             for ours, expected in zip(compiled(step).values(), batches.read(step).values(), strict=True):
                 assert torch.equal(ours, expected)
+
+
+@pytest.mark.parametrize("name", ["rooms3d", "xyobject"])
+def test_images_that_are_computed_are_one_graph_for_the_compiler(name: str, request: pytest.FixtureRequest) -> None:
+    if name == "rooms3d":
+        request.getfixturevalue("stand_in")(name)
+    resident = load_data.__wrapped__(name).resident(CPU)
+    assert resident is not None
+    index, epoch = torch.arange(0, 4000, 500), torch.zeros(8, dtype=torch.int32)
+    torch.compiler.reset()
+    compiled = torch.compile(resident, backend="eager", fullgraph=True, dynamic=False)
+    assert torch.equal(compiled(index, epoch), resident(index, epoch))
 
 
 def test_on_the_cpu_nothing_is_held_twice() -> None:

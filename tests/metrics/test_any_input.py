@@ -8,6 +8,7 @@ import pytest
 from bench.testing.random_inputs import AWKWARD, metrics_of_codes, random_input, scored_or_refused
 
 COUNT = 40  # each metric has inputs of its own; `python -m benchmarks.random_inputs` tries as many as you like
+SELDOM = ("fairness",)  # few rows at random hardly ever hold the counterfactuals of one
 
 
 @pytest.mark.parametrize("name", metrics_of_codes())
@@ -21,7 +22,7 @@ def test_random_inputs_are_scored_or_refused(name: str) -> None:
                 outcomes.append(scored_or_refused(name, *random_input(seed)))
             except Exception as fault:
                 raise AssertionError(f"random_input({seed}): {type(fault).__name__}: {fault}") from fault
-    assert COUNT / 4 < sum(outcomes) < COUNT
+    assert (0 if name in SELDOM else COUNT / 4) < sum(outcomes) < COUNT
 
 
 def test_an_input_is_a_function_of_its_seed() -> None:

@@ -1,5 +1,6 @@
 """Every question is answered by a picture that says what it rests on, or by the reason why it cannot be."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from bench.report.questions import (
     clusters,
     entanglement,
     generalisation,
+    generative_models,
     identifiability,
     interpolation,
     noisy_or,
@@ -35,7 +37,7 @@ PROTOCOL = Protocol("quick", None, None, None, None, ("mean",), (), {})
 VAE = Run("beta_vae", 1, False, Frozen({"beta": 1.0}), "beta", 0, 1.0, 0, "mnist", 1, SCHEDULE)
 PCA = Run("pca", 1, True, Frozen({"latent_dim": 4, "num_images": 300}), None, None, None, 0, "mnist", 1, SCHEDULE)
 OF_SCORES = ("rate_distortion", "posterior", "label_efficiency")
-OF_MODELS = ("clusters", "interpolation")
+OF_MODELS = ("clusters", "interpolation", "generative_models")
 
 
 class Tabled(Asked):
@@ -70,6 +72,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, sizes in (
         (clusters, {"ROWS": 200, "SHOWN": 60}),
         (interpolation, {"PAIRS": 10, "REAL": 100}),
+        (generative_models, {"ROWS": 100}),
         (identifiability, {"ROWS": 200, "DEGREES": (0, 45)}),
         (noisy_or, {"SIZES": (50, 200), "SEEDS": 1}),
     ):
@@ -136,6 +139,44 @@ def test_what_scores_depend_on_is_drawn_for_scores_and_for_their_correlations(
         assert (
             numbers.groupby([c for c in ("name", "row", "column") if c in numbers])["share"].sum().round(9).eq(1).all()
         )
+
+
+@pytest.mark.usefixtures("small")
+def test_generative_models_stand_beside_what_is_printed_of_others_and_are_not_ranked_with_it(
+    trained: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = [(model, value) for model in ("beta_vae", "infogan") for value in (0.05, 4.0)]
+    runs = [
+        dataclasses.replace(VAE, model=model, hyper=Frozen({"beta": value}), value=value, seed=seed, dataset="dsprites")
+        for model, value in settings for seed in range(5)
+    ]  # fmt: skip
+    rows = [
+        {"run": r.id, "dataset": r.dataset, "model": r.model, "value": r.value, "seed": r.seed, "factor": None,
+         "representation": "mean", "name": name, "score": 0.1 * r.seed + (r.value == 4.0) * 0.2}
+        for r in runs for name in ("mig", "dci_disentanglement")
+    ]  # fmt: skip
+    monkeypatch.setattr(Asked, "table", pd.DataFrame(rows))
+    monkeypatch.setattr(Asked, "trained", lambda asked: iter(runs))
+    monkeypatch.setattr(Asked, "learner", lambda asked, run: trained.load_learner(VAE, trained.store.run(VAE.id)))
+    fresh = Asked(trained.plan, trained.store, trained.load_learner)
+    walks, beside = QUESTIONS["generative_models"].draw(fresh)
+    assert set(walks[2]["run"]) == {r.id for r in runs if r.seed == 2}  # in the middle of its seeds by MIG
+    assert "MIG 0.40, DCI disentanglement 0.40" in said(walks[1]).replace("\n", ", ")
+    numbers = beside[2]
+    ours = numbers[numbers["source"] == "ours"].set_index(["row", "name"])
+    assert ours.loc[("InfoGAN, beta 4", "mig"), "score"] == pytest.approx(0.4)
+    assert ours["low"].lt(ours["score"]).all()
+    printed = numbers[numbers["source"] != "ours"].set_index(["row", "name"])
+    assert printed.loc[("InfoGAN-CR", "mig"), "score"] == 0.37
+    assert set(printed.index.unique("name")) == {"mig", "dci_disentanglement"}
+    assert "under another protocol, which are not ranked" in said(beside[1]).replace("\n", " ")
+
+
+def test_generative_models_without_scores_are_drawn_alone(trained: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generative_models, "ROWS", 50)
+    ((stem, _, numbers),) = QUESTIONS["generative_models"].draw(trained)
+    assert stem == "generative_models_mnist"
+    assert numbers["run"].unique().tolist() == [VAE.id]
 
 
 def test_images_of_one_class_have_no_clusters(trained: Asked, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ class Converted:
 
 
 def test_what_is_no_array_is_named() -> None:
-    for wrong in ([[1.0, 2.0], [3.0]], {"a": 1}, None, "codes"):
+    for wrong in ([[1.0, 2.0], [3.0]], None, "codes"):
         with pytest.raises(ValueError, match=r"^codes (cannot be read as an array|must be real numbers)"):
             score(wrong, FACTORS)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="factors cannot be read as an array"):

@@ -85,8 +85,8 @@ def test_a_fitted_learner_claims_no_steps() -> None:
 
 
 def test_the_studies_have_the_sizes_they_say() -> None:
-    sizes = {study: len(plan(composed(f"study={study}")).runs) for study in ("small", "card", "locatello2019")}
-    assert sizes == {"small": 108, "card": 1080, "locatello2019": 12_600}
+    said = {"small": 108, "card": 1080, "locatello2019": 12_600, "modern": 125, "generative_models": 20}
+    assert {study: len(plan(composed(f"study={study}")).runs) for study in said} == said
     assert {r.seed for r in plan(composed("study=locatello2019", "dataset=dsprites", "model=beta_vae")).runs} == {
         *range(50)
     }

@@ -29,6 +29,7 @@ MODELS = [
     "beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii", "deep_vae",
     "denoising_autoencoder", "score_function_vae", "ada_gvae", "bio_ae", "control_vae",
     "ada_ml_vae", "gvae", "ml_vae", "slow_vae",
+    "hfs", "qlae", "infogan", "dc_ign",
 ]  # fmt: skip
 
 
@@ -68,7 +69,9 @@ def test_the_graph_of_a_fleet_gives_the_weights_of_the_cpu(name: str) -> None:
         assert difference(alone.state(0), fleet.state(k)) < TOLERANCE
 
 
-@pytest.mark.parametrize("dataset", ["dsprites", "noisy_dsprites", "color_dsprites"])
+@pytest.mark.parametrize(
+    "dataset", ["dsprites", "noisy_dsprites", "color_dsprites", "rooms3d", "xyobject", "xysquares"]
+)
 def test_compiled_inputs_are_those_of_the_cpu(dataset: str) -> None:
     torch.compiler.reset()
     read = {}

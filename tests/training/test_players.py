@@ -93,6 +93,32 @@ def test_the_critic_gains_while_the_model_stands_still() -> None:
     assert second["critic"] < first["critic"]
 
 
+def test_a_player_learns_at_a_rate_of_its_own() -> None:
+    class Faster(WassersteinAE):
+        updates = WassersteinAE.updates | {"critic": Updates(betas=(0.0, 0.9), rate=2)}
+
+    one, two = stack(), stack(Faster)
+    before = weights(one)
+    one.update()
+    two.update()
+    for name, start in before["critic"].items():
+        steps = [weights(trained)["critic"][name].astype(float) - start for trained in (one, two)]
+        np.testing.assert_allclose(steps[1], 2 * steps[0], rtol=1e-3, atol=1e-7)
+
+
+def test_a_critic_that_diverges_marks_its_model_while_the_models_loss_is_finite() -> None:
+    class Diverging(WassersteinAE):
+        def objective(self, latent: Latent, step: Tensor) -> dict[str, Tensor]:
+            terms = super().objective(latent, step)
+            return terms | {"critic": terms["critic"] + torch.where(step < 1, 0.0, torch.inf)}
+
+    one = stack(Diverging)
+    for _ in range(2):
+        one.update(curves=True)
+    assert np.isfinite(one.losses()[:, 0, 1]).all()
+    assert one.first_bad.tolist() == [2]
+
+
 def test_a_player_with_a_period_resumes_bit_for_bit_between_its_updates() -> None:
     undisturbed, half, again = stack(), stack(), stack()
     for _ in range(9):

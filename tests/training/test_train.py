@@ -215,6 +215,14 @@ def test_a_diverging_member_is_recorded_with_its_step_and_the_others_finish(tmp_
     assert "not finite at step 1" in failure["error"]
 
 
+def test_weights_that_the_last_update_breaks_are_a_failure(tmp_path: Path) -> None:
+    wild = run(schedule=replace(SCHEDULE, steps=1, learning_rate=1e39))
+    assert train([wild], tmp_path) == ["failed"]
+    folder = Store(tmp_path).run(wild.id)
+    assert f"the weights of {wild} were not finite after step 1" in read_json(folder.failed)["error"]
+    assert not folder.weights.exists()
+
+
 def test_images_that_do_not_fit_the_architecture_are_named(tmp_path: Path) -> None:
     wrong = run(schedule=replace(SCHEDULE, architecture="locatello2019"))
     assert train([wrong], tmp_path) == ["failed"]

@@ -14,7 +14,13 @@ import pandas as pd
 from bench import registry
 from bench.analysis.board.board import Column, Row, board
 from bench.analysis.board.picks import by_criterion, by_each_score, criteria, merits
-from bench.analysis.names import disentanglement_scores, downstream_scores, hyperparameters, title
+from bench.analysis.names import (
+    disentanglement_scores,
+    downstream_scores,
+    hyperparameters,
+    scores_without_factors,
+    title,
+)
 from bench.analysis.scores.agreement import wide
 from bench.analysis.scores.dead import dead_runs, named
 from bench.analysis.scores.selection import with_sampled_tc
@@ -47,7 +53,8 @@ def levels(table: pd.DataFrame) -> dict[str, str]:
 def columns(table: pd.DataFrame) -> list[Column]:
     """Scores for a board of this table: ranked headline scores, accuracies at the most labels, efficiencies, the rest.
 
-    The headline scores that no ranks rest on come last, so that what is drawn for the others does not depend on them.
+    The headline scores that no ranks rest on come last, so that what is drawn for the others does not depend on them;
+    behind them, where a data set has no labels, the unsupervised scores that no ranks rest on either.
     """
     metric_of = dict(zip(table["name"], table["metric"], strict=True))
     headlines = [n for n in disentanglement_scores(table) if n in metric_of]
@@ -55,6 +62,7 @@ def columns(table: pd.DataFrame) -> list[Column]:
     most = {n.rpartition("_")[0] if n[-1].isdigit() else n: n for n in downstream}  # sizes rise: the last one stays
     counted = [n for n in headlines if _declared(metric_of[n]).score(n).ranks]
     shown = dict.fromkeys([*counted, *most.values(), *headlines])
+    shown |= dict.fromkeys(scores_without_factors(table))
     return [Column(n, metric_of[n], _declared(metric_of[n]).score(n), n in headlines) for n in shown]
 
 

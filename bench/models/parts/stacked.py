@@ -20,10 +20,12 @@ class Updates(NamedTuple):
 
     Attributes:
         betas: decay of Adam's two moments.
+        rate: its learning rate, in units of the schedule's.
         every: they are updated at every n-th step, n - 1 steps after the first one; the others leave them alone.
     """
 
     betas: tuple[float, float] = (0.9, 0.999)
+    rate: float = 1
     every: int = 1
 
 
@@ -118,6 +120,20 @@ class Stacked(Learner, nn.Module):
         Raises:
             ModelError: it cannot.
         """
+
+    def whole(self, name: str, least: int = 1) -> int:
+        """A hyper-parameter that gives shapes, which the models of a stack share.
+
+        Raises:
+            ModelError: it is no whole number from `least`, or differs within the stack.
+        """
+        own, values = type(self).__module__.rpartition(".")[2], set(self.hyper[name].tolist())
+        if len(values) > 1:
+            raise ModelError(f"{own}: {name} differs within one stack, which shares its networks: trainer.stack=1")
+        (value,) = values
+        if value < least or value != int(value):
+            raise ModelError(f"{own}: {name} must be a whole number from {least}, got {value:g}")
+        return int(value)
 
     def players(self) -> dict[str, dict[str, Tensor]]:
         """Who lowers which loss: its name -> the stacked weights that follow its gradient, each (K, ...)."""

@@ -7,6 +7,7 @@ from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.questions.clusters import draw_clusters
 from bench.report.questions.entanglement import draw_entanglement
 from bench.report.questions.generalisation import draw_generalisation
+from bench.report.questions.generative_models import draw_generative_models
 from bench.report.questions.identifiability import draw_identifiability
 from bench.report.questions.interpolation import draw_interpolation
 from bench.report.questions.label_efficiency import draw_label_efficiency
@@ -36,5 +37,6 @@ QUESTIONS: Mapping[str, Question] = {
     "entanglement": Question("Do factors that went together lie in the same dimensions?", draw_entanglement),
     "generalisation": Question("Do disentangled codes hold what training never showed?", draw_generalisation),
     "regret": Question("What does choosing a run without factors cost?", draw_regret),
+    "generative_models": Question("What does each dimension of a generative model draw?", draw_generative_models),
     "label_efficiency": Question("How many labels does a code need?", draw_label_efficiency),
 }

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.scoring import npz
-from bench.scoring.npz import read_npz
+from bench.store import npz
 from bench.store.files import StoreError
+from bench.store.npz import read_npz
 
 CODES = np.random.default_rng(0).normal(size=(300, 4))
 
@@ -71,7 +71,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "it is no .npz file; np.savez"),
     "a csv": (b"codes,factors\n1,2\n", r"it is no \.npz file; np\.savez\('mine\.npz', codes=codes, factors=factors\)"),
     "a pickle": (pickle.dumps({"codes": CODES}), r"it is no \.npz file; np\.savez"),
-    "an .npy": (header("(1, 4)") + b"\0" * 32, "it is a single array, not an .npz of codes and factors; np.savez"),
+    "an .npy": (header("(1, 4)") + b"\0" * 32, "it is a single array, not an .npz of several; np.savez"),
 }  # fmt: skip
 
 

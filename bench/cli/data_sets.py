@@ -1,0 +1,45 @@
+"""`python -m bench data`: data sets are fetched or drawn, verified, and shown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+from bench import data
+from bench.progress import results, say
+from bench.report.sheet import draw_sheet
+from bench.store.files import StoreError
+from bench.store.folders import Store
+from bench.values import ConfigError
+
+
+def data_sets(settings: Mapping[str, Any]) -> int:
+    """Fetch and verify the chosen data sets and draw a contact sheet of each; those that cannot be had are listed."""
+    table = Table("data set", "images", "shape", "factors", "was", "now", "contact sheet")
+    faults = []
+    names = settings["dataset"] if isinstance(settings["dataset"], list) else [settings["dataset"]]
+    if settings["accept"] is not None:
+        if len(names) != 1:
+            raise ConfigError("accept=SHA256 is of one data set: give dataset=NAME")
+        say(f"accepted: {data.accept(names[0], str(settings['accept']))}")
+    for name in names:
+        try:
+            card, before = data.card(name), data.state(name)
+        except data.DataError as fault:  # a card of the user's own that was changed
+            faults.append(str(fault))
+            continue
+        sheet = None
+        try:
+            data.fetch(name)
+            data.verify(name)
+            sheet = Store(settings["results_dir"], writable=True).sheet(name)
+            draw_sheet(data.load_data(name), sheet)
+        except (data.DataError, StoreError) as fault:
+            faults.append(str(fault))
+        factors = ", ".join(f"{f} {n}" for f, n in zip(card.factor_names, card.factor_sizes, strict=True))
+        shape = "x".join(map(str, card.image_shape))
+        table.add_row(name, f"{card.num_images:,}", shape, factors, before, data.state(name), str(sheet or "none"))
+    results.print(table)
+    for told in faults:
+        say(told)
+    return 1 if faults else 0

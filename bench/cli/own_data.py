@@ -1,0 +1,157 @@
+"""`python -m bench data add|list|remove`: data sets of the user's own, without Python."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from bench import data
+from bench.data import adding, own
+from bench.data.base import Card
+from bench.data.pictures import BACKGROUNDS, CHANNELS, FITS, SIZES, Asked
+from bench.networks.base import image_sizes
+from bench.progress import Meter, results, say
+from bench.registry import unknown
+from bench.report.sheet import draw_sheet
+from bench.store.folders import Store
+from bench.values import ConfigError, listed, number, one_of, text, whole
+
+Settings = Mapping[str, Any]
+ADDING = ("images", "labels", "factors", "classes", "size", "fit", "channels", "background", "array", "range")
+
+
+def own_data(settings: Settings) -> int:
+    """Add a data set of the user's own, list them, or remove one; the exit code.
+
+    Raises:
+        ConfigError: a key is missing, has no value that it can have, or does not go with what is asked for.
+        DataError: what is there cannot be a data set; nothing is left of it.
+        StoreError: a folder cannot be written.
+    """
+    what = settings["what"]
+    wrong = [key for key in (*ADDING, "dataset", "accept") if key in settings["given"]]
+    if what == "add":
+        wrong = [key for key in wrong if key not in ADDING]
+    if what == "list":
+        wrong += ["name"] if "name" in settings["given"] else []
+    if wrong:
+        raise ConfigError(f"{wrong[0]} does not go with data {what}")
+    return {"add": _add, "list": lambda _: _list(), "remove": _remove}[what](settings)
+
+
+def _add(settings: Settings) -> int:
+    if settings["name"] is None or settings["images"] is None:
+        lacks = "name=NAME" if settings["name"] is None else "images=FOLDER, or images=FILE.npz"
+        raise ConfigError(f"data add lacks {lacks}: python -m bench data add name=NAME images=FOLDER labels=LABELS.csv")
+    name = str(settings["name"])
+    own.check_new(name, data.given())
+    asked = _asked(settings)
+    table = None if settings["labels"] is None else Path(settings["labels"])
+    chosen = settings["factors"]
+    if chosen is not None:
+        chosen = [str(column) for column in listed(chosen)]
+    classes = whole("classes", settings["classes"], 2)
+    made = adding.source(Path(settings["images"]), table, asked, classes, chosen)
+    networks = _networks(made.images.size, settings)
+    for line in made.said:
+        say(f"  {line}")
+    if settings["dry_run"]:
+        return 0
+    with Meter(f"adding {name}", made.images.count, "images") as meter:
+        adding.write(name, made, meter.advance)
+    data.forget()
+    data.fetch(name)
+    _draw(name, settings)
+    card = data.card(name)
+    say(f"{name}: {_facts(card)}, in {own.card_path(name).parent}")
+    if card.grid:
+        say(f"{name}: every combination of factor values is there once, a grid; images are in the order of its rows")
+    say(f"{name}: networks that take it: {networks}")
+    say(f"python -m bench run dataset={name}")
+    return 0
+
+
+def _asked(settings: Settings) -> Asked:
+    """What the images are to become.
+
+    Raises:
+        ConfigError: a value that cannot be had.
+    """
+    size, bounds = settings["size"], settings["range"]
+    if size is not None and not SIZES[0] <= whole("size", size) <= SIZES[1]:
+        raise ConfigError(f"size must be {SIZES[0]} to {SIZES[1]} pixels, got {size}")
+    if bounds is not None:
+        ends = [number("range", bound) for bound in listed(bounds)]
+        if len(ends) != 2 or not ends[0] < ends[1]:
+            raise ConfigError(f"range is two numbers, black and white, such as [-1,1], got {bounds}")
+        bounds = (float(ends[0]), float(ends[1]))
+    channels = settings["channels"]
+    return Asked(
+        None if size is None else int(size),
+        one_of("fit", settings["fit"], FITS),
+        None if channels is None else one_of("channels", channels, CHANNELS),
+        one_of("background", settings["background"], BACKGROUNDS),
+        bounds,
+        None if settings["array"] is None else text("array", settings["array"]),
+    )
+
+
+def _networks(size: int, settings: Settings) -> str:
+    """The networks that take images of a size, as they are or with blocks of pixels averaged.
+
+    Raises:
+        ConfigError: only those of any size do, and this size was not asked for.
+    """
+    takes = {name: taken for name, taken in image_sizes().items() if taken is None or size % taken == 0}
+    of_a_size = {name: taken for name, taken in takes.items() if taken is not None}
+    if not of_a_size and "size" not in settings["given"]:
+        taken = sorted({n for n in image_sizes().values() if n})
+        raise ConfigError(
+            f"images of {size}x{size} go with no convolutional networks, which take {', '.join(map(str, taken))}: "
+            f"size=64 makes them 64x64; size={size} keeps them, for trainer.architecture=mlp trainer.image_size={size}"
+        )
+    if not of_a_size:
+        return f"{', '.join(takes)}, with trainer.architecture={next(iter(takes))} trainer.image_size={size}"
+    return ", ".join(f"{name} ({taken}x{taken})" if taken else f"{name} (any size)" for name, taken in takes.items())
+
+
+def _draw(name: str, settings: Settings) -> None:
+    sheet = Store(settings["results_dir"], writable=True).sheet(name)
+    draw_sheet(data.load_data(name), sheet)
+    say(f"{name}: some of it: {sheet}")
+
+
+def _facts(card: Card) -> str:
+    factors = ", ".join(f"{f} {n}" for f, n in zip(card.factor_names, card.factor_sizes, strict=True))
+    return f"{card.num_images:,} images of {'x'.join(map(str, card.image_shape))}, factors {factors or 'unknown'}"
+
+
+def _list() -> int:
+    table = Table("data set", "is", "where")
+    for name in own.names():
+        hidden = name not in data.owned()
+        try:
+            about = "hidden: a data set of this name comes with the package" if hidden else _facts(data.card(name))
+        except data.DataError as fault:
+            about = str(fault)
+        table.add_row(name, escape(about), escape(str(own.card_path(name).parent)))
+    if not table.row_count:
+        say("no data sets of your own: python -m bench data add name=NAME images=FOLDER labels=LABELS.csv")
+        return 0
+    results.print(table)
+    return 0
+
+
+def _remove(settings: Settings) -> int:
+    if settings["name"] is None:
+        raise ConfigError("data remove lacks name=NAME")
+    name = str(settings["name"])
+    if name not in own.names():
+        if name in data.given():
+            raise ConfigError(f"name={name} comes with the package: only data sets of your own are removed")
+        raise unknown("data set of your own", name, own.names())
+    say(f"removed: {own.remove(name)}; results on it stay, and are read when it is added as it was")
+    data.forget()
+    return 0

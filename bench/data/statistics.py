@@ -1,0 +1,88 @@
+"""Means and deviations of a whole data set beside published ones: a reader that is wrong is seen by them.
+
+A checksum covers a file, not what a reader makes of it. Where others have published the statistics of all images, they
+are computed once and kept in NAME/statistics.json, and told with the published ones.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.data.base import DataSet
+from bench.data.files import origin
+from bench.store.files import StoreError, read_json, write_json
+
+log = logging.getLogger(__name__)
+
+BLOCK = 1024  # images that are read at a time
+Statistics = Mapping[str, Sequence[float]]
+
+
+def measured(data: DataSet) -> dict[str, list[float]]:
+    """The mean of each channel over all pixels of all images, and the mean of each image's standard deviation.
+
+    The deviation is that of the pixels of one image and channel, divided by their number less one.
+    """
+    height, width, channels = data.card.image_shape
+    sums = {"mean": np.zeros(channels), "std": np.zeros(channels)}
+    for first in range(0, len(data), BLOCK):
+        images = data.images(np.arange(first, min(first + BLOCK, len(data)))).reshape(-1, height * width, channels)
+        sums["mean"] += images.mean(axis=1, dtype=np.float64).sum(axis=0)
+        sums["std"] += images.std(axis=1, ddof=1, dtype=np.float64).sum(axis=0)
+    return {name: (total / len(data)).tolist() for name, total in sums.items()}
+
+
+def check_statistics(data: DataSet, folder: Path) -> bool:
+    """Compute what the card has published statistics of, once for these files, and tell where they differ.
+
+    Args:
+        data: a data set that is in place.
+        folder: of the downloads.
+
+    Returns:
+        Whether they are those of the card, or it has none.
+    """
+    card = data.card
+    if not card.statistics:
+        return True
+    path = folder / card.name / "statistics.json"
+    made_of = {"version": card.version, "files": [origin(file, folder) for file in card.files]}
+    found = _recorded(path, made_of)
+    if found is None:
+        log.info("%s: means and deviations of all %s images (once)", card.name, f"{len(data):,}")
+        found = measured(data)
+        with suppress(StoreError):  # in a folder that others own they are computed each time
+            write_json(path, {"made_of": made_of, "statistics": found})
+        for name in ("mean", "std"):
+            if name in card.statistics:
+                log.info("%s: %s %s, published %s", card.name, name, _told(found[name]), _told(card.statistics[name]))
+    within = float(card.statistics["within"])
+    differ = [n for n in ("mean", "std") if n in card.statistics and _most(found[n], card.statistics[n]) > within]
+    for name in differ:
+        log.warning(
+            "%s: the %s of all images is %s, published is %s, more than %g away: the file or its reader is another one",
+            card.name, name, _told(found[name]), _told(card.statistics[name]), within,
+        )  # fmt: skip
+    return not differ
+
+
+def _recorded(path: Path, made_of: Mapping[str, Any]) -> Any:
+    try:
+        match read_json(path):
+            case {"made_of": kept, "statistics": {"mean": [*_], "std": [*_]} as found} if kept == made_of:
+                return found
+    except StoreError:
+        pass
+    return None
+
+
+def _most(found: Sequence[float], published: Sequence[float]) -> float:
+    return float(np.abs(np.subtract(found, published)).max())
+
+
+def _told(values: Sequence[float]) -> str:
+    return " ".join(f"{value:.6f}" for value in values)

@@ -1,0 +1,123 @@
+"""Every matrix of importances under every aggregation: which of the two makes a score what it is?"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bench.metrics.base import Floats, Ints, Score, SkippedError, check_count, check_split, metric
+from bench.metrics.modularity import mean_modularity
+from bench.metrics.parts.concentration import concentration
+from bench.metrics.parts.exact_trees import boost
+from bench.metrics.parts.information import dense, discretise, entropy, mutual_information
+from bench.metrics.sap import accuracies, gap
+from bench.registry import unknown
+
+MATRICES = ("gbt", "mi", "svm")
+MOST_VISITS = 6e10  # rows x dimensions x classes x rounds of boosting: ten minutes of one core
+
+
+@metric(
+    version=1,
+    reads="split",
+    min_factors=2,
+    scores={
+        "unified_gbt_dci": Score(0, 1, title="GBT, DCI"),
+        "unified_gbt_mig": Score(0, float("inf"), title="GBT, MIG"),
+        "unified_gbt_sap": Score(0, 1, title="GBT, SAP"),
+        "unified_gbt_modularity": Score(0, 1, title="GBT, modularity"),
+        "unified_mi_dci": Score(0, 1, title="MI, DCI"),
+        "unified_mi_mig": Score(0, 1, title="MI, MIG"),
+        "unified_mi_sap": Score(0, float("inf"), title="MI, SAP"),
+        "unified_mi_modularity": Score(0, 1, title="MI, modularity"),
+        "unified_svm_dci": Score(0, 1, None, title="SVM, DCI"),  # the accuracy of guessing is worth something as well
+        "unified_svm_mig": Score(0, float("inf"), title="SVM, MIG"),
+        "unified_svm_sap": Score(0, 1, title="SVM, SAP"),
+        "unified_svm_modularity": Score(0, 1, None, title="SVM, modularity"),
+    },
+    headline="unified_mi_dci",
+    invariant_to=("sign",),  # information and trees follow scale too, but the penalty of an SVM is of fixed size
+    falls_under_rotation=True,
+    paper="Locatello et al. 2020, JMLR 21(209), arXiv:2010.14766",
+)
+def unified(
+    train_codes: ArrayLike,
+    train_factors: ArrayLike,
+    test_codes: ArrayLike,
+    test_factors: ArrayLike,
+    *,
+    matrices: Sequence[str] = MATRICES,
+    num_rounds: int = 100,
+    num_bins: int = 20,
+) -> dict[str, float]:
+    """Four aggregations of three (D, F) matrices that say what each dimension is worth to each factor.
+
+    | matrix | entry | aggregation | of a matrix R |
+    |---|---|---|---|
+    | gbt | importance in boosted trees | dci | mean_d w_d (1 - H_F(R_d. / sum R_d.)), w_d the share of sum R |
+    | mi | mutual information, nats | mig | mean_k (largest - second of R_.k) / H(v_k) |
+    | svm | test accuracy of a linear SVM | sap | mean_k (largest - second of R_.k) |
+    | | | modularity | mean_d 1 - (sum_k R_dk^2 - max_k R_dk^2) / (max_k R_dk^2 (F - 1)) |
+
+    "unified_gbt_dci" is DCI disentanglement, "unified_svm_sap" the SAP score, "unified_mi_mig" and
+    "unified_mi_modularity" are MIG and modularity of the training rows. A code of one dimension has no second: it is
+    worth 0. Factors with a single value in the training rows are left out. Trees are fitted once with those of DCI
+    where both are scored in one process on the same rows.
+
+    Args:
+        train_codes: (n, D).
+        train_factors: (n, F) class indices, F >= 2.
+        test_codes: (m, D).
+        test_factors: (m, F).
+        matrices: those that are aggregated, of "gbt", "mi", "svm".
+        num_rounds: of boosting.
+        num_bins: bins of each code dimension, of the mutual information.
+
+    Raises:
+        ValueError: bad codes, factors or counts, or an unknown matrix.
+        SkippedError: fewer than two factors vary in the training rows, or trees would take above ten minutes.
+
+    Example:
+        >>> factors = np.random.default_rng(0).integers(0, 3, (300, 2))
+        >>> x = factors.astype(float)
+        >>> round(unified(x[:200], factors[:200], x[200:], factors[200:], num_rounds=5)["unified_mi_dci"], 1)
+        1.0
+    """
+    x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
+    varied = np.ptp(y, axis=0) > 0
+    if varied.sum() < 2:
+        raise SkippedError(f"train_factors has {varied.sum()} columns of two values or more, unified needs 2")
+    y, expected = y[:, varied], expected[:, varied]
+    rounds, classes = check_count(num_rounds, "num_rounds"), dense(y)
+    entropies = entropy(classes)
+    known: Mapping[str, Callable[[], Floats]] = {
+        "gbt": lambda: _importances(x, y, test, rounds),
+        "mi": lambda: np.minimum(mutual_information(discretise(x, num_bins), classes), entropies),  # but for rounding
+        "svm": lambda: accuracies(x, y, test, expected),
+    }
+    names = [matrices] if isinstance(matrices, str) else list(matrices)
+    if not names:
+        raise ValueError(f"matrices names none of {', '.join(known)}")
+    for name in names:
+        if name not in known:
+            raise unknown("matrix", name, known)
+    return {key: score for name in names for key, score in _aggregated(name, known[name](), entropies).items()}
+
+
+def _importances(x: Floats, y: Ints, test: Floats, num_rounds: int) -> Floats:
+    visits = x.size * int((dense(y).max(axis=0) + 1).sum()) * num_rounds
+    if visits > MOST_VISITS:
+        raise SkippedError(
+            f"boosted trees on {x.shape[1]} dims of {len(x)} train_codes would take above ten minutes ({visits:.1g} "
+            f"visits, the bound is {MOST_VISITS:.0g}): matrices=[mi, svm] leaves them out"
+        )
+    return np.stack([boost(x, labels, test, num_rounds=num_rounds).importances for labels in y.T], axis=1)
+
+
+def _aggregated(name: str, matrix: Floats, entropies: Floats) -> dict[str, float]:
+    return {
+        f"unified_{name}_dci": concentration(matrix),
+        f"unified_{name}_mig": gap(matrix / entropies),
+        f"unified_{name}_sap": gap(matrix),
+        f"unified_{name}_modularity": mean_modularity(matrix),
+    }

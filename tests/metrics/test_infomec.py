@@ -1,0 +1,133 @@
+"""InfoMEC: the values of its authors' code, information from neighbours, an optimum that is one, and what is 0 / 0."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import digamma
+from sklearn.feature_selection import mutual_info_classif
+from sklearn.linear_model import LogisticRegression
+
+from bench.metrics.base import SkippedError
+from bench.metrics.infomec import _dominance, infomec
+from bench.metrics.parts import multinomial
+from bench.metrics.parts.information import entropy
+from bench.metrics.parts.neighbour_information import information
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+VALUES = json.loads((GOLDEN / "modern_fitted.json").read_text())["infomec.latent_quantization"]["values"]
+RNG = np.random.default_rng(0)
+FACTORS = np.stack([RNG.integers(n, size=900) for n in (3, 4)], axis=1)
+NOISE = RNG.normal(size=(900, 3))
+
+
+def scores(codes: np.ndarray, factors: np.ndarray = FACTORS, **options: int) -> tuple[float, float, float]:
+    """Modularity, compactness and explicitness."""
+    found = infomec(codes, factors, **options)
+    return found["infomec_modularity"], found["infomec_compactness"], found["infomec_explicitness"]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("name", "jitter"),
+    [("noisy", 1e-5), pytest.param("tanh10", 1e-5, marks=pytest.mark.slow), ("identity", 0.003)],
+)
+def test_scores_are_those_of_the_authors_code(name: str, jitter: float) -> None:
+    with np.load(GOLDEN / f"arrays_{name}.npz") as file:
+        codes, factors = file["train_codes"], file["train_factors"].astype(int)
+    expected = VALUES[name]
+    modularity, compactness, stopped = scores(codes, factors, iterations=100)
+    assert modularity == pytest.approx(expected["infom"], abs=jitter)
+    assert compactness == pytest.approx(expected["infoc"], abs=jitter)
+    assert stopped == pytest.approx(expected["infoe"], abs=1e-5)
+    standard = (codes - codes.mean(axis=0, dtype=float)) / codes.std(axis=0, dtype=float)
+    found = information(standard + 1e-10 * RNG.normal(size=codes.shape), factors, 10) / entropy(factors)
+    np.testing.assert_allclose(found.T, expected["nmi"], atol=2 * jitter)
+
+
+def test_information_is_that_of_scikit_learn() -> None:
+    codes = np.hstack([NOISE[:, :1], FACTORS[:, 1:] + NOISE[:, 1:2]])
+    expected = mutual_info_classif(codes, FACTORS[:, 1], n_neighbors=10, random_state=0)
+    np.testing.assert_allclose(information(codes, FACTORS[:, 1:], 10)[:, 0], expected, atol=1e-6)
+
+
+def test_information_of_rare_classes_and_of_close_rows_is_what_counting_gives() -> None:
+    y = FACTORS[:, 0].copy()
+    y[0], y[1:4], y[4:15] = 9, 5, 6  # alone in its class, fewer than the neighbours, and as many and one
+    for x in (y + 0.1 * NOISE[:, 0], np.round(NOISE[:, 0]) + 1e-10 * NOISE[:, 1]):
+        found = information(x[:, None], y[:, None], 10)[0, 0]
+        assert found == pytest.approx(max(0, by_counting(np.delete(x, 0), np.delete(y, 0), 10)), abs=1e-9)
+
+
+def by_counting(x: np.ndarray, y: np.ndarray, neighbours: int) -> float:
+    """Ross' estimate from all distances; no row is alone in its class."""
+    terms = []
+    for centre, label in zip(x, y, strict=True):
+        apart = np.abs(x - centre)
+        of_class = np.sort(apart[y == label])
+        k = min(neighbours, len(of_class) - 1)
+        terms.append(digamma(k) - digamma(len(of_class)) - digamma((apart < of_class[k]).sum()))
+    return float(digamma(len(x)) + np.mean(terms))
+
+
+def test_information_of_classes_of_one_row_each_is_nothing() -> None:
+    assert information(NOISE, np.arange(900)[:, None], 10).tolist() == [[0.0]] * 3
+
+
+def test_explicitness_rests_on_the_optimum() -> None:
+    x, y = NOISE, FACTORS[:, 1]
+    x = x + np.stack([y, y % 2, y], axis=1)
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    fitted = LogisticRegression(C=np.inf, class_weight="balanced", solver="newton-cholesky", tol=1e-9).fit(x, y)
+    optimum = -np.log(fitted.predict_proba(x)[np.arange(900), y]).mean()
+    assert multinomial.log_loss(x, y) == pytest.approx(optimum, abs=1e-6)
+    assert multinomial.log_loss(x, y, iterations=2) > optimum + 1e-3
+
+
+def test_many_weights_reach_the_optimum_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    y, x = FACTORS[:, 1], NOISE + FACTORS[:, 1:]
+    few = multinomial.log_loss(x, y)
+    monkeypatch.setattr(multinomial, "NARROW", 0)
+    assert multinomial.log_loss(x, y) == pytest.approx(few, abs=1e-4)
+
+
+def test_classes_that_can_be_told_apart_are_explained_whole() -> None:
+    assert scores(FACTORS.astype(float))[2] == pytest.approx(1, abs=1e-4)
+
+
+def test_a_dimension_of_a_small_range_is_not_active() -> None:
+    codes = FACTORS + 0.2 * NOISE[:, :2]
+    with_small = np.hstack([codes, 1e-3 * (FACTORS[:, :1] + FACTORS[:, 1:])])
+    assert scores(with_small)[:2] == scores(np.hstack([codes, np.zeros((900, 1))]))[:2]
+
+
+def test_dimensions_that_repeat_are_less_compact_and_as_modular() -> None:
+    modularity, compactness, _ = scores(np.hstack([FACTORS, FACTORS]))
+    assert modularity == pytest.approx(1, abs=0.02)
+    assert compactness == pytest.approx((1 / 2 - 1 / 4) / (1 - 1 / 4), abs=0.02)
+
+
+def test_factors_that_are_one_factor_have_no_modularity() -> None:
+    assert scores(FACTORS[:, :1] + 0.2 * NOISE[:, :2], FACTORS[:, [0, 0]])[0] == pytest.approx(0, abs=1e-9)
+
+
+def test_what_is_nothing_over_nothing_counts_nothing() -> None:
+    assert scores(np.full((900, 3), 7.0)) == (0, 0, pytest.approx(0, abs=1e-9))
+    modularity, compactness, explicitness = scores(FACTORS[:, :1])  # one dimension, two factors
+    assert modularity == pytest.approx(1, abs=0.05)
+    assert compactness == 0
+    assert 0.4 < explicitness < 0.6
+    assert _dominance(np.zeros((2, 3))) == 0
+    assert _dominance(np.array([[0.0, 0.0], [3.0, 0.0]])) == 0.5
+
+
+def test_a_seed_decides_how_ties_are_broken() -> None:
+    assert scores(FACTORS, seed=3) == scores(FACTORS, seed=3)
+    assert scores(FACTORS, seed=3) != scores(FACTORS, seed=4)
+
+
+def test_a_single_factor_is_a_reason() -> None:
+    for factors in (FACTORS[:, :1], np.hstack([FACTORS[:, :1], np.zeros((900, 1), int)])):
+        with pytest.raises(SkippedError, match="factors has 1 columns of two values or more"):
+            infomec(NOISE, factors)

@@ -1,0 +1,89 @@
+"""What `bench.score` returns: of one representation or of several, with reasons, as a table and as text."""
+
+import numpy as np
+import pytest
+
+import bench
+from bench.metrics.base import SkippedError
+from bench.scoring.score import Scores, ScoresOfSeveral
+
+RNG = np.random.default_rng(0)
+FACTORS = np.stack([RNG.integers(n, size=600) for n in (3, 4)], axis=1)
+CODES = FACTORS + 0.3 * RNG.normal(size=FACTORS.shape)
+NOISE = RNG.normal(size=(600, 5))
+METRICS = ["mig", "irs"]
+
+
+def test_several_representations_are_scored_as_each_alone() -> None:
+    both = bench.score({"mine": CODES, "<noise>": NOISE}, FACTORS, METRICS)
+    assert list(both) == ["mine", "<noise>"]
+    assert both["mine"] == bench.score(CODES, FACTORS, METRICS)
+    assert both["<noise>"] == bench.score(NOISE, FACTORS, METRICS)
+
+
+def test_the_reasons_of_each_representation_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench import registry
+
+    monkeypatch.setattr(registry, "names", lambda kind: ["mig", "udr", "modularity"])
+    both = bench.score({"mine": CODES, "wide": np.zeros((600, 17_000))}, FACTORS)
+    assert set(both.skipped["mine"]) == {"udr"}
+    wide = "mig takes codes of 16,384 dims at most, got 17,000: reduce them, such as to their principal components"
+    assert both.skipped["wide"]["mig"] == wide
+    text = repr(both)
+    assert "left out: udr compares the codes of runs" in text
+    assert f"left out of wide: {wide}" in text
+
+
+def test_faults_name_the_representation() -> None:
+    with pytest.raises(ValueError, match=r"codes of mine must be a non-empty \(N, D\) array"):
+        bench.score({"mine": CODES[:, 0]}, FACTORS)
+    with pytest.raises(ValueError, match="codes must be of the same rows, got mine 600, theirs 599"):
+        bench.score({"mine": CODES, "theirs": NOISE[1:]}, FACTORS)
+    with pytest.raises(ValueError, match="codes names no representation"):
+        bench.score({}, FACTORS)
+    with pytest.raises(SkippedError, match=r"^mine: elbo needs a trained model"):
+        bench.score({"mine": CODES}, FACTORS, "elbo")
+
+
+def made_up() -> ScoresOfSeveral:
+    several = ScoresOfSeveral()
+    for name, value in (("mine", 0.51239), ("<b>", 12345.0)):
+        several[name] = Scores()
+        several[name].update({"mig": value, "lr_10/0": 0.5})
+        several[name].metrics = {"mig": "mig", "lr_10/0": "downstream"}
+        several[name].skipped["udr"] = "one run"
+    return several
+
+
+def test_a_frame_has_a_row_for_each_score() -> None:
+    frame = made_up()["mine"].frame()
+    assert list(frame.columns) == ["metric", "name", "factor", "score"]
+    assert frame.iloc[1].tolist() == ["downstream", "lr_10", 0, 0.5]
+    assert frame["factor"].isna().tolist() == [True, False]
+    both = made_up().frame()
+    assert both[["codes", "name"]].to_numpy().tolist() == [
+        ["mine", "mig"], ["mine", "lr_10"], ["<b>", "mig"], ["<b>", "lr_10"],
+    ]  # fmt: skip
+
+
+def test_scores_are_read_at_a_glance() -> None:
+    assert repr(made_up()["mine"]).splitlines() == [
+        "      score",
+        "mig  0.5124",
+        "values of single factors as well, such as ['lr_10/0']",
+        "left out: udr: one run",
+    ]
+    assert repr(made_up()).splitlines()[:2] == ["       mine        <b>", "mig  0.5124  1.234e+04"]
+
+
+def test_a_notebook_shows_names_as_they_are_written() -> None:
+    html = made_up()._repr_html_()
+    assert "<th>&lt;b&gt;</th>" in html
+    assert "<b>" not in html
+    assert "<tr><th>mig</th><td>0.5124</td>" in made_up()["mine"]._repr_html_()
+
+
+def test_scores_are_a_dict() -> None:
+    scores = bench.score(CODES, FACTORS, "mig")
+    assert dict(scores) == {"mig": scores["mig"]}
+    assert scores.metrics == {"mig": "mig"}
