@@ -102,13 +102,18 @@ def apart(table: pd.DataFrame) -> pd.DataFrame:
 
     So runs of other samplings are models of their own wherever models are told apart: `Run.named` is such a name.
     """
-    words = {label: str(label).partition(TRAINED_ON)[2] for label in table["schedule"].unique()}
-    if not any(words.values()):
+    if not any(samplings_in(table)):
         return table
+    words = {label: str(label).partition(TRAINED_ON)[2] for label in table["schedule"].unique()}
     trained_on = table["schedule"].astype(object).map(words)
     named = table["model"].astype(str)
     whole = trained_on.eq("") | named.str.contains(ON, regex=False)  # those are named so already
     return table.assign(model=named.where(whole, named + ON + trained_on).astype(table["model"].dtype.name))
+
+
+def samplings_in(table: pd.DataFrame) -> set[str]:
+    """What the models of a score table were trained on, in words; "" is every image alike."""
+    return {str(label).partition(TRAINED_ON)[2] for label in table["schedule"].unique()}
 
 
 def model_title(name: str) -> str:

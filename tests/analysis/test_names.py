@@ -97,6 +97,7 @@ def test_runs_of_another_sampling_are_models_of_their_own_where_models_are_told_
     table = pd.DataFrame({"model": ["pca", "pca", "mine"], "schedule": [label, f"{label}; trained on 9 images", label]})
     table = table.astype("category")
     apart = names.apart(table)
+    assert names.samplings_in(table) == {"", "9 images"}
     assert list(apart["model"]) == ["pca", "pca on 9 images", "mine"]
     assert names.apart(apart).equals(apart)
     assert names.model_title(apart["model"][1]) == "PCA on 9 images"
