@@ -3,7 +3,6 @@
 Of a group that has one seed a setting, which of its runs is best says nothing: there the settings stand side by side.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -70,18 +69,14 @@ def draw_models(
     source = code("data", "models", "report", "training")
     drawings = []
     for (dataset, model, sampling), runs in groups.items():
-        shown, name = ranked(runs, values, rank_by), f"{dataset}_{model}{_file_name(sampling)}"
+        shown, name = (
+            ranked(runs, values, rank_by),
+            f"{dataset}_{model}" + (f"{ON}{sampling.stem}" if sampling != ALL else ""),
+        )
         seen = [[label, trained(run, store.run(run.id))] for label, run in shown.items()]
         task = (shown, store, folder / "models" / name)
         drawings.append(Drawing(name, digest([source, command, seen]), task))
     yield from draw_changed("models", drawings, partial(_draw, command), folder, pool)
-
-
-def _file_name(sampling: Sampling) -> str:
-    """What a sampling adds to the name of a file: its label without marks, and digits that no other has."""
-    if sampling == ALL:
-        return ""
-    return f"{ON}{re.sub('[^A-Za-z0-9]+', '-', sampling.label)}-{digest(sampling.entry())[:4]}"
 
 
 def _draw(

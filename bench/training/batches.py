@@ -17,7 +17,7 @@ from bench.training.rows import DeviceRows
 class Batches:
     """Draws for K models: images i.i.d. with replacement, fresh image noise at every use, standard normal noise.
 
-    Every image is equally likely, or as the data set's `rows` say.
+    Every image is equally likely, or as the data set's `rows` say; partners are chosen freely among all.
     A model with several views gets as many images a draw: the first i.i.d., the others its own choice of partners.
     Nothing depends on the other members or on earlier steps, so a model sees the same numbers alone, in any
     fleet, and after a resume.

@@ -98,6 +98,16 @@ def test_chances_of_correlated_factors_are_those_of_the_closed_form(entry: dict[
     np.testing.assert_allclose(chances / len(rows.rests), expected / expected.sum(), rtol=1e-9)
 
 
+@pytest.mark.parametrize("sigma", [1e-300, 1e300])
+@pytest.mark.parametrize("inverse", [False, True])
+def test_the_smallest_sigma_leaves_the_nearest_and_the_largest_all_alike(sigma: float, inverse: bool) -> None:
+    pairs = [["shape", "scale"], ["scale", "x"], ["shape", "x"]]  # of which inverse not all can hold
+    chances = (
+        of_card({"kind": "correlated", "pairs": pairs, "sigma": sigma, "inverse": inverse}, CARD).rows(CARD).chances
+    )
+    assert set(chances) == ({0.0, 1.0} if sigma < 1 else {1.0})
+
+
 def test_bounds_of_chances_are_exact_to_two_to_the_62() -> None:
     rows = of_card(ENTRIES[0], CARD).rows(CARD)
     shares = np.diff(rows.bounds(), prepend=0) / 2.0**62

@@ -1,5 +1,6 @@
 """The contract of a sampling: what a run's id holds of it, how it is told, and which rows it draws."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -56,6 +57,11 @@ class Sampling:
     def label(self) -> str:
         """What models are trained on, in words: one line of letters, digits and ordinary marks."""
         return "all images"
+
+    @property
+    def stem(self) -> str:
+        """As part of the name of a file: the label without marks, and digits that no other has."""
+        return f"{re.sub('[^A-Za-z0-9]+', '-', self.label)}-{digest(self.entry())[:4]}"
 
     def rows(self, card: Card) -> Rows:
         """What is drawn of a data set."""

@@ -64,17 +64,18 @@ class Correlated(Sampling):
     @property
     def label(self) -> str:
         together = short(", ".join("-".join(pair) for pair in self.pairs), f"{len(self.pairs)} pairs", self)
-        return f"{together} {'inversely ' if self.inverse else ''}correlated, sigma {self.sigma:g}"
+        return f"{together} {'inversely ' if self.inverse else ''}correlated, sigma {self.sigma}"
 
     def rows(self, card: Card) -> Rows:
         factors = sorted({card.factor_names.index(name) for pair in self.pairs for name in pair})
         values = combinations(card, factors)[0]
         scaled = {card.factor_names[i]: v / (card.factor_sizes[i] - 1) for i, v in zip(factors, values.T, strict=True)}
-        exponent = np.zeros(len(values))
+        apart = np.zeros(len(values))
         for first, second in self.pairs:
-            there = 1 - scaled[second] if self.inverse else scaled[second]
-            exponent -= (scaled[first] - there) ** 2 / (2 * self.sigma**2)
-        return rows_of(card, factors, None, np.exp(exponent - exponent.max()))
+            apart += (scaled[first] - (1 - scaled[second] if self.inverse else scaled[second])) ** 2
+        with np.errstate(over="ignore"):  # a sigma so small that all but the nearest have no chance
+            exponent = (apart - apart.min()) / self.sigma / self.sigma / 2
+        return rows_of(card, factors, None, np.exp(-exponent))
 
 
 def _is_list(value: Any) -> bool:

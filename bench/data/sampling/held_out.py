@@ -83,7 +83,7 @@ class HeldOut(Sampling):
     @property
     def label(self) -> str:
         if not self.boxes:
-            return f"all but a random share of {self.share:g}" + (f", draw {self.draw}" if self.draw else "")
+            return f"all but a random share of {self.share}" + (f", draw {self.draw}" if self.draw else "")
         if self.split:
             return f"the {self.split.replace('_', ' ')} split"
         boxes = (" and ".join(f"{f} {_told(values)}" for f, values in box) for box in self.boxes)
