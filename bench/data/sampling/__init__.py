@@ -11,7 +11,7 @@ from bench.data.base import Card, DataSet
 from bench.data.sampling.base import ALL, Sampling
 from bench.data.sampling.correlated import Correlated
 from bench.data.sampling.held_out import HeldOut
-from bench.data.sampling.sampled import Sampled
+from bench.data.sampling.sampled_data import Sampled
 from bench.data.sampling.subset import Subset
 from bench.registry import unknown
 from bench.values import ConfigError, mapping, one_of
