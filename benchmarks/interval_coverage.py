@@ -140,8 +140,8 @@ def iqms(study: Floats) -> Ends:
 
 def ranks(study: Floats) -> Ends:
     parts = list(model_estimates(study))
-    point, drawn = np.stack([p.point for p in parts]), np.stack([p.drawn for p in parts], axis=1)
-    contests = [Contest(point[:, k], drawn[:, :, k], Score(0, 1)) for k in range(len(NAMES))]
+    point, draws = np.stack([p.point for p in parts]), np.stack([p.draws for p in parts], axis=1)
+    contests = [Contest(point[:, k], draws[:, :, k], Score(0, 1)) for k in range(len(NAMES))]
     places = standings(contests)
     return tuple(places[name].to_numpy() for name in ("rank", "rank_low", "rank_high"))  # type: ignore[return-value]
 

@@ -1,6 +1,7 @@
 """Pages lead to what is there, and the site has a page for everything that is registered."""
 
 import importlib.util
+import json
 import re
 import shutil
 import subprocess
@@ -78,3 +79,16 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     assert "WARNING" not in built.stderr
     assert (tmp_path / "site" / "pages" / "metrics" / "mig" / "index.html").exists()
     shutil.rmtree(tmp_path / "site")
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_from_top_to_bottom(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    cells = json.loads((ROOT / "docs" / "tour.ipynb").read_text(encoding="utf-8"))["cells"]
+    assert all(not cell.get("outputs") for cell in cells)
+    names: dict[str, object] = {}
+    for number, cell in enumerate(cells):
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), f"cell {number}", "exec"), names)
+    assert set(names["board"]["model"]) == {"tcvae_full", "pca_of_pixels"}  # type: ignore[index]
+    assert len(names["numbers"]) == 2 * 36  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ STOREYS = (
     "pool data networks",  # processes; images and their factors; encoders and decoders
     "models",  # what is trained
     "metrics",  # what scores it
-    "study",  # the plan of both
+    "study conventions",  # the plan of both; how other code computes metrics
     "training",
     "scoring",  # codes, and the scores of runs
     "table",  # every score of every run, in one table

@@ -1,4 +1,4 @@
-"""Which scores stand for what, and how models, data sets and scores are written: as their declarations have it.
+"""Which score represents each metric, and the titles of models, data sets and scores.
 
 A model's title stands in its `conf/model/NAME.yaml`, a data set's on its card, a score's in its metric's declaration.
 """
@@ -18,7 +18,7 @@ from bench.study.learner import shipped_settings, swept
 from bench.study.run import ON, TRAINED_ON, Run
 from bench.table.records import FINAL
 
-# the six of the paper, in its order, and the score that stands for each
+# the six metrics of the paper, in its order -> the score that represents each
 PAPER = {
     "beta_vae_score": "beta_vae_test",
     "factor_vae_score": "factor_vae_test",
@@ -46,7 +46,7 @@ def disentanglement_scores(table: pd.DataFrame) -> list[str]:
     """The headline score of every disentanglement metric in the table: the paper's six first, then the others."""
     present = set(table["metric"].unique())
     others = sorted(present & set(registry.names("metrics")) - registry.faults("metrics").keys() - set(PAPER))
-    headlines = [registry.load("metrics", m).metric.headline for m in others]
+    headlines = [declaration(m).headline for m in others]
     return [PAPER[m] for m in PAPER if m in present] + [h for h in headlines if h is not None]
 
 
@@ -65,8 +65,8 @@ def scores_without_factors(table: pd.DataFrame) -> list[str]:
 
 def accuracies(names: Iterable[str]) -> list[str]:
     """Downstream accuracies: logistic regression first, by rising number of labels."""
-    found = [(m[1], int(m[2]), n) for n in names if (m := re.fullmatch(r"([a-z]+)_(\d+)", n))]
-    return [n for *_, n in sorted(found, key=lambda f: (f[0] != "lr", f[0], f[1]))]
+    parts = [(m[1], int(m[2]), n) for n in names if (m := re.fullmatch(r"([a-z]+)_(\d+)", n))]
+    return [n for *_, n in sorted(parts, key=lambda f: (f[0] != "lr", f[0], f[1]))]
 
 
 def efficiencies(names: Iterable[str]) -> list[str]:
@@ -75,7 +75,7 @@ def efficiencies(names: Iterable[str]) -> list[str]:
 
 
 def title(name: str) -> str:
-    """How a score is written: as it is declared, else its name with spaces.
+    """The title of a score: as its metric declares it, else its name with spaces.
 
     Example:
         >>> title("dci_disentanglement"), title("lr_10000"), title("new_score")
@@ -88,7 +88,7 @@ def title(name: str) -> str:
 
 
 def directed_title(name: str) -> str:
-    """How a score that needs no factors is written where readers must know which way is better.
+    """The title of a score that needs no factors, with an arrow that says which way is better.
 
     Example:
         >>> directed_title("reconstruction"), directed_title("elbo")
@@ -117,7 +117,7 @@ def samplings_in(table: pd.DataFrame) -> set[str]:
 
 
 def model_title(name: str) -> str:
-    """How a model is written: the `title` of its `conf/model/NAME.yaml`, else its name; with what it is trained on.
+    """The title of a model: the `title` of its `conf/model/NAME.yaml`, else its name; with its sampling.
 
     Example:
         >>> model_title("beta_vae"), model_title("a representation of yours"), model_title("beta_vae on 100 images")
@@ -128,7 +128,7 @@ def model_title(name: str) -> str:
 
 
 def setting_title(model: str, hyperparameter: str | None, value: float | None) -> str:
-    """How a model at one value of what it sweeps is written; without a value, the model.
+    """The title of a model at one value of the hyper-parameter it sweeps; without a value, of the model.
 
     Example:
         >>> setting_title("beta_vae", "beta", 4.0), setting_title("mine", None, 0.5), setting_title("pca", None, None)
@@ -139,18 +139,18 @@ def setting_title(model: str, hyperparameter: str | None, value: float | None) -
 
 
 def setting_of(run: Run) -> str:
-    """How a run's model and the value of what it sweeps are written, such as "β-VAE, beta 4"."""
+    """The title of a run's setting, such as "β-VAE, beta 4"."""
     return setting_title(run.named, run.sweeps, run.value)
 
 
 def hyperparameters(table: pd.DataFrame) -> dict[str, str]:
-    """Model -> the name of what it sweeps, of the models of a table that sweep something."""
+    """Model -> the name of the hyper-parameter it sweeps, for the models of a table that sweep one."""
     named = table.dropna(subset="hyperparameter").drop_duplicates("model")
     return dict(zip(named["model"].astype(str), named["hyperparameter"].astype(str), strict=True))
 
 
 def dataset_title(name: str) -> str:
-    """How a data set is written: the title on its card, else its name.
+    """The title of a data set: as on its card, else its name.
 
     Example:
         >>> dataset_title("shapes3d"), dataset_title("custom")
@@ -168,9 +168,9 @@ def _score_titles() -> Mapping[str, str]:
     scores = {**UNSUPERVISED, **OF_TRAINING}
     for metric in registry.names("metrics"):
         try:
-            scores |= registry.load("metrics", metric).metric.scores
+            scores |= declaration(metric).scores
         except registry.PluginError:
-            continue  # said where metrics are scored; its scores are written by their names
+            continue  # scoring reports the fault; the titles of its scores are their names
     return {n: s.title for n, s in sorted(scores.items(), key=lambda item: "*" in item[0]) if s.title is not None}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.data.base import DataSet
-from bench.data.reader import Reader
+from bench.data.reader import Reader, shares
 
 if TYPE_CHECKING:
     import torch
@@ -45,8 +45,8 @@ class Formula(DataSet):
         import torch
 
         places = [torch.arange(n, dtype=torch.int32, device=device) for n in self.card.image_shape]
-        white = torch.tensor([self.white], dtype=torch.float32, device=device)  # a number would be made a product
-        return lambda index, epoch: self._at(index, *places).float() / white
+        of_white = shares(self.white, device)
+        return lambda index, epoch: of_white[self._at(index, *places).long()]
 
     def _at(self, index: Array, row: Array, column: Array, channel: Array) -> Array:
         factors, rest = [], index.reshape(-1, 1, 1, 1)

@@ -44,6 +44,17 @@ def images_on(device: "torch.device", data: "DataSet") -> DeviceImages:
     return DeviceImages(read, len(data), device, on_device, grid, data.rows)
 
 
+def shares(white: int, device: "torch.device") -> "Tensor":
+    """What whole numbers from 0 to `white` are of it, (white + 1,) float32: the bits that NumPy divides to.
+
+    Looked up, they are the same on every device; a division that is compiled for a GPU rounds otherwise.
+    """
+    import numpy as np
+    import torch
+
+    return torch.from_numpy(np.arange(white + 1, dtype=np.float32) / np.float32(white)).to(device)
+
+
 def _by_cpu(data: "DataSet", device: "torch.device") -> Reader:
     import torch
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from bench.data.base import Card, DataSet
 from bench.data.files import Source, obtain
 from bench.data.hue_tables import KIND_BITS, blocks, steps
-from bench.data.reader import Reader
+from bench.data.reader import Reader, shares
 
 if TYPE_CHECKING:
     import torch
@@ -58,12 +58,12 @@ class Rooms(DataSet):
         import torch
 
         tables = tuple(torch.tensor(table, device=device) for table in (self.places, self.levels, steps()))
-        white = torch.tensor([255.0], device=device)  # a number would be turned into a product, which rounds otherwise
+        of_white = shares(255, device)
         shape = self.card.image_shape
 
         def read(index: "torch.Tensor", epoch: "torch.Tensor") -> "torch.Tensor":
             rows = torch.arange(len(index), device=device)
-            return _looked_up(tables, index, rows).reshape(-1, *shape).float() / white
+            return of_white[_looked_up(tables, index, rows).reshape(-1, *shape).long()]
 
         return read
 

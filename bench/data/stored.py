@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.data.base import Card, DataError, DataSet
 from bench.data.files import converted, place, require
-from bench.data.reader import Reader
+from bench.data.reader import Reader, shares
 
 if TYPE_CHECKING:
     import torch
@@ -72,8 +72,8 @@ class Stored(DataSet):
         pixels = torch.empty(self.pixels.shape, dtype=torch.uint8, device=device)
         for i in range(0, len(self), 4096):
             pixels[i : i + 4096] = torch.tensor(self.pixels[i : i + 4096])
-        scale = torch.tensor([255.0], device=device)  # a number would be turned into a product, which rounds otherwise
-        return lambda index, epoch: pixels[index].float() / scale
+        of_white = shares(255, device)
+        return lambda index, epoch: of_white[pixels[index].long()]
 
 
 class Converted(Stored):

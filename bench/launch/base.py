@@ -1,4 +1,4 @@
-"""What the driver asks of every engine: submit jobs, tell how they stand, end them."""
+"""The interface of every engine to the driver: submit jobs, poll their states, cancel them."""
 
 import importlib
 import os
@@ -17,12 +17,12 @@ ENDED = ("done", "failed")
 
 
 class LaunchError(RuntimeError):
-    """Jobs cannot be started where they were asked for; the message says why and what to do."""
+    """The engine cannot start jobs; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class State:
-    """How a job stands: "queued", "running", "open" (one of them, the engine does not tell), "done" or "failed"."""
+    """The state of a job: "queued", "running", "open" (queued or running: unknown), "done" or "failed"."""
 
     word: str
     why: str = ""
@@ -33,7 +33,7 @@ class Launcher(ABC):
 
     Attributes:
         name: of the engine, as printed.
-        outlives: whether jobs go on when the driver ends.
+        outlives: whether jobs continue when the driver ends.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Launcher(ABC):
 
     @abstractmethod
     def submit(self, function: Callable[..., None], tasks: Sequence[tuple[Any, ...]]) -> list[str]:
-        """Start a job that calls `function(*task)` for each task; their ids.
+        """Start a job that calls `function(*task)` for each task; return the ids of the jobs.
 
         Raises:
             LaunchError: the engine refuses.
@@ -49,15 +49,15 @@ class Launcher(ABC):
 
     @abstractmethod
     def poll(self) -> dict[str, State]:
-        """Wait a moment, then tell how each job stands."""
+        """Wait a moment, then return the state of each job."""
 
     def adopt(self, jobs: Sequence[str]) -> list[str]:
-        """Of jobs that an earlier process submitted, take over those that have not ended; their ids."""
+        """Take over jobs of an earlier process that have not ended; return their ids."""
         return []
 
     @abstractmethod
     def interrupt(self) -> str:
-        """What ctrl-C does to the jobs that have not ended: do it, and say it."""
+        """Handle ctrl-C for the jobs that have not ended; return what was done with them, in words."""
 
 
 def engine(module: str, extra: str) -> ModuleType:
@@ -73,7 +73,7 @@ def engine(module: str, extra: str) -> ModuleType:
 
 
 def environment() -> dict[str, str]:
-    """Environment variables of every job: this very package, its data, one thread a process."""
+    """Environment variables of every job: the path of this package, its data, one thread a process."""
     root = str(Path(bench.__file__).resolve().parents[1])
     paths = [root, *(p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p)]
     threads = {name: os.environ.get(name, "1") for name in THREAD_VARIABLES}
@@ -88,18 +88,18 @@ def names() -> list[str]:
 
 
 def start(settings: Mapping[str, Any], folder: Path) -> Launcher:
-    """The launcher that a configuration asks for.
+    """The launcher of a configuration.
 
     Args:
         settings: `conf/launcher/NAME.yaml`, as composed.
-        folder: where the engine may keep what it needs; on a cluster, shared by its nodes.
+        folder: for the engine's files; on a cluster, shared by its nodes.
 
     Raises:
         UnknownNameError: no such launcher.
         LaunchError: the engine is not installed or cannot be reached.
     """
-    name, known = settings["name"], names()
-    if name not in known:
-        raise unknown("launcher", name, known)
+    name, available = settings["name"], names()
+    if name not in available:
+        raise unknown("launcher", name, available)
     launcher: Launcher = importlib.import_module(f"bench.launch.{name}").start(settings, folder)
     return launcher

@@ -1,7 +1,7 @@
-"""The driving process: split what is missing of a study into jobs, submit them, follow them to their end.
+"""The driving process: split what is missing of a study into jobs, submit them, follow them until they end.
 
-Jobs of an engine that outlives this process are written down in the store, so that the same command finds those that
-still run, leaves their runs to them, and follows them beside its own.
+Jobs of an engine that outlives this process are recorded in the store, so that the same command finds those that still
+run, leaves their runs to them, and follows them beside new ones.
 """
 
 import dataclasses
@@ -30,14 +30,14 @@ Jobs = dict[str, list[str]]  # job id -> the ids of its runs
 
 @dataclass(frozen=True)
 class Work:
-    """A stage of a study that jobs are to do.
+    """A stage of a study, to be done by jobs.
 
     Attributes:
         stage: "run", "train" or "score".
         plan: the study.
         settings: its configuration.
         store: shared by all jobs.
-        missing: tells which runs still need the stage.
+        missing: returns the runs that still need the stage.
         job: called in each job as `job(stage, its part of the plan, path of the store, settings)`.
     """
 
@@ -50,16 +50,16 @@ class Work:
 
     @property
     def folder(self) -> Path:
-        """Where records and files of jobs lie: as the launcher is set, else in the store."""
+        """The folder of records and files of jobs: as the launcher is configured, else in the store."""
         chosen = self.settings["launcher"].get("folder")
         return self.store.jobs if chosen is None else Path(str(chosen)).expanduser().resolve()
 
 
 def distribute(work: Work) -> dict[str, str] | None:
-    """Have everything that is missing done by jobs.
+    """Do everything that is missing by jobs.
 
     Returns:
-        Run id -> what its job died of, of runs that are still to do; None where jobs are not waited for.
+        Run id -> the error of its job, for runs that are still missing; None if jobs are not waited for.
 
     Raises:
         LaunchError: the engine is not installed, cannot be reached or refuses the jobs.
@@ -88,7 +88,7 @@ def distribute(work: Work) -> dict[str, str] | None:
 
 
 def _submit(launcher: Launcher, runs: Sequence[Run], work: Work) -> Jobs:
-    """Start jobs for runs that nobody does yet."""
+    """Start jobs for runs that no job does yet."""
     if not runs:
         return {}
     settings = dict(work.settings) | {"device": device_of(work.settings)}
@@ -104,22 +104,22 @@ def _submit(launcher: Launcher, runs: Sequence[Run], work: Work) -> Jobs:
 
 def _going_on(launcher: Launcher, folder: Path) -> Jobs:
     """Jobs that an earlier command submitted and that have not ended."""
-    found: Jobs = {}
+    jobs: Jobs = {}
     for record, noted in _records(folder) if launcher.outlives else ():
         if noted["launcher"] == launcher.name:
             alive = {i: noted["jobs"][i] for i in launcher.adopt(list(noted["jobs"]))}
-            found |= alive
+            jobs |= alive
             if not alive:
                 record.unlink(missing_ok=True)
-            elif len(alive) < len(noted["jobs"]):  # what has ended is nobody's to follow any more
+            elif len(alive) < len(noted["jobs"]):  # ended jobs need not be followed any more
                 write_json(record, noted | {"jobs": alive})
-    if found:
-        say(f"{launcher.name}: {len(found)} jobs of an earlier command go on: {', '.join(found)}")
-    return found
+    if jobs:
+        say(f"{launcher.name}: {len(jobs)} jobs of an earlier command go on: {', '.join(jobs)}")
+    return jobs
 
 
 def _records(folder: Path) -> Iterator[tuple[Path, JobsRecord]]:
-    """What was written down of jobs; what cannot be read is named and left out."""
+    """The records of jobs; one that cannot be read is reported and left out."""
     for path in sorted(folder.glob("*.json")):
         try:
             yield path, read_record(path, JobsRecord)
@@ -135,7 +135,7 @@ def _forget(jobs: Jobs, folder: Path) -> None:
 
 
 def _follow(launcher: Launcher, jobs: Jobs, work: Work) -> dict[str, str]:
-    """Tell how the jobs stand until all have ended; the runs that are still to do, and what their job died of."""
+    """Report the states of jobs until all have ended; return runs that are still missing, with their job's error."""
     died: dict[str, str] = {}
     ended: set[str] = set()
     said, last = -EVERY_S, ""
@@ -159,5 +159,5 @@ def _follow(launcher: Launcher, jobs: Jobs, work: Work) -> dict[str, str]:
 
 
 def _described(state: State) -> str:
-    """A state in words, with the reason why a job waits."""
+    """A state in words, with the reason if the job waits."""
     return f"{state.word} ({state.why})" if state.why and state.word not in ENDED else state.word

@@ -1,4 +1,4 @@
-"""Jobs as tasks of joblib: processes of this machine, or whatever a registered backend such as dask reaches."""
+"""Jobs as tasks of joblib: processes of this machine, or of a registered backend such as dask."""
 
 import multiprocessing
 import os
@@ -25,10 +25,10 @@ class Joblib(Launcher):
     def __init__(self, at_once: int, backend: str) -> None:
         self.at_once, self.backend = at_once, backend
         self.states: dict[str, State] = {}
-        self.told: queue.Queue[tuple[str, State]] = queue.Queue()
+        self.outcomes: queue.Queue[tuple[str, State]] = queue.Queue()
 
     def submit(self, function: Callable[..., None], tasks: Sequence[tuple[Any, ...]]) -> list[str]:
-        """Hand the tasks to joblib, whose results a thread collects."""
+        """Give the tasks to joblib; a thread collects its results."""
         os.environ |= environment()
         ids = [str(len(self.states) + i) for i in range(len(tasks))]
         self.states |= dict.fromkeys(ids, State("open"))
@@ -42,16 +42,16 @@ class Joblib(Launcher):
         try:
             parallel = joblib.Parallel(self.at_once, backend=self.backend, return_as="generator_unordered")
             with deaf_children():
-                for told in parallel(joblib.delayed(_attempt)(*item, os.getpid()) for item in work):
-                    self.told.put(told)
-        except Exception as fault:  # a worker was killed: joblib then ends the others
+                for outcome in parallel(joblib.delayed(_attempt)(*item, os.getpid()) for item in work):
+                    self.outcomes.put(outcome)
+        except Exception as fault:  # a worker was killed, after which joblib ends the others
             for i, *_ in work:
-                self.told.put((i, State("failed", f"{type(fault).__name__}: a worker process was killed")))
+                self.outcomes.put((i, State("failed", f"{type(fault).__name__}: a worker process was killed")))
 
     def poll(self) -> dict[str, State]:
         """Wait up to half a second for a job to end."""
         try:
-            job, state = self.told.get(timeout=0.5)
+            job, state = self.outcomes.get(timeout=0.5)
             if self.states[job].word == "open":
                 self.states[job] = state
         except queue.Empty:
@@ -59,18 +59,18 @@ class Joblib(Launcher):
         return dict(self.states)
 
     def interrupt(self) -> str:
-        """Kill the workers: files are written whole, so nothing is lost."""
+        """Kill the workers: files are written atomically, so nothing is lost."""
         engine("joblib.externals.loky", "joblib").get_reusable_executor(reuse=True).shutdown(kill_workers=True)
-        self.collecting.join(SHUTDOWN_S)  # joblib removes its files in this thread or at exit: not in both at once
+        self.collecting.join(SHUTDOWN_S)  # joblib removes its files in this thread or at exit: never in both at once
         return "the jobs were ended"
 
 
 def _attempt(job: str, function: Callable[..., None], task: tuple[Any, ...], parent: int) -> tuple[str, State]:
-    """One job, in a worker: an exception is its result, where joblib would end every other job."""
+    """One job, in a worker. An exception is its result: raised, it would make joblib end every other job."""
     if os.getppid() == parent:
         end_with_parent()
-        multiprocessing.set_start_method("spawn", force=True)  # loky names its own, which a worker's workers lack
-    console.quiet = os.getpid() != parent  # the driver tells how jobs stand
+        multiprocessing.set_start_method("spawn", force=True)  # loky's method is lacking in a worker's workers
+    console.quiet = os.getpid() != parent  # the driver reports the states of jobs
     try:
         function(*task)
     except Exception as fault:

@@ -1,4 +1,4 @@
-"""What one job is: the only place where runs are grouped, for this process, for every launcher and for dry runs."""
+"""The runs of one job: the only place where runs are grouped, for this process, every launcher and dry runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,9 +11,9 @@ def jobs_of(runs: Sequence[Run], launcher: Mapping[str, Any], on_gpu: bool) -> l
     """Divide runs into jobs, each of one model, data set, rule of pairs, sampling and schedule.
 
     Args:
-        runs: what is to be done.
+        runs: to be done.
         launcher: `conf/launcher/NAME.yaml`, as composed.
-        on_gpu: a job is then a fleet (`trainer.fleet`); else `runs` runs, or one for each of its `cpus`.
+        on_gpu: a job is a fleet (`trainer.fleet`); else `runs` runs, or one for each of its `cpus`.
     """
     groups: dict[Any, list[Run]] = {}
     for run in runs:
@@ -27,10 +27,10 @@ def jobs_of(runs: Sequence[Run], launcher: Mapping[str, Any], on_gpu: bool) -> l
 
 
 def device_of(settings: Mapping[str, Any]) -> str:
-    """The device of a launcher's job: a GPU where it asks for one, and only there.
+    """The device of a launcher's job: a GPU only if the job requests one.
 
     Raises:
-        ConfigError: a GPU is to be used that no job asks for.
+        ConfigError: device=cuda, but jobs request no GPU.
     """
     gpus, device = settings["launcher"]["gpus"], str(settings["device"])
     if device == "cuda" and not gpus:

@@ -1,4 +1,4 @@
-"""Training and scoring what is missing of a study: which runs and cells that is, and the tasks of processes."""
+"""Trains and scores what is missing of a study: finds these runs and cells, and makes tasks for processes."""
 
 import dataclasses
 import time
@@ -30,7 +30,7 @@ Settings = Mapping[str, Any]
 
 
 def train_and_score(name: str, plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
-    """Do what a stage ("run", "train" or "score") has to do of both."""
+    """Train, score or both, as the stage ("run", "train" or "score") says."""
     if name in ("run", "train"):
         train(plan, store, pool, settings)
     if name in ("run", "score"):
@@ -39,9 +39,9 @@ def train_and_score(name: str, plan: Plan, store: Store, pool: Pool, settings: S
 
 @streams()
 def job(name: str, part: Plan, path: Path, settings: Settings) -> None:
-    """What a job of a launcher does: finish its part of a study.
+    """The work of a launcher's job: finish its part of a study.
 
-    That takes in what another process was at when its machine died, whose claim first has to expire.
+    This includes runs of a process whose machine died, once its claims have expired.
     """
     store, cpus = Store(path), settings["launcher"]["cpus"]
     with Here() if cpus <= 1 else Pool(cpus) as pool:
@@ -57,25 +57,25 @@ def _claimed(runs: Sequence[Run], store: Store) -> bool:
 
 
 def missing_work(name: str, plan: Plan, store: Store, settings: Settings) -> list[Run]:
-    """Runs that a stage still has work for."""
+    """Runs that a stage still has to work on."""
     untrained = untrained_runs(plan, store, settings) if name != "score" else []
     unscored = unscored_cells(dataclasses.replace(plan, codes=()), store, settings) if name != "train" else []
     return untrained + [run for run, _ in unscored if isinstance(run, Run)]
 
 
 def untrained_runs(plan: Plan, store: Store, settings: Settings) -> list[Run]:
-    """What is to be trained: missing runs, and failed ones where that is asked for."""
+    """The runs to train: missing ones, and with `retry_failed` also failed ones."""
     wanted = ("missing", "failed") if settings["retry_failed"] else ("missing",)
-    found = store.listings()
-    return [r for r in plan.runs if (found[r.id].state if r.id in found else "missing") in wanted]
+    listings = store.listings()
+    return [r for r in plan.runs if (listings[r.id].state if r.id in listings else "missing") in wanted]
 
 
 def unscored_cells(plan: Plan, store: Store, settings: Settings) -> list[tuple[Member, list[Cell]]]:
-    """Trained runs and codes from elsewhere, each with the cells that it lacks."""
+    """Trained runs and codes from elsewhere, each with its missing cells."""
     again = ("missing", "failed") if settings["retry_failed"] else ("missing",)
-    asked, known = {cell.key: cell for cell in cells(plan.metrics, plan.protocol)}, ledger(store)
-    there = [member for member in plan.members if known.run(member) == "done"]
-    todo = [(member, [cell for key, cell in asked.items() if known.cell(member, key) in again]) for member in there]
+    wanted, states = {cell.key: cell for cell in cells(plan.metrics, plan.protocol)}, ledger(store)
+    trained = [member for member in plan.members if states.run(member) == "done"]
+    todo = [(member, [cell for key, cell in wanted.items() if states.cell(member, key) in again]) for member in trained]
     return [(member, lacking) for member, lacking in todo if lacking]
 
 
@@ -88,7 +88,7 @@ def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
         return _adopt(todo[0], store, Path(settings["checkpoint"]))
     accelerator, logger = accelerator_of(settings["device"]), settings["logger"]
     with Meter("train", sum(_steps(r) for r in todo), "steps", len(todo)) as meter:
-        for _ in range(2):  # the second time those that were worked on elsewhere, where that was by one who died
+        for _ in range(2):  # the second time: runs of another process that has died since
             groups = jobs_of(todo, {}, on_gpu=accelerator == "cuda")
             tasks = [(group, store.path, accelerator, report, logger) for group in groups]
             if accelerator == "cuda":
@@ -115,7 +115,7 @@ def score(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
 
 
 def _encoding(todo: Sequence[tuple[Member, Sequence[Cell]]], store: Store, settings: Settings) -> Encoding | None:
-    """Runs that a GPU encodes before they are scored; None: there is none of them, or no GPU is to be used."""
+    """Runs for a GPU to encode before they are scored; None: there are none, or no GPU is used."""
     lacking = [
         (run, cells[0].pool)
         for run, cells in todo
@@ -133,26 +133,26 @@ def unscored_groups(
     """Groups of trained runs that differ in their seed alone, each with the cells that one of its runs lacks.
 
     Args:
-        part: one of its runs is in each group; its metrics are scored.
-        whole: the study, whose members make the groups.
-        store: where the runs are.
-        settings: whether failed ones are tried again.
+        part: each group has one of its runs; its metrics are scored.
+        whole: the study, whose members form the groups.
+        store: of the runs.
+        settings: say whether failed cells are computed again.
         soon: runs that count as trained already.
     """
-    again, known = ("missing", "failed") if settings["retry_failed"] else ("missing",), ledger(store)
-    asked, there = {member.id for member in part.members}, {run.id for run in soon}
-    there |= {member.id for member in whole.members if known.run(member) == "done"}
+    again, states = ("missing", "failed") if settings["retry_failed"] else ("missing",), ledger(store)
+    part_ids, trained = {member.id for member in part.members}, {run.id for run in soon}
+    trained |= {member.id for member in whole.members if states.run(member) == "done"}
     todo = []
-    for group in groups_of(member for member in whole.members if member.id in there):
-        if any(member.id in asked for member in group):
+    for group in groups_of(member for member in whole.members if member.id in trained):
+        if any(member.id in part_ids for member in group):
             wanted = group_cells(part.metrics, part.protocol, group)
-            lacking = [cell for cell in wanted if any(known.cell(member, cell.key) in again for member in group)]
+            lacking = [cell for cell in wanted if any(states.cell(member, cell.key) in again for member in group)]
             todo += [(group, lacking)] if lacking else []
     return todo
 
 
 def score_groups(part: Plan, whole: Plan, store: Store, pool: Pool, settings: Settings) -> None:
-    """Compute the missing scores of groups; a group that loses a run whose weights cannot be read is scored without it.
+    """Compute the missing scores of groups; a run whose weights cannot be read is left out of its group.
 
     See `unscored_groups`.
     """
@@ -179,12 +179,12 @@ def _adopt(run: Run, store: Store, checkpoint: Path) -> None:
 
 
 def _train_task(
-    runs: Sequence[Run], path: Path, accelerator: str, told: Callable[[float, str], None], logger: Mapping[str, Any]
+    runs: Sequence[Run], path: Path, accelerator: str, progress: Callable[[float, str], None], logger: Mapping[str, Any]
 ) -> list[str]:
     from bench.training.loggers import LoggerSetting
     from bench.training.train import train as train_runs
 
-    return train_runs(runs, Store(path), accelerator, told, LoggerSetting(**logger))
+    return train_runs(runs, Store(path), accelerator, progress, LoggerSetting(**logger))
 
 
 def accelerator_of(device: str) -> str:

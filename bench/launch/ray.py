@@ -1,4 +1,4 @@
-"""Jobs as tasks of a running Ray cluster: Ray places them, and runs again those whose worker or node died."""
+"""Jobs as tasks of a running Ray cluster: Ray schedules them, and repeats those whose worker or node died."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ from bench.launch.base import Launcher, LaunchError, State, engine, environment
 
 
 class Ray(Launcher):
-    """Tasks of this process on a cluster; they end with it."""
+    """Tasks of this process on a cluster, which end with the process."""
 
     name = "ray"
 
@@ -25,7 +25,7 @@ class Ray(Launcher):
             ) from fault
 
     def submit(self, function: Callable[..., None], tasks: Sequence[tuple[Any, ...]]) -> list[str]:
-        """Start a task for each job, in a worker process of its own."""
+        """Start a task for each job, each in a new worker process."""
         remote = self.ray.remote(
             num_cpus=self.settings["cpus"],
             num_gpus=self.settings["gpus"],
@@ -55,7 +55,7 @@ class Ray(Launcher):
         return State("done")
 
     def interrupt(self) -> str:
-        """Cancel the tasks: files are written whole, so nothing is lost."""
+        """Cancel the tasks: files are written atomically, so nothing is lost."""
         for reference in self.open:
             self.ray.cancel(reference, force=True)
         return f"{len(self.open)} jobs were ended"

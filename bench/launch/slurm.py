@@ -1,11 +1,11 @@
 """Jobs as arrays of a Slurm cluster, through submitit.
 
-submitit keeps each job's call, log and result in the jobs folder. How jobs stand is read from `squeue`, which every
-cluster answers, with accounting or without: a job that a dead node gave back is in the queue again; of one that has
-ended the result tells how, or the queue's last word on it.
+submitit keeps each job's call, log and result in the jobs folder. The states of jobs are read from `squeue`, which
+works with and without accounting: a requeued job of a dead node is in the queue again. The outcome of a job that has
+ended is read from its result, or else is the last state in the queue.
 
-Calls and results are pickles, which jobs and this process load: whoever can write in the jobs folder runs code as its
-owner. It is therefore made for its owner alone, and refused where others can write in it.
+Calls and results are pickles, which jobs and this process load: whoever can write in the jobs folder can run code as
+its owner. The folder is therefore created for its owner only, and refused if others can write in it.
 """
 
 import os
@@ -23,40 +23,41 @@ from bench.launch.base import ENDED, Launcher, LaunchError, State, engine, envir
 from bench.progress import say
 
 ARRAY = 1000  # Slurm's default limit for one array
-TIMEOUTS = 1000  # how often a job may run out of time: it resumes where it was
+TIMEOUTS = 1000  # how often a job may run out of time and resume
 OVER = (
     "COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE", "PREEMPTED",
 )  # fmt: skip
 
 
 class Resumed:
-    """A call that is requeued as it is when its time is over or it is pre-empted: it does what is still missing.
+    """A call that is requeued unchanged when its time is over or it is pre-empted: it does what is still missing.
 
     Args:
-        function: what to do.
+        function: to call.
         task: its arguments.
-        warning: the signal that a job gets before it is ended.
+        warning: the signal that Slurm sends before it ends a job.
     """
 
     def __init__(self, function: Callable[..., None], task: tuple[Any, ...], warning: signal.Signals) -> None:
         self.function, self.task, self.warning = function, task, warning
 
     def __call__(self) -> None:
-        """Do the job; submitit has said before how a warning is answered."""
+        """Do the job; submitit has set a handler of the warning, which is wrapped."""
         requeue = signal.getsignal(self.warning)
         assert callable(requeue)
         signal.signal(self.warning, partial(_leave, requeue))
         self.function(*self.task)
 
     def checkpoint(self) -> Any:
-        """What submitit is to run when the job starts again: the same."""
+        """The call for submitit to run when the job starts again: the same."""
         return engine("submitit.helpers", "slurm").DelayedSubmission(self)
 
 
 def _leave(requeue: Callable[..., Any], *received: Any) -> None:
-    """Requeue the job and end it, whatever happens: the run that it works on has no part in it.
+    """Requeue the job and end it; an error here must not become an error of the run that it works on.
 
-    Slurm ends all processes of the job, the `scontrol` that asks for it among them; and a controller may not answer.
+    Requeueing can fail: Slurm ends all processes of the job, also the `scontrol` that requeues it, and a controller may
+    not answer.
     """
     try:
         requeue(*received)
@@ -66,7 +67,7 @@ def _leave(requeue: Callable[..., Any], *received: Any) -> None:
 
 
 class Slurm(Launcher):
-    """This user's jobs on the cluster that this machine submits to; they go on when this process ends."""
+    """Jobs of this user on the cluster that this machine submits to; they continue when this process ends."""
 
     name = "slurm"
     outlives = True
@@ -83,7 +84,7 @@ class Slurm(Launcher):
 
     def submit(self, function: Callable[..., None], tasks: Sequence[tuple[Any, ...]]) -> list[str]:
         """Submit arrays of jobs."""
-        os.environ |= environment()  # which sbatch hands on
+        os.environ |= environment()  # sbatch passes it on
         warning = signal.Signals[f"SIG{self.submitit.JobEnvironment.USR_SIG}"]
         calls = [Resumed(function, task, warning) for task in tasks]
         ids: list[str] = []
@@ -97,14 +98,14 @@ class Slurm(Launcher):
         return ids
 
     def adopt(self, jobs: Sequence[str]) -> list[str]:
-        """Jobs of an earlier command that have not ended."""
+        """Take over jobs of an earlier command that have not ended."""
         queue = self._queue()
         alive = [i for i in jobs if queue is None or queue.get(i, (OVER[0], ""))[0] not in OVER]
         self.states |= dict.fromkeys(alive, State("queued"))
         return alive
 
     def poll(self) -> dict[str, State]:
-        """Look at the queue, after a pause that spares the controller; where it does not answer, nothing changes."""
+        """Read the queue, after a pause that spares the controller; if it does not answer, nothing changes."""
         time.sleep(self.settings["poll_seconds"])
         if (queue := self._queue()) is not None:
             open_jobs = [i for i, s in self.states.items() if s.word not in ENDED]
@@ -115,24 +116,24 @@ class Slurm(Launcher):
         if word and word not in OVER:
             return State("running") if word == "RUNNING" else State("queued", "" if reason == "None" else reason)
         paths = self.submitit.core.utils.JobPaths(self.folder, job)
-        os.listdir(paths.folder)  # a network file system then looks anew
+        os.listdir(paths.folder)  # makes a network file system refresh the folder
         if not paths.result_pickle.exists():
             return State("failed", f"{word or 'it left the queue without a result'}; its log is {paths.stdout}")
         outcome, trace = self.submitit.core.utils.pickle_load(paths.result_pickle)
         return State("done") if outcome == "success" else State("failed", trace.strip().splitlines()[-1])
 
     def _queue(self) -> dict[str, tuple[str, str]] | None:
-        """Job -> Slurm's word for its state, and why it waits; None where the controller does not answer."""
-        asked = ["squeue", "--me", "--noheader", "--array", "--states=all", "--format=%i|%T|%r"]
-        told = subprocess.run(asked, capture_output=True, text=True, check=False)
-        if told.returncode:
-            say(f"squeue does not answer: {told.stderr.strip()}")
+        """Job -> Slurm's word for its state, and the reason why it waits; None if the controller does not answer."""
+        command = ["squeue", "--me", "--noheader", "--array", "--states=all", "--format=%i|%T|%r"]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        if answer.returncode:
+            say(f"squeue does not answer: {answer.stderr.strip()}")
             return None
-        lines = (line.split("|") for line in told.stdout.splitlines())
+        lines = (line.split("|") for line in answer.stdout.splitlines())
         return {job: (word, reason) for job, word, reason in lines}
 
     def interrupt(self) -> str:
-        """Let the jobs go on, or cancel them where `launcher.cancel` says so."""
+        """Let the jobs continue, or cancel them if `launcher.cancel` is set."""
         left = [i for i, s in self.states.items() if s.word not in ENDED]
         command = ["scancel", *_arrays(left).split()]
         if self.settings["cancel"]:
@@ -168,12 +169,12 @@ def start(settings: Mapping[str, Any], folder: Path) -> Launcher:
         LaunchError: submitit or srun is not here, or the jobs folder is not this user's alone.
     """
     launcher = Slurm(settings, folder)
-    _own(folder)
+    _make_private(folder)
     return launcher
 
 
-def _own(folder: Path) -> None:
-    """Make the jobs folder for this user alone, or see that nobody else can write in it."""
+def _make_private(folder: Path) -> None:
+    """Create the jobs folder for this user only, or check that nobody else can write in it."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         about = folder.stat()

@@ -26,7 +26,7 @@ Floor = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class _Shown:
-    """A score column of one board: which row is sure to be the best, and between which ends all rows lie."""
+    """A score column of one board: the row that is significantly the best, and the range of all rows."""
 
     column: Column
     best: Any
@@ -37,15 +37,15 @@ class _Shown:
 def board_table(
     board: pd.DataFrame, chosen: Sequence[Column], level: str, by: str, number: int, floors: Floor | None = None
 ) -> Html:
-    """The board of one (representation, data set); of its rank columns the page shows those of one set.
+    """The board of one (representation, data set), with columns for each rank set, of which the page shows one set.
 
     Args:
-        board: its rows for each rank set, as `leaderboard` gives them; those of the first set say the order.
+        board: its rows for each rank set, as `leaderboard` gives them, in the order of the first set.
         chosen: score columns; those the board lacks are left out.
         level: what a row is.
         by: the same in words.
         number: of the board on its page.
-        floors: kind of code -> score name -> floor, which stand below the rows.
+        floors: kind of code -> score name -> floor, shown below the rows.
     """
     sets = {str(name): rows for name, rows in board.groupby("rank_set", sort=False)}
     rows = next(iter(sets.values()))
@@ -96,7 +96,7 @@ def _ends(board: pd.DataFrame, name: str) -> tuple[float, float]:
 
 
 def board_title(dataset: str) -> str:
-    """How a board's data set is written."""
+    """The title of a board's data set."""
     return "All data sets" if dataset == OVERALL else dataset_title(dataset)
 
 
@@ -134,9 +134,9 @@ def _arrow(higher: bool | None) -> str:
 def _header(
     name: str, written: str, first: str, direction: str = "", ranked_in: Sequence[str] = (), ranks: str | None = None
 ) -> Html:
-    """A header that is a button; `first` is the order of its first click: the best first.
+    """A header that is a button; `first` is the order after its first click: the best first.
 
-    Below stand the rank sets that the column counts in; a column of ranks belongs to a set itself.
+    It names the rank sets that count the column (`ranked_in`); a column of ranks belongs to one set (`ranks`).
     """
     mark = {"higher is better": "↑", "lower is better": "↓"}.get(direction)
     return tag(
@@ -159,16 +159,16 @@ def _row(row: pd.Series, standing: Mapping[str, pd.Series], shown: Sequence[_Sho
     if row["dead"]:
         notes.append(tag("small", counted(row["dead"]), title=row["dead_runs"]))
     notes += [tag("small", "not ranked", class_="no-rank", data_ranks=n)
-              for n, own in standing.items() if pd.isna(own["rank"])]  # fmt: skip
+              for n, ranks in standing.items() if pd.isna(ranks["rank"])]  # fmt: skip
     setting = setting_title(name, row["hyperparameter"], row["value"]) if level == SETTING else model_title(name)
     cells = [tag("th", setting, *notes, scope="row", class_="name")]
     if level == SETTING:
         cells.append(_cell(row["value"], "{:g}"))
-    for rank_set, own in standing.items():
-        cells.append(_cell(own["rank"], "{:.0f}", _interval(own, "rank", "{:.0f}"), ranks=rank_set))
-        cells.append(_cell(own["rank_by_mean"], "{:.0f}", _interval(own, "rank_by_mean", "{:.0f}"), ranks=rank_set))
-        cells.append(_cell(own["mean_score"], "{:.3f}", ranks=rank_set))
-        covered = np.floor(100 * own["coverage"] + 1e-9)  # what lacks a run is not 100 %
+    for rank_set, ranks in standing.items():
+        cells.append(_cell(ranks["rank"], "{:.0f}", _interval(ranks, "rank", "{:.0f}"), ranks=rank_set))
+        cells.append(_cell(ranks["rank_by_mean"], "{:.0f}", _interval(ranks, "rank_by_mean", "{:.0f}"), ranks=rank_set))
+        cells.append(_cell(ranks["mean_score"], "{:.3f}", ranks=rank_set))
+        covered = np.floor(100 * ranks["coverage"] + 1e-9)  # never rounded up to 100 %
         runs = f"{row['runs']:,} run{'' if row['runs'] == 1 else 's'}"
         cells.append(_cell(covered, "{:.0f}%", runs, ranks=rank_set))
     for score in shown:
@@ -179,14 +179,14 @@ def _row(row: pd.Series, standing: Mapping[str, pd.Series], shown: Sequence[_Sho
 
 
 def _floor(kind: str, values: Mapping[str, float], present: Sequence[Column], sets: Sequence[str], level: str) -> Html:
-    """What codes of a kind that hold nothing score."""
+    """A row with the scores of codes of a kind that hold nothing."""
     name = tag("th", KINDS[kind], tag("small", "floor"), scope="row", class_="name")
     blank = [tag("td")] * (level == SETTING) + [tag("td", data_ranks=n) for n in sets for _ in STANDING]
     return tag("tr", name, *blank, *(_cell(values.get(c.name, np.nan), "{:.3f}") for c in present))
 
 
 def _interval(row: pd.Series, name: str, written: str) -> str:
-    """The interval in words; a dash where one seed gives none."""
+    """The interval in words; a dash if there is none."""
     low, high = row[f"{name}_low"], row[f"{name}_high"]
     return f"{written.format(low)}–{written.format(high)}" if pd.notna(low) else "–"
 
@@ -196,18 +196,18 @@ def _cell(
     written: str,
     small: str | None = None,
     bold: bool = False,
-    drawn: Html | None = None,
+    mark: Html | None = None,
     ranks: str | None = None,
 ) -> Html:
     if pd.isna(value):
         return tag("td", tag("span", "–", title="missing"), class_="none", data_ranks=ranks)
     shown = tag("b", written.format(value)) if bold else written.format(value)
     small = tag("small", small) if small else None
-    return tag("td", shown, small, drawn, data_value=f"{value:.6g}", data_ranks=ranks)
+    return tag("td", shown, small, mark, data_value=f"{value:.6g}", data_ranks=ranks)
 
 
 def _whisker(row: pd.Series, score: _Shown) -> Html | None:
-    """The score and its interval as a mark on a line, on the scale of the board's lowest and highest."""
+    """The score and its interval as a mark on a line, scaled to the range of the board."""
     ends = [row[score.column.name + end] for end in ("_low", "", "_high")]
     if pd.isna(ends).any() or score.high <= score.low:
         return None

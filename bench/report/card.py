@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bench import registry
 from bench.analysis.names import title
 from bench.report.style import MARKERS, PAGE, TICK, Picture, colours, new_figure, titled
 from bench.scoring.floor_codes import KINDS
+from bench.scoring.runs import declaration
 
 PANELS: Mapping[str, tuple[str, str, Sequence[float]]] = {  # heading, unit, ticks
     "nothing": ("Nothing is encoded", "", range(len(KINDS))),
@@ -19,17 +19,17 @@ PANELS: Mapping[str, tuple[str, str, Sequence[float]]] = {  # heading, unit, tic
     "rotation": ("Pairs of dims are rotated", "angle (degrees)", (0, 15, 30, 45)),
     "duplicates": ("Dims are repeated", "dims there twice, of 4", (0, 1, 2, 3, 4)),
 }
-GAP = 0.075  # between two labels, of the axis
+GAP = 0.075  # least distance of two labels, as a share of the axis
 NOTE = "There are 4 factors, one dim each; the code that is rotated or repeated has noise of 0.1."
 GROUPED = "It is beside two others: perfect codes with noise of their own, 0.1 or as much as it has."
 
 
 def draw_card(curves: pd.DataFrame, metric: str) -> Picture:
-    """Draw a metric's behaviour: a column an experiment; scores in 0..1 in one row, each other one in its own.
+    """Draw a metric's behaviour: a column an experiment; scores in 0..1 share a row, others have their own.
 
     Args:
-        curves: of `bench.testing.behaviour`, with those of the metrics it is shown beside.
-        metric: whose card it is.
+        curves: of `bench.testing.behaviour`, for the metric and those it is compared with.
+        metric: of the card.
     """
     rows, looks = _rows(curves), _looks(curves, metric)
     heights = [1.8 if len(names) > 1 else 1.3 for names in rows]
@@ -45,9 +45,10 @@ def draw_card(curves: pd.DataFrame, metric: str) -> Picture:
         ax.set_title(heading)
     for ax, (_, unit, _) in zip(axes[-1], PANELS.values(), strict=True):
         ax.set_xlabel(unit)
-    heading = f"How {title(registry.load('metrics', metric).metric.headline or metric)} moves as a code gets worse"
-    grouped = registry.load("metrics", metric).metric.reads == "group"
-    titled(figure, heading, "1,500 rows, small samples", "nothing is trained", f"{NOTE} {GROUPED}" if grouped else NOTE)
+    declared = declaration(metric)
+    heading = f"How {title(declared.headline or metric)} moves as a code gets worse"
+    note = f"{NOTE} {GROUPED}" if declared.reads == "group" else NOTE
+    titled(figure, heading, "1,500 rows, small samples", "nothing is trained", note)
     return figure
 
 
@@ -56,19 +57,20 @@ def _rows(curves: pd.DataFrame) -> list[list[str]]:
     shared: list[str] = []
     others: list[str] = []
     for metric, name in curves[["metric", "name"]].drop_duplicates().itertuples(index=False):
-        score = registry.load("metrics", metric).metric.score(name)
+        score = declaration(metric).score(name)
         (shared if score.low >= 0 and score.high <= 1 else others).append(name)
     return [names for names in (shared, *([n] for n in others)) if names]
 
 
 def _looks(curves: pd.DataFrame, metric: str) -> dict[str, dict[str, Any]]:
-    """How each score is drawn: the metric's own are thick and on top."""
+    """The style of each score: those of the metric are thick and on top."""
     names = list(curves["name"].unique())
-    own = set(curves.loc[curves["metric"] == metric, "name"])
+    of_metric = set(curves.loc[curves["metric"] == metric, "name"])
     thick = {"linewidth": 2, "markersize": 4.5, "zorder": 3}
     thin = {"linewidth": 1, "markersize": 3, "zorder": 2}
     markers = dict(zip(names, MARKERS * 2, strict=False))
-    return {n: {"color": c, "marker": markers[n]} | (thick if n in own else thin) for n, c in colours(names).items()}
+    palette = colours(names)
+    return {n: {"color": palette[n], "marker": markers[n]} | (thick if n in of_metric else thin) for n in names}
 
 
 def _panel(ax: Axes, curves: pd.DataFrame, names: Sequence[str], looks: Mapping[str, Mapping[str, Any]]) -> None:
@@ -87,7 +89,7 @@ def _panel(ax: Axes, curves: pd.DataFrame, names: Sequence[str], looks: Mapping[
 
 
 def _label(ax: Axes) -> None:
-    """Names at the right ends of the lines, moved apart where lines end together."""
+    """Names at the right ends of the lines, moved apart if they overlap."""
     low, high = ax.get_ylim()
     ends = [(float(np.asarray(line.get_ydata())[-1]) - low) / (high - low) for line in ax.get_lines()]
     for line, y in zip(ax.get_lines(), spread(ends, GAP), strict=True):
@@ -98,7 +100,7 @@ def _label(ax: Axes) -> None:
 
 
 def spread(places: Sequence[float], gap: float) -> list[float]:
-    """Places on a line moved up until each is at least `gap` from the next, their order kept.
+    """Positions moved up until each is at least `gap` from the next, in the same order.
 
     Example:
         >>> spread([0.5, 0.0, 0.45], 0.1)

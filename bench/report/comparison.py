@@ -1,4 +1,4 @@
-"""Two models or studies side by side: a figure a data set, tables, and what is to be said of them."""
+"""A comparison of two models or studies: a figure a data set, and tables."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,29 +21,29 @@ KINDS = {"strengths": ("o", "medians over seeds"), "runs": ("s", "runs, same str
 
 
 def write_comparison(
-    found: Comparison, sides: tuple[str, str], folder: Path, schedules: str, command: str
+    comparison: Comparison, sides: tuple[str, str], folder: Path, schedules: str, command: str
 ) -> Iterator[Path]:
-    """Write a figure (pdf, png, csv) for each data set, and metrics.csv and runs.csv of them all; yield the paths.
+    """Write a figure (pdf, png, csv) for each data set, and metrics.csv and runs.csv for all; yield the paths.
 
     Args:
         found: of `compare`.
-        sides: what is compared.
-        folder: where to.
-        schedules: of the runs behind the scores.
-        command: that makes this.
+        sides: names of the two.
+        folder: to write into.
+        schedules: of the runs.
+        command: that makes the files.
     """
-    for dataset, scores in found.scores.groupby("dataset", sort=False):
-        pairs = found.metrics[found.metrics["dataset"] == dataset]
+    for dataset, scores in comparison.scores.groupby("dataset", sort=False):
+        pairs = comparison.metrics[comparison.metrics["dataset"] == dataset]
         figure = comparison_figure(scores, pairs, sides, schedules)
         yield save(figure, scores, folder / str(dataset), command)[1]
-    for name, table in (("metrics", found.metrics), ("runs", found.runs)):
+    for name, table in (("metrics", comparison.metrics), ("runs", comparison.runs)):
         with writing(folder / f"{name}.csv") as file:
             file.write(as_cells(table).to_csv(index=False).encode())
         yield folder / f"{name}.csv"
 
 
 def comparison_figure(scores: pd.DataFrame, pairs: pd.DataFrame, sides: tuple[str, str], schedules: str) -> Picture:
-    """One data set: how alike strengths, runs and seeds are ranked by each score; where metrics agree differently."""
+    """One data set: how alike each score ranks strengths, runs and seeds; which correlations of metrics differ."""
     names = list(scores["name"])
     first, (a, b) = scores.iloc[0], map(model_title, sides)
     note = "Left: rank correlation of each score between the two; bars: 95% interval over seeds."
@@ -66,7 +66,7 @@ def comparison_figure(scores: pd.DataFrame, pairs: pd.DataFrame, sides: tuple[st
 
 
 def _correlations(ax: Axes, scores: pd.DataFrame) -> None:
-    """Spearman of each score between the sides."""
+    """Spearman of each score between the two sides."""
     palette = colours(KINDS)
     for i, (kind, (marker, label)) in enumerate(KINDS.items()):
         at = np.arange(len(scores)) + 0.22 * (i - 1)
@@ -98,5 +98,5 @@ def _frame(row: int, column: int) -> Rectangle:
 
 
 def differs(low: float, high: float, seeds: int) -> bool:
-    """Whether an interval of a difference, over enough seeds to be trusted, excludes 0."""
+    """Whether the interval of a difference excludes 0 and there are at least `MIN_SEEDS` seeds."""
     return bool((low > 0 or high < 0) and seeds >= MIN_SEEDS)

@@ -1,4 +1,4 @@
-"""Pages of small images with text beside them, drawn dot by dot: exact, and many a second."""
+"""Pages of small images with text, drawn pixel by pixel: exact and fast."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from bench.report.sights import Images
 
 GREY = "#404040"
-Anchor = Literal["la", "rm", "ma", "lm"]  # of a text: left or right, middle; ascender or middle
+Anchor = Literal["la", "rm", "ma", "lm"]  # of a text: left, middle or right; ascender or middle
 
 
 def page(width: int, height: int) -> Image.Image:
@@ -26,18 +26,18 @@ def write(canvas: Image.Image, place: tuple[int, int], text: str, size: int, anc
 
 
 def length(text: str, size: int) -> int:
-    """How wide a text is."""
+    """The width of a text in dots."""
     return round(_font(size).getlength(text))
 
 
 @cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """The typeface of the figures: names of models have Greek letters, which Pillow's own lacks."""
+    """The typeface of the figures; Pillow's default lacks the Greek letters of models' names."""
     return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 
 def side(images: Images, wanted: int) -> int:
-    """The side of images that are enlarged by a whole number to at most the wanted dots; at least once their size."""
+    """The side of images enlarged by a whole number to at most `wanted` dots, but never reduced."""
     return images.shape[-2] * max(1, wanted // images.shape[-2])
 
 

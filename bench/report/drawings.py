@@ -1,9 +1,8 @@
-"""Drawings are made again only where what they are made from has changed.
+"""A cache of drawings: each is made again only if its inputs have changed.
 
-A drawing has a key: the hash of all that it is made from. `drawn.json` in a study's folder holds the key of each
-drawing and the digests of its files. A drawing is left as it is where its key and its files are as recorded; where a
-file or the record is missing or damaged, it is drawn again. Two commands at once may draw something twice, and harm
-nothing.
+A drawing has a key: the hash of its inputs. `drawn.json` in a study's folder holds the key of each drawing and the
+digests of its files. A drawing is kept if its key and its files are as recorded; if a file or the record is missing or
+damaged, it is drawn again. Two concurrent commands may draw something twice, which is harmless.
 """
 
 import hashlib
@@ -34,11 +33,11 @@ State = Literal["unchanged", "drawn", "not drawn", "failed"]
 
 @dataclass(frozen=True)
 class Drawing:
-    """What may have to be drawn.
+    """A drawing that may have to be made.
 
     Attributes:
-        name: among the drawings of its kind.
-        key: the hash of all that it is made from.
+        name: unique among the drawings of its kind.
+        key: the hash of its inputs.
         task: arguments of the function that draws it.
     """
 
@@ -49,7 +48,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a drawing: its files, or why it has none."""
+    """The outcome of a drawing: its files, or why it has none."""
 
     name: str
     state: State
@@ -85,23 +84,23 @@ class _Entry:
 def draw_changed(
     kind: str, drawings: Sequence[Drawing], draw: Callable[..., Sequence[Path]], folder: Path, pool: Pool
 ) -> Iterator[Outcome]:
-    """Draw what has changed, and take away the files of what is no longer asked for.
+    """Make the drawings that have changed, and remove the files of those that are no longer wanted.
 
     Args:
-        kind: of the drawings: those of other kinds are left alone.
+        kind: of the drawings; those of other kinds are left alone.
         drawings: all of the kind.
         draw: called in the pool with the task of a drawing; writes files into the folder and returns their paths.
-            Raises `TooFewRunsError` where there is too little to draw.
-        folder: the study's.
-        pool: what draws.
+            Raises `TooFewRunsError` if there is too little to draw.
+        folder: of the study.
+        pool: of the processes that draw.
 
     Yields:
-        An outcome for each drawing: first of those left as they are. One that fails ends none of the others.
+        An outcome for each drawing, first of those that are kept. A failure does not stop the others.
     """
-    known = _read(folder).get(kind, {})
-    asked = {d.name for d in drawings}
-    entries = {n: e for n, e in known.items() if n in asked}
-    stale = [p for n, e in known.items() if n not in asked for p in e.paths(folder)]
+    recorded = _read(folder).get(kind, {})
+    wanted = {d.name for d in drawings}
+    entries = {n: e for n, e in recorded.items() if n in wanted}
+    stale = [p for n, e in recorded.items() if n not in wanted for p in e.paths(folder)]
     changed = []
     try:
         for drawing in drawings:
@@ -129,7 +128,7 @@ def draw_changed(
 
 
 def _attempt(draw: Callable[..., Sequence[Path]], name: str, task: tuple[Any, ...]) -> Outcome:
-    """Draw, in a worker; a fault may not be one that can be sent between processes: its text is."""
+    """Draw, in a worker; an error is returned as text, because not every exception can be pickled."""
     try:
         return Outcome(name, "drawn", tuple(draw(*task)))
     except TooFewRunsError as reason:
@@ -141,10 +140,10 @@ def _attempt(draw: Callable[..., Sequence[Path]], name: str, task: tuple[Any, ..
 
 
 def tell(kind: str, outcomes: Iterable[Outcome]) -> dict[str, str]:
-    """Say what became of drawings as they get ready, and how many were left as they are.
+    """Report outcomes as they come, and how many drawings were kept.
 
     Returns:
-        Those that failed, and why.
+        The drawings that failed, and why.
     """
     counts: Counter[str] = Counter()
     failed = {}
@@ -161,7 +160,7 @@ def tell(kind: str, outcomes: Iterable[Outcome]) -> dict[str, str]:
 
 @cache
 def code(*places: str) -> str:
-    """A hash of what draws: Python files of the package or in folders of it, names on cards, versions of libraries."""
+    """A hash of the code that draws: Python files and folders of the package, models' yamls, cards, libraries."""
     files = [file for place in places for file in _python(PACKAGE / place)]
     files += [*(conf_dir() / "model").glob("*.yaml"), *cards_dir().glob("*.yaml")]
     texts = sorted((f.name, sha256_of(f)) for f in files)
@@ -179,7 +178,7 @@ def rows_digest(table: pd.DataFrame) -> str:
 
 
 def trained(run: Run, folder: RunFolder) -> list[Any]:
-    """What a drawing of a trained run is made from: what it is called, and hashes of its files."""
+    """The inputs of a drawing of a trained run: its record, and hashes of its files."""
     files = (folder.done, folder.weights, folder.losses)
     return [run.record(), *(sha256_of(file) if file.exists() else None for file in files)]
 
@@ -202,7 +201,7 @@ def _entry(key: str, files: Mapping[str, str], why: str) -> _Entry:
 
 
 def _write(folder: Path, kind: str, entries: dict[str, _Entry]) -> None:
-    """Write down what is drawn of a kind, beside what is recorded of the others."""
+    """Write the entries of one kind into the record, and keep those of other kinds."""
     recorded = _read(folder)
     if recorded.get(kind, {}) != entries:
         whole = recorded | {kind: entries}

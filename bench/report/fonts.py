@@ -1,7 +1,7 @@
-"""The figures' typeface: DejaVu Sans cut down once, because every pdf cuts it down to the glyphs that it uses.
+"""The figures' typeface: a subset of DejaVu Sans, made once, because every pdf subsets it again to the glyphs it uses.
 
-Most of the time that takes goes into glyphs and typographic features that no figure has. The copy has kerning, and the
-letters of European languages and of mathematics; others come from DejaVu Sans itself.
+Most of that time would go into glyphs and typographic features that no figure has. The copy has kerning, and the
+letters of European languages and of mathematics; other letters come from DejaVu Sans itself.
 """
 
 from functools import cache
@@ -22,7 +22,7 @@ LETTERS = (
 
 @cache
 def families() -> list[str]:
-    """Families for `font.family`, made known to matplotlib; the copy is kept in its cache."""
+    """Families for `font.family`, registered with matplotlib; the copy is stored in its cache."""
     for style in ("", "-Bold"):
         name = f"{WHOLE.replace(' ', '')}{style}.ttf"
         copy = Path(mpl.get_cachedir()) / f"figures-{mpl.__version__}-{name}"

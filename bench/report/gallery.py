@@ -1,4 +1,4 @@
-"""Pictures on the leaderboard page: in the paper's order, within the page, each with its caption and its files."""
+"""Pictures on the leaderboard page: in the paper's order, embedded, each with its caption and links to its files."""
 
 import base64
 import re
@@ -17,14 +17,14 @@ from bench.report.markup import Html, tag
 from bench.store.files import digest, sha256_of, writing
 
 WIDEST = 1600  # pixels of a picture within the page
-FOLDER = "page"  # of a study's folder: pictures as they are in its page
+FOLDER = "page"  # in a study's folder: the copies that its page embeds
 ORDER = ("fig", "table", "reproduction_")  # of file names; others come last
 FILES = {".pdf": "pdf", ".csv": "numbers (csv)", ".gif": "moving (gif)"}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of a study and the copy of it that the page holds."""
+    """A picture of a study and the copy that the page embeds."""
 
     file: Path
     copy: Path
@@ -41,7 +41,7 @@ def in_order(files: Iterable[Path]) -> list[Path]:
 
 
 def embed(folder: Path, pool: Pool) -> Iterator[Outcome]:
-    """Make the page's copy of each picture of a study that has changed."""
+    """Make the page's copies of a study's pictures that have changed."""
     files = [file for kind in ("figures", "models") for file in sorted((folder / kind).glob("*.png"))]
     drawings = [
         Drawing(
@@ -96,14 +96,14 @@ def _figure(picture: Picture) -> Html:
 
 
 def _links(file: Path) -> Html:
-    """Links to the files of a picture, from beside the folder it is in."""
-    there = {s: word for s, word in {file.suffix: "png", **FILES}.items() if file.with_suffix(s).exists()}
-    links = [tag("a", word, href=quote(f"{file.parent.name}/{file.stem}{s}")) for s, word in there.items()]
+    """Links to the files of a picture, relative to the parent of its folder."""
+    present = {s: word for s, word in {file.suffix: "png", **FILES}.items() if file.with_suffix(s).exists()}
+    links = [tag("a", word, href=quote(f"{file.parent.name}/{file.stem}{s}")) for s, word in present.items()]
     return tag("p", *(part for link in links for part in (link, " ")), class_="files")
 
 
 def title_of(stem: str) -> str:
-    """What a picture's file name says: fig2_metric_agreement, selected_runs_dsprites, dsprites_beta_vae."""
+    """The title of a picture from its file name: fig2_metric_agreement, selected_runs_dsprites, dsprites_beta_vae."""
     where = ""
     for dataset in sorted(data.names(), key=len, reverse=True):
         if stem.startswith(f"{dataset}_"):

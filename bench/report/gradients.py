@@ -1,4 +1,4 @@
-"""Reparametrisation against the score function: how the estimators' gradients vary, and what training makes of it."""
+"""Reparametrisation against the score function: variances of the gradient estimators, and training curves."""
 
 import io
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ PLACES = {"at the start": ("o", False, -0.12), "when trained": ("s", True, 0.12)
 
 
 def draw_gradients(plan: Plan, store: Store, pool: Pool) -> Iterator[Outcome]:
-    """A picture for each data set on which a study trained VAEs (beta 1) by both estimators; of other studies, none."""
+    """A picture for each data set on which a study trained VAEs (beta 1) with both estimators."""
     folder, command = store.study(plan.name), f"python -m bench report study={plan.name}"
     drawings = []
     for dataset in dict.fromkeys(r.dataset for r in plan.runs):
@@ -58,7 +58,7 @@ def loss_curves(runs: list[Run], store: Store) -> pd.DataFrame:
 
 
 def _losses(run: Run, store: Store) -> pd.DataFrame | None:
-    """The losses of one run; None where they cannot be read, which is named."""
+    """The losses of one run; None if they cannot be read, which is reported."""
     path = store.run(run.id).losses
     try:
         losses = pd.read_csv(io.BytesIO(read_whole(path)))[["step", "loss"]]
@@ -69,9 +69,9 @@ def _losses(run: Run, store: Store) -> pd.DataFrame | None:
 
 
 def gradient_variances(runs: list[Run], store: Store) -> pd.DataFrame:
-    """A row for each estimator, seed and weights: its variance and the squared norm of its mean, summed over weights.
+    """A row for each estimator, seed and weights: variance and squared mean of the gradient, summed over it.
 
-    All estimators are measured at the same weights: where training starts, and where the reparametrised one ends.
+    All estimators are measured at the same weights: the initial ones, and those at the end of reparametrised training.
     """
     from bench.training.gradients import encoder_gradients
     from bench.training.train import load_learner, new_learner
@@ -84,8 +84,8 @@ def gradient_variances(runs: list[Run], store: Store) -> pd.DataFrame:
             places["when trained"] = ends[run.seed]
         for place, weights in places.items():
             g = encoder_gradients(run, weights, DRAWS)
-            found = {"variance": g.var(dim=0).sum().item(), "squared_mean": g.mean(dim=0).square().sum().item()}
-            rows.append(_named(run) | {"weights": place} | found)
+            moments = {"variance": g.var(dim=0).sum().item(), "squared_mean": g.mean(dim=0).square().sum().item()}
+            rows.append(_named(run) | {"weights": place} | moments)
     return pd.DataFrame(rows)
 
 
@@ -101,10 +101,10 @@ def gradient_page(curves: pd.DataFrame, variances: pd.DataFrame, dataset: str, s
     figure = new_figure(PAGE, 2.2)
     left, right = figure.subplots(1, 2, width_ratios=[1.1, 1])
     for name, line in zip(names, LINES, strict=False):
-        mine = curves[curves["estimator"] == name]
-        for _, one in mine.groupby("seed"):
+        of_estimator = curves[curves["estimator"] == name]
+        for _, one in of_estimator.groupby("seed"):
             left.plot(one["step"], one["loss"], color=palette[name], lw=0.6, alpha=0.35)
-        mean = mine.groupby("step")["loss"].mean()
+        mean = of_estimator.groupby("step")["loss"].mean()
         left.plot(mean.index, mean, line, color=palette[name], lw=1.6, label=name)
     left.set(xlabel="update", ylabel="loss (negative ELBO, nats)", yscale="log")
     left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

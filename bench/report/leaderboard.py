@@ -45,15 +45,15 @@ def write_leaderboard(
     Args:
         table: the study's scores.
         plan: the study.
-        store: where its runs are.
+        store: of its runs.
         overrides: the command line's words after the stage.
         rank_set: what ranks rest on in Markdown and LaTeX, and on the page at first.
         level: what rows are there, likewise; models, where this table has no such rows.
     """
     folder, table = store.study(plan.name), apart(table)
-    chosen, wanted, known = columns(table), wanted_of(plan, store), levels(table)
-    first = level if level in known else MODEL
-    order = [first, *(other for other in known if other != first)]
+    chosen, wanted, possible = columns(table), wanted_of(plan, store), levels(table)
+    first = level if level in possible else MODEL
+    order = [first, *(other for other in possible if other != first)]
     sets = [rank_set, *(other for other in RANK_SETS if other != rank_set)]
     boards = leaderboards(table, chosen, wanted, order, sets)
     floors = floors_of(plan, store)
@@ -63,7 +63,7 @@ def write_leaderboard(
         title=plan.title,
         facts=_facts(table, plan, store),
         boards=boards,
-        levels=known,
+        levels=possible,
         columns=chosen,
         metrics=[m for m in plan.metrics if m in set(table["metric"])],
         figures=pictures(folder, "figures"),
@@ -75,7 +75,7 @@ def write_leaderboard(
     every = pd.concat([b.assign(level=level) for level, b in boards.items()], ignore_index=True)
     rows = as_cells(every).to_csv(index=False)
     of_set = boards[first][boards[first]["rank_set"] == rank_set]
-    text = Boards(of_set, chosen, (first, known[first]), rank_set, (plan.title, plan.schedules), floors)
+    text = Boards(of_set, chosen, (first, possible[first]), rank_set, (plan.title, plan.schedules), floors)
     texts = {"csv": rows, "md": as_markdown(text), "tex": as_latex(text), "html": render(page)}
     for suffix, text in texts.items():
         with writing(folder / f"leaderboard.{suffix}") as file:
@@ -84,12 +84,12 @@ def write_leaderboard(
 
 
 def wanted_of(plan: Plan, store: Store) -> pd.DataFrame:
-    """The cells that a study wants of its runs and that apply to them, as `leaderboard.wanted_cells` has them."""
+    """The cells of a study's runs that apply to them, in the form of `leaderboard.wanted_cells`."""
     rows = []
-    asked = cells_of(plan, lambda member: store.run(member.id).state() == "done")
+    wanted = cells_of(plan, lambda member: store.run(member.id).state() == "done")
     for run in plan.members:
         records = cell_records(store.run(run.id))
-        for cell in asked[run.id]:
+        for cell in wanted[run.id]:
             if state(records.get(cell.key)) != "skipped":
                 rows.append((run.id, run.named, run.value, run.dataset, cell.representation, cell.metric))
     named = ["run", "model", "value", "dataset", "representation", "metric"]
@@ -97,7 +97,7 @@ def wanted_of(plan: Plan, store: Store) -> pd.DataFrame:
 
 
 def _facts(table: pd.DataFrame, plan: Plan, store: Store) -> dict[str, str]:
-    """What was run: schedules, counts, device, versions."""
+    """Facts about the runs: schedules, counts, device, versions."""
     facts = {
         "Schedule": plan.schedules,
         "Protocol": plan.protocol.name,
@@ -116,7 +116,7 @@ def _facts(table: pd.DataFrame, plan: Plan, store: Store) -> dict[str, str]:
 
 
 def _floor_rows(floors: Mapping[str, Floors]) -> pd.DataFrame:
-    """A row for each data set, kind of code and score; of a metric without floors one with the reason."""
+    """A row for each data set, kind of code and score; for a metric without floors one row with the reason."""
     rows = [(dataset, kind, name, value, "") for dataset, of in floors.items()
             for kind, values in of.values.items() for name, value in values.items()]  # fmt: skip
     rows += [(d, "", metric, np.nan, why) for d, of in floors.items() for metric, why in of.without.items()]

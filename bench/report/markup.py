@@ -1,10 +1,10 @@
-"""HTML from functions: what is not markup already is escaped, so a name can be anything and stays text."""
+"""HTML from functions, which escape everything but markup, so that any name stays text."""
 
 from html import escape
 
 
 class Html(str):
-    """Markup: goes into other markup as it is."""
+    """Markup, which is not escaped again."""
 
 
 def tag(name: str, /, *children: object, **attributes: object) -> Html:

@@ -11,14 +11,14 @@ from bench.report.sights import SHOWN, SPAN, Images, Sights
 CELL, GAP = 64, 2  # dots of an image, and between two
 LABELS, MARGIN = 104, 24
 TITLE, HEADING, LABEL = 26, 19, 17  # sizes of text
-ABREAST = 3  # columns; further ones stand below
+ABREAST = 3  # columns side by side; further ones are below
 
 
 def model_page(sights: list[Sights]) -> Image.Image:
     """Draw the runs of one (data set, model) side by side, in rows of `ABREAST`.
 
-    Dimensions come in falling order of KL divergence from the prior (of variance, where a code has no variance of
-    its own), so the ones that carry something are on top.
+    Dimensions are sorted by falling KL divergence from the prior (by variance, for a deterministic code), so active
+    ones are on top.
     """
     first = sights[0].run
     pitch = side(sights[0].images, CELL) + GAP

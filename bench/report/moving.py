@@ -1,4 +1,4 @@
-"""Moving latent traversals: every dimension of every shown run goes to and fro at once."""
+"""Animated latent traversals: all dimensions of all shown runs move at once."""
 
 from pathlib import Path
 
@@ -16,15 +16,15 @@ COARSE = [v // 8 * 255 // 31 for v in range(256)]  # 32 greys make half the file
 
 
 def write_traversals(sights: list[Sights], path: Path) -> None:
-    """Write a gif: a row a run, a column a dimension by falling KL, a frame a station of the walks, to and fro.
+    """Write a gif: a row a run, a column a dimension by falling KL, a frame a station of the walks, forwards and back.
 
     Args:
         sights: of runs on one data set, their walks equally long.
         path: of the gif.
     """
     canvas, places = _still(sights)
-    there = range(sights[0].walks.shape[1])
-    frames = [_frame(canvas, places, sights, t) for t in (*there, *reversed(there[1:-1]))]
+    stations = range(sights[0].walks.shape[1])
+    frames = [_frame(canvas, places, sights, t) for t in (*stations, *reversed(stations[1:-1]))]
     if sights[0].images.shape[-1] == 1:
         frames = [f.convert("L").point(COARSE) for f in frames]
     else:
@@ -35,7 +35,7 @@ def write_traversals(sights: list[Sights], path: Path) -> None:
 
 
 def _still(sights: list[Sights]) -> tuple[Image.Image, list[list[tuple[int, int]]]]:
-    """What does not move, and where each walk's images go."""
+    """The static parts of a frame, and the positions of each walk's images."""
     labels = [length(text, TEXT) for seen in sights for text in seen.carried]
     pitch = max(side(sights[0].images, CELL), *labels) + GAP
     row = 2 * LINE + pitch
@@ -63,7 +63,7 @@ def _frame(canvas: Image.Image, places: list[list[tuple[int, int]]], sights: lis
 
 
 def _together(frames: list[Image.Image]) -> Image.Image:
-    """Frames side by side: their colours are those of all of them."""
+    """Frames side by side, for a palette of all their colours."""
     width, height = frames[0].size
     whole = page(len(frames) * width, height)
     for k, frame in enumerate(frames):

@@ -1,5 +1,5 @@
 "use strict";
-// Without this script the page shows every board; with it, one at a time, sorted and filtered, as the address says.
+// Without this script the page shows every board; with it, one at a time, sorted and filtered by the address.
 const controls = document.querySelector("#controls");
 const boards = [...document.querySelectorAll(".board")];
 const shown = document.querySelector("#shown");
@@ -13,7 +13,7 @@ const initial = (field) => (field.options ? field.options[0].value : "");
 function show() {
   const only = (board) => ["dataset", "representation", "level"].every((k) => board.dataset[k] === chosen(k));
   const words = chosen("text").toLowerCase().split(/\s+/).filter(Boolean);
-  let told = "There is no such board.";
+  let message = "There is no such board.";
   for (const board of boards) {
     board.hidden = !only(board);
     if (board.hidden) continue;
@@ -26,10 +26,10 @@ function show() {
       row.classList.toggle("unranked", row.querySelector(".no-rank:not([hidden])") !== null);
       row.hidden = !kept || (chosen("model") !== "" && row.dataset.model !== chosen("model"));
     }
-    told = `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows`;
+    message = `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows`;
     hint(board);
   }
-  shown.textContent = told;
+  shown.textContent = message;
 }
 
 function sort(table) {
@@ -58,7 +58,7 @@ function turn(header) {
   keep();
 }
 
-// How many columns lie beyond an edge, said above the board as long as there are any.
+// Shows above the board how many columns are beyond its edges, if there are any.
 function hint(board) {
   const box = board.querySelector(".scroll");
   const heads = [...box.querySelectorAll("thead tr:last-child th:not(.name, [hidden])")];
@@ -70,7 +70,7 @@ function hint(board) {
   board.querySelector(".more").textContent = sides.length ? `Columns out of sight: ${sides.join(", ")}. The board scrolls sideways.` : "";
 }
 
-// The address holds what differs from the first view, so that a reload and a copied link show the same.
+// Writes what differs from the first view into the address, so that a reload and a copied link show the same.
 function keep() {
   const kept = new URLSearchParams();
   for (const field of fields) if (field.value !== initial(field)) kept.set(field.name, field.value);
@@ -79,12 +79,12 @@ function keep() {
 }
 
 function restore() {
-  const asked = new URLSearchParams(location.search);
+  const query = new URLSearchParams(location.search);
   for (const field of fields) {
-    const value = asked.get(field.name) ?? initial(field);
+    const value = query.get(field.name) ?? initial(field);
     field.value = !field.options || [...field.options].some((o) => o.value === value) ? value : initial(field);
   }
-  sorted = { sort: asked.get("sort") ?? first.sort, order: asked.get("order") === "descending" ? "descending" : "ascending" };
+  sorted = { sort: query.get("sort") ?? first.sort, order: query.get("order") === "descending" ? "descending" : "ascending" };
   show();
 }
 

@@ -29,23 +29,23 @@ from bench.scoring.runs import HELD_OUT
 
 @dataclass(frozen=True)
 class Page:
-    """What the page shows."""
+    """The content of the page."""
 
     title: str
-    facts: Mapping[str, str]  # what was run, by what schedule
-    boards: Mapping[str, pd.DataFrame]  # level -> boards, as `leaderboards` gives them; the first are shown first
+    facts: Mapping[str, str]  # runs, schedules, versions
+    boards: Mapping[str, pd.DataFrame]  # level -> boards, as `leaderboards` gives them; the first is shown first
     levels: Mapping[str, str]  # level -> what its rows are
     columns: Sequence[Column]
     metrics: Sequence[str]
     figures: Sequence[Picture]
     pictures: Sequence[Picture]  # of models
     commands: Sequence[str]
-    files: Mapping[str, str]  # name -> what it is; beside the page
+    files: Mapping[str, str]  # name -> description, of files beside the page
     floors: Mapping[str, Floors] = field(default_factory=dict)  # of each data set
 
 
 def render(page: Page) -> str:
-    """The page as HTML. It asks for nothing from anywhere; its policy forbids what is not its own script and style."""
+    """The page as HTML. It loads nothing; its content policy allows only its own script and style."""
     here = Path(__file__)
     style, script = (here.with_suffix(s).read_text(encoding="utf-8") for s in (".css", ".js"))
     body = join(_header(page), tag("main", *_sections(page)))
@@ -115,21 +115,21 @@ def _boards(page: Page) -> Iterator[Html]:
 
 
 def floors_below(board: pd.DataFrame, floors: Mapping[str, Floors]) -> dict[str, dict[str, float]]:
-    """Kind of code -> score name -> floor on a board's data set; over all of them, the mean of theirs.
+    """Kind of code -> score name -> floor on a board's data set; on the board over all data sets, the mean floor.
 
-    A score whose floor is not known on every one of them has none; floors are of all images, not of those held out.
+    A score has no mean floor if one data set lacks it; floors are of all images, not of those held out.
     """
     if board["representation"].iloc[0] == HELD_OUT:
         return {}
     dataset = board["dataset"].iloc[0]
     names = list(floors) if dataset == OVERALL else [dataset]
-    found: dict[str, dict[str, float]] = {}
+    shared_floors: dict[str, dict[str, float]] = {}
     for kind in KINDS:
         parts = [floors[name].values.get(kind, {}) if name in floors else {} for name in names]
         shared = set.intersection(*map(set, parts)) if parts else set()
         if shared:
-            found[kind] = {name: sum(part[name] for part in parts) / len(parts) for name in shared}
-    return found
+            shared_floors[kind] = {name: sum(part[name] for part in parts) / len(parts) for name in shared}
+    return shared_floors
 
 
 def _controls(boards: Mapping[str, pd.DataFrame], levels: Mapping[str, str]) -> Html:
@@ -187,11 +187,11 @@ def _reading(page: Page) -> Iterator[Html]:
             "the same seeds: somewhat too good. A setting picked by an unsupervised score is that of its best IQM; all "
             "scores are of this setting. Intervals take the choice as given.",
         )
-    told = "A floor is what codes score that hold nothing, under the same protocol and on the same factors."
+    floor_note = "A floor is what codes score that hold nothing, under the same protocol and on the same factors."
     missing = [board_title(d) for d, of in page.floors.items() if not of.values]
     if missing:
-        told += f" Not computed yet: {', '.join(missing)}; python -m bench floors does it."
-    yield tag("p", told)
+        floor_note += f" Not computed yet: {', '.join(missing)}; python -m bench floors does it."
+    yield tag("p", floor_note)
     yield tag(
         "p",
         tag("b", "Bold"),
@@ -218,17 +218,17 @@ def _definition(name: str, floors: Mapping[str, Floors]) -> Html:
 
 
 def _floors(declared: Metric, floors: Mapping[str, Floors]) -> Iterator[Html]:
-    """The floors of a metric's headline score, else of all its scores, on each data set; or why it has none."""
+    """The floors of a metric's headline score, or of all its scores, on each data set; or why it has none."""
     for dataset, of in floors.items():
         if declared.name in of.without:
             yield tag("li", f"No floor on {board_title(dataset)}: {of.without[declared.name]}")
             continue
         names = [declared.headline] if declared.headline else _names_of(declared, of)
         for name in names:
-            told = ", ".join(
+            values_text = ", ".join(
                 f"{KINDS[kind]} {values[name]:.3f}" for kind, values in of.values.items() if name in values
             )
-            yield tag("li", "Floor of ", tag("code", name), f" on {board_title(dataset)}: {told}")
+            yield tag("li", "Floor of ", tag("code", name), f" on {board_title(dataset)}: {values_text}")
 
 
 def _names_of(declared: Metric, floors: Floors) -> list[str]:
@@ -242,6 +242,6 @@ def _declared(score: Score) -> str:
 
 
 def _paper(paper: str) -> Html:
-    """The paper, linked where it names its arXiv number."""
+    """The paper, with a link if it has an arXiv number."""
     match = re.search(r"arXiv:(\d{4}\.\d{4,5})", paper)
     return tag("a", paper, href=f"https://arxiv.org/abs/{match[1]}", rel="noreferrer") if match else join(paper)

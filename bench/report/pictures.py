@@ -1,6 +1,6 @@
-"""Pictures of trained models: the best, median and worst run of each group side by side, standing and moving.
+"""Pictures of trained models: the best, median and worst run of each group side by side, as pages and animations.
 
-Of a group that has one seed a setting, which of its runs is best says nothing: there the settings stand side by side.
+In a group with one seed a setting, a best run says little: the page shows the settings side by side.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,9 +29,8 @@ from bench.store.folders import Store
 from bench.study.plan import Plan
 from bench.study.run import ON, Run
 
-KILLED = "a picture is missing: the process that drew it was killed, by a lack of memory perhaps"
-MOST = 6  # settings that are shown side by side
-STATIONS = 17  # of a moving traversal; every second is on the page
+MOST = 6  # the most settings that are shown side by side
+STATIONS = 17  # of an animated traversal; the page shows every second one
 
 
 def draw_models(
@@ -41,17 +40,17 @@ def draw_models(
     pool: Pool,
     rank_by: str,
 ) -> Iterator[Outcome]:
-    """A sheet of each data set, and a page and a moving picture of each (data set, model) that has a trained run.
+    """A sheet of each data set, and a page and an animation of each (data set, model) that has a trained run.
 
     Args:
         table: the score table.
         plan: the study.
-        store: where its runs lie.
-        pool: what draws.
+        store: of its runs.
+        pool: of the processes that draw.
         rank_by: the score whose best, median and worst run are shown.
 
     Yields:
-        What became of the page of each group, and of contact sheets that could not be drawn.
+        The outcome of each group's page, and of contact sheets that could not be drawn.
     """
     groups: dict[tuple[str, str, Sampling], list[Run]] = {}
     for run in plan.runs:
@@ -69,13 +68,11 @@ def draw_models(
     source = code("data", "models", "report", "training")
     drawings = []
     for (dataset, model, sampling), runs in groups.items():
-        shown, name = (
-            ranked(runs, values, rank_by),
-            f"{dataset}_{model}" + (f"{ON}{sampling.stem}" if sampling != ALL else ""),
-        )
-        seen = [[label, trained(run, store.run(run.id))] for label, run in shown.items()]
+        shown = ranked(runs, values, rank_by)
+        name = f"{dataset}_{model}" + (f"{ON}{sampling.stem}" if sampling != ALL else "")
+        inputs = [[label, trained(run, store.run(run.id))] for label, run in shown.items()]
         task = (shown, store, folder / "models" / name)
-        drawings.append(Drawing(name, digest([source, command, seen]), task))
+        drawings.append(Drawing(name, digest([source, command, inputs]), task))
     yield from draw_changed("models", drawings, partial(_draw, command), folder, pool)
 
 
@@ -85,7 +82,7 @@ def _draw(
     store: Store,
     stem: Path,
 ) -> list[Path]:
-    """The page, the moving picture and the numbers of one group."""
+    """Draw the page, the animation and the numbers of one group; return the files."""
     page, moving, numbers = (stem.with_suffix(suffix) for suffix in (".png", ".gif", ".csv"))
     sights = [_seen(run, label, store) for label, run in shown.items()]
     _write(model_page(sights), page, command)
@@ -96,10 +93,10 @@ def _draw(
 
 
 def ranked(runs: list[Run], values: Mapping[str, float], rank_by: str) -> dict[str, Run]:
-    """Label -> run: the best, median and worst of a group by a score, those that differ.
+    """Label -> run: the best, median and worst of a group by a score, each run once.
 
-    Of several settings with one seed each, all by their value, if there are not more than `MOST`.
-    Where no run has the score it is the middle one of the first seed, by strength.
+    Several settings with one seed each, at most `MOST`, are all shown, by value. If no run has the score, the run of
+    the first seed with the middle strength is shown.
     """
     if 1 < len(runs) == len({r.value for r in runs}) <= MOST:
         ordered = sorted(runs, key=lambda r: r.value or 0)
@@ -111,7 +108,7 @@ def ranked(runs: list[Run], values: Mapping[str, float], rank_by: str) -> dict[s
         first = sorted((r for r in runs if r.seed == min(q.seed for q in runs)), key=lambda r: r.value or 0)
         return {"middle strength": first[len(first) // 2]}
     places = {"best": 0, "median": (len(scored) - 1) // 2, "worst": len(scored) - 1}
-    labels = {place: name for name, place in reversed(places.items())}  # of equal places the first name
+    labels = {place: name for name, place in reversed(places.items())}  # of names of one place the first
     chosen = {labels[place]: scored[place] for place in sorted(labels)}
     return {f"{label} {title(rank_by)} {values[run.id]:.3f}": run for label, run in chosen.items()}
 
@@ -130,12 +127,12 @@ def _seen(run: Run, label: str, store: Store) -> Sights:
 
 
 def _numbers(sights: list[Sights]) -> pd.DataFrame:
-    """What each dimension of each shown run carries."""
+    """The statistics of each dimension of each shown run."""
     return pd.concat([s.statistics.assign(run=s.run.id, shown_as=s.label) for s in sights])
 
 
 def _write(canvas: Image.Image, path: Path, command: str) -> None:
-    """A png that says how it was made."""
+    """Write a png that names its command."""
     notes = PngInfo()
     notes.add_text("Description", command)
     with writing(path) as file:

@@ -1,4 +1,4 @@
-"""The reproduction report: what papers print and ours beside it, as a table, a page, and a figure an item."""
+"""The reproduction report: our numbers beside printed ones, as a table, a page, and a figure an item."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -28,10 +28,10 @@ OURS, PUBLISHED = "#0173b2", "#de8f05"  # blue and orange of the colour-blind sa
 
 
 def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Iterator[Outcome]:
-    """Write `reproduction.csv` and `reproduction.md` and draw every item that ours has numbers for.
+    """Write `reproduction.csv` and `reproduction.md`, and draw every item for which we have numbers.
 
     Yields:
-        What became of the figure of each item.
+        The outcome of the figure of each item.
     """
     runs = [run for run in plan.runs if run.sampling == ALL]  # published numbers are of such
     table = table[~table["run"].isin({run.id for run in plan.runs} - {run.id for run in runs})]
@@ -45,12 +45,12 @@ def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool)
         for item, numbers in compared
     ]
     draw = partial(_draw, schedules, folder / "figures", command)
-    drawn = set()
+    with_figure = set()
     for outcome in draw_changed("reproduction", drawings, draw, folder, pool):
-        drawn |= {outcome.name} if outcome.files else set()
+        with_figure |= {outcome.name} if outcome.files else set()
         yield outcome
     with writing(folder / "reproduction.md") as file:
-        file.write(write_page(table, plan, compared, [i.name for i, _ in compared if _stem(i) in drawn]).encode())
+        file.write(write_page(table, plan, compared, [i.name for i, _ in compared if _stem(i) in with_figure]).encode())
 
 
 def _stem(item: Item) -> str:
@@ -58,26 +58,26 @@ def _stem(item: Item) -> str:
 
 
 def _draw(schedules: str, folder: Path, command: str, item: Item, numbers: pd.DataFrame) -> list[Path]:
-    """Draw one item; its files.
+    """Draw one item; return its files.
 
     Raises:
-        TooFewRunsError: ours has no numbers for it.
+        TooFewRunsError: we have no numbers for it.
     """
     stem = folder / _stem(item)
-    there = numbers.dropna(subset="ours")
-    if there.empty:
+    comparable = numbers.dropna(subset="ours")
+    if comparable.empty:
         remove(stem)
         raise TooFewRunsError(reasons(numbers))
-    return save(reproduction_figure(item, there, schedules), there, stem, command)
+    return save(reproduction_figure(item, comparable, schedules), comparable, stem, command)
 
 
 def reproduction_figure(item: Item, numbers: pd.DataFrame, schedules: str) -> Picture:
-    """One item, of which ours has these numbers: as matrices where rows are columns, else as points and intervals."""
+    """One item with our numbers: as matrices if its rows are its columns, else as points and intervals."""
     return _matrices(item, numbers, schedules) if item.rows == item.columns else _forest(item, numbers, schedules)
 
 
 def _matrices(item: Item, numbers: pd.DataFrame, schedules: str) -> Picture:
-    """A symmetric matrix a data set, each pair once for each side: below the diagonal ours, above it the published."""
+    """A symmetric matrix a data set: below the diagonal our numbers, above it the published ones."""
     keys = [k for k in item.rows if k in {*numbers["row"], *numbers["column"]}]
     place = {k: i for i, k in enumerate(keys)}
     swapped = numbers["row"].map(place) < numbers["column"].map(place)
@@ -102,13 +102,13 @@ def _matrices(item: Item, numbers: pd.DataFrame, schedules: str) -> Picture:
             ax.add_patch(Rectangle((high + 0.05, low + 0.07), 0.9, 0.86, fill=False, edgecolor="0.1", linewidth=0.9))
     heading = f"{name(item)}: below the diagonal ours, above it the published"
     framed = "Framed: the two differ by more than two studies of one population do."
-    note = f"Shown: {item.quantity}. {framed} {_told(numbers)}"
+    note = f"Shown: {item.quantity}. {framed} {_verdict(numbers)}"
     titled(figure, heading, _behind(numbers), schedules, note)
     return figure
 
 
 def _forest(item: Item, numbers: pd.DataFrame, schedules: str) -> Picture:
-    """A panel a row, a line a column: the published number and ours with its interval. One column is one panel."""
+    """A panel a row, a line a column: the published number and ours with its interval. A single column is one panel."""
     panel, line = ("column", "row") if len(item.columns) == 1 else ("row", "column")
     lines = [k for k in getattr(item, f"{line}s") if k in set(numbers[line])]
     parts = list(numbers.groupby(["dataset", panel], sort=False))
@@ -124,7 +124,7 @@ def _forest(item: Item, numbers: pd.DataFrame, schedules: str) -> Picture:
         ax.set_yticks(range(len(lines)), [label(item, k) for k in lines])
     panels[0].set_ylim(len(lines) - 0.5, -0.5)
     where = ", ".join(map(dataset_title, numbers["dataset"].unique())).replace("all", "all data sets")
-    note = f"Shown: {item.quantity}. {_told(numbers)}"
+    note = f"Shown: {item.quantity}. {_verdict(numbers)}"
     keys = panels[0].get_legend_handles_labels()
     titled(figure, f"{name(item)}, {where}", _behind(numbers), schedules, note, keys)
     return figure
@@ -140,10 +140,10 @@ def _panel(ax: Axes, part: pd.DataFrame, places: list[int]) -> None:
         ax.axvline(0, lw=0.6, color="0.5", zorder=0)
 
 
-def _told(numbers: pd.DataFrame) -> str:
+def _verdict(numbers: pd.DataFrame) -> str:
     """The verdict on an item as a sentence."""
-    told = verdicts(numbers)
-    return f"{told[:1].upper()}{told[1:]}."
+    verdict = verdicts(numbers)
+    return f"{verdict[:1].upper()}{verdict[1:]}."
 
 
 def _behind(numbers: pd.DataFrame) -> str:

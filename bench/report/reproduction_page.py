@@ -10,14 +10,16 @@ from bench.escaping import markdown, markdown_code
 from bench.study.plan import Plan
 
 
-def write_page(table: pd.DataFrame, plan: Plan, compared: list[tuple[Item, pd.DataFrame]], drawn: list[str]) -> str:
-    """The page that shows every item: its source, what can be said of it, its figure, its numbers.
+def write_page(
+    table: pd.DataFrame, plan: Plan, compared: list[tuple[Item, pd.DataFrame]], with_figure: list[str]
+) -> str:
+    """The page with every item: its source, its verdict, its figure, its numbers.
 
     Args:
         table: the score table.
-        plan: the study it is of.
+        plan: of the study.
         compared: every item with its numbers, as `bench.analysis.published.reproduction.reproduce` gives them.
-        drawn: items that have a figure.
+        with_figure: items that have a figure.
     """
     runs = table.drop_duplicates("run")
     labels = ", ".join(f"{n} of {label}" for label, n in Counter(runs["schedule"]).most_common())
@@ -32,34 +34,34 @@ def write_page(table: pd.DataFrame, plan: Plan, compared: list[tuple[Item, pd.Da
         "Every number, also of what is not here: [reproduction.csv](reproduction.csv). "
         f"Remake it with {markdown_code(f'python -m bench analyze study={plan.name}')}."
     )
-    return "\n\n".join([head, *(_section(item, numbers, drawn) for item, numbers in compared)]) + "\n"
+    return "\n\n".join([head, *(_section(item, numbers, with_figure) for item, numbers in compared)]) + "\n"
 
 
-def _section(item: Item, numbers: pd.DataFrame, drawn: list[str]) -> str:
+def _section(item: Item, numbers: pd.DataFrame, with_figure: list[str]) -> str:
     source = item.source.get("url", "")
     lines = [
         f"## {name(item)}",
         f"{item.source['title']}{f' ({source})' if source else ''}, {item.where}; {item.exactness}. {item.quantity}.",
         f"**{markdown(verdicts(numbers))}**",
     ]
-    there = numbers.dropna(subset="ours")
-    if there.empty:
+    comparable = numbers.dropna(subset="ours")
+    if comparable.empty:
         return "\n\n".join(lines)
-    if item.name in drawn:
+    if item.name in with_figure:
         lines.append(f"![{item.title}](figures/reproduction_{item.name}.png)")
-    if len(there) < len(numbers):
-        lines.append(f"{len(numbers) - len(there)} of {len(numbers)} numbers have none of ours beside them.")
-    lines.append(_rows(item, there))
+    if len(comparable) < len(numbers):
+        lines.append(f"{len(numbers) - len(comparable)} of {len(numbers)} numbers have none of ours beside them.")
+    lines.append(_rows(item, comparable))
     return "\n\n".join(lines)
 
 
-def _rows(item: Item, there: pd.DataFrame) -> str:
+def _rows(item: Item, comparable: pd.DataFrame) -> str:
     digits = 0 if item.tolerance >= 0.5 else 1 if item.scale < 1 else 3
     lines = [
         "| data set | row | column | published | ours [95 %] | difference | verdict |",
         "|---|---|---|---|---|---|---|",
     ]
-    for n in there.itertuples():
+    for n in comparable.itertuples():
         ours = f"{n.ours:z.{digits}f} [{n.low:z.{digits}f}, {n.high:z.{digits}f}]"
         names = " | ".join(map(markdown, (dataset_title(n.dataset), label(item, n.row), label(item, n.column))))
         lines.append(f"| {names} | {n.published:g} | {ours} | {n.difference:+z.{digits}f} | {n.verdict} |")
@@ -67,20 +69,20 @@ def _rows(item: Item, there: pd.DataFrame) -> str:
 
 
 def label(item: Item, key: str) -> str:
-    """How a row or a column of an item is written."""
+    """The title of a row or a column of an item."""
     if key in item.source.get("study", {}).get("models", ()):
         return model_title(key)
     return f"strength {key}" if key.isdigit() else title(key)
 
 
 def name(item: Item) -> str:
-    """What an item shows and where it is."""
+    """The title of an item and its place in the paper."""
     place = item.where.partition(";")[0]
     return f"{item.title} ({place})"
 
 
 def verdicts(numbers: pd.DataFrame) -> str:
-    """How many numbers are covered, or that none can be compared and why."""
+    """How many numbers are covered, or why none can be compared."""
     counts = numbers["verdict"].value_counts()
     judged = counts.get("covered", 0) + counts.get("not covered", 0)
     if not judged:
@@ -92,6 +94,6 @@ def verdicts(numbers: pd.DataFrame) -> str:
 
 
 def reasons(numbers: pd.DataFrame) -> str:
-    """Why numbers cannot be compared: where ours is there, why that is; else why it is not."""
-    there = numbers.dropna(subset="ours")
-    return "; ".join(dict.fromkeys(r for r in (numbers if there.empty else there)["reason"] if r))
+    """Why numbers cannot be compared; if we have some of them, the reasons of those alone."""
+    comparable = numbers.dropna(subset="ours")
+    return "; ".join(dict.fromkeys(r for r in (numbers if comparable.empty else comparable)["reason"] if r))

@@ -1,4 +1,4 @@
-"""What stands behind a study's figures: the schedules of its runs, and how many of its runs there are so far."""
+"""The footer of a study's figures: the schedules of its runs, and how many of its runs have scores so far."""
 
 from collections import Counter
 
@@ -8,7 +8,7 @@ from bench.study.plan import Plan
 
 
 def schedules_of(plan: Plan, table: pd.DataFrame) -> str:
-    """The schedules of a plan; where runs have no scores, how many have, and in brackets of which models.
+    """The schedules of a plan; if runs lack scores, also how many have scores, and in brackets of which models.
 
     Args:
         plan: the study.
@@ -16,14 +16,14 @@ def schedules_of(plan: Plan, table: pd.DataFrame) -> str:
     """
     scored = set(table["run"])
     planned = Counter(run.group for run in plan.runs)
-    there = Counter(run.group for run in plan.runs if run.id in scored)
-    if there == planned:
+    present = Counter(run.group for run in plan.runs if run.id in scored)
+    if present == planned:
         return plan.schedules
     several = len({dataset for _, dataset in planned}) > 1
     names = {group: f"{group[0]} on {group[1]}" if several else group[0] for group in planned}
-    parts = [f"{there[g]} of {planned[g]} of {names[g]}" for g in planned if there[g]]
-    if missing := [names[g] for g in planned if not there[g]]:
+    parts = [f"{present[g]} of {planned[g]} of {names[g]}" for g in planned if present[g]]
+    if missing := [names[g] for g in planned if not present[g]]:
         parts.append(f"none of {', '.join(missing)}")
     common, _, others = plan.schedules.partition(" (")
     inside = "; ".join([*([others.removesuffix(")")] if others else []), *parts])
-    return f"{common}; {there.total():,} of {planned.total():,} planned runs ({inside})"
+    return f"{common}; {present.total():,} of {planned.total():,} planned runs ({inside})"

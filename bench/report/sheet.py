@@ -1,4 +1,4 @@
-"""A contact sheet of a data set: what each factor does, and what random images look like."""
+"""A contact sheet of a data set: the effect of each factor, and random images."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -13,7 +13,7 @@ from bench.store.files import StoreError, writing
 
 COLUMNS = 10
 DPI = 200
-# in inches of the page; a 64-pixel image fills 128 dots, so that every pixel is as large as the others
+# inches; a 64-pixel image fills 128 dots, so that all its pixels have the same size
 CELL, GAP, LABELS, HEAD, MARGIN = 0.64, 0.06, 1.05, 0.62, 0.14
 
 
@@ -28,7 +28,7 @@ class Row:
 
 
 def draw_sheet(data: DataSet, path: Path) -> None:
-    """Write a png: a row for each factor that sweeps it and holds the others, then rows of random images.
+    """Write a png: a row for each factor, which varies while the others are fixed, then rows of random images.
 
     Of data that training draws unevenly, in the place of sweeps, the two factors that are drawn least evenly: the rarer
     a combination, the darker; and random images as they are drawn.
@@ -84,7 +84,7 @@ def _picture(figure: Figure, image: NDArray[np.float32], place: tuple[float, flo
 
 
 def _sweeps(data: DataSet) -> list[Row]:
-    """A row for each factor: up to ten of its values, the other factors at the middle of theirs."""
+    """A row for each factor: up to ten of its values, with the other factors at their middle values."""
     sizes = np.array(data.card.factor_sizes)
     rows = []
     for k, name in enumerate(data.card.factor_names):
@@ -97,11 +97,11 @@ def _sweeps(data: DataSet) -> list[Row]:
 
 
 def _classes(data: DataSet) -> list[Row]:
-    """A row for each of up to ten values of the first factor: random images that have it."""
+    """A row for each of up to ten values of the first factor: random images with this value."""
     rng = np.random.default_rng(0)
     values = data.factors(np.arange(len(data)))[:, 0]
-    there = np.unique(values)
-    shown = there[np.linspace(0, len(there) - 1, min(COLUMNS, len(there))).round().astype(np.int64)]
+    present = np.unique(values)
+    shown = present[np.linspace(0, len(present) - 1, min(COLUMNS, len(present))).round().astype(np.int64)]
     name = data.card.factor_names[0]
     members = [np.flatnonzero(values == v) for v in shown]
     return [

@@ -1,4 +1,4 @@
-"""What a trained model shows: reconstructions, prior samples, and a walk along each latent dimension."""
+"""Images of a trained model: reconstructions, prior samples, and a walk along each latent dimension."""
 
 from dataclasses import dataclass
 
@@ -12,25 +12,25 @@ from bench.store.files import digest
 from bench.study.run import Run
 
 Images = NDArray[np.float32]
-SHOWN = 9  # images abreast
+SHOWN = 9  # images side by side
 SPAN = 2.5  # standard deviations of the prior that a walk goes to each side
 MOST_DIMS = 16  # traversals of a model
-LOOKED_AT = 512  # images that a dimension's KL is a mean over
+LOOKED_AT = 512  # images over which a dimension's KL is averaged
 
 
 @dataclass(frozen=True)
 class Sights:
-    """What one run shows; everything that is random is the same for all runs on a data set.
+    """The images of one run; random choices are the same for all runs on a data set.
 
     Attributes:
         run: the run.
         label: why it is shown, such as "best".
-        images, decoded: (SHOWN, height, width, channels), and what the model makes of them.
+        images, decoded: (SHOWN, height, width, channels), and their reconstructions.
         samples: (2 SHOWN, ...), decoded from the prior.
-        walks: (dims, T, ...): T stations along each dimension, at most `MOST_DIMS`, the others
-            held at the first image's code.
-        statistics: dim, kl (nats; "variance" of a code without one), mean_variance; largest first, in the order of
-            the walks.
+        walks: (dims, T, ...): T stations along each dimension, at most `MOST_DIMS`; the others stay at the first
+            image's code.
+        statistics: dim, kl (nats; "variance" for a deterministic code), mean_variance; largest first, in the order
+            of the walks.
     """
 
     run: Run
@@ -49,12 +49,12 @@ class Sights:
 
     @property
     def carried(self) -> list[str]:
-        """Each dimension with what it carries, such as "z3  2.31"."""
+        """Each dimension with its KL or variance, such as "z3  2.31"."""
         return [f"z{row.iloc[0]:.0f}  {row.iloc[1]:.2f}" for _, row in self.statistics[: len(self.walks)].iterrows()]
 
 
 def look(learner: Learner, data: DataSet, run: Run, label: str, stations: int = SHOWN) -> Sights:
-    """Encode some images of a data set and decode what is to be seen.
+    """Encode some images of a data set and decode what is shown.
 
     Args:
         learner: of the run.

@@ -1,7 +1,8 @@
-"""How every figure looks and is saved: at its printed size, legible, colour-blind safe, with schedule and caption.
+"""The style of every figure, and how it is saved: at printed size, colour-blind safe, with schedule and caption.
 
-A figure is as wide as a column or a page of a paper, so that it is printed without scaling. Above its panels stand a
-heading of at most two lines and the legend, below them one line of what stands behind it. All else is in its caption.
+A figure has the width of a column or a page of a paper, so that it is printed without scaling. Above its panels are a
+heading of at most two lines and the legend; below them is a foot with runs, seeds and schedule. All else is in its
+caption.
 """
 
 import io
@@ -31,8 +32,14 @@ from bench.report.fonts import families
 from bench.store.files import writing
 
 COLUMN, PAGE = 3.3, 6.8  # inches: the widths of figures
-HEADING, NAME, LABEL, TICK, NOTE = 8, 7.5, 7, 6.5, 6  # points: of figures, panels, axes, their numbers, the foot
-LINE = 1.35 / 72  # inches that a line of text takes, of a point of its size
+HEADING, NAME, LABEL, TICK, NOTE = (
+    8,
+    7.5,
+    7,
+    6.5,
+    6,
+)  # points: headings of figures and panels, axis labels, ticks, foot
+LINE = 1.35 / 72  # height of a line of text in inches, per point of its size
 PAD = 0.05  # inches between the edge, the heading, the legend, the panels and the foot
 SUFFIXES = (".pdf", ".png", ".csv", ".txt")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
@@ -42,7 +49,7 @@ SETTINGS: dict[Any, Any] = {
     "font.size": LABEL,
     "axes.titlesize": NAME,
     "axes.titlepad": 4,
-    "axes.titley": 1.0,  # no figure has ticks above, of which every title would be kept clear, thrice
+    "axes.titley": 1.0,  # fixed: else titles are placed three times
     "axes.labelsize": LABEL,
     "axes.labelpad": 2,
     "axes.linewidth": 0.6,
@@ -67,13 +74,13 @@ SETTINGS: dict[Any, Any] = {
 
 
 class Picture(Figure):
-    """A figure with what a reader is to know of it, in full sentences."""
+    """A figure with a caption in full sentences."""
 
     caption: str = ""
 
 
 class _Layout(ConstrainedLayoutEngine):
-    """Panels leave room for names and labels; their edges, which lie within, are not measured."""
+    """Panels leave room for names and labels; their spines, which lie within, are not measured."""
 
     def execute(self, fig: Figure) -> None:
         for ax in fig.axes:
@@ -83,15 +90,15 @@ class _Layout(ConstrainedLayoutEngine):
 
 
 def new_figure(width: float, height: float) -> Picture:
-    """A figure in the house style, that no global state knows of.
+    """A figure in the house style, without pyplot's global state.
 
     Args:
         width: in inches: `COLUMN` or `PAGE`.
-        height: in inches, of the panels with their labels; `titled` adds what stands above and below them.
+        height: in inches, of the panels with their labels; `titled` adds the heading, legend and foot.
     """
     mpl.rcParams.update(SETTINGS | {"font.family": families()})
     figure = Picture(figsize=(width, height), layout=_Layout())
-    FigureCanvasAgg(figure)  # keeps its renderer, of which every text that is measured would make one
+    FigureCanvasAgg(figure)  # keeps one renderer; otherwise each measured text makes one
     return figure
 
 
@@ -102,11 +109,11 @@ def colours(names: Iterable[str]) -> dict[str, Any]:
 
 
 def looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """A colour, a marker and a dash for each name, as a line takes them; together they repeat after 40 names."""
-    found = colours(names)
+    """A colour, a marker and a dash for each name, as arguments of a line; they repeat after 40 names."""
+    palette = colours(names)
     return {
         name: {"color": colour, "marker": marker, "linestyle": dash}
-        for (name, colour), marker, dash in zip(found.items(), cycle(MARKERS), cycle(DASHES), strict=False)
+        for (name, colour), marker, dash in zip(palette.items(), cycle(MARKERS), cycle(DASHES), strict=False)
     }
 
 
@@ -119,16 +126,16 @@ def titled(
     keys: tuple[Sequence[Artist], Sequence[str]] | None = None,
     hole: Axes | None = None,
 ) -> None:
-    """Put a heading, the legend and the foot around the panels, which keep their height, and write the caption.
+    """Add a heading, the legend and the foot around the panels, which keep their height, and write the caption.
 
     Args:
         figure: with its panels.
-        heading: what it shows; wrapped, at most two lines.
-        standing: what stands behind it, such as runs and seeds; "" where the schedules say it.
-        schedules: of the runs behind it; the foot has its most common schedule, the caption all of it.
-        note: full sentences of what else to know, for the caption.
+        heading: wrapped, at most two lines.
+        standing: numbers of runs and seeds; "" if the schedules say it.
+        schedules: of the runs; the foot has the most common one, the caption all.
+        note: more sentences for the caption.
         keys: handles and labels of the legend.
-        hole: a place among the panels where the legend fits; without it the legend stands below the heading.
+        hole: an empty place among the panels for the legend; None: the legend is below the heading.
     """
     width = figure.get_figwidth()
     lines = wrapped(figure, heading, HEADING)
@@ -176,7 +183,7 @@ def wrapped(figure: Figure, text: str, size: float) -> list[str]:
 
 
 def breadth(figure: Figure, text: str, size: float) -> float:
-    """How wide a text of a size in points is, in inches."""
+    """The width in inches of a text of a size in points."""
     shown = figure.text(0, 0, text, fontsize=size)
     width = shown.get_window_extent().width / figure.dpi
     shown.remove()
@@ -184,29 +191,29 @@ def breadth(figure: Figure, text: str, size: float) -> float:
 
 
 def key_of(look: dict[str, Any], line: bool = True) -> Line2D:
-    """How a legend shows a look: with its line, or as a point."""
+    """The handle of a look in a legend: with its line, or as a point."""
     return Line2D([], [], **(look if line else look | {"linestyle": ""}))
 
 
-def save(figure: Picture, drawn: pd.DataFrame, stem: Path, command: str) -> list[Path]:
-    """Write a figure as pdf and png, the numbers drawn as csv, its caption as txt; the first two name their command.
+def save(figure: Picture, numbers: pd.DataFrame, stem: Path, command: str) -> list[Path]:
+    """Write a figure as pdf and png, its numbers as csv, its caption as txt; pdf and png name the command.
 
-    The png is the pdf rendered: matplotlib would draw the figure again, in five times as long.
+    The png is rendered from the pdf, five times as fast as matplotlib draws the figure again.
 
     Raises:
         ValueError: nothing was drawn.
     """
-    if drawn.empty:
+    if numbers.empty:
         raise ValueError(f"{stem.name}: a figure without numbers is not a figure")
     for text in figure.findobj(Text):
-        if "$" in text.get_text() and not text.get_text().startswith(r"$\mathdefault"):  # of an axis in powers of ten
-            text.set_parse_math(False)  # a name with a dollar in it is no formula
+        if "$" in text.get_text() and not text.get_text().startswith(r"$\mathdefault"):  # an axis in powers of ten
+            text.set_parse_math(False)  # a name with a dollar sign is no formula
     page = io.BytesIO()
     FigureCanvasPdf(figure).print_pdf(page, metadata={"Subject": command, "CreationDate": None})
     written: dict[str, Callable[[IO[bytes]], object]] = {
         ".pdf": lambda file: file.write(page.getbuffer()),
         ".png": lambda file: _rendered(page, command, file),
-        ".csv": lambda file: write_csv(pa.Table.from_pandas(as_cells(drawn), preserve_index=False), file),
+        ".csv": lambda file: write_csv(pa.Table.from_pandas(as_cells(numbers), preserve_index=False), file),
         ".txt": lambda file: file.write(f"{figure.caption}\n".encode()),
     }
     for suffix, write in written.items():
@@ -224,6 +231,6 @@ def _rendered(page: IO[bytes], command: str, file: IO[bytes]) -> None:
 
 
 def remove(stem: Path) -> None:
-    """Take away a figure that can no longer be drawn, so that no stale one stays."""
+    """Remove the files of a figure that cannot be drawn, so that no stale one stays."""
     for suffix in SUFFIXES:
         stem.with_suffix(suffix).unlink(missing_ok=True)

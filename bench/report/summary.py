@@ -1,4 +1,4 @@
-"""The one-page summary of a study: what was run, by what schedule, its scores, its pictures, how to remake them."""
+"""The summary page of a study: runs, schedule, scores, pictures, and the command that makes them."""
 
 from collections import Counter
 from pathlib import Path
@@ -17,7 +17,7 @@ from bench.analysis.names import (
     title,
 )
 from bench.analysis.scores.agreement import wide
-from bench.analysis.scores.dead import told
+from bench.analysis.scores.dead import dead_sentence
 from bench.escaping import markdown, markdown_code
 from bench.report.gallery import in_order, title_of
 from bench.scoring.groups import cells_of
@@ -34,7 +34,7 @@ STATES = ("trained here", "shipped trained", "from a table", "codes from files",
 def write_summary(table: pd.DataFrame, plan: Plan, store: Store, origin: str = "") -> Path:
     """Write `summary.md` and the score table beside it into the study's folder; return the page.
 
-    `origin` says where the scores come from, where they are not of the store's runs alone.
+    `origin` says where the scores come from, if not only from the store's runs.
     """
     folder = store.study(plan.name)
     export(table, folder)
@@ -63,9 +63,9 @@ def run_counts(table: pd.DataFrame, plan: Plan, store: Store) -> str:
     """How many runs of a plan were trained here, have scores from a table, failed or are missing; how many are scored.
 
     Args:
-        table: the plan's scores, wherever they come from.
+        table: the plan's scores, from the store or a table.
         plan: the study.
-        store: where its runs are.
+        store: of its runs.
     """
     scored = set(table["run"])
     states = Counter(_state(store.run(run.id), run.id in scored) for run in plan.runs)
@@ -95,14 +95,14 @@ def _score_tables(table: pd.DataFrame) -> list[str]:
     wanted = [*disentanglement_scores(table), *downstream_scores(scores.columns), *scores_without_factors(table)]
     sections, swept_by = [], hyperparameters(table)
     for dataset in scores.index.unique("dataset"):
-        mine = scores.xs(dataset).reindex(columns=wanted).dropna(axis="columns", how="all")
-        lines = [_row(["setting", "seeds", *map(title, mine.columns)]), _row(["---"] * (2 + mine.shape[1]))]
-        for (model, value), group in mine.groupby(["model", "value"], dropna=False):
+        of_dataset = scores.xs(dataset).reindex(columns=wanted).dropna(axis="columns", how="all")
+        lines = [_row(["setting", "seeds", *map(title, of_dataset.columns)]), _row(["---"] * (2 + of_dataset.shape[1]))]
+        for (model, value), group in of_dataset.groupby(["model", "value"], dropna=False):
             shown = ["" if pd.isna(v) else f"{v:.3f}" for v in group.mean()]
             named = setting_title(str(model), swept_by.get(str(model)), value)
             lines.append(_row([markdown(named), str(len(group)), *shown]))
         heading = markdown(dataset_title(str(dataset)))
-        dead = told(table[table["dataset"] == dataset])
+        dead = dead_sentence(table[table["dataset"] == dataset])
         above = [_sizes(table, str(dataset)), *([markdown(dead)] if dead else [])]
         sections.append(f"## {heading}\n\n{' '.join(above)}\n\n" + "\n".join(lines))
     return sections
@@ -116,9 +116,9 @@ def _sizes(table: pd.DataFrame, dataset: str) -> str:
 
 def _skipped(plan: Plan, store: Store) -> str:
     reasons = set()
-    asked = cells_of(plan, lambda member: store.run(member.id).state() == "done")
+    wanted_cells = cells_of(plan, lambda member: store.run(member.id).state() == "done")
     for run in plan.members:
-        wanted = {cell.key for cell in asked[run.id]}
+        wanted = {cell.key for cell in wanted_cells[run.id]}
         for key, record in cell_records(store.run(run.id)).items():
             if "skipped" in record and key in wanted:
                 reasons.add(f"- {markdown(dataset_title(run.dataset))}: {markdown(record['skipped'])}")

@@ -159,7 +159,7 @@ def compute(
     if declared.reads not in OF_CODES:
         raise SkippedError(f"{cell.metric} {OTHERWISE[declared.reads]}")
     check_width(declared, codes.shape[1])
-    rows = _rows(cell, declared, len(codes), identity, held_out)
+    rows = rows_of(cell, declared, len(codes), identity, held_out)
     available = 0 if factors is None else int((np.ptp(factors[next(iter(rows.values()))], axis=0) > 0).sum())
     if available < declared.min_factors:
         needed = f"{declared.min_factors} factor{'s' if declared.min_factors > 1 else ''} of two values or more"
@@ -196,7 +196,7 @@ def _wants(declared: Metric, array: Any, codes: Floats) -> bool:
     return array is codes or declared.min_factors > 0
 
 
-def _rows(cell: Cell, declared: Metric, total: int, identity: str, held_out: Flags | None) -> dict[str, Any]:
+def rows_of(cell: Cell, declared: Metric, total: int, identity: str, held_out: Flags | None = None) -> dict[str, Any]:
     """Which rows a metric reads; where there are too few, train and test shrink in their own proportion."""
     order = np.random.default_rng(int(digest([identity, "rows"]), 16)).permutation(total)
     seen = held = order

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, overload
 
 from numpy.typing import ArrayLike
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Advance = Callable[[float, str], None]
+Scored = Callable[[str, Floats, Ints | None], dict[str, float]]
 
 
 class Scores(dict[str, float]):
@@ -73,16 +75,22 @@ def score(
     factors: ArrayLike | None = None,
     metrics: str | Sequence[str] | None = None,
     seed: int = 0,
+    convention: str | None = None,
 ) -> ScoresOfSeveral: ...
 @overload
 def score(
-    codes: ArrayLike, factors: ArrayLike | None = None, metrics: str | Sequence[str] | None = None, seed: int = 0
+    codes: ArrayLike,
+    factors: ArrayLike | None = None,
+    metrics: str | Sequence[str] | None = None,
+    seed: int = 0,
+    convention: str | None = None,
 ) -> Scores: ...
 def score(
     codes: "ArrayLike | Mapping[str, ArrayLike]",
     factors: "ArrayLike | None" = None,
     metrics: "str | Sequence[str] | None" = None,
     seed: int = 0,
+    convention: str | None = None,
 ) -> "Scores | ScoresOfSeveral":
     """Scores of a representation, under the published protocol as far as the rows go.
 
@@ -95,6 +103,8 @@ def score(
             column of a frame is taken by its codes. None: only metrics of codes alone apply.
         metrics: a name or several; None: every registered metric that applies.
         seed: of the metrics that draw random rows.
+        convention: in whose form the metrics are computed, such as "ubisoft" (docs/conventions.md has all), and without
+            `metrics`, every one that has it; None: in this suite's.
 
     Returns:
         Score name -> value, where "name/3" is the value for factor 3 alone; its `skipped` tells which metrics were left
@@ -110,7 +120,8 @@ def score(
                     score
         modularity      1
         >>> both = score({"perfect": factors.astype(float), "none": 0.0 * factors}, factors, metrics="irs")
-        >>> both["none"]["irs"], both.skipped["none"]
+        >>> nothing = both["none"]
+        >>> nothing["irs"], nothing.skipped
         (0.0, {})
     """
     several = isinstance(codes, Mapping)
@@ -121,13 +132,19 @@ def score(
     for name in names:
         if name not in known:
             raise registry.unknown("metric", name, known)
+    scored: Scored = partial(_score, seed=seed)
+    if convention is not None:
+        from bench.scoring.by_convention import metrics_of, score_by
+
+        names = metrics_of(convention, None if metrics is None else names)
+        scored = partial(score_by, convention, seed=seed)
     faults = registry.faults("metrics") if metrics is None else {}
     names = [name for name in names if name not in faults]
     found = ScoresOfSeveral()
     with _progress(len(names) * len(given)) as advance:
         for whose, array in given.items():
             prefix = f"{whose}: " if several else ""
-            found[whose] = _scores(array, classes, names, seed, metrics is None, prefix, advance)
+            found[whose] = _scores(array, classes, names, scored, metrics is None, prefix, advance)
             found[whose].skipped |= {name: str(fault) for name, fault in faults.items()}
     return found if several else found["codes"]
 
@@ -144,15 +161,25 @@ def _named(codes: Mapping[str, ArrayLike]) -> dict[str, Floats]:
     return arrays
 
 
+def _score(metric: str, codes: Floats, factors: Ints | None, seed: int) -> dict[str, float]:
+    return evaluate(cell_of(declaration(metric), "mean", PUBLISHED), codes, factors, f"seed {seed}")[0]
+
+
 def _scores(
-    codes: Floats, factors: Ints | None, names: Sequence[str], seed: int, lenient: bool, prefix: str, advance: Advance
+    codes: Floats,
+    factors: Ints | None,
+    names: Sequence[str],
+    scored: Scored,
+    lenient: bool,
+    prefix: str,
+    advance: Advance,
 ) -> Scores:
     """Scores of one representation; what does not apply is left out if lenient, and raised if not."""
     scores = Scores()
     for name in names:
         advance(0, f"{prefix}{name}")
         try:
-            values = evaluate(cell_of(declaration(name), "mean", PUBLISHED), codes, factors, f"seed {seed}")[0]
+            values = scored(name, codes, factors)
         except (SkippedError, ScoreError) as reason:
             if not lenient:
                 raise type(reason)(f"{prefix}{reason}") from reason

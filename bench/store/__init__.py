@@ -1,1 +1,1 @@
-"""The results folder: where things lie, how files stand there whole, what their records are, who works on what."""
+"""The results folder: where its files lie, how they are written whole, what records hold, who works on which run."""

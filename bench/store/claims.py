@@ -1,17 +1,17 @@
-"""Claims on runs, so that any number of processes on any machines work on one store without doing a run twice.
+"""Claims on runs: leases, so that any number of processes on any machines work on one store and do each run once.
 
-A claim is a file in the run's folder. The first is named `claim-0`; one that has expired is not removed but succeeded,
-by a file named after its token. Each name can be made by one process only (a hard link never replaces), so of several
-that find a run free, or its claim expired, one gets it. The holder is the end of the chain that starts at `claim-0`;
-removing `claim-0` releases the run.
+A claim is a file in the run's folder. The first is named `claim-0`. A claim that has expired is not removed: its
+successor is a file named after its token. Only one process can make each name (a hard link never replaces a file), so
+one of several processes gets a free run or an expired claim. The last claim of the chain that starts at `claim-0` holds
+the run; removing `claim-0` releases it.
 
-A thread touches the claims of its process every minute, and one untouched for ten minutes has expired. Both times are
-the file system's, which stamps the claimant's new file as it stamps the claim: the clocks of machines do not matter.
-On one machine a holder's death shows at once, because it keeps a lock on its claim as long as it lives.
+A heartbeat thread touches the claims of its process every minute; a claim untouched for ten minutes has expired. The
+file system stamps both the claim and the new file of another claimant, so the clocks of machines do not matter. On one
+machine a holder's death is seen at once, because a process keeps a lock on its claim while it lives.
 
-A claim that is damaged (no token, a token that was met before, no regular file) expires by its age like any other. One
-whose time of change lies in the future was written by a clock that was wrong: whoever finds it sets that to now. One
-that may not be read is left alone.
+A damaged claim (no token, a token that is in the chain already, no regular file) expires by its age like any other. A
+claim whose time of change is in the future was stamped by a wrong clock: the process that reads it sets that time to
+now. A claim without read permission is left alone.
 """
 
 import fcntl
@@ -56,7 +56,7 @@ def claiming(folders: Sequence[RunFolder], *, required: bool = False) -> Iterato
 
     Args:
         folders: of the runs.
-        required: one that this process may not write is an error, not left to its owner.
+        required: raise an error for a folder that this process may not write, instead of leaving the run to its owner.
 
     Yields:
         A claim for each of them; None where another process has it.
@@ -71,7 +71,7 @@ def claiming(folders: Sequence[RunFolder], *, required: bool = False) -> Iterato
 
 
 def is_claimed(folder: RunFolder) -> bool:
-    """Whether some process works on a run, as far as its machine's clock tells."""
+    """Whether some process works on a run, by this machine's clock."""
     chain = _chain(folder)
     return bool(chain) and not chain[-1].expired(time.time())
 
@@ -83,7 +83,7 @@ def _claiming(folder: RunFolder, required: bool) -> Iterator[Claim | None]:
         folder.path.mkdir(parents=True, exist_ok=True)
         handle, draft = temporary(folder.path / "claim")
     except OSError as fault:
-        if isinstance(fault, PermissionError) and not required:  # of this folder alone: the others are worked on
+        if isinstance(fault, PermissionError) and not required:  # concerns this run alone: the others go on
             say_once(f"cannot write {folder.path}: {fault.strerror}: the run is left to its owner")
             yield None
             return
@@ -102,11 +102,11 @@ def _claiming(folder: RunFolder, required: bool) -> Iterator[Claim | None]:
 
 
 def _write(file: Any, token: str) -> None:
-    """Whose claim it is; locked from before anybody can see it until its process ends."""
+    """Write who claims the run; the file is locked before others can see it and until this process ends."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         machine = this_boot()
-    except OSError:  # a file system without locks: a death shows when the claim expires
+    except OSError:  # a file system without locks: a death is seen when the claim expires
         machine = ""
     try:
         note = {"token": token, "machine": machine, "host": socket.gethostname(), "pid": os.getpid()}
@@ -133,7 +133,7 @@ def _publish(folder: RunFolder, draft: Path, token: str) -> Claim | None:
 
 
 def _date_back(link: "_Link", now: float) -> None:
-    """A claim touched in the future lasts from now on, not from then on."""
+    """Set the time of a claim that was touched in the future to now, so that it expires."""
     if link.touched - now > EXPIRES_S / 10:
         try:
             os.utime(link.path, (now, now), follow_symlinks=False)
@@ -144,7 +144,7 @@ def _date_back(link: "_Link", now: float) -> None:
 
 
 def _linked(draft: Path, path: Path) -> bool:
-    """Whether the draft got the name; a network file system may have done it and lost the answer."""
+    """Whether the draft got the name; a network file system may make the link and still report that it exists."""
     try:
         os.link(draft, path)
     except FileExistsError:
@@ -157,8 +157,8 @@ def _linked(draft: Path, path: Path) -> bool:
 def _release(claim: Claim) -> None:
     chain = _chain(claim.folder)
     if chain and chain[-1].token == claim.token:
-        for link in chain:  # the first one releases
-            with suppress(OSError):  # what lies there cannot be removed: it stays expired
+        for link in chain:  # removing the first one releases the run
+            with suppress(OSError):  # what cannot be removed stays expired
                 link.path.unlink()
 
 
@@ -170,7 +170,7 @@ class _Link:
     token: str
     machine: str
     touched: float
-    closed: bool = False  # it may not be read
+    closed: bool = False  # no permission to read it
 
     def expired(self, now: float) -> bool:
         if self.machine and self.machine == this_boot() and not _locked(self.path):
@@ -189,7 +189,7 @@ def _chain(folder: RunFolder) -> list[_Link]:
 
 
 def _read(path: Path, met: set[str]) -> _Link | None:
-    """A claim; a damaged one, such as one whose token was met before in its chain, has a token of its own."""
+    """A claim, or None; a damaged one, such as one whose token is in `met`, gets a token made from its name."""
     token = f"{path.name}-damaged"
     try:
         about = path.lstat()

@@ -1,4 +1,4 @@
-"""What every run of a store is, as its folder says."""
+"""The config.json of every run of a store."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,7 +9,7 @@ from bench.store.record_types import ConfigRecord, identity, read_record
 
 
 def run_configs(store: Store) -> Iterator[tuple[str, ConfigRecord]]:
-    """The id of every run of a store, and what it is; folders that are no run are left out."""
+    """The id and the config.json of every run of a store; folders that are no run are left out."""
     for run in store.listings():
         with suppress(StoreError):
             config = read_record(store.run(run).config, ConfigRecord)

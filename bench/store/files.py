@@ -1,9 +1,9 @@
-"""Files that stand under their name whole or not at all, and that are read back with a limit.
+"""Files are written atomically (whole or not at all) and read back with a limit on their size.
 
-A file is written as `.NAME.MACHINE-RANDOM`, synced, and renamed. Its writer holds a lock on it until it has its name,
-so what a killed writer left behind can be told from what another is writing: a file of this machine is an orphan when
-its lock is free, one of another machine when it was not touched for a day by the file system's clock. Whoever writes
-into a folder removes the orphans there.
+A file is written as `.NAME.MACHINE-RANDOM`, synced, and renamed. Its writer holds a lock on it until the rename, which
+tells a file that is being written from an orphan of a killed writer: a file of this machine is an orphan when its lock
+is free, one of another machine when it was not touched for a day by the file system's clock. Each writer removes the
+orphans in its folder.
 """
 
 import errno
@@ -27,8 +27,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-LARGEST_RECORD = 64 * 2**20  # bytes; the losses of 300,000 steps, each logged, have half as many
-READING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe without a writer, too, has an end
+LARGEST_RECORD = 64 * 2**20  # bytes; 300,000 logged steps of losses take half as many
+READING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe without a writer does not block
 ORPHAN_S = 86_400.0  # how long a file of another machine is untouched before it counts as an orphan
 TEMPORARY = re.compile(
     r"\..+\.(?P<machine>[0-9a-f]{8})-[0-9a-f]{8}"
@@ -42,7 +42,7 @@ class StoreError(RuntimeError):
 
 @cache
 def this_boot() -> str:
-    """What processes that can see each other's locks share: this boot of this machine."""
+    """An id of this boot of this machine, shared by the processes that see each other's locks."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     return boot.read_text().strip() if boot.exists() else f"{socket.gethostname()} {uuid.getnode()}"
 
@@ -51,7 +51,7 @@ def this_boot() -> str:
 def writing(path: Path) -> Iterator[BinaryIO]:
     """A binary file that appears under its name only when it is whole: temporary name, fsync, rename.
 
-    Its mode is what the umask leaves of 0666, as that of a folder is what it leaves of 0777.
+    Its mode is 0666 less the umask; that of a new folder is 0777 less the umask.
 
     Raises:
         StoreError: the folder cannot be written or the disk is full; what was there before is untouched.
@@ -64,7 +64,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            os.replace(draft, path)  # before it is closed, which gives up the lock
+            os.replace(draft, path)  # before closing releases the lock
         draft = None
     except OSError as fault:
         raise StoreError(f"cannot write {path}: {fault.strerror or fault}") from fault
@@ -74,7 +74,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
 
 
 def temporary(path: Path) -> tuple[int, Path]:
-    """A new file beside `path`, locked until its handle is closed; what killed writers left beside it is removed.
+    """A new file beside `path`, locked until its handle is closed; orphans beside it are removed.
 
     Returns:
         Its handle and its name.
@@ -86,24 +86,24 @@ def temporary(path: Path) -> tuple[int, Path]:
         name = path.with_name(f".{path.name}.{_machine()}-{secrets.token_hex(4)}")
         handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         if _locked(handle, fcntl.LOCK_EX) is not False and os.fstat(handle).st_nlink:
-            with suppress(OSError):  # a folder that may be written and not be listed
+            with suppress(OSError):  # a folder that may be written but not listed
                 remove_orphans(path.parent, os.listdir(path.parent), os.fstat(handle).st_mtime)
             return handle, name
-        os.close(handle)  # taken for an orphan before it was locked
+        os.close(handle)  # another process removed it as an orphan before it was locked
         name.unlink(missing_ok=True)
 
 
 def remove_orphans(folder: Path, names: Iterable[str], now: float = -math.inf) -> None:
-    """Remove what writers that are gone left behind.
+    """Remove the files that killed writers left behind.
 
     Args:
-        folder: where.
-        names: what it holds.
-        now: by the clock of its file system; without it, files of other machines are left alone.
+        folder: to clear.
+        names: of the files in it.
+        now: the time by its file system's clock; without it, files of other machines are left alone.
     """
     for name in names:
         if name[0] == "." and (match := TEMPORARY.fullmatch(name)):
-            with suppress(OSError):  # another has removed it, or may and this process may not
+            with suppress(OSError):  # removed by another process, or no permission
                 _remove_orphan(folder / name, match["machine"] == _machine(), now)
 
 
@@ -134,7 +134,7 @@ def _machine() -> str:
 
 
 def read_whole(path: Path | str, size: int = -1) -> bytes:
-    """A record whole; in one call if it has the expected size, which is half of a file object's time.
+    """The bytes of a record; one system call if it has the expected size, in half the time of a file object.
 
     Raises:
         OSError: it cannot be read.
@@ -148,13 +148,13 @@ def read_whole(path: Path | str, size: int = -1) -> bytes:
         check_regular(about, LARGEST_RECORD)
         os.lseek(file, 0, os.SEEK_SET)
         with os.fdopen(file, "rb", closefd=False) as whole:
-            return whole.read(about.st_size)  # room is made for as much at once
+            return whole.read(about.st_size)  # allocates the buffer once
     finally:
         os.close(file)
 
 
 def check_regular(about: os.stat_result, largest: float = math.inf) -> None:
-    """Raise a ValueError unless this is a regular file of so many bytes at most."""
+    """Raise a ValueError unless this is a regular file of at most `largest` bytes."""
     if not stat.S_ISREG(about.st_mode):
         raise ValueError("it is no regular file")
     if about.st_size > largest:
@@ -162,13 +162,13 @@ def check_regular(about: os.stat_result, largest: float = math.inf) -> None:
 
 
 def is_out_of_reach(fault: BaseException | None) -> bool:
-    """Whether an error is one of access (no permission, a disk that does not answer), which says nothing of a file."""
+    """Whether an error is one of access (no permission, a disk that does not answer), so that the file may be whole."""
     of_the_file = (errno.ENOENT, errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ENXIO)
     return isinstance(fault, OSError) and fault.errno is not None and fault.errno not in of_the_file
 
 
 def printable(text: str, longest: int = 500) -> str:
-    """Text that is safe in a terminal and one line long, whatever a file or its name holds."""
+    """Text as one line that is safe in a terminal."""
     plain = text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
     return plain if len(plain) <= longest else f"{plain[:longest]}..."
 
@@ -177,7 +177,7 @@ def write_json(path: Path, value: Any) -> None:
     """Write a JSON file whole."""
     text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
     with writing(path) as file:
-        file.write(f"{text}\n".encode(errors="replace"))  # half a surrogate pair, as in the name of a file, is no text
+        file.write(f"{text}\n".encode(errors="replace"))  # a lone surrogate, as in a file name, cannot be encoded
 
 
 def read_json(path: Path) -> Any:
@@ -235,8 +235,8 @@ def read_arrays(path: Path, rows: NDArray[np.int64] | None = None) -> tuple[dict
 
     try:
         check_regular(path.stat())
-        os.close(os.open(path, os.O_RDONLY))  # says by itself what keeps it from being read
+        os.close(os.open(path, os.O_RDONLY))  # raises an OSError that names the reason, as safe_open does not
         with safe_open(path, framework="numpy") as file:
             return {n: array(file, n) for n in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (OSError, ValueError, TypeError, SafetensorError) as fault:  # TypeError: a number format numpy has not
+    except (OSError, ValueError, TypeError, SafetensorError) as fault:  # TypeError: a number format that numpy lacks
         raise StoreError(f"cannot read {path}: {fault}") from fault

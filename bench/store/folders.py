@@ -10,16 +10,16 @@ RESULTS/runs/ID/            one folder a run
     failed.json             the traceback of a run that failed instead
     codes-*.safetensors     mean and log-variance of the encoded images
     scores-*.json           the scores of one call of the scoring stage
-    claim-*                 who works on the run now; see bench.store.claims
-RESULTS/compact/*.parquet   the runs' records in few files, made from them by themselves; may be deleted
-RESULTS/comparisons/A_vs_B/ figures and tables of two models or studies side by side
+    claim-*                 which process works on the run; see bench.store.claims
+RESULTS/compact/*.parquet   a copy of the runs' records in few files, made automatically; may be deleted
+RESULTS/comparisons/A_vs_B/ figures and tables that compare two models or studies
 RESULTS/datasets/NAME.png   contact sheets
-RESULTS/checks/NAME.*       report cards of metrics: how they behave, drawn and as numbers
-RESULTS/jobs/               jobs that a cluster still has, and their logs
+RESULTS/checks/NAME.*       report cards of metrics: a picture of their behaviour and its numbers
+RESULTS/jobs/               jobs that run on a cluster, and their logs
 RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over runs; export/: its table and card;
                             drawn.json, page/: what figures were drawn from, and their copies in the leaderboard page
 RESULTS/reference/          the reference table and its card, which need no runs
-RESULTS/reference_before/   what it was before each of the last merges
+RESULTS/reference_before/   the reference table before each of the last merges
 ```
 """
 
@@ -58,7 +58,7 @@ class RunFolder:
         return self.path / f"scores-{key}.json"
 
     def set_aside(self, file: Path) -> Path:
-        """Rename a file of the run that cannot be read, so that it is kept but never read again; its new name.
+        """Rename a file of the run that cannot be read, so that it is kept but never read again; return its new path.
 
         Raises:
             StoreError: it cannot be renamed.
@@ -73,13 +73,13 @@ class RunFolder:
         return aside
 
     def claim(self, predecessor: str) -> Path:
-        """The claim on the run that follows the claim of that token; the first one follows "0"."""
+        """The claim on the run that succeeds the claim with this token; the first claim succeeds "0"."""
         return self.path / f"claim-{predecessor}"
 
     def state(self) -> str:
-        """ "done", "failed" or "missing"; "missing", too, where the folder may not be looked into."""
-        there = os.path.exists  # unlike the method of a path, it raises nothing
-        return "done" if there(self.done) else "failed" if there(self.failed) else "missing"
+        """ "done", "failed" or "missing"; also "missing" if the folder cannot be listed."""
+        exists = os.path.exists  # raises nothing, unlike Path.exists
+        return "done" if exists(self.done) else "failed" if exists(self.failed) else "missing"
 
     def score_files(self) -> list[Path]:
         """Every file of scores, in a fixed order."""
@@ -88,14 +88,14 @@ class RunFolder:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What one look at a run's folder tells, without opening a file.
+    """What a listing of a run's folder says, without opening a file.
 
     Attributes:
         run: its id.
-        state: "done", "failed" or "missing"; "unreadable" where the folder cannot be looked into.
+        state: "done", "failed" or "missing"; "unreadable" where the folder cannot be listed.
         records: (name, bytes, ns of last change) of config.json, done.json or failed.json, losses.csv and the files of
             scores.
-        faults: (name, error) of records that cannot be one, such as a folder; "" is the name of the run's folder.
+        faults: (name, error) of records that cannot be read, such as a folder of that name; "" names the run's folder.
     """
 
     run: str
@@ -110,25 +110,25 @@ class Listing:
 
 
 def _listing(entry: "os.DirEntry[str]", clear_at: float | None) -> Listing:
-    """Look into a folder; with a time by the file system's clock, what killed writers left there is removed."""
+    """List a run's folder; given the time by the file system's clock, remove orphans of killed writers there."""
     try:
         with os.scandir(entry) as files:
-            found = {file.name: file for file in files}
+            files_by_name = {file.name: file for file in files}
     except FileNotFoundError:
         if not entry.is_symlink():
-            return Listing(entry.name, "missing", ())  # removed since
+            return Listing(entry.name, "missing", ())  # removed meanwhile
         return Listing(entry.name, "unreadable", (), (("", OSError("it is a link to nothing")),))
     except OSError as fault:
         return Listing(entry.name, "unreadable", (), (("", fault),))
     if clear_at is not None:
-        remove_orphans(Path(entry.path), found, clear_at)
-    state = "done" if "done.json" in found else "failed" if "failed.json" in found else "missing"
-    names = [n for n in ("config.json", _MARKS[state], "losses.csv") if n in found]
-    names += sorted(n for n in found if n.startswith("scores-") and n.endswith(".json"))
+        remove_orphans(Path(entry.path), files_by_name, clear_at)
+    state = "done" if "done.json" in files_by_name else "failed" if "failed.json" in files_by_name else "missing"
+    names = [n for n in ("config.json", _MARKS[state], "losses.csv") if n in files_by_name]
+    names += sorted(n for n in files_by_name if n.startswith("scores-") and n.endswith(".json"))
     records, faults = list[tuple[str, int, int]](), list[tuple[str, Exception]]()
     for name in names:
         try:
-            about = found[name].stat()
+            about = files_by_name[name].stat()
             check_regular(about, LARGEST_RECORD)
         except (OSError, ValueError) as fault:
             faults.append((name, fault))
@@ -159,7 +159,7 @@ class Store:
 
     def __init__(self, results_dir: Path | str | None = None, *, writable: bool = False) -> None:
         given = Path(results_dir).expanduser() if results_dir else default_results_dir()
-        self.path = Path(os.path.realpath(given))  # unlike `resolve`, it takes a loop of links, which is told below
+        self.path = Path(os.path.realpath(given))  # takes a loop of links, unlike `resolve`; it is reported below
         self.writable = writable
         self._began: float | None = None  # by the file system's clock
         if writable:
@@ -170,7 +170,7 @@ class Store:
             self._remove_orphans(self._began)
 
     def _remove_orphans(self, now: float) -> None:
-        """Remove what killed writers left, but in the runs' folders, which `listings` looks into anyway."""
+        """Remove orphans of killed writers, except in the runs' folders, which `listings` clears."""
         for name in ("checks", "compact", "comparisons", "datasets", "jobs", "reference", "studies"):
             for folder, _, files in os.walk(self.path / name):
                 remove_orphans(Path(folder), files, now)
@@ -213,7 +213,7 @@ class Store:
         return self.study(name) / "plan.json"
 
     def export(self, name: str) -> TableFolder:
-        """A study's scores as they are handed on."""
+        """The exported score table of a study."""
         return TableFolder(self.study(name) / "export")
 
     def reference(self) -> TableFolder:
@@ -223,7 +223,7 @@ class Store:
 
     @property
     def jobs(self) -> Path:
-        """What launchers keep of their jobs: records, logs, and the engine's own files."""
+        """The launchers' records of their jobs, logs, and the engine's own files."""
         return self.path / "jobs"
 
     def comparison(self, a: str, b: str) -> Path:
@@ -235,7 +235,7 @@ class Store:
         return self.path / "datasets" / f"{dataset}.png"
 
     def card(self, metric: str) -> Path:
-        """The report card of a metric, without a suffix: a picture and the numbers in it."""
+        """The path of a metric's report card, without a suffix: a picture and its numbers."""
         return self.path / "checks" / metric
 
     def studies(self) -> list[str]:

@@ -1,8 +1,8 @@
-"""What the json records of a store hold: their fields, their types, and one reader that says what is wrong with one.
+"""The json records of a store: their fields and types, and one reader that says what is wrong with a record.
 
-A record may have been written by anybody who shares the store, so nothing in it is taken for granted: names that reach
-tables and pages are letters, digits, dots, dashes and underscores, other text is one printable line without markup,
-numbers are finite and fit their column.
+Anybody who shares the store may have written a record, so everything in it is checked: names that reach tables and
+pages are letters, digits, dots, dashes and underscores, other text is one printable line without markup, numbers are
+finite and fit their column.
 """
 
 import math
@@ -18,7 +18,7 @@ import orjson
 
 from bench.store.files import StoreError, canonical, digest_of, printable, read_whole
 
-Place = tuple[str, str]  # where something is wrong in a value, such as ".model.name", and what
+Place = tuple[str, str]  # the field of a value that is wrong, such as ".model.name", and what is wrong
 Fault = Callable[[Any], Place | None]
 
 LARGEST = 2**63 - 1
@@ -26,14 +26,14 @@ TRAINING = "training"  # the metric, and the cell, of scores that come from a ru
 
 
 def must(test: Callable[[Any], object], words: str) -> Fault:
-    """A rule for values, and what it asks for in words."""
+    """A rule for values; `words` say what the rule asks for."""
     return lambda value: None if test(value) else ("", f"is {printable(repr(value), 60)}, not {words}")
 
 
 def _text(test: Callable[[str], object], words: str) -> Fault:
-    """A rule for text; the same few names are met in thousands of records."""
-    known = lru_cache(maxsize=4096)(lambda value: bool(test(value)))
-    return must(lambda value: type(value) is str and known(value), words)
+    """A rule for text, with a cache: the same few names occur in thousands of records."""
+    cached_test = lru_cache(maxsize=4096)(lambda value: bool(test(value)))
+    return must(lambda value: type(value) is str and cached_test(value), words)
 
 
 def _matching(pattern: str, words: str) -> Fault:
@@ -72,7 +72,7 @@ class ModelPart(TypedDict):
 
 
 class DatasetPart(TypedDict):
-    """The data set of a run; no version: it is not one of the suite's."""
+    """The data set of a run; version None: it is not one of the suite's."""
 
     name: Name
     version: Positive | None
@@ -123,7 +123,7 @@ class FailedRecord(TypedDict):
 
 
 class CellRecord(TypedDict):
-    """One cell of a file of scores: values and the rows they rest on, or why it was skipped, or how it failed."""
+    """One cell of a file of scores: values and the rows behind them, why it was skipped, or how it failed."""
 
     key: Name
     metric: MetricName
@@ -164,7 +164,7 @@ Record = TypeVar("Record", bound=Mapping[str, Any])
 
 
 def identity(config: ConfigRecord) -> str:
-    """The id of the run that a config.json describes: the `digest` of it, whose parts many runs share and are kept."""
+    """The id of the run that a config.json describes: its `digest`. Parts that many runs share are encoded once."""
     hashed = sorted(item for item in config.items() if item[0] not in SHOWN)
     encoded = [f"{_encoded(orjson.dumps(name))}:{_encoded(orjson.dumps(value))}" for name, value in hashed]
     return digest_of("{" + ",".join(encoded) + "}")
@@ -186,7 +186,7 @@ def parsed(text: bytes, kind: type[Record]) -> Record:
 
 
 def checked(content: Any, kind: Any) -> Any:
-    """Content that has been found to be of a type, such as `ConfigRecord` or `list[Name]`.
+    """Content, once it is checked to be of a type, such as `ConfigRecord` or `list[Name]`.
 
     Raises:
         ValueError: it is not; the message names the field.
@@ -211,7 +211,7 @@ def read_record(path: Path, kind: type[Record]) -> Record:
 
 @cache
 def _fault_of(kind: Any) -> Fault:
-    """The rule that a type stands for."""
+    """The rule that a type declares."""
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
         rule: Fault = parts[1]
@@ -241,8 +241,8 @@ def _list_rule(of_item: Fault) -> Fault:
         if type(value) is not list:
             return _is_list(value)
         for i, item in enumerate(value):
-            if told := of_item(item):
-                return f"[{i}]{told[0]}", told[1]
+            if wrong := of_item(item):
+                return f"[{i}]{wrong[0]}", wrong[1]
         return None
 
     return fault
@@ -253,10 +253,10 @@ def _dict_rule(of_key: Fault, of_value: Fault) -> Fault:
         if type(value) is not dict:
             return _is_dict(value)
         for key, item in value.items():
-            if told := of_key(key):
-                return "", f"has a key that {told[1]}"
-            if told := of_value(item):
-                return f".{key}{told[0]}", told[1]
+            if wrong := of_key(key):
+                return "", f"has a key that {wrong[1]}"
+            if wrong := of_value(item):
+                return f".{key}{wrong[0]}", wrong[1]
         return None
 
     return fault
@@ -271,8 +271,8 @@ def _record_rule(kind: Any) -> Fault:
             return _is_dict(value)
         for name, required, of_field in fields:
             if name in value:
-                if told := of_field(value[name]):
-                    return f".{name}{told[0]}", told[1]
+                if wrong := of_field(value[name]):
+                    return f".{name}{wrong[0]}", wrong[1]
             elif required:
                 return "", f"lacks {name}"
         return None

@@ -1,4 +1,4 @@
-"""What comes with the package, of the checkout or of the wheel, and where data and results lie unless a user says."""
+"""The files that come with the package, in the checkout or the wheel, and the default places of data and results."""
 
 import os
 import subprocess
@@ -23,10 +23,10 @@ def revision() -> str | None:
         return None
     command = ["git", "-C", str(_CHECKOUT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
-        found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+        described = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
     except (OSError, subprocess.SubprocessError):  # no git, or files without a history
         return None
-    return found.stdout.strip()
+    return described.stdout.strip()
 
 
 def conf_dir() -> Path:
@@ -40,7 +40,7 @@ def cards_dir() -> Path:
 
 
 def published(name: str) -> Path:
-    """A shipped file of what was published: numbers.json, box_plots.csv."""
+    """A shipped file of published numbers: numbers.json, box_plots.csv."""
     return _shipped_results("published") / name
 
 
@@ -59,7 +59,7 @@ def _shipped_results(name: str) -> Path:
 
 
 def downloads_dir() -> Path:
-    """Where data files are fetched to and cached: $BENCH_DATA, else the checkout's, else the user's cache."""
+    """The folder of downloaded and cached data files: $BENCH_DATA, else the checkout's, else the user's cache."""
     if chosen := os.environ.get("BENCH_DATA"):
         return Path(chosen).expanduser().resolve()
     if in_checkout():
@@ -75,5 +75,5 @@ def own_data_dir() -> Path:
 
 
 def default_results_dir() -> Path:
-    """Where results go unless `results_dir` says otherwise: the checkout's results/, else ./results."""
+    """The default of `results_dir`: the checkout's results/, else ./results."""
     return _CHECKOUT / "results" if in_checkout() else Path.cwd() / "results"

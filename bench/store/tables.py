@@ -4,10 +4,10 @@ from pathlib import Path
 
 
 class TableFolder:
-    """A score table that stands alone, without the runs behind it, and the card that says where it comes from."""
+    """A score table that stands alone, without its runs, and the card that says where it comes from."""
 
     def __init__(self, path: Path, mend: str = "export it again") -> None:
-        self.path, self.mend = path, mend  # what to do where a file is damaged
+        self.path, self.mend = path, mend  # what to do if a file is damaged
         self.table = path / "scores.csv.gz"
         self.identities = path / "identities.json.gz"
         self.studies = path / "studies.json"

@@ -1,4 +1,4 @@
-"""Codes from elsewhere as a member of a study: what they are called, and the identity they have in the store."""
+"""Codes from elsewhere as a member of a study: their name, and their identity in the store."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,17 +11,17 @@ LABEL = "codes from a file"
 
 @dataclass(frozen=True)
 class GivenCodes:
-    """Codes that were not trained here; they are scored, drawn, exported and compared like the codes of a `grid.Run`.
+    """Codes that were not trained here; they are scored, drawn, exported and compared like the codes of a `run.Run`.
 
     Attributes:
         model: the name they are listed under.
         seed: tells several representations of one name apart.
-        dataset: whose factors they have; "custom" is of no data set of the suite.
+        dataset: whose factors they have; "custom" for factors of no data set of the suite.
         dataset_version: of its card; None for "custom".
-        sha256: of the file they came in.
+        sha256: of their file.
         file: its name.
-        strength_index: index of a setting, for comparisons with models by strength; None: they have none.
-        value: the hyper-parameter behind them, where they have one.
+        strength_index: index of a setting, for comparisons with models by strength; None: none.
+        value: of the hyper-parameter that they were trained with, if any.
     """
 
     model: str
@@ -33,7 +33,7 @@ class GivenCodes:
     strength_index: int | None = None
     value: float | None = None
 
-    label: ClassVar[str] = LABEL  # stands where a trained run has its schedule's
+    label: ClassVar[str] = LABEL  # takes the place of a schedule's label
 
     def config(self) -> dict[str, Any]:
         """What the id is the hash of."""
@@ -46,7 +46,7 @@ class GivenCodes:
         } | ({} if self.strength_index is None and self.value is None else {"setting": settings})
 
     def record(self) -> dict[str, Any]:
-        """What the run folder keeps, in the form of a trained run's."""
+        """The config.json of the run folder, in the form of a trained run's."""
         shown = {"id": self.id, "strength": self.strength_index, "value": self.value, "schedule_label": LABEL}
         return self.config() | shown | {"file": self.file}
 
@@ -70,7 +70,7 @@ class GivenCodes:
 
     @property
     def setting(self) -> str:
-        """Their name and what is told of their setting, in words."""
+        """Their name and setting, in words."""
         if self.value is not None:
             return f"{self.model}, value {self.value:g}"
         return self.model if self.strength_index is None else f"{self.model}, strength index {self.strength_index}"

@@ -1,6 +1,6 @@
 """From a composed configuration to a plan: which runs a study consists of.
 
-Composing the configuration is `bench.__main__`'s work; this module takes plain dictionaries.
+`bench.__main__` composes the configuration; this module takes plain dictionaries.
 """
 
 import dataclasses
@@ -21,8 +21,8 @@ from bench.study.protocol import Protocol, protocol_of
 from bench.study.run import Frozen, Run, Schedule
 from bench.values import ConfigError, build, check_name, listed, mapping, number, one_of, shown, text
 
-PUBLISHED_STEPS = 300_000  # what hyper-parameters counted in steps are given for
-UNCOUNTED = ("name", "timeout")  # of a protocol: they change no number
+PUBLISHED_STEPS = 300_000  # the steps for which hyper-parameters counted in steps are given
+UNCOUNTED = ("name", "timeout")  # fields of a protocol that change no number
 MOST_RUNS = 1_000_000  # of a grid
 LARGEST_SEED = 2**31 - 1
 
@@ -47,21 +47,19 @@ def plan(config: Mapping[str, Any]) -> Plan:
     return Plan(name, title, runs, metrics, protocol, schedule, every_metric=config["metric"] == "all")
 
 
-def metric_names(asked: Any) -> tuple[str, ...]:
-    """The metrics asked for: "all", one, or a list.
+def metric_names(wanted: Any) -> tuple[str, ...]:
+    """The names of the wanted metrics: "all", one, or a list.
 
     Raises:
         UnknownNameError: no such metric; the message offers the nearest.
     """
-    known = registry.names("metrics")
-    names = tuple(
-        known if asked == "all" else dict.fromkeys(one_of("metric", name, [*known, "all"]) for name in listed(asked))
-    )
-    return tuple(known) if "all" in names else names
+    registered = registry.names("metrics")
+    names = dict.fromkeys(one_of("metric", name, [*registered, "all"]) for name in listed(wanted))
+    return tuple(registered if "all" in names else names)
 
 
-def usable(plan: Plan, asked: Any) -> tuple[Plan, list[registry.PluginError]]:
-    """The plan without metrics that cannot be used, and why; one that was asked for by name is an error.
+def usable(plan: Plan, wanted: Any) -> tuple[Plan, list[registry.PluginError]]:
+    """The plan without metrics that cannot be used, and their faults; one that was named is an error.
 
     Raises:
         registry.PluginError: a metric that was named cannot be used.
@@ -69,7 +67,7 @@ def usable(plan: Plan, asked: Any) -> tuple[Plan, list[registry.PluginError]]:
         ConfigError: the protocol gives sampled codes to a metric that reads a group or a model.
     """
     broken = registry.faults("metrics", plan.metrics)
-    if broken and asked != "all":
+    if broken and wanted != "all":
         raise next(iter(broken.values()))
     for name in plan.metrics:
         if name not in broken:
@@ -96,7 +94,7 @@ def _check_options(name: str, function: Callable[..., Any], protocol: Protocol) 
 
 
 def _from_checkpoint(runs: Sequence[Run], path: Path) -> Run:
-    """The one run of a grid, as one whose weights are those of a file."""
+    """The one run of a grid, with the weights of a file in place of training."""
     if len(runs) != 1:
         raise ConfigError(
             f"a checkpoint is one run's, the grid has {len(runs)}: give model, strength, seed and dataset"
@@ -129,11 +127,11 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                     "some would be those that are held out"
                 )
             share = entry.published_updates if schedule.updates == "published" else 1.0
-            own = dataclasses.replace(schedule, steps=max(1, round(schedule.steps * share)))
+            schedule_of_model = dataclasses.replace(schedule, steps=max(1, round(schedule.steps * share)))
             for index, value, hyper in settings[model]:
                 for key in entry.scaled:
-                    hyper = hyper | {key: hyper[key] * (own.steps / PUBLISHED_STEPS)}
-                    number(f"{key} of {model} at {own.steps:,} steps", hyper[key])
+                    hyper = hyper | {key: hyper[key] * (schedule_of_model.steps / PUBLISHED_STEPS)}
+                    number(f"{key} of {model} at {schedule_of_model.steps:,} steps", hyper[key])
                 for seed in (seed for span in spans for seed in span):
                     yield Run(
                         model=model,
@@ -146,49 +144,49 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                         seed=seed,
                         dataset=name,
                         dataset_version=card.version,
-                        schedule=own,
+                        schedule=schedule_of_model,
                         networks_version=1 if entry.fitted else networks.version,
                         pairs=entry.pairs,
                         sampling=sampling,
                     )
 
 
-def datasets_of(asked: Any) -> list[str]:
-    """The data sets asked for: one, or a list.
+def datasets_of(wanted: Any) -> list[str]:
+    """The names of the wanted data sets: one, or a list.
 
     Raises:
         UnknownNameError: no such data set; the message offers the nearest.
     """
-    return [one_of("data set", name, data.names()) for name in listed(asked)]
+    return [one_of("data set", name, data.names()) for name in listed(wanted)]
 
 
-def samplings_of(asked: Any, card: Card) -> list[Sampling]:
+def samplings_of(wanted: Any, card: Card) -> list[Sampling]:
     """What models are trained on of a data set: the one that `sampling` says, or those of its `each`.
 
     Raises:
         ConfigError: the data set does not have one of them.
         UnknownNameError: no such kind, key or factor; the message offers the nearest.
     """
-    if asked is None:  # as in a configuration of before there were any
+    if wanted is None:  # as in a configuration of before there were any
         return [ALL]
-    one = {key: value for key, value in mapping("sampling", asked).items() if key != "each"}
-    each = asked.get("each")
+    one = {key: value for key, value in mapping("sampling", wanted).items() if key != "each"}
+    each = wanted.get("each")
     if each == []:
         raise ConfigError("sampling.each is empty: give a list of samplings, or null")
     return list(dict.fromkeys(of_card(entry, card) for entry in ([one] if each is None else listed(each))))
 
 
-def spans_of(asked: Any) -> list[Sequence[int]]:
-    """The seeds asked for: one, a span, or a list of both.
+def spans_of(wanted: Any) -> list[Sequence[int]]:
+    """The wanted seeds: one, a span, or a list of both.
 
     Raises:
         ConfigError: one of them is no seed, or too large.
     """
-    return [_span(entry) for entry in listed(asked)]
+    return [_span(entry) for entry in listed(wanted)]
 
 
 def _span(entry: Any) -> Sequence[int]:
-    """The seeds that one entry stands for: an integer is itself, "0..49" is fifty."""
+    """The seeds of one entry: an integer is itself, "0..49" is fifty."""
     if isinstance(entry, int) and not isinstance(entry, bool) and 0 <= entry <= LARGEST_SEED:
         return [entry]
     ends = re.fullmatch(r"([0-9]{1,10})\.\.([0-9]{1,10})", entry) if isinstance(entry, str) else None
@@ -198,7 +196,7 @@ def _span(entry: Any) -> Sequence[int]:
 
 
 def _strengths(model: str, config: Mapping[str, Any]) -> list[Any]:
-    """The strengths of one model: its own list where the study gives it one, else everybody's."""
+    """The strengths of one model: its list in `strength_of`, else those of all models."""
     given = mapping("strength_of", config["strength_of"] or {})
     for name in given.keys() - config["model"].keys():
         one_of("model", name, [*config["model"], *registry.names("models")])
@@ -208,7 +206,7 @@ def _strengths(model: str, config: Mapping[str, Any]) -> list[Any]:
 def _settings(
     model: str, entry: Entry, strengths: Sequence[Any]
 ) -> Iterator[tuple[int | None, float | None, dict[str, float]]]:
-    """(strength index, value, hyper-parameters) of each asked strength: integers index the list, floats are values."""
+    """(strength index, value, hyper-parameters) of each strength: integers index the list, floats are values."""
     if entry.sweeps is None:
         yield None, None, dict(entry.hyper)
         return
@@ -229,7 +227,7 @@ def _settings(
 
 
 def _content_name(runs: Sequence[Run], protocol: Protocol) -> str:
-    """The name of a grid that was given none: the same for the same runs and protocol."""
+    """A name for a grid without one: the same for the same runs and protocol."""
     counted = {k: v for k, v in dataclasses.asdict(protocol).items() if k not in UNCOUNTED}
     if not protocol.also_held_out:  # names are older
         del counted["also_held_out"]

@@ -24,12 +24,12 @@ class Entry:
     Attributes:
         version: raised when a change moves its numbers.
         fitted: whether it is fitted directly, not trained by gradient steps.
-        sweeps: the hyper-parameter that strength chooses.
-        values: what strength chooses from.
+        sweeps: the hyper-parameter whose value strength chooses.
+        values: its published values, which strength indexes.
         hyper: the other hyper-parameters.
-        scaled: those of them that are given for the published number of steps.
-        published_updates: the share of the steps that it took in the study it comes from.
-        pairs: of a model of pairs of images: the rule by which they are drawn, of `bench.study.run.PAIRS`.
+        scaled: hyper-parameters that are given for the published number of steps.
+        published_updates: the share of the schedule's steps that it took in its study.
+        pairs: of a model of pairs of images: the rule that draws them, of `bench.study.run.PAIRS`.
     """
 
     version: int
@@ -55,7 +55,7 @@ def entry_of(model: str, given: Any) -> Entry:
         raise ConfigError(f"{group} lacks {', '.join(missing)}")
     if extra := [key for key in entry if key not in (*REQUIRED, *OPTIONAL)]:
         raise unknown(f"{group} key", extra[0], (*REQUIRED, *OPTIONAL))
-    text(f"{group}.title", entry.get("title", model))  # which `bench.analysis.names` reads
+    text(f"{group}.title", entry.get("title", model))  # read by `bench.analysis.names`
     sweeps = None if entry["sweeps"] is None else text(f"{group}.sweeps", entry["sweeps"])
     hyper = dict(mapping(f"{group}.hyper", entry["hyper"]))
     if sweeps is not None:
@@ -90,7 +90,7 @@ def swept(model: str) -> str | None:
 
 @cache
 def shipped_settings(model: str) -> Mapping[str, object]:
-    """What a model's `conf/model/NAME.yaml` says; nothing of a representation from elsewhere, whatever its name.
+    """The content of a model's `conf/model/NAME.yaml`; empty for a representation from elsewhere.
 
     Raises:
         StoreError: the file is not yaml of keys and values.

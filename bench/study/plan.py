@@ -20,11 +20,11 @@ class Plan:
         name: of its folder in the store.
         title: in words.
         runs: what is trained.
-        metrics: names of what scores them.
-        protocol: how.
-        schedule: what the runs' schedules come from; None where nothing is trained.
+        metrics: names of the metrics that score them.
+        protocol: how they are scored.
+        schedule: from which the runs' schedules are derived; None where nothing is trained.
         codes: its members from elsewhere, which are scored but not trained.
-        every_metric: whether metrics that are added later are the study's as well.
+        every_metric: whether the study takes metrics that are added later.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Plan:
 
     @property
     def schedules(self) -> str:
-        """The schedules behind the runs, in words: the most common one, what runs are trained on, who has another."""
+        """The schedules of the runs, in words: the most common one, the samplings, then the models with another."""
         if not self.runs:
             return LABEL
         models: dict[str, list[str]] = {}

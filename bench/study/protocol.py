@@ -15,9 +15,9 @@ class Protocol:
     """How runs are scored: sample sizes, representations, and options of single metrics.
 
     `pool` images are encoded for each data set (None: all of them), the same ones for every run; a metric's sizes
-    are its published ones unless given here. The metrics of `also_sampled` read sampled codes besides; those of
-    `also_held_out` read besides the images that training never draws, and fit what they fit to those that it does. A
-    cell that takes longer than `timeout` seconds (None: no limit) fails; it changes no number, so no key depends on it.
+    are its published ones unless given here. The metrics of `also_sampled` also read sampled codes; those of
+    `also_held_out` also read the images that training never draws, and fit what they fit to those that it does. A cell
+    that takes longer than `timeout` seconds (None: no limit) fails; it changes no number, so no key depends on it.
     """
 
     name: str
@@ -40,11 +40,11 @@ def protocol_of(entry: Mapping[str, Any]) -> Protocol:
         UnknownNameError: no such key, representation or metric.
     """
     metrics = registry.names("metrics")
-    known = {"representations": REPRESENTATIONS, "also_sampled": metrics, "also_held_out": metrics}
+    choices = {"representations": REPRESENTATIONS, "also_sampled": metrics, "also_held_out": metrics}
     kinds = {"representations": "representation", "also_sampled": "metric", "also_held_out": "metric"}
     lists = {
         key: tuple(dict.fromkeys(one_of(kinds[key], name, names) for name in listed(entry[key])))
-        for key, names in known.items()
+        for key, names in choices.items()
         if key in entry
     }
     protocol: Protocol = build(Protocol, "scoring", dict(entry) | lists)

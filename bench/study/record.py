@@ -1,8 +1,8 @@
-"""Studies of a store: the plan of each is a record that commands extend and never shrink.
+"""The plans of a store's studies, as records that commands extend and never shrink.
 
-A study has one schedule and one protocol. A command that names a study acts on its plan; a grid that comes with the
-command is added to it, and what the grid leaves open (models, strengths, seeds, data sets, schedule, protocol, metrics)
-is as in the study. Codes from elsewhere are members like trained runs.
+A study has one schedule and one protocol. A command that names a study acts on its plan and adds its own grid to it;
+what the grid does not give (models, strengths, seeds, data sets, schedule, protocol, metrics) is taken from the study.
+Codes from elsewhere are members like trained runs.
 """
 
 import dataclasses
@@ -29,20 +29,20 @@ from bench.values import ConfigError
 Settings = Mapping[str, Any]
 
 FORMAT = 2
-OF_SCHEDULE = (*Schedule.HASHED, "updates")  # the same of all runs of a study; of a model, steps follow from both
+OF_SCHEDULE = (*Schedule.HASHED, "updates")  # equal for all runs of a study; the steps of a model follow from both
 AXES = ("model", "strength", "strength_of", "seed", "dataset", "sampling")
-BELOW_AXES = ("model.", "sampling.")  # keys that change a grid as well
-NAMED = 3  # differing settings that an error names
+BELOW_AXES = ("model.", "sampling.")  # keys that also change a grid
+NAMED = 3  # the most differing settings that an error names
 WAIT_S = 0.05
 
 
 @dataclass(frozen=True)
 class Study:
-    """What a command is about.
+    """The study of a command.
 
     Attributes:
         whole: the study, with what this command adds to it.
-        part: what this command trains and scores: its own grid, or the whole where it gives none.
+        part: what this command trains and scores: its grid, or the whole if it gives none.
     """
 
     whole: Plan
@@ -50,7 +50,7 @@ class Study:
 
 
 def study_of(settings: Settings, store: Store) -> Study:
-    """The study that a command names, from its record in the store and from the command's own grid; writes nothing.
+    """The study that a command names, from its record in the store and from the command's grid; writes nothing.
 
     Args:
         settings: the composed configuration; `given` holds the words of the command line, and `shipped` tells whether
@@ -63,9 +63,9 @@ def study_of(settings: Settings, store: Store) -> Study:
         StoreError: its record cannot be read.
     """
     given, name = settings["given"], settings["study"]["name"]
-    known = None if name is None else read(store, name)
+    stored = None if name is None else read(store, name)
     has_grid = any(key in AXES or key.startswith(BELOW_AXES) for key in given) or settings["checkpoint"] is not None
-    if known is None:
+    if stored is None:
         begins = (
             has_grid or name is None or settings["shipped"] or any(_group(k) in ("trainer", "scoring") for k in given)
         )
@@ -73,39 +73,39 @@ def study_of(settings: Settings, store: Store) -> Study:
             raise registry.unknown("study", str(name), names(settings, store))
         plan = grid.plan(settings)
         return Study(plan, plan)
-    metrics = grid.metric_names(settings["metric"]) if "metric" in given else known.metrics
-    every = known.every_metric or ("metric" in given and settings["metric"] == "all")
-    known = dataclasses.replace(
-        known,
-        metrics=tuple(registry.names("metrics") if every else dict.fromkeys((*known.metrics, *metrics))),
+    metrics = grid.metric_names(settings["metric"]) if "metric" in given else stored.metrics
+    every = stored.every_metric or ("metric" in given and settings["metric"] == "all")
+    stored = dataclasses.replace(
+        stored,
+        metrics=tuple(registry.names("metrics") if every else dict.fromkeys((*stored.metrics, *metrics))),
         every_metric=every,
     )
-    settled = _as_in(known, settings)
+    settled = _as_in(stored, settings)
     if settings["shipped"]:
-        _tell_of_other_beginnings(known, settings)
+        _tell_of_other_beginnings(stored, settings)
     if has_grid or (settings["shipped"] and settings["stage"] in ("run", "train")):
         added = dataclasses.replace(grid.plan(settled), metrics=metrics)
-        whole = union(known, added)
+        whole = union(stored, added)
         return Study(whole, added if has_grid else dataclasses.replace(whole, metrics=metrics))
     protocol, schedule = protocol_of(settled["scoring"]), grid.schedule_of(settled["trainer"])
-    _check_same(known, schedule, protocol)
+    _check_same(stored, schedule, protocol)
     if "trainer" in map(_group, given):
-        known = dataclasses.replace(known, runs=tuple(_handled(known.runs, schedule)))
-    known = dataclasses.replace(known, protocol=protocol)
-    return Study(known, dataclasses.replace(known, metrics=metrics))
+        stored = dataclasses.replace(stored, runs=tuple(_handled(stored.runs, schedule)))
+    stored = dataclasses.replace(stored, protocol=protocol)
+    return Study(stored, dataclasses.replace(stored, metrics=metrics))
 
 
-def _tell_of_other_beginnings(known: Plan, settings: Settings) -> None:
-    """Say where a shipped study was begun here with another schedule than it comes with: it goes on as it was begun."""
-    if known.schedule is None:
+def _tell_of_other_beginnings(stored: Plan, settings: Settings) -> None:
+    """Say that a shipped study was begun here with another schedule than the shipped one, and keeps that schedule."""
+    if stored.schedule is None:
         return
     shipped = grid.schedule_of(settings["trainer"])
-    if differing := _differences("trainer", known.schedule, shipped, OF_SCHEDULE):
-        say(f"study {known.name} was begun here with another schedule, and goes on so: {'; '.join(differing)}")
+    if differing := _differences("trainer", stored.schedule, shipped, OF_SCHEDULE):
+        say(f"study {stored.name} was begun here with another schedule, and goes on so: {'; '.join(differing)}")
 
 
 def with_codes(codes: GivenCodes, settings: Settings, store: Store) -> Study:
-    """The study that codes are to be a member of, with them; without a study's name, what is asked of them alone.
+    """The study with codes added as a member; without a study's name, a plan of these codes alone.
 
     Raises:
         ConfigError: another protocol is asked for than the study's.
@@ -113,15 +113,15 @@ def with_codes(codes: GivenCodes, settings: Settings, store: Store) -> Study:
         StoreError: its record cannot be read.
     """
     name = settings["study"]["name"]
-    known = None if name is None else read(store, name)
-    if known is None and "study" in settings["given"] and not settings["shipped"]:
+    stored = None if name is None else read(store, name)
+    if stored is None and "study" in settings["given"] and not settings["shipped"]:
         raise registry.unknown("study", str(name), names(settings, store))
-    settled = settings if known is None else _as_in(known, settings)
+    settled = settings if stored is None else _as_in(stored, settings)
     protocol, metrics = protocol_of(settled["scoring"]), grid.metric_names(settled["metric"])
     title = settings["study"]["title"] or f"Study {name}"
     every = settled["metric"] == "all"
     part = Plan(name or "", title, (), metrics, protocol, codes=(codes,), every_metric=every)
-    return Study(part if known is None else union(known, part), part)
+    return Study(part if stored is None else union(stored, part), part)
 
 
 def names(settings: Settings, store: Store) -> list[str]:
@@ -130,7 +130,7 @@ def names(settings: Settings, store: Store) -> list[str]:
 
 
 def axes(store: Store, name: str) -> dict[str, Any]:
-    """What a grid that is added to a study has where the command line does not say: the study's own.
+    """The axes of a study, for a grid that is added to it: defaults of what the command line does not give.
 
     Returns:
         Key of the configuration -> value: model, seed, dataset, and the strengths of each model as `strength_of`, of
@@ -171,70 +171,70 @@ def _group(key: str) -> str:
     return key.partition(".")[0]
 
 
-def _as_in(known: Plan, settings: Settings) -> dict[str, Any]:
-    """The settings, with the study's schedule and protocol but for what the command line gives of them."""
+def _as_in(stored: Plan, settings: Settings) -> dict[str, Any]:
+    """The settings, with the study's schedule and protocol where the command line does not give them."""
     settled = dict(settings)
-    for group, kept in (("trainer", known.schedule), ("scoring", known.protocol)):
+    for group, kept in (("trainer", stored.schedule), ("scoring", stored.protocol)):
         if kept is not None and group not in settings["given"]:
             words = {key.split(".")[1] for key in settings["given"] if _group(key) == group}
             settled[group] = dataclasses.asdict(kept) | {key: settings[group][key] for key in words}
     if "metric" not in settings["given"]:
-        settled["metric"] = "all" if known.every_metric else list(known.metrics)
+        settled["metric"] = "all" if stored.every_metric else list(stored.metrics)
     return settled
 
 
-def _check_same(known: Plan, schedule: Schedule | None, protocol: Protocol) -> None:
+def _check_same(stored: Plan, schedule: Schedule | None, protocol: Protocol) -> None:
     """Refuse another schedule or protocol than the study's."""
     differing = []
-    if known.schedule is not None and schedule is not None:
-        differing += _differences("trainer", known.schedule, schedule, OF_SCHEDULE)
+    if stored.schedule is not None and schedule is not None:
+        differing += _differences("trainer", stored.schedule, schedule, OF_SCHEDULE)
     compared = [f.name for f in dataclasses.fields(Protocol) if f.name not in UNCOUNTED]
-    differing += _differences("scoring", known.protocol, protocol, compared)
+    differing += _differences("scoring", stored.protocol, protocol, compared)
     if differing:
         raise ConfigError(
-            f"study {known.name} has one schedule and one protocol, and this command asks for others: "
-            f"{'; '.join(differing)}. Leave these out to go on with {known.name}, or begin another study with "
+            f"study {stored.name} has one schedule and one protocol, and this command asks for others: "
+            f"{'; '.join(differing)}. Leave these out to go on with {stored.name}, or begin another study with "
             "study.name=OTHER, which takes the runs that it shares as done"
         )
 
 
-def _differences(group: str, known: Any, other: Any, fields: Iterable[str]) -> list[str]:
-    pairs = [(name, getattr(known, name), getattr(other, name)) for name in fields]
+def _differences(group: str, stored: Any, other: Any, fields: Iterable[str]) -> list[str]:
+    pairs = [(name, getattr(stored, name), getattr(other, name)) for name in fields]
     differing = [f"{group}.{name} is {old} in the study, {new} here" for name, old, new in pairs if old != new]
     more = len(differing) - NAMED
     return differing[:NAMED] + ([f"{more} more of {group}"] if more > 0 else [])
 
 
 def _handled(runs: Iterable[Run], schedule: Schedule) -> Iterator[Run]:
-    """Runs whose schedules have the fields of another that change no number."""
+    """Runs, their schedules with those fields of another schedule that change no number."""
     kept = (*Schedule.HASHED, "name")
     fields = {f.name: getattr(schedule, f.name) for f in dataclasses.fields(Schedule) if f.name not in kept}
     for run in runs:
         yield dataclasses.replace(run, schedule=dataclasses.replace(run.schedule, **fields))
 
 
-def union(known: Plan, added: Plan) -> Plan:
+def union(stored: Plan, added: Plan) -> Plan:
     """A study with what a command adds to it; runs of an earlier version of a model or data set are superseded.
 
     Raises:
         ConfigError: the two have different schedules or protocols, or settings of one model that differ in more than
             its strength.
     """
-    _check_same(known, added.schedule, added.protocol)
-    runs = {_slot(run): run for run in known.runs}
+    _check_same(stored, added.schedule, added.protocol)
+    runs = {_slot(run): run for run in stored.runs}
     superseded = [run for run in added.runs if _slot(run) in runs and runs[_slot(run)].id != run.id]
     runs |= {_slot(run): run for run in added.runs}
-    _check_models(runs.values(), known.name)
+    _check_models(runs.values(), stored.name)
     if superseded:
-        say(f"study {known.name}: {len(superseded)} runs of an earlier version of a model or data set are superseded")
+        say(f"study {stored.name}: {len(superseded)} runs of an earlier version of a model or data set are superseded")
     return dataclasses.replace(
-        known,
+        stored,
         runs=tuple(runs.values()),
-        codes=tuple({codes.id: codes for codes in (*known.codes, *added.codes)}.values()),
-        metrics=tuple(dict.fromkeys((*known.metrics, *added.metrics))),
-        every_metric=known.every_metric or added.every_metric,
-        schedule=known.schedule or added.schedule,
-        title=known.title if known.runs or not added.runs else added.title,
+        codes=tuple({codes.id: codes for codes in (*stored.codes, *added.codes)}.values()),
+        metrics=tuple(dict.fromkeys((*stored.metrics, *added.metrics))),
+        every_metric=stored.every_metric or added.every_metric,
+        schedule=stored.schedule or added.schedule,
+        title=stored.title if stored.runs or not added.runs else added.title,
     )
 
 
@@ -244,7 +244,7 @@ def _slot(run: Run) -> tuple[Any, ...]:
 
 
 def _check_models(runs: Iterable[Run], study: str) -> None:
-    """Refuse a model that is trained in two ways: its strengths, seeds and data sets alone may differ."""
+    """Refuse a model that is trained in two ways: only its strengths, seeds and data sets may differ."""
     first: dict[tuple[Any, ...], tuple[Run, dict[str, Any]]] = {}
     for run in runs:
         for key, fields in (
@@ -262,37 +262,37 @@ def _check_models(runs: Iterable[Run], study: str) -> None:
 
 
 def extend(plan: Plan, store: Store) -> Plan:
-    """Add a plan to the record of its study, one command at a time; the study as it stands then.
+    """Add a plan to the record of its study, one command at a time; return the whole study.
 
     Raises:
         ConfigError: the study has another schedule or protocol.
         StoreError: the record cannot be read or written.
     """
     with _locked(plan.name, store):
-        known = read(store, plan.name)
-        whole = plan if known is None else union(known, plan)
-        if whole != known:
+        stored = read(store, plan.name)
+        whole = plan if stored is None else union(stored, plan)
+        if whole != stored:
             write_json(store.study_plan(plan.name), _record(whole))
     return whole
 
 
 @contextmanager
 def _locked(name: str, store: Store) -> Iterator[None]:
-    """Hold the claim on a study's folder, as one is held on a run: that of a dead process is free."""
-    folder, started, told = RunFolder(store.study(name)), time.monotonic(), False
+    """Hold the claim on a study's folder, like a claim on a run: it expires if the process dies."""
+    folder, started, reported = RunFolder(store.study(name)), time.monotonic(), False
     while True:
         with claiming([folder], required=True) as (claim,):
             if claim is not None:
                 yield
                 return
-        if not told and time.monotonic() - started > 5:
-            told = True
+        if not reported and time.monotonic() - started > 5:
+            reported = True
             say(f"waiting for another command that extends study {name} ({folder.path})")
         time.sleep(WAIT_S)
 
 
 def read(store: Store, name: str) -> Plan | None:
-    """The plan of a study as its record says; None where the store has no such study.
+    """The plan of a study from its record; None if the store has no such study.
 
     Raises:
         StoreError: the record cannot be read; the message says how to go on.
@@ -328,7 +328,7 @@ def _record(plan: Plan) -> dict[str, Any]:
         "schedule": None if plan.schedule is None else dataclasses.asdict(plan.schedule),
         "schedules": [dataclasses.asdict(schedule) for schedule in schedules],
         "runs": [_setting(dict(zip((*KEYS, "schedule", "seeds"), (*k, v), strict=True))) for k, v in settings.items()],
-        "codes": [{_key(name): told for name, told in dataclasses.asdict(c).items()} for c in plan.codes],
+        "codes": [{_key(name): value for name, value in dataclasses.asdict(c).items()} for c in plan.codes],
     }
 
 
@@ -338,7 +338,7 @@ def _setting(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _key(field: str) -> str:
-    """What a field of a run or of given codes is called in a record."""
+    """The name of a field of a run or of given codes in a record."""
     return {"strength_index": "strength"}.get(field, field)
 
 
@@ -362,14 +362,14 @@ def _plan(entry: Mapping[str, Any]) -> Plan:
         for setting in entry["runs"]
         for seed in setting["seeds"]
     ]
-    known = registry.names("metrics")
-    for gone in [] if every else sorted(set(entry["metrics"]) - set(known)):
+    registered = registry.names("metrics")
+    for gone in [] if every else sorted(set(entry["metrics"]) - set(registered)):
         say(f"study {entry['name']}: the metric {gone} is no longer there and is left out")
     return Plan(
         name=entry["name"],
         title=entry["title"],
         runs=tuple(runs),
-        metrics=tuple(known if every else (m for m in entry["metrics"] if m in known)),
+        metrics=tuple(registered if every else (m for m in entry["metrics"] if m in registered)),
         protocol=protocol_of(entry["protocol"]),
         schedule=None if entry["schedule"] is None else _schedule_of(entry["schedule"]),
         codes=tuple(
@@ -380,5 +380,5 @@ def _plan(entry: Mapping[str, Any]) -> Plan:
 
 
 def _schedule_of(entry: Mapping[str, Any]) -> Schedule:
-    """A schedule as it was written; records that do not tell of updates are of a time when they were the published."""
+    """A schedule from its record; in records without `updates` they are the published ones."""
     return grid.schedule_of({"updates": "published"} | dict(entry))

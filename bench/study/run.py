@@ -1,8 +1,7 @@
 """One run, the schedule it is trained by, and its identity.
 
 A run is one (model, strength, seed, data set, schedule). Its id is a hash of what changes its numbers and of
-nothing else, so the same run asked for by two studies is trained once, and a changed hyper-parameter never
-overwrites.
+nothing else, so a run of two studies is trained once, and a changed hyper-parameter never overwrites a run.
 """
 
 from collections.abc import Mapping
@@ -16,11 +15,11 @@ from bench.store import files
 from bench.store.record_types import is_line
 from bench.values import ConfigError, one_of
 
-# columns of losses.csv behind the step; a model may record more
+# columns of losses.csv after the step; a model may record more
 LOSSES = ("loss", "reconstruction", "kl", "regulariser", "total_correlation")
 PRECISIONS = ("float32", "tf32", "bfloat16")
-UPDATES = ("even", "published")  # of a model: as many as all, or the share that it had in its study
-# those of `bench.networks.parts.convolutions`, which needs torch; auto: the fastest that the device has
+UPDATES = ("even", "published")  # updates of a model: as many as all others, or the share that it had in its study
+# the names in `bench.networks.parts.convolutions`, which needs torch; auto: the fastest on the device
 CONVOLUTIONS = ("auto", "grouped", "matmul", "triton")
 FIRST_PAIRS = "paper"  # is in no id: ids are older than rules of pairs
 # by which rule pairs of images are drawn (`bench.models.parts.pairs`), and the hyper-parameter that it reads
@@ -70,10 +69,10 @@ class Schedule:
 
     @property
     def label(self) -> str:
-        """The schedule in words, as printed beside every result that rests on it."""
-        said = [] if self.architecture in FIRST_NETWORKS else [self.architecture]
-        said += [] if self.precision == "float32" else [self.precision]
-        return ", ".join([f"{self.name}: {self.steps:,} steps", f"{self.image_size}x{self.image_size} px", *said])
+        """The schedule in words, as printed beside every result of its runs."""
+        parts = [] if self.architecture in FIRST_NETWORKS else [self.architecture]
+        parts += [] if self.precision == "float32" else [self.precision]
+        return ", ".join([f"{self.name}: {self.steps:,} steps", f"{self.image_size}x{self.image_size} px", *parts])
 
 
 @dataclass(frozen=True)
@@ -95,13 +94,13 @@ class Run:
     dataset: str
     dataset_version: int
     schedule: Schedule
-    checkpoint: str | None = None  # sha256 of the weights that were taken instead of training
+    checkpoint: str | None = None  # sha256 of weights that took the place of training
     networks_version: int = 1
     pairs: str = FIRST_PAIRS  # of a model of pairs: the rule by which they are drawn
     sampling: Sampling = ALL  # which images it is trained on, and how often
 
     def config(self) -> dict[str, Any]:
-        """What the id is the hash of. A fitted learner does not depend on the steps it does not take."""
+        """What the id is the hash of; that of a fitted learner does not depend on steps."""
         hashed = ("image_size",) if self.fitted else Schedule.HASHED
         first = self.fitted or (self.networks_version == 1 and self.schedule.architecture in FIRST_NETWORKS)
         versioned = {} if first else {"architecture_version": self.networks_version}
@@ -122,7 +121,7 @@ class Run:
         )
 
     def record(self) -> dict[str, Any]:
-        """What a run's folder keeps: the configuration and what a reader wants to see beside its scores."""
+        """The config.json of a run's folder: the configuration, and what readers see beside its scores."""
         return self.config() | {
             "id": self.id,
             "hyperparameter": self.sweeps,

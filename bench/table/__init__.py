@@ -1,1 +1,1 @@
-"""The score table: read from runs' records, of a study, and alone with its card, checked and joined with others."""
+"""The score table: of a store, of a study, and as files that stand alone, which are checked and merged."""

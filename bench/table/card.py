@@ -1,4 +1,4 @@
-"""What the card of a score table says: what its rows are, and what was done to get them."""
+"""The content of a score table's card: what its rows are, and how they were made."""
 
 import datetime
 from collections import Counter
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def contents(table: "pd.DataFrame") -> dict[str, Any]:
-    """What the rows say of themselves."""
+    """A summary of the rows."""
     runs = table.drop_duplicates("run")
     seeds = runs.groupby(["dataset", "schedule", "model", "value"], dropna=False, observed=True).size()
     metrics = table.drop_duplicates(["metric", "version"])
@@ -35,7 +35,7 @@ def _counts(column: "pd.Series[Any]") -> dict[str, int]:
 
 
 def part(table: "pd.DataFrame", plan: Plan, store: Store) -> dict[str, Any]:
-    """What the runs' folders say of one study's rows."""
+    """The part of a card for one study: its rows, and how its runs were trained."""
     done = training_records(store, table["run"].unique())
     packages = sorted({p for d in done for p in d["versions"]})
     return {

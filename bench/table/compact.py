@@ -1,8 +1,8 @@
 """The compacted copy: the records of thousands of runs in few parquet files, so that a table is read in a second.
 
-A file is written once and whole, by a command that writes, when enough runs are new. It names the runs it holds, each
-with a fingerprint of the records it was made from, so that nothing is believed of a run whose folder has changed since.
-Many files are merged into one. All may be deleted at any time.
+A command that may write adds a file when enough runs are new; a file is never changed. It names its runs, each with a
+fingerprint of the records it was made from, so that a run whose folder has changed since is read from the folder. Many
+files are merged into one. All may be deleted at any time.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,14 +23,14 @@ from bench.table.records import SCHEMA, Damage, read_records
 if TYPE_CHECKING:
     import pyarrow as pa
 
-WORTHWHILE = 200  # runs; fewer are read as fast from their folders
+WORTHWHILE = 200  # runs; reading fewer from their folders is as fast
 MANY = 8  # files
-FORMAT = digest(["compact", 3, SCHEMA])  # files of another one are not read
+FORMAT = digest(["compact", 3, SCHEMA])  # files of another format are not read
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a store holds at one moment.
+    """The records of a store at one moment.
 
     Attributes:
         listings: of every run that has a folder.
@@ -45,7 +45,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class _Part:
-    """A file of the copy: its rows, and the runs of it that are as their folders are now."""
+    """A file of the copy: its rows, its runs, and those of them whose folders have not changed."""
 
     path: Path
     held: Mapping[str, str]
@@ -54,7 +54,7 @@ class _Part:
 
 
 def contents(store: Store, columns: Sequence[str] | None = None) -> Contents:
-    """Read the copy, and what is not in it from the runs' folders; of a writable store, add that to it where it pays.
+    """Read the copy, and all other runs from their folders; in a writable store, add these to the copy if many.
 
     Args:
         store: whose runs.
@@ -64,15 +64,15 @@ def contents(store: Store, columns: Sequence[str] | None = None) -> Contents:
 
     listings = store.listings()
     parts = list(_parts(store, listings, columns))
-    known = frozenset[str]().union(*(p.current for p in parts))
-    fresh = [listing for run, listing in listings.items() if run not in known]
+    current = frozenset[str]().union(*(p.current for p in parts))
+    fresh = [listing for run, listing in listings.items() if run not in current]
     rows, damaged = read_records(store, fresh)
     if store.writable and len(fresh) >= WORTHWHILE:
         unread = {d.run for d in damaged}
         kept = [listing for listing in fresh if listing.run not in unread]
         _append(store, _only(rows, (listing.run for listing in kept)) if unread else rows, kept, parts)
     rows = rows.select(columns or rows.column_names)
-    tables = [table for table in (*(p.rows for p in parts), rows) if len(table)]  # of one, nothing is copied later
+    tables = [table for table in (*(p.rows for p in parts), rows) if len(table)]  # a single table is not copied
     return Contents(listings, pa.concat_tables(tables) if tables else rows, damaged)
 
 
@@ -128,7 +128,7 @@ def _only(rows: "pa.Table", runs: Iterable[str]) -> "pa.Table":
 
 
 def _append(store: Store, rows: "pa.Table", fresh: Sequence[Listing], parts: Sequence[_Part]) -> None:
-    """Add a file of new runs, into which many files, or those that mostly hold what has changed, are merged."""
+    """Add a file of new runs, merged with all files if there are many, else with those that are mostly out of date."""
     import pyarrow as pa
 
     stale = [p for p in parts if 2 * len(p.current) < len(p.held)]
@@ -153,4 +153,4 @@ def _write(path: Path, rows: "pa.Table", held: Mapping[str, str]) -> None:
     noted = rows.unify_dictionaries().replace_schema_metadata({"format": FORMAT, "runs": orjson.dumps(held)})
     kept = {"compression": "zstd", "write_page_checksum": True, "write_statistics": False}  # statistics: half the time
     with writing(path) as file:
-        pq.write_table(noted, file, max(1, len(rows)), **kept)  # one group of rows is one piece when read
+        pq.write_table(noted, file, max(1, len(rows)), **kept)  # one group of rows is read as one chunk

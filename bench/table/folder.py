@@ -1,10 +1,10 @@
-"""The files of a score table that stands alone: read within limits, and written so that they always fit each other.
+"""The files of a score table that stands alone: read within limits, and written so that they are always consistent.
 
-A folder may come from anybody. No file is believed to be of sensible size, so a table is expanded piece by piece, and
-the card's YAML has neither aliases nor depth. What the rows say is judged by `bench.table.rules`.
+A folder may come from anybody. A file may be of any size, so a table is expanded in chunks, and the card's YAML has no
+aliases and limited depth. `bench.table.rules` checks the rows.
 
-`format` in the card is raised when a column changes its meaning or a new one cannot be missing. A column that is merely
-new needs no other format: in older tables it is missing, and older versions of this code leave it out.
+`format` in the card is raised when a column changes its meaning or a new one cannot be missing. Any other new column
+keeps the format: it is missing in older tables, and older versions of this code leave it out.
 """
 
 import csv
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-FORMAT = 2  # of 1 is told in `bench.table.former`
+FORMAT = 2  # `bench.table.former` reads format 1
 OPTIONAL = ("seconds", "device", "train_seconds", "versions", "revision")  # and every column that is added later
 REQUIRED = [c for c in COLUMNS if c not in OPTIONAL]
 MOST_ROWS = 5_000_000  # the full study has 1.5 million
@@ -56,7 +56,7 @@ def read_table(folder: TableFolder, card: Mapping[str, Any]) -> "pd.DataFrame":
 
     Args:
         folder: where it lies.
-        card: of the table, which has its format and names it by its checksum (the first cards did neither).
+        card: of the table, with its format and checksum (the first cards had neither).
 
     Raises:
         StoreError: the file is missing, damaged, too large, or has not these columns and types; the message names it.
@@ -77,7 +77,7 @@ def read_table(folder: TableFolder, card: Mapping[str, Any]) -> "pd.DataFrame":
 
 
 def read_card(folder: TableFolder) -> dict[str, Any]:
-    """What a folder's card says.
+    """The content of a folder's card.
 
     Raises:
         StoreError: it is missing, damaged or of a later format; the message names it.
@@ -95,7 +95,7 @@ def read_card(folder: TableFolder) -> dict[str, Any]:
 
 
 def read_identities(folder: TableFolder) -> Identities:
-    """What the run ids and cell keys of a folder's table are the hashes of; nothing where there is no such file.
+    """What the run ids and cell keys of a folder's table are the hashes of; empty if there is no such file.
 
     Raises:
         StoreError: it is damaged or too large; the message names it.
@@ -104,33 +104,33 @@ def read_identities(folder: TableFolder) -> Identities:
         return {}
     try:
         with _expanded(_bounded(folder.identities, LARGEST_IDENTITIES), LARGEST_IDENTITIES) as text:
-            known = orjson.loads(text.read())
-        if not isinstance(known, dict):
+            identities = orjson.loads(text.read())
+        if not isinstance(identities, dict):
             raise ValueError("it holds no keys and values")
     except (OSError, EOFError, zlib.error, ValueError) as fault:
         raise unreadable(folder.identities, fault, folder) from fault
-    return known
+    return identities
 
 
 def read_studies(folder: TableFolder, card: Mapping[str, Any]) -> Studies:
-    """The studies of a folder's table, each with the ids of its runs; None: it is not said, all may be of it.
+    """The studies of a folder's table, each with the ids of its runs; None: unknown, perhaps all runs.
 
     Raises:
-        StoreError: the file that says it is damaged or too large; the message names it.
+        StoreError: the file is damaged or too large; the message names it.
     """
-    there = folder.studies.exists()
+    exists = folder.studies.exists()
     try:
-        if not there:  # as in tables of older exports
+        if not exists:  # as in tables of older exports
             return dict.fromkeys(checked([p["study"] for p in card["parts"] if "study" in p], list[Name]))
         text = _bounded(folder.studies, LARGEST_IDENTITIES).read_bytes()
         studies: Studies = checked(orjson.loads(text), dict[Name, list[Id]])
     except (OSError, ValueError) as fault:
-        raise unreadable(folder.studies if there else folder.card, fault, folder) from fault
+        raise unreadable(folder.studies if exists else folder.card, fault, folder) from fault
     return studies
 
 
 def unreadable(path: Path, fault: Exception, folder: TableFolder) -> StoreError:
-    """The error of a file that cannot be read: one line, whatever the file has in it, and what to do."""
+    """The error for a file that cannot be read: one printable line, with what to do."""
     text = " ".join(str(getattr(fault, "problem", None) or fault).split()) or type(fault).__name__
     plain = re.sub("[^ -~]", lambda letter: ascii(letter[0])[1:-1], text[:300])
     return StoreError(f"cannot read {path}: {plain}; {folder.mend}")
@@ -143,19 +143,19 @@ def write_folder(
     folder: TableFolder,
     studies: Mapping[str, list[str]] | None = None,
 ) -> None:
-    """Write a table and what belongs to it. The card is written last and names the table by its checksum.
+    """Write a table and its other files. The card is written last and has the checksum of the table.
 
     Args:
         table: its rows.
-        parts: what went into it.
+        parts: of the card, one a study.
         identities: what its ids are the hashes of.
-        folder: is overwritten.
-        studies: the ids of each study's runs; None: it is not known which they are.
+        folder: to overwrite.
+        studies: the ids of each study's runs; None: unknown.
 
     Raises:
-        StoreError: a file cannot be written, or could not be read again because it is beyond the limits.
+        StoreError: a file cannot be written, or is beyond the limits within which it could be read again.
     """
-    text, known = text_of(table), orjson.dumps(identities, option=orjson.OPT_SORT_KEYS)
+    text, identities_text = text_of(table), orjson.dumps(identities, option=orjson.OPT_SORT_KEYS)
     packed = gzip.compress(text, mtime=0)  # no time stamp inside: the same table is the same file
     named = {"format": FORMAT, "sha256": hashlib.sha256(packed).hexdigest()} | contents(table)
     named |= {"studies": {name: len(runs) for name, runs in studies.items()}} if studies else {}
@@ -164,7 +164,7 @@ def write_folder(
     limits = {
         "rows": (len(table), MOST_ROWS),
         "bytes": (len(text), _most_text(len(packed))),
-        "bytes of identities": (len(known), LARGEST_IDENTITIES),
+        "bytes of identities": (len(identities_text), LARGEST_IDENTITIES),
         "bytes of its card": (len(card), LARGEST_CARD),
     }
     for what, (count, most) in limits.items():
@@ -173,7 +173,7 @@ def write_folder(
     with writing(folder.table) as file:
         file.write(packed)
     with writing(folder.identities) as file:
-        file.write(gzip.compress(known, mtime=0))
+        file.write(gzip.compress(identities_text, mtime=0))
     if studies:
         write_json(folder.studies, {name: sorted(runs) for name, runs in studies.items()})
     else:
@@ -183,28 +183,28 @@ def write_folder(
 
 
 def text_of(table: "pd.DataFrame") -> bytes:
-    """The table as csv, its rows in the one order that they have in every file."""
-    words = {c: "string" for c in table if str(table[c].dtype) == "category"}  # a category sorts as it was met
+    """The table as csv, its rows sorted the same way in every file."""
+    words = {c: "string" for c in table if str(table[c].dtype) == "category"}  # a category sorts by first appearance
     return table.astype(words).sort_values(ORDER).to_csv(index=False).encode()
 
 
 def _bounded(path: Path, most: int) -> Path:
-    """A regular file of at most so many bytes: to open a pipe would wait for ever."""
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
+    """Check that a file is regular (opening a pipe would block) and has at most `most` bytes; return its path."""
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
         raise ValueError("it is not a file")
-    if found.st_size > most:
-        raise ValueError(f"it has {found.st_size:,} bytes, more than {most:,}")
+    if about.st_size > most:
+        raise ValueError(f"it has {about.st_size:,} bytes, more than {most:,}")
     return path
 
 
 def _most_text(packed: int) -> int:
-    """The most bytes of text that a table of so many bytes may expand to."""
+    """The most bytes of text that a table of `packed` bytes may expand to."""
     return min(LARGEST_TEXT, max(SMALL, MOST_EXPANDED * packed))
 
 
 def _expanded(path: Path, most: int) -> IO[bytes]:
-    """The text of a gzip file, which raises a ValueError where it has more bytes than that."""
+    """The text of a gzip file; reading more than `most` bytes raises a ValueError."""
     return io.BufferedReader(_Expanded(path, most))
 
 
@@ -228,7 +228,7 @@ class _Expanded(io.RawIOBase):
 
 
 def _rows(text: IO[bytes], path: Path, called: Mapping[str, str], lacking: Collection[str]) -> "pa.Table":
-    """The columns that this version knows, of which a table may call some otherwise and lack others."""
+    """The columns of this version; a table may have some under other names (`called`) and lack others (`lacking`)."""
     import pyarrow as pa
     from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
@@ -237,10 +237,10 @@ def _rows(text: IO[bytes], path: Path, called: Mapping[str, str], lacking: Colle
         raise ValueError(f"it has no column {', '.join(missing)}")
     if len(set(names)) < len(names):
         raise ValueError("it has two columns of one name")
-    known = {called.get(c, c): c for c in COLUMNS if c not in lacking}
-    if extra := [c for c in names if c not in known]:
+    column_of = {called.get(c, c): c for c in COLUMNS if c not in lacking}
+    if extra := [c for c in names if c not in column_of]:
         say(f"{path} has columns that this version does not know and leaves out: {ascii(', '.join(extra))[:200]}")
-    names = [known.get(c, f"{c} (unknown)") for c in names]
+    names = [column_of.get(c, f"{c} (unknown)") for c in names]
     kept = {c: kind for c, kind in COLUMNS.items() if c in names}
     schema = arrow_schema(kept)
     convert = ConvertOptions(
@@ -293,10 +293,10 @@ def _column(rows: "pa.Table", name: str, kind: str) -> Any:
 
 
 def _format(card: Any) -> int:
-    """The format of a card whose parts are what they should be.
+    """The format of a card whose parts are valid.
 
     Raises:
-        ValueError: they are not; the message says what is wrong.
+        ValueError: the card is not valid; the message says what is wrong.
     """
     if not isinstance(card, dict):
         raise ValueError("it holds no keys and values")
@@ -309,7 +309,7 @@ def _format(card: Any) -> int:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML whose size in memory is that of its text: plain, without aliases, of little depth, of short words."""
+    """Plain YAML that takes no more memory than its text: no aliases or tags, limited depth and length of texts."""
 
     depth = 0
 
@@ -330,5 +330,5 @@ class _Loader(yaml.SafeLoader):
 
 class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
-        """What is there twice is written twice."""
+        """Write no aliases, which `_Loader` refuses."""
         return True

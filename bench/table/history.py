@@ -1,13 +1,13 @@
-"""The reference table before each of the last merges: what a merge takes its place in, and how it is taken back.
+"""Backups of the reference table before each of the last merges, so that a merge is atomic and can be undone.
 
-The card is the switch. Before a merge writes, the files that are there are kept under the next number; then the table
-is written, then the card. As long as the card is still the kept one the merge has not happened: what was kept holds, so
-a process killed at any moment leaves the table before the merge or the one after it. Taking back goes the same way, the
-card first. `merge.json` beside what is kept says what was merged and, once that is done, the checksum of its card.
+Writing the card commits a merge. Before a merge writes, it copies the present files to a backup with the next number;
+then it writes the table, then the card. Until the card differs from the backup's, the merge has not happened and the
+backup counts as the table. A process killed at any moment thus leaves the table before the merge or the one after it.
+An undo restores the backup, the card first. `merge.json` in a backup says what was merged and, after the commit, the
+checksum of the new card.
 """
 
 import fcntl
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bench.store.files import StoreError, read_json, write_json
+from bench.store.files import StoreError, read_json, sha256_of, write_json
 from bench.store.folders import Store
 from bench.store.tables import TableFolder
 from bench.table.folder import read_card
@@ -24,7 +24,7 @@ KEPT = 10  # merges that can be taken back
 
 
 def standing(folder: TableFolder) -> TableFolder | None:
-    """Where the table of a store lies that counts: its folder, or what was kept where a merge was not finished."""
+    """The folder of the table that counts: the reference folder, or its backup if a merge was not finished; or None."""
     kept = _last(folder)
     if kept is not None and _unfinished(kept, folder):
         folder = TableFolder(kept, folder.mend)
@@ -33,7 +33,7 @@ def standing(folder: TableFolder) -> TableFolder | None:
 
 @contextmanager
 def merging(store: Store) -> Iterator[TableFolder]:
-    """The reference table's folder, for this process alone; a merge that was not finished is cleared away first.
+    """The reference table's folder, locked for this process.
 
     Raises:
         StoreError: another process merges into this store, or the folder cannot be written.
@@ -52,7 +52,7 @@ def merging(store: Store) -> Iterator[TableFolder]:
 
 @contextmanager
 def replacing(folder: TableFolder, note: Mapping[str, Any]) -> Iterator[None]:
-    """Keep a table as it is for the time of a block that writes another one; where that fails it comes back.
+    """Back a table up while a block writes another one; restore it if the block fails.
 
     Args:
         folder: of the reference table, held by `merging`.
@@ -70,7 +70,7 @@ def replacing(folder: TableFolder, note: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with suppress(StoreError, OSError):  # the fault that is told is the first one; what is kept holds all the same
+        with suppress(StoreError, OSError):  # report the first fault; the backup counts anyway
             _restore(path, folder)
         raise
     write_json(path / "merge.json", {**note, "card": _sum(folder.card)})
@@ -79,7 +79,7 @@ def replacing(folder: TableFolder, note: Mapping[str, Any]) -> Iterator[None]:
 
 
 def clear(folder: TableFolder) -> bool:
-    """Remove what a merge that was killed has left; whether there was one."""
+    """Restore the table from before a merge that was killed; return whether there was one."""
     kept = _last(folder)
     if kept is None or not _unfinished(kept, folder):
         return False
@@ -88,7 +88,7 @@ def clear(folder: TableFolder) -> bool:
 
 
 def take_back(folder: TableFolder) -> dict[str, Any]:
-    """Put the files of before the last merge back, to the byte; what that merge had added.
+    """Restore the files from before the last merge, to the byte; return the note on that merge.
 
     Raises:
         StoreError: there is none, or the table has been changed since by something else.
@@ -114,7 +114,7 @@ def _last(folder: TableFolder) -> Path | None:
 
 
 def _note(kept: Path) -> dict[str, Any]:
-    """What was merged after this was kept."""
+    """The note on the merge that followed a backup."""
     path = kept / "merge.json"
     try:
         note = read_json(path)
@@ -139,21 +139,21 @@ def _readable(folder: TableFolder) -> bool:
 
 
 def _sum(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+    return sha256_of(path) if path.exists() else None
 
 
 def _restore(kept: Path, folder: TableFolder) -> None:
-    """The card first: from then on what was kept holds, whatever happens."""
+    """Restore a backup and remove it; the card is restored first, from when on the backup counts."""
     write_json(kept / "merge.json", {k: v for k, v in _note(kept).items() if k != "card"})
     _copy(TableFolder(kept), folder)
-    gone = kept.with_name(f".{kept.name}")
-    shutil.rmtree(gone, ignore_errors=True)
-    kept.rename(gone)
-    shutil.rmtree(gone)
+    removed = kept.with_name(f".{kept.name}")
+    shutil.rmtree(removed, ignore_errors=True)
+    kept.rename(removed)
+    shutil.rmtree(removed)
 
 
 def _copy(source: TableFolder, target: TableFolder) -> None:
-    """Make a folder's files those of another one: as further names of the same bytes, which are never written again."""
+    """Make a folder's files those of another one, as hard links: files are replaced, never written in place."""
     for name in ("card", "table", "identities", "studies"):
         old: Path = getattr(source, name)
         new: Path = getattr(target, name)
@@ -164,4 +164,4 @@ def _copy(source: TableFolder, target: TableFolder) -> None:
         second.unlink(missing_ok=True)
         os.link(old, second)
         os.replace(second, new)
-        second.unlink(missing_ok=True)  # still there where both were names of one file
+        second.unlink(missing_ok=True)  # left by `replace` if both were links to one file

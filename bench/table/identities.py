@@ -1,8 +1,8 @@
-"""What run ids and cell keys are the hashes of, handed on beside a score table, so that its rows can be verified.
+"""What run ids and cell keys are the hashes of, exported beside a score table, so that its rows can be verified.
 
-A row says what model, seed and data set a run had; that the id beside it is of such a run cannot be seen from it. With
-what the id is the hash of it can: nobody finds another run, or another protocol, of the same hash. Tables that were
-exported before have none of it: their rows are taken as they are, and counted.
+A row has the model, seed and data set of a run, but not all that the run's id is the hash of. With the hashed content
+the id can be verified: nobody finds another run, or another protocol, with the same hash. Tables of older exports come
+without it: their rows are taken unverified, and counted.
 """
 
 from collections.abc import Iterable
@@ -27,45 +27,50 @@ if TYPE_CHECKING:
 def identities_of(table: "pd.DataFrame", plan: Plan, store: Store) -> Identities:
     """Id or key -> what it is the hash of, of the runs and cells of a study's table; some may be missing."""
     planned = {member.id: member.config() for member in plan.members}
-    known: Identities = {cell.key: cell.content for cell in cells(plan.metrics, plan.protocol)}
+    identities: Identities = {cell.key: cell.content for cell in cells(plan.metrics, plan.protocol)}
     for run in table["run"].unique():
-        known[run] = planned.get(run) or _recorded(run, store)
+        identities[run] = planned.get(run) or _recorded(run, store)
     for cell, (metric, dataset, runs) in groups_in(table).items():
-        known[cell] = group_cell(metric, plan.protocol, dataset, runs).content
-    return among(known, table)
+        identities[cell] = group_cell(metric, plan.protocol, dataset, runs).content
+    return among(identities, table)
 
 
-def among(known: Identities, table: "pd.DataFrame") -> Identities:
-    """Those of them that are true and of a table's runs and cells."""
-    return {i: known[i] for i in (*table["run"].unique(), *table["cell"].unique()) if i in known and _true(i, known[i])}
+def among(identities: Identities, table: "pd.DataFrame") -> Identities:
+    """The identities of a table's runs and cells whose hash is right."""
+    return {
+        key: identities[key]
+        for key in (*table["run"].unique(), *table["cell"].unique())
+        if key in identities and _is_hash_of(key, identities[key])
+    }
 
 
-def check_identities(known: Identities, table: "pd.DataFrame") -> int:
-    """Check that ids and keys are the hashes of what is said, and that a table's rows say the same.
+def check_identities(identities: Identities, table: "pd.DataFrame") -> int:
+    """Check that ids and keys are the hashes of their content, and that a table's rows agree with it.
 
     Returns:
         The runs of the table that have no identity.
 
     Raises:
-        ValueError: they are not, or the rows do not; the message names the run or the cell.
+        ValueError: one is not, or a row does not; the message names the run or the cell.
     """
-    for name, content in known.items():
-        if not _true(name, content):
+    for name, content in identities.items():
+        if not _is_hash_of(name, content):
             raise ValueError(f"{shown(name)} is not the hash of what is said of it")
     runs = table.drop_duplicates("run")
-    for run in runs[runs["run"].isin(known)].itertuples():
-        if fault := _other_run(run, known[run.run]):
+    for run in runs[runs["run"].isin(identities)].itertuples():
+        if fault := _other_run(run, identities[run.run]):
             raise ValueError(f"run {run.run} has another {fault} in the table than in what its id is the hash of")
     kinds = table.drop_duplicates(["cell", "metric", "version", "representation"])
-    for cell in kinds[kinds["cell"].isin(known)].itertuples():
-        members = table.loc[table["cell"] == cell.cell, "run"].unique() if isinstance(known[cell.cell], list) else ()
-        if not _same_cell(cell, known[cell.cell], members):
+    for cell in kinds[kinds["cell"].isin(identities)].itertuples():
+        content = identities[cell.cell]
+        members = table.loc[table["cell"] == cell.cell, "run"].unique() if isinstance(content, list) else ()
+        if not _same_cell(cell, content, members):
             raise ValueError(f"cell {cell.cell} is {cell.metric} in the table and something else in what it is of")
-    return int((~runs["run"].isin(known)).sum())
+    return int((~runs["run"].isin(identities)).sum())
 
 
 def check_store(table: "pd.DataFrame", store: Store) -> None:
-    """Check that the runs of a table that a store has are described as they are there.
+    """Check that a table describes its runs as a store does, as far as the store has them.
 
     Raises:
         ValueError: one is not; the message names the run.
@@ -95,7 +100,7 @@ def _recorded(run: str, store: Store) -> Any:
     return {k: v for k, v in record.items() if k not in SHOWN} if isinstance(record, dict) else None
 
 
-def _true(name: str, content: Any) -> bool:
+def _is_hash_of(name: str, content: Any) -> bool:
     try:
         return isinstance(content, dict | list) and digest(content) == name
     except (TypeError, ValueError, RecursionError):
@@ -103,13 +108,13 @@ def _true(name: str, content: Any) -> bool:
 
 
 def _other_run(run: Any, content: Any) -> str | None:
-    """The first column that says something else than what the id is the hash of."""
+    """The first column that disagrees with the content of the id, or None."""
     try:
         model, schedule = content["model"], content.get("schedule", {})
         pixels = "{0}x{0} px".format(schedule["image_size"]) if schedule else LABEL
         trained_on = of_entry(content["sampling"]).label if "sampling" in content else ""
         steps = f"{schedule['steps']:,} steps, " if "steps" in schedule else ""
-        said = {
+        agrees = {
             "model": run.model == model["name"],
             "hyper-parameter": run.hyperparameter != run.hyperparameter or run.hyperparameter in model["hyper"],
             "seed": run.seed == content["seed"],
@@ -120,7 +125,7 @@ def _other_run(run: Any, content: Any) -> str | None:
         }
     except (LookupError, TypeError, ValueError, AttributeError):
         return "form"
-    return next((name for name, same in said.items() if not same), None)
+    return next((name for name, same in agrees.items() if not same), None)
 
 
 def _same_cell(cell: Any, content: Any, members: Iterable[str]) -> bool:
@@ -128,5 +133,5 @@ def _same_cell(cell: Any, content: Any, members: Iterable[str]) -> bool:
         of_group = len(content) in (4, 5) and content[:2] == [cell.metric, cell.version]
         of_group = of_group and isinstance(content[3], list)
         return of_group and all(run in content[3] for run in members)
-    said = (content.get("metric"), content.get("version"), content.get("representation"))
-    return said == (cell.metric, cell.version, cell.representation)
+    described = (content.get("metric"), content.get("version"), content.get("representation"))
+    return described == (cell.metric, cell.version, cell.representation)

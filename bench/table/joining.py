@@ -1,4 +1,4 @@
-"""How two score tables become one: what must agree, which of two group scores stays, and whose label is shown."""
+"""Joining two score tables: what must agree, which of two group scores stays, and which label is shown."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,8 +17,8 @@ from bench.table.rules import DESCRIPTION, KEY, MEANING, check_one, refuse, show
 if TYPE_CHECKING:
     import pandas as pd
 
-NUMBERS = ["score", "num_train", "num_test"]  # what must be the same wherever it was computed
-SAME = ["run", *MEANING, "num_train", "num_test", "name", "factor"]  # a score, without the key of its cell
+NUMBERS = ["score", "num_train", "num_test"]  # must be equal in both tables
+SAME = ["run", *MEANING, "num_train", "num_test", "name", "factor"]  # what a score is of, without the key of its cell
 OF_GROUP = ["run", *MEANING, "name", "factor"]
 
 
@@ -43,22 +43,22 @@ class Joined:
     superseded: int
 
 
-def join(table: "pd.DataFrame", added: "pd.DataFrame", known: Identities) -> Joined:
+def join(table: "pd.DataFrame", added: "pd.DataFrame", identities: Identities) -> Joined:
     """Add rows to a table; both are as `rules.check_rows` wants them.
 
     Args:
         table: the one that grows.
-        added: the other one; rows are counted in its order.
-        known: what the ids are the hashes of, as far as that is known.
+        added: the other one; messages have its row numbers.
+        known: what the ids are the hashes of, as far as known.
 
     Raises:
         ConflictError: a score that both have differs.
-        ValueError: a run or a cell is something else in the two tables, or a score comes again under another cell key.
+        ValueError: the tables disagree on a run or a cell, or have a score under two cell keys.
     """
     import pandas as pd
 
-    both = pd.concat([added, table], ignore_index=True).astype(COLUMNS)  # its rows first: they are counted in messages
-    both = one_label(both, known, preferred=table)
+    both = pd.concat([added, table], ignore_index=True).astype(COLUMNS)  # its rows first: messages have their numbers
+    both = one_label(both, identities, preferred=table)
     both = _one_hyperparameter(both)
     for column, of in (("run", DESCRIPTION), ("cell", MEANING)):
         check_one(both, column, of)
@@ -66,21 +66,21 @@ def join(table: "pd.DataFrame", added: "pd.DataFrame", known: Identities) -> Joi
     again = both.duplicated(KEY, keep=False)
     _check_equal(both[again & ~new], both[again & new])
     once = both[~both.duplicated(KEY, keep="last")]
-    left = without_small_groups(once)
-    doubled = left.duplicated(SAME, keep=False) & new[left.index]
+    kept = without_small_groups(once)
+    doubled = kept.duplicated(SAME, keep=False) & new[kept.index]
     refuse(
         both, doubled.reindex(both.index, fill_value=False),
         lambda row: f"its {row['name']} is in the reference table under another cell key than {row['cell']}",
     )  # fmt: skip
-    fresh = new[left.index]
-    result = pd.concat([left[~fresh], left[fresh]], ignore_index=True).astype(COLUMNS)
-    return Joined(result, int(fresh.sum()), int((again & new).sum()), len(once) - len(left))
+    fresh = new[kept.index]
+    result = pd.concat([kept[~fresh], kept[fresh]], ignore_index=True).astype(COLUMNS)
+    return Joined(result, int(fresh.sum()), int((again & new).sum()), len(once) - len(kept))
 
 
-def one_label(table: "pd.DataFrame", known: Identities, preferred: "pd.DataFrame | None" = None) -> "pd.DataFrame":
-    """The table with one schedule label a run, where labels differ in what its id does not depend on.
+def one_label(table: "pd.DataFrame", identities: Identities, preferred: "pd.DataFrame | None" = None) -> "pd.DataFrame":
+    """The table with one schedule label a run, where labels differ only in parts that its id does not depend on.
 
-    That is the name before the colon, and for a learner that takes no steps their number.
+    These are the name before the colon, and the number of steps of a fitted learner.
     """
     runs = table.drop_duplicates(["run", "schedule"]).astype({"run": str, "schedule": str})
     if not runs.duplicated("run").any():
@@ -91,26 +91,26 @@ def one_label(table: "pd.DataFrame", known: Identities, preferred: "pd.DataFrame
     changed = {
         (run, label): of_run[run]
         for run, label in zip(runs["run"], runs["schedule"], strict=True)
-        if label != of_run[run] and (_hashed(label, run, known) == _hashed(of_run[run], run, known))
+        if label != of_run[run] and (_hashed(label, run, identities) == _hashed(of_run[run], run, identities))
     }
     labels = [changed.get(pair, pair[1]) for pair in zip(table["run"], table["schedule"], strict=True)]
     return table.assign(schedule=labels).astype({"schedule": COLUMNS["schedule"]})
 
 
 def _one_hyperparameter(table: "pd.DataFrame") -> "pd.DataFrame":
-    """The table with the hyper-parameter's name in all rows of a run of which some have it.
+    """The table with the hyper-parameter's name in all rows of a run, if one row has it.
 
-    A table of format 1 has no name for a model that was unknown where it was read.
+    A table of format 1 gets no name for a model that is unknown where it is read.
     """
     names = table["hyperparameter"].astype("str")
-    told = table.assign(hyperparameter=names)[names.notna()].drop_duplicates("run")
-    of_run = dict(zip(told["run"], told["hyperparameter"], strict=True))
+    runs = table.assign(hyperparameter=names)[names.notna()].drop_duplicates("run")
+    of_run = dict(zip(runs["run"], runs["hyperparameter"], strict=True))
     filled = names.where(names.notna(), table["run"].astype("str").map(of_run))
     return table.assign(hyperparameter=filled).astype({"hyperparameter": COLUMNS["hyperparameter"]})
 
 
 def renamed_losses(table: "pd.DataFrame") -> "pd.DataFrame":
-    """The table with final training losses under names of their own; tables of before have those of metric `elbo`."""
+    """The table with training losses renamed as in `FINAL`; older tables have the names of metric `elbo` for them."""
     of_before = table["metric"].eq(TRAINING) & table["name"].isin(name.removeprefix(f"{TRAINING}_") for name in FINAL)
     if not of_before.any():
         return table
@@ -119,10 +119,10 @@ def renamed_losses(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def without_small_groups(table: "pd.DataFrame") -> "pd.DataFrame":
-    """The table with one score a run of each kind that rests on a group of runs: that of the largest group.
+    """The table with one group score of each kind a run: that of the largest group.
 
     A study that is exported again with more seeds scores its runs in larger groups, under new cell keys. Of two groups
-    of one size the cell key decides, so that it does not matter which came first.
+    of one size the cell key decides, so that the order of merges does not matter.
 
     Raises:
         ConflictError: the same group has two different scores.
@@ -140,7 +140,7 @@ def without_small_groups(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def largest_groups(table: "pd.DataFrame") -> "pd.DataFrame":
-    """The scores of a store, without those of groups of which a run is in a larger one as well.
+    """The scores of a store, without group scores of runs that have one of a larger group.
 
     The same group under another protocol stays, as scores of single runs do.
     """
@@ -149,11 +149,11 @@ def largest_groups(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _groups_and_largest(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Scores of groups of runs, where a run has several of a kind, each beside that of the largest group.
+    """Group scores of runs that have several of a kind, each beside that of the largest group.
 
     Returns:
-        row (of the table), run, name, cell, score and size of the group; cell_largest, score_largest; same: whether
-        both are of the same runs.
+        row (of the table), run, name, cell, score, size of the group; cell_largest, score_largest; same: whether both
+        groups have the same runs.
     """
     import pandas as pd
 
@@ -172,23 +172,23 @@ def _groups_and_largest(table: "pd.DataFrame") -> "pd.DataFrame":
     return pairs.assign(same=pairs["cell"].map(members) == pairs["cell_largest"].map(members))
 
 
-def _hashed(label: str, run: str, known: Identities) -> str:
-    """What of a label the run's id depends on."""
+def _hashed(label: str, run: str, identities: Identities) -> str:
+    """The part of a label that the run's id depends on."""
     hashed = label.partition(": ")[2] or label
-    return hashed.partition(" steps, ")[2] or hashed if is_fitted(known.get(run)) else hashed
+    return hashed.partition(" steps, ")[2] or hashed if is_fitted(identities.get(run)) else hashed
 
 
 def _check_equal(ours: "pd.DataFrame", theirs: "pd.DataFrame") -> None:
     """Rows of the same keys must have the same numbers."""
-    mine, yours = (t.astype(dict.fromkeys(KEY, "str")).sort_values(KEY, ignore_index=True) for t in (ours, theirs))
-    differ = (mine[NUMBERS].to_numpy() != yours[NUMBERS].to_numpy()).any(axis=1)
+    ours, theirs = (t.astype(dict.fromkeys(KEY, "str")).sort_values(KEY, ignore_index=True) for t in (ours, theirs))
+    differ = (ours[NUMBERS].to_numpy() != theirs[NUMBERS].to_numpy()).any(axis=1)
     if differ.any():
-        a, b = mine[differ].iloc[0], yours[differ].iloc[0]
+        a, b = ours[differ].iloc[0], theirs[differ].iloc[0]
         of = f" of {a['factor']}" if isinstance(a["factor"], str) else ""
         column = next(n for n in NUMBERS if a[n] != b[n])
         raise ConflictError(
             f"run {a['run']} has {a['name']}{of} {_number(a, column)} in the reference table and {_number(b, column)} "
-            f"in the other; {differ.sum()} scores of {mine[differ]['run'].nunique()} runs differ"
+            f"in the other; {differ.sum()} scores of {ours[differ]['run'].nunique()} runs differ"
         )
 
 

@@ -1,4 +1,4 @@
-"""What is done, failed and missing, asked of the store as a whole: thousands of runs in a second, not one by one."""
+"""The state of every run and cell of a store (done, failed, missing), read at once: thousands of runs in a second."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,11 +22,11 @@ class Ledger:
     """The state of every run and cell of a store at one moment.
 
     Attributes:
-        runs: run id -> "done" or "failed", "missing" where its folder holds neither mark, or "unreadable" where a
-            record of it cannot be reached (no permission): such a run is left alone.
-        cells: run id -> cell key -> "done", "skipped" or "failed", of the cells that were tried.
+        runs: run id -> "done", "failed", "missing" (its folder has neither mark), or "unreadable" (a record cannot be
+            accessed, such as without permission: the run is left alone).
+        cells: run id -> cell key -> "done", "skipped" or "failed", of the cells that were computed.
         failures: (run id, cell key, metric, error) of each failed cell.
-        damaged: records that cannot be read and count for nothing.
+        damaged: records that cannot be read and are ignored.
     """
 
     runs: Mapping[str, str]
@@ -45,13 +45,13 @@ class Ledger:
 
 def ledger(store: Store) -> Ledger:
     """The ledger of a store."""
-    found = contents(store, ["run", "cell", "metric", "state", "reason"])
-    runs = {run: listing.state for run, listing in found.listings.items()}
-    runs |= {d.run: "missing" for d in found.damaged if d.name in ("done.json", "failed.json")}
-    runs |= {d.run: "unreadable" for d in found.damaged if d.unreadable}
-    columns = {name: coded(found.rows[name]) for name in found.rows.column_names}
+    stored = contents(store, ["run", "cell", "metric", "state", "reason"])
+    runs = {run: listing.state for run, listing in stored.listings.items()}
+    runs |= {d.run: "missing" for d in stored.damaged if d.name in ("done.json", "failed.json")}
+    runs |= {d.run: "unreadable" for d in stored.damaged if d.unreadable}
+    columns = {name: coded(stored.rows[name]) for name in stored.rows.column_names}
     codes = {name: numbers for name, (numbers, _) in columns.items()}
-    first = np.ones(len(found.rows), bool)  # row of each cell
+    first = np.ones(len(stored.rows), bool)  # whether a row is the first of its cell
     first[1:] = (codes["run"][1:] != codes["run"][:-1]) | (codes["cell"][1:] != codes["cell"][:-1])
     cells: dict[str, dict[str, str]] = {}
     failures: list[tuple[str, str, str, str]] = []
@@ -59,7 +59,7 @@ def ledger(store: Store) -> Ledger:
         cells.setdefault(run, {})[cell] = state
         if state == "failed":
             failures.append((run, cell, metric, reason))
-    return Ledger(runs, cells, failures, found.damaged)
+    return Ledger(runs, cells, failures, stored.damaged)
 
 
 def _words(columns: Mapping[str, tuple[np.ndarray, np.ndarray]], rows: np.ndarray) -> Iterator[tuple[str, ...]]:
@@ -69,24 +69,23 @@ def _words(columns: Mapping[str, tuple[np.ndarray, np.ndarray]], rows: np.ndarra
 
 
 def mend(runs: Sequence[Member], store: Store) -> None:
-    """Set aside the records of runs that cannot be read, so that the stages make them again; each is named.
+    """Set aside the damaged records of runs, so that the stages make them again; each is reported.
 
-    What is left as it is: a file that cannot be reached, and the losses of a trained run, which training alone would
-    make again.
+    Left alone are files that cannot be accessed, and the losses of a trained run, which only training could make again.
     """
-    known = {run.id: run for run in runs}
-    found = ledger(store)
-    for damage in found.damaged:
-        if (run := known.get(damage.run)) is not None:
-            say_once(printable(f"{run}: {damage.fault}; {_mended(run, damage, found, store)}"))
+    members = {run.id: run for run in runs}
+    state = ledger(store)
+    for damage in state.damaged:
+        if (run := members.get(damage.run)) is not None:
+            say_once(printable(f"{run}: {damage.fault}; {_mended(run, damage, state, store)}"))
 
 
-def _mended(run: Member, damage: Damage, found: Ledger, store: Store) -> str:
-    """Mend one record; what was done, in words."""
+def _mended(run: Member, damage: Damage, state: Ledger, store: Store) -> str:
+    """Mend one record; return what was done, in words."""
     folder = store.run(run.id)
-    if found.runs[run.id] == "unreadable":
+    if state.runs[run.id] == "unreadable":
         return "the run is left alone"
-    if damage.name == "losses.csv" and found.runs[run.id] == "done":
+    if damage.name == "losses.csv" and state.runs[run.id] == "done":
         return f"its other scores count; to train it anew, remove {folder.done}"
     path = folder.path / damage.name
     try:

@@ -1,7 +1,6 @@
 """The records in runs' folders as columns: a row for each score, and one for each cell that was skipped or failed.
 
-What repeats (a run's description, a cell's) is kept once and repeated at the end, so 12,600 runs of 120 scores are
-read in seconds.
+Descriptions of runs and cells are stored once and repeated at the end, so 12,600 runs of 120 scores take seconds.
 """
 
 import math
@@ -41,24 +40,22 @@ if TYPE_CHECKING:
 SCHEMA = COLUMNS | OUTCOME
 TRAINING_VERSION = 1
 FINAL = ("training_reconstruction", "training_kl", "training_elbo")
-LAST = 0.2  # the share of training that its final losses are means over
-
-
+LAST = 0.2  # the share of training over which final losses are averaged
 NUMBERS = frozenset((float, int))
-FAULTS = (OSError, LookupError, TypeError, AttributeError, ValueError, RuntimeError)  # of a record that is not one
+FAULTS = (OSError, LookupError, TypeError, AttributeError, ValueError, RuntimeError)  # that a malformed record raises
 
-Cell = tuple[tuple[Any, ...], int, list[float]]  # what repeats from run to run, its number; seconds, then the values
+Cell = tuple[tuple[Any, ...], int, list[float]]  # description, its number; seconds, then the values
 
 
 @dataclass(frozen=True)
 class Damage:
-    """A record that counts for nothing, and why.
+    """A damaged record, which is ignored, and why.
 
     Attributes:
         run: the name of its folder.
         name: of the file; "" is the folder itself.
         fault: what is wrong.
-        unreadable: it may be whole, but cannot be reached (no permission): it is left alone.
+        unreadable: it cannot be accessed (no permission), so it may be whole: it is left alone.
     """
 
     run: str
@@ -71,9 +68,9 @@ class Damage:
 
 
 def read_records(store: Store, listings: Iterable[Listing]) -> tuple["pa.Table", list[Damage]]:
-    """The rows of runs, and which of their records cannot be read (the others count).
+    """The rows of runs, and those of their records that cannot be read (the others count).
 
-    A folder whose config.json describes another run than its name says is no run; nothing of it counts.
+    A folder whose config.json describes another run than its name is no run and has no rows.
 
     Returns:
         A table of the columns of the score table and of `columns.OUTCOME`; the damaged files.
@@ -110,16 +107,16 @@ def read_records(store: Store, listings: Iterable[Listing]) -> tuple["pa.Table",
 
 
 def training_records(store: Store, runs: Iterable[str]) -> list[DoneRecord]:
-    """done.json of those of the runs that have one; one that cannot be read is named."""
-    found = list[DoneRecord]()
+    """The done.json of the runs that have one; one that cannot be read is reported."""
+    records = list[DoneRecord]()
     for run in runs:
         path = store.run(run).done
         if os.path.exists(path):
             try:
-                found.append(read_record(path, DoneRecord))
+                records.append(read_record(path, DoneRecord))
             except StoreError as fault:
                 say_once(str(Damage(run, path.name, str(fault))))
-    return found
+    return records
 
 
 def _damage(store: Store, run: str, name: str, fault: Exception) -> Damage:
@@ -148,7 +145,7 @@ def _described_run(text: bytes, run: str) -> dict[str, Any]:
 
 
 def _swept(config: ConfigRecord) -> str | None:
-    """What a run sweeps whose record does not say: as the model's yaml has it; codes from elsewhere sweep nothing."""
+    """The swept hyper-parameter of a run whose record lacks it: from the model's yaml; given codes sweep nothing."""
     return swept(config["model"]["name"]) if "schedule" in config and config["value"] is not None else None
 
 
@@ -163,7 +160,7 @@ def _described_training(text: bytes) -> dict[str, Any]:
 
 
 def _final_losses(text: bytes) -> tuple[float, float, int]:
-    """Mean reconstruction and KL over the logged steps of the last fifth of training, and how many those are."""
+    """Mean reconstruction and KL over the logged steps of the last fifth of training, and the number of these steps."""
     head, *lines = text.decode().splitlines()
     names, step = head.split(","), 0
     last: list[list[str]] = []
@@ -181,9 +178,9 @@ def _final_losses(text: bytes) -> tuple[float, float, int]:
 
 
 def _training_cell(run: Mapping[str, Any], rows: "_Rows", final: tuple[float, float, int]) -> Cell:
-    """The end of a run's losses as a cell of scores: nats an image, lower is better; the ELBO is minus their sum.
+    """The final losses of a run as a cell of scores: nats an image, lower is better; the ELBO is minus their sum.
 
-    A model without a KL (NaN) has its reconstruction alone.
+    A model without a KL (NaN) has only the reconstruction.
     """
     reconstruction, kl, logged = final
     ends = dict(zip(FINAL, (reconstruction, kl, -(reconstruction + kl)), strict=True))
@@ -194,12 +191,12 @@ def _training_cell(run: Mapping[str, Any], rows: "_Rows", final: tuple[float, fl
 
 
 def _described_cells(text: bytes, run: Mapping[str, Any], rows: "_Rows") -> dict[str, Cell]:
-    """Cell key -> cell. What repeats from run to run is checked where it is new, the rest without a step a number."""
+    """Cell key -> cell. A description is checked when it is new; numbers are checked by type alone, for speed."""
     content = orjson.loads(text)
     try:
         cells = _cells(content, run, rows)
     except FAULTS:
-        checked(content, ScoresRecord)  # in better words, unless it is about factors
+        checked(content, ScoresRecord)  # raises a clearer error, unless a factor is wrong
         raise
     return cells
 
@@ -232,18 +229,18 @@ def _cells(content: ScoresRecord, run: Mapping[str, Any], rows: "_Rows") -> dict
 
 
 def _best(files: Iterable[Mapping[str, Cell]]) -> list[Cell]:
-    """Each cell once, in an order that does not depend on the files; one that succeeded outweighs one that failed."""
+    """Each cell once, in an order that does not depend on the files; a success takes precedence over a failure."""
     best: dict[str, Cell] = {}
     for cells in files:
         for key, cell in cells.items():
             if key not in best or best[key][0][6] == "failed":
                 best[key] = cell
-    return sorted(best.values(), key=itemgetter(0))  # told apart by its first four, the key among them
+    return sorted(best.values(), key=itemgetter(0))  # its first four differ: the key is among them
 
 
 @dataclass
 class _Rows:
-    """Grows by runs; what repeats is kept once."""
+    """Collects runs; descriptions of runs and cells are stored once."""
 
     runs: list[dict[str, Any]] = field(default_factory=list)
     blocks: dict[str, dict[tuple[Any, ...], int]] = field(default_factory=dict)  # of a data set
@@ -268,15 +265,15 @@ class _Rows:
         """The number of a cell's description, which most runs of a data set share.
 
         Raises:
-            LookupError, ValueError: it is about a data set or a factor that does not exist; nothing is added.
+            LookupError, ValueError: its data set or factor does not exist; nothing is added.
         """
-        known = self.blocks.setdefault(dataset, {})
-        if head not in known:
+        number_of = self.blocks.setdefault(dataset, {})
+        if head not in number_of:
             rows = _described_rows(dataset, head)
-            known[head] = len(self.first)
+            number_of[head] = len(self.first)
             self.first.append(len(self.heads))
             self.heads += rows
-        return known[head]
+        return number_of[head]
 
     def table(self) -> "pa.Table":
         import pyarrow as pa
@@ -314,7 +311,7 @@ def _factor(dataset: str, index: int) -> str:
 
 
 def _repeated(names: Iterable[str], rows: list[dict[str, Any]], index: np.ndarray) -> dict[str, Any]:
-    """Columns of few distinct rows, repeated as `index` says."""
+    """Columns of few distinct rows, repeated by `index`."""
     return {
         field.name: _taken([row.get(field.name) for row in rows], field.type, index)
         for field in arrow_schema({name: SCHEMA[name] for name in names})
@@ -322,7 +319,7 @@ def _repeated(names: Iterable[str], rows: list[dict[str, Any]], index: np.ndarra
 
 
 def _taken(values: list[Any], kind: "pa.DataType", index: np.ndarray) -> "pa.Array":
-    """`pa.array(values, kind).take(index)`; numpy's large arrays cost far less to come by than Arrow's."""
+    """`pa.array(values, kind).take(index)`; numpy allocates large arrays much faster than Arrow."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(kind):

@@ -1,9 +1,9 @@
 """Score tables that stand alone: a study's scores and their card, without its runs; and how two become one.
 
-The reference table that comes with the package is one: what was trained once is drawn anywhere, in seconds. A folder
-holds `scores.csv.gz`, the table with the columns of `bench.columns`, `card.yaml`: what the rows are, and the parts that
-went into it, each with its devices, versions, training time, revision, date and command, and `identities.json.gz`:
-what the ids are the hashes of, and `studies.json`: which runs are of which study, as a table may hold several.
+The reference table that comes with the package is one, so that its figures are drawn anywhere, in seconds. A folder
+holds `scores.csv.gz`: the table with the columns of `bench.columns`; `card.yaml`: what the rows are, and a part for
+each study with its devices, versions, training time, revision, date and command; `identities.json.gz`: what the ids are
+the hashes of; and `studies.json`: which runs belong to which study, as a table may hold several.
 """
 
 import datetime
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ConflictError",
     "Merged",
-    "known",
     "merge",
     "read_reference",
     "read_study",
+    "reference_of",
     "studies_of",
     "undo_merge",
     "write_reference",
@@ -52,12 +52,12 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge did.
+    """The result of a merge.
 
     Attributes:
-        added, equal: rows that are new, and rows that were there already.
+        added, equal: numbers of new rows, and of rows that the table had.
         superseded: scores of groups of runs that a larger group has replaced.
-        unverified: runs of the added table whose ids nothing proves, because it was exported without identities.
+        unverified: runs of the added table whose ids cannot be verified, as it was exported without identities.
         removed: rows of studies that were replaced.
     """
 
@@ -74,8 +74,8 @@ def write_reference(table: "pd.DataFrame", plan: Plan, store: Store, folder: Tab
     Args:
         table: the study's scores, as `bench.scores` gives them.
         plan: the study.
-        store: where its runs lie; their devices and versions go to the card.
-        folder: is overwritten.
+        store: of its runs, whose devices and versions go to the card.
+        folder: to overwrite.
 
     Raises:
         StoreError: there are no scores, a row is not what `bench.table.rules` wants, or the folder cannot be written.
@@ -88,8 +88,8 @@ def write_reference(table: "pd.DataFrame", plan: Plan, store: Store, folder: Tab
         check_rows(table)
     except ValueError as fault:
         raise StoreError(f"{folder.table} is not written: {fault}") from fault
-    own = part(table, plan, store) | {"sha256": hashlib.sha256(text_of(table)).hexdigest()}
-    write_folder(table, [own], identities, folder, {plan.name: [str(run) for run in table["run"].unique()]})
+    card_part = part(table, plan, store) | {"sha256": hashlib.sha256(text_of(table)).hexdigest()}
+    write_folder(table, [card_part], identities, folder, {plan.name: [str(run) for run in table["run"].unique()]})
 
 
 def studies_of(folder: TableFolder) -> list[str]:
@@ -122,10 +122,10 @@ def _of(table: "pd.DataFrame", runs: list[str] | None) -> "pd.DataFrame":
 
 
 def read_reference(folder: TableFolder | None = None) -> "tuple[pd.DataFrame, dict[str, Any]]":
-    """The table of a folder, by default the one that comes with the package, and its card.
+    """The table of a folder, by default of the one that comes with the package, and its card.
 
     Raises:
-        StoreError: a file is missing, damaged or not what it should be; the message names it, and what to do.
+        StoreError: a file is missing, damaged or not valid; the message names it, and what to do.
     """
     folder = folder or shipped_reference()
     card = read_card(folder)
@@ -141,25 +141,25 @@ def read_reference(folder: TableFolder | None = None) -> "tuple[pd.DataFrame, di
 def merge(new: TableFolder, store: Store, replace: bool = False) -> Merged:
     """Add another table to the reference table of a store, which begins as the one that comes with the package.
 
-    Scores that are new are added. One that both have must be the same in both: number and sample sizes. Everything is
-    checked before anything is written, and what was there before is kept for `undo_merge`.
+    New scores are added. A score that both have must be equal in both: number and sample sizes. Everything is checked
+    before anything is written, and the table before is kept for `undo_merge`.
 
     Args:
         new: the other table.
         store: whose reference table grows.
-        replace: the studies of the other table take the place of those of the same names, whose runs go, unless they
-            are another study's as well.
+        replace: the studies of the other table replace those of the same names, whose runs are removed unless they
+            belong to another study as well.
 
     Raises:
         ConflictError: a score differs; nothing is changed.
-        StoreError: a file cannot be read or written, or its rows are not what they should be; nothing is changed.
+        StoreError: a file cannot be read or written, or its rows are not valid; nothing is changed.
     """
     import pandas as pd
 
     added, card = read_reference(new)
     identities = read_identities(new)
     with merging(store) as folder:
-        base = known(store)
+        base = reference_of(store)
         table, kept = read_reference(base) if base else (pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS), {})
         studies = _runs_of(read_studies(base, kept), table) if base else {}
         coming = _runs_of(read_studies(new, card), added)
@@ -192,28 +192,28 @@ def merge(new: TableFolder, store: Store, replace: bool = False) -> Merged:
 
 def _runs_of(studies: Studies, table: "pd.DataFrame") -> dict[str, list[str]]:
     """The ids of each study's runs that are in a table."""
-    there = [str(run) for run in table["run"].unique()]
-    named = {name: there if runs is None else {*runs} for name, runs in studies.items()}
-    return {name: [run for run in there if run in runs] for name, runs in named.items()}
+    present = [str(run) for run in table["run"].unique()]
+    named = {name: present if runs is None else {*runs} for name, runs in studies.items()}
+    return {name: [run for run in present if run in runs] for name, runs in named.items()}
 
 
 def undo_merge(store: Store) -> str:
-    """Take the last merge into a store's reference table back, to the byte; what was taken back, in words.
+    """Undo the last merge into a store's reference table, to the byte; return what was undone, in words.
 
     Raises:
-        StoreError: there is none to take back, or a file cannot be written.
+        StoreError: there is none to undo, or a file cannot be written.
     """
     with merging(store) as folder:
         if clear(folder):
             return "a merge that was not finished is cleared away; the table is the one before it"
         note = take_back(folder)
-    left = known(store)
-    told = f"what was merged on {note['date']} from {note['folder']} is taken back: {note['rows']:,} rows"
-    return f"{told}; the reference table is {left.path if left else 'empty'}"
+    base = reference_of(store)
+    undone = f"what was merged on {note['date']} from {note['folder']} is taken back: {note['rows']:,} rows"
+    return f"{undone}; the reference table is {base.path if base else 'empty'}"
 
 
-def known(store: Store) -> TableFolder | None:
-    """The reference table that holds for a store: its own, else the one that comes with the package, else none."""
+def reference_of(store: Store) -> TableFolder | None:
+    """The reference table of a store: its own, else the one that comes with the package, else None."""
     shipped = shipped_reference()
     return standing(store.reference()) or (shipped if shipped.table.exists() else None)
 

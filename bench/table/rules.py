@@ -1,7 +1,7 @@
-"""What the rows of a score table must be, wherever the table comes from: names that are names, scores that can be.
+"""The rules for the rows of a score table, wherever it comes from: valid names, possible scores.
 
-Names go into file names, pages and spreadsheets; no name that is allowed here means anything to a shell, to HTML, to
-Markdown, to a spreadsheet or to TeX. Each rule ends in a ValueError of one line that names the first row it finds.
+Names go into file names, pages and spreadsheets; no name that is allowed here has a meaning in a shell, HTML, Markdown,
+a spreadsheet or TeX. Each rule raises a ValueError of one line that names the first wrong row.
 """
 
 import math
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from bench import data, registry
 from bench.columns import COLUMNS
-from bench.metrics.base import LARGEST, Metric, Score
+from bench.metrics.base import LARGEST, Score
+from bench.scoring.runs import declaration
 from bench.store.record_types import TRAINING
 from bench.table.records import FINAL, TRAINING_VERSION
 
@@ -45,18 +46,18 @@ WORDS = {
 }
 ALWAYS = ("run", "model", "dataset", "schedule", "metric", "name", "cell", "score")  # integers have no missing values
 LEAST = {"strength_index": 0, "seed": 0, "version": 1, "num_train": 0, "num_test": 0, "seconds": 0, "train_seconds": 0}
-SLACK = 1e-6  # that a score may be out of its range by rounding
+SLACK = 1e-6  # by which rounding may put a score out of its range
 OTHERS = {  # scores of no registered metric: version, scores
     TRAINING: (TRAINING_VERSION, dict.fromkeys(FINAL, Score(-math.inf, math.inf))),
 }
 
 
 def check_rows(table: "pd.DataFrame") -> None:
-    """Check what can be said of a table by itself.
+    """Check the rules that need nothing but the table.
 
     Raises:
-        ValueError: a name that is none, a number that is missing, negative or beyond 1e38, a score that is there twice,
-            a run with two descriptions or a cell with two meanings; the message names the row.
+        ValueError: an invalid name, a number that is missing, negative or beyond 1e38, a score that occurs twice, a run
+            with two descriptions or a cell with two meanings; the message names the row.
     """
     table = table.reset_index(drop=True)
     for column in COLUMNS:
@@ -76,10 +77,10 @@ def check_rows(table: "pd.DataFrame") -> None:
 
 
 def check_scores(table: "pd.DataFrame") -> None:
-    """Check scores against what is declared by their metric, where it is known in that version; and names of factors.
+    """Check scores against the declaration of their metric, if its version is known here; and names of factors.
 
     Raises:
-        ValueError: a score that its metric does not have, or out of its range, or of no factor of its data set.
+        ValueError: a score that its metric does not have, that is out of its range, or of an unknown factor.
     """
     kinds = table.groupby(["metric", "version", "name"], observed=True)["score"].agg(["min", "max"])
     for (metric, version, name), low, high in kinds.itertuples():
@@ -93,9 +94,9 @@ def check_scores(table: "pd.DataFrame") -> None:
             continue
         least, most = declared.low - SLACK, declared.high + SLACK
         if low < least or high > most:
-            told = f"{name} is {{}}, its range is {declared.low:g} to {declared.high:g}"
+            reason = f"{name} is {{}}, its range is {declared.low:g} to {declared.high:g}"
             outside = rows & ~table["score"].between(least, most)
-            refuse(table, outside, lambda row, told=told: told.format(shown(row["score"])))  # type: ignore[misc]
+            refuse(table, outside, lambda row, reason=reason: reason.format(shown(row["score"])))  # type: ignore[misc]
     for dataset in set(table["dataset"].unique()) & set(data.names()):
         wrong = (table["dataset"] == dataset) & table["factor"].notna()
         wrong &= ~table["factor"].isin(data.card(dataset).factor_names)
@@ -103,10 +104,10 @@ def check_scores(table: "pd.DataFrame") -> None:
 
 
 def check_one(table: "pd.DataFrame", column: str, of: list[str], within: list[str] | None = None) -> None:
-    """Check that what a column names, within others, has one value of each of some columns.
+    """Check that rows with one value of `column` (and of `within`) agree in the columns `of`.
 
     Raises:
-        ValueError: it has two; the message names both.
+        ValueError: two rows do not; the message names both values.
     """
     owner = [*(within or []), column]
     kinds = table.drop_duplicates([*owner, *of])
@@ -124,16 +125,16 @@ def check_one(table: "pd.DataFrame", column: str, of: list[str], within: list[st
 
 
 def refuse(table: "pd.DataFrame", wrong: "pd.Series[bool] | NDArray[np.bool_]", why: Callable[[Any], str]) -> None:
-    """Raise a ValueError for the first row that is wrong, if there is one: its number, its run, and why."""
-    found = np.flatnonzero(np.asarray(wrong))
-    if len(found):
-        row = table.iloc[found[0]]
-        more = f" ({len(found):,} such rows)" if len(found) > 1 else ""
-        raise ValueError(f"row {found[0] + 1:,} (run {shown(row['run'])}): {why(row)}{more}")
+    """Raise a ValueError for the first wrong row, if there is one, with its number, its run, and why."""
+    places = np.flatnonzero(np.asarray(wrong))
+    if len(places):
+        row = table.iloc[places[0]]
+        more = f" ({len(places):,} such rows)" if len(places) > 1 else ""
+        raise ValueError(f"row {places[0] + 1:,} (run {shown(row['run'])}): {why(row)}{more}")
 
 
 def shown(value: Any) -> str:
-    """A value from a file on one line, whatever characters it has."""
+    """A value from a file, safe to print on one line."""
     if isinstance(value, str):
         return ascii(value)[1:-1][:60]
     return f"{value:.17g}" if isinstance(value, float) else str(value)
@@ -159,14 +160,14 @@ def _check_numbers(table: "pd.DataFrame", column: str) -> None:
 
 
 def _declared(metric: str, version: int) -> Callable[[str], Score] | None:
-    """What gives the declaration of a metric's score (KeyError: it has no such score); None: the version is unknown."""
+    """A function from a score's name to its declaration (KeyError: unknown score); None: the version is unknown."""
     if metric in OTHERS:
-        known, scores = OTHERS[metric]
-        return scores.__getitem__ if version == known else None
+        current, scores = OTHERS[metric]
+        return scores.__getitem__ if version == current else None
     if metric not in registry.names("metrics"):
         return None
     try:
-        declared: Metric = registry.load("metrics", metric).metric
-    except registry.PluginError:  # is told where the metric is asked for
+        declared = declaration(metric)
+    except registry.PluginError:  # reported where the metric is used
         return None
     return declared.score if declared.version == version else None

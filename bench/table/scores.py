@@ -1,8 +1,9 @@
-"""The scores of a study: of its members in the store; of runs that were never started there, the reference table's."""
+"""The scores of a study: its members' in the store, and the reference table's for runs that were not started there."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.columns import COLUMNS
 from bench.registry import unknown
 from bench.scoring.groups import group_cell, groups_in
 from bench.scoring.runs import cells
@@ -14,8 +15,8 @@ from bench.study.plan import Plan
 from bench.table.folder import unreadable
 from bench.table.identities import check_identities
 from bench.table.joining import largest_groups
-from bench.table.reference import known, read_reference, read_study, studies_of
-from bench.table.stored import COLUMNS, stored_scores
+from bench.table.reference import read_reference, read_study, reference_of, studies_of
+from bench.table.stored import stored_scores
 from bench.training.catalogue import was_taken
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def scores(study: str | None = None, results_dir: Path | str | None = None) -> "pd.DataFrame":
-    """The long score table, of one study or of everything in the store; of the groups of a run the largest counts.
+    """The long score table, of one study or of the whole store; of a run's group scores that of the largest group.
 
     Args:
         study: a study that was started in this store, or one whose scores come with the package, such as "reference".
@@ -46,7 +47,7 @@ def study_scores(name: str, store: Store) -> "tuple[pd.DataFrame, str]":
     plan = record.read(store, name)
     if plan is not None:
         return plan_scores(plan, store)
-    folder = known(store)
+    folder = reference_of(store)
     if folder is None or name not in studies_of(folder):
         raise unknown("study (not started here)", name, studies_with_scores(store))
     table = newest(read_study(name, folder))
@@ -61,27 +62,27 @@ def newest(table: "pd.DataFrame") -> "pd.DataFrame":
 
 def studies_with_scores(store: Store) -> list[str]:
     """Studies started in a store, and those whose scores the reference table has."""
-    folder = known(store)
+    folder = reference_of(store)
     return sorted({*store.studies(), *(studies_of(folder) if folder else [])})
 
 
 def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
     """The scores of a plan's members and groups, and a remark on where they come from ("": all from the store).
 
-    A run that the store has is read from the store; one that was never started there has the reference table's
-    scores, if it has any of this protocol and these metric versions. One whose weights ship, which were taken in the
-    place of training, has the table's where the store has not scored it: they are the scores of those weights.
+    The scores of a run in the store are read from the store. A run that was never started there has those of the
+    reference table, if it has some of this protocol and these metric versions. A run with shipped weights in place of
+    training also has the table's, where the store has not scored it: they are scores of the same weights.
 
     Raises:
-        StoreError: the reference table cannot be read, or describes a run of the plan otherwise than it is.
+        StoreError: the reference table cannot be read, or describes a run of the plan wrongly.
     """
     import pandas as pd
 
     keys = {cell.key for cell in cells(plan.metrics, plan.protocol)}
     of_store = stored_scores(store, runs=[member.id for member in plan.members])
-    asked = of_store["cell"].isin(keys | {TRAINING} | _groups_of(plan, of_store))
-    of_store = _with_words_used(largest_groups(of_store[asked]))
-    folder = known(store)
+    in_plan = of_store["cell"].isin(keys | {TRAINING} | _groups_of(plan, of_store))
+    of_store = _with_words_used(largest_groups(of_store[in_plan]))
+    folder = reference_of(store)
     if folder is None:
         return of_store, ""
     kept = read_reference(folder)[0]
@@ -105,7 +106,7 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
 
 
 def _no_match(plan: Plan, folder: TableFolder) -> str:
-    """What is said where a table has a study of the plan's name and none of its runs: "" where it has no such study."""
+    """A remark if a table has a study of the plan's name but none of its runs; "" if it has no such study."""
     if plan.name not in studies_of(folder):
         return ""
     return (
@@ -115,24 +116,24 @@ def _no_match(plan: Plan, folder: TableFolder) -> str:
 
 
 def _with_words_used(table: "pd.DataFrame") -> "pd.DataFrame":
-    """A part of a table, whose categories are those that occur in it."""
+    """A part of a table, without categories that it does not use."""
     words = [column for column, kind in COLUMNS.items() if kind == "category"]
     return table.assign(**{column: table[column].cat.remove_unused_categories() for column in words})
 
 
 def _groups_of(plan: Plan, table: "pd.DataFrame") -> set[str]:
-    """The cells of groups that are as the plan's metrics and protocol have them, whichever runs they are of."""
-    datasets = {member.dataset for member in plan.members}  # others may be unknown here
-    found = groups_in(table[table["metric"].isin(plan.metrics) & table["dataset"].isin(datasets)])
+    """The group cells of a table that are of the plan's metrics and protocol, of any runs."""
+    datasets = {member.dataset for member in plan.members}  # other data sets may be unknown here
+    groups = groups_in(table[table["metric"].isin(plan.metrics) & table["dataset"].isin(datasets)])
     return {
         cell
-        for cell, (metric, dataset, runs) in found.items()
+        for cell, (metric, dataset, runs) in groups.items()
         if group_cell(metric, plan.protocol, dataset, runs).key == cell
     }
 
 
 def _has_scores_elsewhere(folder: RunFolder) -> bool:
-    """Whether the table's scores are those of the run as it stands in a store."""
+    """Whether the reference table's scores are also those of this run."""
     state = folder.state()
     return state == "missing" or (state == "done" and was_taken(folder))
 

@@ -23,7 +23,7 @@ __all__ = ["COLUMNS", "export", "stored_scores"]
 def stored_scores(
     store: Store, runs: Iterable[str] | None = None, cells: Iterable[str] | None = None
 ) -> "pd.DataFrame":
-    """The rows of cells that succeeded, of the store or of some of its runs and cells; damaged records are named."""
+    """The rows of cells that succeeded, of the store or of some of its runs and cells; damaged records are reported."""
     stored = contents(store, [*COLUMNS, "state"])
     for damage in stored.damaged:
         say_once(str(damage))
@@ -36,9 +36,9 @@ def _among(rows: "pa.Table", **allowed: Iterable[str]) -> "pa.Table":
     """Rows whose text is one of those allowed, in each column given."""
     kept = np.ones(len(rows), bool)
     for column, words in allowed.items():
-        codes, known = coded(rows[column])
+        codes, vocabulary = coded(rows[column])
         among = set(words)
-        kept &= np.array([*(word in among for word in known), False])[codes]
+        kept &= np.array([*(word in among for word in vocabulary), False])[codes]
     return rows if kept.all() else rows.filter(kept)
 
 
@@ -54,7 +54,7 @@ def _frame(rows: "pa.Table") -> "pd.DataFrame":
 
 
 def _category(column: "pa.ChunkedArray") -> "pd.Categorical":
-    """Text as a categorical of the words that occur, in alphabetical order."""
+    """Text as a categorical of the words that are used, in alphabetical order."""
     import pandas as pd
 
     codes, words = coded(column)

@@ -13,18 +13,18 @@ WARMED_UP = 1e12  # a step at which the framework's own bias correction is exact
 class Adam(torch.optim.Optimizer):
     """w -= lr sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + eps)   (Kingma & Ba 2015, before section 2.1's end).
 
-    The framework's fused kernel, which corrects inside the root, is told that it is long past any correction; the
-    study's is in the learning rate that it is given. That rate is read from a table by a step that lies on the
+    The framework's fused kernel corrects the bias inside the root. It gets a step count so large that its correction is
+    1; the study's correction is part of the learning rate. That rate is read from a table by a step that lies on the
     device, so that an update can be part of a CUDA graph. Every operation is elementwise: stacked models are updated
     as if each were alone.
 
-    A group may be updated at every n-th step alone, which the kernel is told by the flag that is meant for gradients
-    that overflowed; each of its weights may decay (w -= lr rate w, before the update) and have its gradient clipped.
+    A group may be updated at every n-th step only: at other steps the kernel's flag for overflowed gradients is set.
+    Each weight of a group may decay (w -= lr rate w, before the update) and have its gradient clipped.
 
     Args:
-        parameters: weights, or groups of them with what is their own: `betas`; `every`, 1 or more steps; for each of
-            the weights in `decays` a rate and in `limits` what elements of its gradient are clipped to, each (K,) for
-            K stacked models, or None.
+        parameters: weights, or groups of them with their own `betas`; `every`, 1 or more steps; and for each weight a
+            rate in `decays` and a limit of its gradient's elements in `limits`, each (K,) for K stacked models, or
+            None.
         lr: learning rate.
         betas: decay of the two moments.
         eps: of the denominator.
@@ -56,7 +56,7 @@ class Adam(torch.optim.Optimizer):
 
     @torch.no_grad()
     def update(self, step: Tensor) -> None:
-        """One update from the gradients at hand; `step` is the number of updates before it, an integer tensor (1,).
+        """One update from the present gradients; `step` is the number of updates before it, an integer tensor (1,).
 
         Raises:
             ValueError: a gradient lies in memory otherwise than its weights: the fused kernel would mix up elements.
@@ -86,7 +86,7 @@ class Adam(torch.optim.Optimizer):
 
 
 def _per_member(option: Tensor | None, stacked: Tensor) -> Tensor | None:
-    """Numbers of K models (K,) as they broadcast over a stacked weight (K, ...)."""
+    """Numbers of K models (K,) in a shape that broadcasts over a stacked weight (K, ...)."""
     return None if option is None else option.detach().to(stacked.device).view(-1, *[1] * (stacked.dim() - 1))
 
 

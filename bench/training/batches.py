@@ -1,4 +1,4 @@
-"""What one training step reads: images and latent noise, a function of (seed, step) for each model of a fleet."""
+"""The input of a training step: images and latent noise, a function of (seed, step) for each model of a fleet."""
 
 from collections.abc import Sequence
 
@@ -23,10 +23,10 @@ class Batches:
     fleet, and after a resume.
 
     Args:
-        source: the images, for the device where the tensors are wanted.
-        model: whose views and noise these are.
+        source: the images, on the device of the tensors.
+        model: for which images and noise are drawn.
         seeds: K seeds.
-        batch_size: draws a model and step.
+        batch_size: draws per model and step.
 
     Raises:
         ModelError: the model asks for views that the data set cannot give.
@@ -59,17 +59,17 @@ class Batches:
         """Image indices (K, views * batch) of a step, an int32 tensor (1,) counted from 0: all first views first."""
         words = random_bits.bits(random_bits.fold(self.index_key, step), self.slots)
         if self.rows is None:
-            drawn = random_bits.below(words, self.source.total)
+            first_views = random_bits.below(words, self.source.total)
         else:
             more = self.more_words(step, self.batch_size * 2).unflatten(1, (self.batch_size, 2))
-            drawn = self.rows(words, *more.unbind(-1))
+            first_views = self.rows(words, *more.unbind(-1))
         if self.model.views == 1:
-            return drawn
+            return first_views
 
         def words_of(count: int) -> Tensor:
             return self.partner_words(step, self.batch_size * count).unflatten(1, (self.batch_size, count))
 
-        return torch.cat([drawn, self.model.partners(drawn, words_of, self.source.grid)], dim=1)
+        return torch.cat([first_views, self.model.partners(first_views, words_of, self.source.grid)], dim=1)
 
     def images(self, step: Tensor) -> Tensor:
         """Images (K, views * batch, height, width, channels)."""

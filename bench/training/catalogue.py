@@ -1,12 +1,12 @@
 """Trained models that ship with the package: a catalogue, and weights in half precision that are never unpickled.
 
 ```
-results/trained/catalogue.json    what each model is, how it was trained, its file and the checksum of it
+results/trained/catalogue.json    what each model is, how it was trained, its file and the file's checksum
 results/trained/ID.safetensors    the weights of a run in half precision, and its loss curves as a note
-DOWNLOADS/trained/ID.safetensors  those beyond the size that a repository takes: files of a release
+DOWNLOADS/trained/ID.safetensors  weights beyond the size limit of the repository: files of a release
 ```
 
-The scores of a shipped model in the reference table are those of its shipped weights, so that they are found again.
+The scores of a shipped model in the reference table are of its shipped weights, so that they can be reproduced.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -67,7 +67,7 @@ class Trained:
 
     Attributes:
         folder: of the catalogue.
-        record: its entry.
+        record: of the model.
     """
 
     folder: Path
@@ -75,7 +75,7 @@ class Trained:
 
     @property
     def run(self) -> str:
-        """The id of the run that it is."""
+        """The id of its run."""
         return self.record["run"]["id"]
 
     @property
@@ -85,7 +85,7 @@ class Trained:
 
     @property
     def dataset(self) -> str:
-        """What it was trained on."""
+        """The data set that it was trained on."""
         return self.record["run"]["dataset"]["name"]
 
     @property
@@ -96,7 +96,7 @@ class Trained:
 
     @property
     def schedule(self) -> Mapping[str, Any]:
-        """What of its schedule is part of its identity: steps, precision, image_size, ..."""
+        """The part of its schedule that its id depends on: steps, precision, image_size, ..."""
         return self.record["run"]["schedule"]
 
     @property
@@ -111,7 +111,7 @@ class Trained:
         """Its weights in 32-bit floats, and the notes beside them.
 
         Raises:
-            StoreError: the file is missing, or not the one of the catalogue; the message says what to do.
+            StoreError: the file is missing, or its checksum is wrong; the message says what to do.
         """
         if not self.path.exists():
             mend = "it is a file of the project's release, put it there" if self.record.get("release") else MEND
@@ -126,7 +126,7 @@ class Trained:
         return {name: a.astype(np.float32) if a.dtype == np.float16 else a for name, a in arrays.items()}, notes
 
     def as_run(self) -> Run:
-        """The run that it is, as a learner is built from it."""
+        """Its run, from which a learner can be built."""
         record, (index, value, seed) = self.record["run"], self.setting
         model, dataset, hyper = record["model"], record["dataset"], record["model"]["hyper"]
         name = record["schedule_label"].partition(": ")[0]
@@ -151,7 +151,7 @@ def catalogue(folder: Path | None = None) -> list[Trained]:
     """The trained models that ship, by data set, model, strength and seed.
 
     Args:
-        folder: of a catalogue; None: the one that comes with the package.
+        folder: of a catalogue; None: of the one that comes with the package.
 
     Raises:
         StoreError: the catalogue is damaged; the message says what to do.
@@ -191,11 +191,11 @@ def load_model(model: str, dataset: str = "dsprites", strength: float = 0, seed:
 
     Returns:
         On the CPU: `encode(images)` gives mean and log-variance (N, D) of images (N, height, width, channels) in
-        [0, 1], `decode(codes)` images of codes. Of several schedules the one of the most steps.
+        [0, 1], `decode(codes)` images of codes. Of several schedules the one with the most steps.
 
     Raises:
-        UnknownNameError: no model of that name ships, or none of that data set; the message offers the nearest.
-        ConfigError: none of that strength and seed; the message says which there are.
+        UnknownNameError: no model of that name ships, or none on that data set; the message offers the nearest.
+        ConfigError: none of that strength and seed; the message lists those that ship.
         StoreError: its file is missing or damaged; the message says what to do.
     """
     from bench.training.train import learner_of
@@ -206,15 +206,15 @@ def load_model(model: str, dataset: str = "dsprites", strength: float = 0, seed:
 
 
 def find(entries: Sequence[Trained], model: str, dataset: str, strength: float, seed: int) -> Trained:
-    """The model of a catalogue that is asked for; the errors are those of `load_model`."""
+    """The wanted model of a catalogue; the errors are those of `load_model`."""
     if not entries:
         raise ConfigError("no trained models came with this package")
-    for what, asked, known in (
+    for what, wanted, shipped in (
         ("trained model", model, {e.model for e in entries}),
         (f"data set of a trained {model}", dataset, {e.dataset for e in entries if e.model == model}),
     ):
-        if asked not in known:
-            raise unknown(what, asked, known)
+        if wanted not in shipped:
+            raise unknown(what, wanted, shipped)
     if not isinstance(strength, Real) or isinstance(strength, bool) or not isinstance(seed, Integral):
         raise ConfigError(f"strength is an index or a value and seed an integer, got {strength!r} and {seed!r}")
     group = [e for e in entries if (e.model, e.dataset) == (model, dataset)]
@@ -230,7 +230,7 @@ def find(entries: Sequence[Trained], model: str, dataset: str, strength: float, 
 
 
 def _seeds(group: Iterable[Trained]) -> str:
-    """The strengths that there are and the seeds of each, in words."""
+    """The strengths and their seeds, in words."""
     seeds: dict[str, list[int]] = {}
     for entry in group:
         strength, value, seed = entry.setting
@@ -240,18 +240,18 @@ def _seeds(group: Iterable[Trained]) -> str:
 
 def shipped_among(runs: Iterable[Run]) -> list[Trained]:
     """The models of the catalogue that are among some runs."""
-    asked = {run.id for run in runs}
-    return [entry for entry in catalogue() if entry.run in asked]
+    ids = {run.id for run in runs}
+    return [entry for entry in catalogue() if entry.run in ids]
 
 
 def take(runs: Sequence[Run], store: Store) -> list[Run]:
-    """Put shipped weights in the place of training, for those of some runs that are not done in a store.
+    """Copy shipped weights into a store in place of training, for runs that are not done there.
 
-    `done.json` says where they came from, and otherwise how they were trained. What another process trains at the
-    moment is left to it.
+    `done.json` says where the weights came from and how they were trained. A run that another process trains is left to
+    it.
 
     Returns:
-        The runs that were taken.
+        The runs whose weights were copied.
 
     Raises:
         StoreError: a file of the catalogue is missing or damaged, or the store cannot be written.
@@ -268,7 +268,7 @@ def take(runs: Sequence[Run], store: Store) -> list[Run]:
 
 
 def _copy(run: Run, entry: Trained, store: Store) -> None:
-    """The run's folder as training would have left it; the mark of completion last."""
+    """Write the run's folder as training would; the mark of completion last."""
     folder, (arrays, notes) = store.run(run.id), entry.arrays()
     write_json(folder.config, run.record())
     write_arrays(folder.weights, arrays)
@@ -281,32 +281,33 @@ def _copy(run: Run, entry: Trained, store: Store) -> None:
 
 
 def was_taken(folder: RunFolder) -> bool:
-    """Whether the weights of a finished run were shipped, and not trained in its store (of a damaged record: no)."""
+    """Whether the weights of a finished run were shipped, not trained in its store; False if its record is damaged."""
     with suppress(StoreError, TypeError):
         return "taken_from" in read_json(folder.done)
     return False
 
 
 def ship(runs: Iterable[Run], store: Store, folder: Path) -> list[Trained]:
-    """Add the finished runs of a store to a catalogue; what is in it already stays as it is.
+    """Add the finished runs of a store to a catalogue; entries that it has stay as they are.
 
     Args:
-        runs: those of a study.
-        store: where their weights are.
-        folder: of the catalogue, which may not be there yet.
+        runs: of a study.
+        store: of their weights.
+        folder: of the catalogue, which may not exist yet.
 
     Returns:
-        What was added.
+        The added models.
 
     Raises:
-        ConfigError: weights that half precision cannot hold; nothing of that run is added.
+        ConfigError: half precision cannot hold a weight; that run is not added.
         StoreError: a file cannot be read or written.
     """
-    there = catalogue(folder)
-    size, known = sum(e.path.stat().st_size for e in there if not e.record.get("release")), {e.run for e in there}
+    entries = catalogue(folder)
+    size = sum(e.path.stat().st_size for e in entries if not e.record.get("release"))
+    catalogued = {e.run for e in entries}
     added = []
     for run in runs:
-        if run.fitted or run.id in known or store.run(run.id).state() != "done":
+        if run.fitted or run.id in catalogued or store.run(run.id).state() != "done":
             continue
         arrays, notes = _halved(run, store)
         size += sum(array.nbytes for array in arrays.values()) + sum(map(len, notes.values()))
@@ -318,7 +319,7 @@ def ship(runs: Iterable[Run], store: Store, folder: Path) -> list[Trained]:
         record["sha256"] = sha256_of(entry.path)
         added.append(entry)
     if added:
-        models = [entry.record for entry in sorted([*there, *added], key=_order)]
+        models = [entry.record for entry in sorted([*entries, *added], key=_order)]
         write_json(folder / "catalogue.json", {"format": FORMAT, "about": ABOUT, "models": models})
     return added
 

@@ -1,8 +1,8 @@
 """A fleet: many runs of one model on one data set trained together as one LightningModule.
 
-Its members are divided into stacks. One Lightning `training_step` is a macro-step of many updates, so Lightning's own
-cost disappears; on a GPU an update of the whole fleet is one CUDA graph with a branch for each stack. A killed fleet
-resumes bit for bit, in whatever fleet its members find themselves next.
+Its members are divided into stacks. One Lightning `training_step` is a macro-step of many updates, which makes
+Lightning's overhead negligible; on a GPU an update of the whole fleet is one CUDA graph with a branch for each stack. A
+member of a killed fleet resumes bit for bit, in any other fleet.
 """
 
 import logging
@@ -20,16 +20,16 @@ from bench.models.base import State
 from bench.training.graph import StepGraph
 from bench.training.stack import Progress, Stack
 
-EAGER_STEPS = 3  # updates before a graph is recorded, in which libraries choose their algorithms
+EAGER_STEPS = 3  # updates before a graph is recorded, during which libraries choose their algorithms
 MACRO_STEPS = {"cpu": 50, "cuda": 500}  # updates a Lightning step
 
 
 class Fleet(pl.LightningModule):
-    """Stacks that advance in step, and their record.
+    """Stacks that advance together, and their recorded losses.
 
     Args:
         stacks: of one model, data set and schedule, at the same step.
-        log_every: record the losses of every such step.
+        log_every: steps between two records of the losses.
     """
 
     def __init__(self, stacks: Sequence[Stack], log_every: int) -> None:
@@ -49,7 +49,7 @@ class Fleet(pl.LightningModule):
         return [s.adam for s in self.stacks]
 
     def training_step(self, last: int) -> None:
-        """Update every member up to step `last`; mark one whose loss is not finite with the step where that began."""
+        """Update every member up to step `last`; mark one whose loss is not finite with the first such step."""
         while self.step < last:
             recorded = (self.step + 1) % self.log_every == 0 or self.step == 0
             self.update(recorded)
@@ -71,7 +71,7 @@ class Fleet(pl.LightningModule):
             self.graph.replay()
 
     def progress(self, k: int) -> Progress:
-        """What member k needs to go on."""
+        """The state that member k resumes from."""
         stack, slot = self.places[k]
         return stack.progress(slot)
 
@@ -89,9 +89,9 @@ class EveryMacroStep(pl.Callback):
     """After each macro-step: report progress, log new losses with each member's logger, save members when due.
 
     Args:
-        every: updates between two savings.
+        every: updates between two checkpoints.
         save: called with a member's number and progress.
-        report: called with the step reached and the recorded losses, as `Fleet.losses` gives them.
+        report: called with the present step and the recorded losses, as `Fleet.losses` gives them.
         loggers: one a member, or none.
     """
 
@@ -109,7 +109,7 @@ class EveryMacroStep(pl.Callback):
         losses = fleet.losses()
         self.report(fleet.step, losses)
         for rows in losses[self.logged :]:
-            for logger, (step, *values) in zip(self.loggers, rows, strict=False):  # there may be no loggers
+            for logger, (step, *values) in zip(self.loggers, rows, strict=False):  # `loggers` may be empty
                 logger.log_metrics(dict(zip(fleet.columns, map(float, values), strict=True)), int(step))
         self.logged = len(losses)
         if fleet.step - self.saved >= self.every:

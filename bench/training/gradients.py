@@ -1,4 +1,4 @@
-"""How much a stochastic gradient varies: many draws of it at the same weights and on the same images."""
+"""Draws of a stochastic gradient at the same weights and on the same images, to measure its variance."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,9 +18,9 @@ def encoder_gradients(run: Run, weights: Mapping[str, NDArray[Any]], draws: int)
     """The encoder's gradient of a run's loss, (draws, weights of the encoder), each with latent noise of its own.
 
     Args:
-        run: whose objective and batch size these are; the images are its first batch's.
-        weights: where the gradient is taken, such as another run's.
-        draws: how many, computed as one stack of as many copies.
+        run: with the objective, the batch size and, as its first batch, the images.
+        weights: at which the gradient is taken, such as another run's.
+        draws: of the gradient, computed as one stack of copies.
 
     Raises:
         ModelError: the weights are those of another architecture.

@@ -1,7 +1,7 @@
-"""One CUDA graph of a step of many stacks: launched once, with each stack a branch of its own.
+"""One CUDA graph of a step of many stacks: launched once, with a branch for each stack.
 
-What a step costs a small model is not arithmetic but the launching of its hundred kernels; a graph launches them all
-at once, and branches fill the device with what one small model cannot.
+A step of a small model is bound by the launch overhead of its hundred kernels, not by arithmetic. A graph launches all
+kernels at once, and its branches together fill a device that one small model cannot.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,8 +12,8 @@ import torch
 class StepGraph:
     """Replays the work of several functions as one graph, each on a stream of its own.
 
-    The functions must read and write tensors of the device alone, and the same ones each time. They must have run
-    before, eagerly, through `eager`: libraries choose their algorithms and allocate their workspaces then.
+    The functions must read and write only tensors on the device, and the same ones each time. They must have run before
+    through `eager`: libraries choose their algorithms and allocate their workspaces then.
     """
 
     def __init__(self, branches: Sequence[Callable[[], None]]) -> None:

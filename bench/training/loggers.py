@@ -1,7 +1,7 @@
-"""Where loss curves go beside losses.csv: any Lightning logger, named by a yaml.
+"""Loggers of loss curves beside losses.csv: any Lightning logger, named by a yaml.
 
-Each run has a logger of its own, in the process that trains it. What runs share, such as the database of MLflow, is
-made by the first of them: loggers of one store start one after another.
+Each run has its own logger, in the process that trains it. The first logger creates what all share, such as the
+database of MLflow, so the loggers of one store start one after another.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ class LoggerError(RuntimeError):
 
 @dataclass(frozen=True)
 class LoggerSetting:
-    """A class of loggers, `target` (None: losses.csv alone), and its arguments; braces in them are filled in."""
+    """A class of loggers, `target` (None: only losses.csv), and its arguments; names in braces are replaced."""
 
     name: str = "csv"
     target: str | None = None
@@ -52,7 +52,7 @@ class LoggerSetting:
 
 
 class Curves:
-    """A logger of one run that ends no training: where it fails, it says so once and is left out from there on."""
+    """A logger of one run that never stops training: its first failure is reported, and it is not called again."""
 
     def __init__(self, name: str, logger: Any) -> None:
         self.name, self.logger = name, logger
@@ -76,7 +76,7 @@ class Curves:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Let one process at a time into this block."""
+    """Lock a block for one process at a time."""
     with path.open("a") as file:
         with suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -84,9 +84,9 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _databases(arguments: Mapping[str, Any]) -> list[Path]:
-    """The SQLite files that a logger was given and that exist."""
-    found = [Path(v.removeprefix("sqlite:///")) for v in arguments.values() if str(v).startswith("sqlite:///")]
-    return [path for path in found if path.exists()]
+    """The existing SQLite files among a logger's arguments."""
+    paths = [Path(v.removeprefix("sqlite:///")) for v in arguments.values() if str(v).startswith("sqlite:///")]
+    return [path for path in paths if path.exists()]
 
 
 def _mend(database: Path) -> str:

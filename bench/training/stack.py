@@ -1,7 +1,7 @@
 """A stack: K models that advance as one stacked module, with their optimiser and their clock.
 
-A member's progress is its slice of the parameters, of what the model keeps and of the optimiser's state, the step, and
-the losses recorded so far: it resumes bit for bit, in whatever stack it finds itself next.
+A member's progress is its slice of the parameters, of the model's other state and of the optimiser's state, the step,
+and the losses recorded so far: it resumes bit for bit, in any other stack.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,9 @@ Arrays = dict[str, NDArray[np.float32]]
 
 
 def set_precision(precision: str) -> None:
-    """Let a GPU round the factors of float32 products and convolutions to tf32, or not, in this whole process.
+    """Set whether a GPU rounds the factors of float32 products and convolutions to tf32, in this whole process.
 
-    The framework's own default rounds them in convolutions.
+    By default the framework rounds them in convolutions.
     """
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
@@ -32,7 +32,7 @@ def set_precision(precision: str) -> None:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a member stands: updates done, arrays (weights/, m/, v/, kept/), recorded losses with the step first."""
+    """The state a member resumes from: updates done; arrays (weights/, m/, v/, kept/, losses with the step first)."""
 
     step: int
     arrays: Arrays
@@ -46,8 +46,8 @@ class Stack:
         batches: what each step reads.
         learning_rate: Adam's, for every member.
         precision: "float32", "tf32" (see `set_precision`), or "bfloat16" for the networks' inner layers.
-        compiled: let the framework's compiler fuse the hundreds of small operations that choose and draw what an
-            update reads; the images must not pass through the CPU.
+        compiled: fuse the hundreds of small operations that draw the input of an update with the framework's compiler;
+            the images must be on the device.
 
     Attributes:
         clock: updates done, an int32 tensor (1,).
@@ -92,7 +92,7 @@ class Stack:
         """One step of every member. Losses are summed over members, so each gets exactly its own gradient.
 
         Args:
-            curves: record the losses, and what is only looked at.
+            curves: record the losses, and compute those that are only recorded.
         """
         seen = self.read(self.clock)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced, cache_enabled=False):
@@ -117,12 +117,12 @@ class Stack:
         return torch.stack(self.record).cpu().numpy()
 
     def progress(self, k: int) -> Progress:
-        """What member k needs to go on."""
+        """The state that member k resumes from."""
         arrays = {f"{part}/{n}": a for part, stacked in self._parts().items() for n, a in member(stacked, k).items()}
         return Progress(int(self.clock), arrays | {"losses": self.losses()[:, k]})
 
     def resume(self, members: Sequence[Progress]) -> None:
-        """Continue from where the members stood, all at the same step.
+        """Continue from the members' progress, all at the same step.
 
         Raises:
             ModelError: their arrays are those of another architecture, or their losses those of other columns.
@@ -141,16 +141,16 @@ class Stack:
         self.record = list(torch.from_numpy(rows).to(self.device))
 
     def _parts(self) -> dict[str, dict[str, Tensor]]:
-        """Everything an update changes: weights, both moments of Adam, what the model keeps; by name, each (K, ...)."""
+        """All that an update changes: weights, both moments of Adam, other state of the model; each (K, ...)."""
         moments = {part: {n: self.adam.state[p][part] for n, p in self.weights.items()} for part in ("m", "v")}
         return {"weights": self.weights} | moments | {"kept": self.model.kept()}
 
 
 def _columns(model: Stacked) -> tuple[str, ...]:
-    """Names of the losses that a model's record has.
+    """Names of the losses that are recorded for a model.
 
     Raises:
-        ModelError: one of the model's own names is no plain word, or is there already.
+        ModelError: a name that the model adds is no plain word, or occurs twice.
     """
     columns = (*LOSSES, *model.recorded)
     for name in model.recorded:
@@ -160,7 +160,7 @@ def _columns(model: Stacked) -> tuple[str, ...]:
 
 
 def _row(clock: Tensor, columns: Sequence[str], losses: Mapping[str, Tensor]) -> Tensor:
-    """Step and losses of each member, (K, 1 + number of losses); NaN stands for what a model does not have."""
+    """Step and losses of each member, (K, 1 + number of losses); NaN for a loss that the model lacks."""
     none = torch.full_like(losses["loss"], torch.nan)
     values = [losses[n].detach() if n in losses else none for n in columns]
     return torch.stack([clock.float().expand_as(none), *values], dim=1)

@@ -1,4 +1,4 @@
-"""The training stage: takes runs, leaves trained weights, losses and a mark of completion in their folders."""
+"""The training stage: trains runs and writes weights, losses and a mark of completion into their folders."""
 
 import platform
 import time
@@ -45,34 +45,36 @@ class DivergedError(ArithmeticError):
 def train(
     runs: Sequence[Run], store: Store, accelerator: str, report: Report, logger: LoggerSetting = CSV
 ) -> list[str]:
-    """Train runs of one group as one fleet: those that are not done and that no other process works on.
+    """Train runs of one group as one fleet, without those that are done or that another process works on.
 
-    A run that fails leaves a record and no more.
+    A run that fails leaves a record, and the others go on.
 
     Args:
         runs: runs that share model, data set and schedule.
-        store: where their folders are.
+        store: of their folders.
         accelerator: "cpu" or "cuda".
-        report: told steps done, and in words the highest loss among the members.
-        logger: where loss curves go beside losses.csv.
+        report: called with the steps done since the last call, and the highest loss of a member, in words.
+        logger: of loss curves, beside losses.csv.
 
     Returns:
         The state of each run: "done", "failed", or "elsewhere" where another process works on it.
 
     Raises:
         StoreError: a file cannot be written; what was there before is intact.
-        DataError: the data set cannot be had.
+        DataError: the data set is not available.
     """
     with claiming([store.run(r.id) for r in runs]) as claims:
-        mine = [(r, c) for r, c in zip(runs, claims, strict=True) if c is not None and c.folder.state() != "done"]
-        if mine:
-            _train_claimed(mine, accelerator, report, logger)
+        claimed = [(r, c) for r, c in zip(runs, claims, strict=True) if c is not None and c.folder.state() != "done"]
+        if claimed:
+            _train_claimed(claimed, accelerator, report, logger)
         return ["elsewhere" if claim is None or not claim.holds() else claim.folder.state() for claim in claims]
 
 
-def _train_claimed(mine: Sequence[tuple[Run, Claim]], accelerator: str, report: Report, logger: LoggerSetting) -> None:
-    runs, claims = zip(*mine, strict=True)
-    for run, claim in mine:
+def _train_claimed(
+    claimed: Sequence[tuple[Run, Claim]], accelerator: str, report: Report, logger: LoggerSetting
+) -> None:
+    runs, claims = zip(*claimed, strict=True)
+    for run, claim in claimed:
         claim.folder.failed.unlink(missing_ok=True)
         write_json(claim.folder.config, run.record())
     started = time.monotonic()
@@ -83,13 +85,13 @@ def _train_claimed(mine: Sequence[tuple[Run, Claim]], accelerator: str, report: 
     except Exception as fault:
         faults = [fault] * len(runs)
     seconds = time.monotonic() - started
-    for (_, claim), raised in zip(mine, faults, strict=True):
+    for (_, claim), raised in zip(claimed, faults, strict=True):
         if claim.holds():
-            _conclude(claim.folder, raised, {"device": _device(accelerator), "seconds": seconds, "fleet": len(mine)})
+            _conclude(claim.folder, raised, {"device": _device(accelerator), "seconds": seconds, "fleet": len(claimed)})
 
 
 def adopt(run: Run, store: Store, checkpoint: Path) -> None:
-    """Take the weights of a file in the place of training: the run is then encoded and scored like any other.
+    """Take the weights of a file in place of training: the run is then encoded and scored like any other.
 
     Raises:
         StoreError: the file is no safetensors file or is truncated.
@@ -104,7 +106,7 @@ def adopt(run: Run, store: Store, checkpoint: Path) -> None:
 
 
 def new_learner(runs: Sequence[Run], convolution: str = "grouped") -> Learner:
-    """The untrained learner of runs of one group: stacked where the model is trained by gradient steps.
+    """The untrained learner of runs of one group: stacked if the model is trained by gradient steps.
 
     Args:
         runs: of one group.
@@ -131,7 +133,7 @@ def training_images(run: Run) -> DataSet:
 
 
 def load_learner(run: Run, folder: RunFolder) -> Learner:
-    """The trained learner of a finished run, read from its weights alone, on any machine: it is one model on a CPU."""
+    """The trained learner of a finished run, read from its weights on any machine: one model on a CPU."""
     return learner_of(run, read_arrays(folder.weights)[0])
 
 
@@ -159,7 +161,7 @@ def _train(
     report: Report,
     logger: LoggerSetting,
 ) -> list[Exception | None]:
-    """Train runs as fleets of those that stand at the same step, no larger than the schedule says."""
+    """Train runs in fleets of runs at the same step, no larger than the schedule says."""
     import torch
 
     schedule = runs[0].schedule
@@ -181,7 +183,7 @@ Member = tuple[Run, Claim, Progress | None]
 
 
 def _standing(run: Run, folder: RunFolder) -> Progress | None:
-    """Where a run was left; a checkpoint that cannot be read is set aside, and the run starts anew."""
+    """The progress of an interrupted run; a checkpoint that cannot be read is set aside, and the run starts anew."""
     if not folder.checkpoint.exists():
         return None
     try:
@@ -229,20 +231,21 @@ def _train_together(
     source = images_on(torch.device(accelerator), training_images(runs[0]))
     compiled = schedule.compile and accelerator == "cuda" and source.on_device
     if compiled:
-        torch.compiler.reset()  # what was compiled for other fleets counts against a limit
+        torch.compiler.reset()  # compilations for earlier fleets count against a limit
     convolution, size = way_of(schedule, accelerator)
     parts = [members[i : i + size] for i in range(0, len(members), size)]
     fleet = Fleet([_stack(part, source, compiled, convolution) for part in parts], schedule.log_every)
-    loggers = [own for run, folder in zip(runs, folders, strict=True) if (own := logger.start(run, folder)) is not None]
+    started = [logger.start(run, folder) for run, folder in zip(runs, folders, strict=True)]
+    loggers = [of_run for of_run in started if of_run is not None]
     callback = EveryMacroStep(
-        schedule.checkpoint_every, lambda k, p: _write_progress(folders[k], p), _told(report, runs, fleet), loggers
+        schedule.checkpoint_every, lambda k, p: _write_progress(folders[k], p), _reporter(report, runs, fleet), loggers
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning advises on workers and logging that macro-steps do not need
         macro_step = min(MACRO_STEPS[accelerator], schedule.checkpoint_every)
         fit(fleet, schedule.steps, accelerator, callback, macro_step)
-    for own in loggers:
-        own.finalize("success")
+    for of_run in loggers:
+        of_run.finalize("success")
     losses = fleet.losses()
     faults: dict[Run, Exception | None] = {
         run: DivergedError(f"a loss of {run} was not finite at step {step}") if step >= 0 else None
@@ -259,9 +262,9 @@ def _train_together(
 
 
 def way_of(schedule: Schedule, accelerator: str) -> tuple[str, int]:
-    """How convolutions are computed and how many models are stacked, where the schedule leaves it to the device.
+    """How convolutions are computed and how many models are stacked, if the schedule leaves it to the device.
 
-    The kernels of `triton`, with the whole fleet as one stack, are the fastest on GPUs that they run on; elsewhere the
+    The kernels of `triton`, with the whole fleet as one stack, are the fastest on GPUs that support them; elsewhere the
     library's convolutions with a branch for each model are.
     """
     chosen, stack = schedule.convolution, schedule.stack
@@ -271,14 +274,14 @@ def way_of(schedule: Schedule, accelerator: str) -> tuple[str, int]:
 
 
 def _runs_kernels() -> bool:
-    """Whether the GPU at hand runs the kernels: Triton is there, and the GPU of its generation 8 or later."""
+    """Whether this GPU runs the kernels: Triton is installed, and the compute capability is 8.0 or higher."""
     import torch
 
     return find_spec("triton") is not None and torch.cuda.get_device_capability() >= KERNELS_FROM
 
 
 def _stack(members: Sequence[Member], source: DeviceImages, compiled: bool, convolution: str) -> Stack:
-    """Models that train as one stacked module, from where they were left."""
+    """Runs as one stacked module, with the progress they have."""
     runs = [run for run, _, _ in members]
     schedule = runs[0].schedule
     model = new_learner(runs, convolution)
@@ -291,19 +294,19 @@ def _stack(members: Sequence[Member], source: DeviceImages, compiled: bool, conv
     return stack
 
 
-def _told(report: Report, runs: Sequence[Run], fleet: Fleet) -> Callable[[int, np.ndarray], None]:
-    """Turns steps reached into model-steps done since last told, with the highest loss."""
+def _reporter(report: Report, runs: Sequence[Run], fleet: Fleet) -> Callable[[int, np.ndarray], None]:
+    """A callback of a fleet that reports the model-steps done since its last call, and the highest loss."""
     last = fleet.step
     report(last * len(runs), "")
 
-    def told(step: int, losses: np.ndarray) -> None:
+    def report_progress(step: int, losses: np.ndarray) -> None:
         nonlocal last
-        now = np.where(fleet.failed < 0, losses[-1, :, 1], -np.inf)
-        worst = int(now.argmax())
-        report((step - last) * len(runs), f"highest loss {now[worst]:.1f}: {runs[worst]}")
+        latest = np.where(fleet.failed < 0, losses[-1, :, 1], -np.inf)
+        worst = int(latest.argmax())
+        report((step - last) * len(runs), f"highest loss {latest[worst]:.1f}: {runs[worst]}")
         last = step
 
-    return told
+    return report_progress
 
 
 def _conclude(folder: RunFolder, fault: Exception | None, how: dict[str, Any]) -> None:
@@ -316,7 +319,7 @@ def _conclude(folder: RunFolder, fault: Exception | None, how: dict[str, Any]) -
 
 
 def provenance() -> dict[str, Any]:
-    """What stands behind a result: versions of packages, and of the checkout where there is one."""
+    """The provenance of a result: versions of packages, and the revision of the checkout, if there is one."""
     import bench
 
     packages = {p: version(p) for p in PACKAGES} | {"python": platform.python_version(), "bench": bench.__version__}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.launch.base import LaunchError
-from bench.launch.slurm import Resumed, _own
+from bench.launch.slurm import Resumed, _make_private
 
 
 def test_a_requeue_that_fails_is_no_fault_of_the_run(capsys):
@@ -36,17 +36,17 @@ def test_a_requeue_that_fails_is_no_fault_of_the_run(capsys):
 
 
 def test_the_jobs_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
-    _own(tmp_path / "results" / "jobs")
+    _make_private(tmp_path / "results" / "jobs")
     assert (tmp_path / "results" / "jobs").stat().st_mode & 0o777 == 0o700
-    _own(tmp_path / "results" / "jobs")
+    _make_private(tmp_path / "results" / "jobs")
 
 
 def test_a_jobs_folder_that_others_can_write_in_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(0o770)
     with pytest.raises(LaunchError, match=f"others can write in {tmp_path}.*chmod go-w {tmp_path}"):
-        _own(tmp_path)
+        _make_private(tmp_path)
     tmp_path.chmod(0o755)
-    _own(tmp_path)
+    _make_private(tmp_path)
     monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
     with pytest.raises(LaunchError, match=r"another user's.*launcher\.folder=FOLDER"):
-        _own(tmp_path)
+        _make_private(tmp_path)

@@ -11,11 +11,13 @@ import pytest
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
+from bench import registry
 from bench.analysis.published.numbers import Item, items
 from bench.analysis.scores.agreement import TooFewRunsError
+from bench.conventions import CONVENTIONS
 from bench.report.figures import DATASET_FIGURES, FIGURES
 from bench.report.figures.panels import Drawn
-from bench.report.questions import QUESTIONS
+from bench.report.questions import QUESTIONS, conventions
 from bench.report.reproduction import reproduction_figure
 from bench.report.style import COLUMN, NOTE, PAGE, Picture, new_figure, titled
 from bench.testing.synthetic import SCORES, Made, synthetic_table
@@ -141,6 +143,19 @@ def test_every_text_of_a_reproduction_can_be_read(item: Item) -> None:
 def test_every_text_of_an_answer_can_be_read(name: str, table: pd.DataFrame) -> None:
     asked = SimpleNamespace(table=table, plan=SimpleNamespace(schedules=SCHEDULES))
     for _, figure, _ in QUESTIONS[name].draw(asked):  # type: ignore[arg-type]
+        assert faults(figure) == []
+
+
+def test_every_text_of_the_question_of_conventions_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, codes = np.random.default_rng(0), ("factors and noise", "β-VAE, beta 16", "PCA")
+    rows = [
+        {"codes": whose, "metric": c.metric, "convention": c.name, "score": rng.random(),
+         "name": registry.load("metrics", c.metric).metric.headline}
+        for whose in codes for c in CONVENTIONS if c.metric in conventions.METRICS and not c.slow
+    ]  # fmt: skip
+    monkeypatch.setattr(conventions, "dsprites_codes", dict)
+    monkeypatch.setattr(conventions, "scores_by_convention", lambda *_, **__: pd.DataFrame(rows))
+    for _, figure, _ in QUESTIONS["conventions"].draw(SimpleNamespace()):  # type: ignore[arg-type]
         assert faults(figure) == []
 
 

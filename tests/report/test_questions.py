@@ -12,11 +12,14 @@ import pytest
 from bench import data
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.cli import question
+from bench.conventions import CONVENTIONS
 from bench.data.sampling import ALL, of_card
+from bench.models.random_projection import RandomProjection
 from bench.registry import UnknownNameError
 from bench.report.questions import (
     QUESTIONS,
     clusters,
+    conventions,
     entanglement,
     generalisation,
     generative_models,
@@ -264,3 +267,34 @@ def test_scores_of_images_held_out_are_drawn_against_disentanglement(tmp_path: P
     assert generalisation.agreement(drawn[0][2].assign(disentanglement=lambda t: t["r2"]), "r2") == pytest.approx(1)
     with pytest.raises(TooFewRunsError, match="and scores of images held out, are needed: study=generalise"):
         list(QUESTIONS["generalisation"].draw(Tabled(plan(VAE), Store(tmp_path), load_learner)))
+
+
+def test_a_convention_has_a_row_and_each_codes_a_mark_beside_the_value_of_this_suite(
+    trained: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    factors = np.stack([rng.integers(n, size=300) for n in (3, 5)], axis=1)
+    codes = factors + rng.normal(0, 0.2, factors.shape)
+    split = codes[:200], factors[:200], codes[200:], factors[200:]
+    monkeypatch.setattr(conventions, "METRICS", ("mig", "modularity"))
+    cheap = [c for c in CONVENTIONS if c.metric in ("mig", "modularity")]
+    monkeypatch.setattr(conventions, "dsprites_codes", lambda: {"mine": split, "theirs": split})
+    ((stem, figure, numbers),) = QUESTIONS["conventions"].draw(trained)
+    assert stem == "conventions"
+    assert {(row.metric, row.convention) for row in numbers.itertuples()} == {(c.metric, c.name) for c in cheap}
+    for words in ("this suite", "ubisoft.classes", "latent_quantization", "mine", "theirs", "MIG", "Modularity"):
+        assert words in said(figure)
+    marks = [line for ax in figure.axes[:2] for line in ax.lines if line.get_marker() not in ("", "None", None)]
+    assert sum(len(line.get_xdata()) for line in marks) == 2 * len(cheap)
+
+
+def test_what_conventions_are_shown_on_are_codes_of_the_same_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, size in {"TRAIN": 30, "TEST": 20, "IMAGES": 40}.items():
+        monkeypatch.setattr(conventions, name, size)
+    monkeypatch.setattr(conventions, "PCA", RandomProjection)  # PCA takes seconds, however few the images
+    made, shipped, components = conventions.dsprites_codes().values()
+    for codes, factors, test_codes, test_factors in (made, shipped, components):
+        assert (len(codes), len(test_codes)) == (30, 20)
+        np.testing.assert_array_equal(factors, made[1])
+        np.testing.assert_array_equal(test_factors, made[3])
+    assert [np.shape(split[0])[1] for split in (made, shipped, components)] == [5, 10, 10]

@@ -1,1 +1,1 @@
-"""Models beside each other: standings and ranks with what chance does to them."""
+"""Models compared with each other: their scores and ranks, with intervals."""

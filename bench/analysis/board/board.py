@@ -18,7 +18,7 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Column:
-    """A score of the board; `disentanglement`: dead runs have none, and its declaration says which ranks rest on it."""
+    """A score of the board; dead runs have no `disentanglement` score. `declared` says which rank sets count it."""
 
     name: str
     metric: str
@@ -29,12 +29,12 @@ class Column:
 def board(
     estimates: Sequence[Mapping[Row, Estimate]], chosen: Sequence[Column], keys: Sequence[str], rank_sets: Sequence[str]
 ) -> pd.DataFrame:
-    """A board of the data sets given.
+    """One board over the data sets given.
 
     Args:
         estimates: for each data set, row -> its estimate of the chosen scores.
         chosen: columns.
-        keys: what a row's parts are called.
+        keys: names of the parts of a row.
         rank_sets: of `RANK_SETS`.
 
     Returns:
@@ -62,7 +62,7 @@ def board(
 def _ranked(
     grid: Sequence[Sequence[Estimate]], chosen: Sequence[Column], present: NDArray[np.bool_], rank_set: str
 ) -> pd.DataFrame:
-    """Standing and coverage of every row by the scores of a rank set; no interval where a score has none."""
+    """Standing and coverage of every row by the scores of a rank set; no interval if a score has none."""
     counted: NDArray[np.bool_] = present & [c.declared.counts_in(rank_set) for c in chosen]
     coverage = np.array([[e.coverage for e in of] for of in grid]).transpose(1, 0, 2)
     coverage = coverage[:, counted if counted.any() else present]
@@ -79,19 +79,19 @@ def _standings(
     counted: NDArray[np.bool_],
     complete: NDArray[np.int64],
 ) -> pd.DataFrame:
-    """Standings of the complete rows, indexed by their positions; a row alone has no rank."""
+    """Standings of the complete rows, indexed by their positions; a single row has no rank."""
     if not counted.any() or len(complete) < 2:
         return pd.DataFrame(columns=list(STANDING), dtype=np.float64)
     contests = []
     for d, k in np.argwhere(counted):
         rivals = [grid[d][i] for i in complete]
-        point, drawn = np.array([e.point[k] for e in rivals]), np.stack([e.drawn[:, k] for e in rivals], axis=1)
-        contests.append(Contest(point, drawn, chosen[k].declared))
+        point, draws = np.array([e.point[k] for e in rivals]), np.stack([e.draws[:, k] for e in rivals], axis=1)
+        contests.append(Contest(point, draws, chosen[k].declared))
     return standings(contests).set_axis(complete)
 
 
 def _score(name: str, grid: Sequence[Sequence[Estimate]], k: int) -> dict[str, Array]:
-    """One score of every row: the mean over data sets, which is missing where one of them is."""
+    """One score of every row: the mean over data sets, missing if one of them lacks it."""
     if not grid:
         return {}
     point = np.mean([[e.point[k] for e in of] for of in grid], axis=0)
@@ -103,9 +103,9 @@ def _score(name: str, grid: Sequence[Sequence[Estimate]], k: int) -> dict[str, A
 
 
 def sure_best(frame: pd.DataFrame, column: Column) -> Any:
-    """The ranked row whose score is the best beyond chance, None where there is none.
+    """The ranked row whose score is significantly the best, or None.
 
-    Its interval overlaps no other ranked row's (of a row without one: does not hold its score).
+    Its interval overlaps no other ranked row's interval, and holds no score of a row without an interval.
 
     Args:
         frame: one board.

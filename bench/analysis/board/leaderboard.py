@@ -1,9 +1,9 @@
 """The leaderboard: models (and representations from elsewhere) by headline score, with intervals, ranks and coverage.
 
 A score of a model on one data set is the interquartile mean (IQM) of its runs, over strengths and seeds; over all data
-sets it is the mean of those. Intervals rest on the variance of seeds within each setting; ranks are taken anew in each
-of 1,000 draws from the distribution of the IQMs. A row is ranked, among the rows like it, if no score that was wanted
-of it is missing. Dead runs have no disentanglement score here, and none is wanted of them, unless most of a row's are.
+sets it is the mean of those. Intervals come from the variance of seeds within each setting; ranks are computed again
+in each of 1,000 draws from the distribution of the IQMs. A row is ranked if it has every score that is wanted of it.
+Dead runs have no disentanglement score here, and none is wanted of them, unless most runs of the row are dead.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from bench import registry
 from bench.analysis.board.board import Column, Row, board
 from bench.analysis.board.picks import by_criterion, by_each_score, criteria, merits
 from bench.analysis.names import (
@@ -25,21 +24,22 @@ from bench.analysis.scores.agreement import wide
 from bench.analysis.scores.dead import dead_runs, named
 from bench.analysis.scores.selection import with_sampled_tc
 from bench.analysis.statistics.estimates import Estimate, estimate
-from bench.metrics.base import DEFAULT_SET, RANK_SETS, Metric
+from bench.metrics.base import DEFAULT_SET, RANK_SETS
+from bench.scoring.runs import declaration
 from bench.store.files import digest
 from bench.values import one_of
 
 OVERALL = "all"
 MODEL, SETTING, BEST = "model", "setting", "best"
-KEYS = {MODEL: ["model"], SETTING: ["model", "value"]}  # what a row is; of a model at a picked setting: the model
+KEYS = {MODEL: ["model"], SETTING: ["model", "value"]}  # level -> the key of a row; other levels have that of a model
 MOST_DEAD = 0.5  # of a row's runs; with more the row is listed, not ranked
 SEED = 2019
 
-Estimates = Mapping[str, Mapping[Row, Estimate]]  # data set -> row -> of its runs
+Estimates = Mapping[str, Mapping[Row, Estimate]]  # data set -> row -> estimate from its runs
 
 
 def levels(table: pd.DataFrame) -> dict[str, str]:
-    """What the rows of a board of this table can be, in words: models, over the sweep or at a picked setting."""
+    """Level -> what its rows are, in words, for every level that a board of this table can have."""
     if not table.groupby(["model", "dataset"], observed=True)["value"].nunique().gt(1).any():
         return {MODEL: "models"}
     picked = {name: f"models, setting of the best {title(name)}" for name in criteria(with_sampled_tc(table))}
@@ -60,19 +60,14 @@ def columns(table: pd.DataFrame) -> list[Column]:
     headlines = [n for n in disentanglement_scores(table) if n in metric_of]
     downstream = [n for n in downstream_scores(metric_of) if metric_of[n] == "downstream"]
     most = {n.rpartition("_")[0] if n[-1].isdigit() else n: n for n in downstream}  # sizes rise: the last one stays
-    counted = [n for n in headlines if _declared(metric_of[n]).score(n).ranks]
+    counted = [n for n in headlines if declaration(metric_of[n]).score(n).ranks]
     shown = dict.fromkeys([*counted, *most.values(), *headlines])
     shown |= dict.fromkeys(scores_without_factors(table))
-    return [Column(n, metric_of[n], _declared(metric_of[n]).score(n), n in headlines) for n in shown]
-
-
-def _declared(metric: str) -> Metric:
-    declared: Metric = registry.load("metrics", metric).metric
-    return declared
+    return [Column(n, metric_of[n], declaration(metric_of[n]).score(n), n in headlines) for n in shown]
 
 
 def wanted_cells(table: pd.DataFrame) -> pd.DataFrame:
-    """What a table by itself lets one expect: of every run, each metric that others have on its data set.
+    """The cells that a table alone lets one expect: for every run, each metric that others have on its data set.
 
     Returns:
         A row for each (run, model, value, dataset, representation, metric).
@@ -95,7 +90,7 @@ def leaderboard(
     Args:
         table: of scores.
         chosen: scores to show.
-        wanted: as `wanted_cells` gives it, for the runs that were asked for; any other run is expected to have what
+        wanted: as `wanted_cells` gives it, for the planned runs; any other run is expected to have what
             others have.
         level: what a row is, one of `levels`: a "model" over its strengths, a "setting" (model, value), a model at its
             "best" setting by each score, or at the one that an unsupervised score picks, such as "elbo".
@@ -119,49 +114,50 @@ def leaderboards(
     table: pd.DataFrame,
     chosen: Sequence[Column],
     wanted: pd.DataFrame | None = None,
-    asked: Iterable[str] | None = None,
+    wanted_levels: Iterable[str] | None = None,
     rank_sets: Iterable[str] = tuple(RANK_SETS),
 ) -> dict[str, pd.DataFrame]:
-    """Level -> its boards, as `leaderboard` gives them; of the levels that are asked for, else of all.
+    """Level -> its boards, as `leaderboard` gives them; of the wanted levels, by default of all.
 
     Raises:
         UnknownNameError: there is no such level or rank set; the message offers the nearest.
     """
-    known = {*KEYS, BEST, *levels(table)}
-    asked = [one_of("level", level, known) for level in (levels(table) if asked is None else asked)]
+    possible = {*KEYS, BEST, *levels(table)}
+    named_levels = levels(table) if wanted_levels is None else wanted_levels
+    wanted_levels = [one_of("level", level, possible) for level in named_levels]
     rank_sets = [one_of("rank set", name, RANK_SETS) for name in rank_sets]
     expected = wanted_cells(table)
     if wanted is not None:
         expected = pd.concat([wanted, expected[~expected["run"].isin(wanted["run"])]])
     expected = expected[expected["metric"].isin(c.metric for c in chosen)]
     dead = dead_runs(table)
-    told = expected[expected["run"].isin(dead)].drop(columns=["representation", "metric"]).drop_duplicates("run")
-    told = told.merge(table[["run", "hyperparameter", "seed"]].drop_duplicates("run"), on="run")
-    boards: dict[str, list[pd.DataFrame]] = {level: [] for level in asked}
+    dead_rows = expected[expected["run"].isin(dead)].drop(columns=["representation", "metric"]).drop_duplicates("run")
+    dead_rows = dead_rows.merge(table[["run", "hyperparameter", "seed"]].drop_duplicates("run"), on="run")
+    boards: dict[str, list[pd.DataFrame]] = {level: [] for level in wanted_levels}
     kinds = expected.groupby("representation")
-    for representation, mine in sorted(kinds, key=lambda part: (part[0] != "mean", part[0])):
+    for representation, cells in sorted(kinds, key=lambda part: (part[0] != "mean", part[0])):
         scores = wide(table, str(representation)).reset_index()
-        found = {level: _estimates(scores, mine, chosen, KEYS[level], dead) for level in _needed(asked)}
+        estimated = {level: _estimates(scores, cells, chosen, KEYS[level], dead) for level in _needed(wanted_levels)}
         for level, parts in boards.items():
             keys = KEYS.get(level, KEYS[MODEL])
-            estimates = found[level] if level in KEYS else _picked(found[SETTING], chosen, table, level)
+            estimates = estimated[level] if level in KEYS else _picked(estimated[SETTING], chosen, table, level)
             every = _boards(estimates, chosen, keys, rank_sets)
-            parts += [_with_dead(b, told, keys).assign(representation=representation) for b in every]
+            parts += [_with_dead(b, dead_rows, keys).assign(representation=representation) for b in every]
     whole = {level: _whole(parts, KEYS.get(level, KEYS[MODEL])) for level, parts in boards.items()}
     return whole | {level: _with_hyperparameters(whole[level], table) for level in whole if level == SETTING}
 
 
-def _needed(asked: Iterable[str]) -> list[str]:
-    """The levels whose rows are estimated from runs: picks rest on settings."""
-    return list(dict.fromkeys(level if level in KEYS else SETTING for level in asked))
+def _needed(wanted_levels: Iterable[str]) -> list[str]:
+    """The levels whose rows are estimated from runs; picks are made among settings."""
+    return list(dict.fromkeys(level if level in KEYS else SETTING for level in wanted_levels))
 
 
 def _picked(settings: Estimates, chosen: Sequence[Column], table: pd.DataFrame, level: str) -> Estimates:
-    """Of each model one setting on each data set, as the level says."""
+    """One setting of each model on each data set, picked as the level says."""
     if level == BEST:
         return {dataset: by_each_score(of, chosen) for dataset, of in settings.items()}
-    known = merits(with_sampled_tc(table), level)
-    return {dataset: by_criterion(of, known.get(dataset, {})) for dataset, of in settings.items()}
+    merit_of = merits(with_sampled_tc(table), level)
+    return {dataset: by_criterion(of, merit_of.get(dataset, {})) for dataset, of in settings.items()}
 
 
 def _whole(boards: list[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
@@ -171,18 +167,18 @@ def _whole(boards: list[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
 
 
 def _with_hyperparameters(settings: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """The boards of settings with the name of what their value is the value of."""
+    """The boards of settings, with the name of the hyper-parameter beside its value."""
     named = settings["model"].map(hyperparameters(table)).astype("object")
     settings.insert(settings.columns.get_loc("value"), "hyperparameter", named)
     return settings
 
 
 def _with_dead(frame: pd.DataFrame, dead: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """A board with how many runs of each row are dead, and which."""
+    """A board with the number of dead runs of each row, and which they are."""
     on_it = dead if frame["dataset"].iloc[0] == OVERALL else dead[dead["dataset"] == frame["dataset"].iloc[0]]
     groups = {_named(key): (len(runs), named(runs)) for key, runs in on_it.groupby(keys, dropna=False)}
-    mine = [groups.get(_named(row), (0, "")) for row in frame[keys].itertuples(index=False)]
-    return frame.assign(dead=[count for count, _ in mine], dead_runs=[which for _, which in mine])
+    dead_of_row = [groups.get(_named(row), (0, "")) for row in frame[keys].itertuples(index=False)]
+    return frame.assign(dead=[count for count, _ in dead_of_row], dead_runs=[which for _, which in dead_of_row])
 
 
 def _estimates(
@@ -194,28 +190,30 @@ def _estimates(
     scores.loc[scores["run"].isin(dead), [c.name for c in lifeless]] = np.nan
     groups = {_named(key): runs for key, runs in scores.groupby(["dataset", *keys], dropna=False)}
     of_dead = wanted["run"].isin(dead) & wanted["metric"].isin({c.metric for c in lifeless})
-    found: dict[str, dict[Row, Estimate]] = {}
+    estimates: dict[str, dict[Row, Estimate]] = {}
     for key, cells in wanted.assign(of_dead=of_dead).groupby(["dataset", *keys], dropna=False):
         every = cells.drop_duplicates("run")["run"]
-        spared = every.isin(dead).mean() <= MOST_DEAD  # few survivors of many do not stand for their model
-        asked = (cells[~cells["of_dead"]] if spared else cells).groupby("metric")["run"].nunique()
-        asked = asked.reindex([c.metric for c in chosen], fill_value=0)
+        spared = every.isin(dead).mean() <= MOST_DEAD  # a few survivors do not represent their model
+        wanted_runs = (cells[~cells["of_dead"]] if spared else cells).groupby("metric")["run"].nunique()
+        wanted_runs = wanted_runs.reindex([c.metric for c in chosen], fill_value=0)
         row = _named(key)
         rng = np.random.default_rng(int(digest([SEED, *row]), 16))
         runs = groups.get(row, scores.iloc[:0])
-        found.setdefault(row[0], {})[row[1:]] = estimate(runs, [c.name for c in chosen], asked.to_numpy(), rng)
-    return found
+        estimates.setdefault(row[0], {})[row[1:]] = estimate(
+            runs, [c.name for c in chosen], wanted_runs.to_numpy(), rng
+        )
+    return estimates
 
 
 def _named(key: Row) -> Row:
-    """A group's key, of which no part is NaN (which equals nothing, not even itself)."""
+    """A group's key with None for NaN, which does not equal itself."""
     return tuple(None if pd.isna(k) else k for k in key)
 
 
 def _boards(
     estimates: Estimates, chosen: Sequence[Column], keys: list[str], rank_sets: Sequence[str]
 ) -> list[pd.DataFrame]:
-    """A board for each data set that has any of the scores; where there are several, first the one over all."""
+    """A board for each data set that has any of the scores; if there are several, first the one over all."""
     scored = {d: rows for d, rows in estimates.items() if any(e.runs.any() for e in rows.values())}
     overall = {OVERALL: list(scored.values())} if len(scored) > 1 else {}
     named_parts = overall | {dataset: [rows] for dataset, rows in scored.items()}

@@ -1,4 +1,4 @@
-"""Standings of entrants (models) over several scores, by Borda count and by mean score, and how chance moves them."""
+"""Ranks of entrants (models) over several scores, by Borda count and by mean score, with intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,36 +21,36 @@ DIGITS = 12  # sums of the same numbers in another order are a tie
 
 @dataclass(frozen=True)
 class Contest:
-    """One score of E entrants: as it is, and as drawn with other seeds."""
+    """One score of E entrants: its estimates, and draws of what other seeds might give."""
 
     point: Array  # (E,)
-    drawn: Array  # (draws, E)
+    draws: Array  # (draws, E)
     declared: Score  # higher_is_better is not None
 
 
 def standings(contests: Sequence[Contest]) -> pd.DataFrame:
-    """Who stands where, over all contests.
+    """Ranks of all entrants over all contests.
 
     Returns:
-        A row for each entrant: rank, rank_low, rank_high (95 %, ranks taken anew in each draw) by Borda count; borda
+        A row for each entrant: rank, rank_low, rank_high (95 %, from the ranks in each draw) by Borda count; borda
         and mean_rank themselves (borda = contests x (entrants - mean_rank)); rank_by_mean, rank_by_mean_low,
-        rank_by_mean_high and mean_score: the mean share of the scores' ranges, of those that have an end.
+        rank_by_mean_high and mean_score: the mean share of the scores' ranges, over bounded scores.
 
     Example:
-        >>> drawn = np.zeros((10, 3))
-        >>> contests = [Contest(np.array(p), drawn, Score(0, 1)) for p in ([0.9, 0.5, 0.1], [0.3, 0.4, 0.4])]
+        >>> draws = np.zeros((10, 3))
+        >>> contests = [Contest(np.array(p), draws, Score(0, 1)) for p in ([0.9, 0.5, 0.1], [0.3, 0.4, 0.4])]
         >>> standings(contests)[["rank", "borda", "mean_rank", "mean_score"]].round(2).values.tolist()
         [[2.0, 2.0, 2.0, 0.6], [1.0, 2.5, 1.75, 0.45], [3.0, 1.5, 2.25, 0.25]]
     """
     entrants = len(contests[0].point)
     mean_rank = np.mean([ranks(c.point, c.declared) for c in contests], axis=0)
-    drawn_rank = np.mean([ranks(c.drawn, c.declared) for c in contests], axis=0)
+    drawn_rank = np.mean([ranks(c.draws, c.declared) for c in contests], axis=0)
     frame = pd.DataFrame(_places(-mean_rank, -drawn_rank, "rank"))
     frame["borda"], frame["mean_rank"] = len(contests) * (entrants - mean_rank), mean_rank
     bounded = [c for c in contests if np.isfinite(c.declared.high - c.declared.low)]
     if bounded:
         share = np.mean([share_of_range(c.point, c.declared) for c in bounded], axis=0)
-        drawn_share = np.mean([share_of_range(c.drawn, c.declared) for c in bounded], axis=0)
+        drawn_share = np.mean([share_of_range(c.draws, c.declared) for c in bounded], axis=0)
         frame = frame.assign(mean_score=share, **_places(share, drawn_share, "rank_by_mean"))
     return frame.reindex(columns=list(STANDING))
 
@@ -66,8 +66,8 @@ def share_of_range(scores: Array, declared: Score) -> Array:
     return share if declared.higher_is_better else 1 - share
 
 
-def _places(points: Array, drawn: Array, name: str) -> dict[str, Array]:
-    low, high = percentile_interval(_place(drawn))
+def _places(points: Array, draws: Array, name: str) -> dict[str, Array]:
+    low, high = percentile_interval(_place(draws))
     return {name: _place(points), f"{name}_low": np.floor(low), f"{name}_high": np.ceil(high)}
 
 

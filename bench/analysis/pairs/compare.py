@@ -1,4 +1,4 @@
-"""Do the scores of two models (or two studies) rank strengths, seeds and metrics alike, and which runs say no?"""
+"""Do the scores of two models (or two studies) rank strengths, seeds and metrics alike, and which runs disagree?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from bench.analysis.pairs.matching import Key, Matched, matched
 from bench.analysis.scores.agreement import correlated
 from bench.analysis.scores.datasets import correlated_medians, median_noise
 from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, t_ends, together
+from bench.analysis.statistics.ranks import unit_ranks
 from bench.store.files import digest
 
 Array = NDArray[np.float64]
@@ -21,13 +22,17 @@ MIN_MEDIANS = 10
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came out, as long tables; intervals are 95 %."""
+    """The results as long tables; intervals are 95 %.
 
-    scores: (
-        pd.DataFrame
-    )  # dataset, name; strengths, seeds, runs, each with _low and _high; settings, pairs, fewest_seeds
-    metrics: pd.DataFrame  # dataset, row, column; a, b, difference, low, high, fewest_seeds
-    runs: pd.DataFrame  # dataset, name, setting, seed; run, score and rank of a and b; contribution
+    Attributes:
+        scores: dataset, name; strengths, seeds, runs, each with _low and _high; settings, pairs, fewest_seeds.
+        metrics: dataset, row, column; a, b, difference, low, high, fewest_seeds.
+        runs: dataset, name, setting, seed; run, score and rank of a and b; contribution.
+    """
+
+    scores: pd.DataFrame
+    metrics: pd.DataFrame
+    runs: pd.DataFrame
 
 
 def compare(
@@ -38,8 +43,7 @@ def compare(
     * strengths: Spearman between the medians of a's and of b's settings.
     * runs: Spearman rho between runs of the same setting and seed. 1 - rho is the sum of the runs' contributions
       (u - v)^2 / 2, u and v being ranks centred and scaled to length 1.
-    * seeds: as runs, of what is left of a score without its setting's median: is a seed that is good for one side good
-      for the other?
+    * seeds: as runs, after each setting's median is subtracted: is a seed that is good for one side good for the other?
     * metrics: Spearman of two scores within a, within b, and the difference.
 
     A correlation with a constant score is missing; so are intervals where a setting has fewer than 5 seeds, and
@@ -48,7 +52,7 @@ def compare(
     Args:
         a: score table of one side.
         b: score table of the other.
-        names: scores to compare; those that both have are.
+        names: scores to compare; a score that one side lacks is left out.
         on: what matches settings: "strength_index" of two models, "setting" of two studies.
         representation: whose scores.
 
@@ -57,14 +61,6 @@ def compare(
     """
     parts = matched(a, b, names, on, representation)
     return Comparison(*(pd.concat([f(m) for m in parts], ignore_index=True) for f in (_agreement, _metrics, _runs)))
-
-
-def _unit_ranks(x: Array) -> Array:
-    """Ranks within each column of x (..., N, K), centred and of length 1; missing where it is constant."""
-    ranks = rankdata(x, axis=-2)
-    ranks = ranks - ranks.mean(axis=-2, keepdims=True)
-    length = np.sqrt((ranks**2).sum(axis=-2, keepdims=True))
-    return ranks / np.where(length > 0, length, np.nan)
 
 
 def _labels(side: pd.DataFrame) -> NDArray[np.int64]:
@@ -76,7 +72,7 @@ def _agreement(m: Matched) -> pd.DataFrame:
     missing = np.full(len(m.a.columns), np.nan)
     columns: dict[str, object] = {"dataset": m.dataset, "name": list(m.a.columns)}
     columns |= _strengths(m)
-    for what, sides in (("seeds", (_left(x), _left(y))), ("runs", (x, y))):
+    for what, sides in (("seeds", (_residuals(x), _residuals(y))), ("runs", (x, y))):
         ends = _paired_ends(*sides, m.seeds) if len(x) > 1 else (missing, missing, missing)
         columns |= dict(zip((what, f"{what}_low", f"{what}_high"), ends, strict=True))
     counts = {"settings": m.a.index.unique("setting").size, "pairs": len(x), "fewest_seeds": m.seeds}
@@ -92,7 +88,7 @@ def _paired_ends(x: pd.DataFrame, y: pd.DataFrame, seeds: int) -> tuple[Array, A
 
 
 def _strengths(m: Matched) -> dict[str, Array]:
-    """Rank correlation of the settings' medians; of fewer than `MIN_MEDIANS` settings no interval says anything."""
+    """Rank correlation of the settings' medians; no interval for fewer than `MIN_MEDIANS` settings."""
     sides = [[group.to_numpy() for _, group in side.groupby("setting")] for side in (m.a, m.b)]
     medians = [np.stack([np.median(v, axis=0) for v in side]) for side in sides]
     cells = []
@@ -106,7 +102,7 @@ def _strengths(m: Matched) -> dict[str, Array]:
     return {name: np.array([cell[of] for cell in cells]) for name, of in names.items()}
 
 
-def _left(side: pd.DataFrame) -> pd.DataFrame:
+def _residuals(side: pd.DataFrame) -> pd.DataFrame:
     return side - side.groupby("setting").transform("median")
 
 
@@ -132,7 +128,7 @@ def _runs(m: Matched) -> pd.DataFrame:
     x, y = m.paired()
     parts = []
     for name in x if len(x) > 1 else []:
-        u, v = (_unit_ranks(s[[name]].to_numpy())[:, 0] for s in (x, y))
+        u, v = (unit_ranks(s[[name]].to_numpy())[:, 0] for s in (x, y))
         part = x.index.to_frame(index=False).rename(columns={"run": "run_a"}).assign(dataset=m.dataset, name=name)
         part["run_b"] = y.index.get_level_values("run")
         for side, scores in (("a", x[name]), ("b", y[name])):

@@ -1,4 +1,4 @@
-"""Brings two score tables to the data sets, settings and scores that both have."""
+"""Reduces two score tables to the data sets, settings and scores that both have."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 import pandas as pd
 
 Key = Literal["strength_index", "setting"]
-MIN_SETTINGS = 3  # two can only be ranked alike or opposed
+MIN_SETTINGS = 3  # two are always ranked alike or in reverse
 
 
 class NothingInCommonError(ValueError):
@@ -23,7 +23,7 @@ class Matched:
     b: pd.DataFrame
 
     def paired(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """The runs of which both sides have setting and seed, row by row."""
+        """The runs whose setting and seed both sides have, row by row."""
         shared = self.a.index.droplevel("run").intersection(self.b.index.droplevel("run"))
         x, y = (s[s.index.droplevel("run").isin(shared)] for s in (self.a, self.b))
         return x, y
@@ -40,7 +40,7 @@ def matched(a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str], on: Key, rep
     Args:
         a: score table of one side.
         b: score table of the other.
-        names: scores to keep, as far as they are there.
+        names: scores to keep; those that a table lacks are left out.
         on: "strength_index" matches strength indices (two models), "setting" model and value (two studies).
         representation: whose scores.
 
@@ -48,12 +48,14 @@ def matched(a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str], on: Key, rep
         NothingInCommonError: on no data set are there three common settings with a common score.
     """
     sides = [_runs(t, names, on, representation) for t in (a, b)]
-    found = list(_on_each_data_set(*sides))
-    if not found:
-        told = [f"{which} has {_told(s, on)}" for which, s in zip(("the first", "the second"), sides, strict=True)]
+    common = list(_on_each_data_set(*sides))
+    if not common:
+        contents = [
+            f"{which} has {_described(s, on)}" for which, s in zip(("the first", "the second"), sides, strict=True)
+        ]
         needed = f"{MIN_SETTINGS} {'settings' if on == 'setting' else 'strength indices'} with a score of both"
-        raise NothingInCommonError(f"nothing in common: {needed} on one data set are needed; {'; '.join(told)}")
-    return found
+        raise NothingInCommonError(f"nothing in common: {needed} on one data set are needed; {'; '.join(contents)}")
+    return common
 
 
 def _runs(table: pd.DataFrame, names: Sequence[str], on: Key, representation: str) -> pd.DataFrame:
@@ -80,7 +82,7 @@ def _on_each_data_set(a: pd.DataFrame, b: pd.DataFrame) -> Iterator[Matched]:
             yield Matched(str(dataset), x, y)
 
 
-def _told(side: pd.DataFrame, on: Key) -> str:
+def _described(side: pd.DataFrame, on: Key) -> str:
     settings = [str(s) for s in side.index.unique("setting")]
     listed = ", ".join(settings[:8]) + (", ..." if len(settings) > 8 else "")
     datasets = ", ".join(map(str, side.index.unique("dataset")))

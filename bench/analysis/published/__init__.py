@@ -1,1 +1,1 @@
-"""Ours beside the numbers that papers print."""
+"""Our numbers beside those that papers print."""

@@ -1,4 +1,4 @@
-"""Scores among the published ones of the same setting: where a run lies in a box plot, how many lie in the boxes."""
+"""Where a run's score lies in the published box plot of its setting, and how many lie in the boxes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class BoxPlots:
     boxes: pd.DataFrame
 
     def is_of(self, schedule: str) -> bool:
-        """Whether a schedule's label tells of as many steps, on images of the size, as behind the boxes."""
+        """Whether a schedule's label names the steps and the image size of the models behind the boxes."""
         size = self.source["schedule"]["image_size"]
         return f"{self.source['schedule']['steps']:,} steps, {size}x{size} px" in schedule
 
@@ -57,8 +57,8 @@ def placed(scores: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
         boxes: as `BoxPlots` has them.
 
     Returns:
-        The columns of the boxes, run, seed, score and place: one of `PLACES`, a quarter being that of the published
-        scores, with those beyond the whiskers told apart. A row for each pair of a run and a box of its setting.
+        A row for each pair of a run and a box of its setting: the columns of the boxes, run, seed, score and place,
+        which is one of `PLACES`: a quarter of the published scores, or beyond the whiskers.
     """
     names = [name for name in boxes["name"].unique() if name in scores.columns]
     ours = scores[names].melt(ignore_index=False, var_name="name", value_name="score").dropna().reset_index()
@@ -69,7 +69,7 @@ def placed(scores: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
 
 
 def shares(placement: pd.DataFrame) -> dict[str, int]:
-    """How many scores there are, lie in the interquartile range and lie between the whiskers."""
+    """How many scores there are, how many lie in the interquartile range, and how many between the whiskers."""
     counts = placement["place"].value_counts()
     in_box = int(counts.reindex(IN_BOX).sum())
     beyond = int(counts.reindex([PLACES[0], PLACES[-1]]).sum())

@@ -22,10 +22,10 @@ class Item:
         quantity: what the numbers are, with their unit.
         scale: unit of the numbers in units of ours; 0.01 for per cent.
         tolerance: how far a number may be off by printing or reading, in its own unit.
-        rows, columns: what they are for, in our names where we have the same.
+        rows, columns: what the numbers are for, by our names where we have the same.
         values: a matrix (rows, columns) for each data set; None where nothing is printed.
         standard_errors: of some values.
-        score, representation, statistic: what of our table is the same quantity, where it is one of settings.
+        score, representation, statistic: the same quantity in our table, where it is a statistic of settings.
         settings: row -> our (model, value).
         same_as: row -> our model.
     """
@@ -49,20 +49,20 @@ class Item:
     same_as: Mapping[str, str] = field(default_factory=dict)
 
     def numbers(self) -> pd.DataFrame:
-        """A row a printed number: item, dataset, row, column, published. A symmetric matrix is read once."""
+        """A row a printed number: item, dataset, row, column, published; of a symmetric matrix the upper triangle."""
         once = self.rows == self.columns
-        found = [
+        rows = [
             {"item": self.name, "dataset": dataset, "row": row, "column": column, "published": matrix[i][j]}
             for dataset, matrix in self.values.items()
             for i, row in enumerate(self.rows)
             for j, column in enumerate(self.columns)
             if matrix[i][j] is not None and (i < j or not once)
         ]
-        return pd.DataFrame(found)
+        return pd.DataFrame(rows)
 
 
 def items() -> list[Item]:
-    """Every figure and table there are numbers of, in the order of the file.
+    """Every figure and table in the file, in its order.
 
     Raises:
         StoreError: the file cannot be read.

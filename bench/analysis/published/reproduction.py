@@ -1,4 +1,4 @@
-"""Ours beside what papers print: difference, interval, and whether the two can be compared at all."""
+"""Our numbers beside printed ones: difference, interval, and whether the two can be compared at all."""
 
 import inspect
 from collections import Counter
@@ -24,7 +24,7 @@ from bench.study.run import Run
 
 COMPARED = ["row", "column", "ours", "low", "high", "runs", "seeds"]
 Floats = NDArray[np.float64]
-Scale = tuple[Callable[[Any], Any], Callable[[Any], Any]]  # there and back
+Scale = tuple[Callable[[Any], Any], Callable[[Any], Any]]  # transformation, inverse
 IDENTITY: Scale = (np.asarray, np.asarray)
 OF_CORRELATION: Scale = (np.arctanh, np.tanh)
 OF_SHARE: Scale = (lambda share: -np.log1p(-share), lambda y: 1 - np.exp(-y))
@@ -40,16 +40,16 @@ class NothingToCompareError(ValueError):
 
 
 def reproduce(item: Item, table: pd.DataFrame, runs: Iterable[Run], protocol: Protocol) -> pd.DataFrame:
-    """Every number of an item with ours beside it, in the item's unit.
+    """Every printed number of an item with ours beside it, in the item's unit.
 
-    Ours and theirs are both estimates. With n seeds a setting behind ours and N behind theirs, the interval of ours is
+    Both are estimates. With n seeds a setting behind ours and N behind theirs, the interval of ours is
     widened by sqrt(1 + n / N), so that two studies of one population disagree in 5 % of the numbers.
 
     Args:
         item: the paper's figure or table.
         table: the score table.
-        runs: of the plan that the table is of; their schedules decide what is comparable.
-        protocol: the scores are computed under.
+        runs: of the table's plan; their schedules decide what is comparable.
+        protocol: under which the scores are computed.
 
     Returns:
         A row a printed number: item, dataset, row, column, printed, published (as printed, or turned into the quantity
@@ -78,7 +78,7 @@ def reproduce(item: Item, table: pd.DataFrame, runs: Iterable[Run], protocol: Pr
 
 
 def _without_bias(item: Item) -> pd.DataFrame:
-    """The printed numbers; of variance explained, what they are without the seeds' part, as ours is."""
+    """The printed numbers; shares of variance explained are made unbiased (omega squared), as ours are."""
     numbers = item.numbers().assign(printed=lambda n: n["published"]).astype({"published": float})
     if item.name not in ("table5", "table5_mean"):
         return numbers
@@ -94,14 +94,14 @@ def _without_bias(item: Item) -> pd.DataFrame:
 
 
 def _widened(both: pd.DataFrame, item: Item) -> pd.DataFrame:
-    """Ours in the item's unit, with the interval that a number of theirs may differ by, widened on its own scale."""
-    there, back = SCALES.get(item.name, IDENTITY)
+    """Our numbers in the item's unit, their intervals widened for the error of the printed number."""
+    transformed, inverse = SCALES.get(item.name, IDENTITY)
     theirs = item.source.get("study", {}).get("seeds", 0)
     ours, low, high = (both[name].astype(float) for name in ("ours", "low", "high"))
     factor = np.sqrt(1 + both["seeds"].astype(float) / theirs) if theirs else np.nan
     with np.errstate(divide="ignore"):
-        middle = there(ours)
-        ends = {f"{side}_of_difference": back(middle + factor * (there(end) - middle))
+        middle = transformed(ours)
+        ends = {f"{side}_of_difference": inverse(middle + factor * (transformed(end) - middle))
                 for side, end in (("low", low), ("high", high))}  # fmt: skip
     return both.assign(**{n: v / item.scale for n, v in ({"ours": ours, "low": low, "high": high} | ends).items()})
 
@@ -120,7 +120,7 @@ def _judged(both: pd.DataFrame, item: Item, reasons: list[str], missing: str) ->
 
 
 def shortfalls(runs: list[Run], protocol: Protocol, study: Mapping[str, Any] | None) -> list[str]:
-    """How the runs behind our numbers, and their scoring, differ from a study's; empty: not at all."""
+    """How our runs and their scoring differ from a study's, in words; empty if they do not."""
     if study is None:
         return ["its source trained on a schedule of its own and scored with code of its own"]
     reasons = []
@@ -136,7 +136,7 @@ def shortfalls(runs: list[Run], protocol: Protocol, study: Mapping[str, Any] | N
 
 
 def _other_protocol(protocol: Protocol, wanted: str) -> list[str]:
-    """What of a protocol differs from the study's, which reads every image and the published numbers of them."""
+    """How a protocol differs from the study's, which reads every image and has the published sample sizes."""
     reasons = [] if protocol.name == wanted else [f"scored under the {protocol.name} protocol"]
     for name in ("pool", "num_points", "num_train", "num_test"):
         if (size := getattr(protocol, name)) is not None:
@@ -149,7 +149,7 @@ def _other_protocol(protocol: Protocol, wanted: str) -> list[str]:
 
 
 def _defaults(metric: str) -> Mapping[str, Any]:
-    """A metric's options under the published protocol; of a metric that cannot be loaded none is known."""
+    """A metric's options under the published protocol; none for a metric that cannot be loaded."""
     if metric in registry.faults("metrics"):
         return {}
     parameters = inspect.signature(registry.load("metrics", metric)).parameters
@@ -232,7 +232,7 @@ def _statistics(item: Item, rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
         ends: tuple[float, float] = (np.nan, np.nan)
         if seeds >= MIN_SEEDS and item.statistic == "mean":
             ends = _pair(t_ends(values.mean(), *spread(values, labels)))
-        elif seeds >= MIN_SEEDS and labels.max() > 0:  # between the quantiles that the share of runs below it reaches
+        elif seeds >= MIN_SEEDS and labels.max() > 0:  # quantiles at the ends of its share's interval
             share = t_ends(0.5, *spread((values <= np.median(values)).astype(float), labels))
             ends = _pair(np.quantile(values, np.clip(share, 0, 1)))
         elif seeds >= MIN_SEEDS:
@@ -246,7 +246,7 @@ def _statistics(item: Item, rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _of_settings(rows: pd.DataFrame) -> pd.DataFrame:
-    """Centres of every setting of a score, whose variances help each other, by (model, value)."""
+    """Centres of every setting of a score, with pooled variances, by (model, value)."""
     groups = rows.dropna(subset=["score", "value"]).groupby(SETTING, observed=True)["score"]
     return centres([group.to_numpy() for _, group in groups]).set_index(pd.MultiIndex.from_tuples(groups.groups))
 

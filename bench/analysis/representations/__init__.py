@@ -1,1 +1,1 @@
-"""Questions to codes themselves, some with a truth that is known by construction."""
+"""Analyses of codes, some with a truth that is known by construction."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-NEAR = 1e-7  # what keeps a decoded pixel away from 0 and 1, in single precision
+NEAR = 1e-7  # least distance of a decoded pixel from 0 and 1, in single precision
 
 
 def plane_rotation(dims: int, degrees: float) -> Floats:
@@ -58,7 +58,7 @@ class LinearGaussian:
 
     @classmethod
     def fitted(cls, decoder: Floats, noise: float) -> "LinearGaussian":
-        """With the exact posterior as its encoder: S = (I + W'W / s^2)^-1, M = S W' / s^2."""
+        """A model whose encoder is the exact posterior: S = (I + W'W / s^2)^-1, M = S W' / s^2."""
         precision = np.eye(decoder.shape[1]) + decoder.T @ decoder / noise**2
         covariance = np.linalg.inv(precision).astype(np.float64)
         return cls(decoder, noise, covariance @ decoder.T / noise**2, covariance)
@@ -80,10 +80,9 @@ class LinearGaussian:
     def elbo(self, x: Floats) -> Floats:
         """E_q[log p(x|z)] - KL(q || p), (N,)."""
         mean = self.encode(x)
-        left = ((x - mean @ self.decoder.T) ** 2).sum(axis=1) + np.trace(
-            self.decoder @ self.covariance @ self.decoder.T
-        )
-        fit = -0.5 * (left / self.noise**2 + x.shape[1] * np.log(2 * np.pi * self.noise**2))
+        squares = ((x - mean @ self.decoder.T) ** 2).sum(axis=1)
+        squares = squares + np.trace(self.decoder @ self.covariance @ self.decoder.T)
+        fit = -0.5 * (squares / self.noise**2 + x.shape[1] * np.log(2 * np.pi * self.noise**2))
         return fit - gaussian_kl(mean, self.covariance)
 
 
@@ -95,7 +94,7 @@ def rotated_elbo(
     turn: Floats,
     rng: np.random.Generator,
 ) -> Floats:
-    """The evidence bound, (N,) in nats, of a trained VAE whose codes are rotated and whose decoder undoes it.
+    """The evidence bound, (N,) in nats, of a trained VAE whose codes are rotated and whose decoder rotates them back.
 
     Args:
         images: (N, height, width, channels) in [0, 1].

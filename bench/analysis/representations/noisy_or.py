@@ -1,4 +1,4 @@
-"""The noisy-OR network: discrete causes that no rotation mixes, so that observations alone tell them.
+"""The noisy-OR network: discrete causes that no rotation mixes, so that observations alone identify them.
 
 Causes d_k are on with probability a_k; an effect stays off with probability P(x_j = 0 | d) = (1 - l_j) prod_k (1 -
 p_kj)^d_k. Up to the order of causes its parameters are identifiable (Halpern & Sontag 2013, arXiv:1309.6834).
@@ -84,8 +84,8 @@ def learn(effects: Bits, causes: int, rng: np.random.Generator, starts: int = 4,
     if causes < 1:
         raise ValueError(f"causes must be at least 1, got {causes}")
     patterns, counts = np.unique(table, axis=0, return_counts=True)
-    found = [_climbed(_start(causes, table.shape[1], rng), patterns, counts, steps) for _ in range(starts)]
-    return max(found, key=lambda network: float(counts @ network.log_likelihood(patterns)))
+    networks = [_climbed(_start(causes, table.shape[1], rng), patterns, counts, steps) for _ in range(starts)]
+    return max(networks, key=lambda network: float(counts @ network.log_likelihood(patterns)))
 
 
 def _start(causes: int, effects: int, rng: np.random.Generator) -> NoisyOr:
@@ -101,11 +101,11 @@ def _climbed(network: NoisyOr, patterns: Bits, counts: Bits, steps: int) -> Nois
 def em_step(network: NoisyOr, patterns: Bits, counts: Bits) -> NoisyOr:
     """One step of expectation maximisation, which never lowers the likelihood.
 
-    Besides the causes it is hidden which of the causes that are on (and of the leak) turned an effect on: each did
-    with probability p / P(x_j = 1 | d) where x_j = 1, with none where x_j = 0.
+    Hidden, beside the causes, is which of the causes that are on (or the leak) turned an effect on: each did so with
+    probability p / P(x_j = 1 | d) where x_j = 1, and with probability 0 where x_j = 0.
 
     Args:
-        network: where it starts.
+        network: before the step.
         patterns: (N, J) distinct effects.
         counts: (N,) how often each was seen.
     """
@@ -120,7 +120,7 @@ def em_step(network: NoisyOr, patterns: Bits, counts: Bits) -> NoisyOr:
 
 
 def aligned(learned: NoisyOr, truth: NoisyOr) -> NoisyOr:
-    """The learned network, its causes in the order in which their strengths are nearest to the true ones."""
+    """The learned network, its causes reordered so that their strengths are nearest to the true ones."""
     distances = ((truth.strength[:, None] - learned.strength[None]) ** 2).sum(axis=2)
     order = linear_sum_assignment(distances)[1]
     return NoisyOr(learned.prior[order], learned.strength[order], learned.leak)

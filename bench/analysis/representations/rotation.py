@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench import registry
 from bench.analysis.representations.identifiability import plane_rotation
 from bench.metrics.base import OF_CODES, SkippedError
 from bench.progress import say
@@ -62,6 +61,6 @@ def _scores(metric: str, codes: NDArray[Any], factors: NDArray[np.int64]) -> lis
         values, _ = evaluate(cell, codes, factors, "rotation")
     except SkippedError:
         return []
-    headline = registry.load("metrics", metric).metric.headline
+    headline = declaration(metric).headline
     names = [headline] if headline else [n for n in values if "/" not in n]
     return [{"metric": metric, "name": n, "score": values[n]} for n in names]

@@ -1,4 +1,4 @@
-"""Independent sources, mixed linearly: found again where they are not Gaussian, and not where they are (Comon 1994)."""
+"""Independent sources, mixed linearly: ICA recovers them unless they are Gaussian (Comon 1994)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from bench.models.ica import fast_ica
 
 Floats = NDArray[np.float64]
 SHAPES = (0.7, 1.0, 1.4, 1.7, 2.0, 2.5, 3.5, 5.0, 8.0)
-CLASSES = 8  # that a source is cut into where it serves as a factor
+CLASSES = 8  # of a source that serves as a factor
 
 
 def draw_sources(shape: float, rows: int, dims: int, rng: np.random.Generator) -> Floats:
@@ -70,6 +70,6 @@ def _recovered(shape: float, seed: int, rows: int, dims: int) -> dict[str, Any]:
         unmixing, settled = fast_ica(mixed, rng, max_iter=500), True
     except ModelError:
         unmixing, settled = np.eye(dims), False
-    found, best = (mig(codes, classes(sources))["mig"] for codes in (mixed @ unmixing.T, sources))
+    recovered, best = (mig(codes, classes(sources))["mig"] for codes in (mixed @ unmixing.T, sources))
     distance = amari_distance(unmixing @ mixing)
-    return {"shape": shape, "seed": seed, "amari": distance, "mig": found, "ceiling": best, "settled": settled}
+    return {"shape": shape, "seed": seed, "amari": distance, "mig": recovered, "ceiling": best, "settled": settled}

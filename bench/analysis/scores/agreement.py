@@ -45,8 +45,8 @@ def wide(table: pd.DataFrame, representation: str = "mean") -> pd.DataFrame:
     runs = with_text(chosen.drop_duplicates("run")[["dataset", "model", "value", "seed", "run"]])
     scores = np.full((len(runs), len(names)), np.nan)
     scores[rows, columns] = chosen["score"]
-    found = pd.DataFrame(scores, pd.MultiIndex.from_frame(runs), pd.Index(names.astype("str"), name="name"))
-    return found.sort_index().sort_index(axis=1)
+    frame = pd.DataFrame(scores, pd.MultiIndex.from_frame(runs), pd.Index(names.astype("str"), name="name"))
+    return frame.sort_index().sort_index(axis=1)
 
 
 def rank_correlations(scores: pd.DataFrame, rows: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def rank_correlations(scores: pd.DataFrame, rows: Sequence[str], columns: Sequen
         columns: score names.
 
     Returns:
-        Long table: row, column, spearman, low, high (95 %), p (that it is not 0), runs, and seeds: the fewest of a
+        Long table: row, column, spearman, low, high (95 %), p (of no correlation), runs, and seeds: the fewest of a
         setting. Ends and p are missing below `MIN_SEEDS` seeds, and where the correlation is 1 or -1. A correlation
         with a constant score is missing.
 
@@ -100,20 +100,20 @@ def correlated(values: Floats, labels: NDArray[np.int64] | None) -> dict[str, Fl
     return {"spearman": point, "low": low, "high": high, "p": p, "error": error, "freedom": freedom}
 
 
-def adjusted(cells: pd.DataFrame) -> pd.DataFrame:
-    """Add `q`: p of each cell adjusted for all the cells (Benjamini-Hochberg), each pair of scores counted once.
+def adjusted(cells: pd.DataFrame, panel: str = "dataset") -> pd.DataFrame:
+    """Add `q`: p of each cell adjusted for all the cells (Benjamini-Hochberg), each pair of a panel counted once.
 
-    A score's correlation with itself is no finding: its q is missing.
+    A pair of a score with itself is not tested: its q is missing.
     """
     pairs = [tuple(sorted(pair)) for pair in zip(cells["row"], cells["column"], strict=True)]
     named = cells.assign(pair=pairs)
-    tested = named[named["row"] != named["column"]].drop_duplicates(["dataset", "pair"])
-    q = tested[["dataset", "pair"]].assign(q=benjamini_hochberg(tested["p"]))
-    return named.merge(q, how="left", on=["dataset", "pair"]).drop(columns="pair")
+    tested = named[named["row"] != named["column"]].drop_duplicates([panel, "pair"])
+    q = tested[[panel, "pair"]].assign(q=benjamini_hochberg(tested["p"]))
+    return named.merge(q, how="left", on=[panel, "pair"]).drop(columns="pair")
 
 
 def settings(scores: pd.DataFrame) -> list[tuple[str, ...]]:
-    """The (data set, model, value) of each row: what seeds vary within."""
+    """The (data set, model, value) of each row, within which seeds vary."""
     columns = (scores.index.get_level_values(level).astype(str).tolist() for level in ("dataset", "model", "value"))
     return list(zip(*columns, strict=True))
 

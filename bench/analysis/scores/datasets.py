@@ -23,18 +23,18 @@ LEAST_ATTENUATION = 0.1
 
 def setting_medians(scores: pd.DataFrame, name: str) -> pd.DataFrame:
     """Medians over seeds of one score: a row a setting (model, value) that sweeps something, a column a data set."""
-    known = scores[name].dropna()
-    known = known[known.index.get_level_values("value").notna()]
-    medians = known.groupby(["dataset", *SETTING], sort=False).median()
+    scored = scores[name].dropna()
+    scored = scored[scored.index.get_level_values("value").notna()]
+    medians = scored.groupby(["dataset", *SETTING], sort=False).median()
     return medians.unstack("dataset").dropna(axis="columns", how="all")
 
 
 def agreement_across_datasets(scores: pd.DataFrame, names: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
     """Rank correlation of a score between data sets, over the medians of the settings that both have.
 
-    Medians of few seeds are noisy, and noise pulls their correlation to 0: by the factor `attenuation`, about, which no
-    method knows well. The interval is therefore a range: from that of the correlation as it is to that of the
-    correlation without attenuation.
+    Medians of few seeds are noisy, and noise pulls their correlation towards 0 by about the factor `attenuation`, which
+    no method estimates well. The interval therefore covers two: that of the correlation as it is, and that of the
+    correlation divided by the attenuation.
 
     Args:
         scores: as `wide` gives it, of several data sets.
@@ -57,8 +57,8 @@ def agreement_across_datasets(scores: pd.DataFrame, names: Sequence[str], rng: n
 
 def _pairs(scores: pd.DataFrame, name: str, rng: np.random.Generator) -> list[dict[str, object]]:
     medians = setting_medians(scores, name)
-    known = scores[name].dropna()
-    groups = known.groupby(["dataset", *SETTING])
+    scored = scores[name].dropna()
+    groups = scored.groupby(["dataset", *SETTING])
     counts, variances = groups.size(), groups.var(ddof=1)
     rows: list[dict[str, object]] = []
     for one, other in combinations(medians.columns, 2):
@@ -90,25 +90,25 @@ def correlated_medians(
     Args:
         medians: (K,) of each side.
         noise: (K,) the variance of each of them; None: no interval.
-        rng: of the draws of medians about where they may really be.
+        rng: of the draws of medians.
 
     Returns:
-        spearman, low, high, p (that it is not 0), attenuation.
+        spearman, low, high, p (of no correlation), attenuation.
     """
     point = float(row_spearman(medians[0][None], medians[1][None])[0])
     if noise is None or np.isnan(point):
         return {"spearman": point} | dict.fromkeys(("low", "high", "p", "attenuation"), np.nan)
-    drawn, attenuation = [], 1.0
+    draws, attenuation = [], 1.0
     for median, variance in zip(medians, noise, strict=True):
         spread = median.var(ddof=1)
         real = max(spread - variance.mean(), 0.05 * spread)
         weight = 1 / (real + variance)
         centre = (weight * median).sum() / weight.sum()
-        world = centre + (median - centre) * np.sqrt(real * weight)  # settings as far apart as they really are
-        drawn.append(world + rng.standard_normal((DRAWS, len(median))) * np.sqrt(variance))
-        attenuation *= float(np.nanmean(row_spearman(np.broadcast_to(world, drawn[-1].shape), drawn[-1])))
+        world = centre + (median - centre) * np.sqrt(real * weight)  # medians with the variance that noise leaves
+        draws.append(world + rng.standard_normal((DRAWS, len(median))) * np.sqrt(variance))
+        attenuation *= float(np.nanmean(row_spearman(np.broadcast_to(world, draws[-1].shape), draws[-1])))
     attenuation = max(attenuation, LEAST_ATTENUATION)
-    z, drawn_z = (np.arctanh(np.clip(r, -CLIP, CLIP)) for r in (point, row_spearman(*drawn)))
+    z, drawn_z = (np.arctanh(np.clip(r, -CLIP, CLIP)) for r in (point, row_spearman(*draws)))
     error = float(drawn_z.std())
     half = special.ndtri((1 + LEVEL) / 2) * error
     low, high = float(np.tanh(z - half)), float(np.tanh(z + half))

@@ -1,7 +1,7 @@
 """Dead runs: no dimension of their mean codes is active (`bench.metrics.parts.active`), so nothing is encoded.
 
-What a metric says of them is its floor, or worse: it rewards that nothing moves. Their disentanglement scores are not
-ranked; what can be predicted from them is an accuracy like any other.
+A metric gives them its floor, or worse, rewards constant codes. Their disentanglement scores are not ranked; their
+downstream accuracies count like any other.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ ALIVE = {name: f"{name}_alive" for name in ("spearman", "low", "high", "runs")}
 
 
 def dead_runs(table: pd.DataFrame) -> frozenset[str]:
-    """The runs of a score table whose mean codes have no active dimension; without that score none is known to be."""
+    """The runs of a score table whose mean codes have no active dimension; runs without that score are left out."""
     counted = table["name"].eq(ACTIVE) & table["representation"].eq("mean").fillna(False)
     return frozenset(table.loc[counted & table["score"].eq(0), "run"])
 
@@ -32,25 +32,25 @@ def with_alive(scores: pd.DataFrame, rows: Sequence[str], columns: Sequence[str]
         TooFewRunsError: there are too few runs with every score.
     """
     cells = rank_correlations(scores, rows, columns)
-    left = scores[~scores.index.get_level_values("run").isin(list(dead))]
+    living = scores[~scores.index.get_level_values("run").isin(list(dead))]
     try:
-        beside = cells if len(left) == len(scores) else rank_correlations(left, rows, columns)
+        beside = cells if len(living) == len(scores) else rank_correlations(living, rows, columns)
         alive = beside[list(ALIVE)]
     except TooFewRunsError:
-        alive = cells[list(ALIVE)].assign(**dict.fromkeys(ALIVE, np.nan) | {"runs": len(left)})
+        alive = cells[list(ALIVE)].assign(**dict.fromkeys(ALIVE, np.nan) | {"runs": len(living)})
     return cells.join(alive.rename(columns=ALIVE))
 
 
 def moved(cells: pd.DataFrame, table: pd.DataFrame) -> str:
-    """What leaving out dead runs does to rank correlations, as sentences for a caption; "" where no run is dead.
+    """How leaving out dead runs changes rank correlations, as sentences for a caption; "" where no run is dead.
 
     Args:
         cells: as `with_alive` gives them, of one or several data sets, with the column "dataset".
         table: of scores, which says which runs are dead.
     """
-    said = []
+    sentences = []
     for dataset, part in cells.groupby("dataset", sort=False):
-        if not (names := told(table[table["dataset"] == dataset])):
+        if not (names := dead_sentence(table[table["dataset"] == dataset])):
             continue
         on = f"{dataset_title(str(dataset))}: {names}"
         moves = (part["spearman_alive"] - part["spearman"]).abs()
@@ -58,13 +58,14 @@ def moved(cells: pd.DataFrame, table: pd.DataFrame) -> str:
             most = part.loc[moves.idxmax()]
             pair = f"{title(most['row'])} and {title(most['column'])}"
             both = f"{most['spearman']:.2f} with them, {most['spearman_alive']:.2f} without"
-            said.append(f"{on} Without them correlations move by up to {moves.max():.2f} ({pair}: {both}).")
+            sentences.append(f"{on} Without them correlations move by up to {moves.max():.2f} ({pair}: {both}).")
         else:
-            said.append(f"{on} Without them too few runs are left for a correlation.")
-    return " ".join([*said, "Shown is what all runs give, as published; both are in the csv."]) if said else ""
+            sentences.append(f"{on} Without them too few runs are left for a correlation.")
+    shown = "Shown is what all runs give, as published; both are in the csv."
+    return " ".join([*sentences, shown]) if sentences else ""
 
 
-def told(table: pd.DataFrame) -> str:
+def dead_sentence(table: pd.DataFrame) -> str:
     """How many runs of a table are dead, and which, as a sentence; "" where none is."""
     dead = table[table["run"].isin(dead_runs(table))].drop_duplicates("run")
     if dead.empty:
@@ -84,15 +85,11 @@ def named(runs: pd.DataFrame) -> str:
     for (dataset, model, value), group in runs.groupby(["dataset", "model", "value"], dropna=False, observed=True):
         setting = setting_title(str(model), group["hyperparameter"].iloc[0], value)
         setting += f" on {dataset_title(str(dataset))}" if several else ""
-        parts.append(f"{setting}: {_listed('seed', sorted(map(int, group['seed'])))}")
+        seeds = sorted(map(int, group["seed"]))
+        parts.append(f"{setting}: seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}")
     return "; ".join(parts)
 
 
 def counted(dead: int) -> str:
     """A number of dead runs in words."""
     return f"{dead:,} dead run{'' if dead == 1 else 's'}"
-
-
-def _listed(word: str, numbers: Iterable[int]) -> str:
-    numbers = list(numbers)
-    return f"{word}{'s' if len(numbers) != 1 else ''} {', '.join(map(str, numbers))}"

@@ -24,18 +24,18 @@ def label_efficiency(table: pd.DataFrame) -> pd.DataFrame:
     if not names or max(map(predictors.count, predictors)) < 2:
         raise TooFewRunsError(f"accuracies with two numbers of labels are needed, the table has {names or 'none'}")
     parts = []
-    for (dataset, model), own in scores.groupby(level=["dataset", "model"]):
-        known = own[names].dropna(axis="columns", how="all").dropna()
-        if len(known):
-            parts.append(_of_model(known).assign(dataset=dataset, model=model))
+    for (dataset, model), runs in scores.groupby(level=["dataset", "model"]):
+        complete = runs[names].dropna(axis="columns", how="all").dropna()
+        if len(complete):
+            parts.append(_of_model(complete).assign(dataset=dataset, model=model))
     return pd.concat(parts, ignore_index=True)
 
 
-def _of_model(known: pd.DataFrame) -> pd.DataFrame:
-    values, seeds = known.to_numpy(), fewest_seeds(known)
+def _of_model(complete: pd.DataFrame) -> pd.DataFrame:
+    values, seeds = complete.to_numpy(), fewest_seeds(complete)
     low, high = np.full((2, values.shape[1]), np.nan)
     if seeds >= MIN_SEEDS:
-        low, high = t_ends(values.mean(axis=0), *spread(values, numbered(settings(known))))
-    split = known.columns.to_series().str.rpartition("_")
-    found = {"predictor": split[0].to_numpy(), "labels": split[2].astype(int).to_numpy(), "mean": values.mean(axis=0)}
-    return pd.DataFrame(found | {"low": low, "high": high, "runs": len(known), "seeds": seeds})
+        low, high = t_ends(values.mean(axis=0), *spread(values, numbered(settings(complete))))
+    split = complete.columns.to_series().str.rpartition("_")
+    columns = {"predictor": split[0].to_numpy(), "labels": split[2].astype(int).to_numpy(), "mean": values.mean(axis=0)}
+    return pd.DataFrame(columns | {"low": low, "high": high, "runs": len(complete), "seeds": seeds})

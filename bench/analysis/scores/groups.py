@@ -1,4 +1,4 @@
-"""Downstream accuracy of runs that a metric calls poor, middling and good (paper: figures 22, 23)."""
+"""Downstream accuracy of the runs in each third of a metric (paper: figures 22, 23)."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ def accuracy_by_third(
         scores: as `wide` gives it, of one data set.
         metric: the score whose order makes the thirds; ties are split in the order of the table.
         names: downstream accuracies.
-        rng: of the bootstrap over seeds: thirds are formed anew in each draw. Below `MIN_SEEDS` seeds there is none.
+        rng: of the bootstrap over seeds, which forms thirds in each draw; none below `MIN_SEEDS` seeds.
 
     Returns:
         Long table: metric, third, name, median, low, high, iqm, runs, seeds.
@@ -55,8 +55,8 @@ def accuracy_by_third(
     if seeds >= MIN_SEEDS:
         cells = settings(complete)
         counts = resample_counts(cells, DRAWS, rng)[:, rows]
-        drawn = _medians(np.take_along_axis(y[rows].T, order, axis=1), order, counts, len(GROUPS))
-        low, high = percentile_interval(stretched(middles, drawn, numbered(cells)))
+        draws = _medians(np.take_along_axis(y[rows].T, order, axis=1), order, counts, len(GROUPS))
+        low, high = percentile_interval(stretched(middles, draws, numbered(cells)))
     thirds = []
     for g, part in enumerate(parts):
         centre = {"median": middles[g], "iqm": iqm(y[part])}
@@ -70,18 +70,18 @@ def _medians(values: Floats, order: NDArray[np.int64], counts: NDArray[np.int64]
 
     Args:
         values: (columns, N), each in rising order.
-        order: (columns, N): the row that each value is of.
+        order: (columns, N): the row of each value.
         counts: (draws, N): how often each row is drawn.
         groups: the first groups are larger by one where the rows drawn do not divide, as in `np.array_split`.
     """
     draws, total = counts.shape
     medians = np.empty((draws, groups, len(values)))
-    own = np.empty((groups, total), np.int64)  # how often each row is drawn into each group
+    group_counts = np.empty((groups, total), np.int64)  # how often each row is drawn into each group
     for d in range(draws):
         size, rest = divmod(counts[d].sum(), groups)
         sizes = np.full(groups, size)
         sizes[:rest] += 1
-        own[:] = 0
+        group_counts[:] = 0
         group, room = 0, sizes[0]
         for row in range(total):
             left = counts[d, row]
@@ -90,7 +90,7 @@ def _medians(values: Floats, order: NDArray[np.int64], counts: NDArray[np.int64]
                     group += 1
                     room = sizes[group]
                 taken = min(left, room)
-                own[group, row] += taken
+                group_counts[group, row] += taken
                 left -= taken
                 room -= taken
         for c in range(len(values)):
@@ -98,10 +98,10 @@ def _medians(values: Floats, order: NDArray[np.int64], counts: NDArray[np.int64]
                 below, i = 0, -1
                 while below <= (sizes[g] - 1) // 2:  # until the lower of the two middle ones is among them
                     i += 1
-                    below += own[g, order[c, i]]
+                    below += group_counts[g, order[c, i]]
                 j = i
                 while below <= sizes[g] // 2:
                     j += 1
-                    below += own[g, order[c, j]]
+                    below += group_counts[g, order[c, j]]
                 medians[d, g, c] = (values[c, i] + values[c, j]) / 2
     return medians

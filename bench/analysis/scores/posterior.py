@@ -1,4 +1,4 @@
-"""What is disentangled: the sampled codes that a prior acts on, or the mean codes that are used afterwards?"""
+"""Which codes are disentangled: the sampled ones, on which the prior acts, or the mean ones, which are used later?"""
 
 import pandas as pd
 
@@ -11,8 +11,8 @@ KINDS = ("mean", "sampled")
 def posterior_gap(table: pd.DataFrame) -> pd.DataFrame:
     """Dependence of the dimensions of mean and of sampled codes, and the gap between them, a row a run and score.
 
-    An objective asks of the aggregate posterior q(z) = E[q(z|x)] that it factorise; the sampled codes are its samples.
-    The means are another distribution: a gap above 0 is dependence between them that the noise of q(z|x) hides.
+    Objectives make the aggregate posterior q(z) = E[q(z|x)] factorise; the sampled codes are its samples. The means
+    have another distribution: a gap above 0 is dependence between means that the noise of q(z|x) hides.
 
     Returns:
         dataset, model, value, seed, run, name, mean, sampled, gap = mean - sampled.
@@ -21,10 +21,10 @@ def posterior_gap(table: pd.DataFrame) -> pd.DataFrame:
         TooFewRunsError: no run has both.
     """
     both = {kind: wide(table, kind).reindex(columns=[TC, MI]).stack() for kind in KINDS}
-    found = pd.DataFrame(both).dropna().rename_axis(index={None: "name"})
-    if found.empty:
+    complete = pd.DataFrame(both).dropna().rename_axis(index={None: "name"})
+    if complete.empty:
         raise TooFewRunsError(
             f"{title(TC).lower()} of mean and of sampled codes is needed: "
             "score with scoring.also_sampled=[unsupervised] and metric unsupervised"
         )
-    return found.assign(gap=found["mean"] - found["sampled"]).reset_index()
+    return complete.assign(gap=complete["mean"] - complete["sampled"]).reset_index()

@@ -13,14 +13,14 @@ from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, t_quantile
 
 Floats = NDArray[np.float64]
 SEEDS = (5, 10, 20, 50)
-HORIZON = 2  # times the seeds there are: further, the width of one setting's interval is foretold too small
+HORIZON = 2  # times the available seeds; beyond, the interval of one setting is predicted too narrow
 
 
 def width_against_seeds(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Interval widths that a study with n seeds a setting would have, on one data set.
 
-    A standard error falls as 1 / sqrt(n), and its degrees of freedom grow with n; both are known from the seeds there
-    are. Widths of single settings are foretold up to twice the seeds there are.
+    A standard error falls as 1 / sqrt(n), and its degrees of freedom grow with n; both are estimated from the
+    available seeds. Widths of single settings are predicted up to twice the available seeds.
 
     Args:
         scores: as `wide` gives it, of one data set.
@@ -29,7 +29,7 @@ def width_against_seeds(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFr
     Returns:
         Long table: statistic ("median" and "iqm" of a setting's seeds: the middle setting's width; "rank correlation"
         of two scores over all runs: the middle pair's), name (of the score; missing for pairs), seeds (n), width,
-        low, high (tenths of settings or pairs are narrower, wider), runs, available (seeds of the smallest setting).
+        low, high (a tenth of settings or pairs is narrower, wider), runs, available (seeds of the smallest setting).
 
     Raises:
         TooFewRunsError: fewer than `MIN_SEEDS` seeds of some setting: how they vary is not known.
@@ -71,8 +71,8 @@ def _correlation_widths(values: Floats, labels: NDArray[np.int64], available: in
 
 
 def _spread(widths: Floats) -> dict[str, float]:
-    known = widths[~np.isnan(widths)]
-    if len(known) == 0:
+    finite = widths[~np.isnan(widths)]
+    if len(finite) == 0:
         return dict.fromkeys(("width", "low", "high"), np.nan)
-    low, middle, high = np.quantile(known, [0.1, 0.5, 0.9])
+    low, middle, high = np.quantile(finite, [0.1, 0.5, 0.9])
     return {"width": float(middle), "low": float(low), "high": float(high)}

@@ -1,4 +1,4 @@
-"""Scores that need no factors: side by side with those that do, and as a way to pick a run without them."""
+"""Scores that need no factors: beside those that do, and as a way to pick a run without factors."""
 
 from collections.abc import Sequence
 
@@ -20,13 +20,13 @@ def with_sampled_tc(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def unsupervised_selection(scores: pd.DataFrame, names: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
-    """What each metric says of the run that an unsupervised score would pick, beside the best, median and worst run.
+    """Each metric of the run that an unsupervised score picks, beside the best, median and worst run.
 
     Args:
         scores: as `with_sampled_tc` gives it, of one data set; runs that lack a score are left out.
         names: metrics.
-        rng: of the bootstrap over seeds: the pick is made anew among the runs drawn. No interval below
-            `MIN_SEEDS` seeds.
+        rng: of the bootstrap over seeds, which picks again among the runs of each draw; no interval below `MIN_SEEDS`
+            seeds.
 
     Returns:
         Long table: metric, by (an unsupervised score, or "best run", "median run", "worst run"), score, low, high,
@@ -43,15 +43,15 @@ def unsupervised_selection(scores: pd.DataFrame, names: Sequence[str], rng: np.r
             "are needed"
         )
     cells, seeds = settings(complete), fewest_seeds(complete)
-    drawn, labels = resamples(cells, DRAWS, rng), numbered(cells)
+    resampled, labels = resamples(cells, DRAWS, rng), numbered(cells)
     x = complete[list(names)].to_numpy()
     picks: list[tuple[str, Floats, Floats, str]] = []  # by, scores, scores in each draw, run
     for way in ways:
         merit = complete[way].to_numpy() * (1 if UNSUPERVISED[way].higher_is_better else -1)
-        picked = drawn[np.arange(DRAWS), merit[drawn].argmax(axis=1)]
+        picked = resampled[np.arange(DRAWS), merit[resampled].argmax(axis=1)]
         picks.append((way, x[merit.argmax()], x[picked], str(complete.index[merit.argmax()][-1])))
     for label, quantile in (("best run", 1.0), ("median run", 0.5), ("worst run", 0.0)):
-        quantiles = np.stack([np.quantile(column[drawn], quantile, axis=1) for column in x.T], axis=1)
+        quantiles = np.stack([np.quantile(column[resampled], quantile, axis=1) for column in x.T], axis=1)
         picks.append((label, np.quantile(x, quantile, axis=0), quantiles, ""))
     lines = []
     for by, scores_of, draws, run in picks:
@@ -61,9 +61,9 @@ def unsupervised_selection(scores: pd.DataFrame, names: Sequence[str], rng: np.r
 
 
 def _lines(
-    by: str, names: Sequence[str], x: Floats, scores: Floats, drawn: Floats, run: str
+    by: str, names: Sequence[str], x: Floats, scores: Floats, draws: Floats, run: str
 ) -> list[dict[str, object]]:
-    low, high = percentile_interval(drawn)
+    low, high = percentile_interval(draws)
     share = (x <= scores).mean(axis=0)
     return [
         {"metric": n, "by": by, "score": scores[k], "low": low[k], "high": high[k], "share": share[k], "run": run}

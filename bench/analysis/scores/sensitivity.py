@@ -12,30 +12,30 @@ from bench.analysis.statistics.intervals import MIN_SEEDS, numbered
 
 Floats = NDArray[np.float64]
 SETTING, SEED = "setting", "training seed"
-BASE = ""  # the choice that differs in nothing
+BASE = ""  # the protocol as it is
 
 
 def score_shares(scores: pd.DataFrame) -> pd.DataFrame:
-    """Variance of each score with each choice, as shares of what all of them make together.
+    """Variance of each score by source, as shares of their sum.
 
-    With a choice of the evaluation: the variance over its levels, the protocol's among them, within a run, mean over
-    runs. With the training seed: the variance within a setting, mean over settings, without what redrawing the
-    evaluation makes of it. With the setting: the variance of their means, without the seeds' part.
+    A choice of the evaluation: the variance over its levels (the protocol's included) within a run, averaged over runs.
+    The training seed: the variance within a setting, averaged over settings, minus that of the evaluation seed. The
+    setting: the variance of the settings' means, minus the seeds' part.
 
     Args:
         scores: as `bench.scoring.sensitivity.scores_again` gives it.
 
     Returns:
-        dataset, name, source (a choice, "training seed" or "setting"), variance, shared (the part of a choice's that
-        moves all runs alike, and so no comparison), share, runs and seeds (the fewest of a setting). Shares are missing
-        where nothing varies.
+        dataset, name, source (a choice, "training seed" or "setting"), variance, shared (the part of a choice's
+        variance that moves all runs alike and so changes no comparison), share, runs and seeds (the fewest of a
+        setting). Shares are missing where nothing varies.
 
     Raises:
         TooFewRunsError: no setting of any data set has two seeds.
     """
     parts, few = [], []
-    for (dataset, name), own in scores.groupby(["dataset", "name"], sort=False):
-        base = own[own["choice"] == BASE].set_index("run")
+    for (dataset, name), of_score in scores.groupby(["dataset", "name"], sort=False):
+        base = of_score[of_score["choice"] == BASE].set_index("run")
         groups = base.groupby(["model", "value"], dropna=False)["score"]
         seeds = groups.size()
         if seeds.max() < 2:
@@ -44,7 +44,9 @@ def score_shares(scores: pd.DataFrame) -> pd.DataFrame:
         several = groups.agg(["mean", "var", "size"]).query("size > 1")
         within, between = float(several["var"].mean()), _between(several)
         lines = [
-            {"source": c} | _of_choice(base["score"], own[own["choice"] == c]) for c in own["choice"].unique() if c
+            {"source": choice} | _of_choice(base["score"], rows)
+            for choice, rows in of_score.groupby("choice", sort=False)
+            if choice != BASE
         ]
         redrawn = next((line["variance"] for line in lines if line["source"] == "evaluation seed"), 0.0)
         lines += [{"source": SEED, "variance": max(0.0, within - redrawn), "shared": 0.0},
@@ -73,15 +75,15 @@ def _of_choice(base: "pd.Series[float]", other: pd.DataFrame) -> dict[str, float
         return {"variance": 0.0, "shared": 0.0}
     variance, runs = float(every.var(axis=1, ddof=1).mean()), len(every)
     means = float(every.mean(axis=0).var(ddof=1))
-    moving = (variance - means) * runs / max(runs - 1, 1)  # the means vary by what moves single runs, too
+    moving = (variance - means) * runs / max(runs - 1, 1)  # the means also vary by what moves single runs
     return {"variance": variance, "shared": max(0.0, variance - moving)}
 
 
 def correlation_shares(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """The same of the rank correlations of figure 2: of every two of some scores over the runs of a data set.
+    """The same for rank correlations (figure 2): of every two scores over the runs of a data set.
 
-    With a choice of the evaluation: the variance of the correlation over its levels. With the training seed: the
-    variance that other seeds would give it, of which the evaluation's draws are a part.
+    A choice of the evaluation: the variance of the correlation over its levels. The training seed: the variance over
+    seeds, which includes that of the evaluation's draws.
 
     Args:
         scores: as `bench.scoring.sensitivity.scores_again` gives it.
@@ -95,26 +97,26 @@ def correlation_shares(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFra
         TooFewRunsError: no data set has `MIN_RUNS` runs with two of the scores.
     """
     parts, few = [], []
-    for dataset, own in scores.groupby("dataset", sort=False):
-        known = [n for n in names if n in set(own["name"])]
+    for dataset, of_dataset in scores.groupby("dataset", sort=False):
+        present = [n for n in names if n in set(of_dataset["name"])]
         keys = ["dataset", "model", "value", "seed", "run"]
-        base = _wide(own[own["choice"] == BASE], known, keys)
-        if len(base) < MIN_RUNS or len(known) < 2:
-            few.append(f"{dataset}: {len(base)} runs have {len(known)} scores")
+        base = _wide(of_dataset[of_dataset["choice"] == BASE], present, keys)
+        if len(base) < MIN_RUNS or len(present) < 2:
+            few.append(f"{dataset}: {len(base)} runs have {len(present)} scores")
             continue
-        found = settings(base)
-        labels = numbered(found) if min(map(found.count, found)) >= MIN_SEEDS else None
+        strata = settings(base)
+        labels = numbered(strata) if min(map(strata.count, strata)) >= MIN_SEEDS else None
         point = correlated(base.to_numpy(), labels)
-        for choice in [c for c in own["choice"].unique() if c]:
+        for choice in [c for c in of_dataset["choice"].unique() if c]:
             moved = [point["spearman"]]
-            for _, rows in own[own["choice"] == choice].groupby("level", sort=False):
-                changed = _wide(rows, known, keys, base)
+            for _, rows in of_dataset[of_dataset["choice"] == choice].groupby("level", sort=False):
+                changed = _wide(rows, present, keys, base)
                 moved.append(correlated(changed.to_numpy(), None)["spearman"])
             parts.append(
-                _pairs(str(dataset), choice, known, point["spearman"], np.var(moved, axis=0, ddof=1), len(base))
+                _pairs(str(dataset), choice, present, point["spearman"], np.var(moved, axis=0, ddof=1), len(base))
             )
         variance = point["error"] ** 2
-        parts.append(_pairs(str(dataset), SEED, known, point["spearman"], variance, len(base)))
+        parts.append(_pairs(str(dataset), SEED, present, point["spearman"], variance, len(base)))
     if not parts:
         raise TooFewRunsError(f"{MIN_RUNS} runs with two scores are needed; " + ("; ".join(few) or "there are none"))
     whole = pd.concat(parts, ignore_index=True)
@@ -125,7 +127,7 @@ def correlation_shares(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFra
 def _wide(
     rows: pd.DataFrame, names: Sequence[str], keys: list[str], otherwise: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """A row a run, a column a score; what a way does not change (or does not apply to) is as it was."""
+    """A row a run, a column a score; scores that a level lacks are taken from `otherwise`."""
     wide = rows.set_index([*keys, "name"])["score"].unstack("name").reindex(columns=list(names))
     return wide.dropna() if otherwise is None else wide.reindex(otherwise.index).fillna(otherwise)
 

@@ -1,4 +1,4 @@
-"""Scores against regularisation strength: the seeds of each setting in a median and an IQM.
+"""Scores against regularisation strength: median and IQM over the seeds of each setting.
 
 Paper: figures 1, 4 (left), 8, 9, 15 and 25 to 28.
 """
@@ -33,12 +33,12 @@ def against_strength(table: pd.DataFrame, names: Sequence[str], representation: 
         raise TooFewRunsError("no model has runs of two strengths with these scores")
     keys = ["dataset", "model", "strength_index", "name"]
     parts = []
-    for _, scores in rows.groupby(["dataset", "name"], sort=False):  # whose settings help each other's variances
+    for _, scores in rows.groupby(["dataset", "name"], sort=False):  # settings of one score pool their variances
         groups = scores.groupby(keys, sort=False)["score"]
         settings = pd.DataFrame(list(groups.groups), columns=keys)
         parts.append(pd.concat([settings, centres([group.to_numpy() for _, group in groups])], axis=1))
     lines = pd.concat(parts).astype({"strength_index": int}).sort_values(keys, ignore_index=True)
-    told = rows.astype({"strength_index": int}).drop_duplicates(["model", "strength_index"])
-    told = told[["model", "hyperparameter", "strength_index", "value"]]
+    values = rows.astype({"strength_index": int}).drop_duplicates(["model", "strength_index"])
+    values = values[["model", "hyperparameter", "strength_index", "value"]]
     named = ["dataset", "model", "hyperparameter", "strength_index", "value", "name"]
-    return lines.merge(told, how="left")[[*named, *lines.columns.difference(named, sort=False)]]
+    return lines.merge(values, how="left")[[*named, *lines.columns.difference(named, sort=False)]]

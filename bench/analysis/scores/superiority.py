@@ -28,11 +28,11 @@ class Beating:
 
 
 def probability_of_beating(a: Floats, b: Floats, labels_a: Labels | None, labels_b: Labels | None) -> Beating:
-    """P(A > B) + P(A = B) / 2 of one run of each, its 95 % interval, and the p value of its being 1/2.
+    """P(A > B) + P(A = B) / 2 of one run of each, its 95 % interval, and the p value of 1/2.
 
-    Each run's placement is its share of wins over the other side (DeLong et al. 1988); their variance within settings
-    gives the error, and with it the number of independent contests that are worth as much: the interval is Wilson's
-    for so many, which also holds near 0 and 1.
+    Each run's placement is its share of wins over the other side (DeLong et al. 1988). The variance of placements
+    within settings gives the error, and the error an effective number of independent contests. The interval is Wilson's
+    for that number, which also holds near 0 and 1.
 
     Args:
         a: (N,) scores of one side.

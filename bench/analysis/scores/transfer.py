@@ -30,11 +30,11 @@ def complete_grid(scores: pd.DataFrame, names: Sequence[str]) -> Grid:
     Raises:
         TooFewRunsError: fewer than two settings, or than two seeds.
     """
-    known = scores[scores.index.get_level_values("value").notna()]
-    names = [n for n in names if known[n].notna().groupby("dataset").any().all()]
-    long = known[names].droplevel("run").stack(future_stack=True).dropna()
+    swept = scores[scores.index.get_level_values("value").notna()]
+    names = [n for n in names if swept[n].notna().groupby("dataset").any().all()]
+    long = swept[names].droplevel("run").stack(future_stack=True).dropna()
     block = long.unstack("seed")
-    datasets = tuple(dict.fromkeys(known.index.get_level_values("dataset")))
+    datasets = tuple(dict.fromkeys(swept.index.get_level_values("dataset")))
     wanted = len(datasets) * len(names)
     per_setting = block.groupby(["model", "value"]).size()
     usable = per_setting.index[per_setting == wanted]
@@ -56,8 +56,8 @@ def transfer(grid: Grid) -> pd.DataFrame:
 
     A trial: draw a metric, a data set and a seed; take the setting that is best by them. Draw a metric (the same or
     another), a data set (the same or another), another seed and a random setting: the picked one wins or ties if it
-    scores no less there. Percentages are the exact expectation of a trial (the paper draws 10,000 of them). It is a
-    mean over pairs of seeds: intervals are of the jackknife over seeds.
+    scores no less there. Percentages are the exact expectation of a trial (the paper draws 10,000 of them), a
+    mean over pairs of seeds; intervals are from the jackknife over seeds.
 
     Returns:
         Long table: metric, dataset ("same" or "random"), percent, low, high, settings, seeds. What needs two metrics or

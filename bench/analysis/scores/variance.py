@@ -20,7 +20,7 @@ class Explained:
     """Shares of the variance of S scores that a grouping of settings explains.
 
     Attributes:
-        omega: (S,) omega squared: without what seeds alone would explain; without bias, and so below 0 now and then.
+        omega: (S,) omega squared, without what seeds alone would explain: unbiased, so sometimes below 0.
         plain: (S,) R squared of least squares on one indicator a group, as papers print it.
         low: (S,) of the 95 % interval of omega.
         high: (S,).
@@ -35,15 +35,15 @@ class Explained:
 def explained(scores: Floats, groups: Labels) -> Explained:
     """Variance between groups of settings, as a share of all of it.
 
-    The interval is a t interval of -log(1 - omega). Of each setting's part of its variance the larger is believed of
-    what its seeds show and of what normal seeds of its variance would.
+    The interval is a t interval of -log(1 - omega). Each setting's part of the variance of omega is the larger of two:
+    as its seeds show it, and as normal seeds of the same variance would.
 
     Args:
         scores: (K, n, S): settings, seeds, scores.
         groups: (K,) the group of each setting, numbered from 0.
 
     Returns:
-        The ends are missing with fewer than `MIN_SEEDS` seeds; everything where a score does not vary.
+        The ends are missing with fewer than `MIN_SEEDS` seeds; everything is missing where a score is constant.
     """
     settings, seeds, _ = scores.shape
     alone = np.arange(settings)
@@ -76,7 +76,7 @@ def explained(scores: Floats, groups: Labels) -> Explained:
 
 
 def _between(means: Floats, groups: Labels, within: Floats, seeds: int) -> tuple[Floats, Floats]:
-    """How far each setting's group is from the mean of all (K, S), and the variance of that without the seeds' part."""
+    """Offset of each setting's group from the mean of all (K, S), and its variance without the seeds' part."""
     member = np.eye(int(groups.max()) + 1)[groups]  # (K, groups)
     of_group = (member.T @ means) / member.sum(axis=0)[:, None]
     off = of_group[groups] - means.mean(axis=0)
@@ -101,7 +101,7 @@ def omega_of_plain(plain: float, full: float, groups: int, settings: int, runs: 
 def variance_explained(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Variance explained by the model, and by model x strength, on one data set.
 
-    Settings count alike: of a setting with more seeds than the smallest one, as many seeds as that has are taken.
+    Settings have equal weight: each contributes as many seeds as the smallest one has.
 
     Args:
         scores: as `wide` gives it, of one data set.

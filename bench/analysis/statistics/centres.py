@@ -1,8 +1,8 @@
 """The middle of the seeds of each setting: median and interquartile mean, with intervals.
 
-A setting's own few seeds hardly say how much seeds differ, so the variances of all settings of a score help each other
-(Smyth 2004). From 6 seeds on the median's interval lies between order statistics of its own seeds (Hettmansperger &
-Sheather 1986), from 20 on that of the IQM is Yuen's.
+The few seeds of one setting estimate their variance poorly, so the variances of all settings of a score are pooled
+(empirical Bayes, Smyth 2004). From 6 seeds on the median's interval lies between order statistics of its own seeds
+(Hettmansperger & Sheather 1986), from 20 on that of the IQM is Yuen's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +46,7 @@ def centres(settings: Sequence[ArrayLike]) -> pd.DataFrame:
 
 
 def moderated(variances: Sequence[float], freedoms: Sequence[float]) -> tuple[Floats, Floats]:
-    """Variances of settings drawn towards a common one, and the degrees of freedom that they gain by it."""
+    """Variances of settings shrunk towards a common one, and their degrees of freedom, which grow by it."""
     v, df = np.array(variances, dtype=np.float64), np.array(freedoms, dtype=np.float64)
     if len(v) < 2 or not v.any():
         return v, df

@@ -1,9 +1,9 @@
-"""How far a statistic would move had other seeds been drawn: by the influence of each run, or by redrawing seeds.
+"""The sampling error of statistics over seeds: from the influence of each run, or by the bootstrap.
 
 Nearly every statistic moves by about influence / N with a run, so that its variance is known from the variance of the
 influences within settings, and t intervals hold their 95 % from 5 seeds on (`benchmarks/interval_coverage.py` measures
-it). Below `MIN_SEEDS` seeds of a setting no interval is given. Draws remain where a statistic has no influence: ranks
-of rows, picks, thirds.
+it). Below `MIN_SEEDS` seeds of a setting no interval is given. Statistics without an influence (ranks of rows, picks,
+thirds) are bootstrapped.
 """
 
 from collections.abc import Hashable, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-MIN_SEEDS = 5  # of a setting; below, how much seeds differ is hardly known
+MIN_SEEDS = 5  # of a setting; fewer estimate the variance of seeds too poorly
 DRAWS = 1000
 LEVEL = 0.95
 Floats = NDArray[np.float64]
@@ -30,9 +30,7 @@ def iqm(values: ArrayLike, axis: int = 0) -> Floats:
     if len(array) == 0:
         raise ValueError("the interquartile mean of no values is undefined")
     cut = len(array) // 4
-    ordered = np.moveaxis(
-        np.sort(np.moveaxis(array, 0, -1), axis=-1), -1, 0
-    )  # NaN comes last; faster than partitioning
+    ordered = np.moveaxis(np.sort(np.moveaxis(array, 0, -1), axis=-1), -1, 0)  # NaN last; faster than partitioning
     return np.where(np.isnan(ordered[-1]), np.nan, ordered[cut : len(array) - cut].mean(axis=0))
 
 
@@ -109,15 +107,15 @@ def winsorised(values: Floats) -> Floats:
     return np.clip(values, ordered[cut], ordered[len(values) - 1 - cut])
 
 
-def stretched(point: Floats, drawn: Floats, labels: NDArray[np.int64]) -> Floats:
-    """Draws (draws, ...) of a bootstrap within settings laid so far about the estimate that percentiles cover.
+def stretched(point: Floats, draws: Floats, labels: NDArray[np.int64]) -> Floats:
+    """Bootstrap draws (draws, ...) spread about the estimate so that percentile intervals cover as they should.
 
-    Redrawn seeds vary less than seeds do, by sqrt((n - 1) / n), and percentiles are a normal distribution's.
+    Resampled seeds vary less than seeds do, by sqrt((n - 1) / n), and percentiles are normal where t is due.
     """
     sizes = np.bincount(labels)
     fewest = sizes.min()
     factor = np.sqrt(fewest / (fewest - 1)) * t_quantile(len(sizes) * (fewest - 1)) / special.ndtri((1 + LEVEL) / 2)
-    return point + factor * (drawn - point)
+    return point + factor * (draws - point)
 
 
 def percentile_interval(values: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:

@@ -1,4 +1,4 @@
-"""Spearman's rank correlation, and how far each run moves it."""
+"""Spearman's rank correlation, and the influence of each run on it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,11 @@ def row_spearman(x: Floats, y: Floats) -> Floats:
     return np.clip((a * b).sum(axis=0), -1, 1)
 
 
+def unit_ranks(values: Floats) -> Floats:
+    """Ranks within each column of values (N, K), centred and of length 1; NaN where a column is constant."""
+    return _standardised(rankdata(values, axis=0))
+
+
 def _standardised(ranks: Floats) -> Floats:
     ranks = ranks - ranks.mean(axis=0)
     norms = np.sqrt((ranks**2).sum(axis=0))
@@ -22,8 +27,8 @@ def _standardised(ranks: Floats) -> Floats:
 def spearman_influence(values: Floats) -> tuple[Floats, Floats]:
     """Rank correlation of every two columns of values (N, S), and the influence of each row on it.
 
-    A score's grade is its rank as a share, centred: u. A row moves rho = E[u v] / sqrt(E[u^2] E[v^2]) by its own
-    product of grades, and by the grades of all rows below it, which it lifts or lowers; tied rows by half.
+    A score's grade is its rank as a share, centred: u. A row moves rho = E[u v] / sqrt(E[u^2] E[v^2]) by the
+    product of its grades, and by the grades of the rows above it, since it changes their ranks; tied rows count half.
 
     Returns:
         (S, S), NaN where a column is constant; (N, S, S), up to a constant.
@@ -34,14 +39,14 @@ def spearman_influence(values: Floats) -> tuple[Floats, Floats]:
     above = np.empty((count, columns, columns))  # [i, a, b]: mean grade by b of the rows above row i by a
     for a, column in enumerate(values.T):
         above[:, a] = _summed_above(column, grades) / count
-    own = np.einsum("na,nb->nab", grades, grades)
-    covariance = own.mean(axis=0)
+    products = np.einsum("na,nb->nab", grades, grades)
+    covariance = products.mean(axis=0)
     variance = np.diag(covariance).copy()
     variance[variance < 1e-12] = np.nan
     scale = np.sqrt(np.outer(variance, variance))
     rho = np.clip(covariance / scale, -1, 1)
-    of_variance = np.einsum("naa->na", own + 2 * above) / variance
-    influence = (own + above + above.swapaxes(1, 2)) / scale
+    of_variance = np.einsum("naa->na", products + 2 * above) / variance
+    influence = (products + above + above.swapaxes(1, 2)) / scale
     influence -= rho / 2 * (of_variance[:, :, None] + of_variance[:, None, :])
     return rho, influence
 

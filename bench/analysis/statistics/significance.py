@@ -1,4 +1,4 @@
-"""Many cells tested at once: which remain when the share of false finds among them is held down."""
+"""P values of many tests at once, adjusted for the false discovery rate."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,7 +8,7 @@ Floats = NDArray[np.float64]
 
 
 def benjamini_hochberg(p: ArrayLike) -> Floats:
-    """Adjusted p values (Benjamini & Hochberg 1995): the false discovery rate at which each cell is found.
+    """Adjusted p values (Benjamini & Hochberg 1995): the lowest false discovery rate at which each cell is significant.
 
     Cells that are NaN were not tested: they stay NaN and do not count.
     """

@@ -68,7 +68,7 @@ def _convolution(
             there = inside & (h >= 0) & (h < H) & (v >= 0) & (v < WIDTH)
             a = tl.load(x[:, None] + ((h * WIDTH + v) * CI)[:, None] + ci[None, :], mask=there[:, None], other=0.0)
             if RELU:
-                a = tl.maximum(a, 0.0)
+                a = tl.maximum(a, 0.0).to(a.dtype)  # of bfloat16 it gives 32-bit floats
             if SUMMED and (kh - PAD) // 2 == 0 and (kw - PAD) // 2 == 0:  # these taps meet each place once
                 seen += a.to(tl.float32)
             total = tl.dot(a, tl.load(w + (kh * K + kw) * CI), total, input_precision=PRECISION)
@@ -110,7 +110,7 @@ def _transposed(
             there = inside & (h >= 0) & (h < H) & (v >= 0) & (v < WIDTH)
             a = tl.load(x[:, None] + ((h * WIDTH + v) * CI)[:, None] + ci[None, :], mask=there[:, None], other=0.0)
             if RELU:
-                a = tl.maximum(a, 0.0)
+                a = tl.maximum(a, 0.0).to(a.dtype)  # of bfloat16 it gives 32-bit floats
             total = tl.dot(a, tl.load(w + (kh * K + kw) * CO), total, input_precision=PRECISION)
     if BIASED:
         total += tl.load(BIAS + member * CO + co)[None, :]
@@ -151,9 +151,9 @@ def _weight_gradient(
         a = tl.load(large + first[:, None] + tap[None, :], mask=there, other=0.0)
         d = tl.load(small + (row * CS)[:, None] + cs[None, :], mask=inside[:, None], other=0.0)
         if RELU_LARGE:
-            a = tl.maximum(a, 0.0)
+            a = tl.maximum(a, 0.0).to(a.dtype)  # of bfloat16 it gives 32-bit floats
         if RELU_SMALL:
-            d = tl.maximum(d, 0.0)
+            d = tl.maximum(d, 0.0).to(d.dtype)  # of bfloat16 it gives 32-bit floats
         else:
             seen += d.to(tl.float32)
         total = tl.dot(tl.trans(d), a, total, input_precision=PRECISION)
@@ -207,7 +207,7 @@ def _weight_gradient_of_few(
         a = _patches(LARGE + member * batch * H * WIDTH * CL, row, inside, tap, H, WIDTH, CL)
         d = tl.load(SMALL + member * places * CS + (row * CS)[:, None] + cs[None, :], mask=inside[:, None], other=0.0)
         if RELU_SMALL:
-            d = tl.maximum(d, 0.0)
+            d = tl.maximum(d, 0.0).to(d.dtype)  # of bfloat16 it gives 32-bit floats
         else:
             seen += d.to(tl.float32)
         total = tl.dot(tl.trans(a), d, total, input_precision=PRECISION)
@@ -257,7 +257,7 @@ def _transposed_to_few(
             there = inside & (h >= 0) & (h < H) & (v >= 0) & (v < WIDTH)
             a = tl.load(x + (((b * H + h) * WIDTH + v) * CI)[:, None] + ci[None, :], mask=there[:, None], other=0.0)
             if RELU:
-                a = tl.maximum(a, 0.0)
+                a = tl.maximum(a, 0.0).to(a.dtype)  # of bfloat16 it gives 32-bit floats
             g = tl.load(
                 w + ci[:, None] * (16 * CO) + ((kh * 4 + kw) * CO + co)[None, :], mask=reached[None, :], other=0.0
             )

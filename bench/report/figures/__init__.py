@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench import registry
 from bench.analysis.names import apart
-from bench.analysis.scores.dead import told
+from bench.analysis.scores.dead import dead_sentence
 from bench.pool import Pool
 from bench.report.drawings import Drawing, Outcome, code, draw_changed, rows_digest
 from bench.report.figures.accuracy import accuracy_by_dci, accuracy_by_mig
@@ -32,6 +32,7 @@ from bench.report.figures.selection import selected_runs
 from bench.report.figures.strengths import medians_against_strength
 from bench.report.schedules import schedules_of
 from bench.report.style import Picture, remove, save
+from bench.scoring.runs import declaration
 from bench.store.files import digest
 from bench.study.plan import Plan
 
@@ -63,7 +64,7 @@ DATASET_FIGURES: dict[str, Callable[..., Drawn]] = {
     "probability_of_beating": model_comparisons,
     "selected_runs": selected_runs,
 }
-# figures of disentanglement metrics show those of the paper; of these there is one with all of the suite's besides
+# figures that show the paper's disentanglement metrics; a second one, "_all", shows all metrics of the suite
 EVERY = (
     "fig2_metric_agreement", "fig5_metrics_and_downstream", "fig16_unsupervised_and_metrics",
     "fig17_agreement_across_datasets", "fig18_datasets_scatter", "table5_variance_explained",
@@ -77,14 +78,14 @@ DATASET_FIGURES |= {f"{name}_all": partial(DATASET_FIGURES[name], every=True) fo
 
 
 def draw_all(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Iterator[Outcome]:
-    """Draw every figure whose scores have changed into a study's folder; yield what became of each."""
+    """Draw every figure whose scores have changed into a study's folder; yield the outcome of each."""
     shown = apart(table).drop(columns=PROVENANCE, errors="ignore")
     datasets = dict.fromkeys(member.dataset for member in plan.members)
     tasks = [(name, None) for name in FIGURES] + [(name, dataset) for dataset in datasets for name in DATASET_FIGURES]
     command = f"python -m bench analyze study={plan.name}"
     rows = {dataset: rows_digest(_rows(shown, dataset)) for dataset in (None, *datasets)}
-    known = registry.names("metrics")
-    declared = {m: repr(registry.load("metrics", m).metric) for m in shown["metric"].unique() if m in known}
+    registered = registry.names("metrics")
+    declared = {m: repr(declaration(m)) for m in shown["metric"].unique() if m in registered}
     schedules = schedules_of(plan, table)
     made_from = [code("analysis", "metrics", "report"), declared, schedules, command]
     drawings = [Drawing(_stem(*task), digest([*made_from, *task, rows[task[1]]]), task) for task in tasks]
@@ -93,42 +94,43 @@ def draw_all(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Itera
 
 
 def _rows(table: pd.DataFrame, dataset: str | None) -> pd.DataFrame:
-    """What a figure is given: all rows; or a data set's, and one of each other model of the suite, for its colours."""
+    """The rows for a figure: all; or those of a data set, and one of each other model, which keeps colours the same."""
     if dataset is None:
         return table
-    own, suite = table["dataset"].eq(dataset), set(registry.names("models"))
-    others = table[~own & table["model"].isin(suite - set(table.loc[own, "model"]))]
-    return pd.concat([table[own], others.drop_duplicates("model")])
+    of_dataset, suite = table["dataset"].eq(dataset), set(registry.names("models"))
+    others = table[~of_dataset & table["model"].isin(suite - set(table.loc[of_dataset, "model"]))]
+    return pd.concat([table[of_dataset], others.drop_duplicates("model")])
 
 
 def _draw(
     table: pd.DataFrame, schedules: str, folder: Path, command: str, name: str, dataset: str | None
 ) -> list[Path]:
-    """Draw one figure; its files."""
+    """Draw one figure; return its files."""
     stem = folder / _stem(name, dataset)
     rows = _rows(table, dataset)
     try:
         with _collected_once():
-            drawn = (
-                FIGURES[name](rows, schedules) if dataset is None else DATASET_FIGURES[name](rows, dataset, schedules)
-            )
-            _name_dead(drawn[0], rows if dataset is None else rows[rows["dataset"] == dataset])
-            return save(*drawn, stem, command)
+            if dataset is None:
+                figure, numbers = FIGURES[name](rows, schedules)
+            else:
+                figure, numbers = DATASET_FIGURES[name](rows, dataset, schedules)
+            _name_dead(figure, rows if dataset is None else rows[rows["dataset"] == dataset])
+            return save(figure, numbers, stem, command)
     except Exception:
         remove(stem)
         raise
 
 
 def _name_dead(figure: Picture, rows: pd.DataFrame) -> None:
-    """Say in a figure's caption how many of its runs are dead, and which, unless it says so already."""
-    names = told(rows)
+    """Add to a figure's caption how many of its runs are dead, and which, unless it says so already."""
+    names = dead_sentence(rows)
     if names and "no active dimension" not in figure.caption:
         figure.caption += f" {names}"
 
 
 @contextmanager
 def _collected_once() -> Iterator[None]:
-    """Garbage is collected at the end, among what is new; to go through all there is every so often costs a tenth."""
+    """Collect garbage once, at the end, among new objects: repeated full collections take a tenth of the time."""
     enabled = gc.isenabled()
     gc.freeze()
     gc.disable()

@@ -1,4 +1,4 @@
-"""Downstream accuracy of runs that a metric puts in its lowest, middle and highest third."""
+"""Downstream accuracy of the runs in the lowest, middle and highest third of a metric."""
 
 import pandas as pd
 
@@ -29,11 +29,11 @@ def _accuracy_by(table: pd.DataFrame, metric: str, schedules: str) -> Drawn:
             raise TooFewRunsError(f"no {metric} or no downstream accuracy")
         return accuracy_by_third(scores, metric, names, rng())
 
-    found = each_dataset(wide(table), analyse)
-    split = found["name"].str.rpartition("_")
-    found = found.assign(predictor=split[0], labels=split[2].astype(int))
-    sizes = sorted(set(found["labels"]))
-    places = list(found.groupby(["dataset", "predictor"], sort=False))
+    thirds = each_dataset(wide(table), analyse)
+    split = thirds["name"].str.rpartition("_")
+    thirds = thirds.assign(predictor=split[0], labels=split[2].astype(int))
+    sizes = sorted(set(thirds["labels"]))
+    places = list(thirds.groupby(["dataset", "predictor"], sort=False))
     figure, axes, _ = panel_grid(len(places), 1.4, sharex=True)
     for ax, ((dataset, predictor), part) in zip(axes, places, strict=True):
         for third, (colour, marker, dash) in zip(GROUPS, LOOKS, strict=True):
@@ -48,11 +48,11 @@ def _accuracy_by(table: pd.DataFrame, metric: str, schedules: str) -> Drawn:
         ax.set_ylabel("accuracy")
     for ax in bottom_of(axes):
         ax.set_xlabel("labels")
-    said = standing(int(found.groupby("dataset")["runs"].first().sum()), int(found["seeds"].min()))
+    behind = standing(int(thirds.groupby("dataset")["runs"].first().sum()), int(thirds["seeds"].min()))
     heading = f"Accuracy of runs in each third of {title(metric)}"
     note = (
         "Lines: median over the runs of a third; bands: 95% interval over seeds, thirds formed anew in each draw. "
         "Each panel has a scale of its own."
     )
-    titled(figure, heading, said, schedules, note, axes[0].get_legend_handles_labels())
-    return figure, found
+    titled(figure, heading, behind, schedules, note, axes[0].get_legend_handles_labels())
+    return figure, thirds

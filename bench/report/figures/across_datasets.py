@@ -1,14 +1,13 @@
-"""Does what holds on one data set hold on another: order of settings, and settings that were picked."""
+"""Transfer between data sets: the order of settings, and settings that were picked on one of them."""
 
 from itertools import combinations, zip_longest
 
 import pandas as pd
 
 from bench.analysis.names import dataset_title, title
-from bench.analysis.scores.agreement import MIN_SEEDS, TooFewRunsError, wide
+from bench.analysis.scores.agreement import MIN_SEEDS, TooFewRunsError, adjusted, wide
 from bench.analysis.scores.datasets import agreement_across_datasets, setting_medians
 from bench.analysis.scores.transfer import complete_grid, transfer
-from bench.analysis.statistics.significance import benjamini_hochberg
 from bench.report.figures.heatmaps import CORRELATION, Scale, heatmaps, reading
 from bench.report.figures.panels import (
     Drawn,
@@ -33,10 +32,7 @@ def dataset_agreement(table: pd.DataFrame, schedules: str, every: bool = False) 
     """Figures 4 (right) and 17: rank correlation of a metric between data sets, over medians of settings."""
     scores = wide(table)
     cells = agreement_across_datasets(scores, metrics_of(table, scores), rng())
-    pairs = cells["row"] < cells["column"]
-    q = cells[pairs].assign(q=benjamini_hochberg(cells.loc[pairs, "p"]))
-    back = q.rename(columns={"row": "column", "column": "row"})
-    cells = cells.merge(pd.concat([q, back])[["name", "row", "column", "q"]], on=["name", "row", "column"])
+    cells = adjusted(cells, "name")
     cells = cells[cells["name"].isin(shown_of(list(dict.fromkeys(cells["name"])), every))]
     cells = _with_diagonal(cells)
     figure = heatmaps(cells, "name", CORRELATION, (title, dataset_title, dataset_title))
@@ -49,10 +45,10 @@ def dataset_agreement(table: pd.DataFrame, schedules: str, every: bool = False) 
 
 
 def _with_diagonal(cells: pd.DataFrame) -> pd.DataFrame:
-    """Cells ordered as the data sets are, each data set's agreement with itself left missing."""
+    """Cells in the order of the data sets, with missing cells on the diagonal."""
     order = list(dict.fromkeys([*cells["row"], *cells["column"]]))
-    own = [{"name": n, "row": d, "column": d} for n in dict.fromkeys(cells["name"]) for d in order]
-    both = pd.concat([cells, pd.DataFrame(own)], ignore_index=True)
+    diagonal = [{"name": n, "row": d, "column": d} for n in dict.fromkeys(cells["name"]) for d in order]
+    both = pd.concat([cells, pd.DataFrame(diagonal)], ignore_index=True)
     rank = {d: k for k, d in enumerate(order)}
     name = {n: k for k, n in enumerate(dict.fromkeys(cells["name"]))}
     key = both["name"].map(name) * len(order) ** 2 + both["row"].map(rank) * len(order) + both["column"].map(rank)
@@ -83,7 +79,7 @@ def dataset_scatter(table: pd.DataFrame, schedules: str, every: bool = False) ->
             if name is not None and (x, y) == shown[0]:
                 ax.set_title(broken(title(name)))
             part = points[points["name"].eq(name) & points["x_dataset"].eq(x) & points["y_dataset"].eq(y)]
-            if part.empty:  # one of the two has no such score
+            if part.empty:  # one of the two data sets lacks the score
                 ax.set_axis_off()
                 continue
             scatter(ax, part["x"], part["y"], part["model"], styles)
@@ -102,13 +98,13 @@ def dataset_scatter(table: pd.DataFrame, schedules: str, every: bool = False) ->
 def transfer_of_settings(table: pd.DataFrame, schedules: str) -> Drawn:
     """Tables 1 and 6: how often a setting picked by one score and seed is no worse than a random one elsewhere."""
     scores = wide(table)
-    found = transfer(complete_grid(scores, metrics_of(table, scores)))
-    first = found.iloc[0]
+    percents = transfer(complete_grid(scores, metrics_of(table, scores)))
+    first = percents.iloc[0]
     enough = first["seeds"] >= MIN_SEEDS
-    interval = "\n[" + found["low"].map("{:.1f}".format) + ", " + found["high"].map("{:.1f}".format) + "]"
-    text = found["percent"].map("{:.1f}".format) + (interval if enough else "")
-    cells = found.assign(
-        row=found["metric"], column=found["dataset"], share=found["percent"] / 100, panel="", text=text
+    interval = "\n[" + percents["low"].map("{:.1f}".format) + ", " + percents["high"].map("{:.1f}".format) + "]"
+    text = percents["percent"].map("{:.1f}".format) + (interval if enough else "")
+    cells = percents.assign(
+        row=percents["metric"], column=percents["dataset"], share=percents["percent"] / 100, panel="", text=text
     )
     labels = {"same": "same", "random": "another"}
     titles = (str, lambda m: f"{labels[m]} metric", lambda d: f"{labels[d]} data set")
@@ -118,4 +114,4 @@ def transfer_of_settings(table: pd.DataFrame, schedules: str) -> Drawn:
     behind = standing(first["settings"], first["seeds"], "settings")
     heading = "A picked setting is no worse than a random one, %"
     titled(figure, heading, behind, schedules, f"{note}{spread}")
-    return figure, found
+    return figure, percents

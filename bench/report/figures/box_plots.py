@@ -1,4 +1,4 @@
-"""Our runs in the box plots that were published of the official models: a panel a score, a box a setting."""
+"""Our runs in the published box plots of the official models: a panel a score, a box a setting."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ WIDTH = 0.62  # of a box, in settings
 
 
 def runs_in_box_plots(table: pd.DataFrame, dataset: str, schedules: str) -> Drawn:
-    """Runs of full length among the published scores of the same setting, on one data set."""
+    """Runs with the published number of steps among the published scores of their setting, on one data set."""
     published = box_plots()
     boxes = published.boxes[published.boxes["dataset"] == dataset]
     if boxes.empty:
@@ -50,7 +50,7 @@ def runs_in_box_plots(table: pd.DataFrame, dataset: str, schedules: str) -> Draw
     behind = standing(int(seeds.sum()), int(seeds.min()))
     heading = f"{dataset_title(dataset)}: {model_title(model)} runs among the published scores"
     titled(
-        figure, heading, behind, schedules, _told(placement, published.source), _keys(published.source["seeds"]), hole
+        figure, heading, behind, schedules, _note(placement, published.source), _keys(published.source["seeds"]), hole
     )
     return figure, rows
 
@@ -68,7 +68,7 @@ def _boxes(ax: Axes, boxes: pd.DataFrame, values: list[float]) -> None:
 
 
 def _dots(ax: Axes, placement: pd.DataFrame, values: list[float]) -> None:
-    """Our runs, abreast where a setting has several: filled where they lie in the box."""
+    """Our runs, side by side if a setting has several; filled if they lie in the box."""
     for value, runs in placement.sort_values("seed").groupby("value"):
         spread = np.linspace(-0.2, 0.2, len(runs)) if len(runs) > 1 else np.zeros(1)
         fills = [OURS if place in IN_BOX else "white" for place in runs["place"]]
@@ -87,8 +87,8 @@ def _keys(seeds: int) -> tuple[list[Line2D | Patch], list[str]]:
     return handles, [boxes, "ours, between the quartiles", "ours, beyond them"]
 
 
-def _told(placement: pd.DataFrame, source: Mapping[str, Any]) -> str:
-    """How many of the scores lie where, and what the boxes are, in sentences."""
+def _note(placement: pd.DataFrame, source: Mapping[str, Any]) -> str:
+    """How many scores lie in the boxes and between the whiskers, and the source of the boxes, in sentences."""
     count = shares(placement)
     seeds = placement["seed"].nunique()
     dependent = "Scores of one run are no independent draws"

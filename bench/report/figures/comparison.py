@@ -1,12 +1,11 @@
-"""Models beside each other: which beats which, and how much of the scores the choice of a model explains."""
+"""Models compared: which beats which, and how much of the scores' variance the choice of a model explains."""
 
 import pandas as pd
 
 from bench.analysis.names import dataset_title, model_title, title
-from bench.analysis.scores.agreement import wide
+from bench.analysis.scores.agreement import adjusted, wide
 from bench.analysis.scores.superiority import model_comparison
 from bench.analysis.scores.variance import variance_explained
-from bench.analysis.statistics.significance import benjamini_hochberg
 from bench.report.figures.heatmaps import EXPLAINED, SHARE, heatmaps, reading
 from bench.report.figures.panels import Drawn, dataset_scores, each_dataset, metrics_of, shown_of, standing
 from bench.report.style import titled
@@ -18,13 +17,10 @@ def model_comparisons(table: pd.DataFrame, dataset: str, schedules: str) -> Draw
     """The probability that a run of one model (row) scores higher than one of another (column), a panel a score."""
     scores = dataset_scores(table, dataset)
     cells = model_comparison(scores, metrics_of(table, scores))
-    once = cells["row"] < cells["column"]
-    q = cells.loc[once, ["name", "row", "column"]].assign(q=benjamini_hochberg(cells.loc[once, "p"]))
-    back = q.rename(columns={"row": "column", "column": "row"})
-    cells = cells.merge(pd.concat([q, back]), on=["name", "row", "column"])
+    cells = adjusted(cells, "name")
     models = sorted(set(cells["row"]))
     order = [(n, a, b) for n in dict.fromkeys(cells["name"]) for a in models for b in models]
-    full = cells.set_index(["name", "row", "column"]).reindex(order).reset_index()  # a model beside itself: missing
+    full = cells.set_index(["name", "row", "column"]).reindex(order).reset_index()  # missing on the diagonal
     figure = heatmaps(full, "name", SHARE, (title, model_title, model_title))
     heading = f"{dataset_title(dataset)}: chance in % that the row's model scores higher than the column's"
     note = f"A run of each is drawn at random. {reading(cells, '50')}"
@@ -38,10 +34,10 @@ def variance_by_model(table: pd.DataFrame, schedules: str, every: bool = False) 
     def analyse(scores: pd.DataFrame) -> pd.DataFrame:
         return variance_explained(scores, metrics_of(table, scores))
 
-    found = each_dataset(wide(table), analyse)
-    found = found[found["name"].isin(shown_of(list(dict.fromkeys(found["name"])), every))]
-    cells = found.assign(row=found["dataset"], column=found["name"])
+    shares = each_dataset(wide(table), analyse)
+    shares = shares[shares["name"].isin(shown_of(list(dict.fromkeys(shares["name"])), every))]
+    cells = shares.assign(row=shares["dataset"], column=shares["name"])
     figure = heatmaps(cells, "by", EXPLAINED, (lambda by: BY[by], dataset_title, title))
-    runs = found.groupby("dataset")["runs"].first().sum()
-    titled(figure, "Variance of scores explained (omega squared), %", standing(runs, found["seeds"].min()), schedules)
-    return figure, found
+    runs = shares.groupby("dataset")["runs"].first().sum()
+    titled(figure, "Variance of scores explained (omega squared), %", standing(runs, shares["seeds"].min()), schedules)
+    return figure, shares

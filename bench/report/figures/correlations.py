@@ -66,13 +66,13 @@ def _unsupervised(scores: pd.DataFrame) -> list[str]:
 def _correlated(
     scores: pd.DataFrame, rows: Names, columns: Names, dead: Iterable[str] | None = None, least: int = 1
 ) -> pd.DataFrame:
-    """The correlations of each data set; where dead runs are given, also without them."""
+    """The correlations on each data set; if dead runs are given, also without them."""
 
-    def analyse(own: pd.DataFrame) -> pd.DataFrame:
-        found = rows(own), columns(own)
-        if len(found[0]) < least or not found[1]:
-            raise TooFewRunsError(f"{len(found[0])} scores and {len(found[1])} to correlate them with")
-        return rank_correlations(own, *found) if dead is None else with_alive(own, *found, dead)
+    def analyse(of_dataset: pd.DataFrame) -> pd.DataFrame:
+        names = rows(of_dataset), columns(of_dataset)
+        if len(names[0]) < least or not names[1]:
+            raise TooFewRunsError(f"{len(names[0])} scores and {len(names[1])} to correlate them with")
+        return rank_correlations(of_dataset, *names) if dead is None else with_alive(of_dataset, *names, dead)
 
     return adjusted(each_dataset(scores, analyse))
 

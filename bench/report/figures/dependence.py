@@ -1,4 +1,4 @@
-"""How dependent the dimensions of codes are on each other: of mean codes and of sampled ones."""
+"""Dependence between the dimensions of mean codes and of sampled codes."""
 
 import pandas as pd
 
@@ -35,7 +35,7 @@ def mutual_information(table: pd.DataFrame, schedules: str) -> Drawn:
 
 
 def _against_strength(table: pd.DataFrame, name: str, scale: str, schedules: str) -> Drawn:
-    """A panel a data set and representation; on a linear scale each has its own, for they differ by far."""
+    """A panel a data set and representation; on a linear scale each has its own, because they differ much."""
     _needs_both(table, name)
     lines = pd.concat([against_strength(table, [name], k).assign(representation=k) for k in KINDS])
     places = [(d, k) for d in dict.fromkeys(lines["dataset"]) for k in KINDS]
@@ -47,17 +47,17 @@ def _against_strength(table: pd.DataFrame, name: str, scale: str, schedules: str
         ax.set_title(f"{dataset_title(str(dataset))},\n{kind} codes")
         if scale == "symlog":
             ax.set_yscale(scale, linthresh=SMALL)
-            ax.yaxis.set_major_formatter("{x:g}")  # a power of ten has an exponent too small to read
+            ax.yaxis.set_major_formatter("{x:g}")  # the exponents of powers of ten are too small to read
         shown = lines if scale == "symlog" else part
         ax.set_ylim(0, float(shown[["median", "high"]].max(axis=None)) * (2 if scale == "symlog" else 1.05))
     for ax in left_of(axes):
         ax.set_ylabel(f"{title(name).lower()} (nats)")
-    told = strength_axis(axes, lines)
+    values_note = strength_axis(axes, lines)
     rows = of_runs(table[table["strength_index"].notna()], [name], "sampled")
-    own = "" if scale == "symlog" else " Each panel has a scale of its own."
+    scale_note = "" if scale == "symlog" else " Each panel has a scale of its own."
     keys = line_keys(lines, styles)
     titled(figure, f"{title(name)} of the dimensions of codes", sizes_of(rows), schedules,
-           f"{MEDIANS}{own}{told}", keys, hole if len(keys[0]) <= MOST_KEYS else None)  # fmt: skip
+           f"{MEDIANS}{scale_note}{values_note}", keys, hole if len(keys[0]) <= MOST_KEYS else None)  # fmt: skip
     return figure, lines.reset_index(drop=True)
 
 
@@ -71,15 +71,15 @@ def total_correlation_scatter(table: pd.DataFrame, schedules: str) -> Drawn:
     styles = looks_of(table)
     top = float(both.to_numpy().max()) * 1.5
     for ax, dataset in zip(axes, datasets, strict=True):
-        own = points[points["dataset"] == dataset]
-        scatter(ax, own["sampled"], own["mean"], own["model"], styles)
+        of_dataset = points[points["dataset"] == dataset]
+        scatter(ax, of_dataset["sampled"], of_dataset["mean"], of_dataset["model"], styles)
         ax.plot([0, top], [0, top], color="0.6", linewidth=0.8, linestyle="--")
         ax.set_xscale("symlog", linthresh=SMALL)
         ax.set_yscale("symlog", linthresh=SMALL)
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_formatter("{x:g}")
         ax.set(xlim=(0, top), ylim=(0, top))
-        ax.set_title(f"{dataset_title(str(dataset))} ({len(own):,} runs)")
+        ax.set_title(f"{dataset_title(str(dataset))} ({len(of_dataset):,} runs)")
     for ax in bottom_of(axes):
         ax.set_xlabel("sampled codes (nats)")
     for ax in left_of(axes):
@@ -91,8 +91,8 @@ def total_correlation_scatter(table: pd.DataFrame, schedules: str) -> Drawn:
 
 
 def _needs_both(table: pd.DataFrame, name: str) -> None:
-    there = set(table.loc[table["name"] == name, "representation"].dropna())
-    if missing := [k for k in KINDS if k not in there]:
+    present = set(table.loc[table["name"] == name, "representation"].dropna())
+    if missing := [k for k in KINDS if k not in present]:
         raise TooFewRunsError(
             f"{title(name).lower()} of {' and of '.join(missing)} codes is not in the table: "
             "score with scoring.representations=[mean,sampled] and metric unsupervised"

@@ -1,4 +1,4 @@
-"""How scores are spread: over all runs of a model, and over the seeds of each of its strengths."""
+"""Distributions of scores: over all runs of a model, and over the seeds of each of its strengths."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -30,9 +30,9 @@ from bench.report.figures.panels import (
 from bench.report.style import LABEL, PAGE, TICK, Picture, breadth, new_figure, titled
 
 Floats = NDArray[np.float64]
-FEW = 10  # runs below which their density is not drawn, but they are
-SHOWN = 60  # runs up to which each is drawn
-SPARSE = 8  # violins in a panel up to which there is room for the runs inside them
+FEW = 10  # for fewer runs no density is drawn, only the runs
+SHOWN = 60  # the most runs that are drawn one by one
+SPARSE = 8  # the most violins in a panel with room for runs inside them
 MARKS = "Bars: median; circles: interquartile mean; dots: runs, where they are few."
 
 
@@ -82,16 +82,16 @@ def scores_by_strength(table: pd.DataFrame, dataset: str, schedules: str, every:
 
 
 def _setting_axis(figure: Picture, ax: Axes, settings: pd.DataFrame, starts: Sequence[int]) -> None:
-    """Label an axis of settings, one beside the other: by their values, below which stand model and hyper-parameter."""
+    """Label an axis of settings by their values, and below them by model and hyper-parameter."""
     values = [f"{v:g}" if pd.notna(v) else f"index {i}" for v, i in settings[["value", "strength_index"]].to_numpy()]
     widest = max(breadth(figure, v, TICK) for v in values)
-    turned = widest > 0.75 * PAGE / len(values)  # of the width that each has
+    turned = widest > 0.75 * PAGE / len(values)  # of the width of a label
     ax.set_xticks(range(len(values)), values, rotation=90 if turned else 0)
     names = settings["model"].map(model_title) + "\n" + settings["hyperparameter"].fillna("")
     titles = [names.iloc[k] for k in starts]
     lean = 0 if max(breadth(figure, t, LABEL) for t in titles) < 0.85 * PAGE / len(starts) else 90
     middles = [(a + b - 1) / 2 for a, b in pairwise([*starts, len(values)])]
-    ax.xaxis.remove_overlapping_locs = False  # the middle of three settings has a label of both kinds
+    ax.xaxis.remove_overlapping_locs = False  # keeps both labels of the middle of three settings
     ax.set_xticks(middles, titles, minor=True, fontsize=LABEL, rotation=lean)
     ax.tick_params(axis="x", which="minor", pad=6 + (72 * widest if turned else TICK))
 
@@ -103,7 +103,7 @@ def _rows(table: pd.DataFrame, dataset: str, every: bool) -> tuple[pd.DataFrame,
 
 
 def _violins(ax: Axes, rows: pd.DataFrame, by: str, order: list[str], colours: list[Any]) -> None:
-    """Densities where there are enough runs, the runs themselves where there are not too many."""
+    """Densities if there are enough runs, and the runs themselves if there are not too many."""
     groups = {key: group["score"].to_numpy() for key, group in rows.groupby(by)}
     places = {k: (place, c) for place, (k, c) in enumerate(zip(order, colours, strict=True)) if k in groups}
     dense = {k for k, v in groups.items() if len(v) >= FEW and np.ptp(v) > 0}

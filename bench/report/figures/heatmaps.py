@@ -1,4 +1,4 @@
-"""Matrices as heat maps: a number in each cell, bold where it can be told from what nothing would give."""
+"""Matrices as heat maps: a number in each cell, bold if it is significant."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from bench.analysis.statistics.significance import LEVEL
 from bench.report.style import COLUMN, LABEL, LINE, NAME, NOTE, PAD, PAGE, TICK, Picture, breadth, new_figure
 
 CELL = 0.27  # inches: the height of a cell with one line in it
-LEAST, TIGHT = 0.18, 0.22  # inches: the width of a cell that three bold digits fit in, and where they are set smaller
-LIGHT = 0.22  # luminance above which dark type stands out more than white
-LEAN = 50  # degrees by which names below columns lean
-# blue grows darker twice as far as orange does, so that the sign shows in grey too
+LEAST, TIGHT = 0.18, 0.22  # inches: the width of a cell for three bold digits, and below which they are smaller
+LIGHT = 0.22  # luminance above which dark type has more contrast than white
+LEAN = 50  # degrees of rotation of names below columns
+# blue becomes twice as dark as orange, so that the sign is visible in grey too
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#e8912d", "#f5cfa0", "#ffffff", "#8fbbdb", "#17508f"])
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How a value becomes a number and a colour."""
+    """The column of a value, and the range and colours of its numbers."""
 
     value: str
     low: float
@@ -40,13 +40,13 @@ Titles = tuple[Callable[[str], str], Callable[[str], str], Callable[[str], str]]
 def heatmaps(cells: pd.DataFrame, panel: str, scale: Scale, titles: Titles) -> Picture:
     """A heat map for each value of the column `panel`, from long cells (row, column, value, and q where tested).
 
-    A single one that fits is as wide as a column, others fill a page: as many abreast as have legible cells.
+    A single one that fits has the width of a column; others fill a page, as many side by side as are legible.
 
     Args:
-        cells: the numbers; missing ones leave a grey cell without a number. A column `text` is written in their place.
+        cells: the numbers; a missing one leaves a grey cell without a number. A column `text` replaces the numbers.
         panel: the column whose values are panels.
         scale: of numbers and colours; values are shown times 100.
-        titles: how a panel, a row and a column are written.
+        titles: functions from the name of a panel, a row and a column to its title.
     """
     panels = [(titles[0](str(name)), part) for name, part in cells.groupby(panel, sort=False)]
     same_rows, same_columns = ({tuple(dict.fromkeys(part[axis])) for _, part in panels} for axis in ("row", "column"))
@@ -58,12 +58,12 @@ def heatmaps(cells: pd.DataFrame, panel: str, scale: Scale, titles: Titles) -> P
     lines = 1 + max(cells["text"].str.count("\n")) if "text" in cells else 1
     rows, columns = (max(map(len, names)) for names in (same_rows, same_columns))
     widest = max(LEAST * columns * lines, *(breadth(figure, heading, NAME) for heading, _ in panels)) + 2 * PAD
-    once = beside if len(same_rows) == 1 else 0.0  # names of rows stand once where they are the same
+    once = beside if len(same_rows) == 1 else 0.0  # names of rows are written once if all panels have the same
     if len(panels) == 1 and beside + widest <= COLUMN:
         across = 1
         figure.set_figwidth(COLUMN)
     else:
-        reach = max(0.0, below * np.cos(np.radians(LEAN)) - LEAST)  # of leaning names, to the left of their panel
+        reach = max(0.0, below * np.cos(np.radians(LEAN)) - LEAST)  # of rotated names, to the left of their panel
         fitting = int((PAGE - once + min(once, reach)) / (widest + max(beside - once, reach)))
         most = max(1, min(len(panels), fitting))
         across = min(range(1, most + 1), key=lambda a: (-(-len(panels) // a), -len(panels) % a))
@@ -87,7 +87,7 @@ def heatmaps(cells: pd.DataFrame, panel: str, scale: Scale, titles: Titles) -> P
 
 
 def reading(cells: pd.DataFrame, what: str) -> str:
-    """What bold type says, as a sentence for the caption; nothing where the intervals rest on too few seeds."""
+    """The meaning of bold type, as a sentence for the caption; or that there are too few seeds for a test."""
     if cells["seeds"].min() < MIN_SEEDS:
         return "There are too few seeds a setting to call any number sure."
     return f"Bold: it is not {what} (false discovery rate {LEVEL:.0%})."
@@ -101,7 +101,7 @@ def heatmap(
     lean: float = LEAN,
     size: float = TICK,
 ) -> None:
-    """One matrix, its numbers of a size in points, the names of its columns leaning by some degrees."""
+    """One matrix; `size` of its numbers in points, `lean` of the names of its columns in degrees."""
     names = [list(dict.fromkeys(part[axis])) for axis in ("row", "column")]
     place = part["row"].map(names[0].index), part["column"].map(names[1].index)
     numbers = np.full((len(names[0]), len(names[1])), np.nan)
@@ -119,7 +119,7 @@ def heatmap(
                 j + 0.5, i + 0.5, words, ha="center", va="center", size=size, color=ink,
                 weight="bold" if bold else "normal",
             )  # fmt: skip
-            text.set_in_layout(False)  # it lies within
+            text.set_in_layout(False)  # it lies within the panel
     ax.set_xticks(np.arange(len(names[1])) + 0.5, [titles[1](n) for n in names[1]])
     ax.set_yticks(np.arange(len(names[0])) + 0.5, [titles[0](n) for n in names[0]])
     ax.set_ylim(len(names[0]), 0)

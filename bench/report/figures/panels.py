@@ -1,4 +1,4 @@
-"""What figures share: scores of each data set, panels in a grid, and the words that say what stands behind them."""
+"""Parts of many figures: scores of each data set, panels in a grid, and the number of runs and seeds in words."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -20,12 +20,12 @@ from bench.report.style import COLUMN, PAGE, Picture, key_of, looks, new_figure
 Drawn = tuple[Picture, pd.DataFrame]
 Looks = dict[str, dict[str, Any]]
 SEED = 2019
-ABREAST = 6  # small panels that a page is wide enough for
-MOST_KEYS = 8  # of a legend that stands in the place of a panel
+ABREAST = 6  # small panels side by side on a page
+MOST_KEYS = 8  # of a legend in the place of a panel
 
 
 def rng() -> np.random.Generator:
-    """The generator of a figure's draws: each figure's own, so that none depends on another."""
+    """A random generator for one figure: each figure has its own, so that none depends on another."""
     return np.random.default_rng(SEED)
 
 
@@ -54,16 +54,16 @@ def metrics_of(table: pd.DataFrame, scores: pd.DataFrame, least: int = 1) -> lis
 
 
 def each_dataset(scores: pd.DataFrame, analyse: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
-    """An analysis of the runs of each data set, one below the other; data sets that have too few are left out.
+    """An analysis of the runs of each data set, concatenated; data sets with too few runs are left out.
 
     Raises:
-        TooFewRunsError: all have too few; the message has the reason of each.
+        TooFewRunsError: all have too few; the message gives the reason for each.
     """
     parts, reasons = [], []
     for dataset in scores.index.unique("dataset"):
-        own = scores[scores.index.get_level_values("dataset") == dataset].dropna(axis="columns", how="all")
+        of_dataset = scores[scores.index.get_level_values("dataset") == dataset].dropna(axis="columns", how="all")
         try:
-            parts.append(analyse(own).assign(dataset=dataset))
+            parts.append(analyse(of_dataset).assign(dataset=dataset))
         except TooFewRunsError as reason:
             reasons.append(f"{dataset}: {reason}")
     if not parts:
@@ -72,10 +72,10 @@ def each_dataset(scores: pd.DataFrame, analyse: Callable[[pd.DataFrame], pd.Data
 
 
 def shown_of(names: Sequence[str], every: bool) -> list[str]:
-    """Those of the metrics in an analysis that a figure shows: the paper's, or every one where there are more.
+    """The metrics of an analysis that a figure shows: the paper's, or every one.
 
     Raises:
-        TooFewRunsError: there are none of the paper's, or none besides.
+        TooFewRunsError: there are none of the paper, or with `every` no others.
     """
     papers = [n for n in names if n in PAPER.values()]
     if every and len(papers) == len(names):
@@ -86,10 +86,10 @@ def shown_of(names: Sequence[str], every: bool) -> list[str]:
 
 
 def panel_grid(count: int, height: float, **shared: Any) -> tuple[Picture, list[Axes], Axes | None]:
-    """Panels of a height in inches: one is as wide as a column, more fill a page, in rows that leave the fewest places.
+    """Panels of a height in inches: a single one as wide as a column, more across a page, with the fewest empty places.
 
     Returns:
-        The figure, the panels, and the first place that none of them takes.
+        The figure, the panels, and the axes of the first empty place, or None.
     """
     across = count if count <= 4 else min((4, 3), key=lambda a: -count % a)
     down = -(-count // across)
@@ -103,7 +103,7 @@ def panel_grid(count: int, height: float, **shared: Any) -> tuple[Picture, list[
 
 
 def in_rows(names: Sequence[str]) -> list[Sequence[str]]:
-    """Names of small panels in as few rows as leave each panel legible, all rows but the last equally long."""
+    """Names of small panels in as few rows as are legible; all rows but the last are equally long."""
     rows = -(-len(names) // ABREAST)
     across = -(-len(names) // rows)
     return [names[i : i + across] for i in range(0, len(names), across)]
@@ -126,52 +126,52 @@ def _across(axes: Sequence[Axes]) -> int:
 
 
 def broken(name: str) -> str:
-    """A name on two lines where it is long, for narrow panels."""
+    """A long name on two lines, for narrow panels."""
     return name.replace(" ", "\n", 1) if len(name) > 10 else name
 
 
 def standing(count: int, seeds: int, of: str = "runs") -> str:
-    """How many runs, and seeds a setting, in words."""
+    """The number of runs, and of seeds a setting, in words."""
     few = ": too few to be sure" if seeds < MIN_SEEDS else ""
     return f"{count:,} {of}, {seeds} seed{'s' if seeds != 1 else ''} a setting{few}"
 
 
 def standing_of(scores: pd.DataFrame) -> str:
-    """The same, of a wide table."""
+    """The same for a wide table."""
     return standing(len(scores), min(Counter(settings(scores)).values()))
 
 
 def sizes_of(rows: pd.DataFrame) -> str:
-    """The same, of a long table with a row a run and score."""
+    """The same for a long table with a row a run and score."""
     runs = rows.drop_duplicates("run")
     return standing(len(runs), int(runs.groupby(["dataset", "model", "value"], dropna=False).size().min()))
 
 
 def model_keys(models: Sequence[str], styles: Looks, line: bool = True) -> tuple[list[Line2D], list[str]]:
-    """Handles and labels of a legend of models, with the lines that join their marks or without."""
+    """Handles and labels of a legend of models, with or without lines."""
     return [key_of(styles[m], line) for m in models], [model_title(m) for m in models]
 
 
 def looks_of(table: pd.DataFrame) -> Looks:
-    """The look of each model, the same in every figure of a study; names from elsewhere change no other's."""
+    """The look of each model, the same in every figure of a study; models from elsewhere do not change it."""
     suite = set(registry.names("models"))
     return looks(sorted(table["model"].unique(), key=lambda model: (model not in suite, model)))
 
 
 def scatter(ax: Axes, x: pd.Series, y: pd.Series, models: pd.Series, styles: Looks) -> None:
-    """Points in the colours and marks of their models, in random order so that none lies on top for its name."""
+    """Points in the colours and marks of their models, in random order so that no model hides the others."""
     order = rng().permutation(len(x))
     many = len(x) > 500
     marks = {m: MarkerStyle(s["marker"]) for m, s in styles.items()}
     paths = {m: mark.get_path().transformed(mark.get_transform()) for m, mark in marks.items()}
-    drawn = models.to_numpy()[order]
+    ordered = models.to_numpy()[order]
     points = PathCollection(
-        [paths[m] for m in drawn], sizes=[float(np.clip(1500 / len(x), 2.5, 10))],
+        [paths[m] for m in ordered], sizes=[float(np.clip(1500 / len(x), 2.5, 10))],
         offsets=np.column_stack([x, y])[order], offset_transform=ax.transData,
-        facecolors=[styles[m]["color"] for m in drawn], linewidths=0, alpha=0.6 if many else 0.85, rasterized=many,
+        facecolors=[styles[m]["color"] for m in ordered], linewidths=0, alpha=0.6 if many else 0.85, rasterized=many,
         clip_on=False,
     )  # fmt: skip
     points.set_transform(IdentityTransform())
-    points.set_in_layout(False)  # they lie within
+    points.set_in_layout(False)  # they lie within the panel
     ax.add_collection(points)
     ax.autoscale_view()

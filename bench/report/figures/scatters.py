@@ -51,7 +51,7 @@ def efficiency_scatter(table: pd.DataFrame, dataset: str, schedules: str, every:
             if ratio == ratios[-1]:
                 ax.set_xlabel(broken(title(name)))
             else:
-                ax.tick_params(labelbottom=False)  # those of the panel below, which shows the same runs
+                ax.tick_params(labelbottom=False)  # the panel below has the same ones
         row[0].set_ylabel(title(ratio))
     keys = model_keys(sorted(points["model"].unique()), styles, line=False)
     heading = f"{dataset_title(dataset)}: statistical efficiency against metrics"
@@ -93,15 +93,15 @@ def metric_pairs(table: pd.DataFrame, dataset: str, schedules: str, every: bool 
 
 
 def _sizes(scores: pd.DataFrame) -> str:
-    """What the numerator and denominator of the efficiencies are."""
+    """The definition of the efficiencies, as a sentence."""
     most = max(int(n.partition("_")[2]) for n in accuracies(scores.columns))
     return f"Efficiency is accuracy with 100 labels over accuracy with {most:,}."
 
 
 def _points(scores: pd.DataFrame, pairs: Sequence[tuple[str, str]], dead: Iterable[str]) -> pd.DataFrame:
-    """A row a run and pair of scores: both, and their rank correlation with its interval, over runs that have all.
+    """A row a run and pair of scores: both, and their rank correlation with its interval, over complete runs.
 
-    Beside it stands the correlation over those that are not dead.
+    With it comes the correlation over runs that are not dead.
     """
     xs, ys = (list(dict.fromkeys(names)) for names in zip(*pairs, strict=True))
     complete = scores[list(dict.fromkeys([*xs, *ys]))].dropna()
@@ -109,8 +109,8 @@ def _points(scores: pd.DataFrame, pairs: Sequence[tuple[str, str]], dead: Iterab
     parts = []
     for x, y in pairs:
         rows = complete[[x, y]].set_axis(["x", "y"], axis="columns").reset_index()
-        found = cells.loc[(x, y), ["spearman", "low", "high", "runs", "seeds", *ALIVE.values()]]
-        parts.append(rows.assign(x_name=x, y_name=y, **found))
+        cell = cells.loc[(x, y), ["spearman", "low", "high", "runs", "seeds", *ALIVE.values()]]
+        parts.append(rows.assign(x_name=x, y_name=y, **cell))
     return pd.concat(parts, ignore_index=True)
 
 

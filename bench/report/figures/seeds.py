@@ -21,20 +21,20 @@ def seeds_needed(table: pd.DataFrame, schedules: str) -> Drawn:
     def analyse(scores: pd.DataFrame) -> pd.DataFrame:
         return width_against_seeds(scores, metrics_of(table, scores))
 
-    found = each_dataset(wide(table), analyse)
-    datasets = list(dict.fromkeys(found["dataset"]))
-    statistics = [s for s in STATISTICS if s in set(found["statistic"])]
+    widths = each_dataset(wide(table), analyse)
+    datasets = list(dict.fromkeys(widths["dataset"]))
+    statistics = [s for s in STATISTICS if s in set(widths["statistic"])]
     figure = new_figure(PAGE, 0.2 + 1.5 * len(datasets))
     axes = figure.subplots(len(datasets), len(statistics), squeeze=False, sharex=True)
-    styles = looks(dict.fromkeys(found["name"].dropna()))
+    styles = looks(dict.fromkeys(widths["name"].dropna()))
     for row, dataset in zip(axes, datasets, strict=True):
         for ax, statistic in zip(row, statistics, strict=True):
-            part = found[found["dataset"].eq(dataset) & found["statistic"].eq(statistic)]
+            part = widths[widths["dataset"].eq(dataset) & widths["statistic"].eq(statistic)]
             for name, line in part.groupby("name", dropna=False, sort=False):
-                known = isinstance(name, str)
-                look = styles[name] if known else {"color": "0.2", "marker": "o"}
+                named = isinstance(name, str)
+                look = styles[name] if named else {"color": "0.2", "marker": "o"}
                 ax.plot(line["seeds"], line["width"], **look, clip_on=False)
-                if not known:
+                if not named:
                     ax.fill_between(line["seeds"], line["low"], line["high"], color="0.2", alpha=0.15, linewidth=0)
             ax.axvline(part["available"].iloc[0], color="0.6", linewidth=0.8, linestyle="--")
             ax.set_xscale("log")
@@ -45,7 +45,7 @@ def seeds_needed(table: pd.DataFrame, schedules: str) -> Drawn:
         row[0].set_ylabel("width of the interval")
     for ax in axes[-1]:
         ax.set_xlabel("seeds a setting")
-    said = standing(int(found.groupby("dataset")["runs"].first().sum()), int(found["available"].min()))
+    behind = standing(int(widths.groupby("dataset")["runs"].first().sum()), int(widths["available"].min()))
     keys = [key_of(look) for look in styles.values()], [title(n) for n in styles]
-    titled(figure, "Seeds needed: width of 95% intervals against seeds", said, schedules, NOTE, keys)
-    return figure, found
+    titled(figure, "Seeds needed: width of 95% intervals against seeds", behind, schedules, NOTE, keys)
+    return figure, widths

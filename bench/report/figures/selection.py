@@ -1,4 +1,4 @@
-"""What comes of picking a run without factors."""
+"""Metrics of runs that are picked without factors."""
 
 import pandas as pd
 
@@ -13,11 +13,11 @@ def selected_runs(table: pd.DataFrame, dataset: str, schedules: str) -> Drawn:
     """Each metric of the run that an unsupervised score picks, beside the best, median and worst run."""
     scores = with_sampled_tc(table[table["dataset"] == dataset]).dropna(axis="columns", how="all")
     names = metrics_of(table, scores)
-    found = unsupervised_selection(scores, names, rng())
-    order = list(dict.fromkeys(found["by"]))
+    picks = unsupervised_selection(scores, names, rng())
+    order = list(dict.fromkeys(picks["by"]))
     figure, axes, _ = panel_grid(len(names), 0.35 + 0.15 * len(order), sharey=True)
     for ax, name in zip(axes, names, strict=True):
-        for place, line in enumerate(found[found["metric"] == name].itertuples()):
+        for place, line in enumerate(picks[picks["metric"] == name].itertuples()):
             colour, marker = ("#0173b2", "o") if line.by in UNSUPERVISED else ("0.45", "|")
             ax.plot([line.low, line.high], [place, place], color=colour)
             ax.plot([line.score], [place], marker=marker, markersize=4, color=colour, clip_on=False)
@@ -27,11 +27,11 @@ def selected_runs(table: pd.DataFrame, dataset: str, schedules: str) -> Drawn:
         ax.locator_params(axis="x", nbins=4)
     axes[0].set_yticks(range(len(order)), [chosen_by(by) for by in order])
     axes[0].invert_yaxis()
-    first = found.iloc[0]
+    first = picks.iloc[0]
     heading = f"{dataset_title(dataset)}: metrics of the run that an unsupervised score picks"
     note = "Lines: 95% interval over seeds. Grey: the best, median and worst of all runs by the metric itself."
     titled(figure, heading, standing(int(first["runs"]), int(first["seeds"])), schedules, note)
-    return figure, found
+    return figure, picks
 
 
 def chosen_by(by: str) -> str:

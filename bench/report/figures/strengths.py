@@ -30,9 +30,9 @@ MEDIANS = "Lines: median over seeds; bands: 95% interval."
 
 def medians_against_strength(table: pd.DataFrame, dataset: str, schedules: str, every: bool = False) -> Drawn:
     """Figures 4 (left) and 15: the median of each score over seeds against strength, on one data set."""
-    own = table[table["dataset"] == dataset]
+    of_dataset = table[table["dataset"] == dataset]
     names = metrics_of(table, dataset_scores(table, dataset))
-    lines = against_strength(own, names)
+    lines = against_strength(of_dataset, names)
     names = shown_of(names, every)
     lines = lines[lines["name"].isin(names)]
     styles = looks_of(table)
@@ -41,46 +41,46 @@ def medians_against_strength(table: pd.DataFrame, dataset: str, schedules: str, 
         strength_lines(ax, lines[lines["name"] == name], styles)
         ax.set_title(title(name))
         ax.locator_params(axis="y", nbins=5)
-    told = strength_axis(axes, lines)
+    values_note = strength_axis(axes, lines)
     keys = line_keys(lines, styles)
-    rows = of_runs(own, names)
+    rows = of_runs(of_dataset, names)
     rows = rows[rows["strength_index"].notna()]
     heading = f"{dataset_title(dataset)}: scores against regularisation strength"
     place = hole if len(keys[0]) <= MOST_KEYS else None
-    titled(figure, heading, sizes_of(rows), schedules, f"{MEDIANS}{told}", keys, place)
+    titled(figure, heading, sizes_of(rows), schedules, f"{MEDIANS}{values_note}", keys, place)
     return figure, lines
 
 
 def strength_axis(axes: Sequence[Axes], lines: pd.DataFrame) -> str:
-    """Label the axis that panels share: of one model by the values of what it sweeps, of several by their indices.
+    """Label the axis that panels share: by the values of the hyper-parameter for one model, by indices for several.
 
     Args:
         axes: panels that share their x axis, on which strength indices lie.
         lines: as `analysis.strengths.against_strength` gives them, of all panels.
 
     Returns:
-        What a note has to add: which values the indices stand for; "" where the axis has the values.
+        A sentence for the caption with the values of the indices; "" if the axis has the values.
     """
     settings = lines.drop_duplicates(["model", "strength_index"]).sort_values(["model", "strength_index"])
     indices = sorted(settings["strength_index"].unique())
     if settings["model"].nunique() == 1 and settings[["hyperparameter", "value"]].notna().all(axis=None):
-        name, labels, told = settings["hyperparameter"].iloc[0], [f"{v:g}" for v in settings["value"]], ""
+        name, labels, note = settings["hyperparameter"].iloc[0], [f"{v:g}" for v in settings["value"]], ""
     else:
-        name, labels, told = INDEX, [str(i) for i in indices], f" {_values_of(settings)}"
+        name, labels, note = INDEX, [str(i) for i in indices], f" {_values_of(settings)}"
     axes[0].set_xticks(indices, labels)
     for ax in bottom_of(axes):
         ax.set_xlabel(name)
-    return told
+    return note
 
 
 def _values_of(settings: pd.DataFrame) -> str:
-    """Which values the indices of each model stand for, as a sentence."""
-    told = []
-    for model, own in settings.dropna(subset="value").groupby("model"):
-        names = [*own["hyperparameter"].dropna(), "value"]
-        listed, index = (", ".join(f"{v:g}" for v in own[c]) for c in ("value", "strength_index"))
-        told.append(f"{model_title(str(model))} {names[0]} {listed} ({index})")
-    return f"Values (their indices): {'; '.join(told)}."
+    """The values of each model's strength indices, as a sentence."""
+    parts = []
+    for model, of_model in settings.dropna(subset="value").groupby("model"):
+        names = [*of_model["hyperparameter"].dropna(), "value"]
+        listed, index = (", ".join(f"{v:g}" for v in of_model[c]) for c in ("value", "strength_index"))
+        parts.append(f"{model_title(str(model))} {names[0]} {listed} ({index})")
+    return f"Values (their indices): {'; '.join(parts)}."
 
 
 def line_keys(lines: pd.DataFrame, styles: Looks) -> tuple[list[Line2D], list[str]]:
@@ -89,10 +89,10 @@ def line_keys(lines: pd.DataFrame, styles: Looks) -> tuple[list[Line2D], list[st
 
 
 def strength_lines(ax: Axes, lines: pd.DataFrame, styles: Looks) -> None:
-    """Medians with bands, of the rows that `analysis.strengths.against_strength` gives for one score and data set."""
+    """Medians with bands, from the rows of `analysis.strengths.against_strength` for one score and data set."""
     for model in sorted(lines["model"].unique()):
         line = lines[lines["model"] == model].sort_values("strength_index")
-        ax.plot(line["strength_index"], line["median"], **styles[model], clip_on=False)  # marks at an edge are whole
-        sure = line[line["seeds"] >= MIN_SEEDS]  # the ends of an interval of fewer are the seeds themselves
+        ax.plot(line["strength_index"], line["median"], **styles[model], clip_on=False)  # marks at an edge are not cut
+        sure = line[line["seeds"] >= MIN_SEEDS]  # fewer have no interval
         ax.fill_between(sure["strength_index"], sure["low"], sure["high"], color=styles[model]["color"], alpha=0.15,
                         linewidth=0)  # fmt: skip

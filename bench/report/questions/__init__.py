@@ -1,10 +1,11 @@
-"""Questions about representations, each answered by a picture and the numbers in it: listed here once."""
+"""Questions about representations, each answered by a picture and its numbers: listed here once."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.questions.clusters import draw_clusters
+from bench.report.questions.conventions import draw_conventions
 from bench.report.questions.entanglement import draw_entanglement
 from bench.report.questions.generalisation import draw_generalisation
 from bench.report.questions.generative_models import draw_generative_models
@@ -20,7 +21,7 @@ from bench.report.questions.sensitivity import draw_sensitivity
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, and who draws the answer."""
+    """A question, and the function that draws its answer."""
 
     text: str
     draw: Callable[[Asked], Iterator[NamedDrawing]]
@@ -37,6 +38,7 @@ QUESTIONS: Mapping[str, Question] = {
     "entanglement": Question("Do factors that went together lie in the same dimensions?", draw_entanglement),
     "generalisation": Question("Do disentangled codes hold what training never showed?", draw_generalisation),
     "regret": Question("What does choosing a run without factors cost?", draw_regret),
+    "conventions": Question("Why do two papers have different numbers for one model?", draw_conventions),
     "generative_models": Question("What does each dimension of a generative model draw?", draw_generative_models),
     "label_efficiency": Question("How many labels does a code need?", draw_label_efficiency),
 }

@@ -1,17 +1,16 @@
-"""What a question may be answered from: a study's runs, their scores, its trained models."""
+"""The data that a question may use: a study's runs, their scores, its trained models."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
 from bench.analysis.names import apart
 from bench.data import load_data
 from bench.data.base import DataSet
 from bench.data.pooled import at_size
-from bench.models.base import Codes, Learner
+from bench.models.base import Learner
 from bench.report.style import Picture
 from bench.store.folders import RunFolder, Store
 from bench.study.plan import Plan
@@ -23,11 +22,11 @@ NamedDrawing = tuple[str, Picture, pd.DataFrame]  # file name, figure, numbers d
 
 @dataclass(frozen=True)
 class Asked:
-    """A study that a question is asked of.
+    """A study, as questions read it.
 
     Attributes:
         plan: its runs.
-        store: where they are.
+        store: of the runs.
         load_learner: reads the trained model of a run.
     """
 
@@ -51,11 +50,3 @@ class Asked:
     def data(self, run: Run) -> DataSet:
         """The images a run was trained on, at its size."""
         return at_size(load_data(run.dataset), run.schedule.image_size)
-
-
-def encoded(learner: Learner, data: DataSet, index: np.ndarray, batch: int = 512) -> tuple[Codes, Codes | None]:
-    """Mean and log-variance of images of a data set, (N, D) each."""
-    parts = [learner.encode(data.images(index[i : i + batch])) for i in range(0, len(index), batch)]
-    mean = np.concatenate([m for m, _ in parts])
-    variances = [v for _, v in parts if v is not None]
-    return mean, np.concatenate(variances) if variances else None

@@ -13,8 +13,9 @@ from bench.analysis.names import dataset_title, setting_of
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.metrics.clusterability import clusterability
 from bench.report.figures.panels import panel_grid
-from bench.report.questions.asked import Asked, NamedDrawing, encoded
+from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import NOTE, colours, titled
+from bench.scoring.codes import encode
 from bench.study.run import Run
 
 ROWS, SHOWN = 4_000, 1_000  # scored, half of them as training rows; laid out
@@ -22,16 +23,16 @@ MOST_CLASSES = 20
 SEED = 2019
 
 
-def draw_clusters(asked: Asked) -> Iterator[NamedDrawing]:
+def draw_clusters(study: Asked) -> Iterator[NamedDrawing]:
     """Pixels beside the codes of the first run of each model, on the first data set with a single factor."""
-    runs = _first_of_models(asked)
-    source = asked.data(runs[0])
+    runs = _first_of_models(study)
+    source = study.data(runs[0])
     index = np.random.default_rng(SEED).choice(len(source), min(ROWS, len(source)), replace=False)
     classes = source.factors(index)
     if len(np.unique(classes)) < 2:
         raise TooFewRunsError(f"the {len(index)} images of {runs[0].dataset} that are shown are of one class")
     codes = {"pixels": source.images(index).reshape(len(index), -1)}
-    codes |= {run.setting: encoded(asked.learner(run), source, index)[0] for run in runs}
+    codes |= {run.setting: encode(study.learner(run), source, index, device="cpu").mean for run in runs}
     placed = [_placed(name, array, classes) for name, array in codes.items()]
     figure, axes, _ = panel_grid(len(placed), 2.2)
     headings = ["pixels", *(setting_of(run) for run in runs)]
@@ -40,24 +41,24 @@ def draw_clusters(asked: Asked) -> Iterator[NamedDrawing]:
         ax.set_title(written)
     heading = f"{dataset_title(runs[0].dataset)}: t-SNE of pixels and of codes"
     note = f"Scores are of {len(index):,} images, half of them the neighbours that vote."
-    titled(figure, heading, f"one run a model, {min(SHOWN, len(index)):,} images", asked.plan.schedules, note)
+    titled(figure, heading, f"one run a model, {min(SHOWN, len(index)):,} images", study.plan.schedules, note)
     yield "clusters", figure, pd.concat(placed, ignore_index=True)
 
 
-def _first_of_models(asked: Asked) -> list[Run]:
+def _first_of_models(study: Asked) -> list[Run]:
     """The first finished run of each model on the first data set of one factor with few classes.
 
     Raises:
         TooFewRunsError: there is none.
     """
     firsts: dict[str, Run] = {}
-    for run in asked.trained():
+    for run in study.trained():
         sizes = data.card(run.dataset).factor_sizes
         one = len(sizes) == 1 and sizes[0] <= MOST_CLASSES
         if one and run.dataset == next(iter(firsts.values()), run).dataset:
             firsts.setdefault(run.named, run)
     if not firsts:
-        raise TooFewRunsError(f"study {asked.plan.name!r} has no trained run on a data set of classes, such as mnist")
+        raise TooFewRunsError(f"study {study.plan.name!r} has no trained run on a data set of classes, such as mnist")
     return list(firsts.values())
 
 
@@ -77,14 +78,14 @@ def _panel(ax: Axes, numbers: pd.DataFrame) -> None:
     labels = sorted(numbers["label"].unique())
     palette = colours([str(label) for label in labels])
     for label in labels:
-        own = numbers[numbers["label"] == label]
-        for x, y in own[["x", "y"]].to_numpy():
+        of_label = numbers[numbers["label"] == label]
+        for x, y in of_label[["x", "y"]].to_numpy():
             ax.text(x, y, str(label), color=palette[str(label)], fontsize=NOTE, ha="center", va="center", clip_on=True)
     ax.set(xlim=_limits(numbers["x"]), ylim=_limits(numbers["y"]), xticks=[], yticks=[])
-    said = numbers.iloc[0]
+    scores = numbers.iloc[0]
     ax.set_xlabel(
-        f"k-NN {said['knn_accuracy']:.2f}, silhouette {said['silhouette']:.2f}\n"
-        f"k-means: NMI {said['kmeans_nmi']:.2f}, ARI {said['kmeans_ari']:.2f}"
+        f"k-NN {scores['knn_accuracy']:.2f}, silhouette {scores['silhouette']:.2f}\n"
+        f"k-means: NMI {scores['kmeans_nmi']:.2f}, ARI {scores['kmeans_ari']:.2f}"
     )
 
 

@@ -15,7 +15,7 @@ from bench.data.sampling import ALL
 from bench.data.sampling.correlated import Correlated
 from bench.metrics.base import Floats
 from bench.report.figures.panels import panel_grid, standing
-from bench.report.questions.asked import Asked, NamedDrawing, encoded
+from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import Picture, titled
 from bench.scoring import codes as coding
 from bench.study.run import Run
@@ -70,7 +70,7 @@ def _shared(asked: Asked, run: Run) -> Floats:
 
 def _codes(asked: Asked, run: Run, data: DataSet, index: np.ndarray, chosen: np.ndarray) -> Floats:
     stored = coding.load(asked.store.run(run.id), index, chosen)
-    return encoded(asked.learner(run), data, index[chosen])[0] if stored is None else stored.mean
+    return coding.encode(asked.learner(run), data, index[chosen]).mean if stored is None else stored.mean
 
 
 def _drawn(numbers: pd.DataFrame, dataset: str, schedules: str) -> Picture:

@@ -13,8 +13,9 @@ from bench.analysis.representations.traversals import traversals
 from bench.analysis.scores.agreement import TooFewRunsError, wide
 from bench.analysis.statistics.centres import centres
 from bench.report.figures.panels import broken, standing
-from bench.report.questions.asked import Asked, NamedDrawing, encoded
+from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import PAGE, TICK, new_figure, titled
+from bench.scoring.codes import encode
 from bench.study.run import Run
 
 ROWS, STATIONS, DIMS = 5_000, 9, 6  # images encoded; pictures of a walk; walks shown of a model
@@ -55,7 +56,7 @@ def _walks(asked: Asked, dataset: str, settings: Mapping[Setting, list[Run]], sc
         run = _middle(runs, scores)
         data, learner = asked.data(run), asked.learner(run)
         index = np.random.default_rng(0).choice(len(data), min(ROWS, len(data)), replace=False)
-        codes, _ = encoded(learner, data, index)
+        codes = encode(learner, data, index, device="cpu").mean
         pictures, found = traversals(codes, data.factors(index), data.card.factor_names, learner.decode, STATIONS)
         first = np.concatenate([data.images(index[:1]), learner.decode(codes[:1])])
         _panel(ax, first, pictures[:DIMS], found)

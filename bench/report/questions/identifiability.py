@@ -1,4 +1,4 @@
-"""What a rotation of the code changes: metrics, but not the evidence bound; and of which sources axes can be found."""
+"""Rotated codes: metrics change, the evidence bound does not; and the sources whose axes ICA can find."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,31 +13,33 @@ from bench.analysis.names import dataset_title, setting_of, title
 from bench.analysis.representations.identifiability import LinearGaussian, plane_rotation, random_rotation, rotated_elbo
 from bench.analysis.representations.rotation import DEGREES, ROWS, scores_under_rotation
 from bench.analysis.representations.sources import classes, source_recovery
-from bench.report.questions.asked import Asked, NamedDrawing, encoded
+from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import NOTE, PAGE, key_of, looks, new_figure, titled
+from bench.scoring.codes import encode
+from bench.scoring.runs import declaration
 from bench.study.run import Run
 
 Floats = NDArray[np.float64]
 DIMS, PIXELS, NOISE = 4, 20, 0.2
-BLIND = ("knn_accuracy", "lr_1000")  # scores that a rotation does not move, shown for comparison
+BLIND = ("knn_accuracy", "lr_1000")  # scores that a rotation hardly changes, shown for comparison
 FOUND = {"color": "#08519c", "linestyle": "-"}
 OF_SOURCES: dict[str, dict[str, Any]] = {"ceiling": {"color": "0.6", "linestyle": "-."}, "mig": FOUND, "amari": FOUND}
 LEAST = 1e-17  # where a change of exactly 0 is drawn
 
 
-def draw_identifiability(asked: Asked) -> Iterator[NamedDrawing]:
+def draw_identifiability(study: Asked) -> Iterator[NamedDrawing]:
     """A column for an analytic model, one for a trained VAE where the study has one, one for independent sources."""
     columns = {"Linear Gaussian model": analytic()}
-    for run in [r for r in asked.trained() if _is_vae(r)][:1]:
-        columns[f"{setting_of(run)}, {dataset_title(run.dataset)}"] = trained(asked, run)
+    for run in [r for r in study.trained() if _is_vae(r)][:1]:
+        columns[f"{setting_of(run)}, {dataset_title(run.dataset)}"] = trained(study, run)
     sources = source_recovery()
     figure = new_figure(PAGE, 3.9)
     axes = figure.subplots(2, len(columns) + 1, height_ratios=[1.8, 1], squeeze=False)
     styles = _looks(pd.concat(columns.values()))
-    for (upper, lower), (heading, found) in zip(axes.T, columns.items(), strict=False):
-        _scores(upper, found, styles)
+    for (upper, lower), (heading, rows) in zip(axes.T, columns.items(), strict=False):
+        _scores(upper, rows, styles)
         upper.set_title(heading)
-        _bound(lower, found)
+        _bound(lower, rows)
     for ax in axes[0, 1 : len(columns)]:
         ax.set_ylabel("")
     _sources(axes[0, -1], axes[1, -1], sources)
@@ -46,13 +48,13 @@ def draw_identifiability(asked: Asked) -> Iterator[NamedDrawing]:
     titled(
         figure, "A rotated code has the same bound and other scores; sources that are not Gaussian have axes",
         f"{ROWS:,} rows; sources: {sources['seed'].nunique()} seeds",
-        asked.plan.schedules if len(columns) > 1 else "nothing is trained",
+        study.plan.schedules if len(columns) > 1 else "nothing is trained",
         "Left: scores, of small samples, and the evidence lower bound against rotation; LR and k-NN, logistic "
         "regression and neighbours, read the code as a whole. Right: MIG of independent sources and of what ICA finds, "
         "and its distance from a permutation of them, against the shape of their density; lines: median over seeds.",
         keys,
     )  # fmt: skip
-    numbers = pd.concat([*(found.assign(panel=k) for k, found in columns.items()), sources.assign(panel="sources")])
+    numbers = pd.concat([*(rows.assign(panel=k) for k, rows in columns.items()), sources.assign(panel="sources")])
     yield "identifiability", figure, numbers
 
 
@@ -66,11 +68,12 @@ def analytic() -> pd.DataFrame:
     return pd.concat([scores_under_rotation(model.encode(x), classes(z), registry.names("metrics")), bounds])
 
 
-def trained(asked: Asked, run: Run) -> pd.DataFrame:
-    """The same of a trained VAE, its dimensions in falling order of KL, so that those in use are turned together."""
-    data, learner = asked.data(run), asked.learner(run)
+def trained(study: Asked, run: Run) -> pd.DataFrame:
+    """The same for a trained VAE; dimensions are sorted by KL, so that active ones are rotated with each other."""
+    data, learner = study.data(run), study.learner(run)
     index = np.random.default_rng(run.seed).choice(len(data), min(ROWS, len(data)), replace=False)
-    mean, logvar = encoded(learner, data, index)
+    codes = encode(learner, data, index, device="cpu")
+    mean, logvar = codes.mean, codes.logvar
     assert logvar is not None
     kl = (mean**2 + np.exp(logvar) - logvar - 1).mean(axis=0)
     order = np.eye(len(kl))[np.argsort(-kl)]
@@ -85,7 +88,7 @@ def trained(asked: Asked, run: Run) -> pd.DataFrame:
 
 
 def _changes(dims: int, bound: Callable[[Floats], Floats]) -> pd.DataFrame:
-    """The largest change of any row's bound, over the mean size of the bound, for each angle."""
+    """The largest change of a row's bound, divided by the mean absolute bound, for each angle."""
     upright = bound(np.eye(dims))
     changed = [np.abs(bound(plane_rotation(dims, d)) - upright).max() / np.abs(upright).mean() for d in DEGREES]
     return pd.DataFrame({"degrees": DEGREES, "name": "elbo_change", "score": changed})
@@ -97,23 +100,23 @@ def _is_vae(run: Run) -> bool:
     return issubclass(registry.load("models", run.model), GaussianVAE)
 
 
-def _looks(found: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    headlines = [registry.load("metrics", m).metric.headline for m in dict.fromkeys(found["metric"].dropna())]
-    names = [h for h in headlines if h is not None and h in set(found["name"])]
+def _looks(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    headlines = [declaration(m).headline for m in dict.fromkeys(rows["metric"].dropna())]
+    names = [h for h in headlines if h is not None and h in set(rows["name"])]
     grey = {n: {"color": "0.45", "linestyle": s} for n, s in zip(BLIND, ("--", ":"), strict=True)}
-    return looks(names) | {n: look for n, look in grey.items() if n in set(found["name"])}
+    return looks(names) | {n: look for n, look in grey.items() if n in set(rows["name"])}
 
 
-def _scores(ax: Axes, found: pd.DataFrame, styles: dict[str, dict[str, Any]]) -> None:
+def _scores(ax: Axes, rows: pd.DataFrame, styles: dict[str, dict[str, Any]]) -> None:
     for name, look in styles.items():
-        line = found[found["name"] == name]
+        line = rows[rows["name"] == name]
         ax.plot(line["degrees"], line["score"], **look)
     ax.set(ylim=(-0.03, 1.03), ylabel="score", xticks=range(0, 46, 15))
     ax.grid(axis="y", color="0.9", linewidth=0.6)
 
 
-def _bound(ax: Axes, found: pd.DataFrame) -> None:
-    line = found[found["name"] == "elbo_change"]
+def _bound(ax: Axes, rows: pd.DataFrame) -> None:
+    line = rows[rows["name"] == "elbo_change"]
     ax.plot(line["degrees"], line["score"].clip(lower=LEAST), color="black", marker="o")
     ax.set(yscale="log", ylim=(LEAST / 10, 1), xlabel="rotation (degrees)", xticks=range(0, 46, 15))
     ax.yaxis.set_major_formatter("{x:g}")

@@ -1,4 +1,4 @@
-"""Manifold flattening: lines between two images, drawn in pixels and drawn in codes."""
+"""Manifold flattening: lines between two images, in pixels and in codes."""
 
 from collections.abc import Iterator
 
@@ -21,25 +21,25 @@ COLOURS = {"pixels": "#d55e00", "codes": "#0072b2", "decoded": "0.5"}
 WORDS = {"pixels": "midpoint of pixels", "codes": "midpoint of codes", "decoded": "image, decoded"}
 
 
-def draw_interpolation(asked: Asked) -> Iterator[NamedDrawing]:
+def draw_interpolation(study: Asked) -> Iterator[NamedDrawing]:
     """A picture for the first run on each data set that was trained by gradient steps: strips, and distances."""
     firsts: dict[str, Run] = {}
-    for run in asked.trained():
+    for run in study.trained():
         if not run.fitted:
             firsts.setdefault(run.dataset, run)
     if not firsts:
-        raise TooFewRunsError(f"study {asked.plan.name!r} has no trained autoencoder: `python -m bench train` trains")
+        raise TooFewRunsError(f"study {study.plan.name!r} has no trained autoencoder: `python -m bench train` trains")
     for run in firsts.values():
-        yield _picture(asked, run)
+        yield _picture(study, run)
 
 
-def _picture(asked: Asked, run: Run) -> NamedDrawing:
-    learner, source = asked.learner(run), asked.data(run)
+def _picture(study: Asked, run: Run) -> NamedDrawing:
+    learner, source = study.learner(run), study.data(run)
     pairs = min(PAIRS, len(source) // 3)
     index = np.random.default_rng(SEED).choice(len(source), min(2 * pairs + REAL, len(source)), replace=False)
     first, second = source.images(index[:pairs]), source.images(index[pairs : 2 * pairs])
-    found = midpoint_distances(first, second, source.images(index[2 * pairs :]), learner.encode, learner.decode)
-    numbers = pd.DataFrame(found)
+    real = source.images(index[2 * pairs :])
+    numbers = pd.DataFrame(midpoint_distances(first, second, real, learner.encode, learner.decode))
     a, b = learner.encode(first[:SHOWN])[0], learner.encode(second[:SHOWN])[0]
     steps = between(a, b, STEPS)
     lines = learner.decode(steps.reshape(-1, a.shape[1])).reshape(STEPS, SHOWN, *first.shape[1:])
@@ -62,7 +62,7 @@ def _picture(asked: Asked, run: Run) -> NamedDrawing:
     heading = f"{dataset_title(run.dataset)}: between two images, by pixels and by codes of {setting_of(run)}"
     behind = f"one run, {pairs:,} pairs, {len(index) - 2 * pairs:,} other images"
     note = "Right: distance to the nearest of the other images; dashed: the means."
-    titled(figure, heading, behind, asked.plan.schedules, note, (keys, labels))
+    titled(figure, heading, behind, study.plan.schedules, note, (keys, labels))
     return f"interpolation_{run.dataset}", figure, numbers.rename_axis("pair").reset_index()
 
 

@@ -1,4 +1,4 @@
-"""A noisy-OR network learned from its effects alone, beside the true one, and the error against the number of rows."""
+"""A noisy-OR network learned from its effects, the true network, and the error against the number of rows."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def true_network() -> NoisyOr:
     return NoisyOr(np.array([0.2, 0.3, 0.4]), strength, np.full(EFFECTS, 0.05))
 
 
-def draw_noisy_or(asked: Asked) -> Iterator[NamedDrawing]:
+def draw_noisy_or(study: Asked) -> Iterator[NamedDrawing]:
     """Two matrices and a curve; nothing of the study is read."""
     truth = true_network()
     rows, last = [], truth

@@ -1,4 +1,4 @@
-"""Dependence between dimensions: of sampled codes, which objectives act on, and of mean codes, which are used."""
+"""Dependence between dimensions of sampled codes, on which objectives act, and of mean codes, which are used."""
 
 from collections.abc import Iterator
 
@@ -14,11 +14,11 @@ from bench.report.style import titled
 COLOURS = {"mean": "#d55e00", "sampled": "#0072b2"}
 
 
-def draw_posterior(asked: Asked) -> Iterator[NamedDrawing]:
+def draw_posterior(study: Asked) -> Iterator[NamedDrawing]:
     """A panel a score and data set: the two medians of each setting, joined by the gap between them."""
-    found = posterior_gap(asked.table)
-    places = list(found.groupby(["name", "dataset"], sort=False))
-    settings = len(found[["model", "value"]].drop_duplicates())
+    gaps = posterior_gap(study.table)
+    places = list(gaps.groupby(["name", "dataset"], sort=False))
+    settings = len(gaps[["model", "value"]].drop_duplicates())
     figure, axes, _ = panel_grid(len(places), 0.13 * settings + 0.4, sharey=True)
     for ax, ((name, dataset), part) in zip(axes, places, strict=True):
         _gaps(ax, part)
@@ -27,12 +27,12 @@ def draw_posterior(asked: Asked) -> Iterator[NamedDrawing]:
     heading = "Dependence between the dimensions of sampled and of mean codes"
     note = "A prior acts on sampled codes, mean codes are used. Marks: median over the seeds of a setting."
     keys = axes[0].get_legend_handles_labels()
-    titled(figure, heading, sizes_of(found), asked.plan.schedules, note, keys)
-    yield "posterior", figure, found
+    titled(figure, heading, sizes_of(gaps), study.plan.schedules, note, keys)
+    yield "posterior", figure, gaps
 
 
-def _gaps(ax: Axes, found: pd.DataFrame) -> None:
-    middle = found.groupby(["model", "value"], dropna=False)[list(COLOURS)].median()
+def _gaps(ax: Axes, gaps: pd.DataFrame) -> None:
+    middle = gaps.groupby(["model", "value"], dropna=False)[list(COLOURS)].median()
     places = range(len(middle))
     ax.hlines(places, middle["sampled"], middle["mean"], color="0.75", linewidth=2)
     for kind, colour in COLOURS.items():

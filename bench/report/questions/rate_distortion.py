@@ -17,9 +17,9 @@ from bench.report.style import MARKERS, titled
 NEEDED = ["reconstruction", "kl", "mig"]
 
 
-def draw_rate_distortion(asked: Asked) -> Iterator[NamedDrawing]:
+def draw_rate_distortion(study: Asked) -> Iterator[NamedDrawing]:
     """A panel a data set: a point a run, a line through the medians of each model's strengths."""
-    scores = wide(asked.table).reindex(columns=NEEDED).dropna().reset_index()
+    scores = wide(study.table).reindex(columns=NEEDED).dropna().reset_index()
     if scores.empty:
         raise TooFewRunsError(f"runs with {', '.join(NEEDED)} are needed: train VAEs, score with metric=[elbo,mig]")
     datasets, models = (list(dict.fromkeys(scores[c])) for c in ("dataset", "model"))
@@ -40,26 +40,19 @@ def draw_rate_distortion(asked: Asked) -> Iterator[NamedDrawing]:
         "A point is a run. Lines join the medians of a model's strengths, of which a ring has the strongest. "
         "Grey: equal ELBO."
     )
-    titled(figure, heading, sizes_of(scores), asked.plan.schedules, note, keys)
+    titled(figure, heading, sizes_of(scores), study.plan.schedules, note, keys)
     yield "rate_distortion", figure, scores
 
 
 def _panel(ax: Axes, runs: pd.DataFrame, markers: dict[str, str], colour: Normalize) -> None:
-    for model, own in runs.groupby("model"):
-        middle = own.groupby("value")[["kl", "reconstruction"]].median()
+    for model, of_model in runs.groupby("model"):
+        middle = of_model.groupby("value")[["kl", "reconstruction"]].median()
         ax.plot(middle["kl"], middle["reconstruction"], color="0.7", linewidth=0.8, zorder=1)
         strongest = middle.iloc[-1]
-        ax.scatter(
-            strongest["kl"],
-            strongest["reconstruction"],
-            s=55,
-            facecolors="none",
-            edgecolors="0.3",
-            linewidth=0.8,
-            zorder=1,
-        )
-        ax.scatter(own["kl"], own["reconstruction"], c=own["mig"], norm=colour, cmap="viridis", s=14, zorder=2,
-                   marker=markers[str(model)], edgecolor="black", linewidth=0.4)  # fmt: skip
+        ax.scatter(strongest["kl"], strongest["reconstruction"], s=55, facecolors="none", edgecolors="0.3",
+                   linewidth=0.8, zorder=1)  # fmt: skip
+        ax.scatter(of_model["kl"], of_model["reconstruction"], c=of_model["mig"], norm=colour, cmap="viridis", s=14,
+                   zorder=2, marker=markers[str(model)], edgecolor="black", linewidth=0.4)  # fmt: skip
     ax.margins(0.12)
     _equal_bounds(ax)
 

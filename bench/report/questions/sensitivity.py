@@ -25,27 +25,27 @@ SAID = (
 )
 
 
-def draw_sensitivity(asked: Asked) -> Iterator[NamedDrawing]:
+def draw_sensitivity(study: Asked) -> Iterator[NamedDrawing]:
     """Shares of variance of each score, and of each rank correlation of the paper's scores, on each data set.
 
     Raises:
         TooFewRunsError: no run has stored codes, or no setting has two seeds.
     """
     with Pool() as pool:
-        evaluate_again(asked.plan, asked.store, pool)
-    scores = scores_again(asked.plan, asked.store)
+        evaluate_again(study.plan, study.store, pool)
+    scores = scores_again(study.plan, study.store)
     if scores.empty:
         raise TooFewRunsError("no run of the study has stored codes: python -m bench score encodes them")
     shares = score_shares(scores)
-    yield "sensitivity_of_scores", _drawn(shares, shares["name"].map(title), "a score", asked, scores), shares
+    yield "sensitivity_of_scores", _drawn(shares, shares["name"].map(title), "a score", study, scores), shares
     names = [n for n in PAPER.values() if n in set(scores["name"])]
     of_pairs = correlation_shares(scores, names)
     if of_pairs["share"].notna().any():
         pairs = of_pairs["row"].map(title) + ", " + of_pairs["column"].map(title)
-        yield "sensitivity_of_correlations", _drawn(of_pairs, pairs, "a rank correlation", asked, scores), of_pairs
+        yield "sensitivity_of_correlations", _drawn(of_pairs, pairs, "a rank correlation", study, scores), of_pairs
 
 
-def _drawn(shares: pd.DataFrame, labels: "pd.Series[str]", of: str, asked: Asked, scores: pd.DataFrame) -> Picture:
+def _drawn(shares: pd.DataFrame, labels: "pd.Series[str]", of: str, study: Asked, scores: pd.DataFrame) -> Picture:
     rows = list(dict.fromkeys(labels))
     sources = [s for s in (SETTING, SEED, *choices(shares["source"])) if s in set(shares["source"])]
     places = list(shares.assign(label=labels).groupby("dataset", sort=False))
@@ -56,7 +56,7 @@ def _drawn(shares: pd.DataFrame, labels: "pd.Series[str]", of: str, asked: Asked
         ax.set_xlabel("share of variance (%)")
     heading = f"What {of} depends on beside the codes"
     keys = axes[0].get_legend_handles_labels()
-    titled(figure, heading, sizes_of(scores), asked.plan.schedules, SAID, keys)
+    titled(figure, heading, sizes_of(scores), study.plan.schedules, SAID, keys)
     return figure
 
 

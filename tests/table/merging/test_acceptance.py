@@ -30,7 +30,7 @@ from bench.store.tables import TableFolder
 from bench.study.plan import Plan
 from bench.table.folder import FORMAT
 from bench.table.identities import check_identities, identities_of
-from bench.table.reference import ConflictError, Merged, known, merge, read_reference
+from bench.table.reference import ConflictError, Merged, merge, read_reference, reference_of
 
 
 def test_ids_are_proved_by_what_they_are_the_hashes_of(results: Store, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_column_that_is_missing_is_empty_and_one_that_is_unknown_is_left_out(
     )
     assert merge(folder, results).added == 2
     assert "columns that this version does not know and leaves out: 'energy'" in capsys.readouterr().err
-    table, card = read_reference(known(results))
+    table, card = read_reference(reference_of(results))
     assert {c: str(t) for c, t in table.dtypes.items()} == COLUMNS
     assert table["revision"].isna().all()
     assert card["format"] == FORMAT
@@ -153,7 +153,7 @@ def test_a_label_may_differ_in_what_the_id_does_not_depend_on(results: Store, tm
     assert merge(mixed, results).equal == 2
     shorter = {"schedule": "quick: 300 steps, 32x32 px"}  # a fitted learner takes none of them
     assert merge(folder_of(tmp_path / "c", [row | shorter for row in scored(PCA)]), results).equal == 2
-    assert set(read_reference(known(results))[0]["schedule"]) == {SCHEDULE.label}
+    assert set(read_reference(reference_of(results))[0]["schedule"]) == {SCHEDULE.label}
     assert "has schedule" in refused_again(folder_of(tmp_path / "d", [r | shorter for r in scored(BETA)]), results)
 
 
@@ -168,10 +168,10 @@ def test_the_score_of_a_larger_group_takes_the_place_of_a_smaller_ones(results: 
     three = folder_of(tmp_path / "three", grouped(RUNS, 0.6))
     assert merge(two, results) == Merged(added=2, equal=0, superseded=0, unverified=2)
     assert merge(three, results) == Merged(added=3, equal=0, superseded=2, unverified=3)
-    table = read_reference(known(results))[0]
+    table = read_reference(reference_of(results))[0]
     assert table["score"].tolist() == [0.6, 0.61, 0.62]
     assert merge(two, results).added == 0
-    assert read_reference(known(results))[0].equals(table)
+    assert read_reference(reference_of(results))[0].equals(table)
 
 
 def test_the_order_of_merges_does_not_matter_to_groups(tmp_path: Path) -> None:
@@ -191,4 +191,4 @@ def test_one_group_cannot_have_two_scores(results: Store, tmp_path: Path) -> Non
     with pytest.raises(ConflictError, match="in the same group of 3 runs"):
         merge(folder, results)
     assert merge(folder_of(tmp_path / "c", grouped(RUNS, pool=20_000)), results).added in (0, 3)  # the same scores
-    assert len(read_reference(known(results))[0]) == 3
+    assert len(read_reference(reference_of(results))[0]) == 3

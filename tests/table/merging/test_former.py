@@ -9,7 +9,7 @@ from merging.tables import BETA, PCA, changed, folder_of, of_format_1, refused, 
 from bench.analysis.names import hyperparameters
 from bench.columns import COLUMNS
 from bench.store.folders import Store
-from bench.table.reference import Merged, known, merge, read_reference
+from bench.table.reference import Merged, merge, read_reference, reference_of
 
 SWEPT = {"hyperparameter": "beta", "strength_index": 2, "value": 4.0}
 PLUG_IN = [row | {"run": "ab" * 6, "model": "mine", "hyperparameter": "alpha"} for row in scored(BETA)]
@@ -44,16 +44,16 @@ def test_both_formats_join_and_the_same_rows_are_equal(first_is_old: bool, resul
     assert merge(first, results).added == 8
     assert merge(second, results) == Merged(added=0, equal=8, superseded=0, unverified=4)
     merge(folder_of(tmp_path / "more", [*scored(BETA, score=0.25), *PLUG_IN[:1]]), results)
-    again, card = read_reference(known(results))
+    again, card = read_reference(reference_of(results))
     assert (len(again), card["format"]) == (8, 2)
     assert hyperparameters(again)["beta_vae"] == "beta"
 
 
 def test_a_name_that_one_table_has_is_kept_for_all_rows_of_the_run(results: Store, tmp_path: Path) -> None:
     merge(of_format_1(folder_of(tmp_path / "old", PLUG_IN[:1])), results)
-    assert hyperparameters(read_reference(known(results))[0]) == {}
+    assert hyperparameters(read_reference(reference_of(results))[0]) == {}
     assert merge(folder_of(tmp_path / "new", PLUG_IN), results).added == 1
-    assert read_reference(known(results))[0]["hyperparameter"].tolist() == ["alpha", "alpha"]
+    assert read_reference(reference_of(results))[0]["hyperparameter"].tolist() == ["alpha", "alpha"]
 
 
 def test_two_names_of_one_run_are_refused(results: Store, tmp_path: Path) -> None:

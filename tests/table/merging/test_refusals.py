@@ -31,7 +31,7 @@ from bench.columns import COLUMNS
 from bench.store.files import StoreError, write_json
 from bench.store.folders import Store
 from bench.table.folder import FORMAT
-from bench.table.reference import known, merge, read_reference, undo_merge
+from bench.table.reference import merge, read_reference, reference_of, undo_merge
 
 pytestmark = pytest.mark.long  # left out of `make check`
 
@@ -143,7 +143,7 @@ def test_a_run_of_the_store_cannot_become_another_one(results: Store, tmp_path: 
     ):
         folder = folder_of(tmp_path / "b", [row | change for row in scored(BETA)])
         assert re.search(f"run {BETA.id} has another (model|seed|strength|sched)", refused(folder, results))
-    assert known(results) is None
+    assert reference_of(results) is None
 
 
 CARDS = {
@@ -257,7 +257,7 @@ def test_whatever_stands_in_a_cell_is_read_again_or_refused_in_one_line(results:
             lines.append(str(fault))
         else:
             merged += 1
-            read_reference(known(results))
+            read_reference(reference_of(results))
             undo_merge(results)
         assert content(results.reference()) == before
     assert all(line.isprintable() for line in lines)

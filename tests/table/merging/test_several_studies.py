@@ -17,7 +17,15 @@ from bench.store.folders import Store
 from bench.store.tables import TableFolder
 from bench.study.plan import Plan
 from bench.study.run import Run
-from bench.table.reference import known, merge, read_reference, read_study, studies_of, undo_merge, write_reference
+from bench.table.reference import (
+    merge,
+    read_reference,
+    read_study,
+    reference_of,
+    studies_of,
+    undo_merge,
+    write_reference,
+)
 from bench.table.scores import scores, studies_with_scores
 
 LONG = dataclasses.replace(BETA, schedule=dataclasses.replace(BETA.schedule, steps=300_000))
@@ -49,7 +57,7 @@ def test_each_study_answers_by_itself(both: Store) -> None:
     assert runs_of("full", both) == {LONG.id, BETA.id}
     assert yaml.safe_load(both.reference().card.read_text())["studies"] == {"reference": 3, "full": 2}
     with pytest.raises(UnknownNameError, match="full"):
-        read_study("ful", known(both))
+        read_study("ful", reference_of(both))
     with pytest.raises(UnknownNameError, match="full"):
         scores("ful", both.path)
 

@@ -20,7 +20,7 @@ from bench.cli import commands
 from bench.store import shipped
 from bench.store.files import StoreError
 from bench.store.folders import Store
-from bench.table.reference import known, merge, read_reference, undo_merge
+from bench.table.reference import merge, read_reference, reference_of, undo_merge
 from bench.values import ConfigError
 
 pytestmark = pytest.mark.long  # left out of `make check`
@@ -34,7 +34,7 @@ def test_merges_are_taken_back_one_by_one_to_the_byte(results: Store, tmp_path: 
     for run, before in zip(RUNS[::-1], states[-2::-1], strict=True):
         assert f"{tmp_path / str(run.seed)} is taken back: 2 rows" in undo_merge(results)
         assert content(results.reference()) == before
-    assert known(results) is None
+    assert reference_of(results) is None
     with pytest.raises(StoreError, match="there is nothing to take back"):
         undo_merge(results)
 
@@ -50,7 +50,7 @@ def test_a_merge_that_adds_nothing_is_none_to_take_back(results: Store, tmp_path
     merge(folder, results)
     assert merge(folder, results).equal == 2
     undo_merge(results)
-    assert known(results) is None
+    assert reference_of(results) is None
 
 
 class KilledError(BaseException):
@@ -89,16 +89,16 @@ def test_a_merge_that_ends_in_the_middle_leaves_the_table_before_it_or_after_it(
                 pass
             else:
                 break
-        there = known(results)
+        there = reference_of(results)
         found = len(read_reference(there)[0]) if there else 0
         assert found in rows
         finished.add(found)
         if found == rows[1]:
             undo_merge(results)
-    assert len(read_reference(known(results))[0]) == rows[1]
+    assert len(read_reference(reference_of(results))[0]) == rows[1]
     assert rows[0] in finished
     undo_merge(results)
-    assert (known(results) is None) == first
+    assert (reference_of(results) is None) == first
 
 
 def test_taking_back_that_ends_in_the_middle_is_finished_by_the_same_command(results: Store, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_taking_back_that_ends_in_the_middle_is_finished_by_the_same_command(res
             steps(patch, last, KilledError)
             with pytest.raises(KilledError):
                 undo_merge(results)
-        assert len(read_reference(known(results))[0]) in (2, 4)
+        assert len(read_reference(reference_of(results))[0]) in (2, 4)
         undo_merge(results)
         assert content(results.reference()) == before
 
@@ -122,11 +122,11 @@ def test_a_damaged_reference_table_says_the_way_back_and_it_is_one(results: Stor
         merge(new := folder_of(tmp_path / "b", scored(RUNS[1])), results)
         (results.reference().path / name).write_bytes(b"damaged")
         with pytest.raises(StoreError, match=rf"cannot read .*{name}.*`python -m bench merge --undo results_dir="):
-            merge(new, results) if "identities" in name else read_reference(known(results))
+            merge(new, results) if "identities" in name else read_reference(reference_of(results))
         undo_merge(results)
         assert content(results.reference()) == before
     shutil.rmtree(results.reference().path)
-    assert known(results) is None
+    assert reference_of(results) is None
 
 
 def test_a_damaged_note_of_a_merge_says_the_way_back(results: Store, tmp_path: Path) -> None:
@@ -135,9 +135,9 @@ def test_a_damaged_note_of_a_merge_says_the_way_back(results: Store, tmp_path: P
     for text in ("", "[]", "{}"):
         next(before.glob("*/merge.json")).write_text(text)
         with pytest.raises(StoreError, match=f"merge.json.*; without {before} the table counts as it is"):
-            known(results)
+            reference_of(results)
     shutil.rmtree(before)
-    assert len(read_reference(known(results))[0]) == 2
+    assert len(read_reference(reference_of(results))[0]) == 2
 
 
 def test_a_table_that_something_else_has_changed_is_not_overwritten(results: Store, tmp_path: Path) -> None:

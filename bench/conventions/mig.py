@@ -1,0 +1,71 @@
+"""Conventions of the mutual information gap: bins, what it is divided by, nats."""
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bench.conventions.convention import OURS, Convention
+from bench.conventions.refused import refuse_constant
+from bench.conventions.repositories import DCF, DISENT, DISENTANGLEMENT_LIB, JBOILARD, UBISOFT
+from bench.conventions.unit_bins import unit_bins
+from bench.metrics.base import Floats, SkippedError
+from bench.metrics.mig import mig
+from bench.metrics.parts.information_table import information_table
+
+
+def in_nats(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
+    """The gap as it is: a factor of many values has a larger one."""
+    return {"mig": float(_gaps(information_table(codes, factors, 20).information).mean())}
+
+
+def over_entropy_of_code(
+    codes: ArrayLike, factors: ArrayLike, *, num_bins: int, bin_factors: bool = False
+) -> dict[str, float]:
+    """Each information is divided by the entropy of its dimension, before the gap is taken.
+
+    A factor with a single value counts with a gap of 0.
+    """
+    refuse_constant(codes)
+    classes = unit_bins(factors, num_bins) if bin_factors else factors
+    table = information_table(unit_bins(codes, num_bins), classes, num_bins)
+    gaps = _gaps(table.information / table.of_dims[:, None])
+    return {"mig": float(gaps.sum() / np.shape(factors)[1])}
+
+
+def binned_factors(codes: ArrayLike, factors: ArrayLike, *, num_bins: int) -> dict[str, float]:
+    """The gap to factors that are binned as the codes are, over the entropy of their bins."""
+    return mig(unit_bins(codes, num_bins), unit_bins(factors, num_bins), num_bins=num_bins)
+
+
+def _gaps(information: Floats) -> Floats:
+    """Of each factor, the largest entry of its column less the second."""
+    if len(information) < 2:
+        raise SkippedError("its code takes no code of one dimension")
+    ordered = np.sort(information, axis=0)
+    return ordered[-1] - ordered[-2]
+
+
+CONVENTIONS = (
+    Convention("mig", OURS, mig, "20 equal-width bins over each dimension's range, gap / H(factor)", beside=""),
+    Convention("mig", "disentanglement_lib", mig, "nothing", by=DISENTANGLEMENT_LIB),
+    Convention("mig", "disent", mig, "nothing", by=DISENT),
+    Convention("mig", "jboilard", mig, "nothing", by=JBOILARD),
+    Convention("mig", "jboilard.nats", in_nats, "the gap is not divided: nats", beside="jboilard", by=JBOILARD),
+    Convention(
+        "mig", "dcf", partial(binned_factors, num_bins=20), "factors are put in 20 bins of their range as well",
+        by=DCF, reads="all",
+    ),
+    Convention(
+        "mig", "ubisoft.classes.20_bins", partial(over_entropy_of_code, num_bins=20),
+        "information / H(binned dimension), not / H(factor)", by=UBISOFT, reads="all",
+    ),
+    Convention(
+        "mig", "ubisoft.classes", partial(over_entropy_of_code, num_bins=10), "10 bins",
+        beside="ubisoft.classes.20_bins", by=UBISOFT, reads="all",
+    ),
+    Convention(
+        "mig", "ubisoft", partial(over_entropy_of_code, num_bins=10, bin_factors=True),
+        "factors are put in 10 bins of their range as well", beside="ubisoft.classes", by=UBISOFT, reads="all",
+    ),
+)  # fmt: skip

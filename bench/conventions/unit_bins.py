@@ -1,0 +1,21 @@
+"""Bins of columns that were brought to [0, 1] before, as several repositories have them."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from bench.metrics.base import Ints
+
+
+def unit_bins(table: ArrayLike, num_bins: int) -> Ints:
+    """Each column in equal-width bins 0 to `num_bins` - 1 of its range, by 64-bit edges; a constant one is all 0.
+
+    A metric that bins them again, into as many, leaves them as they are.
+
+    Example:
+        >>> unit_bins([[0.0], [0.9], [1.0], [4.0]], 4).ravel()
+        array([0, 0, 1, 3])
+    """
+    from sklearn.preprocessing import minmax_scale
+
+    columns = minmax_scale(np.asarray(table, np.float64))
+    return np.digitize(columns, np.linspace(0, 1, num_bins + 1)[:-1]) - 1
