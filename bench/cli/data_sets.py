@@ -40,8 +40,8 @@ def data_sets(settings: Mapping[str, Any]) -> int:
             data.fetch(name)
             data.verify(name)
             for sampling in samplings:
-                drawn = name if sampling == ALL else f"{name}{ON}{sampling.stem}"
-                sheet = Store(settings["results_dir"], writable=True).sheet(drawn)
+                sheet_name = name if sampling == ALL else f"{name}{ON}{sampling.stem}"
+                sheet = Store(settings["results_dir"], writable=True).sheet(sheet_name)
                 draw_sheet(sampled(data.load_data(name), sampling), sheet)
         except (data.DataError, StoreError) as fault:
             faults.append(str(fault))

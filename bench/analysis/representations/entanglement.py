@@ -28,8 +28,8 @@ def entanglement(codes: Floats, factors: Ints) -> NDArray[np.float64]:
                [0., 1., 1.],
                [0., 1., 1.]])
     """
-    told = mutual_information(discretise(codes, NUM_BINS), factors)
-    total = told.sum(axis=0)
-    shares = told / np.where(total > 0, total, np.nan)
-    found: NDArray[np.float64] = np.minimum(shares[:, :, None], shares[:, None, :]).sum(axis=0)
-    return found
+    information = mutual_information(discretise(codes, NUM_BINS), factors)
+    total = information.sum(axis=0)
+    shares = information / np.where(total > 0, total, np.nan)
+    overlap: NDArray[np.float64] = np.minimum(shares[:, :, None], shares[:, None, :]).sum(axis=0)
+    return overlap

@@ -79,9 +79,9 @@ ALL = Sampling()
 LONGEST = 160  # letters of what a label tells in full
 
 
-def short(told: str, count: str, sampling: Sampling) -> str:
-    """What is told of a sampling; where that is too long for a label, a count, and digits that no other has."""
-    return told if len(told) <= LONGEST else f"{count}, {digest(sampling.entry())[:8]}"
+def short(words: str, count: str, sampling: Sampling) -> str:
+    """Words of a sampling; where they are too long for a label, a count, and digits that no other has."""
+    return words if len(words) <= LONGEST else f"{count}, {digest(sampling.entry())[:8]}"
 
 
 def check_grid(kind: str, card: Card) -> None:

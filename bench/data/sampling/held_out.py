@@ -47,32 +47,32 @@ class HeldOut(Sampling):
     @classmethod
     def of_card(cls, settings: Mapping[str, Any], card: Card) -> "HeldOut":
         check_grid(cls.kind, card)
-        asked, given = settings["held_out"], dict(settings)
-        if isinstance(asked, str) and asked != RANDOM:
-            split = one_of("held-out split", asked, (RANDOM, *NAMED))
+        wanted, given = settings["held_out"], dict(settings)
+        if isinstance(wanted, str) and wanted != RANDOM:
+            split = one_of("held-out split", wanted, (RANDOM, *NAMED))
             given["held_out"] = boxes_of(split, _share(settings.get("share")), card)
-        found = cls.of_entry(given)
-        if found.boxes:
-            boxes = _in_order(found.boxes, card)
-            found = cls(boxes, split=next((s for s in NAMED if _boxes_of(s, card) == boxes), ""))
-        kept = len(found.rows(card))
+        sampling = cls.of_entry(given)
+        if sampling.boxes:
+            boxes = _in_order(sampling.boxes, card)
+            sampling = cls(boxes, split=next((s for s in NAMED if _boxes_of(s, card) == boxes), ""))
+        kept = len(sampling.rows(card))
         if kept in (0, card.num_images):
             fault = "keeps nothing of" if kept == 0 else "holds nothing out of"
-            raise ConfigError(f"sampling.held_out {fault} {card.name}: {shown(asked)}")
-        return found
+            raise ConfigError(f"sampling.held_out {fault} {card.name}: {shown(wanted)}")
+        return sampling
 
     @classmethod
     def of_entry(cls, settings: Mapping[str, Any]) -> "HeldOut":
-        asked, split = settings["held_out"], ""
-        if asked == RANDOM:
+        wanted, split = settings["held_out"], ""
+        if wanted == RANDOM:
             return cls((), _share(settings.get("share")), whole("sampling.draw", settings.get("draw", 0), 0))
-        if isinstance(asked, Mapping) and len(asked) == 1 and next(iter(asked)) in NAMED:
-            ((split, asked),) = asked.items()
-        if isinstance(asked, str) or not listed(asked):
+        if isinstance(wanted, Mapping) and len(wanted) == 1 and next(iter(wanted)) in NAMED:
+            ((split, wanted),) = wanted.items()
+        if isinstance(wanted, str) or not listed(wanted):
             raise ConfigError(
-                f"sampling.held_out must be the name of a split, or predicates as [{{x: 16..31}}], got {shown(asked)}"
+                f"sampling.held_out must be the name of a split, or predicates as [{{x: 16..31}}], got {shown(wanted)}"
             )
-        return cls(tuple(_box(box) for box in listed(asked)), split=split)
+        return cls(tuple(_box(box) for box in listed(wanted)), split=split)
 
     def entry(self) -> dict[str, Any]:
         if not self.boxes:
@@ -116,20 +116,20 @@ def _box(entry: Any) -> Box:
 
 
 def _values(factor: str, given: Any) -> Values:
-    found: set[int] = set()
+    values_held: set[int] = set()
     for value in listed(given):
         span = _SPAN.fullmatch(value) if isinstance(value, str) else None
         if span and int(span[1]) <= int(span[2]) <= LARGEST:
-            found |= set(range(int(span[1]), int(span[2]) + 1))
+            values_held |= set(range(int(span[1]), int(span[2]) + 1))
         elif isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST:
-            found.add(value)
+            values_held.add(value)
         else:
             raise ConfigError(
                 f"sampling.held_out: {factor} must be whole numbers from 0, or spans such as 16..31, got {shown(value)}"
             )
-    if not found:
+    if not values_held:
         raise ConfigError(f"sampling.held_out: {factor} has no value")
-    return tuple(sorted(found))
+    return tuple(sorted(values_held))
 
 
 def _boxes_of(split: str, card: Card) -> tuple[Box, ...] | None:

@@ -40,9 +40,9 @@ class Rows:
     def shares(self, total: int) -> NDArray[np.float64]:
         """The chance of each of `total` rows, (total,)."""
         of_firsts = np.ones(len(self.firsts)) if self.chances is None else self.chances
-        found = np.zeros(total)
-        found[self.firsts[:, None] + self.rests] = of_firsts[:, None]
-        return found / found.sum()
+        shares = np.zeros(total)
+        shares[self.firsts[:, None] + self.rests] = of_firsts[:, None]
+        return shares / shares.sum()
 
     def bounds(self) -> Ints:
         """Numbers (N,) by which a random one of `PLACES` bits chooses a first row: that of the first bound above it."""

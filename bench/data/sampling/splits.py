@@ -2,7 +2,7 @@
 
 Montero's are predicates on the factors of a data set. Schott's are rules for any grid; the files they published hold
 the images and not the rule, so the numbers here are this project's: of the ordered factors of three values or more,
-as many values each as leave about the asked share of all combinations for the test.
+as many values each as leave about the given share of all combinations for the test.
 """
 
 from collections.abc import Mapping, Sequence

@@ -28,14 +28,14 @@ NOTE = (
 )
 
 
-def draw_entanglement(asked: Asked) -> Iterator[NamedDrawing]:
+def draw_entanglement(study: Asked) -> Iterator[NamedDrawing]:
     """A picture a data set: a panel a sampling, a row a setting, its correlated factors beside those of its twin.
 
     Raises:
         TooFewRunsError: no run is trained on correlated factors, or none has a twin trained on all images.
     """
-    runs = [run for run in asked.trained() if isinstance(run.sampling, Correlated)]
-    plain = {_twin(run): run for run in asked.trained() if run.sampling == ALL}
+    runs = [run for run in study.trained() if isinstance(run.sampling, Correlated)]
+    plain = {_twin(run): run for run in study.trained() if run.sampling == ALL}
     runs = [run for run in runs if _twin(run) in plain]
     if not runs:
         raise TooFewRunsError(
@@ -46,14 +46,14 @@ def draw_entanglement(asked: Asked) -> Iterator[NamedDrawing]:
     for run in runs:
         assert isinstance(run.sampling, Correlated)
         for kind, one in (("correlated", run), ("all images", plain[_twin(run)])):
-            found = shared.setdefault(one.id, _shared(asked, one))
-            places = [[asked.data(run).card.factor_names.index(name) for name in pair] for pair in run.sampling.pairs]
+            overlap = shared.setdefault(one.id, _shared(study, one))
+            places = [[study.data(run).card.factor_names.index(name) for name in pair] for pair in run.sampling.pairs]
             rows.append({"dataset": run.dataset, "sampling": run.sampling.label, "trained_on": kind, "run": one.id,
                          "model": run.model, "hyperparameter": run.sweeps, "value": run.value, "seed": run.seed,
-                         "shared": float(np.mean([found[i, j] for i, j in places]))})  # fmt: skip
+                         "shared": float(np.mean([overlap[i, j] for i, j in places]))})  # fmt: skip
     numbers = pd.DataFrame(rows)
     for dataset, part in numbers.groupby("dataset", sort=False):
-        yield f"entanglement_{dataset}", _drawn(part, str(dataset), asked.plan.schedules), part
+        yield f"entanglement_{dataset}", _drawn(part, str(dataset), study.plan.schedules), part
 
 
 def _twin(run: Run) -> tuple[object, ...]:
@@ -61,16 +61,16 @@ def _twin(run: Run) -> tuple[object, ...]:
     return run.model, run.hyper, run.pairs, run.seed, run.dataset, run.schedule
 
 
-def _shared(asked: Asked, run: Run) -> Floats:
-    data = asked.data(run)
-    index = coding.pool(data, asked.plan.protocol.pool)
+def _shared(study: Asked, run: Run) -> Floats:
+    data = study.data(run)
+    index = coding.pool(data, study.plan.protocol.pool)
     chosen = coding.places(data, len(index), MOST)
-    return entanglement(_codes(asked, run, data, index, chosen), data.factors(index[chosen]))
+    return entanglement(_codes(study, run, data, index, chosen), data.factors(index[chosen]))
 
 
-def _codes(asked: Asked, run: Run, data: DataSet, index: np.ndarray, chosen: np.ndarray) -> Floats:
-    stored = coding.load(asked.store.run(run.id), index, chosen)
-    return coding.encode(asked.learner(run), data, index[chosen]).mean if stored is None else stored.mean
+def _codes(study: Asked, run: Run, data: DataSet, index: np.ndarray, chosen: np.ndarray) -> Floats:
+    stored = coding.load(study.store.run(run.id), index, chosen)
+    return coding.encode(study.learner(run), data, index[chosen]).mean if stored is None else stored.mean
 
 
 def _drawn(numbers: pd.DataFrame, dataset: str, schedules: str) -> Picture:
@@ -91,7 +91,10 @@ def _drawn(numbers: pd.DataFrame, dataset: str, schedules: str) -> Picture:
 def _marks(ax: Axes, numbers: pd.DataFrame) -> None:
     settings = list(numbers.groupby(["model", "hyperparameter", "value"], dropna=False, sort=True))
     for offset, (kind, colour) in zip((-0.13, 0.13), COLOURS.items(), strict=True):
-        means, lows, highs = zip(*(_mean(own[own["trained_on"] == kind]["shared"]) for _, own in settings), strict=True)
+        means, lows, highs = zip(
+            *(_mean(setting_runs[setting_runs["trained_on"] == kind]["shared"]) for _, setting_runs in settings),
+            strict=True,
+        )
         places = np.arange(len(settings)) + offset
         ax.hlines(places, lows, highs, color=colour, linewidth=0.9)
         ax.scatter(means, places, s=12, color=colour, zorder=2, label=kind, marker="o" if kind == "correlated" else "s")

@@ -22,13 +22,13 @@ NOTE = (
 )
 
 
-def draw_generalisation(asked: Asked) -> Iterator[NamedDrawing]:
+def draw_generalisation(study: Asked) -> Iterator[NamedDrawing]:
     """A picture a data set: a panel each for reconstruction, R2 and accuracy on what is held out.
 
     Raises:
         TooFewRunsError: no run has scores of images held out and a disentanglement score.
     """
-    table = asked.table
+    table = study.table
     every, held_out = wide(table), wide(table, HELD_OUT)
     held_out = held_out[[c for c in ("reconstruction", "r2", *accuracies(held_out.columns)[-1:]) if c in held_out]]
     across = next((name for name in DISENTANGLEMENT if name in every), None)
@@ -39,7 +39,7 @@ def draw_generalisation(asked: Asked) -> Iterator[NamedDrawing]:
     names = list(held_out.columns)
     scores = held_out.assign(disentanglement=every[across]).dropna(how="all", subset=names).reset_index()
     for dataset, part in scores.groupby("dataset", sort=False):
-        figure = _drawn(part, names, across, looks_of(table), str(dataset), asked.plan.schedules)
+        figure = _drawn(part, names, across, looks_of(table), str(dataset), study.plan.schedules)
         yield f"generalisation_{dataset}", figure, part
 
 
@@ -66,7 +66,9 @@ def _panel(ax: Axes, scores: pd.DataFrame, name: str, styles: Looks) -> None:
 
 def agreement(scores: pd.DataFrame, name: str) -> float:
     """Mean over models of the rank correlation over runs; NaN where none has `MIN_RUNS` runs that differ in both."""
-    groups = [own for _, own in scores.groupby("model") if len(own) >= MIN_RUNS]
-    found = [row_spearman(*(own[c].to_numpy()[None] for c in ("disentanglement", name)))[0] for own in groups]
-    known = [rho for rho in found if np.isfinite(rho)]
+    groups = [of_model for _, of_model in scores.groupby("model") if len(of_model) >= MIN_RUNS]
+    correlations = [
+        row_spearman(*(of_model[c].to_numpy()[None] for c in ("disentanglement", name)))[0] for of_model in groups
+    ]
+    known = [rho for rho in correlations if np.isfinite(rho)]
     return float(np.mean(known)) if known else np.nan
