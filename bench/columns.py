@@ -6,7 +6,7 @@
 | model, seed, dataset, schedule | the run |
 | hyperparameter | name of what the model sweeps, such as beta; missing: it sweeps nothing, or comes from elsewhere |
 | strength_index, value | index into the model's published values; the value of the hyper-parameter |
-| representation | mean or sampled; missing: a score of the run, not of its codes |
+| representation | mean, sampled, or held_out (means of images that training never draws); missing: a score of the run |
 | metric, version | what computed the score |
 | name | the score, such as "dci_disentanglement" |
 | factor | the factor it is for; missing: all factors together |

@@ -15,7 +15,7 @@ from bench import data, registry
 from bench.metrics.base import Score
 from bench.scoring.runs import declaration
 from bench.study.learner import shipped_settings, swept
-from bench.study.run import Run
+from bench.study.run import ON, TRAINED_ON, Run
 from bench.table.records import FINAL
 
 # the six metrics of the paper, in its order -> the score that represents each
@@ -97,14 +97,34 @@ def directed_title(name: str) -> str:
     return f"{title(name)} {'↑' if UNSUPERVISED[name].higher_is_better else '↓'}"
 
 
+def apart(table: pd.DataFrame) -> pd.DataFrame:
+    """A score table in which models are named with what they were trained on, where that is not every image alike.
+
+    So runs of other samplings are models of their own wherever models are told apart: `Run.named` is such a name.
+    """
+    if not any(samplings_in(table)):
+        return table
+    words = {label: str(label).partition(TRAINED_ON)[2] for label in table["schedule"].unique()}
+    trained_on = table["schedule"].astype(object).map(words)
+    named = table["model"].astype(str)
+    whole = trained_on.eq("") | named.str.contains(ON, regex=False)  # those are named so already
+    return table.assign(model=named.where(whole, named + ON + trained_on).astype(table["model"].dtype.name))
+
+
+def samplings_in(table: pd.DataFrame) -> set[str]:
+    """What the models of a score table were trained on, in words; "" is every image alike."""
+    return {str(label).partition(TRAINED_ON)[2] for label in table["schedule"].unique()}
+
+
 def model_title(name: str) -> str:
-    """The title of a model: the `title` of its `conf/model/NAME.yaml`, else its name.
+    """The title of a model: the `title` of its `conf/model/NAME.yaml`, else its name; with its sampling.
 
     Example:
-        >>> model_title("beta_vae"), model_title("a representation of yours")
-        ('β-VAE', 'a representation of yours')
+        >>> model_title("beta_vae"), model_title("a representation of yours"), model_title("beta_vae on 100 images")
+        ('β-VAE', 'a representation of yours', 'β-VAE on 100 images')
     """
-    return str(shipped_settings(name).get("title", name))
+    model, on, trained_on = name.partition(ON)
+    return f"{shipped_settings(model).get('title', model)}{on}{trained_on}"
 
 
 def setting_title(model: str, hyperparameter: str | None, value: float | None) -> str:
@@ -120,7 +140,7 @@ def setting_title(model: str, hyperparameter: str | None, value: float | None) -
 
 def setting_of(run: Run) -> str:
     """The title of a run's setting, such as "β-VAE, beta 4"."""
-    return setting_title(run.model, run.sweeps, run.value)
+    return setting_title(run.named, run.sweeps, run.value)
 
 
 def hyperparameters(table: pd.DataFrame) -> dict[str, str]:

@@ -275,7 +275,7 @@ def status(plan: Plan, store: Store) -> int:
     asked = cells_of(plan, lambda member: known.run(member) == "done")
     counts: dict[tuple[str, str], Counter[str]] = {}
     for member in plan.members:
-        count = counts.setdefault(member.group, Counter())
+        count = counts.setdefault((member.named, member.dataset), Counter())
         count[known.run(member)] += 1
         count.update(f"cell {known.cell(member, cell.key)}" for cell in asked[member.id])
     table = Table("model", "data set", "trained", "failed", "missing", "scores", "skipped", "failed", "missing")

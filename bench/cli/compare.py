@@ -67,13 +67,15 @@ def compare_named(settings: Mapping[str, Any]) -> int:
 
 def find_sides(asked: Any, study: str | None, store: Store) -> Sides:
     """The scores behind two names: models or codes of the study (None: of all that is there), or two studies."""
+    from bench.analysis.names import apart
+
     if not isinstance(asked, list) or len(asked) != 2:
         raise ConfigError(f"compare takes two names, compare=[a,b], got {asked!r}")
     a, b = map(str, asked)
     if a == b:
         raise ConfigError(f"compare takes two different names, got {a!r} twice")
     studies = studies_with_scores(store)
-    table = scores(None, store.path) if study is None else study_scores(study, store)[0]
+    table = apart(scores(None, store.path) if study is None else study_scores(study, store)[0])
     models = sorted(table["model"].unique())
     if a in models and b in models:
         return Sides((a, b), (_of_model(table, a), _of_model(table, b)), "strength_index")
@@ -81,8 +83,16 @@ def find_sides(asked: Any, study: str | None, store: Store) -> Sides:
         if name not in models and name not in studies:
             raise unknown("model with scores, or study", name, [*models, *studies])
     if a in studies and b in studies:
-        return Sides((a, b), (study_scores(a, store)[0], study_scores(b, store)[0]), "setting")
+        return Sides((a, b), (_of_study(a, store), _of_study(b, store)), "setting")
     raise ConfigError(f"compare takes two models or two studies; of {a!r} and {b!r} one is a model and one is a study")
+
+
+def _of_study(name: str, store: Store) -> "pd.DataFrame":
+    """A study's scores; where it has several samplings, models are named with theirs."""
+    from bench.analysis.names import apart, samplings_in
+
+    table = study_scores(name, store)[0]
+    return apart(table) if len(samplings_in(table)) > 1 else table
 
 
 def _of_model(table: "pd.DataFrame", model: str) -> "pd.DataFrame":

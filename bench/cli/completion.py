@@ -16,12 +16,20 @@ FILES = ":files"  # said to the script: the shell completes a path
 YES_OR_NO = ["true", "false"]
 KINDS = ["models", "metrics", "datasets", "studies", "trained"]
 WITH_DATA = ["add", "list", "remove"]  # what is done with data sets of the user's own
-LISTS = ("model", "dataset", "metric", "scoring.representations", "scoring.also_sampled")  # [a,b] may be given
+LISTS = (
+    "model",
+    "dataset",
+    "metric",
+    "scoring.representations",
+    "scoring.also_sampled",
+    "scoring.also_held_out",
+)  # [a,b] may be given
 
 VALUES: Mapping[str, Callable[[], Sequence[str]]] = {
     "dataset": data.names,
     "metric": lambda: [*registry.names("metrics"), "all"],
     "scoring.also_sampled": lambda: registry.names("metrics"),
+    "scoring.also_held_out": lambda: registry.names("metrics"),
     "scoring.representations": lambda: REPRESENTATIONS,
     "device": lambda: DEVICES,
     "fit": lambda: FITS,

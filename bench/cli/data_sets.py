@@ -6,15 +6,21 @@ from typing import Any
 from rich.table import Table
 
 from bench import data
+from bench.data.sampling import ALL, sampled
 from bench.progress import results, say
 from bench.report.sheet import draw_sheet
 from bench.store.files import StoreError
 from bench.store.folders import Store
+from bench.study.grid import samplings_of
+from bench.study.run import ON
 from bench.values import ConfigError
 
 
 def data_sets(settings: Mapping[str, Any]) -> int:
-    """Fetch and verify the chosen data sets and draw a contact sheet of each; those that cannot be had are listed."""
+    """Fetch and verify the chosen data sets and draw a contact sheet of each; those that cannot be had are listed.
+
+    With a sampling the sheet is of what training draws.
+    """
     table = Table("data set", "images", "shape", "factors", "was", "now", "contact sheet")
     faults = []
     names = settings["dataset"] if isinstance(settings["dataset"], list) else [settings["dataset"]]
@@ -25,6 +31,7 @@ def data_sets(settings: Mapping[str, Any]) -> int:
     for name in names:
         try:
             card, before = data.card(name), data.state(name)
+            samplings = samplings_of(settings.get("sampling"), card)
         except data.DataError as fault:  # a card of the user's own that was changed
             faults.append(str(fault))
             continue
@@ -32,8 +39,10 @@ def data_sets(settings: Mapping[str, Any]) -> int:
         try:
             data.fetch(name)
             data.verify(name)
-            sheet = Store(settings["results_dir"], writable=True).sheet(name)
-            draw_sheet(data.load_data(name), sheet)
+            for sampling in samplings:
+                sheet_name = name if sampling == ALL else f"{name}{ON}{sampling.stem}"
+                sheet = Store(settings["results_dir"], writable=True).sheet(sheet_name)
+                draw_sheet(sampled(data.load_data(name), sampling), sheet)
         except (data.DataError, StoreError) as fault:
             faults.append(str(fault))
         factors = ", ".join(f"{f} {n}" for f, n in zip(card.factor_names, card.factor_sizes, strict=True))

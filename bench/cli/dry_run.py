@@ -38,7 +38,7 @@ class Prices:
 
     def train(self, runs: Iterable[Run]) -> float | None:
         """Seconds to train runs one after another; None where none like one of them was ever finished."""
-        return total(self.training.get((run.model, run.schedule.label)) for run in runs)
+        return total(self.training.get((run.model, run.label)) for run in runs)
 
     def score(self, unscored: Unscored) -> float | None:
         """Seconds to compute cells one after another; None where one of them never was."""

@@ -21,7 +21,8 @@ NAMES = (
 )  # fmt: skip
 WITH_SIGNS = (*PATHS, "claim")  # what stands alone as a word and may hold =
 TEXT = (*PATHS, *NAMES)  # their values are taken as they are written
-OPEN = ("scoring.options", "strength_of", "launcher.sbatch", "logger.arguments")  # below these any name may stand
+# below these any name may stand
+OPEN = ("scoring.options", "strength_of", "launcher.sbatch", "logger.arguments", "sampling.held_out")
 _COMMENT = re.compile(r"^(?:  - )?(\w+):[^#\n]*# (.*)$", re.M)
 
 

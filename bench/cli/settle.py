@@ -24,11 +24,12 @@ def left_open(command: Command) -> list[Word]:
     named, given = command.text(), command.given
     if "study.name" not in named or given.get("study") in keys.options("study", command.folders):
         return []
-    if "codes" in given or not any(key in record.AXES for key in given):
+    if "codes" in given or not any(key in record.AXES or key.startswith("sampling.") for key in given):
         return []
     folder = named.get("results_dir")
     axes = record.axes(Store(str(folder) if folder else None), str(named["study.name"]))
     fixed = {*given, *(("strength_of",) if "strength" in given else ())}
+    fixed |= {"sampling.each"} if any(key.partition(".")[0] == "sampling" for key in given) else set()
     return [Word("", key, _literal(value)) for key, value in axes.items() if key not in fixed]
 
 
@@ -83,6 +84,8 @@ def _set_implied(settings: dict[str, Any], command: Command) -> None:
     settings["undo"] = settings["undo"] or "--undo" in command.flags
     if "strength" in command.given and "strength_of" not in command.given:
         settings["strength_of"] = None  # what is asked for on the command line is asked of every model
+    if any(key.partition(".")[0] == "sampling" for key in command.given) and "sampling.each" not in command.given:
+        settings["sampling"]["each"] = None  # what is asked for on the command line, in the place of a study's list
     if command.stage == "data":
         settings["dataset"] = grid.datasets_of(settings["dataset"] if "dataset" in command.given else data.names())
     if settings["codes"] is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-GRID = ("study", "study.name", "model", "strength", "strength_of", "seed", "dataset", "trainer")
+GRID = ("study", "study.name", "model", "strength", "strength_of", "seed", "dataset", "sampling", "trainer")
 SCORED = ("scoring", "metric")
 BOARD = ("rank_by", "rank_set", "level")
 WORKERS = ("launcher", "device", "processes", "retry_failed")
@@ -91,7 +91,7 @@ STAGES: Mapping[str, Stage] = {
     "data": Stage(
         "fetch, verify and draw the data sets (dataset=NAME chooses); data add, list, remove: those of your own",
         ("dataset", "accept", "what", "name", "images", "labels", "factors", "classes", "size", "fit", "channels",
-         "background", "array", "range", "results_dir"),
+         "background", "array", "range", "sampling", "results_dir"),
         "add name=mine images=FOLDER labels=LABELS.csv size=64",
         "what",
     ),

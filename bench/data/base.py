@@ -15,6 +15,8 @@ from bench.data.reader import Reader
 if TYPE_CHECKING:
     import torch
 
+    from bench.data.sampling.rows import Rows
+
 
 class DataError(RuntimeError):
     """A data set's file is missing, damaged or not what its card promises; the message names it and the mend."""
@@ -121,11 +123,15 @@ LOOKED_AT = 256  # images a data set and process whose values are checked
 class DataSet(ABC):
     """Images in [0, 1] and their factors, read by index. Subclasses read storage; they hold little in memory.
 
+    Attributes:
+        rows: which images training draws, and how often; None: each is equally likely.
+
     Raises:
         DataError: the card says that factors are no grid, and the subclass does not say what they are.
     """
 
     looked_at = 0
+    rows: "Rows | None" = None
 
     def __init__(self, card: Card) -> None:
         self.card = card
@@ -224,6 +230,15 @@ class DataSet(ABC):
             if ((column < 0) | (column >= size)).any():
                 raise ValueError(f"{name} of {card.name} has values 0..{size - 1}, got {column.min()}..{column.max()}")
         return np.ravel_multi_index(tuple(values.T), card.factor_sizes).astype(np.int64)
+
+    def choose(self, rng: np.random.Generator, most: int) -> NDArray[np.int64]:
+        """Indices of random images as training draws them: `most` different ones, all of them where there are fewer.
+
+        Where some are drawn more often than others, `most`, each by itself.
+        """
+        if self.rows is None:
+            return rng.choice(len(self), min(most, len(self)), replace=False)
+        return self.rows.choose(rng, min(most, len(self)))
 
     def _checked(self, index: ArrayLike) -> NDArray[np.int64]:
         where = np.asarray(index)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.data.base import DataSet
+    from bench.data.sampling.rows import Rows
 
 Reader = Callable[["Tensor", "Tensor"], "Tensor"]  # (index, epoch) -> images (n, height, width, channels), float32
 
@@ -23,6 +24,7 @@ class DeviceImages:
         device: where they are wanted.
         on_device: whether nothing passes through the CPU, as a CUDA graph needs it.
         grid: sizes of the factors whose every combination is one image, the last factor fastest; none: no grid.
+        rows: which images training draws, and how often; None: each is equally likely.
     """
 
     read: Reader
@@ -30,6 +32,7 @@ class DeviceImages:
     device: "torch.device"
     on_device: bool
     grid: tuple[int, ...] = ()
+    rows: "Rows | None" = None
 
 
 def images_on(device: "torch.device", data: "DataSet") -> DeviceImages:
@@ -37,7 +40,8 @@ def images_on(device: "torch.device", data: "DataSet") -> DeviceImages:
     resident = None if device.type == "cpu" else data.resident(device)
     read = _by_cpu(data, device) if resident is None else resident
     on_device = resident is not None or device.type == "cpu"
-    return DeviceImages(read, len(data), device, on_device, data.card.factor_sizes if data.card.grid else ())
+    grid = data.card.factor_sizes if data.card.grid else ()
+    return DeviceImages(read, len(data), device, on_device, grid, data.rows)
 
 
 def shares(white: int, device: "torch.device") -> "Tensor":

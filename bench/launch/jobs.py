@@ -8,7 +8,7 @@ from bench.values import ConfigError
 
 
 def jobs_of(runs: Sequence[Run], launcher: Mapping[str, Any], on_gpu: bool) -> list[tuple[Run, ...]]:
-    """Divide runs into jobs, each of one model, data set, rule of pairs and schedule.
+    """Divide runs into jobs, each of one model, data set, rule of pairs, sampling and schedule.
 
     Args:
         runs: to be done.
@@ -17,7 +17,7 @@ def jobs_of(runs: Sequence[Run], launcher: Mapping[str, Any], on_gpu: bool) -> l
     """
     groups: dict[Any, list[Run]] = {}
     for run in runs:
-        groups.setdefault((*run.group, run.pairs, run.schedule), []).append(run)
+        groups.setdefault((*run.group, run.pairs, run.sampling, run.schedule), []).append(run)
     on_cpus = launcher.get("runs") or launcher.get("cpus") or 1
     jobs = []
     for group in groups.values():

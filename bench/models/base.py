@@ -94,9 +94,9 @@ class Fitted(Learner):
         """Learn from a data set; every random choice comes from the seed."""
 
     def sample(self, data: DataSet, rng: np.random.Generator) -> Images:
-        """`num_images` random images of a data set, all of them where it has fewer: (count, pixels)."""
-        count = min(int(self.hyper["num_images"]), len(data))
-        return data.images(rng.choice(len(data), count, replace=False)).reshape(count, -1)
+        """`num_images` random images as training draws them, all of them where there are fewer: (count, pixels)."""
+        chosen = data.choose(rng, int(self.hyper["num_images"]))
+        return data.images(chosen).reshape(len(chosen), -1)
 
     def state(self) -> State:
         return self.arrays

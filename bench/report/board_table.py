@@ -14,6 +14,7 @@ from bench.analysis.names import dataset_title, model_title, setting_title, titl
 from bench.analysis.scores.dead import counted
 from bench.report.markup import Html, tag
 from bench.scoring.floor_codes import KINDS
+from bench.scoring.runs import HELD_OUT
 
 SHORT = {"DCI disentanglement": "DCI"}
 STANDING = (  # columns of a rank set
@@ -52,7 +53,7 @@ def board_table(
     present = [c for c in chosen if c.name in board and board[c.name].notna().any()]
     present = sorted(present, key=lambda c: not c.disentanglement)
     shown = [_Shown(c, sure_best(rows, c), *_ends(rows, c.name)) for c in present]
-    heading = f"{board_title(first['dataset'])}, {first['representation']} representation"
+    heading = f"{board_title(first['dataset'])}, {representation_title(first['representation'])}"
     standing = {name: {_key(row): row for _, row in part.iterrows()} for name, part in sets.items()}
     lines = [
         _row(row, {n: rows[_key(row)] for n, rows in standing.items()}, shown, level) for _, row in rows.iterrows()
@@ -97,6 +98,11 @@ def _ends(board: pd.DataFrame, name: str) -> tuple[float, float]:
 def board_title(dataset: str) -> str:
     """The title of a board's data set."""
     return "All data sets" if dataset == OVERALL else dataset_title(dataset)
+
+
+def representation_title(kind: str) -> str:
+    """Of what a board's scores are."""
+    return "images held out of training" if kind == HELD_OUT else f"{kind} representation"
 
 
 def _head(present: Sequence[Column], level: str, sets: Sequence[str]) -> Html:

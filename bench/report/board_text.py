@@ -12,7 +12,7 @@ from bench.analysis.names import setting_title, title
 from bench.analysis.scores.dead import counted
 from bench.escaping import latex, markdown
 from bench.metrics.base import RANK_SETS
-from bench.report.board_table import board_title
+from bench.report.board_table import board_title, representation_title
 from bench.report.page import floors_below
 from bench.scoring.floor_codes import KINDS
 from bench.scoring.floors import Floors
@@ -95,7 +95,7 @@ def as_latex(boards: Boards) -> str:
 
 def _texts(boards: Boards) -> list[_Text]:
     groups = boards.rows.groupby(["representation", "dataset"], sort=False)
-    return [_text(boards, board, f"{board_title(d)}, {r} representation") for (r, d), board in groups]
+    return [_text(boards, board, f"{board_title(d)}, {representation_title(r)}") for (r, d), board in groups]
 
 
 def _text(boards: Boards, board: pd.DataFrame, heading: str) -> _Text:

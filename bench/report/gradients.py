@@ -34,7 +34,7 @@ def draw_gradients(plan: Plan, store: Store, pool: Pool) -> Iterator[Outcome]:
     folder, command = store.study(plan.name), f"python -m bench report study={plan.name}"
     drawings = []
     for dataset in dict.fromkeys(r.dataset for r in plan.runs):
-        runs = [r for r in plan.runs if r.dataset == dataset and (r.model, r.value) in ESTIMATORS]
+        runs = [r for r in plan.runs if r.dataset == dataset and (r.named, r.value) in ESTIMATORS]
         done = [r for r in runs if store.run(r.id).state() == "done"]
         if {r.model for r in done} == BOTH:
             name = f"gradient_variance_{dataset}"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.board.leaderboard import MODEL, columns, leaderboards, levels
+from bench.analysis.names import apart
 from bench.escaping import as_cells
 from bench.metrics.base import DEFAULT_SET, RANK_SETS
 from bench.report.board_text import Boards, as_latex, as_markdown
@@ -49,7 +50,7 @@ def write_leaderboard(
         rank_set: what ranks rest on in Markdown and LaTeX, and on the page at first.
         level: what rows are there, likewise; models, where this table has no such rows.
     """
-    folder = store.study(plan.name)
+    folder, table = store.study(plan.name), apart(table)
     chosen, wanted, possible = columns(table), wanted_of(plan, store), levels(table)
     first = level if level in possible else MODEL
     order = [first, *(other for other in possible if other != first)]
@@ -90,7 +91,7 @@ def wanted_of(plan: Plan, store: Store) -> pd.DataFrame:
         records = cell_records(store.run(run.id))
         for cell in wanted[run.id]:
             if state(records.get(cell.key)) != "skipped":
-                rows.append((run.id, run.model, run.value, run.dataset, cell.representation, cell.metric))
+                rows.append((run.id, run.named, run.value, run.dataset, cell.representation, cell.metric))
     named = ["run", "model", "value", "dataset", "representation", "metric"]
     return pd.DataFrame(rows, columns=named).astype({"value": float})
 

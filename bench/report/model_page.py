@@ -25,7 +25,7 @@ def model_page(sights: list[Sights]) -> Image.Image:
     column = LABELS + SHOWN * pitch + MARGIN
     height, rows = 2 * MARGIN + _heights(sights[0], pitch), -(-len(sights) // ABREAST)
     bottom = 2 * MARGIN + rows * height
-    title = f"{dataset_title(first.dataset)}: {model_title(first.model)}"
+    title = f"{dataset_title(first.dataset)}: {model_title(first.named)}"
     schedule = "fitted directly" if first.fitted else first.schedule.label
     abreast = min(ABREAST, len(sights))
     canvas = page(max(abreast * column + MARGIN, length(title, TITLE) + 2 * MARGIN), bottom + 2 * MARGIN)

@@ -41,7 +41,7 @@ def _still(sights: list[Sights]) -> tuple[Image.Image, list[list[tuple[int, int]
     row = 2 * LINE + pitch
     what = "variance" if "variance" in sights[0].statistics else "KL in nats"
     title = f"{dataset_title(sights[0].run.dataset)}: traversals from -{SPAN:g} to {SPAN:g} (dimension, {what})"
-    names = [f"{model_title(s.run.model)}, {s.setting}: {s.label}" for s in sights]
+    names = [f"{model_title(s.run.named)}, {s.setting}: {s.label}" for s in sights]
     width = max(max(len(s.walks) for s in sights) * pitch, *(length(t, TEXT) for t in (title, *names)))
     canvas = page(width + 2 * GAP, LINE + len(sights) * row)
     write(canvas, (GAP, 2), title, TEXT)

@@ -24,6 +24,7 @@ from bench.report.gallery import Picture, gallery
 from bench.report.markup import Html, join, tag
 from bench.scoring.floor_codes import KINDS
 from bench.scoring.floors import Floors
+from bench.scoring.runs import HELD_OUT
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,10 @@ def _boards(page: Page) -> Iterator[Html]:
 def floors_below(board: pd.DataFrame, floors: Mapping[str, Floors]) -> dict[str, dict[str, float]]:
     """Kind of code -> score name -> floor on a board's data set; on the board over all data sets, the mean floor.
 
-    A score has no mean floor if one data set lacks it.
+    A score has no mean floor if one data set lacks it; floors are of all images, not of those held out.
     """
+    if board["representation"].iloc[0] == HELD_OUT:
+        return {}
     dataset = board["dataset"].iloc[0]
     names = list(floors) if dataset == OVERALL else [dataset]
     shared_floors: dict[str, dict[str, float]] = {}

@@ -16,6 +16,7 @@ from bench.analysis.scores.agreement import wide
 from bench.data import load_data
 from bench.data.base import DataError
 from bench.data.pooled import at_size
+from bench.data.sampling import ALL, Sampling
 from bench.escaping import as_cells
 from bench.pool import Pool
 from bench.report.drawings import Drawing, Outcome, code, draw_changed, trained
@@ -26,7 +27,7 @@ from bench.report.sights import Sights, look
 from bench.store.files import StoreError, digest, writing
 from bench.store.folders import Store
 from bench.study.plan import Plan
-from bench.study.run import Run
+from bench.study.run import ON, Run
 
 MOST = 6  # the most settings that are shown side by side
 STATIONS = 17  # of an animated traversal; the page shows every second one
@@ -51,12 +52,12 @@ def draw_models(
     Yields:
         The outcome of each group's page, and of contact sheets that could not be drawn.
     """
-    groups: dict[tuple[str, str], list[Run]] = {}
+    groups: dict[tuple[str, str, Sampling], list[Run]] = {}
     for run in plan.runs:
         if store.run(run.id).state() == "done":
-            groups.setdefault((run.dataset, run.model), []).append(run)
+            groups.setdefault((run.dataset, run.model, run.sampling), []).append(run)
     values = _values(table, rank_by)
-    for dataset in dict.fromkeys(d for d, _ in groups):
+    for dataset in dict.fromkeys(d for d, *_ in groups):
         if not store.sheet(dataset).exists():
             try:
                 draw_sheet(load_data(dataset), store.sheet(dataset))
@@ -66,8 +67,9 @@ def draw_models(
     folder = store.study(plan.name)
     source = code("data", "models", "report", "training")
     drawings = []
-    for (dataset, model), runs in groups.items():
-        shown, name = ranked(runs, values, rank_by), f"{dataset}_{model}"
+    for (dataset, model, sampling), runs in groups.items():
+        shown = ranked(runs, values, rank_by)
+        name = f"{dataset}_{model}" + (f"{ON}{sampling.stem}" if sampling != ALL else "")
         inputs = [[label, trained(run, store.run(run.id))] for label, run in shown.items()]
         task = (shown, store, folder / "models" / name)
         drawings.append(Drawing(name, digest([source, command, inputs]), task))

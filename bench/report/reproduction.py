@@ -12,6 +12,7 @@ from bench.analysis.names import dataset_title
 from bench.analysis.published.numbers import Item, items
 from bench.analysis.published.reproduction import reproduce
 from bench.analysis.scores.agreement import TooFewRunsError
+from bench.data.sampling import ALL
 from bench.escaping import as_cells
 from bench.pool import Pool
 from bench.report.drawings import Drawing, Outcome, code, draw_changed
@@ -32,7 +33,9 @@ def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool)
     Yields:
         The outcome of the figure of each item.
     """
-    compared = [(item, reproduce(item, table, plan.runs, plan.protocol)) for item in items()]
+    runs = [run for run in plan.runs if run.sampling == ALL]  # published numbers are of such
+    table = table[~table["run"].isin({run.id for run in plan.runs} - {run.id for run in runs})]
+    compared = [(item, reproduce(item, table, runs, plan.protocol)) for item in items()]
     with writing(folder / "reproduction.csv") as file:
         file.write(as_cells(pd.concat([numbers for _, numbers in compared])).to_csv(index=False).encode())
     command = f"python -m bench analyze study={plan.name}"

@@ -1,6 +1,7 @@
 """A contact sheet of a data set: the effect of each factor, and random images."""
 
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +19,19 @@ CELL, GAP, LABELS, HEAD, MARGIN = 0.64, 0.06, 1.05, 0.62, 0.14
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the sheet: its label, a remark below it, and the images."""
+    """A line of the sheet: its label, a remark below it, and the images; how bright each is, 0 to 1, None: all 1."""
 
     label: str
     remark: str
     index: NDArray[np.int64]
+    brightness: NDArray[np.float64] | None = None
 
 
 def draw_sheet(data: DataSet, path: Path) -> None:
     """Write a png: a row for each factor, which varies while the others are fixed, then rows of random images.
+
+    Of data that training draws unevenly, in the place of sweeps, the two factors that are drawn least evenly: the rarer
+    a combination, the darker; and random images as they are drawn.
 
     Raises:
         DataError: the data set gives no images or factors that can be drawn.
@@ -44,6 +49,8 @@ def draw_sheet(data: DataSet, path: Path) -> None:
 
 def _figure(data: DataSet) -> Figure:
     of_factors = _sweeps if data.card.grid else _classes if data.card.factor_names else lambda data: []
+    if data.card.grid and data.rows is not None and len(data.card.factor_sizes) > 1:
+        of_factors = _joint
     rows = [*of_factors(data), *_random(data)]
     pitch = CELL + GAP
     width, height = LABELS + COLUMNS * pitch + MARGIN, HEAD + len(rows) * pitch + MARGIN
@@ -51,9 +58,10 @@ def _figure(data: DataSet) -> Figure:
     for i, row in enumerate(rows):
         bottom = height - HEAD - i * pitch - CELL
         _label(figure, row, (LABELS - 0.1) / width, (bottom + CELL / 2) / height)
-        for j, image in enumerate(data.images(row.index)):
+        bright = np.ones(len(row.index)) if row.brightness is None else row.brightness
+        for j, (image, share) in enumerate(zip(data.images(row.index), bright, strict=True)):
             left = LABELS + j * pitch
-            _picture(figure, image, (left / width, bottom / height, CELL / width, CELL / height))
+            _picture(figure, image * np.float32(share), (left / width, bottom / height, CELL / width, CELL / height))
     _title(figure, data, LABELS / width, 1 - 0.17 / height, 0.2 / height)
     return figure
 
@@ -102,6 +110,29 @@ def _classes(data: DataSet) -> list[Row]:
     ]
 
 
+def _joint(data: DataSet) -> list[Row]:
+    """A row for each of up to ten values of one factor, a column for each of another, the others in the middle."""
+    assert data.rows is not None
+    sizes = data.card.factor_sizes
+    shares = data.rows.shares(len(data)).reshape(sizes)
+    pairs = list(combinations(range(len(sizes)), 2))
+    joints = [shares.sum(axis=tuple({*range(len(sizes))} - {*pair})) for pair in pairs]
+    (one, other), joint = max(zip(pairs, joints, strict=True), key=lambda of: float(np.abs(of[1] - of[1].mean()).sum()))
+    down, across = (np.linspace(0, sizes[k] - 1, min(COLUMNS, sizes[k])).round().astype(np.int64) for k in (one, other))
+    rows = []
+    for value in down:
+        factors = np.tile(np.array(sizes) // 2, (len(across), 1))
+        factors[:, one], factors[:, other] = value, across
+        label = f"{data.card.factor_names[one]} {value}"
+        bright = joint[value, across] / joint.max()
+        rows.append(Row(label, f"against {data.card.factor_names[other]}", data.index(factors), bright))
+    return rows
+
+
 def _random(data: DataSet) -> list[Row]:
-    index = np.random.default_rng(0).choice(len(data), 2 * COLUMNS, replace=len(data) < 2 * COLUMNS)
+    rng = np.random.default_rng(0)
+    if data.rows is None:
+        index = rng.choice(len(data), 2 * COLUMNS, replace=len(data) < 2 * COLUMNS)
+    else:
+        index = np.resize(rng.permutation(data.choose(rng, 2 * COLUMNS)), 2 * COLUMNS)
     return [Row("random", "", index[:COLUMNS]), Row("", "", index[COLUMNS:])]

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from bench.analysis.names import (
+    apart,
     dataset_title,
     disentanglement_scores,
     downstream_scores,
@@ -37,6 +38,7 @@ def write_summary(table: pd.DataFrame, plan: Plan, store: Store, origin: str = "
     """
     folder = store.study(plan.name)
     export(table, folder)
+    table = apart(table)
     sections = [_head(table, plan, store, origin), *_score_tables(table), _skipped(plan, store), _figures(folder)]
     page = folder / "summary.md"
     with writing(page) as file:

@@ -166,10 +166,15 @@ def checked_codes(mean: NDArray[Any], logvar: NDArray[Any] | None, index: NDArra
 
 def pool(data: DataSet, size: int | None) -> NDArray[np.int64]:
     """The images that are encoded for scoring, the same for every run: `size` random ones, or all (None)."""
-    if size is None or size >= len(data):
-        return np.arange(len(data))
+    return places(data, len(data), size)
+
+
+def places(data: DataSet, among: int, size: int | None) -> NDArray[np.int64]:
+    """`size` random numbers below `among`, the same for every run on a data set, in order; or all (None)."""
+    if size is None or size >= among:
+        return np.arange(among)
     seed = int(digest(["pool", data.card.name, size]), 16)
-    return np.sort(np.random.default_rng(seed).choice(len(data), size, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(among, size, replace=False))
 
 
 def pool_size(dataset: str, size: int | None) -> int:

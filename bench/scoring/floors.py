@@ -111,7 +111,7 @@ def _datasets(plan: Plan) -> list[str]:
 
 def _cells(plan: Plan) -> tuple[list[Cell], dict[str, str]]:
     """The cells that have a floor, of mean codes; and the metrics that have none, and why."""
-    protocol = dataclasses.replace(plan.protocol, representations=("mean",), also_sampled=())
+    protocol = dataclasses.replace(plan.protocol, representations=("mean",), also_sampled=(), also_held_out=())
     reads = {name: declaration(name).reads for name in plan.metrics}
     without = {name: f"{name} {OTHERWISE[kind]}" for name, kind in reads.items() if kind not in OF_CODES}
     return cells(_others(plan.metrics, without), protocol), without

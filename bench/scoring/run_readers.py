@@ -15,7 +15,7 @@ from bench.models.base import Learner
 from bench.scoring import codes as coding
 from bench.scoring.codes import Codes
 from bench.scoring.isolation import LostWeightsError, Scoring
-from bench.scoring.runs import Cell, declaration, failure
+from bench.scoring.runs import HELD_OUT, Cell, declaration, failure
 from bench.scoring.subjects import OfGroup, OfRun, compared_images, mean_kl
 from bench.store.files import StoreError, is_out_of_reach, write_json
 from bench.store.folders import RunFolder
@@ -51,7 +51,8 @@ def read_run(run: Run, folders: Sequence[RunFolder], cells: Sequence[Cell]) -> O
     if codes is not None:
         codes = replace(codes, values=data.values(codes.index))
     model = (_learner(run, folder), data) if "model" in reads else None
-    return OfRun(run.id, codes, None if codes is None else data.factors(codes.index), model)
+    held_out = run.sampling.held_out(data.card) if any(cell.representation == HELD_OUT for cell in cells) else None
+    return OfRun(run.id, codes, None if codes is None else data.factors(codes.index), model, held_out)
 
 
 def read_group(group: Sequence[Member], folders: Sequence[RunFolder], cells: Sequence[Cell]) -> OfGroup:

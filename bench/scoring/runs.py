@@ -16,6 +16,7 @@ from typing import Any
 from typing import Protocol as Interface
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench import registry
 from bench.metrics.base import OF_CODES, Floats, Ints, Metric, SkippedError
@@ -26,12 +27,14 @@ from bench.store.folders import RunFolder
 from bench.store.record_types import ScoresRecord, read_record
 from bench.study.protocol import Protocol
 
+Flags = NDArray[np.bool_]
 PUBLISHED = Protocol("published", None, None, None, None, ("mean",), (), {})
 SIZES = {"points": ("num_points",), "split": ("num_train", "num_test"), "all": (), "model": ("num_points",)}
 OTHERWISE = {  # what a metric needs that codes alone are not
     "group": "compares the codes of runs that differ in their seed alone; these are codes of one",
     "model": "needs a trained model; these are codes without one",
 }
+HELD_OUT = "held_out"  # mean codes of images that training never draws
 LONGEST = 2_000  # letters of a failure's message
 
 
@@ -87,11 +90,12 @@ def cells(metrics: Iterable[str], protocol: Protocol) -> list[Cell]:
 
 
 def _kinds(declared: Metric, protocol: Protocol) -> list[str]:
-    """The representations that are scored; a model has one, with the means."""
+    """The representations that are scored; a model has one, with the means. Those of images held out count as one."""
+    held_out = (HELD_OUT,) if declared.name in protocol.also_held_out else ()
     if declared.reads not in OF_CODES:
-        return ["mean"]
+        return ["mean", *held_out]
     sampled = ("sampled",) if declared.name in protocol.also_sampled else ()
-    return list(dict.fromkeys((*protocol.representations, *sampled)))
+    return list(dict.fromkeys((*protocol.representations, *sampled, *held_out)))
 
 
 def cell_of(declared: Metric, kind: str, protocol: Protocol) -> Cell:
@@ -116,7 +120,12 @@ class Subject(Interface):
 
 
 def evaluate(
-    cell: Cell, codes: Floats, factors: Ints | None, identity: str, values: Floats | None = None
+    cell: Cell,
+    codes: Floats,
+    factors: Ints | None,
+    identity: str,
+    values: Floats | None = None,
+    held_out: Flags | None = None,
 ) -> tuple[dict[str, float], dict[str, int]]:
     """The values of one cell and the numbers of rows they rest on.
 
@@ -126,25 +135,31 @@ def evaluate(
         factors: (N, F), or None.
         identity: whose codes these are; with the metric and its version it seeds every random choice.
         values: (N, F) what the factors are worth; None: their classes.
+        held_out: (N,) of which images it is the score; what is fitted, is to the others. None: of all.
 
     Raises:
         SkippedError: the metric needs more than codes, or more factors than there are, or says itself that it does not
             apply.
         ScoreError: what it returned is no score of it.
     """
-    returned, rows = compute(cell, codes, factors, identity, values)
+    returned, rows = compute(cell, codes, factors, identity, values, held_out)
     return checked(declaration(cell.metric), returned, 0 if factors is None else factors.shape[1]), rows
 
 
 def compute(
-    cell: Cell, codes: Floats, factors: Ints | None, identity: str, values: Floats | None = None
+    cell: Cell,
+    codes: Floats,
+    factors: Ints | None,
+    identity: str,
+    values: Floats | None = None,
+    held_out: Flags | None = None,
 ) -> tuple[Any, dict[str, int]]:
     """What the metric of a cell returns, as it is, and the numbers of rows it was given; see `evaluate`."""
     declared = declaration(cell.metric)
     if declared.reads not in OF_CODES:
         raise SkippedError(f"{cell.metric} {OTHERWISE[declared.reads]}")
     check_width(declared, codes.shape[1])
-    rows = rows_of(cell, declared, len(codes), identity)
+    rows = rows_of(cell, declared, len(codes), identity, held_out)
     available = 0 if factors is None else int((np.ptp(factors[next(iter(rows.values()))], axis=0) > 0).sum())
     if available < declared.min_factors:
         needed = f"{declared.min_factors} factor{'s' if declared.min_factors > 1 else ''} of two values or more"
@@ -181,14 +196,19 @@ def _wants(declared: Metric, array: Any, codes: Floats) -> bool:
     return array is codes or declared.min_factors > 0
 
 
-def rows_of(cell: Cell, declared: Metric, total: int, identity: str) -> dict[str, Any]:
+def rows_of(cell: Cell, declared: Metric, total: int, identity: str, held_out: Flags | None = None) -> dict[str, Any]:
     """Which rows a metric reads; where there are too few, train and test shrink in their own proportion."""
-    if declared.reads == "all":
-        return {"num_points": np.arange(total)}
     order = np.random.default_rng(int(digest([identity, "rows"]), 16)).permutation(total)
+    seen = held = order
+    if held_out is not None:
+        seen, held = order[~held_out[order]], order[held_out[order]]
+    if declared.reads == "all":
+        return {"num_points": np.sort(held)}
     if declared.reads == "points":
-        return {"num_points": order[: cell.sizes["num_points"]]}
+        return {"num_points": held[: cell.sizes["num_points"]]}
     train, test = cell.sizes["num_train"], cell.sizes["num_test"]
+    if held_out is not None:
+        return {"num_train": seen[:train], "num_test": held[:test]}
     if train + test > total:
         train = max(1, round(total * train / (train + test)))
         test = total - train

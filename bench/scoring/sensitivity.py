@@ -46,7 +46,7 @@ class Way:
 
 def ways(plan: Plan) -> list[Way]:
     """Every way of evaluating the headline scores of a study's metrics."""
-    protocol = dataclasses.replace(plan.protocol, representations=("mean",), also_sampled=())
+    protocol = dataclasses.replace(plan.protocol, representations=("mean",), also_sampled=(), also_held_out=())
     every = {name: declaration(name) for name in plan.metrics}
     names = [name for name, declared in every.items() if declared.headline and declared.reads in OF_CODES]
     found = []

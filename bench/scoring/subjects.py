@@ -14,7 +14,7 @@ from bench.models.base import Learner
 from bench.scoring import codes as coding
 from bench.scoring.codes import Codes
 from bench.scoring.returned import ScoreError, checked
-from bench.scoring.runs import OTHERWISE, Cell, called, check_width, declaration, evaluate
+from bench.scoring.runs import HELD_OUT, OTHERWISE, Cell, called, check_width, declaration, evaluate
 from bench.store.files import digest
 
 
@@ -27,12 +27,14 @@ class OfRun:
         codes: what its encoder gives; None where no cell reads them.
         factors: (N, F) of the codes' images.
         model: the trained learner, and the data set as it was shown it; None where no cell reads them or none is there.
+        held_out: the images of the data set that training never draws; None: there are none, or none are known.
     """
 
     run: str
     codes: Codes | None
     factors: Ints | None
     model: tuple[Learner, DataSet] | None = None
+    held_out: NDArray[np.int64] | None = None
 
     @property
     def runs(self) -> Sequence[str]:
@@ -40,24 +42,41 @@ class OfRun:
 
     def evaluate(self, cell: Cell) -> tuple[list[dict[str, float]], dict[str, int]]:
         """The values of a cell, and the numbers of rows or images they rest on."""
+        if cell.representation == HELD_OUT and self.held_out is None:
+            raise SkippedError("no image is held out: training may draw every one, or what it drew is not known")
         if declaration(cell.metric).reads == "model":
             values, rows = self._of_model(cell)
         else:
             codes = self._representation(cell.representation)
-            values, rows = evaluate(cell, codes, self.factors, self.run, self.codes.values if self.codes else None)
+            worth = self.codes.values if self.codes else None
+            values, rows = evaluate(cell, codes, self.factors, self.run, worth, self._apart(cell))
         return [values], rows
+
+    def _apart(self, cell: Cell) -> NDArray[np.bool_] | None:
+        """Which of the encoded images are held out, where a cell is of those."""
+        if cell.representation != HELD_OUT:
+            return None
+        assert self.codes is not None
+        assert self.held_out is not None
+        apart = np.isin(self.codes.index, self.held_out)
+        if not 0 < apart.sum() < len(apart):
+            raise SkippedError(f"of the {len(apart):,} images that are encoded {int(apart.sum()):,} are held out")
+        return apart
 
     def _representation(self, kind: str) -> Floats:
         assert self.codes is not None
         if kind == "sampled" and self.codes.logvar is None:
             raise SkippedError("a deterministic code has no sampled representation")
-        return check_codes(self.codes.representation(kind, self.run))
+        return check_codes(self.codes.representation("mean" if kind == HELD_OUT else kind, self.run))
 
     def _of_model(self, cell: Cell) -> tuple[dict[str, float], dict[str, int]]:
         if self.model is None:
             raise SkippedError(f"{cell.metric} {OTHERWISE['model']}")
         (learner, data), declared = self.model, declaration(cell.metric)
         index = coding.pool(data, cell.sizes["num_points"])
+        if cell.representation == HELD_OUT:
+            assert self.held_out is not None
+            index = self.held_out[coding.places(data, len(self.held_out), cell.sizes["num_points"])]
         factors = data.factors(index) if declared.min_factors else np.zeros((len(index), 0), np.int64)
         if (varied := int((np.ptp(factors, axis=0) > 0).sum())) < declared.min_factors:
             raise SkippedError(f"{cell.metric} needs at least {declared.min_factors} factors that vary, got {varied}")

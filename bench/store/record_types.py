@@ -84,6 +84,12 @@ class SchedulePart(TypedDict):
     batch_size: NotRequired[Count]
 
 
+class SamplingPart(TypedDict):
+    """Which images a run was trained on, where that is not every one alike; what else it holds goes by its kind."""
+
+    kind: Name
+
+
 class ConfigRecord(TypedDict):
     """config.json: what a run is. Its id is the hash of everything but the fields in `SHOWN`."""
 
@@ -96,6 +102,7 @@ class ConfigRecord(TypedDict):
     value: Number | None
     schedule_label: Line
     schedule: NotRequired[SchedulePart]
+    sampling: NotRequired[SamplingPart]
 
 
 class DoneRecord(TypedDict):
@@ -121,7 +128,7 @@ class CellRecord(TypedDict):
     key: Name
     metric: MetricName
     version: Positive
-    representation: Literal["mean", "sampled"]
+    representation: Literal["mean", "sampled", "held_out"]
     seconds: Seconds
     values: NotRequired[dict[ScoreName, Number]]
     rows: NotRequired[dict[Name, Count]]

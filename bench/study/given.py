@@ -60,6 +60,11 @@ class GivenCodes:
         """(model, data set), as of a run."""
         return self.model, self.dataset
 
+    @property
+    def named(self) -> str:
+        """As of a run."""
+        return self.model
+
     def __str__(self) -> str:
         return f"{self.setting}, seed {self.seed}, of {self.dataset} [{self.id}]"
 

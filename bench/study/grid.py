@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import data, registry
+from bench.data.base import Card
+from bench.data.sampling import ALL, Sampling, of_card
 from bench.metrics.base import OF_CODES
 from bench.store import files
 from bench.study.learner import Entry, entry_of
@@ -79,6 +81,8 @@ def _check_sampled(name: str, protocol: Protocol) -> None:
     reads = registry.load("metrics", name).metric.reads
     if name in protocol.also_sampled and reads not in OF_CODES:
         raise ConfigError(f"scoring.also_sampled holds {name}, which reads a {reads}, not a representation of one run")
+    if name in protocol.also_held_out and reads == "group":
+        raise ConfigError(f"scoring.also_held_out holds {name}, which reads a group, not one run")
 
 
 def _check_options(name: str, function: Callable[..., Any], protocol: Protocol) -> None:
@@ -111,11 +115,17 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
     datasets = {name: data.card(name) for name in datasets_of(config["dataset"])}
     spans = spans_of(config["seed"])
     settings = {m: list(_settings(m, entry, _strengths(m, config))) for m, entry in models.items()}
-    total = len(datasets) * sum(map(len, settings.values())) * sum(map(len, spans))
+    samplings = {name: samplings_of(config.get("sampling"), card) for name, card in datasets.items()}
+    total = sum(map(len, samplings.values())) * sum(map(len, settings.values())) * sum(map(len, spans))
     if not 0 < total <= MOST_RUNS:
         raise ConfigError(f"the grid has {total:,} runs: give 1 to {MOST_RUNS:,}")
-    for name, card in datasets.items():
+    for name, card, sampling in ((n, c, s) for n, c in datasets.items() for s in samplings[n]):
         for model, entry in models.items():
+            if sampling.leaves_out and "pairs" in config["model"][model]:
+                raise ConfigError(
+                    f"{model} trains on pairs whose second images are chosen from all: with sampling={sampling.kind} "
+                    "some would be those that are held out"
+                )
             share = entry.published_updates if schedule.updates == "published" else 1.0
             schedule_of_model = dataclasses.replace(schedule, steps=max(1, round(schedule.steps * share)))
             for index, value, hyper in settings[model]:
@@ -137,6 +147,7 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                         schedule=schedule_of_model,
                         networks_version=1 if entry.fitted else networks.version,
                         pairs=entry.pairs,
+                        sampling=sampling,
                     )
 
 
@@ -147,6 +158,22 @@ def datasets_of(wanted: Any) -> list[str]:
         UnknownNameError: no such data set; the message offers the nearest.
     """
     return [one_of("data set", name, data.names()) for name in listed(wanted)]
+
+
+def samplings_of(wanted: Any, card: Card) -> list[Sampling]:
+    """What models are trained on of a data set: the one that `sampling` says, or those of its `each`.
+
+    Raises:
+        ConfigError: the data set does not have one of them.
+        UnknownNameError: no such kind, key or factor; the message offers the nearest.
+    """
+    if wanted is None:  # as in a configuration of before there were any
+        return [ALL]
+    one = {key: value for key, value in mapping("sampling", wanted).items() if key != "each"}
+    each = wanted.get("each")
+    if each == []:
+        raise ConfigError("sampling.each is empty: give a list of samplings, or null")
+    return list(dict.fromkeys(of_card(entry, card) for entry in ([one] if each is None else listed(each))))
 
 
 def spans_of(wanted: Any) -> list[Sequence[int]]:
@@ -202,6 +229,8 @@ def _settings(
 def _content_name(runs: Sequence[Run], protocol: Protocol) -> str:
     """A name for a grid without one: the same for the same runs and protocol."""
     counted = {k: v for k, v in dataclasses.asdict(protocol).items() if k not in UNCOUNTED}
+    if not protocol.also_held_out:  # names are older
+        del counted["also_held_out"]
     return f"grid-{files.digest([[run.id for run in runs], counted], 8)}"
 
 

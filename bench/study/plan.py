@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+from bench.data.sampling import ALL
 from bench.study.given import LABEL, GivenCodes
 from bench.study.protocol import Protocol
-from bench.study.run import Run, Schedule
+from bench.study.run import TRAINED_ON, Run, Schedule
+
+NAMED = 3  # samplings that a line of schedules names
 
 Member = Run | GivenCodes
 
@@ -40,12 +43,16 @@ class Plan:
 
     @property
     def schedules(self) -> str:
-        """The schedules of the runs, in words: the most common one, then the models that have another."""
+        """The schedules of the runs, in words: the most common one, the samplings, then the models with another."""
         if not self.runs:
             return LABEL
         models: dict[str, list[str]] = {}
         for run in self.runs:
-            models.setdefault(run.training, []).append(run.model)
+            models.setdefault(run.training.partition(TRAINED_ON)[0], []).append(run.model)
         common, *others = sorted(models, key=lambda label: -len(models[label]))
         exceptions = [f"{', '.join(dict.fromkeys(models[label]))}: {label.partition(': ')[2]}" for label in others]
+        samplings = dict.fromkeys(run.sampling for run in self.runs)
+        if [*samplings] != [ALL]:
+            labels = [sampling.label for sampling in samplings]
+            common += TRAINED_ON + (" / ".join(labels) if len(labels) <= NAMED else f"{len(labels)} samplings")
         return f"{common} ({'; '.join(exceptions)})" if exceptions else common

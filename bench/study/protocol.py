@@ -15,8 +15,9 @@ class Protocol:
     """How runs are scored: sample sizes, representations, and options of single metrics.
 
     `pool` images are encoded for each data set (None: all of them), the same ones for every run; a metric's sizes
-    are its published ones unless given here. The metrics of `also_sampled` also read sampled codes. A cell that takes
-    longer than `timeout` seconds (None: no limit) fails; it changes no number, so no key depends on it.
+    are its published ones unless given here. The metrics of `also_sampled` also read sampled codes; those of
+    `also_held_out` also read the images that training never draws, and fit what they fit to those that it does. A cell
+    that takes longer than `timeout` seconds (None: no limit) fails; it changes no number, so no key depends on it.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Protocol:
     also_sampled: tuple[str, ...]
     options: Mapping[str, Mapping[str, Any]]
     timeout: float | None = None
+    also_held_out: tuple[str, ...] = ()
 
 
 def protocol_of(entry: Mapping[str, Any]) -> Protocol:
@@ -37,8 +39,9 @@ def protocol_of(entry: Mapping[str, Any]) -> Protocol:
         ConfigError: a key is missing or of the wrong type.
         UnknownNameError: no such key, representation or metric.
     """
-    choices = {"representations": REPRESENTATIONS, "also_sampled": registry.names("metrics")}
-    kinds = {"representations": "representation", "also_sampled": "metric"}
+    metrics = registry.names("metrics")
+    choices = {"representations": REPRESENTATIONS, "also_sampled": metrics, "also_held_out": metrics}
+    kinds = {"representations": "representation", "also_sampled": "metric", "also_held_out": "metric"}
     lists = {
         key: tuple(dict.fromkeys(one_of(kinds[key], name, names) for name in listed(entry[key])))
         for key, names in choices.items()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import registry
+from bench.data.sampling import ALL, of_entry
 from bench.progress import say
 from bench.store.claims import claiming
 from bench.store.files import StoreError, read_json, write_json
@@ -29,7 +30,8 @@ Settings = Mapping[str, Any]
 
 FORMAT = 2
 OF_SCHEDULE = (*Schedule.HASHED, "updates")  # equal for all runs of a study; the steps of a model follow from both
-AXES = ("model", "strength", "strength_of", "seed", "dataset")
+AXES = ("model", "strength", "strength_of", "seed", "dataset", "sampling")
+BELOW_AXES = ("model.", "sampling.")  # keys that also change a grid
 NAMED = 3  # the most differing settings that an error names
 WAIT_S = 0.05
 
@@ -62,7 +64,7 @@ def study_of(settings: Settings, store: Store) -> Study:
     """
     given, name = settings["given"], settings["study"]["name"]
     stored = None if name is None else read(store, name)
-    has_grid = any(key in AXES or key.startswith("model.") for key in given) or settings["checkpoint"] is not None
+    has_grid = any(key in AXES or key.startswith(BELOW_AXES) for key in given) or settings["checkpoint"] is not None
     if stored is None:
         begins = (
             has_grid or name is None or settings["shipped"] or any(_group(k) in ("trainer", "scoring") for k in given)
@@ -132,7 +134,8 @@ def axes(store: Store, name: str) -> dict[str, Any]:
 
     Returns:
         Key of the configuration -> value: model, seed, dataset, and the strengths of each model as `strength_of`, of
-        others as `strength`. Empty for a study without runs.
+        others as `strength`; samplings as `sampling.each`, where there is another than all images. Empty for a study
+        without runs.
 
     Raises:
         StoreError: the record cannot be read.
@@ -146,12 +149,18 @@ def axes(store: Store, name: str) -> dict[str, Any]:
             index = run.strength_index
             strengths.setdefault(run.model, {})[run.value if index is None else index] = None
     indices = sorted({s for of_model in strengths.values() for s in of_model if isinstance(s, int)})
-    return {
-        "model": _distinct(run.model for run in plan.runs),
-        "seed": _distinct(run.seed for run in plan.runs),
-        "dataset": _distinct(run.dataset for run in plan.runs),
-        "strength_of": {model: list(of_model) for model, of_model in strengths.items()},
-    } | ({"strength": indices} if indices else {})
+    samplings = _distinct(run.sampling for run in plan.runs)
+    several = {} if samplings == [ALL] else {"sampling.each": [sampling.entry() for sampling in samplings]}
+    return (
+        several
+        | {
+            "model": _distinct(run.model for run in plan.runs),
+            "seed": _distinct(run.seed for run in plan.runs),
+            "dataset": _distinct(run.dataset for run in plan.runs),
+            "strength_of": {model: list(of_model) for model, of_model in strengths.items()},
+        }
+        | ({"strength": indices} if indices else {})
+    )
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:
@@ -231,7 +240,7 @@ def union(stored: Plan, added: Plan) -> Plan:
 
 def _slot(run: Run) -> tuple[Any, ...]:
     """What one run of a study is, whatever the version of its model and data set."""
-    return run.model, run.hyper, run.pairs, run.seed, run.dataset, run.checkpoint
+    return run.model, run.hyper, run.pairs, run.sampling, run.seed, run.dataset, run.checkpoint
 
 
 def _check_models(runs: Iterable[Run], study: str) -> None:
@@ -318,9 +327,14 @@ def _record(plan: Plan) -> dict[str, Any]:
         "protocol": dataclasses.asdict(plan.protocol),
         "schedule": None if plan.schedule is None else dataclasses.asdict(plan.schedule),
         "schedules": [dataclasses.asdict(schedule) for schedule in schedules],
-        "runs": [dict(zip((*KEYS, "schedule", "seeds"), (*k, v), strict=True)) for k, v in settings.items()],
+        "runs": [_setting(dict(zip((*KEYS, "schedule", "seeds"), (*k, v), strict=True))) for k, v in settings.items()],
         "codes": [{_key(name): value for name, value in dataclasses.asdict(c).items()} for c in plan.codes],
     }
+
+
+def _setting(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry of a record, of plain values."""
+    return entry | {"sampling": entry["sampling"].entry()}
 
 
 def _key(field: str) -> str:
@@ -329,7 +343,7 @@ def _key(field: str) -> str:
 
 
 OF_SETTING = tuple(f.name for f in dataclasses.fields(Run) if f.name not in ("seed", "schedule"))
-LATER = ("networks_version", "pairs")  # that records written before lack: they mean its default
+LATER = ("networks_version", "pairs", "sampling")  # that records written before lack: they mean its default
 KEYS = tuple(map(_key, OF_SETTING))
 OF_CODES = tuple(f.name for f in dataclasses.fields(GivenCodes))
 
@@ -340,7 +354,8 @@ def _plan(entry: Mapping[str, Any]) -> Plan:
     runs = [
         Run(
             **{name: setting[_key(name)] for name in OF_SETTING if name in setting or name not in LATER}
-            | {"hyper": Frozen(setting["hyper"])},
+            | {"hyper": Frozen(setting["hyper"])}
+            | ({"sampling": of_entry(setting["sampling"])} if "sampling" in setting else {}),
             schedule=schedules[setting["schedule"]],
             seed=seed,
         )

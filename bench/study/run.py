@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from bench import registry
+from bench.data.sampling import ALL, Sampling
 from bench.store import files
 from bench.store.record_types import is_line
 from bench.values import ConfigError, one_of
@@ -23,6 +24,8 @@ CONVOLUTIONS = ("auto", "grouped", "matmul", "triton")
 FIRST_PAIRS = "paper"  # is in no id: ids are older than rules of pairs
 # by which rule pairs of images are drawn (`bench.models.parts.pairs`), and the hyper-parameter that it reads
 PAIRS = {FIRST_PAIRS: "changes", "dlib": "changes", "uniform": None, "laplace": "rate"}
+TRAINED_ON = "; trained on "  # in a label, before the sampling: nothing else has it
+ON = " on "  # between a model and its sampling, where the two are one name
 TRAINING = 1  # version of batches, noise and optimiser (`bench/training`): of every model; the first is in no id
 FIRST_NETWORKS = ("locatello2019", "small")  # their first version is in no id: ids are older than versions of networks
 
@@ -59,6 +62,10 @@ class Schedule:
         one_of("architecture", self.architecture, registry.names("networks"))
         if not is_line(self.label):
             raise ConfigError(f"trainer.name must be one printable line without markup, got {self.name!r}")
+        if TRAINED_ON in self.name:
+            raise ConfigError(
+                f"trainer.name must not hold {TRAINED_ON!r}, which tells of a sampling, got {self.name!r}"
+            )
 
     @property
     def label(self) -> str:
@@ -90,6 +97,7 @@ class Run:
     checkpoint: str | None = None  # sha256 of weights that took the place of training
     networks_version: int = 1
     pairs: str = FIRST_PAIRS  # of a model of pairs: the rule by which they are drawn
+    sampling: Sampling = ALL  # which images it is trained on, and how often
 
     def config(self) -> dict[str, Any]:
         """What the id is the hash of; that of a fitted learner does not depend on steps."""
@@ -100,12 +108,17 @@ class Run:
             versioned["training_version"] = TRAINING
         taken = {} if self.checkpoint is None else {"checkpoint": self.checkpoint}
         paired = {} if self.pairs == FIRST_PAIRS else {"pairs": self.pairs}
-        return taken | {
-            "model": {"name": self.model, "version": self.version, "hyper": dict(self.hyper)} | paired,
-            "seed": self.seed,
-            "dataset": {"name": self.dataset, "version": self.dataset_version},
-            "schedule": {k: getattr(self.schedule, k) for k in hashed} | versioned,
-        }
+        trained_on = {} if self.sampling == ALL else {"sampling": self.sampling.entry()}
+        return (
+            taken
+            | trained_on
+            | {
+                "model": {"name": self.model, "version": self.version, "hyper": dict(self.hyper)} | paired,
+                "seed": self.seed,
+                "dataset": {"name": self.dataset, "version": self.dataset_version},
+                "schedule": {k: getattr(self.schedule, k) for k in hashed} | versioned,
+            }
+        )
 
     def record(self) -> dict[str, Any]:
         """The config.json of a run's folder: the configuration, and what readers see beside its scores."""
@@ -114,7 +127,7 @@ class Run:
             "hyperparameter": self.sweeps,
             "strength": self.strength_index,
             "value": self.value,
-            "schedule_label": self.schedule.label,
+            "schedule_label": self.label,
         }
 
     @cached_property
@@ -123,20 +136,34 @@ class Run:
         return files.digest(self.config())
 
     @property
+    def label(self) -> str:
+        """The schedule in words, and what is trained on where that is not every image alike."""
+        return (
+            self.schedule.label if self.sampling == ALL else f"{self.schedule.label}{TRAINED_ON}{self.sampling.label}"
+        )
+
+    @property
     def training(self) -> str:
         """How it is trained, as printed beside every result; a fitted learner takes no steps."""
-        size = self.schedule.image_size
+        size, trained_on = self.schedule.image_size, self.label.removeprefix(self.schedule.label)
         if self.fitted:
-            return f"{self.schedule.name}: fitted directly, {size}x{size} px"
-        return self.schedule.label if self.pairs == FIRST_PAIRS else f"{self.schedule.label}, {self.pairs} pairs"
+            return f"{self.schedule.name}: fitted directly, {size}x{size} px{trained_on}"
+        pairs = "" if self.pairs == FIRST_PAIRS else f", {self.pairs} pairs"
+        return f"{self.schedule.label}{pairs}{trained_on}"
 
     @property
     def group(self) -> tuple[str, str]:
         """Runs that can train together as a fleet share this: (model, data set)."""
         return self.model, self.dataset
 
+    @property
+    def named(self) -> str:
+        """The model as tables and figures name it: with what it is trained on, where that is not every image alike."""
+        return self.model if self.sampling == ALL else f"{self.model}{ON}{self.sampling.label}"
+
     def __str__(self) -> str:
-        return f"{self.setting}, seed {self.seed}, on {self.dataset} [{self.id}]"
+        trained_on = "" if self.sampling == ALL else f", {self.sampling.label}"
+        return f"{self.setting}, seed {self.seed}, on {self.dataset}{trained_on} [{self.id}]"
 
     @property
     def setting(self) -> str:

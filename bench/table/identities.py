@@ -8,6 +8,7 @@ without it: their rows are taken unverified, and counted.
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from bench.data.sampling import of_entry
 from bench.scoring.groups import group_cell, groups_in
 from bench.scoring.runs import cells
 from bench.store.files import digest, read_json
@@ -15,6 +16,7 @@ from bench.store.folders import Store
 from bench.store.record_types import SHOWN
 from bench.study.given import LABEL
 from bench.study.plan import Plan
+from bench.study.run import TRAINED_ON
 from bench.table.folder import Identities
 from bench.table.rules import shown
 
@@ -110,6 +112,7 @@ def _other_run(run: Any, content: Any) -> str | None:
     try:
         model, schedule = content["model"], content.get("schedule", {})
         pixels = "{0}x{0} px".format(schedule["image_size"]) if schedule else LABEL
+        trained_on = of_entry(content["sampling"]).label if "sampling" in content else ""
         steps = f"{schedule['steps']:,} steps, " if "steps" in schedule else ""
         agrees = {
             "model": run.model == model["name"],
@@ -118,6 +121,7 @@ def _other_run(run: Any, content: Any) -> str | None:
             "data set": run.dataset == content["dataset"]["name"],
             "value": run.value != run.value or run.value in model["hyper"].values(),
             "schedule": f"{steps}{pixels}" in run.schedule,
+            "sampling": run.schedule.partition(TRAINED_ON)[2] == trained_on,
         }
     except (LookupError, TypeError, ValueError, AttributeError):
         return "form"

@@ -35,7 +35,7 @@ WORDS = {
     "hyperparameter": NAME,
     "dataset": NAME,
     "schedule": TEXT,
-    "representation": (re.compile("mean|sampled"), "mean or sampled"),
+    "representation": (re.compile("mean|sampled|held_out"), "mean, sampled or held_out"),
     "metric": NAME,
     "name": NAME,
     "factor": NAME,

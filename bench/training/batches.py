@@ -7,14 +7,17 @@ from torch import Tensor
 
 from bench import random_bits
 from bench.data.reader import DeviceImages
+from bench.models.base import ModelError
 from bench.models.parts.draws import Draws
 from bench.models.parts.pairs import factors_of
 from bench.models.parts.stacked import Stacked
+from bench.training.rows import DeviceRows
 
 
 class Batches:
     """Draws for K models: images i.i.d. with replacement, fresh image noise at every use, standard normal noise.
 
+    Every image is equally likely, or as the data set's `rows` say; partners are chosen freely among all.
     A model with several views gets as many images a draw: the first i.i.d., the others its own choice of partners.
     Nothing depends on the other members or on earlier steps, so a model sees the same numbers alone, in any
     fleet, and after a resume.
@@ -32,11 +35,16 @@ class Batches:
     def __init__(self, source: DeviceImages, model: Stacked, seeds: Sequence[int], batch_size: int) -> None:
         device, images = source.device, model.views * batch_size
         model.check_views(source.grid)
+        if model.views > 1 and source.rows is not None and len(source.rows) < source.total:
+            name = type(model).__module__.rpartition(".")[2]
+            raise ModelError(f"{name} chooses partners of images from all: some would be those that are held out")
         self.source, self.model = source, model
         self.batch_size, self.shape, self.noise_dim = batch_size, (len(seeds), images), model.noise_dim
         self.index_key = _stacked([random_bits.root(s, "batch") for s in seeds], device)
         self.noise_keys = [_stacked([random_bits.root(s, "latent", i) for s in seeds], device) for i in (0, 1)]
         self.partner_words = Draws(tuple(seeds), "partners").to(device)
+        self.rows = None if source.rows is None else DeviceRows(source.rows, device)
+        self.more_words = Draws(tuple(seeds), "sampling").to(device)
         self.uses = torch.arange(1, images + 1, dtype=torch.int32, device=device)  # epoch 0 is for codes
         self.slots = random_bits.mix(torch.arange(batch_size, dtype=torch.int32, device=device))
         self.places = random_bits.mix(torch.arange(images * self.noise_dim, dtype=torch.int32, device=device))
@@ -49,16 +57,19 @@ class Batches:
 
     def index(self, step: Tensor) -> Tensor:
         """Image indices (K, views * batch) of a step, an int32 tensor (1,) counted from 0: all first views first."""
-        first_views = random_bits.below(
-            random_bits.bits(random_bits.fold(self.index_key, step), self.slots), self.source.total
-        )
+        words = random_bits.bits(random_bits.fold(self.index_key, step), self.slots)
+        if self.rows is None:
+            first_views = random_bits.below(words, self.source.total)
+        else:
+            more = self.more_words(step, self.batch_size * 2).unflatten(1, (self.batch_size, 2))
+            first_views = self.rows(words, *more.unbind(-1))
         if self.model.views == 1:
             return first_views
 
-        def words(count: int) -> Tensor:
+        def words_of(count: int) -> Tensor:
             return self.partner_words(step, self.batch_size * count).unflatten(1, (self.batch_size, count))
 
-        return torch.cat([first_views, self.model.partners(first_views, words, self.source.grid)], dim=1)
+        return torch.cat([first_views, self.model.partners(first_views, words_of, self.source.grid)], dim=1)
 
     def images(self, step: Tensor) -> Tensor:
         """Images (K, views * batch, height, width, channels)."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.data.sampling import ALL, of_entry
 from bench.registry import unknown
 from bench.store.claims import claiming
 from bench.store.files import StoreError, read_arrays, read_json, sha256_of, write_arrays, write_json, writing
@@ -141,6 +142,7 @@ class Trained:
             dataset=dataset["name"],
             dataset_version=dataset["version"] or 1,
             pairs=model.get("pairs", FIRST_PAIRS),
+            sampling=of_entry(record["sampling"]) if "sampling" in record else ALL,
             schedule=schedule_of({**self.schedule, "name": name, "checkpoint_every": 1, "log_every": 1}),
         )
 
@@ -198,7 +200,8 @@ def load_model(model: str, dataset: str = "dsprites", strength: float = 0, seed:
     """
     from bench.training.train import learner_of
 
-    entry = find(catalogue(), model, dataset, strength, seed)
+    entries = [entry for entry in catalogue() if "sampling" not in entry.record["run"]]  # of every image alike
+    entry = find(entries, model, dataset, strength, seed)
     return learner_of(entry.as_run(), entry.arrays()[0])
 
 

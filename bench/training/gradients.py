@@ -7,13 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.data import load_data
-from bench.data.pooled import at_size
 from bench.data.reader import images_on
 from bench.models.parts.stacked import Stacked
 from bench.study.run import Run
 from bench.training.batches import Batches
-from bench.training.train import new_learner
+from bench.training.train import new_learner, training_images
 
 
 def encoder_gradients(run: Run, weights: Mapping[str, NDArray[Any]], draws: int) -> Tensor:
@@ -32,7 +30,7 @@ def encoder_gradients(run: Run, weights: Mapping[str, NDArray[Any]], draws: int)
     assert isinstance(model, Stacked)
     for k in range(draws):
         model.load_member(k, weights)
-    source = images_on(torch.device("cpu"), at_size(load_data(run.dataset), run.schedule.image_size))
+    source = images_on(torch.device("cpu"), training_images(run))
     batch, start = run.schedule.batch_size, torch.zeros(1, dtype=torch.int32)
     read = Batches(source, alone, [run.seed], batch).read(start)
     same: dict[str, Any] = {name: part.expand(draws, *part.shape[1:]) for name, part in read.items()}

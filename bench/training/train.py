@@ -14,9 +14,10 @@ import numpy as np
 
 from bench import registry
 from bench.data import card, load_data
-from bench.data.base import DataError
+from bench.data.base import DataError, DataSet
 from bench.data.pooled import at_size
 from bench.data.reader import DeviceImages, images_on
+from bench.data.sampling import sampled
 from bench.models.base import Fitted, Learner, State
 from bench.models.parts.paired_vae import PairedVAE
 from bench.models.parts.stacked import Stacked
@@ -122,6 +123,15 @@ def new_learner(runs: Sequence[Run], convolution: str = "grouped") -> Learner:
     return cls(shape, schedule.architecture, schedule.latent_dim, seeds, hyper, convolution, **chosen)
 
 
+def training_images(run: Run) -> DataSet:
+    """The images of a run at its size, drawn as its sampling says; every one of the whole data set can be read.
+
+    Raises:
+        DataError: the data set cannot be had.
+    """
+    return sampled(at_size(load_data(run.dataset), run.schedule.image_size), run.sampling)
+
+
 def load_learner(run: Run, folder: RunFolder) -> Learner:
     """The trained learner of a finished run, read from its weights on any machine: one model on a CPU."""
     return learner_of(run, read_arrays(folder.weights)[0])
@@ -138,7 +148,7 @@ def _fit(runs: Sequence[Run], claims: Sequence[Claim], report: Report) -> list[E
     for run, claim in zip(runs, claims, strict=True):
         learner = new_learner([run])
         assert isinstance(learner, Fitted)
-        learner.fit(at_size(load_data(run.dataset), run.schedule.image_size), run.seed)
+        learner.fit(training_images(run), run.seed)
         write_arrays(claim.folder.weights, learner.state())
         report(1, str(run))
     return [None] * len(runs)
@@ -218,7 +228,7 @@ def _train_together(
     runs, claims, _ = zip(*members, strict=True)
     folders = [claim.folder for claim in claims]
     schedule: Schedule = runs[0].schedule
-    source = images_on(torch.device(accelerator), at_size(load_data(runs[0].dataset), schedule.image_size))
+    source = images_on(torch.device(accelerator), training_images(runs[0]))
     compiled = schedule.compile and accelerator == "cuda" and source.on_device
     if compiled:
         torch.compiler.reset()  # compilations for earlier fleets count against a limit

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -89,3 +90,17 @@ def test_scores_that_need_no_factors_say_which_way_is_better() -> None:
 
 def test_a_title_makes_no_other_score() -> None:
     assert Score(0, 1, title="MIG") == Score(0, 1)
+
+
+def test_runs_of_another_sampling_are_models_of_their_own_where_models_are_told_apart() -> None:
+    label = "quick: 300 steps, 32x32 px"
+    table = pd.DataFrame({"model": ["pca", "pca", "mine"], "schedule": [label, f"{label}; trained on 9 images", label]})
+    table = table.astype("category")
+    apart = names.apart(table)
+    assert names.samplings_in(table) == {"", "9 images"}
+    assert list(apart["model"]) == ["pca", "pca on 9 images", "mine"]
+    assert names.apart(apart).equals(apart)
+    assert names.model_title(apart["model"][1]) == "PCA on 9 images"
+    assert names.setting_title("beta_vae on 9 images", "beta", 4.0) == "β-VAE on 9 images, beta 4"
+    plain = table.iloc[[0, 2]]
+    assert names.apart(plain) is plain

@@ -100,6 +100,24 @@ def test_what_a_grid_leaves_open_is_as_in_the_study_that_it_is_added_to(tmp_path
     assert (codes["seed"], codes["dataset"]) == ([0], "custom")
 
 
+def test_one_predicate_may_be_written_without_a_list() -> None:
+    for word in ("sampling.held_out={x: 4}", "sampling.held_out=[{x: [4]}]", "sampling.held_out.x=4"):
+        (run,) = plan(settings("run", "model=pca", "seed=0", "dataset=dsprites", "sampling=held_out", word)).runs
+        assert run.sampling.label == "all but x 4"
+
+
+def test_a_study_leaves_its_samplings_to_what_is_added_unless_the_words_say_others(tmp_path: Path) -> None:
+    place = f"results_dir={tmp_path}"
+    each = "sampling.each=[{kind:all},{kind:held_out,held_out:[{x:16..31}]}]"
+    begun = settings("run", "model=pca", "seed=0", "dataset=dsprites", each, "study.name=mine", place)
+    extend(study_of(begun, Store(tmp_path)).whole, Store(tmp_path))
+    assert len(plan(settings("run", "study.name=mine", "seed=9", place)).runs) == 2
+    words = ["sampling=subset", "sampling.images=30"]
+    (run,) = plan(settings("run", "study.name=mine", *words, place)).runs
+    assert (run.model, run.sampling.label) == ("pca", "30 images")
+    assert settings("run", "study=quick", *words)["sampling"]["each"] is None
+
+
 def test_only_a_shipped_study_is_one(tmp_path: Path) -> None:
     assert settings("run", "study=quick")["shipped"]
     assert not settings("run", "study=quik")["shipped"]

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from bench.data.base import DataSet
-from bench.report.sheet import CELL, DPI, GAP, HEAD, MARGIN, _classes, _sweeps, draw_sheet
+from bench import data
+from bench.data.base import Card, DataSet
+from bench.data.sampling import of_card, sampled
+from bench.report.sheet import CELL, DPI, GAP, HEAD, MARGIN, _classes, _joint, _random, _sweeps, draw_sheet
 
 pytestmark = pytest.mark.long  # left out of `make check`
 
@@ -29,3 +31,35 @@ def test_a_row_sweeps_its_factor_or_holds_its_class(dataset: DataSet) -> None:
         else:
             assert row.label == f"{dataset.card.factor_names[0]} {factors[0, 0]}"
             assert (factors[:, 0] == factors[0, 0]).all()
+
+
+def test_what_training_draws_unevenly_is_shown_by_its_two_factors_the_rarer_the_darker() -> None:
+    card = data.card("dsprites")
+    near = sampled(
+        data.load_data("dsprites"), of_card({"kind": "correlated", "pairs": [["y", "x"]], "sigma": 0.1}, card)
+    )
+    rows = _joint(near)
+    assert [row.label for row in rows] == [f"x {x}" for x in (0, 3, 7, 10, 14, 17, 21, 24, 28, 31)]
+    brightness = np.stack([row.brightness for row in rows])
+    assert (brightness.argmax(axis=1) == np.arange(10)).all()
+    assert brightness[0, 9] < 1e-6 < 0.5 < brightness.diagonal().min()
+    held = sampled(data.load_data("dsprites"), of_card({"kind": "held_out", "held_out": "blank_side"}, card))
+    shown = np.concatenate([row.index for row in _random(held)])
+    assert (held.factors(shown)[:, 3] < 16).all()
+    (remark,) = {row.remark for row in _joint(held)}
+    seen = [row.brightness.astype(bool) for row in _joint(held)]
+    assert np.array_equal(seen[0], np.arange(10) < 5) if remark == "against x" else remark == "against y"
+
+
+def test_pictures_are_as_bright_as_their_combination_is_likely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class White(DataSet):
+        def read(self, index: np.ndarray, epoch: np.ndarray) -> np.ndarray:
+            return np.ones((len(index), 8, 8, 1), np.float32)
+
+    card = Card("toy", "Toy", "toy", 4, (8, 8, 1), ("a", "b"), (2, 2), True, "", "", "", "")
+    shown: list[float] = []
+    monkeypatch.setattr("bench.report.sheet._picture", lambda figure, image, place: shown.append(image.mean()))
+    draw_sheet(
+        sampled(White(card), of_card({"kind": "held_out", "held_out": [{"a": 0, "b": 1}]}, card)), tmp_path / "a"
+    )
+    assert shown == [1, 0, 1, 1, *[1] * 20]

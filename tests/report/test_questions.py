@@ -2,21 +2,26 @@
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from bench import data
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.cli import question
 from bench.conventions import CONVENTIONS
+from bench.data.sampling import ALL, of_card
 from bench.models.random_projection import RandomProjection
 from bench.registry import UnknownNameError
 from bench.report.questions import (
     QUESTIONS,
     clusters,
     conventions,
+    entanglement,
+    generalisation,
     generative_models,
     identifiability,
     interpolation,
@@ -227,6 +232,41 @@ def test_a_question_that_cannot_be_answered_ends_with_1_and_the_reason(
 ) -> None:
     assert question.answer("interpolation", plan(VAE), Store(tmp_path)) == 1
     assert "not drawn: study 'q' has no trained" in "".join(capsys.readouterr())
+
+
+def test_correlated_factors_are_compared_with_those_of_the_twin_on_all_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, card = Store(tmp_path), data.card("dsprites")
+    correlated = of_card({"kind": "correlated", "pairs": [["x", "y"]], "sigma": 0.05}, card)
+    every = replace(PCA, dataset="dsprites")
+    runs = [replace(every, sampling=sampling, seed=seed) for sampling in (ALL, correlated) for seed in (0, 1)]
+    for run in runs:
+        train([run], store, "cpu", lambda steps, note: None)
+    monkeypatch.setattr(entanglement, "MOST", 800)
+    ((stem, figure, numbers),) = QUESTIONS["entanglement"].draw(Asked(plan(*runs), store, load_learner))
+    assert stem == "entanglement_dsprites"
+    assert "x-y correlated, sigma 0.05" in said(figure)
+    shared = numbers.groupby("trained_on")["shared"].mean()
+    assert shared["correlated"] > shared["all images"] + 0.05  # components of the diagonal, not of an axis
+    with pytest.raises(TooFewRunsError, match="trained runs on correlated factors are needed, and their twins"):
+        list(QUESTIONS["entanglement"].draw(Asked(plan(*runs[2:]), store, load_learner)))
+
+
+def test_scores_of_images_held_out_are_drawn_against_disentanglement(tmp_path: Path) -> None:
+    class HeldOut(Tabled):
+        @property
+        def table(self) -> pd.DataFrame:  # type: ignore[override]
+            table = super().table
+            held_out = table[(table["name"] == "mig") & (table["representation"] == "mean")]
+            return pd.concat([table, held_out.assign(name="r2", metric="linear_r2", representation="held_out")])
+
+    drawn = list(QUESTIONS["generalisation"].draw(HeldOut(plan(VAE), Store(tmp_path), load_learner)))
+    assert [stem for stem, *_ in drawn] == ["generalisation_dsprites", "generalisation_mnist"]
+    assert "Linear R², held out" in said(drawn[0][1])
+    assert generalisation.agreement(drawn[0][2].assign(disentanglement=lambda t: t["r2"]), "r2") == pytest.approx(1)
+    with pytest.raises(TooFewRunsError, match="and scores of images held out, are needed: study=generalise"):
+        list(QUESTIONS["generalisation"].draw(Tabled(plan(VAE), Store(tmp_path), load_learner)))
 
 
 def test_a_convention_has_a_row_and_each_codes_a_mark_beside_the_value_of_this_suite(

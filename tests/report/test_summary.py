@@ -21,7 +21,7 @@ PLAN = Plan("few", "Few runs", RUNS, (), Protocol("quick", None, None, None, Non
 def scored(runs: tuple[Run, ...]) -> pd.DataFrame:
     """Two scores of each run, which trained for half a minute."""
     shared = {"model": "beta_vae", "hyperparameter": "beta", "value": 1.0, "dataset": "dsprites"}
-    shared |= {"representation": "mean", "metric": "mig"}
+    shared |= {"representation": "mean", "metric": "mig", "schedule": "quick: 300 steps, 32x32 px"}
     rows = [
         shared | {"run": r.id, "seed": r.seed, "name": n, "factor": None, "score": 0.5, "num_train": 9, "num_test": 0,
                   "train_seconds": 30.0}

@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from bench import registry
 from bench.__main__ import group_options
+from bench.data.sampling import ALL
 from bench.networks.base import Network
 from bench.registry import UnknownNameError
 from bench.store import shipped
@@ -27,7 +28,7 @@ def composed(*overrides: str) -> Composed:
         return OmegaConf.to_container(compose("config", list(overrides)), resolve=True)  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("group", ["model", "study", "trainer", "scoring", "logger"])
+@pytest.mark.parametrize("group", ["model", "study", "trainer", "scoring", "logger", "sampling"])
 def test_every_shipped_configuration_composes_into_a_plan(group: str) -> None:
     for option in group_options(group):
         assert plan(composed(f"{group}={option}")).runs
@@ -153,6 +154,59 @@ def test_the_rule_of_pairs_is_part_of_the_id_where_it_is_another_than_the_papers
     assert dlib.training == f"{paper.training}, dlib pairs"
 
 
+CORRELATED = ("sampling=correlated", "sampling.pairs=[[x,scale]]", "sampling.sigma=.2")
+
+
+def test_what_is_trained_on_is_part_of_the_id_where_it_is_not_every_image() -> None:
+    beta = ("model=beta_vae", "seed=0", "dataset=dsprites", "strength=2", "trainer=published")
+    (every,), (same,), (correlated,) = (plan(composed(*beta, *w)).runs for w in ((), ("sampling=all",), CORRELATED))
+    assert (every.id, every.named, every.label) == (same.id, "beta_vae", every.schedule.label)
+    assert "sampling" not in every.config()
+    assert correlated.id != every.id
+    assert correlated.config() == every.config() | {
+        "sampling": {"kind": "correlated", "pairs": [["scale", "x"]], "sigma": 0.2, "inverse": False}
+    }
+    told = "scale-x correlated, sigma 0.2"
+    assert correlated.label == correlated.training == f"{every.label}; trained on {told}"
+    assert correlated.named == f"beta_vae on {told}"
+    assert told in str(correlated)
+    assert correlated.record()["schedule_label"] == correlated.label
+
+
+def test_samplings_whose_words_differ_have_ids_that_differ() -> None:
+    subsets = [("sampling=subset", f"sampling.{key}") for key in ("images=10", "images=20", "draw=1")]
+    splits = [("sampling=held_out", f"sampling.held_out={n}") for n in ("blank_side", "random", "extrapolation")]
+    inverse, one = (*CORRELATED, "sampling.inverse=true"), ("sampling=correlated", "sampling.pairs=[[x,all]]")
+    words = [*subsets, *splits, CORRELATED, inverse, one]
+    runs = [plan(composed("model=pca", *w)).runs[0] for w in words]
+    assert len({run.id for run in runs}) == len({run.label for run in runs}) == len(words)
+    assert all(run.config()["schedule"] == {"image_size": 32} for run in runs)
+    assert runs[0].training == "quick: fitted directly, 32x32 px; trained on 10 images"
+
+
+def test_the_studies_of_samplings_have_their_twins_and_the_published_schedule_by_their_words() -> None:
+    correlated, held_out = (plan(composed(f"study={name}")) for name in ("correlated", "generalise"))
+    assert (len(correlated.runs), len(held_out.runs)) == (120, 175)
+    twins = {(run.model, run.value, run.seed) for run in correlated.runs if run.sampling == ALL}
+    assert twins == {(run.model, run.value, run.seed) for run in correlated.runs}
+    assert all(run.sampling.leaves_out for run in held_out.runs)
+    assert held_out.protocol.also_held_out == ("elbo", "linear_r2", "downstream")
+    for name, runs in (("correlated", 480), ("generalise", 175)):
+        head = (shipped.conf_dir() / "study" / f"{name}.yaml").read_text().replace("\n# ", " ")
+        words = re.search(rf"study={name} (trainer=published .*?) study.name", head)
+        assert words is not None
+        published = plan(composed(f"study={name}", *words[1].split()))
+        assert len(published.runs) == runs
+        assert published.schedule == plan(composed("trainer=published")).schedule
+
+
+def test_a_study_trains_each_model_on_each_of_its_samplings() -> None:
+    each = "sampling.each=[{kind:all},{kind:subset,images:100},{kind:subset,images:100,draw:0}]"
+    runs = plan(composed("model=[beta_vae,pca]", "strength=0", "seed=[0,1]", each)).runs
+    assert len(runs) == len({run.id for run in runs}) == 8
+    assert {run.named for run in runs} == {"beta_vae", "pca", "beta_vae on 100 images", "pca on 100 images"}
+
+
 @pytest.mark.parametrize("name", ["ada_gvae", "ada_ml_vae", "gvae", "ml_vae", "slow_vae"])
 def test_models_of_pairs_draw_them_by_their_own_rule(name: str) -> None:
     assert plan(composed(f"model={name}")).runs[0].pairs == registry.load("models", name).own_pairs
@@ -209,6 +263,15 @@ def test_a_fitted_model_does_not_depend_on_the_steps_it_does_not_take() -> None:
             ConfigError,
             r"model.ada_gvae.pairs=laplace reads a hyper-parameter: give \+model.ada_gvae.hyper.rate=1",
         ),
+        (["sampling=correlated", "sampling.sigma=0"], ConfigError, "sampling.sigma must be a positive number, got 0"),
+        (["sampling=correlated", "sampling.pairs=[[x,z]]"], UnknownNameError, "unknown factor of dsprites 'z'"),
+        (["sampling=subset", "sampling.images=1e6"], ConfigError, "dsprites has 737,280 images"),
+        (["sampling=correlated", "dataset=mnist"], ConfigError, "mnist has no factor grid"),
+        (["sampling.each=[]"], ConfigError, "sampling.each is empty"),
+        (["sampling.each=[3]"], ConfigError, "sampling must be names with values"),
+        (["sampling.each=[{kind:subset,image:3}]"], UnknownNameError, "Did you mean 'images'"),
+        (["sampling=subset", "model=slow_vae"], ConfigError, "slow_vae trains on pairs .* with sampling=subset some"),
+        (["trainer.name='a; trained on b'"], ConfigError, "trainer.name must not hold '; trained on '"),
         (["seed=true"], ConfigError, "seed must be integers"),
         (["seed=[[1]]"], ConfigError, "seed must be integers"),
         (["seed=0..99999999999"], ConfigError, "seed must be integers from 0 to 2,147,483,647"),

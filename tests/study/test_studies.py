@@ -248,7 +248,7 @@ def test_a_plan_written_before_networks_had_versions_is_read_as_their_first(targ
     plan = begun(target, *GRID)
     written = files.read_json(target.study_plan("mine"))
     for entry in written["runs"]:
-        del entry["networks_version"], entry["pairs"]
+        del entry["networks_version"], entry["pairs"], entry["sampling"]
     files.write_json(target.study_plan("mine"), written)
     assert read(target, "mine") == plan
 
@@ -306,6 +306,27 @@ def test_a_study_has_one_rule_of_pairs_a_model(target: Store) -> None:
     assert {run.pairs for run in read(target, "mine").runs} == {"dlib"}
     with pytest.raises(ConfigError, match=r"has dlib as ada_gvae\.pairs, and this command asks for paper"):
         study_of(settings(*grid), target)
+
+
+ON_SOME = ("model=beta_vae", "strength=[0]", "seed=[0,1]", "study.name=mine")
+SAMPLINGS = "[{kind:all},{kind:held_out,held_out:[{x:16..31}]},{kind:correlated,pairs:[[x,y]],sigma:0.1}]"
+
+
+def test_a_study_keeps_what_its_runs_are_trained_on(target: Store) -> None:
+    plan = begun(target, *ON_SOME, f"sampling.each={SAMPLINGS}")
+    assert read(target, "mine") == plan
+    assert [r.id for r in read(target, "mine").runs] == [r.id for r in plan.runs]
+    assert len({r.sampling for r in plan.runs}) == 3
+    written = files.read_json(target.study_plan("mine"))
+    assert [entry["sampling"]["kind"] for entry in written["runs"]] == ["all", "held_out", "correlated"]
+
+
+def test_another_sampling_is_added_to_a_study_like_another_seed(target: Store) -> None:
+    begun(target, *ON_SOME)
+    assert "sampling.each" not in axes(target, "mine")
+    plan = begun(target, *ON_SOME, "sampling=subset", "sampling.images=100")
+    assert [r.sampling.label for r in plan.runs] == ["all images", "all images", "100 images", "100 images"]
+    assert axes(target, "mine")["sampling.each"] == [{"kind": "all"}, {"kind": "subset", "images": 100, "draw": 0}]
 
 
 def test_records_call_the_strength_index_strength_and_ids_do_not_depend_on_what_is_shown(target: Store) -> None:

@@ -1,6 +1,7 @@
 """On a CUDA device a fleet trains as on the CPU and as alone, within rounding; run by hand with -m gpu."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ import torch
 import yaml
 
 from bench import registry
-from bench.data import load_data
+from bench.data import card, load_data
 from bench.data.pooled import at_size
 from bench.data.reader import images_on
+from bench.data.sampling import of_card, sampled
 from bench.networks.parts.convolutions import convolutions
 from bench.store import shipped
 from bench.study.run import PAIRS
@@ -96,6 +98,31 @@ def test_pairs_are_those_of_the_cpu(rule: str) -> None:
         compiled = torch.compile(batches.index, fullgraph=True) if device == "cuda" else batches.index
         read[device] = torch.stack([compiled(step) for step in steps]).cpu()
     assert torch.equal(read["cuda"], read["cpu"])
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"kind": "correlated", "pairs": [["scale", "x"], ["shape", "y"]], "sigma": 0.1},
+        {"kind": "correlated", "pairs": [["x", "all"]], "sigma": 0.2},
+        {"kind": "held_out", "held_out": "extrapolation"},
+        {"kind": "subset", "images": 1000},
+    ],
+)
+def test_rows_of_a_sampling_are_those_of_the_cpu_in_a_graph(entry: dict[str, Any]) -> None:
+    data = sampled(load_data("dsprites"), of_card(entry, card("dsprites")))
+    model = registry.load("models", "beta_vae")((64, 64, 1), "locatello2019", 10, [3, 4], [{"beta": 1.0}] * 2)
+    drawn = {d: Batches(images_on(torch.device(d), data), model, [3, 4], 4096) for d in ("cpu", "cuda")}
+    clock = {d: torch.zeros(1, dtype=torch.int32, device=d) for d in drawn}
+    graph = torch.cuda.CUDAGraph()
+    drawn["cuda"].index(clock["cuda"])  # once before it is recorded
+    with torch.cuda.graph(graph):
+        recorded = drawn["cuda"].index(clock["cuda"])
+    for step in range(20):
+        clock["cpu"].fill_(step)
+        clock["cuda"].fill_(step)
+        graph.replay()
+        assert torch.equal(recorded.cpu(), drawn["cpu"].index(clock["cpu"]))
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -134,7 +134,8 @@ def leaderboards(
     dead_rows = expected[expected["run"].isin(dead)].drop(columns=["representation", "metric"]).drop_duplicates("run")
     dead_rows = dead_rows.merge(table[["run", "hyperparameter", "seed"]].drop_duplicates("run"), on="run")
     boards: dict[str, list[pd.DataFrame]] = {level: [] for level in wanted_levels}
-    for representation, cells in expected.groupby("representation"):
+    kinds = expected.groupby("representation")
+    for representation, cells in sorted(kinds, key=lambda part: (part[0] != "mean", part[0])):
         scores = wide(table, str(representation)).reset_index()
         estimated = {level: _estimates(scores, cells, chosen, KEYS[level], dead) for level in _needed(wanted_levels)}
         for level, parts in boards.items():

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench import registry
+from bench.analysis.names import apart
 from bench.analysis.scores.dead import dead_sentence
 from bench.pool import Pool
 from bench.report.drawings import Drawing, Outcome, code, draw_changed, rows_digest
@@ -78,7 +79,7 @@ DATASET_FIGURES |= {f"{name}_all": partial(DATASET_FIGURES[name], every=True) fo
 
 def draw_all(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Iterator[Outcome]:
     """Draw every figure whose scores have changed into a study's folder; yield the outcome of each."""
-    shown = table.drop(columns=PROVENANCE, errors="ignore")
+    shown = apart(table).drop(columns=PROVENANCE, errors="ignore")
     datasets = dict.fromkeys(member.dataset for member in plan.members)
     tasks = [(name, None) for name in FIGURES] + [(name, dataset) for dataset in datasets for name in DATASET_FIGURES]
     command = f"python -m bench analyze study={plan.name}"

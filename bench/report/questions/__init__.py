@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.questions.clusters import draw_clusters
 from bench.report.questions.conventions import draw_conventions
+from bench.report.questions.entanglement import draw_entanglement
+from bench.report.questions.generalisation import draw_generalisation
 from bench.report.questions.generative_models import draw_generative_models
 from bench.report.questions.identifiability import draw_identifiability
 from bench.report.questions.interpolation import draw_interpolation
@@ -33,6 +35,8 @@ QUESTIONS: Mapping[str, Question] = {
     "clusters": Question("Do codes of one class lie together?", draw_clusters),
     "interpolation": Question("Is what lies between two codes an image as well?", draw_interpolation),
     "sensitivity": Question("What do scores depend on beside the codes?", draw_sensitivity),
+    "entanglement": Question("Do factors that went together lie in the same dimensions?", draw_entanglement),
+    "generalisation": Question("Do disentangled codes hold what training never showed?", draw_generalisation),
     "regret": Question("What does choosing a run without factors cost?", draw_regret),
     "conventions": Question("Why do two papers have different numbers for one model?", draw_conventions),
     "generative_models": Question("What does each dimension of a generative model draw?", draw_generative_models),

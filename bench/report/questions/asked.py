@@ -6,6 +6,7 @@ from functools import cached_property
 
 import pandas as pd
 
+from bench.analysis.names import apart
 from bench.data import load_data
 from bench.data.base import DataSet
 from bench.data.pooled import at_size
@@ -35,8 +36,8 @@ class Asked:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """Its score table."""
-        return plan_scores(self.plan, self.store)[0]
+        """Its score table, models named with what they were trained on."""
+        return apart(plan_scores(self.plan, self.store)[0])
 
     def trained(self) -> Iterator[Run]:
         """Its finished runs, in the order of the grid."""

@@ -56,7 +56,7 @@ def _first_of_models(study: Asked) -> list[Run]:
         sizes = data.card(run.dataset).factor_sizes
         one = len(sizes) == 1 and sizes[0] <= MOST_CLASSES
         if one and run.dataset == next(iter(firsts.values()), run).dataset:
-            firsts.setdefault(run.model, run)
+            firsts.setdefault(run.named, run)
     if not firsts:
         raise TooFewRunsError(f"study {study.plan.name!r} has no trained run on a data set of classes, such as mnist")
     return list(firsts.values())

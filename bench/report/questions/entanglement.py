@@ -1,0 +1,113 @@
+"""Do factors that went together in training lie in the same dimensions? (Träuble et al. 2021)"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from bench.analysis.names import dataset_title, setting_title
+from bench.analysis.representations.entanglement import entanglement
+from bench.analysis.scores.agreement import TooFewRunsError
+from bench.analysis.statistics.intervals import MIN_SEEDS, t_ends
+from bench.data.base import DataSet
+from bench.data.sampling import ALL
+from bench.data.sampling.correlated import Correlated
+from bench.metrics.base import Floats
+from bench.report.figures.panels import panel_grid, standing
+from bench.report.questions.asked import Asked, NamedDrawing
+from bench.report.style import Picture, titled
+from bench.scoring import codes as coding
+from bench.study.run import Run
+
+MOST = 10_000  # images whose codes are looked at
+COLOURS = {"correlated": "#d55e00", "all images": "#0072b2"}
+NOTE = (
+    "What two factors share: the sum over dimensions of the lesser of both shares of mutual information, 0 to 1, of "
+    f"codes of {MOST:,} images of the whole grid, whatever was trained on. Marks: mean over seeds; lines: 95% interval."
+)
+
+
+def draw_entanglement(study: Asked) -> Iterator[NamedDrawing]:
+    """A picture a data set: a panel a sampling, a row a setting, its correlated factors beside those of its twin.
+
+    Raises:
+        TooFewRunsError: no run is trained on correlated factors, or none has a twin trained on all images.
+    """
+    runs = [run for run in study.trained() if isinstance(run.sampling, Correlated)]
+    plain = {_twin(run): run for run in study.trained() if run.sampling == ALL}
+    runs = [run for run in runs if _twin(run) in plain]
+    if not runs:
+        raise TooFewRunsError(
+            "trained runs on correlated factors are needed, and their twins on all images: study=correlated"
+        )
+    shared: dict[str, Floats] = {}
+    rows = []
+    for run in runs:
+        assert isinstance(run.sampling, Correlated)
+        for kind, one in (("correlated", run), ("all images", plain[_twin(run)])):
+            overlap = shared.setdefault(one.id, _shared(study, one))
+            places = [[study.data(run).card.factor_names.index(name) for name in pair] for pair in run.sampling.pairs]
+            rows.append({"dataset": run.dataset, "sampling": run.sampling.label, "trained_on": kind, "run": one.id,
+                         "model": run.model, "hyperparameter": run.sweeps, "value": run.value, "seed": run.seed,
+                         "shared": float(np.mean([overlap[i, j] for i, j in places]))})  # fmt: skip
+    numbers = pd.DataFrame(rows)
+    for dataset, part in numbers.groupby("dataset", sort=False):
+        yield f"entanglement_{dataset}", _drawn(part, str(dataset), study.plan.schedules), part
+
+
+def _twin(run: Run) -> tuple[object, ...]:
+    """What a run has in common with its twin that is trained on other images."""
+    return run.model, run.hyper, run.pairs, run.seed, run.dataset, run.schedule
+
+
+def _shared(study: Asked, run: Run) -> Floats:
+    data = study.data(run)
+    index = coding.pool(data, study.plan.protocol.pool)
+    chosen = coding.places(data, len(index), MOST)
+    return entanglement(_codes(study, run, data, index, chosen), data.factors(index[chosen]))
+
+
+def _codes(study: Asked, run: Run, data: DataSet, index: np.ndarray, chosen: np.ndarray) -> Floats:
+    stored = coding.load(study.store.run(run.id), index, chosen)
+    return coding.encode(study.learner(run), data, index[chosen]).mean if stored is None else stored.mean
+
+
+def _drawn(numbers: pd.DataFrame, dataset: str, schedules: str) -> Picture:
+    panels: Mapping[str, pd.DataFrame] = dict(list(numbers.groupby("sampling", sort=False)))
+    settings = numbers[["model", "value"]].drop_duplicates()
+    figure, axes, _ = panel_grid(len(panels), 0.16 * len(settings) + 0.5, sharey=True)
+    for ax, (label, part) in zip(axes, panels.items(), strict=True):
+        _marks(ax, part)
+        ax.set_title(label)
+        ax.set_xlabel("shared by the factors")
+    seeds = int(numbers.groupby(["sampling", "trained_on", "model", "value"], dropna=False).size().min())
+    heading = f"{dataset_title(dataset)}: do factors that went together lie in the same dimensions?"
+    keys = axes[0].get_legend_handles_labels()
+    titled(figure, heading, standing(numbers["run"].nunique(), seeds), schedules, NOTE, keys)
+    return figure
+
+
+def _marks(ax: Axes, numbers: pd.DataFrame) -> None:
+    settings = list(numbers.groupby(["model", "hyperparameter", "value"], dropna=False, sort=True))
+    for offset, (kind, colour) in zip((-0.13, 0.13), COLOURS.items(), strict=True):
+        means, lows, highs = zip(
+            *(_mean(setting_runs[setting_runs["trained_on"] == kind]["shared"]) for _, setting_runs in settings),
+            strict=True,
+        )
+        places = np.arange(len(settings)) + offset
+        ax.hlines(places, lows, highs, color=colour, linewidth=0.9)
+        ax.scatter(means, places, s=12, color=colour, zorder=2, label=kind, marker="o" if kind == "correlated" else "s")
+    ax.set_yticks(range(len(settings)), [setting_title(str(m), h, v) for (m, h, v), _ in settings])
+    ax.set_ylim(len(settings) - 0.5, -0.5)
+    ax.set_xlim(0, 1)
+    ax.grid(axis="x", color="0.92", linewidth=0.6)
+
+
+def _mean(values: "pd.Series[float]") -> tuple[float, float, float]:
+    """The mean over seeds and its 95 % t interval, which few seeds do not have."""
+    known = values.dropna()
+    if len(known) < MIN_SEEDS:
+        return float(known.mean()), np.nan, np.nan
+    low, high = t_ends(known.mean(), known.std(ddof=1) / np.sqrt(len(known)), len(known) - 1)
+    return float(known.mean()), max(float(low), 0.0), min(float(high), 1.0)
