@@ -24,7 +24,7 @@ from bench.values import ConfigError
         ("run model=be", ["model=beta_tcvae", "model=beta_vae"]),
         ("run model=[pca,beta_v", ["model=[pca,beta_vae"]),
         ("run model=[beta_vae,beta_", ["model=[beta_vae,beta_tcvae"]),
-        ("run metric=mi", ["metric=mig"]),
+        ("run metric=modu", ["metric=modularity"]),
         ("check metric=[sap,modu", ["metric=[sap,modularity"]),
         ("data dataset=noisy", ["dataset=noisy_dsprites"]),
         ("run study=qu", ["study=questions", "study=quick"]),

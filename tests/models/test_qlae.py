@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,8 +55,8 @@ class Scaled(QLAE):
         super().build(seeds, networks)
         self.encoder, self.decoder = Table(), Linear()
 
-    def losses(self, *given: Tensor, curves: bool = False) -> dict[str, Tensor]:
-        losses = super().losses(*given, curves=curves)
+    def losses(self, *given: Tensor, **named: Any) -> dict[str, Tensor]:
+        losses = super().losses(*given, **named)
         return losses | {"loss": self.scale * losses["loss"]}
 
 
@@ -94,7 +95,7 @@ def test_five_updates_are_the_references(monkeypatch: pytest.MonkeyPatch) -> Non
     entry = ENTRIES["qlae/adamw_l2_0.1_gradient_x1e5"]
     monkeypatch.setattr(Scaled, "scale", entry["constants"]["gradient_scale"])
     model = golden()
-    stack = Stack(model, SimpleNamespace(read=lambda step: (IMAGES, torch.empty(0))), 1e-3)
+    stack = Stack(model, SimpleNamespace(read=lambda step: {"images": IMAGES, "noise": torch.empty(0)}), 1e-3)
     decoder = model.decoder
     for step in range(entry["constants"]["steps"]):
         stack.update()
