@@ -56,7 +56,8 @@ def trained_table(entries: Iterable[Trained]) -> list[str]:
         (strength, value, seed), run, training = e.setting, e.record["run"], e.record["training"]
         numbers = ["" if number is None else f"{number:g}" for number in (strength, value, seed)]
         size = f"{e.path.stat().st_size / 1e6:.1f}" if e.path.exists() else ""
-        where = "shipped" if size and not e.record.get("release") else "here" if size else "missing"
+        of_release = bool(e.record.get("release"))
+        where = ("here" if of_release else "shipped") if size else "a release file" if of_release else "missing"
         revision = training.get("revision") or "unknown"
         rows.append((e.model, e.dataset, *numbers, run["schedule_label"], revision, e.run, size, where))
     return _lines(rows)

@@ -239,9 +239,9 @@ def _seeds(group: Iterable[Trained]) -> str:
 
 
 def shipped_among(runs: Iterable[Run]) -> list[Trained]:
-    """The models of the catalogue that are among some runs."""
+    """The models of the catalogue that are among some runs; of a release those whose files were put in place."""
     ids = {run.id for run in runs}
-    return [entry for entry in catalogue() if entry.run in ids]
+    return [e for e in catalogue() if e.run in ids and (e.path.exists() or not e.record.get("release"))]
 
 
 def take(runs: Sequence[Run], store: Store) -> list[Run]:

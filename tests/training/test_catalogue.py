@@ -18,7 +18,7 @@ from bench.study.run import Frozen, Run, Schedule
 from bench.table.reference import merge
 from bench.table.scores import plan_scores
 from bench.training import catalogue as trained
-from bench.training.catalogue import catalogue, load_model, ship, take
+from bench.training.catalogue import catalogue, load_model, ship, shipped_among, take
 from bench.training.train import new_learner
 from bench.values import ConfigError
 
@@ -209,9 +209,11 @@ def test_beyond_the_size_of_a_repository_models_are_files_of_a_release(
     (entry,) = ship([of(2)], store, shipped)
     assert entry.path == tmp_path / "data" / "trained" / f"{of(2).id}.safetensors"
     assert load_model("beta_vae", strength=2).encode(np.zeros((1, 32, 32, 1), np.float32))[0].shape == (1, 3)
+    assert shipped_among([of(2)])
     entry.path.unlink()
     with pytest.raises(StoreError, match="it is a file of the project's release, put it there"):
         load_model("beta_vae", strength=2)
+    assert shipped_among([of(2)]) == []  # so that a study trains it instead
 
 
 def test_until_it_is_scored_a_run_that_was_taken_has_the_tables_scores(shipped: Path, tmp_path: Path) -> None:
