@@ -25,6 +25,7 @@ from bench.report.figures.correlations import (
 )
 from bench.report.figures.dependence import mutual_information, total_correlation, total_correlation_scatter
 from bench.report.figures.distributions import scores_by_model, scores_by_strength
+from bench.report.figures.metric_clusters import metric_clusters
 from bench.report.figures.panels import Drawn
 from bench.report.figures.scatters import efficiency_scatter, metric_pairs
 from bench.report.figures.seeds import seeds_needed
@@ -61,6 +62,7 @@ DATASET_FIGURES: dict[str, Callable[..., Drawn]] = {
     "fig11_metric_pairs": metric_pairs,
     "fig14_scores_by_strength": scores_by_strength,
     "box_plots": runs_in_box_plots,
+    "metric_clusters": metric_clusters,
     "probability_of_beating": model_comparisons,
     "selected_runs": selected_runs,
 }
