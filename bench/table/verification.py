@@ -77,6 +77,8 @@ def given_codes(submission: Submission) -> list[GivenCodes]:
         content = submission.identities.get(run)
         if isinstance(content, dict) and "codes" in content:
             found.append(_codes_of(run, content))
+        elif isinstance(content, dict) and not content.get("schedule"):
+            raise ValueError(f"nothing says how run {run} was trained")
     return found
 
 
@@ -149,8 +151,8 @@ def _wrong_codes(submission: Submission) -> Iterator[str]:
         yield f"its row is called {shown(member.model)} and it is called {submission.name}"
     if member.sha256 != part["sha256"]:
         yield (
-            f"submission.json says that the codes have the sha256 {part['sha256'][:12]}..., the id of their row is made "
-            f"of {shown(str(member.sha256))[:12]}..."
+            f"submission.json says that the codes have the sha256 {part['sha256'][:12]}..., the id of their row is made of "
+            f"{shown(str(member.sha256))[:12]}..."
         )
 
 
