@@ -49,7 +49,11 @@ def verify(settings: Settings) -> int:
         for line in lines:
             results.print(f"{word}: {printable(line)}", markup=False, highlight=False, soft_wrap=True)
     count = len(found.wrong)
-    how = f"{count} thing{'s are' if count > 1 else ' is'} wrong" if count else "nothing is wrong"
+    how = (
+        f"{count} thing{'s are' if count > 1 else ' is'} wrong"
+        if count
+        else "nothing is wrong, as far as it could be checked"
+    )
     results.print(f"verify: {submission.name}: {how}", markup=False, highlight=False, soft_wrap=True)
     return 1 if found.wrong else 0
 
@@ -131,8 +135,8 @@ def _codes(submission: Submission, place: _Place, found: Findings) -> tuple[Give
         found.checked.append(f"{file} is the file that was scored, by its sha256")
     if absent := len(members) - len(had):
         found.unchecked.append(
-            f"the scores of {absent} of {len(members)} codes: they are neither in the folder nor in {place.store.path}; "
-            "codes=FILE gives them"
+            f"the scores of {absent:,} of {len(members):,} codes: they are neither in the folder nor in "
+            f"{place.store.path}; codes=FILE gives them"
         )
     found.unchecked.append("whether the codes are of the images that their factors say: no encoder comes with them")
     return tuple(had)
@@ -164,8 +168,8 @@ def _runs(submission: Submission, place: _Place, found: Findings) -> tuple[Run, 
     take([run for run in had if run.id not in known], place.again)
     if lacking := len(wanted) - len(here):
         found.unchecked.append(
-            f"the scores of {lacking:,} of {len(wanted):,} runs: their weights are neither in {place.store.path} nor among "
-            "the models that ship"
+            f"the scores of {lacking:,} of {len(wanted):,} runs: their weights are neither in {place.store.path} nor "
+            "among the models that ship"
         )
     found.unchecked.append(
         "the losses of training, and that the weights are what the schedule makes: nothing is trained"

@@ -135,8 +135,8 @@ def _published(every: Sequence[Item]) -> Iterator[Html]:
     """Scores that papers print: of protocols and budgets of their own, so that they have no ranks."""
     yield tag(
         "p",
-        "Scores that papers print of models that they trained and scored by themselves: another protocol, often another "
-        "budget. They are not ranked, and stand beside no row of the boards above.",
+        "Scores that papers print of models that they trained and scored by themselves: another protocol, often "
+        "another budget. They are not ranked, and stand beside no row of the boards above.",
     )
     for item in every:
         if item.quantity in OF_SCORES:

@@ -1,7 +1,7 @@
 """A submission: a folder that holds what a stranger needs to check scores that are to stand on the public board.
 
 ```
-submission.json     who answers for it, where its paper and code are, its protocol, versions, command; of codes the checksum
+submission.json     who answers for it; its paper, code, protocol, versions and command; of codes the checksum
 scores.csv.gz, card.yaml, identities.json.gz, studies.json    the scores, as `export` writes them
 codes.npz           the codes in half precision, where they are handed on; the scores are of this very file
 ```
@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 RECORD, CODES = "submission.json", "codes.npz"
-LARGEST_CODES = 500_000_000  # bytes; 737,280 codes of 10 dims and their variances are 30 million
+LARGEST_CODES = (
+    100_000_000  # bytes, what repositories take; 737,280 codes of 10 dims and their variances are 30 million
+)
 LARGEST = {
     RECORD: 100_000,
     CODES: LARGEST_CODES,

@@ -1,4 +1,4 @@
-"""What can be said of a submission without trusting it: its rules, and its scores beside those that were computed again."""
+"""What can be said of a submission without trusting it: its rules, and its scores beside those computed again."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from bench.table.joining import NUMBERS
 from bench.table.reference import reference_of
 from bench.table.rules import KEY, check_scores, shown
 from bench.table.scores import group_keys
-from bench.table.submission import Submission
+from bench.table.submission import CODES, Submission
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +86,7 @@ def _codes_of(run: str, content: Mapping[str, Any]) -> GivenCodes:
     try:
         setting, dataset = content.get("setting", {}), content["dataset"]
         member = GivenCodes(
-            content["model"]["name"], content["seed"], dataset["name"], dataset["version"], content["codes"], "codes.npz",
+            content["model"]["name"], content["seed"], dataset["name"], dataset["version"], content["codes"], CODES,
             setting.get("strength"), setting.get("value"),
         )  # fmt: skip
         if member.id == run:
@@ -151,7 +151,7 @@ def _wrong_codes(submission: Submission) -> Iterator[str]:
         yield f"its row is called {shown(member.model)} and it is called {submission.name}"
     if member.sha256 != part["sha256"]:
         yield (
-            f"submission.json says that the codes have the sha256 {part['sha256'][:12]}..., the id of their row is made of "
+            f"submission.json gives the codes the sha256 {part['sha256'][:12]}..., the id of their row is made of "
             f"{shown(str(member.sha256))[:12]}..."
         )
 

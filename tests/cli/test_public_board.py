@@ -37,7 +37,9 @@ def run(seed: int, model: str = "beta_vae", **schedule: Any) -> Run:
     return Run(model, 1, False, Frozen({"beta": 4.0}), "beta", 2, 4.0, seed, "dsprites", 1, kept)
 
 
-def submitted(store: Store, name: str, *members: Member, score: float = 0.5, metrics: tuple[str, ...] = METRICS) -> Path:
+def submitted(
+    store: Store, name: str, *members: Member, score: float = 0.5, metrics: tuple[str, ...] = METRICS
+) -> Path:
     """A study whose scores are made up, submitted, and accepted."""
     runs = tuple(m for m in members if isinstance(m, Run))
     codes = tuple(m for m in members if isinstance(m, GivenCodes))
