@@ -11,7 +11,7 @@ from bench.cli.score_file import score_codes, single
 from bench.progress import say
 from bench.registry import unknown
 from bench.scoring import foreign
-from bench.store.files import write_json
+from bench.store.files import sha256_of, write_json
 from bench.store.folders import Store
 from bench.store.record_types import is_line
 from bench.store.tables import TableFolder
@@ -75,8 +75,9 @@ def _submit_codes(name: str, path: Path, settings: Settings) -> int:
     file, results_dir = Path(str(settings["codes"])).expanduser(), settings["results_dir"]
     given = foreign.read(file, name, dataset, single(settings, "seed"))
     if flag("with_codes", settings["with_codes"]):
-        file, results_dir = path / CODES, Store(results_dir).submitted
+        file = path / CODES
         write_half(file, given.codes.mean, given.factors, given.codes.logvar)
+        results_dir = Store(results_dir).submitted(sha256_of(file))
         say(f"submit: the codes are handed on in half precision, and scored so: {file}")
     alone = {**settings, "codes": str(file), "results_dir": results_dir, "study": {"name": None, "title": name}}
     plan, failed = score_codes(alone)

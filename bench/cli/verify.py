@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import data
 from bench.launch.local import score, score_groups
@@ -25,6 +25,9 @@ from bench.table.submission import Submission, read_submission
 from bench.table.verification import Findings, check, compare, given_codes, keys_under
 from bench.training.catalogue import catalogue, take
 from bench.values import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Settings = Mapping[str, Any]
 
@@ -49,11 +52,8 @@ def verify(settings: Settings) -> int:
         for line in lines:
             results.print(f"{word}: {printable(line)}", markup=False, highlight=False, soft_wrap=True)
     count = len(found.wrong)
-    how = (
-        f"{count} thing{'s are' if count > 1 else ' is'} wrong"
-        if count
-        else "nothing is wrong, as far as it could be checked"
-    )
+    things = f"{count} thing{'s are' if count > 1 else ' is'} wrong"
+    how = things if count else "nothing is wrong, as far as it could be checked"
     results.print(f"verify: {submission.name}: {how}", markup=False, highlight=False, soft_wrap=True)
     return 1 if found.wrong else 0
 
@@ -92,17 +92,18 @@ def _compute_again(submission: Submission, place: _Place, found: Findings) -> No
         for key, record in cell_records(place.again.run(member.id)).items():
             how = state(record)
             outcomes[member.id, key] = how, str(record.get(how, ""))
-    kept = [pair in outcomes for pair in zip(known["run"], known["cell"], strict=True)]
-    there = {*zip(known["run"], known["cell"], strict=True)}
-    again = stored_scores(place.again)
-    again = again[[pair in there for pair in zip(again["run"], again["cell"], strict=True)]]
-    compare(known[kept], again, outcomes, found)
-    if (
-        len(missing := known[[not k for k in kept]])
-        and (groups := missing[missing["run"].isin(r.id for r in runs)]).size
-    ):
-        names = ", ".join(sorted(map(str, groups["metric"].unique())))
-        found.unchecked.append(f"{names}: not every run of the groups that they compare is here")
+    of_members = known[known["run"].isin([member.id for member in plan.members])]
+    tried = [pair in outcomes for pair in _cells_of(of_members)]
+    again, there = stored_scores(place.again), {*_cells_of(known)}
+    compare(of_members[tried], again[[pair in there for pair in _cells_of(again)]], outcomes, found)
+    untried = sorted(map(str, of_members[[not was for was in tried]]["metric"].unique()))
+    if untried:
+        found.unchecked.append(f"some scores of {', '.join(untried)}: what they compare is not all here")
+
+
+def _cells_of(table: "pd.DataFrame") -> list[tuple[str, str]]:
+    """Run and cell of each row."""
+    return list(zip(table["run"], table["cell"], strict=True))
 
 
 def _codes(submission: Submission, place: _Place, found: Findings) -> tuple[GivenCodes, ...]:
@@ -111,6 +112,8 @@ def _codes(submission: Submission, place: _Place, found: Findings) -> tuple[Give
     file = Path(str(asked)).expanduser() if asked is not None else submission.codes
     had = []
     if not members:
+        if asked is not None:
+            found.unchecked.append(f"{file}: the submission is of no codes")
         return ()
     if asked is None and not file.exists():
         for member in members:

@@ -21,7 +21,7 @@ RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over 
 RESULTS/reference/          the reference table and its card, which need no runs
 RESULTS/reference_before/   the reference table before each of the last merges
 RESULTS/submissions/NAME/   submissions that were accepted for the public board; see bench.table.submission
-RESULTS/submitted/          a store of codes as they were handed on, in half precision
+RESULTS/submitted/SHA256/   a store of codes as they are handed on, in half precision
 ```
 """
 
@@ -228,10 +228,9 @@ class Store:
         """The folder of the submissions that were accepted."""
         return self.path / "submissions"
 
-    @property
-    def submitted(self) -> Path:
-        """The store of codes as they were handed on, in half precision: other codes of the same names."""
-        return self.path / "submitted"
+    def submitted(self, sha256: str) -> Path:
+        """The store of codes as they are handed on, in half precision: other codes of the same name are in this one."""
+        return self.path / "submitted" / sha256[:12]
 
     @property
     def jobs(self) -> Path:

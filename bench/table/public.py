@@ -82,7 +82,7 @@ def public_rows(store: Store) -> list[Rows]:
             say(f"{path}: {len(there):,} runs of it are on the board already and are left out")
             table = table[~table["run"].isin(there)]
         if "codes" not in submission.record:
-            names = table["model"].astype(str) + f".{submission.name}"
+            names = table["model"].astype(str) + f" ({submission.name})"  # no name has a space
             table = table.assign(model=names).astype({"model": COLUMNS["model"]})
         taken |= {*table["run"].unique()}
         found.append(Rows(table, submission.identities, submission))
