@@ -117,7 +117,7 @@ def _sections(boards: Sequence[PublicBoard]) -> Iterator[Html]:
 
 def _submission(submission: Submission) -> Html:
     record = submission.record
-    told = {key: record[key] for key in ("contact", "paper", "code")}  # type: ignore[literal-required]
+    told = {key: record[key] for key in ("contact", "paper", "code")}
     facts = [tag("div", tag("dt", key), tag("dd", _link(value))) for key, value in told.items() if value]
     handed_on = "with its codes" if submission.codes.exists() else "without codes"
     facts.append(tag("div", tag("dt", "made"), tag("dd", f"{record['made']}, {handed_on}")))

@@ -192,7 +192,7 @@ def write_half(path: Path, codes: Floats, factors: Ints, logvar: Floats | None) 
             "codes of fewer rows"
         )
     with writing(path) as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def _halved(name: str, array: Floats) -> NDArray[np.float16]:
