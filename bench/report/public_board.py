@@ -13,7 +13,7 @@ from bench.report.page import Page, document, render
 from bench.store.files import StoreError, write_json, writing
 from bench.table.public import PublicBoard
 from bench.table.stored import export
-from bench.table.submission import CODES, Submission
+from bench.table.submission import Submission
 from bench.values import ConfigError
 
 MADE = "board.json"
@@ -122,7 +122,8 @@ def _submission(submission: Submission) -> Html:
     handed_on = "with its codes" if submission.codes.exists() else "without codes"
     facts.append(tag("div", tag("dt", "made"), tag("dd", f"{record['made']}, {handed_on}")))
     if "codes" in record:
-        facts.append(tag("div", tag("dt", f"sha256 of {CODES}"), tag("dd", tag("code", record["codes"]["sha256"]))))
+        part = record["codes"]
+        facts.append(tag("div", tag("dt", f"sha256 of {part['file']}"), tag("dd", tag("code", part["sha256"]))))
     command = tag("pre", tag("code", record["command"]), tabindex="0")
     return tag("article", tag("h3", submission.name), tag("dl", *facts, class_="facts"), command)
 
@@ -153,7 +154,8 @@ def _published(every: Sequence[Item]) -> Iterator[Html]:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Html:
-    head = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in heads)))
+    first = tag("th", heads[0], scope="col", class_="name")
+    head = tag("thead", tag("tr", first, *(tag("th", name, scope="col") for name in heads[1:])))
     body = [
         tag("tr", tag("th", row[0], scope="row", class_="name"), *(tag("td", cell) for cell in row[1:])) for row in rows
     ]

@@ -17,6 +17,7 @@ from bench.store.record_types import TRAINING
 from bench.study.given import LABEL
 from bench.study.protocol import Protocol, shipped_protocols
 from bench.table.folder import Identities, read_identities, read_studies
+from bench.table.identities import is_fitted
 from bench.table.reference import read_reference, reference_of
 from bench.table.submission import Submission, read_submission, submissions_in
 from bench.table.verification import check, keys_under
@@ -138,8 +139,17 @@ def _board(key: str, protocol: Protocol, parts: Sequence[tuple[Mapping[str, Any]
     schedule = parts[0][0]
     reference = _joined([rows.table for _, rows in parts if rows.submission is None] or [table.iloc[:0]])
     submissions = [rows.submission for _, rows in parts if rows.submission is not None]
+    return PublicBoard(
+        f"{protocol.name}-{key[:8]}", _words(schedule, label), schedule, protocol, table, reference, submissions
+    )
+
+
+def _words(schedule: Mapping[str, Any], label: str) -> str:
+    """A schedule in words: its label without the name, which anybody gives as he likes."""
     words = (label.partition(": ")[2] or label) if schedule else LABEL
-    return PublicBoard(f"{protocol.name}-{key[:8]}", words, schedule, protocol, table, reference, submissions)
+    if is_fitted({"schedule": schedule}):  # it takes no steps, whatever the label of its study says
+        return f"fitted directly, {words.partition(' steps, ')[2] or words}"
+    return words
 
 
 def _joined(tables: Sequence["pd.DataFrame"]) -> "pd.DataFrame":

@@ -98,6 +98,15 @@ def test_budgets_that_differ_are_apart_also_under_one_label(tmp_path: Path) -> N
     assert boards(store) == [(label, {"beta_vae (a)", "beta_vae (b)"}), (label, {"beta_vae (larger)"})]
 
 
+def test_what_is_fitted_takes_no_steps_whatever_its_study_takes(tmp_path: Path) -> None:
+    store = Store(tmp_path / "results")
+    fitted = dataclasses.replace(run(0, "pca"), fitted=True)
+    submitted(store, "ours", run(0), run(1), fitted)
+    submitted(store, "longer", dataclasses.replace(fitted, seed=1, schedule=run(0, steps=900).schedule))
+    label = "fitted directly, 32x32 px"
+    assert (label, {"pca (ours)", "pca (longer)"}) in boards(store)
+
+
 def test_codes_of_unknown_budget_are_apart_from_what_was_trained(tmp_path: Path) -> None:
     store = Store(tmp_path / "results")
     submitted(store, "ours", run(0), run(1), GivenCodes("theirs", 0, "dsprites", 1, "0" * 64, "a.npz"))
