@@ -150,6 +150,8 @@ def _published(every: Sequence[Item]) -> Iterator[Html]:
                 of = tag("a", source["title"], href=source["url"]) if "url" in source else join(source["title"])
                 yield tag("h3", f"{item.title}, {dataset}")
                 yield tag("p", of, f", {item.where} ({item.exactness})")
+                if "defect" in source:
+                    yield tag("p", tag("b", "Known defect. "), source["defect"])
                 yield _table(("model", *item.columns), rows)
 
 

@@ -144,6 +144,7 @@ def test_the_pages_have_boards_submissions_downloads_and_published_rows(tmp_path
     assert '<a href="https://example.org/paper" rel="nofollow noreferrer">' in index
     assert 'href="javascript' not in index
     assert "They are not ranked" in index
+    assert "<b>Known defect. </b>The published code of the row Ada-GVAE-k does not know k" in index
     assert "InfoGAN-CR and ModelCentrality" in index
     page = (tmp_path / "pages" / board["board"] / "index.html").read_text()
     assert "beta_vae (ours)" in page
