@@ -56,9 +56,7 @@ def submit(settings: Settings) -> int:
     if of_codes:
         return _submit_codes(name, path, settings)
     if flag("with_codes", settings["with_codes"]):
-        raise ConfigError(
-            "with_codes goes with codes=FILE: of a study, the weights of its runs are what can be handed on"
-        )
+        raise ConfigError("with_codes goes with codes=FILE: a study hands on its scores alone")
     plan = study_of(settings, store).whole
     _check_members(plan)
     _write(plan, store, name, path, settings)
