@@ -81,6 +81,18 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         from bench.cli.claim import judge
 
         return judge(settings["claim"], settings["study"]["name"], Store(settings["results_dir"]))
+    if name == "submit":
+        from bench.cli.submit import submit
+
+        return submit(settings)
+    if name == "verify":
+        from bench.cli.verify import verify
+
+        return verify(settings)
+    if name == "board":
+        from bench.cli.board import board
+
+        return board(settings)
     if settings["codes"] is not None:
         from bench.cli.score_file import score_file
 

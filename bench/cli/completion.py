@@ -39,7 +39,7 @@ VALUES: Mapping[str, Callable[[], Sequence[str]]] = {
     "trainer.updates": lambda: UPDATES,
     "trainer.convolution": lambda: CONVOLUTIONS,
     "trainer.architecture": lambda: registry.names("networks"),
-    **dict.fromkeys(("open", "dry_run", "retry_failed", "replace", "trainer.compile"), lambda: YES_OR_NO),
+    **dict.fromkeys(("open", "dry_run", "retry_failed", "replace", "with_codes", "trainer.compile"), lambda: YES_OR_NO),
 }
 
 

@@ -17,7 +17,7 @@ from bench.values import ConfigError
 PATHS = ("results_dir", "codes", "checkpoint", "folder", "images", "labels", "launcher.folder")
 NAMES = (
     "name", "study.name", "study.title", "trainer.name", "scoring.name", "rank_by", "rank_set", "level", "what",
-    "compare", "claim", "array",
+    "compare", "claim", "array", "contact", "paper", "code",
 )  # fmt: skip
 WITH_SIGNS = (*PATHS, "claim")  # what stands alone as a word and may hold =
 TEXT = (*PATHS, *NAMES)  # their values are taken as they are written

@@ -15,6 +15,7 @@ from bench.scoring.groups import cells_of
 from bench.scoring.runs import cell_records, state
 from bench.store.folders import Store
 from bench.study import grid
+from bench.study.plan import Plan
 from bench.study.record import extend, with_codes
 from bench.table.ledger import mend
 from bench.values import ConfigError
@@ -26,16 +27,25 @@ def score_file(settings: Settings) -> int:
     """Score a representation from elsewhere; the exit code is 1 where a metric failed.
 
     Raises:
-        ConfigError: it is not one file with one name, data set and seed, or another stage than `score` was asked for.
+        ConfigError: as `score_codes`, or another stage than `score` was asked for.
     """
     if settings["stage"] != "score":
         raise ConfigError(f"codes=FILE is scored, not {settings['stage']}: python -m bench score codes=FILE name=NAME")
+    return score_codes(settings)[1]
+
+
+def score_codes(settings: Settings) -> tuple[Plan, int]:
+    """Score a representation from elsewhere: a plan of it alone, and 1 where a metric failed, else 0.
+
+    Raises:
+        ConfigError: it is not one file with one name, data set and seed.
+    """
     if settings["name"] is None:
         raise ConfigError("codes=FILE needs a name to be listed under: name=NAME")
     strength, value = _setting(settings)
     given = foreign.read(
-        Path(str(settings["codes"])).expanduser(), str(settings["name"]), _single(settings, "dataset"),
-        _single(settings, "seed"), strength, value,
+        Path(str(settings["codes"])).expanduser(), str(settings["name"]), single(settings, "dataset"),
+        single(settings, "seed"), strength, value,
     )  # fmt: skip
     study = with_codes(given.member, settings, Store(settings["results_dir"]))
     chosen = settings["metric"] if "metric" in settings["given"] else "all"
@@ -54,20 +64,21 @@ def score_file(settings: Settings) -> int:
     _show_scores(str(given.member), [records[c.key] for c in wanted])
     for fault in broken:
         say(str(fault))
-    return 1 if broken or any(state(records[c.key]) == "failed" for c in wanted) else 0
+    failed = broken or any(state(records[c.key]) == "failed" for c in wanted)
+    return plan, 1 if failed else 0
 
 
 def _setting(settings: Settings) -> tuple[int | None, float | None]:
     """The strength index or the value that the codes are given, if any: an integer is an index, a float a value."""
     if "strength" not in settings["given"]:
         return None, None
-    strength = _single(settings, "strength")
+    strength = single(settings, "strength")
     if isinstance(strength, bool) or not isinstance(strength, int | float) or strength < 0:
         raise ConfigError(f"strength of codes must be an index from 0 or a value such as 2.5, got {strength!r}")
     return (strength, None) if isinstance(strength, int) else (None, strength)
 
 
-def _single(settings: Settings, key: str) -> Any:
+def single(settings: Settings, key: str) -> Any:
     """The one value of a key that may hold a list."""
     found = settings[key] if isinstance(settings[key], list) else [settings[key]]
     if len(found) != 1:

@@ -80,6 +80,23 @@ STAGES: Mapping[str, Stage] = {
         "FOLDER",
         "folder",
     ),
+    "submit": Stage(
+        "make a folder of scores for the public board: of codes=FILE, or of a study",
+        ("codes", "name", "dataset", "seed", "strength", "study", "study.name", "contact", "paper", "code",
+         "with_codes", "folder", *SCORED, "processes", "results_dir"),
+        "codes=mine.npz name=mine dataset=dsprites scoring=published with_codes=true",
+    ),
+    "verify": Stage(
+        "check a submission, and compute its scores again from codes or weights, where they are (verify FOLDER)",
+        ("folder", "codes", "device", "processes", "results_dir"),
+        "submission-mine",
+        "folder",
+    ),
+    "board": Stage(
+        "the public board as pages: the reference table and the submissions that were accepted",
+        ("folder", "results_dir"),
+        "folder=site/board",
+    ),
     "ship": Stage(
         "add the study's finished runs to the trained models that ship, in half precision (folder=DIR: elsewhere)",
         (*GRID, "folder", "results_dir"),

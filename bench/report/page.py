@@ -46,11 +46,16 @@ class Page:
 
 def render(page: Page) -> str:
     """The page as HTML. It loads nothing; its content policy allows only its own script and style."""
+    script = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+    return document(page.title, join(_header(page), tag("main", *_sections(page))), script)
+
+
+def document(title: str, body: Html, script: str = "") -> str:
+    """A whole page of HTML, with the style of the leaderboard."""
     here = Path(__file__)
-    style, script = (here.with_suffix(s).read_text(encoding="utf-8") for s in (".css", ".js"))
-    body = join(_header(page), tag("main", *_sections(page)))
+    style = here.with_suffix(".css").read_text(encoding="utf-8")
     return Template(here.with_suffix(".html").read_text(encoding="utf-8")).substitute(
-        title=join(page.title),
+        title=join(title),
         style=style,
         style_hash=_fingerprint(style),
         script=script,

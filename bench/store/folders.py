@@ -20,6 +20,8 @@ RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over 
                             drawn.json, page/: what figures were drawn from, and their copies in the leaderboard page
 RESULTS/reference/          the reference table and its card, which need no runs
 RESULTS/reference_before/   the reference table before each of the last merges
+RESULTS/submissions/NAME/   submissions that were accepted for the public board; see bench.table.submission
+RESULTS/submitted/SHA256/   a store of codes as they are handed on, in half precision
 ```
 """
 
@@ -220,6 +222,15 @@ class Store:
         """The reference table of this store, which may not exist."""
         mend = f"`python -m bench merge --undo results_dir={self.path}` takes the last merge back, or delete the folder"
         return TableFolder(self.path / "reference", mend)
+
+    @property
+    def submissions(self) -> Path:
+        """The folder of the submissions that were accepted."""
+        return self.path / "submissions"
+
+    def submitted(self, sha256: str) -> Path:
+        """The store of codes as they are handed on, in half precision: other codes of the same name are in this one."""
+        return self.path / "submitted" / sha256[:12]
 
     @property
     def jobs(self) -> Path:

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from bench import registry
+from bench.store.shipped import conf_dir
 from bench.values import ConfigError, build, listed, mapping, one_of, plain
 
 REPRESENTATIONS = ("mean", "sampled")
@@ -54,3 +57,9 @@ def protocol_of(entry: Mapping[str, Any]) -> Protocol:
         key = f"scoring.options.{one_of('metric', name, registry.names('metrics'))}"
         plain(key, mapping(key, options))
     return protocol
+
+
+def shipped_protocols() -> dict[str, Protocol]:
+    """The protocols that come with the package, by name: those of `conf/scoring/`."""
+    files = sorted((conf_dir() / "scoring").glob("*.yaml"))
+    return {file.stem: protocol_of(yaml.safe_load(file.read_text(encoding="utf-8"))) for file in files}

@@ -34,8 +34,8 @@ def _counts(column: "pd.Series[Any]") -> dict[str, int]:
     return dict(sorted(Counter(map(str, column)).items()))
 
 
-def part(table: "pd.DataFrame", plan: Plan, store: Store) -> dict[str, Any]:
-    """The part of a card for one study: its rows, and how its runs were trained."""
+def part(table: "pd.DataFrame", plan: Plan, store: Store, command: str | None = None) -> dict[str, Any]:
+    """The part of a card for one study: its rows, how its runs were trained, and the command; None: `export`."""
     done = training_records(store, table["run"].unique())
     packages = sorted({p for d in done for p in d["versions"]})
     return {
@@ -49,5 +49,5 @@ def part(table: "pd.DataFrame", plan: Plan, store: Store) -> dict[str, Any]:
         "versions": {p: ", ".join(sorted({d["versions"].get(p, "none") for d in done})) for p in packages},
         "exported": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "exported_by_revision": revision(),
-        "command": f"python -m bench export study={plan.name}",
+        "command": command or f"python -m bench export study={plan.name}",
     }

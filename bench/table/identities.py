@@ -110,7 +110,7 @@ def _is_hash_of(name: str, content: Any) -> bool:
 def _other_run(run: Any, content: Any) -> str | None:
     """The first column that disagrees with the content of the id, or None."""
     try:
-        model, schedule = content["model"], content.get("schedule", {})
+        model, schedule, setting = content["model"], content.get("schedule", {}), content.get("setting", {})
         pixels = "{0}x{0} px".format(schedule["image_size"]) if schedule else LABEL
         trained_on = of_entry(content["sampling"]).label if "sampling" in content else ""
         steps = f"{schedule['steps']:,} steps, " if "steps" in schedule else ""
@@ -119,7 +119,7 @@ def _other_run(run: Any, content: Any) -> str | None:
             "hyper-parameter": run.hyperparameter != run.hyperparameter or run.hyperparameter in model["hyper"],
             "seed": run.seed == content["seed"],
             "data set": run.dataset == content["dataset"]["name"],
-            "value": run.value != run.value or run.value in model["hyper"].values(),
+            "value": run.value != run.value or run.value in (*model["hyper"].values(), setting.get("value")),
             "schedule": f"{steps}{pixels}" in run.schedule,
             "sampling": run.schedule.partition(TRAINED_ON)[2] == trained_on,
         }

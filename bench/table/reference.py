@@ -68,7 +68,9 @@ class Merged:
     removed: int = 0
 
 
-def write_reference(table: "pd.DataFrame", plan: Plan, store: Store, folder: TableFolder) -> None:
+def write_reference(
+    table: "pd.DataFrame", plan: Plan, store: Store, folder: TableFolder, command: str | None = None
+) -> None:
     """Write a study's scores and their card into a folder.
 
     Args:
@@ -76,6 +78,7 @@ def write_reference(table: "pd.DataFrame", plan: Plan, store: Store, folder: Tab
         plan: the study.
         store: of its runs, whose devices and versions go to the card.
         folder: to overwrite.
+        command: that makes it; None: `export`.
 
     Raises:
         StoreError: there are no scores, a row is not what `bench.table.rules` wants, or the folder cannot be written.
@@ -88,7 +91,7 @@ def write_reference(table: "pd.DataFrame", plan: Plan, store: Store, folder: Tab
         check_rows(table)
     except ValueError as fault:
         raise StoreError(f"{folder.table} is not written: {fault}") from fault
-    card_part = part(table, plan, store) | {"sha256": hashlib.sha256(text_of(table)).hexdigest()}
+    card_part = part(table, plan, store, command) | {"sha256": hashlib.sha256(text_of(table)).hexdigest()}
     write_folder(table, [card_part], identities, folder, {plan.name: [str(run) for run in table["run"].unique()]})
 
 

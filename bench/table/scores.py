@@ -12,6 +12,7 @@ from bench.store.record_types import TRAINING
 from bench.store.tables import TableFolder
 from bench.study import record
 from bench.study.plan import Plan
+from bench.study.protocol import Protocol
 from bench.table.folder import unreadable
 from bench.table.identities import check_identities
 from bench.table.joining import largest_groups
@@ -124,11 +125,15 @@ def _with_words_used(table: "pd.DataFrame") -> "pd.DataFrame":
 def _groups_of(plan: Plan, table: "pd.DataFrame") -> set[str]:
     """The group cells of a table that are of the plan's metrics and protocol, of any runs."""
     datasets = {member.dataset for member in plan.members}  # other data sets may be unknown here
-    groups = groups_in(table[table["metric"].isin(plan.metrics) & table["dataset"].isin(datasets)])
+    return group_keys(plan.protocol, table[table["metric"].isin(plan.metrics) & table["dataset"].isin(datasets)])
+
+
+def group_keys(protocol: Protocol, table: "pd.DataFrame") -> set[str]:
+    """The group cells of a table that are of a protocol; its data sets are known here."""
     return {
         cell
-        for cell, (metric, dataset, runs) in groups.items()
-        if group_cell(metric, plan.protocol, dataset, runs).key == cell
+        for cell, (metric, dataset, runs) in groups_in(table).items()
+        if group_cell(metric, protocol, dataset, runs).key == cell
     }
 
 

@@ -1,0 +1,188 @@
+"""`verify FOLDER`: whether a submission is what it says, and its scores computed again where codes or weights are."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from bench import data
+from bench.launch.local import score, score_groups
+from bench.pool import Pool
+from bench.progress import results
+from bench.scoring import foreign
+from bench.scoring.runs import cell_records, state
+from bench.store.files import StoreError, printable, sha256_of
+from bench.store.folders import Store
+from bench.study.given import GivenCodes
+from bench.study.plan import Plan
+from bench.study.protocol import shipped_protocols
+from bench.study.record import read
+from bench.study.run import Run
+from bench.table.stored import stored_scores
+from bench.table.submission import Submission, read_submission
+from bench.table.verification import Findings, check, compare, given_codes, keys_under
+from bench.training.catalogue import catalogue, take
+from bench.values import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Settings = Mapping[str, Any]
+
+
+def verify(settings: Settings) -> int:
+    """Say what of a submission is right, what could not be checked, and what is wrong; the exit code is 1 for the last.
+
+    Raises:
+        ConfigError: no folder is given.
+        StoreError: the folder is no submission, or one of its files cannot be read.
+    """
+    if settings["folder"] is None:
+        raise ConfigError("verify takes the folder of a submission: python -m bench verify FOLDER")
+    store, submission = Store(settings["results_dir"]), read_submission(Path(settings["folder"]).expanduser())
+    found = check(submission, store)
+    if found.wrong:
+        found.unchecked.append("whether its scores come out again: what is wrong has to be put right first")
+    else:
+        with TemporaryDirectory(prefix="bench-verify-") as folder:
+            _compute_again(submission, _Place(store, Store(folder, writable=True), settings), found)
+    for word, lines in (("right", found.checked), ("not checked", found.unchecked), ("WRONG", found.wrong)):
+        for line in lines:
+            results.print(f"{word}: {printable(line)}", markup=False, highlight=False, soft_wrap=True)
+    count = len(found.wrong)
+    things = f"{count} thing{'s are' if count > 1 else ' is'} wrong"
+    how = things if count else "nothing is wrong, as far as it could be checked"
+    results.print(f"verify: {submission.name}: {how}", markup=False, highlight=False, soft_wrap=True)
+    return 1 if found.wrong else 0
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where scores are computed again.
+
+    Attributes:
+        store: which may have codes and weights.
+        again: an empty one.
+        settings: of the command.
+    """
+
+    store: Store
+    again: Store
+    settings: Settings
+
+
+def _compute_again(submission: Submission, place: _Place, found: Findings) -> None:
+    """Score what codes and weights there are, and compare."""
+    protocol, table = shipped_protocols()[submission.record["protocol"]], submission.table
+    known = table[table["cell"].isin(keys_under(table, protocol))]
+    codes, runs = _codes(submission, place, found), _runs(submission, place, found)
+    if not (codes or runs) or known.empty:
+        return
+    plan = Plan(
+        submission.name, submission.name, runs, tuple(map(str, known["metric"].unique())), protocol, codes=codes
+    )
+    settings = {**place.settings, "retry_failed": False}
+    with Pool(place.settings["processes"]) as pool:
+        score(plan, place.again, pool, settings)
+        score_groups(plan, plan, place.again, pool, settings)
+    outcomes = {}
+    for member in plan.members:
+        for key, record in cell_records(place.again.run(member.id)).items():
+            how = state(record)
+            outcomes[member.id, key] = how, str(record.get(how, ""))
+    of_members = known[known["run"].isin([member.id for member in plan.members])]
+    tried = [pair in outcomes for pair in _cells_of(of_members)]
+    again, there = stored_scores(place.again), {*_cells_of(known)}
+    compare(of_members[tried], again[[pair in there for pair in _cells_of(again)]], outcomes, found)
+    untried = sorted(map(str, of_members[[not was for was in tried]]["metric"].unique()))
+    if untried:
+        found.unchecked.append(f"some scores of {', '.join(untried)}: what they compare is not all here")
+
+
+def _cells_of(table: "pd.DataFrame") -> list[tuple[str, str]]:
+    """Run and cell of each row."""
+    return list(zip(table["run"], table["cell"], strict=True))
+
+
+def _codes(submission: Submission, place: _Place, found: Findings) -> tuple[GivenCodes, ...]:
+    """The codes of a submission that can be had, put in the store where they are scored."""
+    members, asked = given_codes(submission), place.settings["codes"]
+    file = Path(str(asked)).expanduser() if asked is not None else submission.codes
+    had = []
+    if not members:
+        if asked is not None:
+            found.unchecked.append(f"{file}: the submission is of no codes")
+        return ()
+    if asked is None and not file.exists():
+        for member in members:
+            if place.store.run(member.id).state() == "done":
+                _link(member.id, place, sorted(place.store.run(member.id).path.glob("codes-*.safetensors")))
+                had.append(member)
+    else:
+        try:
+            digest = sha256_of(file)
+            had = [member for member in members if member.sha256 == digest]
+            for member in had:
+                of = member.strength_index, member.value
+                given = foreign.read(file, member.model, member.dataset, member.seed, *of)
+                foreign.put(replace(given, member=member), place.again)
+        except (OSError, StoreError, ConfigError) as fault:
+            found.wrong.append(f"its codes cannot be scored: {fault}")
+            return ()
+        if not had:
+            was = f"{str(members[0].sha256)[:12]}..."
+            found.wrong.append(f"{file} has the sha256 {digest[:12]}..., and what was scored had {was}")
+            return ()
+        found.checked.append(f"{file} is the file that was scored, by its sha256")
+    if absent := len(members) - len(had):
+        found.unchecked.append(
+            f"the scores of {absent:,} of {len(members):,} codes: they are neither in the folder nor in "
+            f"{place.store.path}; codes=FILE gives them"
+        )
+    found.unchecked.append("whether the codes are of the images that their factors say: no encoder comes with them")
+    return tuple(had)
+
+
+def _runs(submission: Submission, place: _Place, found: Findings) -> tuple[Run, ...]:
+    """The trained runs of a submission whose weights and images can be had, with their weights in place."""
+    codes = {member.id for member in given_codes(submission)}
+    wanted = [str(run) for run in submission.table["run"].unique() if run not in codes]
+    if not wanted:
+        return ()
+    plans = [plan for name in place.store.studies() if (plan := read(place.store, name)) is not None]
+    known = {run.id: run for plan in plans for run in plan.runs if place.store.run(run.id).state() == "done"}
+    shipped = {entry.run: entry.as_run() for entry in catalogue()}
+    here, absent = [run for run in wanted if run in known or run in shipped], dict[str, str]()
+    for dataset in {(known.get(run) or shipped[run]).dataset for run in here}:
+        try:
+            data.fetch(dataset)
+        except data.DataError as fault:
+            absent[dataset] = str(fault)
+            found.unchecked.append(f"the scores of runs on {dataset}: {fault}")
+    had = []
+    for run in here:
+        member = known.get(run) or shipped[run]
+        if member.dataset not in absent:
+            had.append(member)
+            if run in known:
+                _link(run, place, [place.store.run(run).weights])
+    take([run for run in had if run.id not in known], place.again)
+    if lacking := len(wanted) - len(here):
+        found.unchecked.append(
+            f"the scores of {lacking:,} of {len(wanted):,} runs: their weights are neither in {place.store.path} nor "
+            "among the models that ship"
+        )
+    found.unchecked.append(
+        "the losses of training, and that the weights are what the schedule makes: nothing is trained"
+    )
+    return tuple(had)
+
+
+def _link(run: str, place: _Place, files: list[Path]) -> None:
+    """Let a run of the store be a run of the other store, without its scores."""
+    folder = place.again.run(run).path
+    folder.mkdir(parents=True)
+    for file in {*files, place.store.run(run).config, place.store.run(run).done}:
+        os.symlink(file, folder / file.name)

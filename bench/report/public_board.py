@@ -1,0 +1,164 @@
+"""The public board as static pages: an index, and a leaderboard for each budget and protocol with its downloads."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.analysis.board.leaderboard import MODEL, columns, leaderboards, levels
+from bench.analysis.names import model_title
+from bench.analysis.published.numbers import Item, items
+from bench.metrics.base import RANK_SETS
+from bench.report.markup import Html, join, tag
+from bench.report.page import Page, document, render
+from bench.store.files import StoreError, write_json, writing
+from bench.table.public import PublicBoard
+from bench.table.stored import export
+from bench.table.submission import Submission
+from bench.values import ConfigError
+
+MADE = "board.json"
+DOWNLOADS = {
+    "scores.csv": "every score of every run",
+    "scores.parquet": "the same",
+    "runs.csv": "a row a run, a column a score",
+    "runs.parquet": "the same",
+}
+OF_SCORES = ("score", "FactorVAE score")  # quantities of published figures and tables that are scores of models
+LINKS = ("https://", "http://")
+
+
+def write_board(boards: Sequence[PublicBoard], folder: Path) -> Path:
+    """Write the pages into a folder that is new, empty or holds pages of this kind; return the index.
+
+    Raises:
+        ConfigError: the folder holds something else.
+        StoreError: a file cannot be written, or there is nothing to show.
+    """
+    if not boards:
+        raise StoreError("there is no table and no submission to make a board of")
+    if folder.exists() and (not folder.is_dir() or (os.listdir(folder) and not (folder / MADE).exists())):
+        raise ConfigError(f"{folder} is there and holds no board: give folder=DIR, one that is new")
+    write_json(folder / MADE, {"boards": [_described(board) for board in boards]})
+    for board in boards:
+        _write(folder / board.key / "index.html", render(_page(board)))
+        export(board.table, folder / board.key)
+    _write(folder / "index.html", document("Public board", join(*_index(boards))))
+    return folder / "index.html"
+
+
+def _write(path: Path, text: str) -> None:
+    with writing(path) as file:
+        file.write(text.encode())
+
+
+def _described(board: PublicBoard) -> dict[str, object]:
+    return {
+        "board": board.key,
+        "schedule": dict(board.schedule),
+        "protocol": board.protocol.name,
+        "runs": int(board.table["run"].nunique()),
+        "submissions": [submission.name for submission in board.submissions],
+    }
+
+
+def _title(board: PublicBoard) -> str:
+    return f"{board.label}, scored by the {board.protocol.name} protocol"
+
+
+def _page(board: PublicBoard) -> Page:
+    """The leaderboard of one budget and protocol. Of the columns of the reference table a submission changes none."""
+    table = board.table
+    chosen = columns(table if board.reference.empty else board.reference)
+    possible = levels(table)
+    order = [MODEL, *(level for level in possible if level != MODEL)]
+    facts = {
+        "Schedule": ", ".join(f"{key} {value}" for key, value in board.schedule.items()) or board.label,
+        "Protocol": board.protocol.name,
+        "Runs": f"{table['run'].nunique():,}",
+        "Submissions": ", ".join(submission.name for submission in board.submissions) or "none",
+    }
+    return Page(
+        title=_title(board),
+        facts=facts,
+        boards=leaderboards(table, chosen, None, order, list(RANK_SETS)),
+        levels=possible,
+        columns=chosen,
+        metrics=sorted({column.metric for column in chosen}),
+        figures=(),
+        pictures=(),
+        commands=[*(submission.record["command"] for submission in board.submissions), "python -m bench board"],
+        files=DOWNLOADS,
+    )
+
+
+def _index(boards: Sequence[PublicBoard]) -> Iterator[Html]:
+    yield tag(
+        "header",
+        tag("p", "Leaderboards of learned representations", class_="kicker"),
+        tag("h1", "Public board"),
+        tag("p", "Rows of different budget or protocol are never ranked together: each has a board of its own."),
+    )
+    yield tag("main", *_sections(boards))
+
+
+def _sections(boards: Sequence[PublicBoard]) -> Iterator[Html]:
+    rows = [
+        [tag("a", _title(b), href=f"{b.key}/index.html"), f"{b.table['model'].nunique():,}",
+         f"{b.table['run'].nunique():,}", f"{len(b.submissions):,}"]
+        for b in boards
+    ]  # fmt: skip
+    heads = ("budget and protocol", "rows", "runs", "submissions")
+    yield tag("section", tag("h2", "Boards"), _table(heads, rows), id="boards", tabindex="-1")
+    submissions = {s.name: s for board in boards for s in board.submissions}
+    if submissions:
+        yield tag("section", tag("h2", "Submissions"), *map(_submission, submissions.values()), id="submissions")
+    yield tag("section", tag("h2", "Published elsewhere"), *_published(items()), id="published")
+
+
+def _submission(submission: Submission) -> Html:
+    record = submission.record
+    told = {key: record[key] for key in ("contact", "paper", "code")}
+    facts = [tag("div", tag("dt", key), tag("dd", _link(value))) for key, value in told.items() if value]
+    handed_on = "with its codes" if submission.codes.exists() else "without codes"
+    facts.append(tag("div", tag("dt", "made"), tag("dd", f"{record['made']}, {handed_on}")))
+    if "codes" in record:
+        part = record["codes"]
+        facts.append(tag("div", tag("dt", f"sha256 of {part['file']}"), tag("dd", tag("code", part["sha256"]))))
+    command = tag("pre", tag("code", record["command"]), tabindex="0")
+    return tag("article", tag("h3", submission.name), tag("dl", *facts, class_="facts"), command)
+
+
+def _link(text: str) -> Html:
+    return tag("a", text, href=text, rel="nofollow noreferrer") if text.startswith(LINKS) else join(text)
+
+
+def _published(every: Sequence[Item]) -> Iterator[Html]:
+    """Scores that papers print: of protocols and budgets of their own, so that they have no ranks."""
+    yield tag(
+        "p",
+        "Scores that papers print of models that they trained and scored by themselves: another protocol, often "
+        "another budget. They are not ranked, and stand beside no row of the boards above.",
+    )
+    for item in every:
+        if item.quantity in OF_SCORES:
+            for dataset, matrix in item.values.items():
+                rows = [
+                    [model_title(name), *("–" if v is None else f"{v * item.scale:.3f}" for v in values)]
+                    for name, values in zip(item.rows, matrix, strict=True)
+                ]
+                source = item.source
+                of = tag("a", source["title"], href=source["url"]) if "url" in source else join(source["title"])
+                yield tag("h3", f"{item.title}, {dataset}")
+                yield tag("p", of, f", {item.where} ({item.exactness})")
+                if "defect" in source:
+                    yield tag("p", tag("b", "Known defect. "), source["defect"])
+                yield _table(("model", *item.columns), rows)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> Html:
+    first = tag("th", heads[0], scope="col", class_="name")
+    head = tag("thead", tag("tr", first, *(tag("th", name, scope="col") for name in heads[1:])))
+    body = [
+        tag("tr", tag("th", row[0], scope="row", class_="name"), *(tag("td", cell) for cell in row[1:])) for row in rows
+    ]
+    return tag("div", tag("table", head, tag("tbody", *body)), class_="scroll")

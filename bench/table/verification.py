@@ -1,0 +1,261 @@
+"""What can be said of a submission without trusting it: its rules, and its scores beside those computed again."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bench import data, registry
+from bench.scoring.runs import cells, declaration
+from bench.store.folders import Store
+from bench.store.record_types import TRAINING
+from bench.study.given import GivenCodes
+from bench.study.protocol import Protocol, shipped_protocols
+from bench.table.card import contents
+from bench.table.folder import read_card
+from bench.table.identities import check_identities
+from bench.table.joining import NUMBERS
+from bench.table.reference import reference_of
+from bench.table.rules import KEY, check_scores, shown
+from bench.table.scores import group_keys
+from bench.table.submission import CODES, Submission
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TOLERANCE = 0.005  # of a score, or of its size where that is above 1: what another machine's arithmetic may move it by
+Outcomes = Mapping[tuple[str, str], tuple[str, str]]  # run and cell -> "done", "skipped" or "failed", and why
+
+
+@dataclass
+class Findings:
+    """What was found of a submission, in lines.
+
+    Attributes:
+        wrong: what is not as the submission says.
+        unchecked: what could not be looked at, and why.
+        checked: what was found right.
+    """
+
+    wrong: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
+
+
+def check(submission: Submission, store: Store) -> Findings:
+    """Check what needs no computation: ids, ranges, names, data sets, checksums, versions of metrics, the protocol.
+
+    Args:
+        submission: as it was read.
+        store: whose accepted submissions and reference table have names that are taken.
+    """
+    found = Findings()
+    found.wrong += _wrong_rows(submission)
+    found.wrong += _wrong_name(submission, store)
+    found.wrong += _wrong_codes(submission)
+    _check_datasets(submission, found)
+    _check_cells(submission, found)
+    return found
+
+
+def keys_under(table: "pd.DataFrame", protocol: Protocol) -> set[str]:
+    """The keys of a table's cells that are of a protocol and of the versions that the metrics have here."""
+    found = group_keys(protocol, table[table["dataset"].isin(data.given())])
+    for metric in table["metric"].unique():
+        if _version(metric) is not None:
+            found |= {cell.key for cell in cells([metric], protocol)}
+    return found & {*table["cell"].unique()}
+
+
+def given_codes(submission: Submission) -> list[GivenCodes]:
+    """The members of a submission that are codes from elsewhere.
+
+    Raises:
+        ValueError: the identity of one is not of the form that codes have; the message names it.
+    """
+    found = []
+    for run in submission.table["run"].unique():
+        content = submission.identities.get(run)
+        if isinstance(content, dict) and "codes" in content:
+            found.append(_codes_of(run, content))
+        elif isinstance(content, dict) and not content.get("schedule"):
+            raise ValueError(f"nothing says how run {run} was trained")
+    return found
+
+
+def _codes_of(run: str, content: Mapping[str, Any]) -> GivenCodes:
+    try:
+        setting, dataset = content.get("setting", {}), content["dataset"]
+        member = GivenCodes(
+            content["model"]["name"], content["seed"], dataset["name"], dataset["version"], content["codes"], CODES,
+            setting.get("strength"), setting.get("value"),
+        )  # fmt: skip
+        if member.id == run:
+            return member
+    except (LookupError, TypeError, AttributeError, ValueError):
+        pass
+    raise ValueError(f"what is said of run {run} is not what is said of codes from a file")
+
+
+def _wrong_rows(submission: Submission) -> Iterator[str]:
+    """What the table says that its ids, its metrics or its card do not."""
+    table, card = submission.table, submission.card
+    try:
+        if unknown := check_identities(submission.identities, table):
+            yield f"nothing says what {unknown:,} of its runs are: identities.json.gz lacks them"
+        check_scores(table)
+    except ValueError as fault:
+        yield f"scores.csv.gz: {fault}"
+    for key, value in contents(table).items():
+        if card.get(key) != value:
+            yield f"card.yaml says {key}: {shown(str(card.get(key)))}, the table has {shown(str(value))}"
+    if [part.get("protocol") for part in card["parts"]] != [submission.record["protocol"]]:
+        yield "card.yaml and submission.json do not name one and the same protocol"
+
+
+def _wrong_name(submission: Submission, store: Store) -> Iterator[str]:
+    name, path = submission.name, submission.path.resolve()
+    if of := name_taken(name, store):
+        yield f"its name {name} is that of {of}: choose another"
+    accepted = store.submissions.resolve()
+    if path.parent == accepted and path.name != name:
+        yield f"its folder is called {shown(path.name)} and it is called {name}"
+    if path.parent != accepted and (store.submissions / name).exists():
+        yield f"its name {name} is that of the submission {store.submissions / name}: choose another"
+
+
+def name_taken(name: str, store: Store) -> str | None:
+    """What on the board has a name, submissions aside: a model of the suite, or a row of the reference table."""
+    if name in registry.names("models"):
+        return "a model of the suite"
+    reference = reference_of(store)
+    rows = read_card(reference).get("models") if reference else None
+    return f"a row of {reference.table}" if reference and isinstance(rows, dict) and name in rows else None
+
+
+def _wrong_codes(submission: Submission) -> Iterator[str]:
+    """Of codes from a file: one row, called like the submission, with the checksum that it says."""
+    try:
+        members = given_codes(submission)
+    except ValueError as fault:
+        yield str(fault)
+        return
+    part = submission.record.get("codes")
+    if part is None:
+        return
+    runs = submission.table["run"].unique()
+    if len(runs) != 1 or len(members) != 1:
+        yield f"it is of one file of codes and has rows of {len(runs)} runs, {len(members)} of them codes from a file"
+        return
+    (member,) = members
+    if member.model != submission.name:
+        yield f"its row is called {shown(member.model)} and it is called {submission.name}"
+    if member.sha256 != part["sha256"]:
+        yield (
+            f"submission.json gives the codes the sha256 {part['sha256'][:12]}..., the id of their row is made of "
+            f"{shown(str(member.sha256))[:12]}..."
+        )
+
+
+def _check_datasets(submission: Submission, found: Findings) -> None:
+    known = data.given()
+    for name in submission.table["dataset"].unique():
+        if name not in known:
+            found.wrong.append(f"its data set {name} is none of the suite, and the board compares rows of those")
+    for content in submission.identities.values():
+        part = content.get("dataset") if isinstance(content, dict) else None
+        name, version = (part.get("name"), part.get("version")) if isinstance(part, dict) else (None, None)
+        if isinstance(name, str) and name in known and version != data.card(name).version:
+            line = f"what is of version {shown(str(version))} of {name}: here it has version {data.card(name).version}"
+            if line not in found.unchecked:
+                found.unchecked.append(line)
+
+
+def _check_cells(submission: Submission, found: Findings) -> None:
+    """Each metric is known here in the version that scored, and scored by the protocol that is named."""
+    protocols = shipped_protocols()
+    name, table = submission.record["protocol"], submission.table
+    if name not in protocols:
+        found.wrong.append(f"its protocol {name} is none of the board, which has {' and '.join(protocols)}")
+        return
+    keys = keys_under(table, protocols[name])
+    for row in table.drop_duplicates(["metric", "version", "representation", "cell"]).itertuples():
+        if row.metric == TRAINING:
+            continue
+        version = _version(row.metric)
+        if version is None:
+            line, lines = f"{row.metric}: no metric of that name can be used here", found.unchecked
+        elif row.version > version:
+            line = f"{row.metric} version {row.version} is not known here, where it has version {version}: update, or "
+            line, lines = f"{line}score again", found.wrong
+        elif row.version < version:
+            line = (
+                f"{row.metric} version {row.version}: here it has version {version}, and would have to be scored again"
+            )
+            lines = found.unchecked
+        elif row.cell not in keys:
+            line = f"{row.metric} (cell {row.cell}) was not scored by the protocol {name}: its sizes or options differ"
+            lines = found.wrong
+        else:
+            continue
+        if line not in lines:
+            lines.append(line)
+
+
+def _version(metric: str) -> int | None:
+    """The version of a metric that can be used here; None: there is none."""
+    if metric not in registry.names("metrics"):
+        return None
+    try:
+        return declaration(metric).version
+    except registry.PluginError:
+        return None
+
+
+def compare(table: "pd.DataFrame", again: "pd.DataFrame", outcomes: Outcomes, found: Findings) -> None:
+    """Compare scores with those that were computed again, and say what was found.
+
+    Args:
+        table: of the submission, of the cells in `outcomes`.
+        again: the scores that were computed again.
+        outcomes: what became of each cell that was computed again.
+        found: is added to.
+    """
+    columns = [*KEY, "metric"]
+    sides = [
+        side[[*columns, *NUMBERS]].astype(dict.fromkeys(columns, object)).fillna({"factor": ""})
+        for side in (table, again)
+    ]
+    both = sides[0].merge(sides[1], on=columns, how="outer", suffixes=("", "_again"), indicator="side")
+    states = [outcomes[pair] for pair in zip(both["run"], both["cell"], strict=True)]
+    for metric, (how, why) in sorted({*zip(both["metric"], states, strict=True)}):
+        if how == "skipped":
+            found.wrong.append(f"it has scores of {metric}, which does not apply: {why}")
+        elif how == "failed":
+            found.unchecked.append(f"{metric}: it failed here, {why}")
+    both = both[[how == "done" for how, _ in states]]
+    off = (both["score"] - both["score_again"]).abs() / both["score"].abs().clip(lower=1)
+    for row, distance in zip(both.itertuples(), off, strict=True):
+        if wrong := _wrong_score(row, distance):
+            found.wrong.append(f"{row.name}{row.factor and f' of {row.factor}'} of run {row.run} {wrong}")
+    if near := int(((off > 0) & (off <= TOLERANCE)).sum()):
+        close = f", {near:,} within {TOLERANCE:g} (at most {off[off <= TOLERANCE].max():.2g} off)"
+    else:
+        close = ""
+    if len(both):
+        runs, equal = both["run"].nunique(), int((off == 0).sum())
+        found.checked.append(
+            f"{len(both):,} scores of {runs:,} run{'s' * (runs > 1)} were computed again: {equal:,} equal{close}"
+        )
+
+
+def _wrong_score(row: Any, distance: float) -> str | None:
+    """What is wrong with a score beside the one that was computed again; None: nothing."""
+    if row.side == "right_only":
+        return f"is not in the folder; computed again it is {row.score_again:.6g}"
+    if row.side == "left_only":
+        return f"is {row.score:.6g} in the folder, and its metric gives no such score"
+    if distance > TOLERANCE:
+        return f"is {row.score:.6g} in the folder, and {row.score_again:.6g} computed again"
+    if (row.num_train, row.num_test) != (row.num_train_again, row.num_test_again):
+        return "does not rest on as many rows as the folder says"
+    return None
