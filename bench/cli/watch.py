@@ -228,7 +228,8 @@ def view(plan: Plan, now: State, first: State) -> RenderableType:
         for one in now.underway[:SHOWN]:
             losses = [f"{loss:,.2f}" for loss in one.losses] or [""] * len(CURVES)
             saved = "no checkpoint yet" if one.saved is None else words(max(now.at - one.saved, 0.0))
-            slowest.add_row(escape(str(one.run)), f"{one.step:,}", f"{one.run.schedule.steps:,}", *losses, saved)
+            steps = "fitted" if one.run.fitted else f"{one.run.schedule.steps:,}"
+            slowest.add_row(escape(str(one.run)), f"{one.step:,}", steps, *losses, saved)
         shown.append(slowest)
     if now.failures:
         failed = Table("last failures", "stage", "error", "before")

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,14 @@ def test_the_slowest_runs_come_first_with_the_losses_of_their_last_checkpoint(st
     told = shown(store)
     assert "no checkpoint yet" in told
     assert "42.00" in told
+
+
+def test_a_learner_that_is_fitted_at_once_has_no_steps_to_come(store: Store) -> None:
+    fitted = Run("pca", 1, True, Frozen(), None, None, None, 0, "dsprites", 1, SCHEDULE)
+    begin(store, fitted, 1)
+    with claiming([store.run(fitted.id)]):
+        (row,) = [line for line in shown(store, replace(PLAN, runs=(fitted,))).splitlines() if fitted.id in line]
+    assert [part.strip() for part in row.strip("│ ").split("│")][1:3] == ["0", "fitted"]
 
 
 @pytest.mark.parametrize("text", [b"", b"no checkpoint", b"\xff" * 100])
