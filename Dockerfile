@@ -26,6 +26,7 @@ RUN --mount=from=wheel,source=/wheel,target=/wheel \
     pip install --no-cache-dir -c /wheel/constraints.txt /wheel/*.whl
 # any user may run it: caches of matplotlib, numba and Triton lie in the home folder
 ENV HOME=/tmp BENCH_DATA=/work/data
+RUN install -d -o 1000 -g 1000 /work
 WORKDIR /work
 USER 1000:1000
 ENTRYPOINT ["disentanglement-bench"]
