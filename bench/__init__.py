@@ -12,7 +12,7 @@ bench.load_model("beta_vae", strength=5)           # a trained model that ships,
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 __all__ = ["encode", "load_data", "load_model", "score", "scores"]
 
 if TYPE_CHECKING:

@@ -70,7 +70,7 @@ def close(
 
 def _failures(plan: Plan, keys: Keys, store: Store, known: Ledger) -> list[Row]:
     """Runs that failed, and cells that the study wants: not those of another version, or of a metric that is gone."""
-    failed = [(str(r), "train", _error(store.run(r.id))) for r in plan.runs if known.run(r) == "failed"]
+    failed = [(str(r), "train", error_of(store.run(r.id))) for r in plan.runs if known.run(r) == "failed"]
     named = {member.id: str(member) for member in plan.members}
     closed = {d.run: d.fault for d in known.damaged if d.unreadable}
     failed += [(named[run], "", fault) for run, fault in closed.items() if run in named]
@@ -78,7 +78,8 @@ def _failures(plan: Plan, keys: Keys, store: Store, known: Ledger) -> list[Row]:
     return failed + [(named[run], metric, error) for run, metric, error in cell_failures]
 
 
-def _error(folder: RunFolder) -> str:
+def error_of(folder: RunFolder) -> str:
+    """What the training of a failed run ended in."""
     try:
         return read_record(folder.failed, FailedRecord)["error"]
     except StoreError:

@@ -3,16 +3,14 @@
 import dataclasses
 import shlex
 import webbrowser
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from bench import data
 from bench.cli.closing import close
 from bench.cli.compare import compare_named
+from bench.cli.status import status
 from bench.launch.jobs import described, device_of, jobs_of
 from bench.launch.local import (
     accelerator_of,
@@ -26,9 +24,8 @@ from bench.launch.local import (
     untrained_runs,
 )
 from bench.pool import Pool
-from bench.progress import results, say, say_once, stage
+from bench.progress import results, say, stage
 from bench.scoring.floors import make_floors
-from bench.scoring.groups import cells_of
 from bench.scoring.runs import Cell, cells
 from bench.store.folders import Store
 from bench.store.shipped import in_checkout, trained_dir
@@ -37,7 +34,7 @@ from bench.study import grid
 from bench.study.plan import Plan
 from bench.study.record import extend, study_of
 from bench.study.run import Run
-from bench.table.ledger import ledger, mend
+from bench.table.ledger import mend
 from bench.table.reference import merge, undo_merge, write_reference
 from bench.table.scores import plan_scores
 from bench.table.stored import export
@@ -102,6 +99,10 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     study = study_of(settings, Store(settings["results_dir"]))  # everything is checked before anything is written
     if name == "status":
         return status(study.whole, Store(settings["results_dir"]))
+    if name == "watch":
+        from bench.cli.watch import watch
+
+        return watch(study.whole, Store(settings["results_dir"]))
     chosen = settings["metric"] if "metric" in settings["given"] else "all"
     part, broken = grid.usable(study.part, chosen)
     if settings["dry_run"]:
@@ -278,36 +279,6 @@ def merge_table(settings: Settings) -> int:
         say(f"merge: {done.superseded:,} scores of groups of runs gave way to those of larger groups")
     if done.unverified:
         say(f"merge: nothing proves the ids of {done.unverified:,} runs: their table has no identities.json.gz of them")
-    return 0
-
-
-def status(plan: Plan, store: Store) -> int:
-    """Count runs and scores of a study: done, failed, missing, for each model and data set."""
-    known = ledger(store)
-    asked = cells_of(plan, lambda member: known.run(member) == "done")
-    counts: dict[tuple[str, str], Counter[str]] = {}
-    for member in plan.members:
-        count = counts.setdefault((member.named, member.dataset), Counter())
-        count[known.run(member)] += 1
-        count.update(f"cell {known.cell(member, cell.key)}" for cell in asked[member.id])
-    table = Table("model", "data set", "trained", "failed", "missing", "scores", "skipped", "failed", "missing")
-    table.title = f"{plan.title}: {len(plan.members)} runs ({plan.schedules})"
-    columns = ("done", "failed", "missing", "cell done", "cell skipped", "cell failed", "cell missing")
-    for (model, dataset), count in counts.items():
-        table.add_row(model, dataset, *(str(count[c]) for c in columns))
-    table.add_section()
-    total = sum(counts.values(), Counter())
-    table.add_row("all", "", *(str(total[c]) for c in columns))
-    results.print(table)
-    if total["unreadable"]:
-        say(f"{total['unreadable']:,} runs cannot be read and are left alone")
-    for damage in known.damaged:
-        say_once(str(damage))
-    missing = [run for run in plan.runs if known.run(run) == "missing"]
-    if missing and (origin := plan_scores(plan, store)[1]):
-        say(origin)
-    if shipped := shipped_among(missing):
-        say(f"{len(shipped):,} of the {len(missing):,} missing runs ship trained: `train` takes their weights")
     return 0
 
 

@@ -15,6 +15,7 @@ EXAMPLES = (
     ("score codes=mine.npz name=mine", "puts arrays codes, factors[, logvar] in the score table"),
     ("train study=locatello2019 --dry-run", "shows the jobs, about how long they take, and their commands"),
     ("compare beta_vae,dip_vae_i study=quick", ""),
+    ("watch study=quick", "in another terminal: how far it is"),
     ("claim 'factor_vae > beta_vae on mig, dsprites'", "by the reference study"),
     ("list metrics", ""),
     ("run study=quick --cfg job", "shows the composed configuration"),

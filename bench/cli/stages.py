@@ -105,6 +105,11 @@ STAGES: Mapping[str, Stage] = {
     "status": Stage(
         "count its runs and scores: done, failed, missing", (*GRID, *SCORED, "results_dir"), "study=quick"
     ),
+    "watch": Stage(
+        "how far it is while others work on it: rates, time left, losses, failures (ctrl-C ends it)",
+        (*GRID, *SCORED, "results_dir"),
+        "study=quick",
+    ),
     "data": Stage(
         "fetch, verify and draw the data sets (dataset=NAME chooses); data add, list, remove: those of your own",
         ("dataset", "accept", "what", "name", "images", "labels", "factors", "classes", "size", "fit", "channels",

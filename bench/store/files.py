@@ -17,7 +17,7 @@ import secrets
 import socket
 import stat
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -219,8 +219,15 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], notes: Mapping[
         file.write(save({n: np.asarray(a, order="C") for n, a in arrays.items()}, dict(notes or {})))
 
 
-def read_arrays(path: Path, rows: NDArray[np.int64] | None = None) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Named arrays and notes of a safetensors file; with `rows`, those rows of each array, and nothing else is read.
+def read_arrays(
+    path: Path, rows: NDArray[np.int64] | None = None, only: Collection[str] | None = None
+) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Named arrays and notes of a safetensors file.
+
+    Args:
+        path: of the file.
+        rows: those of each array that are read; None: all.
+        only: the names of the arrays that are read; None: all.
 
     Raises:
         StoreError: missing, truncated or not safetensors; the message names the file.
@@ -237,6 +244,6 @@ def read_arrays(path: Path, rows: NDArray[np.int64] | None = None) -> tuple[dict
         check_regular(path.stat())
         os.close(os.open(path, os.O_RDONLY))  # raises an OSError that names the reason, as safe_open does not
         with safe_open(path, framework="numpy") as file:
-            return {n: array(file, n) for n in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            return {n: array(file, n) for n in only or file.keys()}, file.metadata() or {}
     except (OSError, ValueError, TypeError, SafetensorError) as fault:  # TypeError: a number format that numpy lacks
         raise StoreError(f"cannot read {path}: {fault}") from fault

@@ -9,7 +9,7 @@ import numpy as np
 from bench.columns import coded
 from bench.progress import say_once
 from bench.store.files import StoreError, printable, write_json
-from bench.store.folders import Store
+from bench.store.folders import Listing, Store
 from bench.study.plan import Member
 from bench.table.compact import contents
 from bench.table.records import Damage
@@ -27,12 +27,14 @@ class Ledger:
         cells: run id -> cell key -> "done", "skipped" or "failed", of the cells that were computed.
         failures: (run id, cell key, metric, error) of each failed cell.
         damaged: records that cannot be read and are ignored.
+        listings: run id -> what its folder holds.
     """
 
     runs: Mapping[str, str]
     cells: Mapping[str, Mapping[str, str]]
     failures: Sequence[tuple[str, str, str, str]]
     damaged: Sequence[Damage]
+    listings: Mapping[str, Listing]
 
     def run(self, run: Member) -> str:
         """ "done", "failed", "missing" or "unreadable"."""
@@ -59,7 +61,7 @@ def ledger(store: Store) -> Ledger:
         cells.setdefault(run, {})[cell] = state
         if state == "failed":
             failures.append((run, cell, metric, reason))
-    return Ledger(runs, cells, failures, stored.damaged)
+    return Ledger(runs, cells, failures, stored.damaged, stored.listings)
 
 
 def _words(columns: Mapping[str, tuple[np.ndarray, np.ndarray]], rows: np.ndarray) -> Iterator[tuple[str, ...]]:

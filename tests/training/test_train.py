@@ -51,7 +51,7 @@ def test_a_trained_run_leaves_weights_losses_and_provenance(tmp_path: Path) -> N
     assert f"highest loss {stage_loss(folder):.1f}: {run()}" == told[-1][1]
     assert folder.losses.read_text().splitlines()[0] == "step,loss,reconstruction,kl,regulariser,total_correlation"
     assert len(folder.losses.read_text().splitlines()) == 1 + 7  # step 1 and every fifth
-    assert read_json(folder.done)["versions"]["torch"] == torch.__version__
+    assert torch.__version__.startswith(read_json(folder.done)["versions"]["torch"])  # +cu126 is not in the metadata
     assert not folder.checkpoint.exists()
     assert stage.load_learner(run(), folder).encode(np.zeros((2, 32, 32, 1), np.float32))[0].shape == (2, 6)
 
