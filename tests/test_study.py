@@ -23,7 +23,8 @@ GRID = [
     "model=[beta_vae,pca]", "strength=[0,5]", "seed=[0,1]", "dataset=dsprites", "trainer.steps=60",
     "trainer.checkpoint_every=50", "trainer.batch_size=8", "scoring.pool=1500", "scoring.num_train=400",
     "scoring.num_test=300", "scoring.options.downstream.train_sizes=[100,400]", "study.name=tiny",
-    "scoring.options.downstream.num_rounds=5",
+    "scoring.options.downstream.num_rounds=5", "scoring.options.dci_es.num_trees=2",
+    "scoring.options.strong_downstream.num_rounds=2",
 ]  # fmt: skip
 
 OF_GROUPS, OF_MODELS = ["udr", "model_centrality"], ["elbo"]  # which a PCA does not have, or not all of
@@ -186,7 +187,7 @@ def test_a_new_metric_computes_its_own_cells_alone(results: Path) -> None:
 
 
 def test_a_run_that_fails_is_recorded_and_stops_nothing(tmp_path: Path) -> None:
-    done = run("run", tmp_path, "model=beta_vae", "strength=[1.0,1e39]", "seed=0")
+    done = run("run", tmp_path, "model=beta_vae", "strength=[1.0,1e39]", "seed=0", "metric=[mig,active_dims,sap]")
     assert done.returncode == 1
     assert "1 failed" in done.stdout
     assert "DivergedError" in done.stdout
@@ -258,7 +259,7 @@ def test_a_checkpoint_alone_is_encoded_and_scored(results: Path, table: pd.DataF
     weights = Store(results).run(chosen["run"].iloc[0]).weights
     grid = ["model=beta_vae", "strength=5", "seed=1"]
     for stage in ("train", "score"):
-        assert run(stage, tmp_path, *grid, f"+checkpoint={weights}").returncode == 0
+        assert run(stage, tmp_path, *grid, f"+checkpoint={weights}", "metric=[mig,active_dims]").returncode == 0
     taken = bench.scores("tiny", tmp_path)
     assert set(taken["run"]).isdisjoint(table["run"])
     mig = [t.loc[t["name"] == "mig", "score"].item() for t in (chosen, taken)]

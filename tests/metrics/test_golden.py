@@ -124,7 +124,7 @@ def test_accuracies_of_logistic_regression(name: str, size: int, tolerance: floa
     assert scores[f"lr_{size}"] == pytest.approx(VALUES[name]["on_arrays"][f"lr_{size}"], abs=tolerance)
 
 
-@pytest.mark.parametrize("size", [10, 100, 1000, 10_000])
+@pytest.mark.parametrize("size", [10, 100, 1000, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_xgboost_is_a_variant_near_the_studys_trees(name: str, size: int) -> None:
     expected = VALUES[name]["on_arrays"]
     expected = expected["dci_informativeness_test"] if size == 10_000 else expected[f"gbt_{size}"]

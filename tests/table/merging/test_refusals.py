@@ -59,7 +59,10 @@ HOSTILE: dict[str, tuple[Callable[[Rows], object], str]] = {
     "training of a cell": (cell_of("metric", "training"), f"training of cell {MIG.key} has representation mean"),
     "a cell of other letters": (cell_of("cell", "MIG"), "cell 'MIG' is not 12 hex digits"),
     "no metric": (cell_of("metric", ""), "it has no metric"),
-    "a third representation": (cell_of("representation", "median"), "representation 'median' is not mean or sampled"),
+    "a third representation": (
+        cell_of("representation", "median"),
+        "representation 'median' is not mean, sampled or held_out",
+    ),
     "no score": (cell_of("score", ""), "score of mig is nan"),
     "a score that is no number": (cell_of("score", "nan"), "score of mig is nan"),
     "an infinite score": (cell_of("score", "-inf"), "score of mig is -inf"),
