@@ -13,6 +13,7 @@ from bench.metrics.base import SkippedError
 from bench.metrics.infomec import _dominance, infomec
 from bench.metrics.parts import multinomial
 from bench.metrics.parts.information import entropy
+from bench.metrics.parts.multinomial import _step
 from bench.metrics.parts.neighbour_information import information
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -131,3 +132,11 @@ def test_a_single_factor_is_a_reason() -> None:
     for factors in (FACTORS[:, :1], np.hstack([FACTORS[:, :1], np.zeros((900, 1), int)])):
         with pytest.raises(SkippedError, match="factors has 1 columns of two values or more"):
             infomec(NOISE, factors)
+
+
+def test_a_hessian_that_rounding_leaves_indefinite_still_gives_a_step_downhill() -> None:
+    gradient = np.array([1.0, -1.0, 0.5])
+    for indefinite in (np.ones((3, 3)) - 1e-8 * np.eye(3), -1e-9 * np.eye(3), np.zeros((3, 3))):
+        step = _step(indefinite, gradient)
+        assert np.isfinite(step).all()
+        assert gradient @ step < 0

@@ -6,7 +6,7 @@ at infinity, and steps end as there is nothing left to gain.
 """
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.optimize import OptimizeResult, minimize
 from scipy.special import log_softmax
 
@@ -19,6 +19,7 @@ MAX_ITERATIONS = 1_000  # of L-BFGS where there are too many weights for Newton'
 LEAST_DECREASE = 2e-6  # of the loss of a row, in nats: what a step must promise to be taken
 SETTLED = 100  # times it: where the whole loss is below, L-BFGS ends
 RIDGE = 1e-10  # of the Hessian's diagonal, and beside it: adding the same to all classes' weights changes nothing
+RAISED = 100  # times the ridge, where it does not do
 ARMIJO = 1e-4  # share of the promised decrease that a step must deliver; else it is halved
 
 
@@ -97,14 +98,24 @@ def _descend(problem: _Problem, iterations: int, *, settle: bool = False) -> Flo
     return weights
 
 
+def _step(hessian: Floats, gradient: Floats) -> Floats:
+    """Newton's step; the ridge is raised as long as rounding leaves the Hessian without a Cholesky factor."""
+    ridge, diagonal = RIDGE, np.diag(hessian)
+    while True:
+        try:
+            factor = cho_factor(hessian + np.diag(ridge * (diagonal + 1)), check_finite=False)
+        except LinAlgError:
+            ridge *= RAISED
+            continue
+        step: Floats = -cho_solve(factor, gradient, check_finite=False)
+        return step
+
+
 def _newton(problem: _Problem, weights: Floats) -> Floats:
     """Newton steps, halved until they lower the loss, until a step promises no decrease worth taking."""
     loss, gradient = problem.loss(weights)
     for _ in range(MAX_STEPS):
-        hessian = problem.hessian(weights)
-        diagonal = np.einsum("dd->d", hessian)  # a view
-        diagonal += RIDGE * (diagonal + 1)
-        step = -cho_solve(cho_factor(hessian, check_finite=False), gradient, check_finite=False)
+        step = _step(problem.hessian(weights), gradient)
         promise = -float(gradient @ step)
         if promise < LEAST_DECREASE * len(problem.rows):
             break
