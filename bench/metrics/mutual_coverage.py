@@ -11,8 +11,8 @@ from bench.metrics.parts.information_table import information_table
     version=1,
     reads="points",
     scores={
-        "minimality": Score(0, 1),
-        "sufficiency": Score(0, 1),
+        "minimality": Score(0, 1, title="Minimality"),
+        "sufficiency": Score(0, 1, title="Sufficiency"),
         "constant_dims": Score(0, float("inf"), None),
     },
     headline="minimality",
