@@ -30,6 +30,9 @@ SIMPLER = {"autoencoder", "sparse_autoencoder", "ada_ml_vae", "ml_vae"}
 GRADIENT_MODELS = [
     n for n in registry.names("models") if issubclass(registry.load("models", n), Stacked) and n not in SIMPLER
 ]
+# models whose parts others here have too: of these two properties are tested by hand, with -m slow
+COSTLY = {"dc_ign", "gvae", "hfs", "infogan", "qlae", "slow_vae"}
+BY_HAND_THE_REST = [pytest.param(n, marks=pytest.mark.slow) if n in COSTLY else n for n in GRADIENT_MODELS]
 CPU = torch.device("cpu")
 
 
@@ -90,7 +93,7 @@ def test_a_member_of_a_stack_trains_as_if_alone(name: str) -> None:
         np.testing.assert_allclose(alone.losses()[:, 0, 1:3], together.losses()[:, k, 1:3], rtol=tolerance)
 
 
-@pytest.mark.parametrize("name", GRADIENT_MODELS)
+@pytest.mark.parametrize("name", BY_HAND_THE_REST)
 def test_a_stack_of_its_own_trains_bit_for_bit_as_alone_in_any_fleet_slot_and_order(name: str) -> None:
     hyper, seeds = settings(name, 3), [5, 0, 9]
     alone = [run_to(new_fleet(name, [s], [h]), 20) for s, h in zip(seeds, hyper, strict=True)]
@@ -101,7 +104,7 @@ def test_a_stack_of_its_own_trains_bit_for_bit_as_alone_in_any_fleet_slot_and_or
             np.testing.assert_array_equal(alone[i].losses()[:, 0], fleet.losses()[:, k])
 
 
-@pytest.mark.parametrize("name", GRADIENT_MODELS)
+@pytest.mark.parametrize("name", BY_HAND_THE_REST)
 def test_a_killed_fleet_resumes_bit_for_bit(name: str) -> None:
     hyper, seeds = settings(name, 1), [3]
     saved: list[Progress] = []
