@@ -50,7 +50,8 @@ def board(
     frame["runs"] = runs.max(axis=2).sum(axis=0).astype(int)
     scores = [_score(column.name, [grid[d] for d in np.flatnonzero(present[:, k])], k)
               for k, column in enumerate(chosen)]  # fmt: skip
-    frame = frame.assign(**{name: values for score in scores for name, values in score.items()})
+    of_scores = pd.DataFrame({name: values for score in scores for name, values in score.items()})
+    frame = pd.concat([frame, of_scores], axis=1)  # one by one, a hundred columns would be a hundred blocks
     ranked = [_ranked(grid, chosen, present, name).assign(rank_set=name) for name in rank_sets]
     whole = pd.concat([pd.concat([standing, frame], axis=1) for standing in ranked])
     place = whole["rank_set"].map(list(rank_sets).index)
