@@ -1,9 +1,9 @@
 # The package on CPUs:
 #   docker build -t disentanglement-bench .
-#   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/work" disentanglement-bench run study=quick
+#   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/data" disentanglement-bench run study=quick
 # and on NVIDIA GPUs, whose driver and container toolkit the host has:
 #   docker build --build-arg DEVICE=gpu -t disentanglement-bench:gpu .
-#   docker run --rm --gpus all --user "$(id -u):$(id -g)" -v "$PWD:/work" disentanglement-bench:gpu run study=full
+#   docker run --rm --gpus all --user "$(id -u):$(id -g)" -v "$PWD:/data" disentanglement-bench:gpu run study=full
 # Results and data sets are in the folder that is mounted: results/ and data/.
 ARG DEVICE=cpu
 
@@ -25,9 +25,9 @@ FROM ${DEVICE}
 RUN --mount=from=wheel,source=/wheel,target=/wheel \
     pip install --no-cache-dir -c /wheel/constraints.txt /wheel/*.whl
 # any user may run it: caches of matplotlib, numba and Triton lie in the home folder
-ENV HOME=/tmp BENCH_DATA=/work/data
-RUN install -d -o 1000 -g 1000 /work
-WORKDIR /work
+ENV HOME=/tmp BENCH_DATA=/data/downloads
+RUN install -d -o 1000 -g 1000 /data
+WORKDIR /data
 USER 1000:1000
 ENTRYPOINT ["disentanglement-bench"]
 CMD ["help"]

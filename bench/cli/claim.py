@@ -37,8 +37,8 @@ def judge(text: str | None, study: str | None, store: Store) -> int:
             _tell(sentence(claim, verdict))
             held &= verdict.word == "supported"
             sides = [(side.model, side.value) for side in (claim.more, claim.less)]
-            for found in printed(sides[0], sides[1], claim.score, verdict.dataset):
-                _tell(f"  printed: {found.more:.3f} and {found.less:.3f}, {found.where}")
+            for numbers in printed(sides[0], sides[1], claim.score, verdict.dataset):
+                _tell(f"  printed: {numbers.more:.3f} and {numbers.less:.3f}, {numbers.where}")
     return 0 if held else 1
 
 

@@ -42,20 +42,20 @@ def verify(settings: Settings) -> int:
     if settings["folder"] is None:
         raise ConfigError("verify takes the folder of a submission: python -m bench verify FOLDER")
     store, submission = Store(settings["results_dir"]), read_submission(Path(settings["folder"]).expanduser())
-    found = check(submission, store)
-    if found.wrong:
-        found.unchecked.append("whether its scores come out again: what is wrong has to be put right first")
+    findings = check(submission, store)
+    if findings.wrong:
+        findings.unchecked.append("whether its scores come out again: what is wrong has to be put right first")
     else:
         with TemporaryDirectory(prefix="bench-verify-") as folder:
-            _compute_again(submission, _Place(store, Store(folder, writable=True), settings), found)
-    for word, lines in (("right", found.checked), ("not checked", found.unchecked), ("WRONG", found.wrong)):
+            _compute_again(submission, _Place(store, Store(folder, writable=True), settings), findings)
+    for word, lines in (("right", findings.checked), ("not checked", findings.unchecked), ("WRONG", findings.wrong)):
         for line in lines:
             results.print(f"{word}: {printable(line)}", markup=False, highlight=False, soft_wrap=True)
-    count = len(found.wrong)
+    count = len(findings.wrong)
     things = f"{count} thing{'s are' if count > 1 else ' is'} wrong"
     how = things if count else "nothing is wrong, as far as it could be checked"
     results.print(f"verify: {submission.name}: {how}", markup=False, highlight=False, soft_wrap=True)
-    return 1 if found.wrong else 0
+    return 1 if findings.wrong else 0
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,11 @@ class _Place:
     settings: Settings
 
 
-def _compute_again(submission: Submission, place: _Place, found: Findings) -> None:
+def _compute_again(submission: Submission, place: _Place, findings: Findings) -> None:
     """Score what codes and weights there are, and compare."""
     protocol, table = shipped_protocols()[submission.record["protocol"]], submission.table
     known = table[table["cell"].isin(keys_under(table, protocol))]
-    codes, runs = _codes(submission, place, found), _runs(submission, place, found)
+    codes, runs = _codes(submission, place, findings), _runs(submission, place, findings)
     if not (codes or runs) or known.empty:
         return
     plan = Plan(
@@ -95,10 +95,10 @@ def _compute_again(submission: Submission, place: _Place, found: Findings) -> No
     of_members = known[known["run"].isin([member.id for member in plan.members])]
     tried = [pair in outcomes for pair in _cells_of(of_members)]
     again, there = stored_scores(place.again), {*_cells_of(known)}
-    compare(of_members[tried], again[[pair in there for pair in _cells_of(again)]], outcomes, found)
+    compare(of_members[tried], again[[pair in there for pair in _cells_of(again)]], outcomes, findings)
     untried = sorted(map(str, of_members[[not was for was in tried]]["metric"].unique()))
     if untried:
-        found.unchecked.append(f"some scores of {', '.join(untried)}: what they compare is not all here")
+        findings.unchecked.append(f"some scores of {', '.join(untried)}: what they compare is not all here")
 
 
 def _cells_of(table: "pd.DataFrame") -> list[tuple[str, str]]:
@@ -106,16 +106,16 @@ def _cells_of(table: "pd.DataFrame") -> list[tuple[str, str]]:
     return list(zip(table["run"], table["cell"], strict=True))
 
 
-def _codes(submission: Submission, place: _Place, found: Findings) -> tuple[GivenCodes, ...]:
+def _codes(submission: Submission, place: _Place, findings: Findings) -> tuple[GivenCodes, ...]:
     """The codes of a submission that can be had, put in the store where they are scored."""
-    members, asked = given_codes(submission), place.settings["codes"]
-    file = Path(str(asked)).expanduser() if asked is not None else submission.codes
+    members, codes_file = given_codes(submission), place.settings["codes"]
+    file = Path(str(codes_file)).expanduser() if codes_file is not None else submission.codes
     had = []
     if not members:
-        if asked is not None:
-            found.unchecked.append(f"{file}: the submission is of no codes")
+        if codes_file is not None:
+            findings.unchecked.append(f"{file}: the submission is of no codes")
         return ()
-    if asked is None and not file.exists():
+    if codes_file is None and not file.exists():
         for member in members:
             if place.store.run(member.id).state() == "done":
                 _link(member.id, place, sorted(place.store.run(member.id).path.glob("codes-*.safetensors")))
@@ -129,23 +129,23 @@ def _codes(submission: Submission, place: _Place, found: Findings) -> tuple[Give
                 given = foreign.read(file, member.model, member.dataset, member.seed, *of)
                 foreign.put(replace(given, member=member), place.again)
         except (OSError, StoreError, ConfigError) as fault:
-            found.wrong.append(f"its codes cannot be scored: {fault}")
+            findings.wrong.append(f"its codes cannot be scored: {fault}")
             return ()
         if not had:
             was = f"{str(members[0].sha256)[:12]}..."
-            found.wrong.append(f"{file} has the sha256 {digest[:12]}..., and what was scored had {was}")
+            findings.wrong.append(f"{file} has the sha256 {digest[:12]}..., and what was scored had {was}")
             return ()
-        found.checked.append(f"{file} is the file that was scored, by its sha256")
+        findings.checked.append(f"{file} is the file that was scored, by its sha256")
     if absent := len(members) - len(had):
-        found.unchecked.append(
+        findings.unchecked.append(
             f"the scores of {absent:,} of {len(members):,} codes: they are neither in the folder nor in "
             f"{place.store.path}; codes=FILE gives them"
         )
-    found.unchecked.append("whether the codes are of the images that their factors say: no encoder comes with them")
+    findings.unchecked.append("whether the codes are of the images that their factors say: no encoder comes with them")
     return tuple(had)
 
 
-def _runs(submission: Submission, place: _Place, found: Findings) -> tuple[Run, ...]:
+def _runs(submission: Submission, place: _Place, findings: Findings) -> tuple[Run, ...]:
     """The trained runs of a submission whose weights and images can be had, with their weights in place."""
     codes = {member.id for member in given_codes(submission)}
     wanted = [str(run) for run in submission.table["run"].unique() if run not in codes]
@@ -160,7 +160,7 @@ def _runs(submission: Submission, place: _Place, found: Findings) -> tuple[Run, 
             data.fetch(dataset)
         except data.DataError as fault:
             absent[dataset] = str(fault)
-            found.unchecked.append(f"the scores of runs on {dataset}: {fault}")
+            findings.unchecked.append(f"the scores of runs on {dataset}: {fault}")
     had = []
     for run in here:
         member = known.get(run) or shipped[run]
@@ -170,11 +170,11 @@ def _runs(submission: Submission, place: _Place, found: Findings) -> tuple[Run, 
                 _link(run, place, [place.store.run(run).weights])
     take([run for run in had if run.id not in known], place.again)
     if lacking := len(wanted) - len(here):
-        found.unchecked.append(
+        findings.unchecked.append(
             f"the scores of {lacking:,} of {len(wanted):,} runs: their weights are neither in {place.store.path} nor "
             "among the models that ship"
         )
-    found.unchecked.append(
+    findings.unchecked.append(
         "the losses of training, and that the weights are what the schedule makes: nothing is trained"
     )
     return tuple(had)

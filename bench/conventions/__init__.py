@@ -44,12 +44,12 @@ def find(convention: str, metrics: Sequence[str] | None = None) -> list[Conventi
     Raises:
         UnknownNameError: no metric, or one that was asked for, has it; the message has those that there are.
     """
-    asked = [c for c in CONVENTIONS if metrics is None or c.metric in metrics]
+    candidates = [c for c in CONVENTIONS if metrics is None or c.metric in metrics]
     for metric in ("",) if metrics is None else metrics:
-        having = {c.name for c in asked if metric in ("", c.metric)}
+        having = {c.name for c in candidates if metric in ("", c.metric)}
         if convention not in having:
             raise unknown(f"convention of {metric}" if metric else "convention", convention, having)
-    return [c for c in asked if c.name == convention]
+    return [c for c in candidates if c.name == convention]
 
 
 def path_to(convention: Convention) -> list[Convention]:

@@ -140,13 +140,13 @@ def score(
         scored = partial(score_by, convention, seed=seed)
     faults = registry.faults("metrics") if metrics is None else {}
     names = [name for name in names if name not in faults]
-    found = ScoresOfSeveral()
+    scored_codes = ScoresOfSeveral()
     with _progress(len(names) * len(given)) as advance:
         for whose, array in given.items():
             prefix = f"{whose}: " if several else ""
-            found[whose] = _scores(array, classes, names, scored, metrics is None, prefix, advance)
-            found[whose].skipped |= {name: str(fault) for name, fault in faults.items()}
-    return found if several else found["codes"]
+            scored_codes[whose] = _scores(array, classes, names, scored, metrics is None, prefix, advance)
+            scored_codes[whose].skipped |= {name: str(fault) for name, fault in faults.items()}
+    return scored_codes if several else scored_codes["codes"]
 
 
 def _named(codes: Mapping[str, ArrayLike]) -> dict[str, Floats]:

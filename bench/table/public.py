@@ -72,8 +72,8 @@ def public_rows(store: Store) -> list[Rows]:
     Raises:
         StoreError: a table or a submission cannot be read, or is not what it says; the message names it.
     """
-    found = [rows for rows in [_of_reference(store)] if rows is not None]
-    taken = {run for rows in found for run in rows.table["run"].unique()}
+    collected = [rows for rows in [_of_reference(store)] if rows is not None]
+    taken = {run for rows in collected for run in rows.table["run"].unique()}
     for path in submissions_in(store.submissions):
         submission = read_submission(path)
         if wrong := check(submission, store).wrong:
@@ -86,8 +86,8 @@ def public_rows(store: Store) -> list[Rows]:
             names = table["model"].astype(str) + f" ({submission.name})"  # no name has a space
             table = table.assign(model=names).astype({"model": COLUMNS["model"]})
         taken |= {*table["run"].unique()}
-        found.append(Rows(table, submission.identities, submission))
-    return found
+        collected.append(Rows(table, submission.identities, submission))
+    return collected
 
 
 def _of_reference(store: Store) -> Rows | None:
@@ -113,7 +113,7 @@ def public_boards(origins: Sequence[Rows]) -> list[PublicBoard]:
 
 def _by_schedule(origins: Sequence[Rows], protocol: Protocol) -> dict[str, list[tuple[Mapping[str, Any], Rows]]]:
     """Digest of a schedule -> it, and the rows of each origin that are of it and of the protocol."""
-    found: dict[str, list[tuple[Mapping[str, Any], Rows]]] = {}
+    collected: dict[str, list[tuple[Mapping[str, Any], Rows]]] = {}
     for rows in origins:
         of_protocol = rows.table[rows.table["cell"].isin(keys_under(rows.table, protocol))]
         runs: dict[str, tuple[Mapping[str, Any], list[str]]] = {}
@@ -126,8 +126,8 @@ def _by_schedule(origins: Sequence[Rows], protocol: Protocol) -> dict[str, list[
         for key, (schedule, of_it) in runs.items():
             ends = rows.table[rows.table["metric"] == TRAINING]
             table = _joined([of_protocol[of_protocol["run"].isin(of_it)], ends[ends["run"].isin(of_it)]])
-            found.setdefault(key, []).append((schedule, Rows(table, rows.identities, rows.submission)))
-    return found
+            collected.setdefault(key, []).append((schedule, Rows(table, rows.identities, rows.submission)))
+    return collected
 
 
 def _board(key: str, protocol: Protocol, parts: Sequence[tuple[Mapping[str, Any], Rows]]) -> PublicBoard | None:

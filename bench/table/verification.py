@@ -48,22 +48,22 @@ def check(submission: Submission, store: Store) -> Findings:
         submission: as it was read.
         store: whose accepted submissions and reference table have names that are taken.
     """
-    found = Findings()
-    found.wrong += _wrong_rows(submission)
-    found.wrong += _wrong_name(submission, store)
-    found.wrong += _wrong_codes(submission)
-    _check_datasets(submission, found)
-    _check_cells(submission, found)
-    return found
+    findings = Findings()
+    findings.wrong += _wrong_rows(submission)
+    findings.wrong += _wrong_name(submission, store)
+    findings.wrong += _wrong_codes(submission)
+    _check_datasets(submission, findings)
+    _check_cells(submission, findings)
+    return findings
 
 
 def keys_under(table: "pd.DataFrame", protocol: Protocol) -> set[str]:
     """The keys of a table's cells that are of a protocol and of the versions that the metrics have here."""
-    found = group_keys(protocol, table[table["dataset"].isin(data.given())])
+    findings = group_keys(protocol, table[table["dataset"].isin(data.given())])
     for metric in table["metric"].unique():
         if _version(metric) is not None:
-            found |= {cell.key for cell in cells([metric], protocol)}
-    return found & {*table["cell"].unique()}
+            findings |= {cell.key for cell in cells([metric], protocol)}
+    return findings & {*table["cell"].unique()}
 
 
 def given_codes(submission: Submission) -> list[GivenCodes]:
@@ -72,14 +72,14 @@ def given_codes(submission: Submission) -> list[GivenCodes]:
     Raises:
         ValueError: the identity of one is not of the form that codes have; the message names it.
     """
-    found = []
+    findings = []
     for run in submission.table["run"].unique():
         content = submission.identities.get(run)
         if isinstance(content, dict) and "codes" in content:
-            found.append(_codes_of(run, content))
+            findings.append(_codes_of(run, content))
         elif isinstance(content, dict) and not content.get("schedule"):
             raise ValueError(f"nothing says how run {run} was trained")
-    return found
+    return findings
 
 
 def _codes_of(run: str, content: Mapping[str, Any]) -> GivenCodes:
@@ -156,26 +156,26 @@ def _wrong_codes(submission: Submission) -> Iterator[str]:
         )
 
 
-def _check_datasets(submission: Submission, found: Findings) -> None:
+def _check_datasets(submission: Submission, findings: Findings) -> None:
     known = data.given()
     for name in submission.table["dataset"].unique():
         if name not in known:
-            found.wrong.append(f"its data set {name} is none of the suite, and the board compares rows of those")
+            findings.wrong.append(f"its data set {name} is none of the suite, and the board compares rows of those")
     for content in submission.identities.values():
         part = content.get("dataset") if isinstance(content, dict) else None
         name, version = (part.get("name"), part.get("version")) if isinstance(part, dict) else (None, None)
         if isinstance(name, str) and name in known and version != data.card(name).version:
             line = f"what is of version {shown(str(version))} of {name}: here it has version {data.card(name).version}"
-            if line not in found.unchecked:
-                found.unchecked.append(line)
+            if line not in findings.unchecked:
+                findings.unchecked.append(line)
 
 
-def _check_cells(submission: Submission, found: Findings) -> None:
+def _check_cells(submission: Submission, findings: Findings) -> None:
     """Each metric is known here in the version that scored, and scored by the protocol that is named."""
     protocols = shipped_protocols()
     name, table = submission.record["protocol"], submission.table
     if name not in protocols:
-        found.wrong.append(f"its protocol {name} is none of the board, which has {' and '.join(protocols)}")
+        findings.wrong.append(f"its protocol {name} is none of the board, which has {' and '.join(protocols)}")
         return
     keys = keys_under(table, protocols[name])
     for row in table.drop_duplicates(["metric", "version", "representation", "cell"]).itertuples():
@@ -183,18 +183,18 @@ def _check_cells(submission: Submission, found: Findings) -> None:
             continue
         version = _version(row.metric)
         if version is None:
-            line, lines = f"{row.metric}: no metric of that name can be used here", found.unchecked
+            line, lines = f"{row.metric}: no metric of that name can be used here", findings.unchecked
         elif row.version > version:
             line = f"{row.metric} version {row.version} is not known here, where it has version {version}: update, or "
-            line, lines = f"{line}score again", found.wrong
+            line, lines = f"{line}score again", findings.wrong
         elif row.version < version:
             line = (
                 f"{row.metric} version {row.version}: here it has version {version}, and would have to be scored again"
             )
-            lines = found.unchecked
+            lines = findings.unchecked
         elif row.cell not in keys:
             line = f"{row.metric} (cell {row.cell}) was not scored by the protocol {name}: its sizes or options differ"
-            lines = found.wrong
+            lines = findings.wrong
         else:
             continue
         if line not in lines:
@@ -211,14 +211,14 @@ def _version(metric: str) -> int | None:
         return None
 
 
-def compare(table: "pd.DataFrame", again: "pd.DataFrame", outcomes: Outcomes, found: Findings) -> None:
+def compare(table: "pd.DataFrame", again: "pd.DataFrame", outcomes: Outcomes, findings: Findings) -> None:
     """Compare scores with those that were computed again, and say what was found.
 
     Args:
         table: of the submission, of the cells in `outcomes`.
         again: the scores that were computed again.
         outcomes: what became of each cell that was computed again.
-        found: is added to.
+        findings: is added to.
     """
     columns = [*KEY, "metric"]
     sides = [
@@ -229,21 +229,21 @@ def compare(table: "pd.DataFrame", again: "pd.DataFrame", outcomes: Outcomes, fo
     states = [outcomes[pair] for pair in zip(both["run"], both["cell"], strict=True)]
     for metric, (how, why) in sorted({*zip(both["metric"], states, strict=True)}):
         if how == "skipped":
-            found.wrong.append(f"it has scores of {metric}, which does not apply: {why}")
+            findings.wrong.append(f"it has scores of {metric}, which does not apply: {why}")
         elif how == "failed":
-            found.unchecked.append(f"{metric}: it failed here, {why}")
+            findings.unchecked.append(f"{metric}: it failed here, {why}")
     both = both[[how == "done" for how, _ in states]]
     off = (both["score"] - both["score_again"]).abs() / both["score"].abs().clip(lower=1)
     for row, distance in zip(both.itertuples(), off, strict=True):
         if wrong := _wrong_score(row, distance):
-            found.wrong.append(f"{row.name}{row.factor and f' of {row.factor}'} of run {row.run} {wrong}")
+            findings.wrong.append(f"{row.name}{row.factor and f' of {row.factor}'} of run {row.run} {wrong}")
     if near := int(((off > 0) & (off <= TOLERANCE)).sum()):
         close = f", {near:,} within {TOLERANCE:g} (at most {off[off <= TOLERANCE].max():.2g} off)"
     else:
         close = ""
     if len(both):
         runs, equal = both["run"].nunique(), int((off == 0).sum())
-        found.checked.append(
+        findings.checked.append(
             f"{len(both):,} scores of {runs:,} run{'s' * (runs > 1)} were computed again: {equal:,} equal{close}"
         )
 

@@ -52,6 +52,6 @@ def _number(item: Item, side: tuple[str, float | None], score: str, dataset: str
 
 def _is_of(item: Item, row: str, model: str, value: float | None) -> bool:
     if item.settings:
-        told = item.settings.get(row)
-        return told is not None and told[0] == model and value in (None, told[1])
+        setting = item.settings.get(row)
+        return setting is not None and setting[0] == model and value in (None, setting[1])
     return value is None and item.score is not None and row == model

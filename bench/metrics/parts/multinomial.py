@@ -93,8 +93,8 @@ def _descend(problem: _Problem, iterations: int, *, settle: bool = False) -> Flo
 
     start = np.zeros(problem.rows.shape[1] * problem.classes)
     options = {"maxiter": iterations, "gtol": 1e-4}
-    found = minimize(problem.loss, start, jac=True, method="L-BFGS-B", options=options, callback=callback)
-    weights: Floats = found.x
+    result = minimize(problem.loss, start, jac=True, method="L-BFGS-B", options=options, callback=callback)
+    weights: Floats = result.x
     return weights
 
 

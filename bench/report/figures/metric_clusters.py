@@ -34,8 +34,10 @@ def metric_clusters(table: pd.DataFrame, dataset: str, schedules: str) -> Drawn:
     clusters = dict(zip(varied, fcluster(tree, 1 - SAME, "distance").tolist(), strict=True))
     figure = new_figure(PAGE, CELL * len(varied) + 1.0)
     left, right = figure.subplots(1, 2, width_ratios=[TREE, 1 - TREE])
-    drawn = dendrogram(tree, orientation="left", ax=left, labels=varied, color_threshold=0, above_threshold_color="0.3")
-    order = drawn["ivl"][::-1]
+    branches = dendrogram(
+        tree, orientation="left", ax=left, labels=varied, color_threshold=0, above_threshold_color="0.3"
+    )
+    order = branches["ivl"][::-1]
     left.set_xlabel("1 - Spearman", size=LABEL)
     left.set_yticks([])
     left.spines[["left", "top", "right"]].set_visible(False)

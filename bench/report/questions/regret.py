@@ -32,36 +32,36 @@ def draw_regret(asked: Asked) -> Iterator[NamedDrawing]:
         scores = with_sampled_tc(table[table["dataset"] == dataset]).dropna(axis="columns", how="all")
         try:
             names = shown_of(metrics_of(table, scores), every=False)
-            found = regret(scores, names, rng()).assign(dataset=dataset)
+            regrets = regret(scores, names, rng()).assign(dataset=dataset)
         except TooFewRunsError as reason:
             reasons.append(f"{dataset}: {reason}")
             continue
-        yield f"regret_{dataset}", _drawn(found, looks_of(table), str(dataset), asked.plan.schedules), found
+        yield f"regret_{dataset}", _drawn(regrets, looks_of(table), str(dataset), asked.plan.schedules), regrets
     if len(reasons) == table["dataset"].nunique():
         raise TooFewRunsError("; ".join(reasons) or "there are no scores")
 
 
-def _drawn(found: pd.DataFrame, styles: Looks, dataset: str, schedules: str) -> Picture:
-    metrics, models = (list(dict.fromkeys(found[c])) for c in ("metric", "model"))
-    ways = [way for way in (*CRITERIA, ANY) if way in set(found["by"])]
+def _drawn(regrets: pd.DataFrame, styles: Looks, dataset: str, schedules: str) -> Picture:
+    metrics, models = (list(dict.fromkeys(regrets[c])) for c in ("metric", "model"))
+    ways = [way for way in (*CRITERIA, ANY) if way in set(regrets["by"])]
     figure, axes, _ = panel_grid(len(metrics), 0.5 + len(ways) * (0.1 + 0.05 * len(models)), sharey=True)
     for ax, metric in zip(axes, metrics, strict=True):
-        _marks(ax, found[found["metric"] == metric], ways, models, styles)
+        _marks(ax, regrets[regrets["metric"] == metric], ways, models, styles)
         ax.set_title(title(metric))
-    counted = found.drop_duplicates("model")
+    counted = regrets.drop_duplicates("model")
     heading = f"{dataset_title(dataset)}: what choosing a run without factors costs"
     said = standing(int(counted["runs"].sum()), int(counted["seeds"].min()))
     titled(figure, heading, said, schedules, NOTE, model_keys(models, styles, line=False))
     return figure
 
 
-def _marks(ax: Axes, found: pd.DataFrame, ways: list[str], models: list[str], styles: Looks) -> None:
+def _marks(ax: Axes, regrets: pd.DataFrame, ways: list[str], models: list[str], styles: Looks) -> None:
     offsets = np.linspace(-0.32, 0.32, len(models)) if len(models) > 1 else [0.0]
     for model, offset in zip(models, offsets, strict=True):
-        own = found[found["model"] == model].set_index("by").reindex(ways)
+        of_model = regrets[regrets["model"] == model].set_index("by").reindex(ways)
         places, style = np.arange(len(ways)) + offset, styles[model]
-        ax.hlines(places, own["low"], own["high"], color=style["color"], linewidth=0.8)
-        ax.scatter(own["regret"], places, s=9, color=style["color"], marker=style["marker"], linewidth=0, zorder=2,
+        ax.hlines(places, of_model["low"], of_model["high"], color=style["color"], linewidth=0.8)
+        ax.scatter(of_model["regret"], places, s=9, color=style["color"], marker=style["marker"], linewidth=0, zorder=2,
                    clip_on=False)  # fmt: skip
     ax.set_yticks(range(len(ways)), [chosen_by(way) for way in ways])
     ax.set_ylim(len(ways) - 0.5, -0.5)
