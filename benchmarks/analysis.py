@@ -1,5 +1,7 @@
 """How long all figures of a study at full size take, from a made-up table.
 
+Its scores beside the paper's are of no metric of the suite, so that the second figures, of every metric, are not drawn.
+
 python -m benchmarks.analysis [--datasets 7] [--seeds 50] [--scores 60] [--processes 1] [--out DIR]
 """
 

@@ -111,7 +111,8 @@ def _judged(both: pd.DataFrame, item: Item, reasons: list[str], missing: str) ->
     wanted = item.source.get("study", {}).get("seeds", 0)
     verdicts, why = [], []
     for line in both.itertuples():
-        fewer = [f"{line.seeds:.0f} seeds a setting for {wanted}"] if line.seeds < MIN_SEEDS else []
+        count = f"{line.seeds:.0f} seed{'' if line.seeds == 1 else 's'} a setting"
+        fewer = [f"{count} for {wanted or MIN_SEEDS}"] if line.seeds < MIN_SEEDS else []
         unknown = [] if fewer or not np.isnan(line.low) else ["ours has no interval"]
         against = [missing] if np.isnan(line.ours) else reasons + fewer + unknown
         low, high = line.low_of_difference - item.tolerance, line.high_of_difference + item.tolerance
