@@ -142,8 +142,8 @@ def floors_in_words(floors: Mapping[str, Floors]) -> str:
     dims = " or ".join(str(dims) for dims in sorted({of.dims for of in floors.values()}))
     of_codes = f"codes of {dims} dimensions" if dims else "codes"
     return (
-        f"A floor is what {of_codes} score that hold nothing, under the same protocol and on the same factors; wider or "
-        "narrower codes have another. Sampled codes of a model that encodes nothing are Gaussian noise."
+        f"A floor is what {of_codes} score that hold nothing, under the same protocol and on the same factors; wider "
+        "and narrower codes have others. Sampled codes of a model that encodes nothing are Gaussian noise."
     )
 
 

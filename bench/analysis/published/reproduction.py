@@ -114,7 +114,8 @@ def _judged(both: pd.DataFrame, item: Item, reasons: list[str], missing: str) ->
         count = f"{line.seeds:.0f} seed{'' if line.seeds == 1 else 's'} a setting"
         fewer = [f"{count} for {wanted or MIN_SEEDS}"] if line.seeds < MIN_SEEDS else []
         unknown = [] if fewer or not np.isnan(line.low) else ["ours has no interval"]
-        against = [missing] if np.isnan(line.ours) else reasons + fewer + unknown
+        absent = missing if np.isnan(line.runs) else "a score is the same in all of its runs"
+        against = [absent] if np.isnan(line.ours) else reasons + fewer + unknown
         low, high = line.low_of_difference - item.tolerance, line.high_of_difference + item.tolerance
         verdicts.append("not comparable" if against else "covered" if low <= line.published <= high else "not covered")
         why.append("; ".join(against))
@@ -197,10 +198,9 @@ def variance(item: Item, table: pd.DataFrame) -> pd.DataFrame:
 def mean_variance(item: Item, table: pd.DataFrame) -> pd.DataFrame:
     """The mean of table 5's cells over metrics and data sets."""
     scores = wide(table, item.representation)
-    names = [n for n in PAPER.values() if n in scores.columns]
-    if not names:
-        raise NothingToCompareError("the table lacks the scores")
-    means = mean_variance_explained(scores, names)
+    if lacking := [n for n in PAPER.values() if n not in scores.columns]:
+        raise NothingToCompareError(f"the table lacks {', '.join(lacking)}")
+    means = mean_variance_explained(scores, list(PAPER.values()))
     return means.rename(columns={"by": "row", "explained": "ours"}).assign(column="mean")[COMPARED]
 
 

@@ -74,24 +74,23 @@ def mean_explained(blocks: Sequence[tuple[Floats, Labels]]) -> Mean:
         blocks: scores (K, n, S) and groups (K,) of each data set, as `explained` takes them.
 
     Returns:
-        Constant scores are left out; everything is missing where all are constant, the ends with fewer than
-        `MIN_SEEDS` seeds on any data set.
+        Everything is missing where a score is constant on a data set, the ends with fewer than `MIN_SEEDS` seeds.
     """
     each = [_moves(*block) for block in blocks]
-    shares = np.concatenate([moves.omega[~np.isnan(moves.omega)] for moves in each])
-    omega = float(shares.mean()) if len(shares) else np.nan
+    shares = np.concatenate([moves.omega for moves in each])
+    omega = float(shares.mean())
     if min(scores.shape[1] for scores, _ in blocks) < MIN_SEEDS or not omega < 1:
         return Mean(omega, np.nan, np.nan)
     parts, freedoms = [], []
     for (scores, _), moves in zip(blocks, each, strict=True):
-        seeds, known = scores.shape[1], ~np.isnan(moves.omega)
-        weights = (1 - moves.omega[known]) / len(shares) / (1 - omega)  # in -log(1 - mean), of -log(1 - omega) of each
-        by_mean, by_variance = moves.by_mean[:, known] * weights, moves.by_variance[known] * weights
-        residuals = (scores - scores.mean(axis=1, keepdims=True))[..., known]
+        seeds = scores.shape[1]
+        weights = (1 - moves.omega) / len(shares) / (1 - omega)  # in -log(1 - mean), of -log(1 - omega) of each
+        by_mean, by_variance = moves.by_mean * weights, moves.by_variance * weights
+        residuals = scores - scores.mean(axis=1, keepdims=True)
         covariances = residuals.swapaxes(1, 2) @ residuals / (seeds - 1)
         normal = np.einsum("ks,kst,kt->k", by_mean, covariances, by_mean) / seeds
         normal += np.einsum("s,kst,t->k", by_variance, 2 * covariances**2, by_variance) / (seeds + 1)
-        parts.append(np.maximum((moves.by_run[..., known] @ weights).var(axis=1, ddof=1) / seeds, normal))
+        parts.append(np.maximum((moves.by_run @ weights).var(axis=1, ddof=1) / seeds, normal))
         freedoms.append(np.full(len(scores), seeds - 1))
     low, high = _ends(omega, np.concatenate(parts), np.concatenate(freedoms))
     return Mean(omega, float(low), float(high))
