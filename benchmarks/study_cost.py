@@ -30,9 +30,7 @@ def main() -> None:
     chosen = parser.parse_args()
     plan = planned(chosen.words)
     jobs = job_seconds(plan, chosen.start)
-    scoring = ShippedCosts("H200", plan.protocol.name).score(
-        [(run, cells(plan.metrics, plan.protocol)) for run in plan.runs]
-    )
+    scoring = scoring_seconds(plan)
     print(f"{len(plan.runs):,} models in {len(jobs):,} jobs; training {sum(jobs) / 3600:.0f} hours of one GPU")
     hours, once = sum(jobs) / 3600, len(plan.runs) * P100_HOURS
     print(f"energy of the GPUs: {hours * chosen.watts / 1000:.0f} kWh; the study's: {once / 24:.0f} days of a P100")
@@ -57,6 +55,12 @@ def job_seconds(plan: Plan, start: float) -> list[float]:
             raise SystemExit(f"no run like {job[0]} was measured on a GPU")
         seconds.append(start + trained)
     return seconds
+
+
+def scoring_seconds(plan: Plan) -> float | None:
+    """Seconds of a CPU core that encoding and scoring a study take; None where that was not measured."""
+    costs, wanted = ShippedCosts("H200", plan.protocol.name), cells(plan.metrics, plan.protocol)
+    return costs.score([(run, wanted) for run in plan.runs])
 
 
 def makespan(jobs: Sequence[float], gpus: int) -> float:

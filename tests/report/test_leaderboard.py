@@ -96,3 +96,5 @@ def test_floors_stand_below_the_rows_and_over_all_data_sets_as_a_mean(table: pd.
     assert "t(3)" not in rows["All data sets"]
     assert "dsprites,gaussian,mig,0.0123," in files["floors"]
     assert "dsprites,,sap,,it <failed>" in files["floors"]
+    assert "A floor is what codes of 10 dimensions score that hold nothing" in files[".md"]
+    assert "A floor is what codes of 10 dimensions score that hold nothing" in files[".html"]

@@ -231,6 +231,8 @@ def sentence(claim: Claim, v: Verdict) -> str:
     if v.word == "unknown":
         need = f"an interval needs {MIN_SEEDS} seeds of each setting"
         return f"{start} cannot be judged: the first is {size}, but {need} ({runs}{dead})."
+    if v.low == v.high == 0:
+        return f"{start} is open: all runs have the same score ({runs}{dead})."
     wins = (
         f"one of its runs scores higher with probability {v.probability:.2f} "
         f"({v.probability_low:.2f} to {v.probability_high:.2f})"

@@ -15,7 +15,7 @@ from bench.analysis.names import PAPER
 from bench.analysis.published.numbers import Item
 from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations, wide
 from bench.analysis.scores.transfer import complete_grid, transfer
-from bench.analysis.scores.variance import SETTING, omega_of_plain, variance_explained
+from bench.analysis.scores.variance import SETTING, mean_variance_explained, omega_of_plain, variance_explained
 from bench.analysis.statistics.centres import centres
 from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, spread, t_ends
 from bench.store.files import digest
@@ -32,6 +32,7 @@ SCALES: dict[str, Scale] = {
     "fig2": OF_CORRELATION,
     "fig5": OF_CORRELATION,
     "table5": OF_SHARE,
+    "table5_mean": OF_SHARE,
 }  # where the interval is symmetric
 
 
@@ -110,9 +111,11 @@ def _judged(both: pd.DataFrame, item: Item, reasons: list[str], missing: str) ->
     wanted = item.source.get("study", {}).get("seeds", 0)
     verdicts, why = [], []
     for line in both.itertuples():
-        fewer = [f"{line.seeds:.0f} seeds a setting for {wanted}"] if line.seeds < MIN_SEEDS else []
+        count = f"{line.seeds:.0f} seed{'' if line.seeds == 1 else 's'} a setting"
+        fewer = [f"{count} for {wanted or MIN_SEEDS}"] if line.seeds < MIN_SEEDS else []
         unknown = [] if fewer or not np.isnan(line.low) else ["ours has no interval"]
-        against = [missing] if np.isnan(line.ours) else reasons + fewer + unknown
+        absent = missing if np.isnan(line.runs) else "a score is the same in all of its runs"
+        against = [absent] if np.isnan(line.ours) else reasons + fewer + unknown
         low, high = line.low_of_difference - item.tolerance, line.high_of_difference + item.tolerance
         verdicts.append("not comparable" if against else "covered" if low <= line.published <= high else "not covered")
         why.append("; ".join(against))
@@ -193,15 +196,12 @@ def variance(item: Item, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def mean_variance(item: Item, table: pd.DataFrame) -> pd.DataFrame:
-    """The mean of table 5's cells over metrics and data sets; its interval is not computed."""
+    """The mean of table 5's cells over metrics and data sets."""
     scores = wide(table, item.representation)
-    names = [n for n in PAPER.values() if n in scores.columns]
-    if not names:
-        raise NothingToCompareError("the table lacks the scores")
-    parts = [variance_explained(scores.xs(d, drop_level=False), names) for d in scores.index.unique("dataset")]
-    cells = pd.concat(parts).groupby("by").agg(ours=("explained", "mean"), seeds=("seeds", "min"))
-    runs = sum(int(part["runs"].iloc[0]) for part in parts)
-    return cells.reset_index(names="row").assign(column="mean", low=np.nan, high=np.nan, runs=runs)[COMPARED]
+    if lacking := [n for n in PAPER.values() if n not in scores.columns]:
+        raise NothingToCompareError(f"the table lacks {', '.join(lacking)}")
+    means = mean_variance_explained(scores, list(PAPER.values()))
+    return means.rename(columns={"by": "row", "explained": "ours"}).assign(column="mean")[COMPARED]
 
 
 def transferred(item: Item, table: pd.DataFrame) -> pd.DataFrame:
