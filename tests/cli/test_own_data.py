@@ -20,6 +20,8 @@ from bench.data.base import DataError
 from bench.registry import UnknownNameError
 from bench.report.sheet import draw_sheet
 from bench.store.folders import Store
+from bench.study.grid import plan
+from bench.training.train import train
 from bench.values import ConfigError
 
 Run = Callable[..., int]
@@ -167,10 +169,23 @@ def test_a_size_that_no_convolutional_network_takes_is_kept_only_if_it_is_asked_
 ) -> None:
     np.savez(tmp_path / "a.npz", images=np.zeros((9, 27, 27), np.uint8))
     words: tuple[Any, ...] = ("data", "add", "name=mine", f"images={tmp_path / 'a.npz'}")
-    with pytest.raises(ConfigError, match=r"images of 27x27 go with no convolutional networks, which take .*64"):
+    with pytest.raises(
+        ConfigError, match=r"images of 27x27 go with no convolutional networks .*: size=28 makes them 28"
+    ):
         bench(*words)
     assert bench(*words, "size=27") == 0
-    assert "trainer.architecture=mlp trainer.image_size=27" in " ".join(capsys.readouterr().err.split())
+    assert "python -m bench run dataset=mine trainer.architecture=mlp" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("size", [28, 128])
+def test_they_are_trained_on_at_their_size_without_being_told(size: int, bench: Run, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.random.default_rng(0).integers(0, 256, (40, size, size), np.uint8))
+    bench("data", "add", "name=mine", f"images={tmp_path / 'a.npz'}")
+    words = ("dataset=mine", "strength=[0,5]", "trainer.steps=2", "trainer.batch_size=4")
+    (settings,) = compose_all(read(["train", *words]))
+    runs = plan(settings).runs
+    assert {run.label for run in runs} == {f"quick: 2 steps, {size}x{size} px"}
+    assert train(runs, Store(tmp_path / "results"), "cpu", lambda steps, note: None) == ["done", "done"]
 
 
 def test_words_of_the_stage_are_completed() -> None:
