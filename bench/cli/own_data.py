@@ -11,11 +11,12 @@ from bench import data
 from bench.data import adding, own
 from bench.data.base import Card
 from bench.data.pictures import BACKGROUNDS, CHANNELS, FITS, SIZES, Asked
-from bench.networks.base import image_sizes
+from bench.networks.base import every_network, sizes_taken
 from bench.progress import Meter, results, say
 from bench.registry import unknown
 from bench.report.sheet import draw_sheet
 from bench.store.folders import Store
+from bench.study.grid import LARGEST_SIZE
 from bench.values import ConfigError, listed, number, one_of, text, whole
 
 Settings = Mapping[str, Any]
@@ -54,7 +55,7 @@ def _add(settings: Settings) -> int:
         chosen = [str(column) for column in listed(chosen)]
     classes = whole("classes", settings["classes"], 2)
     made = adding.source(Path(settings["images"]), table, asked, classes, chosen)
-    networks = _networks(made.images.size, settings)
+    networks, words = _networks(made.images.size, settings)
     for line in made.said:
         say(f"  {line}")
     if settings["dry_run"]:
@@ -69,7 +70,7 @@ def _add(settings: Settings) -> int:
     if card.grid:
         say(f"{name}: every combination of factor values is there once, a grid; images are in the order of its rows")
     say(f"{name}: networks that take it: {networks}")
-    say(f"python -m bench run dataset={name}")
+    say(f"python -m bench run dataset={name}{words}")
     return 0
 
 
@@ -98,23 +99,26 @@ def _asked(settings: Settings) -> Asked:
     )
 
 
-def _networks(size: int, settings: Settings) -> str:
-    """The networks that take images of a size, as they are or with blocks of pixels averaged.
+def _networks(size: int, settings: Settings) -> tuple[str, str]:
+    """The networks that take images of a size, at the size that they are seen at; the words by which they are chosen.
 
     Raises:
         ConfigError: only those of any size do, and this size was not asked for.
     """
-    takes = {name: taken for name, taken in image_sizes().items() if taken is None or size % taken == 0}
-    of_a_size = {name: taken for name, taken in takes.items() if taken is not None}
-    if not of_a_size and "size" not in settings["given"]:
-        taken = sorted({n for n in image_sizes().values() if n})
-        raise ConfigError(
-            f"images of {size}x{size} go with no convolutional networks, which take {', '.join(map(str, taken))}: "
-            f"size=64 makes them 64x64; size={size} keeps them, for trainer.architecture=mlp trainer.image_size={size}"
-        )
-    if not of_a_size:
-        return f"{', '.join(takes)}, with trainer.architecture={next(iter(takes))} trainer.image_size={size}"
-    return ", ".join(f"{name} ({taken}x{taken})" if taken else f"{name} (any size)" for name, taken in takes.items())
+    seen = next(s for s in range(min(size, LARGEST_SIZE), 0, -1) if size % s == 0)
+    networks = every_network()
+    of_some_sizes = [cls for cls in networks.values() if cls.image_size is not None]
+    takes = [name for name, cls in networks.items() if cls.takes(seen)]
+    if not any(cls.takes(seen) for cls in of_some_sizes):
+        possible = [s for s in range(SIZES[0], LARGEST_SIZE + 1) if any(cls.takes(s) for cls in of_some_sizes)]
+        nearest = min(possible, key=lambda s: abs(s - size))
+        if "size" not in settings["given"]:
+            raise ConfigError(
+                f"images of {size}x{size} go with no convolutional networks ({sizes_taken()}): size={nearest} makes "
+                f"them {nearest}x{nearest}; size={size} keeps them, for trainer.architecture={takes[0]}"
+            )
+        return ", ".join(takes), f" trainer.architecture={takes[0]}"
+    return f"{', '.join(takes)}, at {seen}x{seen}", ""
 
 
 def _draw(name: str, settings: Settings) -> None:

@@ -84,6 +84,8 @@ def _set_implied(settings: dict[str, Any], command: Command) -> None:
     settings["undo"] = settings["undo"] or "--undo" in command.flags
     if "strength" in command.given and "strength_of" not in command.given:
         settings["strength_of"] = None  # what is asked for on the command line is asked of every model
+    if "trainer.image_size" in command.given and "trainer.sized_by_data" not in command.given:
+        settings["trainer"]["sized_by_data"] = False  # what is asked for is asked of every data set
     if any(key.partition(".")[0] == "sampling" for key in command.given) and "sampling.each" not in command.given:
         settings["sampling"]["each"] = None  # what is asked for on the command line, in the place of a study's list
     if command.stage == "data":

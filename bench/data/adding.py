@@ -67,8 +67,8 @@ def source(
     there = pictures(images, asked)
     if there.count < 2:
         raise DataError(f"{images} holds one image: a data set has two or more")
-    columns, unused = _columns(there, table, chosen)
-    factors = tuple(labels.factor(n, column, num_classes, where) for n, (column, where) in columns.items())
+    columns, unused, lines = _columns(there, table, chosen)
+    factors = tuple(labels.factor(n, column, num_classes, where, lines) for n, (column, where) in columns.items())
     kinds = [f"{f.name}: {f.kind}, {f.size} classes, {f.span}" for f in factors]
     said = [*there.said, *(kinds or ["no labels: scores of codes alone"])]
     if unused:
@@ -78,15 +78,20 @@ def source(
 
 def _columns(
     there: Pictures, table: Path | None, chosen: Sequence[str] | None
-) -> tuple[dict[str, tuple[Any, str]], list[str]]:
-    """The columns of labels in the order of the images, each with the place it is from; and names of those not used."""
+) -> tuple[dict[str, tuple[Any, str]], list[str], list[int] | None]:
+    """The columns of labels in the order of the images, each with the place it is from; and names of those not used.
+
+    The third are the lines of the rows in a csv file.
+    """
+    lines: list[int] | None = None
     if table is not None:
         read = labels.read_csv(table)
         columns: dict[str, Any] = dict(read.columns)
+        lines = read.lines
         if isinstance(there, Files):
             naming, rows = labels.rows_of(read, there.names, there.path)
             cells = {n: np.asarray(c, str)[rows] for n, c in columns.items() if n != naming}
-            columns = cells
+            columns, lines = cells, [read.lines[row] for row in rows]
         elif len(read.lines) != there.count:
             raise DataError(f"{table} has {len(read.lines):,} rows, {there.path} has {there.count:,} images")
         if not columns:
@@ -98,11 +103,11 @@ def _columns(
     elif chosen is not None:
         raise DataError(f"factors= names columns of labels=FILE.csv, and {there.path} comes without")
     else:
-        return {}, []
+        return {}, [], None
     taken = list(columns) if chosen is None else [c for n in dict.fromkeys(chosen) for c in _named(n, columns)]
     if missing := [name for name in taken if name not in columns]:
         raise DataError(f"there is no column {missing[0]!r}: factors= may name {', '.join(columns) or 'none'}")
-    return {n: (columns[n], where[n]) for n in taken}, [n for n in columns if n not in taken]
+    return {n: (columns[n], where[n]) for n in taken}, [n for n in columns if n not in taken], lines
 
 
 def _named(name: str, columns: Mapping[str, Any]) -> list[str]:

@@ -63,6 +63,8 @@ class Card:
     has exactly one image, in row-major order (the last factor fastest). `factor_divisors` say what the numbers of
     values are divided by to be what they stand for, such as 31 for 32 positions from 0 to 1; none: by nothing.
     `categorical` names the factors whose values have no order, such as shape.
+    `other_sizes` are sizes at which the data set gives its images (`DataSet.resized`), beside those to which averaging
+    blocks of pixels brings them.
     `statistics` are what others published of all images, `mean` and `std` of each channel as `bench.data.statistics`
     computes them, and `within` what they are to be met.
 
@@ -87,6 +89,7 @@ class Card:
     files: tuple[File, ...] = ()
     factor_divisors: tuple[float, ...] = ()
     categorical: tuple[str, ...] = ()
+    other_sizes: tuple[int, ...] = ()
     statistics: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -163,6 +166,10 @@ class DataSet(ABC):
         A data set without one trains on a GPU as well, its images read by the CPU in each step, which takes longer.
         """
         return None
+
+    def resized(self, size: int) -> "DataSet":
+        """The data set at one of its card's `other_sizes`. Subclasses whose card has some implement this."""
+        raise DataError(f"the card of {self.card.name} has other_sizes, so {type(self).__name__} needs resized(size)")
 
     def images(self, index: ArrayLike, epoch: ArrayLike = 0) -> NDArray[np.float32]:
         """Images (n, height, width, channels), float32 in [0, 1].

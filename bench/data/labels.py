@@ -66,7 +66,13 @@ class Table:
     lines: list[int]
 
 
-def factor(name: str, column: Sequence[str] | NDArray[Any], num_classes: int, where: str) -> Factor:
+def factor(
+    name: str,
+    column: Sequence[str] | NDArray[Any],
+    num_classes: int,
+    where: str,
+    lines: Sequence[int] | None = None,
+) -> Factor:
     """The factor that a column holds.
 
     Args:
@@ -74,6 +80,7 @@ def factor(name: str, column: Sequence[str] | NDArray[Any], num_classes: int, wh
         column: (n,) text as a csv file has it, or an array of numbers or text.
         num_classes: of measured numbers that take more values than this.
         where: the file and the column, for messages.
+        lines: of a csv file, on which the values stand.
 
     Raises:
         DataError: a value is missing or not finite, numbers and text are mixed, or there are too few or too many
@@ -81,7 +88,7 @@ def factor(name: str, column: Sequence[str] | NDArray[Any], num_classes: int, wh
     """
     if not is_line(name) or "/" in name or not name.strip():
         raise DataError(f"{where}: a factor cannot be called {printable(name, 40)!r}: use letters, digits and _")
-    values = _numbers(column, where)
+    values = _numbers(column, where, lines)
     if values is None:
         starts, classes = np.unique(np.asarray(column, str), return_inverse=True)
         made = Factor(name, classes, classes.astype(np.float64), tuple(starts.tolist()), "text")
@@ -118,7 +125,7 @@ def _measured(name: str, values: NDArray[Any], num_classes: int) -> Factor:
     return Factor(name, classes[place], exact, least, f"measured, classes of {equal}")
 
 
-def _numbers(column: Sequence[str] | NDArray[Any], where: str) -> NDArray[Any] | None:
+def _numbers(column: Sequence[str] | NDArray[Any], where: str, lines: Sequence[int] | None) -> NDArray[Any] | None:
     """The numbers of a column, integers or floats; None: it is text."""
     array = np.asarray(column)
     if array.ndim != 1 or array.dtype.kind not in "biufUS":
@@ -128,7 +135,7 @@ def _numbers(column: Sequence[str] | NDArray[Any], where: str) -> NDArray[Any] |
     if array.dtype.kind == "U":
         cells = [str(cell) for cell in array]
         if empty := [row for row, cell in enumerate(cells) if not cell.strip()]:
-            raise DataError(f"{where} has no value in {_rows(empty)}")
+            raise DataError(f"{where} has no value in {_rows(empty, lines)}")
         numeric = [bool(NUMBER.fullmatch(cell)) for cell in cells]
         if not any(numeric):
             if wrong := next((cell for cell in cells if not is_line(cell)), None):
@@ -137,18 +144,20 @@ def _numbers(column: Sequence[str] | NDArray[Any], where: str) -> NDArray[Any] |
         if not all(numeric):
             text, number = numeric.index(False), numeric.index(True)
             raise DataError(
-                f"{where} mixes numbers and text: {cells[number]!r} in row {number + 1}, "
-                f"{printable(cells[text], 40)!r} in row {text + 1}"
+                f"{where} mixes numbers and text: {cells[number]!r} in {_rows([number], lines)}, "
+                f"{printable(cells[text], 40)!r} in {_rows([text], lines)}"
             )
         array = np.array(cells, np.int64 if all(map(WHOLE.fullmatch, cells)) else np.float64)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise DataError(f"{where} has NaN or infinite numbers in {_rows(np.flatnonzero(~np.isfinite(array)).tolist())}")
+        rows = np.flatnonzero(~np.isfinite(array)).tolist()
+        raise DataError(f"{where} has NaN or infinite numbers in {_rows(rows, lines)}")
     return array.astype(np.int64) if array.dtype.kind in "bu" else array
 
 
-def _rows(rows: Sequence[int]) -> str:
-    """Rows from 1, in words."""
-    return f"row {rows[0] + 1}" + (f" and {len(rows) - 1:,} more" if len(rows) > 1 else "")
+def _rows(rows: Sequence[int], lines: Sequence[int] | None) -> str:
+    """The first of some rows and how many there are more; rows count from 1, lines are those of the file."""
+    first = f"row {rows[0] + 1}" if lines is None else f"line {min(lines[row] for row in rows)}"
+    return first + (f" and {len(rows) - 1:,} more" if len(rows) > 1 else "")
 
 
 def read_csv(path: Path) -> Table:

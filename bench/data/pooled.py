@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.data.base import DataSet
+from bench.data.base import Card, DataSet
 from bench.data.reader import Reader
 
 if TYPE_CHECKING:
@@ -21,14 +21,8 @@ class Pooled(DataSet):
     """
 
     def __init__(self, data: DataSet, size: int) -> None:
-        height, width, channels = data.card.image_shape
-        if size < 1 or height % size or width % size or height != width:
-            raise ValueError(
-                f"image_size {size} does not divide the {height}x{width} images of {data.card.name}: crop, pad or "
-                "resize them in its read(), or add your own again with size=64: architecture locatello2019 takes "
-                "64x64 whole (trainer=published), small at 32x32 (trainer=quick); architecture mlp and learners "
-                "without networks take any trainer.image_size that divides"
-            )
+        height, _, channels = data.card.image_shape
+        check_size(data.card, size)
         super().__init__(dataclasses.replace(data.card, image_shape=(size, size, channels)))
         self.data, self.block = data, height // size
         self.columns = np.tile(np.eye(channels, dtype=np.float32), (self.block, 1)) / np.float32(self.block**2)
@@ -60,5 +54,34 @@ class Pooled(DataSet):
 
 
 def at_size(data: DataSet, size: int) -> DataSet:
-    """The data set at `size` x `size` pixels: itself where it has that size already."""
-    return data if data.card.image_shape[:2] == (size, size) else Pooled(data, size)
+    """The data set at `size` x `size` pixels: itself where it has that size already.
+
+    Raises:
+        ValueError: it cannot be had at that size.
+    """
+    if data.card.image_shape[:2] == (size, size):
+        return data
+    return data.resized(size) if size in data.card.other_sizes else Pooled(data, size)
+
+
+def sizes_of(card: Card) -> list[int]:
+    """The sizes at which a data set can be had, the largest first; none of images that are not square."""
+    height, width, _ = card.image_shape
+    divisors = [size for size in range(1, height + 1) if height % size == 0] if height == width else []
+    return sorted({*divisors, *card.other_sizes}, reverse=True)
+
+
+def check_size(card: Card, size: int) -> None:
+    """A size at which a data set can be had.
+
+    Raises:
+        ValueError: it cannot; the message names the sizes at which it can.
+    """
+    height, width, _ = card.image_shape
+    if not (sizes := sizes_of(card)):
+        raise ValueError(f"the {height}x{width} images of {card.name} are not square: crop or pad them in its read()")
+    if size not in sizes:
+        raise ValueError(
+            f"image_size {size} does not divide the {height}x{width} images of {card.name}: trainer.image_size may be "
+            f"{', '.join(map(str, sizes))}"
+        )

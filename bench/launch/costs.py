@@ -50,8 +50,8 @@ class ShippedCosts:
         scores = total(metrics.get(cell.metric, metrics.get("others")) for cell in cells)
         if scores is None or not isinstance(run, Run) or all(isinstance(cell, GroupCell) for cell in cells):
             return scores  # given codes are not encoded; a group's runs are encoded already
-        encoding = {e["architecture"]: e["seconds"] for e in _costs()["cpu core"]["encoding"]}
-        an_image = encoding.get(run.schedule.architecture)
+        encoding = {(e["architecture"], e["image_size"]): e["seconds"] for e in _costs()["cpu core"]["encoding"]}
+        an_image = encoding.get((run.schedule.architecture, run.schedule.image_size))
         if an_image is None:
             return None
         images = min(cells[0].pool or data.card(run.dataset).num_images, data.card(run.dataset).num_images)

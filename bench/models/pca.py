@@ -1,10 +1,13 @@
 """Principal component analysis, the classical linear representation (Pearson 1901, Hotelling 1933)."""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from bench.data.base import DataSet
 from bench.models.base import Codes, Fitted, Images, ModelError, model
+
+MOST_PIXELS = 64 * 64 * 3  # of an image of the suite
 
 
 @model()
@@ -28,8 +31,7 @@ class PCA(Fitted):
             raise ModelError(f"{name}: latent_dim {dims} must be below the {count} images and the pixels of each")
         mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
         x = x - mean
-        last = x.shape[1] - 1
-        variances, vectors = eigh(x.T @ x / np.float32(count - 1), subset_by_index=[last + 1 - dims, last])
+        variances, vectors = _largest(x, dims)
         vectors = vectors[:, ::-1]
         largest = np.abs(vectors).argmax(axis=0)
         vectors = vectors * np.sign(vectors[largest, range(dims)])
@@ -47,3 +49,23 @@ class PCA(Fitted):
     def decode(self, codes: Codes) -> Images:
         pixels = (codes * self.arrays["sigma"]) @ self.arrays["components"].T + self.arrays["mean"]
         return np.clip(pixels, 0, 1).astype(np.float32).reshape(-1, *self.image_shape)
+
+
+def _largest(x: NDArray[np.float32], dims: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The largest eigenvalues of the covariance of centred rows (count, pixels), ascending, and their eigenvectors.
+
+    The covariance of images of more pixels than any of the suite's fills no memory: what it shares with the products of
+    images with images is found from those.
+    """
+    count, pixels = x.shape
+    if pixels <= MOST_PIXELS or pixels <= count:
+        return _top(x.T @ x / np.float32(count - 1), dims)
+    variances, of_images = _top(x @ x.T / np.float32(count - 1), dims)
+    vectors = x.T @ of_images
+    return variances, vectors / np.linalg.norm(vectors, axis=0)
+
+
+def _top(matrix: NDArray[np.float32], dims: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    last = len(matrix) - 1
+    variances, vectors = eigh(matrix, subset_by_index=[last + 1 - dims, last])
+    return variances, vectors

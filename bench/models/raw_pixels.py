@@ -22,7 +22,10 @@ class RawPixels(Fitted):
         super().__init__(image_shape, **hyper)
         self.size = int(hyper["size"])
         if self.size < 1 or image_shape[0] % self.size or image_shape[1] % self.size:
-            raise ModelError(f"raw_pixels: size {self.size} does not divide images of {image_shape[:2]} pixels")
+            raise ModelError(
+                f"raw_pixels: size {self.size} does not divide images of {image_shape[0]}x{image_shape[1]} pixels: "
+                "give model.raw_pixels.hyper.size=N that does"
+            )
 
     def fit(self, data: DataSet, seed: int) -> None:
         self.arrays = {"size": np.array([self.size], np.float32)}  # a file of weights is never empty

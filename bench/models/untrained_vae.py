@@ -6,28 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.data.base import DataSet
-from bench.models.base import Codes, Fitted, Images, ModelError, State, model
+from bench.models.base import Codes, Fitted, Images, State, model
 from bench.models.parts.vae import GaussianVAE
 
-ARCHITECTURES = {64: "locatello2019", 32: "small"}  # by image size
+LARGE = 64  # pixels a side of the least images that the study's networks are taken for
 
 
 @model()
 class UntrainedVAE(Fitted):
     """Encoder and decoder of a VAE at the weights that a seed gives them before any update.
 
-    The architecture is the one made for images of this size; the weights are those every VAE of that seed starts from.
+    The architecture is the study's from 64x64 pixels on, below it `small`; the weights are those every VAE of that seed
+    starts from.
 
     Raises:
-        ModelError: no architecture takes images of this size.
+        ModelError: the architecture does not take images of this size.
     """
 
     def __init__(self, image_shape: tuple[int, int, int], **hyper: float) -> None:
         super().__init__(image_shape, **hyper)
-        if image_shape[0] not in ARCHITECTURES:
-            sizes = sorted(ARCHITECTURES)
-            raise ModelError(f"untrained_vae: no architecture takes {image_shape} images, only {sizes} pixels")
-        self.architecture = ARCHITECTURES[image_shape[0]]
+        self.architecture = "locatello2019" if image_shape[0] >= LARGE else "small"
         self.vae = self._initial(0)
 
     def fit(self, data: DataSet, seed: int) -> None:

@@ -52,7 +52,7 @@ class Networks(ABC):
         convolution: how convolutions are computed, a name of `bench.networks.parts.convolutions`.
 
     Attributes:
-        image_size: height and width of the images that they take; None: any.
+        image_size: height and width of the images that they are made for; None: any.
         hidden: units of a fully connected layer that a model adds.
         discriminator: units of a hidden layer of a discriminator of codes, where the objective has one.
     """
@@ -63,6 +63,16 @@ class Networks(ABC):
 
     def __init__(self, image_shape: tuple[int, int, int], seeds: tuple[int, ...], convolution: str) -> None:
         self.image_shape, self.seeds, self.convolution = image_shape, seeds, convolution
+
+    @classmethod
+    def takes(cls, size: int) -> bool:
+        """Whether they take images of this height and width: by default of the size that they are made for alone."""
+        return cls.image_size in (None, size)
+
+    @classmethod
+    def sizes(cls) -> str:
+        """The sizes that they take, in words."""
+        return "any size" if cls.image_size is None else f"{cls.image_size}x{cls.image_size}"
 
     @abstractmethod
     def encoder(self, dims: int, *, variance: bool = True) -> "nn.Module":
@@ -76,7 +86,20 @@ class Networks(ABC):
         """Codes (K, batch, dims) -> logits (K, batch, height, width, channels)."""
 
 
-def image_sizes() -> dict[str, int | None]:
-    """The image size that each of the networks takes, None for any; those that cannot be imported are left out."""
+def every_network() -> dict[str, type[Networks]]:
+    """All networks by name; those that cannot be imported are left out."""
     broken = registry.faults("networks")
-    return {n: registry.load("networks", n).image_size for n in registry.names("networks") if n not in broken}
+    return {name: registry.load("networks", name) for name in registry.names("networks") if name not in broken}
+
+
+def image_sizes() -> dict[str, int | None]:
+    """The image size that each of the networks is made for, None for any."""
+    return {name: networks.image_size for name, networks in every_network().items()}
+
+
+def sizes_taken() -> str:
+    """Which networks take which sizes, in words."""
+    names: dict[str, list[str]] = {}
+    for name, networks in every_network().items():
+        names.setdefault(networks.sizes(), []).append(name)
+    return "; ".join(f"{' and '.join(n)} take{'' if n[1:] else 's'} {sizes}" for sizes, n in names.items())

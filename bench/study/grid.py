@@ -12,8 +12,10 @@ from typing import Any
 
 from bench import data, registry
 from bench.data.base import Card
+from bench.data.pooled import check_size, sizes_of
 from bench.data.sampling import ALL, Sampling, of_card
 from bench.metrics.base import OF_CODES
+from bench.networks.base import sizes_taken
 from bench.store import files
 from bench.study.learner import Entry, entry_of
 from bench.study.plan import Plan
@@ -24,6 +26,7 @@ from bench.values import ConfigError, build, check_name, listed, mapping, number
 PUBLISHED_STEPS = 300_000  # the steps for which hyper-parameters counted in steps are given
 UNCOUNTED = ("name", "timeout")  # fields of a protocol that change no number
 MOST_RUNS = 1_000_000  # of a grid
+LARGEST_SIZE = 128  # pixels a side at which a data set is seen where no size is told: a larger one is averaged
 LARGEST_SEED = 2**31 - 1
 
 
@@ -119,6 +122,8 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
     total = sum(map(len, samplings.values())) * sum(map(len, settings.values())) * sum(map(len, spans))
     if not 0 < total <= MOST_RUNS:
         raise ConfigError(f"the grid has {total:,} runs: give 1 to {MOST_RUNS:,}")
+    trained = any(not entry.fitted for entry in models.values())
+    schedules = {name: _schedule_on(card, schedule, trained) for name, card in datasets.items()}
     for name, card, sampling in ((n, c, s) for n, c in datasets.items() for s in samplings[n]):
         for model, entry in models.items():
             if sampling.leaves_out and "pairs" in config["model"][model]:
@@ -127,7 +132,7 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                     "some would be those that are held out"
                 )
             share = entry.published_updates if schedule.updates == "published" else 1.0
-            schedule_of_model = dataclasses.replace(schedule, steps=max(1, round(schedule.steps * share)))
+            schedule_of_model = dataclasses.replace(schedules[name], steps=max(1, round(schedule.steps * share)))
             for index, value, hyper in settings[model]:
                 for key in entry.scaled:
                     hyper = hyper | {key: hyper[key] * (schedule_of_model.steps / PUBLISHED_STEPS)}
@@ -149,6 +154,35 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                         pairs=entry.pairs,
                         sampling=sampling,
                     )
+
+
+def _schedule_on(card: Card, schedule: Schedule, trained: bool) -> Schedule:
+    """The schedule at the size that a data set is seen at: its own, up to LARGEST_SIZE, where that is not told.
+
+    Args:
+        card: of the data set.
+        schedule: that of the study.
+        trained: whether networks see the images, or fitted learners alone.
+
+    Raises:
+        ConfigError: the data set cannot be had at that size, or the networks do not take it.
+    """
+    size, sizes = schedule.image_size, sizes_of(card)
+    if schedule.sized_by_data and sizes and (card.name in data.owned() or size not in sizes):
+        size = next(s for s in sizes if s <= LARGEST_SIZE)
+    try:
+        check_size(card, size)
+    except ValueError as fault:
+        raise ConfigError(str(fault)) from fault
+    networks = registry.load("networks", schedule.architecture)
+    if trained and not networks.takes(size):
+        possible = [str(s) for s in sizes if networks.takes(s)]
+        smaller = f"trainer.image_size={' or '.join(possible)}, or " if possible else ""
+        raise ConfigError(
+            f"architecture {schedule.architecture} does not take images of {card.name} at {size}x{size}: give {smaller}"
+            f"another trainer.architecture ({sizes_taken()})"
+        )
+    return dataclasses.replace(schedule, image_size=size)
 
 
 def datasets_of(wanted: Any) -> list[str]:

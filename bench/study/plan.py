@@ -43,14 +43,22 @@ class Plan:
 
     @property
     def schedules(self) -> str:
-        """The schedules of the runs, in words: the most common one, the samplings, then the models with another."""
+        """The schedules of the runs, in words: the most common one, the samplings, then the models with another.
+
+        Where the data sets of another schedule have no run of the common one, they are named, not the models.
+        """
         if not self.runs:
             return LABEL
-        models: dict[str, list[str]] = {}
+        groups: dict[str, list[tuple[str, str]]] = {}
         for run in self.runs:
-            models.setdefault(run.training.partition(TRAINED_ON)[0], []).append(run.model)
-        common, *others = sorted(models, key=lambda label: -len(models[label]))
-        exceptions = [f"{', '.join(dict.fromkeys(models[label]))}: {label.partition(': ')[2]}" for label in others]
+            groups.setdefault(run.training.partition(TRAINED_ON)[0], []).append(run.group)
+        common, *others = sorted(groups, key=lambda label: -len(groups[label]))
+        with_common = {dataset for _, dataset in groups[common]}
+        exceptions = []
+        for label in others:
+            models, datasets = zip(*groups[label], strict=True)
+            named = models if with_common & {*datasets} else datasets
+            exceptions.append(f"{', '.join(dict.fromkeys(named))}: {label.partition(': ')[2]}")
         samplings = dict.fromkeys(run.sampling for run in self.runs)
         if [*samplings] != [ALL]:
             labels = [sampling.label for sampling in samplings]

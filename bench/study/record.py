@@ -177,6 +177,7 @@ def _as_in(stored: Plan, settings: Settings) -> dict[str, Any]:
     for group, kept in (("trainer", stored.schedule), ("scoring", stored.protocol)):
         if kept is not None and group not in settings["given"]:
             words = {key.split(".")[1] for key in settings["given"] if _group(key) == group}
+            words |= {"sized_by_data"} if "image_size" in words else set()
             settled[group] = dataclasses.asdict(kept) | {key: settings[group][key] for key in words}
     if "metric" not in settings["given"]:
         settled["metric"] = "all" if stored.every_metric else list(stored.metrics)
@@ -250,6 +251,7 @@ def _check_models(runs: Iterable[Run], study: str) -> None:
         for key, fields in (
             ((run.model,), {f"steps of {run.model}": run.schedule.steps} if not run.fitted else {}),
             ((run.model, "pairs"), {f"{run.model}.pairs": run.pairs}),
+            ((run.dataset, run.dataset_version), {f"image_size of {run.dataset}": run.schedule.image_size}),
             ((run.model, run.value), {f"{run.model}.hyper.{k}": v for k, v in run.hyper.items()}),
         ):
             before = first.setdefault(key, (run, fields))[1]

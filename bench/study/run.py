@@ -32,7 +32,11 @@ FIRST_NETWORKS = ("locatello2019", "small")  # their first version is in no id: 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How gradient-trained models are trained. The first group of fields changes numbers and is hashed."""
+    """How gradient-trained models are trained. The first group of fields changes numbers and is hashed.
+
+    `sized_by_data` says that `image_size` is of the suite's data sets alone, and those of the user's own are seen at
+    their size (`bench.study.grid`).
+    """
 
     steps: int
     batch_size: int
@@ -50,6 +54,7 @@ class Schedule:
     compile: bool = True
     fleet: int = 32
     updates: str = "even"
+    sized_by_data: bool = False
 
     HASHED = (
         "steps", "batch_size", "learning_rate", "image_size", "architecture", "latent_dim", "threads", "precision",

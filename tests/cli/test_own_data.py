@@ -20,6 +20,8 @@ from bench.data.base import DataError
 from bench.registry import UnknownNameError
 from bench.report.sheet import draw_sheet
 from bench.store.folders import Store
+from bench.study.grid import plan
+from bench.training.train import train
 from bench.values import ConfigError
 
 Run = Callable[..., int]
@@ -67,7 +69,7 @@ def test_a_folder_of_pictures_becomes_a_data_set(
     assert "place: measured, each value a class, 4 classes, 0 to 0.75" in said
     assert "mine: 16 images of 32x32x3, factors shape 2, place 4, colour 2" in said
     assert "every combination of factor values is there once, a grid" in said
-    assert "networks that take it: mlp (any size), small (32x32)" in said
+    assert "networks that take it: locatello2019, mlp, small, at 32x32 python -m bench run dataset=mine" in said
     there = data.load_data("mine")
     assert there.factors([0, 15]).tolist() == [[0, 0, 0], [1, 3, 1]]
     assert there.values([15]).tolist() == [[1, 0.75, 1]]
@@ -167,10 +169,40 @@ def test_a_size_that_no_convolutional_network_takes_is_kept_only_if_it_is_asked_
 ) -> None:
     np.savez(tmp_path / "a.npz", images=np.zeros((9, 27, 27), np.uint8))
     words: tuple[Any, ...] = ("data", "add", "name=mine", f"images={tmp_path / 'a.npz'}")
-    with pytest.raises(ConfigError, match=r"images of 27x27 go with no convolutional networks, which take .*64"):
+    with pytest.raises(
+        ConfigError, match=r"images of 27x27 go with no convolutional networks .*: size=28 makes them 28"
+    ):
         bench(*words)
     assert bench(*words, "size=27") == 0
-    assert "trainer.architecture=mlp trainer.image_size=27" in " ".join(capsys.readouterr().err.split())
+    assert "python -m bench run dataset=mine trainer.architecture=mlp" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("size", [28, 128])
+def test_they_are_trained_on_at_their_size_without_being_told(size: int, bench: Run, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.random.default_rng(0).integers(0, 256, (40, size, size), np.uint8))
+    bench("data", "add", "name=mine", f"images={tmp_path / 'a.npz'}")
+    words = ("dataset=mine", "strength=[0,5]", "trainer.steps=2", "trainer.batch_size=4")
+    (settings,) = compose_all(read(["train", *words]))
+    runs = plan(settings).runs
+    assert {run.label for run in runs} == {f"quick: 2 steps, {size}x{size} px"}
+    assert train(runs, Store(tmp_path / "results"), "cpu", lambda steps, note: None) == ["done", "done"]
+
+
+def test_a_wrong_label_is_named_by_the_line_it_stands_on(bench: Run, pictures: tuple[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:3], lines[3].replace("box", ""), *lines[4:]]))
+    with pytest.raises(DataError, match=r"labels\.csv, column shape has no value in line 4$"):
+        bench("data", "add", "name=mine", *pictures, "size=32")
+
+
+def test_a_name_that_differs_in_case_alone_is_taken_by_the_one_that_is_there(bench: Run, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.eye(32, dtype=np.uint8)[None].repeat(9, axis=0))
+    assert bench("data", "add", "name=mine", f"images={tmp_path / 'a.npz'}") == 0
+    with pytest.raises(
+        DataError, match="name=Mine is a data set of your own already: `python -m bench data remove name=mine`"
+    ):
+        bench("data", "add", "name=Mine", f"images={tmp_path / 'a.npz'}")
 
 
 def test_words_of_the_stage_are_completed() -> None:

@@ -332,3 +332,9 @@ def test_a_study_of_someone_else_runs_no_code(tmp_path: Path) -> None:
 def test_of_hydras_own_settings_it_is_said_that_they_have_no_effect(capsys: pytest.CaptureFixture[str]) -> None:
     assert settings("run", "hydra.verbose=true")["given"] == {"hydra.verbose": "true"}
     assert "only hydra.searchpath has an effect" in capsys.readouterr().err
+
+
+def test_a_size_that_is_asked_for_is_that_of_every_data_set() -> None:
+    assert settings("run")["trainer"]["sized_by_data"]
+    assert not settings("run", "trainer.image_size=32")["trainer"]["sized_by_data"]
+    assert settings("run", "trainer.image_size=32", "trainer.sized_by_data=true")["trainer"]["sized_by_data"]

@@ -97,12 +97,27 @@ def test_a_card_of_other_images_is_told_the_mend(shape: tuple[int, ...], fault: 
         replace(CARD, image_shape=shape)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("shape", [(28, 28, 1), (48, 48, 1), (64, 96, 3)])
-def test_sizes_that_networks_cannot_take_are_told_those_they_can(shape: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize(
+    ("shape", "fault"),
+    [
+        ((28, 28, 1), "image_size 32 does not divide the 28x28 images of made: .* may be 28, 14, 7, 4, 2, 1"),
+        ((64, 96, 3), "the 64x96 images of made are not square: crop or pad them"),
+    ],
+)
+def test_a_size_at_which_images_cannot_be_had_is_told_those_at_which_they_can(
+    shape: tuple[int, int, int], fault: str
+) -> None:
     made = Made(lambda images: images)
     made.card = replace(CARD, image_shape=shape)
-    with pytest.raises(ValueError, match=rf"image_size 32 does not divide the {shape[0]}x{shape[1]} .* 64x64.* 32x32"):
+    with pytest.raises(ValueError, match=fault):
         at_size(made, 32)
+
+
+def test_a_card_of_other_sizes_needs_a_data_set_that_has_them() -> None:
+    made = Made(lambda images: images)
+    made.card = replace(CARD, other_sizes=(6,))
+    with pytest.raises(DataError, match=r"has other_sizes, so Made needs resized\(size\)"):
+        at_size(made, 6)
 
 
 def test_values_are_classes_divided_as_the_card_says_at_any_resolution() -> None:

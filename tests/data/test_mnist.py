@@ -3,17 +3,21 @@
 import gzip
 import hashlib
 import io
+import pickle
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from bench import data
 from bench.data import files, mnist
 from bench.data.base import Card, DataError, DataSet, File
 from bench.data.files import NoSourceError
+from bench.data.pooled import at_size
 
 PIXELS = np.arange(2 * 784, dtype=np.uint8).reshape(2, 28, 28)
 IMAGES = struct.pack(">4i", 2051, 2, 28, 28) + PIXELS.tobytes()
@@ -49,6 +53,23 @@ def put_beside(card: Card, folder: Path) -> None:
     (folder / "mnist").mkdir()
     for file in card.files:
         (folder / f"{file.name}.gz").write_bytes(gzip.compress(raw(file.name)))
+
+
+@pytest.mark.parametrize("name", ["fashion_mnist", "morpho_mnist"])
+def test_images_at_28_pixels_are_as_they_were_made(name: str, stand_in: Callable[..., Card]) -> None:
+    stand_in(name)
+    whole = data.load_data.__wrapped__(name)
+    plain = at_size(whole, 28)
+    index = np.array([0, 1, len(whole) - 1])
+    images = plain.images(index)
+    assert images.shape == (3, 28, 28, 1)
+    np.testing.assert_array_equal(images, whole.images(index)[:, 4:60:2, 4:60:2])
+    np.testing.assert_array_equal(plain.factors(index), whole.factors(index))
+    read = plain.resident(torch.device("cpu"))
+    assert read is not None
+    np.testing.assert_array_equal(read(torch.from_numpy(index), torch.zeros(3, dtype=torch.int32)).numpy(), images)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(plain)).images(index), images)
+    assert whole.card.image_shape == (64, 64, 1)
 
 
 def test_the_digits_come_in_their_known_numbers_and_order(digits: DataSet) -> None:

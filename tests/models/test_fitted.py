@@ -263,8 +263,11 @@ def test_an_untrained_vae_is_what_training_starts_from() -> None:
     start = GaussianVAE(SHAPE, "small", 10, (9, 3)).member(1)
     assert learner.state().keys() == start.keys()
     assert all(np.array_equal(learner.state()[n], a) for n, a in start.items())
-    with pytest.raises(ModelError, match="no architecture takes"):
-        UntrainedVAE((16, 16, 1), latent_dim=10)
+    assert [UntrainedVAE((n, n, 1), latent_dim=10).architecture for n in (28, 64, 128)] == [
+        "small", "locatello2019", "locatello2019",
+    ]  # fmt: skip
+    with pytest.raises(ModelError, match="does not take images of 27x27"):
+        UntrainedVAE((27, 27, 1), latent_dim=10)
 
 
 def test_a_learner_shows_its_hyper_parameters() -> None:
@@ -272,3 +275,13 @@ def test_a_learner_shows_its_hyper_parameters() -> None:
         repr(PCA((32, 32, 1), latent_dim=10, num_images=500))
         == "PCA(image_shape=(32, 32, 1), latent_dim=10, num_images=500)"
     )
+
+
+def test_components_of_many_pixels_are_found_from_the_products_of_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.random.default_rng(0).random((40, 300), np.float32)
+    directly, between = (PCA((10, 10, 3), latent_dim=5, num_images=40) for _ in range(2))
+    directly.fit_images(images, 0)
+    monkeypatch.setattr("bench.models.pca.MOST_PIXELS", 299)
+    between.fit_images(images, 0)
+    for name in PCA.names:
+        np.testing.assert_allclose(between.arrays[name], directly.arrays[name], rtol=1e-3, atol=1e-4)

@@ -15,7 +15,9 @@ LAYERS = [
     (32, 32, 4, 8, False, True),
     (32, 64, 2, 8, False, True),
     (64, 64, 2, 4, False, True),
+    (16, 16, 4, 6, False, True),  # to a map of an odd size, as of images of 28x28 pixels
     (64, 32, 4, 4, True, True),
+    (16, 16, 4, 3, True, True),
     (32, 32, 4, 8, True, True),
     (64, 32, 4, 4, True, False),
     (32, 3, 4, 8, True, True),

@@ -75,10 +75,14 @@ def test_initial_weights_are_a_function_of_the_members_seed_alone() -> None:
     assert not np.array_equal(alone["encoder.hidden.weight"], fleet.member(0)["encoder.hidden.weight"])
 
 
-@pytest.mark.parametrize("name", registry.names("networks"))
-@pytest.mark.parametrize("channels", [1, 3])
-def test_all_networks_map_images_to_codes_and_back(name: str, channels: int) -> None:
-    size = image_sizes()[name] or 16
+@pytest.mark.parametrize(
+    ("name", "size", "channels"),
+    [
+        *((name, 28, channels) for name in registry.names("networks") for channels in (1, 3)),
+        *((name, size, 1) for name in ("locatello2019", "small") for size in (32, 48, 64, 96, 128)),
+    ],
+)
+def test_all_networks_map_images_to_codes_and_back(name: str, size: int, channels: int) -> None:
     vae = BetaVAE((size, size, channels), name, 10, (0,), ({"beta": 1.0},))
     mean, logvar = vae.encode(np.zeros((2, size, size, channels), np.float32))
     assert mean.shape == logvar.shape == (2, 10)
@@ -111,11 +115,44 @@ def test_fully_connected_networks_are_those_of_the_paper() -> None:
     }
 
 
+def test_as_many_layers_as_halve_images_to_a_small_map_those_nearest_to_the_pixels_first() -> None:
+    def kernels(name: str, size: int) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+        networks = BetaVAE((size, size, 1), name, 2, (0,), ({"beta": 1.0},))
+        layers = networks.encoder.convolutions, networks.decoder.deconvolutions
+        return tuple([tuple(layer.weight.shape[1:4]) for layer in of_one] for of_one in layers)  # type: ignore[return-value]
+
+    (first, *deeper), (*shallower, last) = kernels("locatello2019", 64)
+    assert kernels("locatello2019", 128) == (
+        [first, *deeper, (64, 64, 2)],
+        [(64, 64, 4), *shallower, last],
+    )
+    assert kernels("locatello2019", 48) == ([first, *deeper[:2]], [*shallower[1:], last])
+    assert kernels("small", 28) == ([(16, 1, 4), (16, 16, 4)], [(16, 16, 4), (16, 1, 4)])
+    assert BetaVAE((28, 28, 1), "small", 2, (0,), ({"beta": 1.0},)).encoder.hidden.weight.shape[1] == 7 * 7 * 16
+
+
+@pytest.mark.parametrize("size", [28, 48, 128])
+@pytest.mark.parametrize("way", ["grouped", "matmul"])
+def test_networks_of_every_size_are_in_a_fleet_what_they_are_alone(size: int, way: str) -> None:
+    images = torch.rand(1, 2, size, size, 1, generator=torch.Generator().manual_seed(0))
+    noise, step = torch.zeros(1, 2, 3), torch.zeros(1, dtype=torch.int32)
+
+    def gradients(seeds: tuple[int, ...]) -> list[torch.Tensor]:
+        vae = BetaVAE((size, size, 1), "small", 3, seeds, ({"beta": 1.0},) * len(seeds), way)
+        losses = vae.losses(images.expand(len(seeds), -1, -1, -1, -1), noise.expand(len(seeds), -1, -1), step)
+        return [gradient[-1] for gradient in torch.autograd.grad(losses["loss"].sum(), list(vae.learned().values()))]
+
+    for alone, together in zip(gradients((7,)), gradients((3, 7)), strict=True):
+        torch.testing.assert_close(alone, together, rtol=1e-4, atol=1e-4)
+
+
 def test_unknown_networks_are_offered_the_nearest_and_images_of_another_size_those_that_take_them() -> None:
     with pytest.raises(UnknownNameError, match=r"unknown network 'smal'\. Did you mean 'small'"):
         BetaVAE((32, 32, 1), "smal", 3, (0,), ({"beta": 1.0},))
-    with pytest.raises(ModelError, match="mlp takes any size, small takes 32x32"):
-        BetaVAE((16, 16, 1), "small", 3, (0,), ({"beta": 1.0},))
+    takes = "locatello2019 and small take 4, 5, 6 or 7 times a power of two, such as 28x28, .*; mlp takes any size"
+    for shape in ((27, 27, 1), (4, 4, 1), (100, 100, 1), (32, 64, 1)):
+        with pytest.raises(ModelError, match=rf"does not take images of {shape[0]}x{shape[1]} pixels.*{takes}"):
+            BetaVAE(shape, "small", 3, (0,), ({"beta": 1.0},))
 
 
 @pytest.mark.parametrize("version", [0, 1.0, True, "1"])

@@ -1,6 +1,8 @@
 """A configuration becomes runs; what changes numbers changes the id, and nothing else does."""
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from bench import registry
+from bench import data, registry
 from bench.__main__ import group_options
 from bench.data.sampling import ALL
 from bench.networks.base import Network
@@ -348,3 +350,84 @@ def test_another_version_of_training_is_part_of_the_id_of_all_that_is_trained(mo
 def test_networks_that_are_not_the_first_are_said_in_the_schedule() -> None:
     schedules = [plan(composed(f"trainer.architecture={name}")).schedules for name in ("mlp", "small")]
     assert schedules == ["quick: 300 steps, 32x32 px, mlp", "quick: 300 steps, 32x32 px"]
+
+
+@pytest.fixture
+def mine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Call it, and there is a data set `mine` of images of that size, the user's own or of a plug-in."""
+    cards = {name: data.card(name) for name in data.names()}
+
+    def put(size: int, owned: bool = True) -> None:
+        cards["mine"] = replace(cards["mnist"], name="mine", image_shape=(size, size, 1), other_sizes=())
+        monkeypatch.setattr(data, "card", cards.__getitem__)
+        monkeypatch.setattr(data, "names", lambda: sorted(cards))
+        monkeypatch.setattr(data, "owned", lambda: ["mine"] if owned else [])
+
+    return put
+
+
+def sizes(*words: str) -> dict[str, int]:
+    """The size at which each data set of a plan is seen."""
+    return {run.dataset: run.schedule.image_size for run in plan(composed(*words)).runs}
+
+
+@pytest.mark.parametrize("trainer", ["quick", "published"])
+@pytest.mark.parametrize("size", [28, 32, 48, 64, 96, 128])
+def test_a_data_set_of_ones_own_is_seen_at_its_size_the_suites_as_the_schedule_says(
+    trainer: str, size: int, mine: Callable[..., None]
+) -> None:
+    mine(size)
+    at = {"quick": 32, "published": 64}[trainer]
+    assert sizes(f"trainer={trainer}", "dataset=[mine,dsprites,mnist]") == {"mine": size, "dsprites": at, "mnist": at}
+
+
+def test_large_images_of_ones_own_are_averaged_where_no_size_is_told(mine: Callable[..., None]) -> None:
+    mine(1024)
+    assert sizes("dataset=mine") == {"mine": 128}
+    assert sizes("dataset=mine", "trainer.image_size=256", "trainer.sized_by_data=false") == {"mine": 256}
+
+
+def test_a_plug_ins_data_set_is_seen_at_its_size_where_that_of_the_schedule_cannot_be(
+    mine: Callable[..., None],
+) -> None:
+    mine(48, owned=False)
+    assert sizes("dataset=mine") == {"mine": 48}
+    mine(64, owned=False)
+    assert sizes("dataset=mine") == {"mine": 32}
+
+
+def test_digits_are_seen_as_they_were_made_where_that_is_asked_for() -> None:
+    assert sizes("dataset=[mnist,fashion_mnist,morpho_mnist]", "trainer.image_size=28").keys() == {
+        "mnist", "fashion_mnist", "morpho_mnist",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("size", "words", "fault"),
+    [
+        (27, "", "architecture small does not take images of mine at 27x27: give another trainer.architecture"),
+        (300, "", r"of mine at 100x100: give trainer.image_size=20 or 12 or 10, or another .* mlp takes any size"),
+        (64, "trainer.image_size=48", "image_size 48 does not divide the 64x64 images of mine: .* may be 64, 32, 16, "),
+        (64, "trainer.image_size=4", "of mine at 4x4: give trainer.image_size=64 or 32 or 16 or 8, or another"),
+    ],
+)
+def test_a_size_that_cannot_be_is_told_before_training(
+    size: int, words: str, fault: str, mine: Callable[..., None]
+) -> None:
+    mine(size)
+    told = (*words.split(), "trainer.sized_by_data=false") if words else ()
+    with pytest.raises(ConfigError, match=fault):
+        plan(composed("dataset=mine", *told))
+
+
+def test_learners_without_networks_see_images_of_any_size(mine: Callable[..., None]) -> None:
+    mine(27)
+    assert sizes("dataset=mine", "model=pca") == {"mine": 27}
+    assert sizes("dataset=mine", "trainer.architecture=mlp") == {"mine": 27}
+
+
+def test_data_sets_that_are_seen_at_another_size_are_named_in_the_schedules(mine: Callable[..., None]) -> None:
+    mine(28)
+    assert plan(composed("dataset=[dsprites,mnist,mine]")).schedules == (
+        "quick: 300 steps, 32x32 px (mine: 300 steps, 28x28 px)"
+    )

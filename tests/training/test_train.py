@@ -224,11 +224,11 @@ def test_weights_that_the_last_update_breaks_are_a_failure(tmp_path: Path) -> No
 
 
 def test_images_that_do_not_fit_the_architecture_are_named(tmp_path: Path) -> None:
-    wrong = run(schedule=replace(SCHEDULE, architecture="locatello2019"))
+    wrong = run(schedule=replace(SCHEDULE, image_size=4))
     assert train([wrong], tmp_path) == ["failed"]
     error = read_json(Store(tmp_path).run(wrong.id).failed)["error"]
-    assert "takes 64x64 images" in error
-    assert "set trainer.image_size=64, or another trainer.architecture (locatello2019 takes 64x64, mlp takes" in error
+    assert "architecture 'small' does not take images of 4x4 pixels: set trainer.image_size, or another" in error
+    assert "mlp takes any size" in error
 
 
 def test_weights_of_another_architecture_are_refused_by_name(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bench import registry
 from bench.models.base import Codes, Images, Learner, ModelError, State
 from bench.models.parts.pairs import Words
-from bench.networks.base import Networks, image_sizes
+from bench.networks.base import Networks, sizes_taken
 
 
 class Updates(NamedTuple):
@@ -69,12 +69,11 @@ class Stacked(Learner, nn.Module):
     ) -> None:
         super().__init__()
         networks: type[Networks] = registry.load("networks", architecture)
-        size = networks.image_size
-        if size is not None and image_shape[:2] != (size, size):
-            takes = ", ".join(f"{n} takes {f'{s}x{s}' if s else 'any size'}" for n, s in image_sizes().items())
+        height, width, _ = image_shape
+        if not networks.takes(height) or (height != width and networks.image_size is not None):
             raise ModelError(
-                f"architecture {architecture!r} takes {size}x{size} images, got {image_shape}: set "
-                f"trainer.image_size={size}, or another trainer.architecture ({takes})"
+                f"architecture {architecture!r} does not take images of {height}x{width} pixels: set "
+                f"trainer.image_size, or another trainer.architecture ({sizes_taken()})"
             )
         self.image_shape, self.latent_dim, self.fleet = image_shape, latent_dim, len(seeds)
         self.hyper = nn.ParameterDict(

@@ -15,6 +15,7 @@ class ConvolutionalEncoder(Encoder):
         seeds: tuple[int, ...],
         channels: int,
         layers: tuple[tuple[int, int], ...],
+        map_size: int,
         hidden: int,
         dims: int,
         variance: bool,
@@ -27,7 +28,7 @@ class ConvolutionalEncoder(Encoder):
             Convolution(seeds, f"encoder.{i}", widths[i], width, kernel, self.way)
             for i, (width, kernel) in enumerate(layers)
         )
-        self.hidden = Dense(seeds, "encoder.hidden", 16 * widths[-1], hidden)
+        self.hidden = Dense(seeds, "encoder.hidden", map_size**2 * widths[-1], hidden)
         self.make_heads(seeds, hidden, dims, variance)
 
     def features(self, images: Tensor) -> Tensor:
@@ -42,20 +43,28 @@ class ConvolutionalDecoder(nn.Module):
     """K decoders: codes (K, batch, dims) -> logits (K, batch, size, size, channels)."""
 
     def __init__(
-        self, seeds: tuple[int, ...], channels: int, layers: tuple[int, ...], hidden: int, dims: int, way: str
+        self,
+        seeds: tuple[int, ...],
+        channels: int,
+        layers: tuple[int, ...],
+        map_size: int,
+        hidden: int,
+        dims: int,
+        way: str,
     ) -> None:
         super().__init__()
+        self.map_size = map_size
         self.way: Convolutions = convolutions(way, len(seeds))
         widths = [*layers, channels]
         self.hidden = Dense(seeds, "decoder.hidden", dims, hidden)
-        self.map = Dense(seeds, "decoder.map", hidden, 16 * widths[0])
+        self.map = Dense(seeds, "decoder.map", hidden, map_size**2 * widths[0])
         self.deconvolutions = nn.ModuleList(
             Convolution(seeds, f"decoder.{i}", widths[i], widths[i + 1], 4, self.way, transposed=True)
             for i in range(len(widths) - 1)
         )
 
     def forward(self, codes: Tensor) -> Tensor:
-        h = self.way.enter(self.map(F.relu(self.hidden(codes))).unflatten(2, (4, 4, -1)))
+        h = self.way.enter(self.map(F.relu(self.hidden(codes))).unflatten(2, (self.map_size, self.map_size, -1)))
         *hidden, last = self.deconvolutions
         for layer in hidden:
             h = layer(h)
