@@ -1,8 +1,10 @@
 """How kernels are launched is measured once a card, among ways that write the same bits, and never changes a number."""
 
 import json
+import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 import torch
 
 from bench.networks.parts import kernel_choices
-from bench.networks.parts.kernel_choices import Choices, Launch, Way
+from bench.networks.parts.kernel_choices import Choices, Gpu, Launch, Way
 
 FIXED, FAST, FASTER = Way(128), Way(64), Way(64, 8)
 OTHER_ORDER = Way(64, 2)  # adds in another order
@@ -190,6 +192,22 @@ def test_without_memory_for_a_trial_the_fixed_way_is_taken(
     choices = Choices(Stopwatch(), tmp_path, sources)
     assert choices.way(doubling()) == FIXED
     assert not choices.file.exists()
+
+
+def test_ways_are_compiled_side_by_side_and_those_that_fail_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "set_device", lambda index: None)
+    together = threading.Barrier(len(WAYS))
+
+    def compiled(_: Launch, way: Way) -> None:
+        together.wait(timeout=10)
+        if way == FAST:
+            raise RuntimeError("PassManager::run failed")
+
+    monkeypatch.setattr(Launch, "compile", compiled)
+    monkeypatch.setattr(os, "cpu_count", lambda: len(WAYS))
+    card = object.__new__(Gpu)
+    card.index = 0
+    assert card.compiled(doubling(), WAYS, seconds=10) == [FIXED, FASTER, OTHER_ORDER]
 
 
 def test_a_cpu_measures_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
