@@ -82,7 +82,7 @@ class _Convolution(torch.autograd.Function):
         return convolution(x, w, bias, relu=relu)
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None, None]:
         x, w = ctx.saved_tensors
         dy = dy.contiguous()
         dw, db = weight_gradient(x, dy, w.shape[2], relu_large=ctx.relu)
@@ -186,10 +186,10 @@ def transposed(
 
 def weight_gradient(
     large: Tensor, small: Tensor, k: int, *, relu_large: bool = False, relu_small: bool = False
-) -> tuple[Tensor, Tensor]:
-    """Gradient of weights (K, small, k, k, large) between two maps, float32, and the sums of `small` over places.
+) -> tuple[Tensor, Tensor | None]:
+    """Gradient of weights (K, small, k, k, large) between two maps, float32, and the sums (K, small) over places.
 
-    Either map is taken through a ReLU where that is asked for; the sums (K, small) have no meaning for one that is.
+    Either map is taken through a ReLU where that is asked for; `small` is summed where it is not.
     """
     members, batch, height, width, inputs = large.shape
     outputs = small.shape[4]
@@ -208,7 +208,7 @@ def weight_gradient(
         warps = 8 if precision == "tf32x3" else max(2, k * inputs * outputs // 4096)
         arguments = (large, small, parts, sums, *shapes, k, (k - 2) // 2, relu_large, relu_small, precision)
         _start(kernels._weight_gradient, arguments, written, lambda r: (k, members, count), Way(rows, warps, 4))
-    return parts.sum(dim=0), sums.sum(dim=0)
+    return parts.sum(dim=0), None if relu_small else sums.sum(dim=0)
 
 
 def _start(kernel: Any, arguments: tuple[Any, ...], written: tuple[int, ...], grid: Any, first: Way) -> None:
