@@ -68,11 +68,12 @@ class Adam(torch.optim.Optimizer):
             if any(g.stride() != p.stride() for g, p in zip(gradients, parameters, strict=True)):
                 raise ValueError("gradients must have the strides of their weights")
             every = group["every"]
-            rate = rates[(step // every).long().clamp(max=len(rates) - 1)].squeeze(0)
-            due = (step + 1) % every == 0
+            updates = step if every == 1 else step // every
+            rate = rates[updates.clamp(max=len(rates) - 1).long()].squeeze(0)
+            due = None if every == 1 else (step + 1) % every == 0
             for p, decay in zip(parameters, group["decays"], strict=True):
                 if decay is not None:
-                    p.mul_(1 - group["lr"] * decay * due)
+                    p.mul_(1 - group["lr"] * decay * (1 if due is None else due))
             gradients = [
                 g if limit is None else torch.clamp(g, -limit, limit, out=torch.empty_like(g))
                 for g, limit in zip(gradients, group["limits"], strict=True)
@@ -81,7 +82,7 @@ class Adam(torch.optim.Optimizer):
             torch._fused_adam_(
                 parameters, gradients, m, v, [], group["steps"], lr=rate, beta1=beta1, beta2=beta2,
                 weight_decay=0.0, eps=group["eps"], amsgrad=False, maximize=False,
-                found_inf=None if every == 1 else (~due).float().squeeze(0),
+                found_inf=None if due is None else (~due).float().squeeze(0),
             )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.models.base import ModelError
+from bench.models.parts.draws import Draws
 from bench.models.parts.stacked import Stacked, Updates, member, set_member
 from bench.study.run import LOSSES
 from bench.training.adam import Adam
@@ -46,8 +47,8 @@ class Stack:
         batches: what each step reads.
         learning_rate: Adam's, for every member.
         precision: "float32", "tf32" (see `set_precision`), or "bfloat16" for the networks' inner layers.
-        compiled: fuse the hundreds of small operations that draw the input of an update with the framework's compiler;
-            the images must be on the device.
+        compiled: fuse the hundreds of small operations that draw the input of an update, and what a model draws for
+            itself, with the framework's compiler; the images must be on the device.
 
     Attributes:
         clock: updates done, an int32 tensor (1,).
@@ -68,6 +69,8 @@ class Stack:
         self.reduced = precision == "bfloat16"
         self.device = next(model.parameters()).device
         self.read = torch.compile(batches.read, fullgraph=True, dynamic=False) if compiled else batches.read
+        for draws in (module for module in model.modules() if compiled and isinstance(module, Draws)):
+            draws.compile(fullgraph=True, dynamic=False)
         self.players = model.players()
         self.weights = {n: p for weights in self.players.values() for n, p in weights.items()}
         decays, limits = model.decays(), model.limits()
@@ -104,9 +107,9 @@ class Stack:
                 p.grad = torch.empty_like(p).copy_(gradient) if gradient.stride() != p.stride() else gradient
         self.adam.update(self.clock)
         self.clock += 1
-        finite = torch.stack([losses[player].isfinite() for player in self.players]).all(dim=0)
-        bad = (self.first_bad < 0) & ~finite
-        self.first_bad.copy_(torch.where(bad, self.clock, self.first_bad))
+        for player in self.players:
+            finite = losses[player].detach() * 0 == 0  # one launch less than `isfinite`, twice
+            torch.where(finite | (self.first_bad >= 0), self.first_bad, self.clock, out=self.first_bad)
         if curves:
             self.record.append(_row(self.clock, self.columns, losses))
 

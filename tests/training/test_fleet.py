@@ -10,6 +10,7 @@ import yaml
 from bench import registry
 from bench.data.base import Card, DataSet
 from bench.data.reader import images_on
+from bench.models.parts.draws import Draws
 from bench.models.parts.stacked import Stacked
 from bench.store import shipped
 from bench.training.batches import Batches
@@ -143,6 +144,24 @@ def test_each_player_of_factor_vae_follows_its_own_loss_alone() -> None:
         ):
             assert torch.equal(weight.grad, gradient)
             assert gradient.any() == (weight.detach() != before[name]).any()
+
+
+def test_what_a_model_draws_for_itself_is_compiled_beside_its_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled, compile_module = [], Draws.compile
+
+    def without_a_backend(draws: Draws, **options: bool) -> None:
+        compiled.append(draws)
+        compile_module(draws, backend="eager", **options)
+
+    monkeypatch.setattr(torch, "compile", lambda read, **_: read)
+    monkeypatch.setattr(Draws, "compile", without_a_backend)
+    plain = new_stack("factor_vae", [0, 3], settings("factor_vae", 2))
+    model = new_stack("factor_vae", [0, 3], settings("factor_vae", 2)).model
+    stack = Stack(model, plain.batches, 1e-3, compiled=True)
+    assert compiled == [model.shuffle.draws]
+    for each in (plain, stack):
+        each.update()
+    assert all(torch.equal(plain.weights[name], stack.weights[name]) for name in plain.weights)
 
 
 def test_training_stops_when_every_member_has_failed() -> None:

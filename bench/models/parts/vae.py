@@ -66,9 +66,11 @@ class GaussianVAE(Stacked):
         reconstruction = self.reconstruction(latent, images)
         terms = self.objective(latent, step)
         loss = reconstruction + terms["regulariser"]
-        kl = gaussian_kl(latent.mean, latent.logvar)
-        watched = {"total_correlation": total_correlation(*latent)} if curves else {}
-        return {"loss": loss, "reconstruction": reconstruction, "kl": kl, **terms, **watched}
+        losses = {"loss": loss, "reconstruction": reconstruction, **terms}
+        if curves:
+            losses["kl"] = gaussian_kl(latent.mean, latent.logvar)
+            losses["total_correlation"] = total_correlation(*latent)
+        return losses
 
     def players(self) -> dict[str, dict[str, Tensor]]:
         everybody = super().players()["loss"]
