@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from bench.conventions.convention import OURS, Convention
 from bench.conventions.refused import refuse_constant
 from bench.conventions.repositories import DCF, DISENT, DISENTANGLEMENT_LIB, JBOILARD, UBISOFT
-from bench.conventions.unit_bins import unit_bins
+from bench.conventions.unit_bins import in_unit_bins, unit_bins
 from bench.metrics.base import Floats, SkippedError
 from bench.metrics.mig import mig
 from bench.metrics.parts.information_table import information_table
@@ -33,11 +33,6 @@ def over_entropy_of_code(
     return {"mig": float(gaps.sum() / np.shape(factors)[1])}
 
 
-def binned_factors(codes: ArrayLike, factors: ArrayLike, *, num_bins: int) -> dict[str, float]:
-    """The gap to factors that are binned as the codes are, over the entropy of their bins."""
-    return mig(unit_bins(codes, num_bins), unit_bins(factors, num_bins), num_bins=num_bins)
-
-
 def _gaps(information: Floats) -> Floats:
     """Of each factor, the largest entry of its column less the second."""
     if len(information) < 2:
@@ -53,8 +48,8 @@ CONVENTIONS = (
     Convention("mig", "jboilard", mig, "nothing", by=JBOILARD),
     Convention("mig", "jboilard.nats", in_nats, "the gap is not divided: nats", beside="jboilard", by=JBOILARD),
     Convention(
-        "mig", "dcf", partial(binned_factors, num_bins=20), "factors are put in 20 bins of their range as well",
-        by=DCF, reads="all",
+        "mig", "dcf", partial(in_unit_bins, mig, num_bins=20, bin_factors=True),
+        "factors are put in 20 bins of their range as well", by=DCF, reads="all",
     ),
     Convention(
         "mig", "ubisoft.classes.20_bins", partial(over_entropy_of_code, num_bins=20),

@@ -1,5 +1,7 @@
 """Bins of columns that were brought to [0, 1] before, as several repositories have them."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -19,3 +21,16 @@ def unit_bins(table: ArrayLike, num_bins: int) -> Ints:
 
     columns = minmax_scale(np.asarray(table, np.float64))
     return np.digitize(columns, np.linspace(0, 1, num_bins + 1)[:-1]) - 1
+
+
+def in_unit_bins(
+    metric: Callable[..., dict[str, float]],
+    codes: ArrayLike,
+    factors: ArrayLike,
+    *,
+    num_bins: int,
+    bin_factors: bool = False,
+) -> dict[str, float]:
+    """A metric of this suite, of codes (and factors) in bins that are made as those repositories make them."""
+    classes = unit_bins(factors, num_bins) if bin_factors else factors
+    return metric(unit_bins(codes, num_bins), classes, num_bins=num_bins)

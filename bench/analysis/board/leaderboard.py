@@ -26,7 +26,7 @@ from bench.analysis.scores.selection import with_sampled_tc
 from bench.analysis.statistics.estimates import Estimate, estimate
 from bench.metrics.base import DEFAULT_SET, RANK_SETS
 from bench.scoring.runs import declaration
-from bench.store.files import digest
+from bench.store.files import generator_of
 from bench.values import one_of
 
 OVERALL = "all"
@@ -197,7 +197,7 @@ def _estimates(
         wanted_runs = (cells[~cells["of_dead"]] if spared else cells).groupby("metric")["run"].nunique()
         wanted_runs = wanted_runs.reindex([c.metric for c in chosen], fill_value=0)
         row = _named(key)
-        rng = np.random.default_rng(int(digest([SEED, *row]), 16))
+        rng = generator_of([SEED, *row])
         runs = groups.get(row, scores.iloc[:0])
         estimates.setdefault(row[0], {})[row[1:]] = estimate(
             runs, [c.name for c in chosen], wanted_runs.to_numpy(), rng

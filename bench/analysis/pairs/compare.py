@@ -13,7 +13,7 @@ from bench.analysis.scores.agreement import correlated
 from bench.analysis.scores.datasets import correlated_medians, median_noise
 from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, t_ends, together
 from bench.analysis.statistics.ranks import unit_ranks
-from bench.store.files import digest
+from bench.store.files import generator_of
 
 Array = NDArray[np.float64]
 SEED = 2019
@@ -96,7 +96,7 @@ def _strengths(m: Matched) -> dict[str, Array]:
         noise = None
         if m.seeds >= MIN_SEEDS and len(medians[0]) >= MIN_MEDIANS:
             noise = [median_noise([v[:, k].var(ddof=1) for v in side], [len(v) for v in side]) for side in sides]
-        rng = np.random.default_rng(int(digest([SEED, m.dataset, m.a.columns[k]]), 16))
+        rng = generator_of([SEED, m.dataset, m.a.columns[k]])
         cells.append(correlated_medians([side[:, k] for side in medians], noise, rng))
     names = {"strengths": "spearman", "strengths_low": "low", "strengths_high": "high"}
     return {name: np.array([cell[of] for cell in cells]) for name, of in names.items()}
