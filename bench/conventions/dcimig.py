@@ -13,13 +13,13 @@ from bench.metrics.parts.information_table import information_table
 
 
 def of_unit_bins(codes: ArrayLike, factors: ArrayLike, *, num_bins: int, bin_factors: bool = False) -> dict[str, float]:
-    """This suite's, of bins that are made as ubisoft makes them."""
+    """The suite's DCIMIG with ubisoft's bins."""
     classes = unit_bins(factors, num_bins) if bin_factors else factors
     return dcimig(unit_bins(codes, num_bins), classes, num_bins=num_bins)
 
 
 def mean_over_factors(codes: ArrayLike, factors: ArrayLike, *, in_nats: bool = False) -> dict[str, float]:
-    """Every factor counts the same: the mean of gaps, as shares of the factor's entropy or in nats."""
+    """The unweighted mean over factors of their credited gap, as a share of the factor's entropy or in nats."""
     table = information_table(codes, factors, 20, least_factors=2)
     ordered, credited = np.sort(table.information, axis=1), np.zeros(len(table.of_factors))
     np.maximum.at(credited, table.information.argmax(axis=1), ordered[:, -1] - ordered[:, -2])

@@ -11,18 +11,18 @@ from bench.conventions.unit_bins import unit_bins
 from bench.metrics.infomec import infomec
 from bench.metrics.modularity import modularity
 
-ITERATIONS = 1  # of a regression that is not looked at
+ITERATIONS = 1  # of a regression whose score is not used
 
 
 def of_unit_bins(codes: ArrayLike, factors: ArrayLike, *, num_bins: int, bin_factors: bool = False) -> dict[str, float]:
-    """This suite's, of bins that are made as these repositories make them."""
+    """The suite's modularity with the bins of dcf and ubisoft."""
     refuse_constant(codes)
     classes = unit_bins(factors, num_bins) if bin_factors else factors
     return modularity(unit_bins(codes, num_bins), classes, num_bins=num_bins)
 
 
 def info_m(codes: ArrayLike, factors: ArrayLike, *, seed: int = 0) -> dict[str, float]:
-    """InfoM (Hsu et al. 2023): the share of a dimension's information that is of one factor, brought to [0, 1]."""
+    """InfoM (Hsu et al. 2023): the share of a dimension's information that is about one factor, rescaled to [0, 1]."""
     return {"modularity": infomec(codes, factors, iterations=ITERATIONS, seed=seed)["infomec_modularity"]}
 
 

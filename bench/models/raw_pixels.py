@@ -1,4 +1,4 @@
-"""The pixels themselves: what any learned representation must be better than."""
+"""The pixels as codes: the baseline of every learned representation."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class RawPixels(Fitted):
             raise ModelError(f"raw_pixels: size {self.size} does not divide images of {image_shape[:2]} pixels")
 
     def fit(self, data: DataSet, seed: int) -> None:
-        self.arrays = {"size": np.array([self.size], np.float32)}  # a file of weights is never empty
+        self.arrays = {"size": np.array([self.size], np.float32)}  # a file of weights must not be empty
 
     def encode(self, images: Images) -> tuple[Codes, None]:
         height, width, channels = self.image_shape

@@ -1,4 +1,4 @@
-"""An untrained VAE: what the architecture alone, at its random initial weights, makes of images."""
+"""An untrained VAE: the codes of the architecture at its random initial weights."""
 
 from collections.abc import Mapping
 
@@ -14,9 +14,9 @@ ARCHITECTURES = {64: "locatello2019", 32: "small"}  # by image size
 
 @model()
 class UntrainedVAE(Fitted):
-    """Encoder and decoder of a VAE at the weights that a seed gives them before any update.
+    """Encoder and decoder of a VAE at the initial weights of a seed, before any update.
 
-    The architecture is the one made for images of this size; the weights are those every VAE of that seed starts from.
+    The image size decides the architecture. Every VAE of that architecture and seed starts from these weights.
 
     Raises:
         ModelError: no architecture takes images of this size.
