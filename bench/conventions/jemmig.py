@@ -11,7 +11,7 @@ from bench.metrics.jemmig import jemmig
 
 
 def of_unit_bins(codes: ArrayLike, factors: ArrayLike, *, num_bins: int, bin_factors: bool = False) -> dict[str, float]:
-    """The suite's JEMMIG with ubisoft's bins."""
+    """This suite's, of bins that are made as ubisoft makes them."""
     classes = unit_bins(factors, num_bins) if bin_factors else factors
     return jemmig(unit_bins(codes, num_bins), classes, num_bins=num_bins)
 

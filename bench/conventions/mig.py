@@ -31,7 +31,7 @@ def over_entropy_of_code(
 
 
 def binned_factors(codes: ArrayLike, factors: ArrayLike, *, num_bins: int) -> dict[str, float]:
-    """The MIG with factors binned like the codes."""
+    """The gap to factors that are binned as the codes are, over the entropy of their bins."""
     return mig(unit_bins(codes, num_bins), unit_bins(factors, num_bins), num_bins=num_bins)
 
 

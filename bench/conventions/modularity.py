@@ -15,7 +15,7 @@ ITERATIONS = 1  # of a regression whose score is not used
 
 
 def of_unit_bins(codes: ArrayLike, factors: ArrayLike, *, num_bins: int, bin_factors: bool = False) -> dict[str, float]:
-    """The suite's modularity with the bins of dcf and ubisoft."""
+    """This suite's, of bins that are made as these repositories make them."""
     refuse_constant(codes)
     classes = unit_bins(factors, num_bins) if bin_factors else factors
     return modularity(unit_bins(codes, num_bins), classes, num_bins=num_bins)

@@ -1,4 +1,4 @@
-"""Bins of columns that were first rescaled to [0, 1], as in several repositories."""
+"""Bins of columns that were brought to [0, 1] before, as several repositories have them."""
 
 import numpy as np
 from numpy.typing import ArrayLike

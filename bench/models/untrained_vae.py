@@ -14,9 +14,9 @@ ARCHITECTURES = {64: "locatello2019", 32: "small"}  # by image size
 
 @model()
 class UntrainedVAE(Fitted):
-    """Encoder and decoder of a VAE at the initial weights of a seed, before any update.
+    """Encoder and decoder of a VAE at the weights that a seed gives them before any update.
 
-    The image size decides the architecture. Every VAE of that architecture and seed starts from these weights.
+    The architecture is the one made for images of this size; the weights are those every VAE of that seed starts from.
 
     Raises:
         ModelError: no architecture takes images of this size.

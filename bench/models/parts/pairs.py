@@ -127,7 +127,7 @@ def moved_rows(
 
 
 def number_of(word: Tensor, changes: Tensor | None, sizes: Sequence[int]) -> Tensor:
-    """How many factors are chosen, (K, batch): `changes`, or if that is below 1 or None, random by `word` (K, batch)."""
+    """How many factors are chosen, (K, batch): `changes`; if that is below 1 or None, random by `word` (K, batch)."""
     any_number: Tensor = 1 + random_bits.below(word, len(movable(sizes)) - 1)
     return any_number if changes is None else torch.where(changes[:, None] < 1, any_number, changes[:, None].long())
 
