@@ -52,7 +52,7 @@ class Networks(ABC):
         convolution: how convolutions are computed, a name of `bench.networks.parts.convolutions`.
 
     Attributes:
-        image_size: height and width of the images; None: any.
+        image_size: height and width of the images that they take; None: any.
         hidden: units of a fully connected layer that a model adds.
         discriminator: units of a hidden layer of a discriminator of codes, if the objective has one.
     """
@@ -77,6 +77,6 @@ class Networks(ABC):
 
 
 def image_sizes() -> dict[str, int | None]:
-    """The image size of each architecture, None for any; architectures that cannot be imported are left out."""
+    """The image size that each of the networks takes, None for any; those that cannot be imported are left out."""
     broken = registry.faults("networks")
     return {n: registry.load("networks", n).image_size for n in registry.names("networks") if n not in broken}

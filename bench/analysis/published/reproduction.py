@@ -106,17 +106,17 @@ def _widened(merged: pd.DataFrame, item: Item) -> pd.DataFrame:
     return merged.assign(**{n: v / item.scale for n, v in ({"ours": ours, "low": low, "high": high} | ends).items()})
 
 
-def _judged(merged: pd.DataFrame, item: Item, reasons: list[str], missing: str) -> pd.DataFrame:
-    published_seeds = item.source.get("study", {}).get("seeds", 0)
-    verdicts, explanations = [], []
-    for line in merged.itertuples():
-        few_seeds = [f"{line.seeds:.0f} seeds a setting for {published_seeds}"] if line.seeds < MIN_SEEDS else []
-        no_interval = [] if few_seeds or not np.isnan(line.low) else ["ours has no interval"]
-        against = [missing] if np.isnan(line.ours) else reasons + few_seeds + no_interval
+def _judged(both: pd.DataFrame, item: Item, reasons: list[str], missing: str) -> pd.DataFrame:
+    wanted = item.source.get("study", {}).get("seeds", 0)
+    verdicts, why = [], []
+    for line in both.itertuples():
+        fewer = [f"{line.seeds:.0f} seeds a setting for {wanted}"] if line.seeds < MIN_SEEDS else []
+        unknown = [] if fewer or not np.isnan(line.low) else ["ours has no interval"]
+        against = [missing] if np.isnan(line.ours) else reasons + fewer + unknown
         low, high = line.low_of_difference - item.tolerance, line.high_of_difference + item.tolerance
         verdicts.append("not comparable" if against else "covered" if low <= line.published <= high else "not covered")
-        explanations.append("; ".join(against))
-    return merged.assign(difference=merged["ours"] - merged["published"], verdict=verdicts, reason=explanations)
+        why.append("; ".join(against))
+    return both.assign(difference=both["ours"] - both["published"], verdict=verdicts, reason=why)
 
 
 def shortfalls(runs: list[Run], protocol: Protocol, study: Mapping[str, Any] | None) -> list[str]:
