@@ -42,7 +42,7 @@ def clusterability(
     Each is the mean over factors; "silhouette/2" is the value of factor 2. All but the first read the first
     `num_points` test rows. A score leaves out factors with a single value in the rows that it reads; if no factor
     remains, the score is left out. There are at most as many clusters as distinct codes (codes closer than rounding
-    count as one). If each row is a class of its own, the silhouette is 0.
+    count as one). If no two rows have the same class, the silhouette is 0.
 
     Args:
         train_codes: (n, D).
@@ -80,7 +80,7 @@ def clusterability(
 
 
 def _summary(name: str, values: dict[int, float]) -> dict[str, float]:
-    """The mean over factors and each factor's own value; nothing where there are no values."""
+    """The mean over factors and the value of each factor; empty without values."""
     if not values:
         return {}
     return {name: float(np.mean(list(values.values())))} | {f"{name}/{k}": v for k, v in values.items()}

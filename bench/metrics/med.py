@@ -27,9 +27,9 @@ def med(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str
     """DCI's disentanglement and completeness with mutual information in place of importances: no model is fitted.
 
     R_dk = I(z_d; v_k) / sum_d I(z_d; v_k), with codes in `num_bins` equal-width bins; the scores of R are those of
-    `dci`. "med_top1_*" read one row of R per factor: among the dimensions that are largest in that factor, the one with
-    the most disentangled row. Rows are not normalised again, and the entropies of completeness have the number of these
-    rows as base.
+    `dci`. "med_top1_*" read one row of R per factor: of the rows with their largest entry in the factor's column, the
+    most disentangled. Rows are not normalised again, and the entropies of completeness have the number of these rows as
+    base.
 
     Constant dimensions are left out, because they would raise the base of completeness. A code of one dimension is
     complete by convention. A factor that no dimension is informative about counts as much as any other; its column of R

@@ -105,5 +105,5 @@ def centrality(accuracies: Floats) -> Floats:
         >>> centrality(np.array([[1.0, 0.5, 0.3], [0.7, 1.0, 0.1], [0.5, 0.3, 1.0]])).round(6)
         array([0.5, 0.4, 0.3])
     """
-    both = (accuracies + accuracies.T) / 2
-    return (both.sum(axis=1) - both.diagonal()) / (len(both) - 1)
+    symmetric = (accuracies + accuracies.T) / 2
+    return (symmetric.sum(axis=1) - symmetric.diagonal()) / (len(symmetric) - 1)

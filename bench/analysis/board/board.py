@@ -60,11 +60,11 @@ def board(
     score_columns = pd.DataFrame({name: values for score in scores for name, values in score.items()})
     frame = pd.concat([frame, score_columns], axis=1)  # at once: pandas is slow on frames grown column by column
     ranked = [_ranked(grid, chosen, present, name).assign(rank_set=name) for name in rank_sets]
-    whole = pd.concat([pd.concat([standing, frame], axis=1) for standing in ranked])
-    place = whole["rank_set"].map(list(rank_sets).index)
+    table = pd.concat([pd.concat([standing, frame], axis=1) for standing in ranked])
+    place = table["rank_set"].map(list(rank_sets).index)
     order = ["place", "rank", "coverage", *keys]
-    whole = whole.assign(place=place).sort_values(order, ascending=[True, True, False, *(True for _ in keys)])
-    return whole.drop(columns="place")
+    table = table.assign(place=place).sort_values(order, ascending=[True, True, False, *(True for _ in keys)])
+    return table.drop(columns="place")
 
 
 def _ranked(

@@ -118,9 +118,9 @@ def correlation_shares(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFra
         parts.append(_pairs(str(dataset), SEED, present, point["spearman"], variance, len(base)))
     if not parts:
         raise TooFewRunsError(f"{MIN_RUNS} runs with two scores are needed; " + ("; ".join(few) or "there are none"))
-    whole = pd.concat(parts, ignore_index=True)
-    total = whole.groupby(["dataset", "row", "column"])["variance"].transform(lambda v: v.sum(skipna=False))
-    return whole.assign(share=whole["variance"] / total.where(total > 0))
+    table = pd.concat(parts, ignore_index=True)
+    total = table.groupby(["dataset", "row", "column"])["variance"].transform(lambda v: v.sum(skipna=False))
+    return table.assign(share=table["variance"] / total.where(total > 0))
 
 
 def _wide(

@@ -156,7 +156,7 @@ class Stacked(Learner, nn.Module):
         return self.players()["loss"]
 
     def saved_buffers(self) -> dict[str, Tensor]:
-        """The persistent buffers by name, each (K, ...): state beside the weights, which `losses` changes in place.
+        """The persistent buffers by name, each (K, ...): further state of the model, which `losses` changes in place.
 
         Examples are running statistics, or the state of a controller. They are stored with a member's progress and
         with its weights.
