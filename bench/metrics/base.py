@@ -242,11 +242,11 @@ def _check_ranks(name: str, score: Score, is_headline: bool) -> None:
 
 
 def check_codes(codes: ArrayLike, name: str = "codes", *, min_rows: int = 1) -> Floats:
-    """Codes as a finite float64 array (N, D), from whatever `bench.arrays` reads.
+    """Codes as a finite float64 array (N, D), from any input that `bench.arrays` reads.
 
     Raises:
         ValueError: not two-dimensional, empty, not real numbers, not finite, beyond 1e38 in size, or of fewer than
-            `min_rows` rows; the message names the argument and the mend.
+            `min_rows` rows; the message names the argument and the remedy.
     """
     array = numbers(codes, name)
     if array.ndim != 2 or 0 in array.shape:
@@ -264,13 +264,13 @@ def check_codes(codes: ArrayLike, name: str = "codes", *, min_rows: int = 1) -> 
 
 
 def check_factors(factors: ArrayLike, rows: int, name: str = "factors") -> Ints:
-    """Factors as an int64 array (N, F) of class indices, from whatever `bench.arrays` reads.
+    """Factors as an int64 array (N, F) of class indices, from any input that `bench.arrays` reads.
 
     Floats that are whole numbers are accepted; a categorical column of a frame is read as its category codes.
 
     Raises:
         ValueError: not class indices, not two-dimensional, empty, or another number of rows than the codes; the
-            message names the argument and the mend.
+            message names the argument and the remedy.
     """
     array = classes(factors, name)
     if array.ndim != 2 or 0 in array.shape:

@@ -13,7 +13,7 @@ from bench.metrics.parts.information_table import information_table
     min_factors=2,
     scores={"dcimig": Score(0, 1, title="DCIMIG")},
     headline="dcimig",
-    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    invariant_to=("scale", "sign"),  # equal-width bins follow both maps, except for values on an edge
     falls_under_rotation=True,
     paper="Sepliarskaia et al. 2019, arXiv:1910.05587",
 )

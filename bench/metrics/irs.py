@@ -17,7 +17,7 @@ from bench.metrics.parts.information import discretise
     paper="Suter et al. 2019, arXiv:1811.00007",
 )
 def irs(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20, diff_quantile: float = 0.99) -> dict[str, float]:
-    """How little each dimension moves while one factor is held, whatever the other factors do.
+    """How little each dimension varies while one factor is fixed and the other factors vary.
 
     IRS_d = max_k 1 - mean_v Q(|z_d - E[z_d | v_k = v]| given v_k = v) / max |z_d - E[z_d]|, with Q the `diff_quantile`
     over rows; the score is the mean over dimensions weighted by max |z_d - E[z_d]|. Factors of more than `num_bins`

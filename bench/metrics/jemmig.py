@@ -12,7 +12,7 @@ from bench.metrics.parts.information_table import information_table
     reads="points",
     scores={"jemmig": Score(0, 1, title="JEMMIG")},
     headline="jemmig",
-    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    invariant_to=("scale", "sign"),  # equal-width bins follow both maps, except for values on an edge
     falls_under_rotation=True,
     paper="Do & Tran 2020, arXiv:1908.09961",
 )

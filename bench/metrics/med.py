@@ -19,7 +19,7 @@ from bench.metrics.parts.information_table import information_table
         "med_top1_completeness": Score(0, 1, title="MED completeness of the best dims"),
     },
     headline="med_disentanglement",
-    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    invariant_to=("scale", "sign"),  # equal-width bins follow both maps, except for values on an edge
     falls_under_rotation=True,
     paper="Cao et al. 2022, arXiv:2206.04756",
 )

@@ -12,7 +12,7 @@ from bench.metrics.parts.information import dense, discretise, entropy, mutual_i
     reads="points",
     scores={"mig": Score(0, 1, title="MIG", ranks=("study", "information"))},
     headline="mig",
-    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    invariant_to=("scale", "sign"),  # equal-width bins follow both maps, except for values on an edge
     falls_under_rotation=True,
     paper="Chen et al. 2018, arXiv:1802.04942",
 )

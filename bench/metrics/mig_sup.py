@@ -13,7 +13,7 @@ from bench.metrics.parts.information_table import information_table
     min_factors=2,
     scores={"mig_sup": Score(-1, 1, title="MIG-sup")},
     headline="mig_sup",
-    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    invariant_to=("scale", "sign"),  # equal-width bins follow both maps, except for values on an edge
     falls_under_rotation=True,
     paper="Li et al. 2020, arXiv:2002.10549",
 )

@@ -13,7 +13,7 @@ from bench.metrics.parts.information import dense, discretise, mutual_informatio
     min_factors=2,
     scores={"modularity": Score(0, 1, title="Modularity", ranks=("study", "information"))},
     headline="modularity",
-    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    invariant_to=("scale", "sign"),  # equal-width bins follow both maps, except for values on an edge
     falls_under_rotation=True,
     paper="Ridgeway & Mozer 2018, arXiv:1802.05312",
 )

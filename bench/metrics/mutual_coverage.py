@@ -16,7 +16,7 @@ from bench.metrics.parts.information_table import information_table
         "constant_dims": Score(0, float("inf"), None),
     },
     headline="minimality",
-    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    invariant_to=("scale", "sign"),  # equal-width bins follow both maps, except for values on an edge
     falls_under_rotation=True,
     paper="Almudévar & Ortega 2025, arXiv:2408.07016",
 )

@@ -35,7 +35,7 @@ C = TypeVar("C", bound=type)
 
 
 def model() -> Callable[[C], C]:
-    """Register a class as the model named like its file: attaches `cls.model`, which no subclass inherits."""
+    """Register a class as the model with the name of its file: sets `cls.model` on this class alone."""
 
     def attach(cls: C) -> C:
         cls.model = Model(cls.__module__.rpartition(".")[2])  # type: ignore[attr-defined]

@@ -28,7 +28,7 @@ C = TypeVar("C", bound=type)
 
 
 def network(version: int) -> Callable[[C], C]:
-    """Register a class as the networks named like its file: attaches `cls.network`, which no subclass inherits.
+    """Register a class as the networks with the name of its file: sets `cls.network` on this class alone.
 
     Raises:
         ValueError: the version is not a whole number from 1.

@@ -153,7 +153,7 @@ def _needed(wanted_levels: Iterable[str]) -> list[str]:
 
 
 def _picked(settings: Estimates, chosen: Sequence[Column], table: pd.DataFrame, level: str) -> Estimates:
-    """One setting of each model on each data set, picked as the level says."""
+    """One setting of each model on each data set, picked by the criterion of the level."""
     if level == BEST:
         return {dataset: by_each_score(estimates, chosen) for dataset, estimates in settings.items()}
     merit_of = merits(with_sampled_tc(table), level)

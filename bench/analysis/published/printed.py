@@ -39,7 +39,7 @@ def printed(more: tuple[str, float | None], less: tuple[str, float | None], scor
 
 
 def _number(item: Item, side: tuple[str, float | None], score: str, dataset: str) -> float | None:
-    """Mean over the settings of one side, or None where the item has none of them."""
+    """Mean over the settings of one side; None if the item has none of them."""
     if dataset not in item.values or (item.score != score and (item.score or score not in item.columns)):
         return None
     model, value = side

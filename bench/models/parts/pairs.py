@@ -41,7 +41,7 @@ def partner_rows(
     """Partners (K, batch) of rows by a rule of `bench.study.run.PAIRS`.
 
     Args:
-        rule: "paper", "dlib" (`changes` factors each), "uniform" (as the paper, any number of factors), or "laplace".
+        rule: "paper", "dlib" (`changes` factors each), "uniform" ("paper" with a random number of them), or "laplace".
         index: rows (K, batch).
         words: random words for each row.
         hyper: hyper-parameters of K models, (K,) each, among them the one of the rule (`changes` or `rate`).
