@@ -67,8 +67,8 @@ class GaussianVAE(Stacked):
         terms = self.objective(latent, step)
         loss = reconstruction + terms["regulariser"]
         kl = gaussian_kl(latent.mean, latent.logvar)
-        monitored = {"total_correlation": total_correlation(*latent)} if curves else {}
-        return {"loss": loss, "reconstruction": reconstruction, "kl": kl, **terms, **monitored}
+        watched = {"total_correlation": total_correlation(*latent)} if curves else {}
+        return {"loss": loss, "reconstruction": reconstruction, "kl": kl, **terms, **watched}
 
     def players(self) -> dict[str, dict[str, Tensor]]:
         weights = super().players()["loss"]
