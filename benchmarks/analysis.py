@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.pool import Here, Pool
 from bench.report.figures import draw_all
-from bench.testing.synthetic import SAMPLED, SCORES, Made, synthetic_table
+from bench.testing.synthetic import SAMPLED, SCORES, SyntheticScore, synthetic_table
 
 DATASETS = (
     "dsprites", "color_dsprites", "noisy_dsprites", "scream_dsprites", "smallnorb", "cars3d", "shapes3d",
@@ -35,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
     datasets = DATASETS[: options.datasets]
-    more = {f"other_{k}_score": Made("other", 0.5) for k in range(options.scores - len(SCORES) - len(SAMPLED))}
+    more = {
+        f"other_{k}_score": SyntheticScore("other", 0.5) for k in range(options.scores - len(SCORES) - len(SAMPLED))
+    }
     rng = np.random.default_rng(0)
     table = synthetic_table(rng, datasets=datasets, seeds=options.seeds, explained=0.4, scores={**SCORES, **more})
     print(f"{table['run'].nunique():,} runs x {options.scores} scores = {len(table):,} rows")

@@ -13,7 +13,7 @@ from bench.metrics.parts.information_table import information_table
 
 
 def mean_over_factors(codes: ArrayLike, factors: ArrayLike, *, in_nats: bool = False) -> dict[str, float]:
-    """Every factor counts the same: the mean of gaps, as shares of the factor's entropy or in nats."""
+    """The unweighted mean over factors of their credited gap, as a share of the factor's entropy or in nats."""
     table = information_table(codes, factors, 20, least_factors=2)
     ordered, credited = np.sort(table.information, axis=1), np.zeros(len(table.of_factors))
     np.maximum.at(credited, table.information.argmax(axis=1), ordered[:, -1] - ordered[:, -2])

@@ -1,4 +1,4 @@
-"""Conventions of the mutual information gap: bins, what it is divided by, nats."""
+"""Conventions of the mutual information gap: bins, and the entropy that divides the gap, if any."""
 
 from functools import partial
 
@@ -15,17 +15,14 @@ from bench.metrics.parts.information_table import information_table
 
 
 def in_nats(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """The gap as it is: a factor of many values has a larger one."""
+    """The gap in nats, which is larger for a factor of many values."""
     return {"mig": float(_gaps(information_table(codes, factors, 20).information).mean())}
 
 
 def over_entropy_of_code(
     codes: ArrayLike, factors: ArrayLike, *, num_bins: int, bin_factors: bool = False
 ) -> dict[str, float]:
-    """Each information is divided by the entropy of its dimension, before the gap is taken.
-
-    A factor with a single value counts with a gap of 0.
-    """
+    """The gap of I(z_d; v_k) / H(z_d); a factor with a single value counts with a gap of 0."""
     refuse_constant(codes)
     classes = unit_bins(factors, num_bins) if bin_factors else factors
     table = information_table(unit_bins(codes, num_bins), classes, num_bins)
@@ -34,7 +31,7 @@ def over_entropy_of_code(
 
 
 def _gaps(information: Floats) -> Floats:
-    """Of each factor, the largest entry of its column less the second."""
+    """For each factor, the largest entry of its column minus the second largest."""
     if len(information) < 2:
         raise SkippedError("its code takes no code of one dimension")
     ordered = np.sort(information, axis=0)

@@ -11,7 +11,7 @@ from bench.conventions.unit_bins import in_unit_bins
 from bench.metrics.infomec import infomec
 from bench.metrics.modularity import modularity
 
-ITERATIONS = 1  # of a regression that is not looked at
+ITERATIONS = 1  # of a regression whose score is not used
 
 
 def without_constant(
@@ -23,7 +23,7 @@ def without_constant(
 
 
 def info_m(codes: ArrayLike, factors: ArrayLike, *, seed: int = 0) -> dict[str, float]:
-    """InfoM (Hsu et al. 2023): the share of a dimension's information that is of one factor, brought to [0, 1]."""
+    """InfoM (Hsu et al. 2023): the share of a dimension's information that is about one factor, rescaled to [0, 1]."""
     return {"modularity": infomec(codes, factors, iterations=ITERATIONS, seed=seed)["infomec_modularity"]}
 
 

@@ -9,9 +9,9 @@ from bench.metrics.base import Ints
 
 
 def unit_bins(table: ArrayLike, num_bins: int) -> Ints:
-    """Each column in equal-width bins 0 to `num_bins` - 1 of its range, by 64-bit edges; a constant one is all 0.
+    """Each column in equal-width bins 0 to `num_bins` - 1 of its range, with 64-bit edges; a constant column is all 0.
 
-    A metric that bins them again, into as many, leaves them as they are.
+    A metric that bins the result again into `num_bins` bins does not change it.
 
     Example:
         >>> unit_bins([[0.0], [0.9], [1.0], [4.0]], 4).ravel()

@@ -1,4 +1,4 @@
-"""FactorVAE (Kim & Mnih 2018): total correlation, estimated by a discriminator that is trained alongside."""
+"""FactorVAE (Kim & Mnih 2018): a penalty on the total correlation, which a jointly trained discriminator estimates."""
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +16,9 @@ from bench.networks.parts.layers import Dense
 class FactorVAE(GaussianVAE):
     """loss = E[-log p(x|z)] + KL(q(z|x) || N(0, I)) + gamma E[log D(z) - log(1 - D(z))].
 
-    D tells codes from codes whose dimensions were shuffled over the same batch, each by its own permutation. It is
-    trained by its own Adam on -(0.5 E[log D(z)] + 0.5 E[log(1 - D(z_shuffled))]); both updates come from the same
-    forward pass and neither's gradient reaches the other's weights.
+    The discriminator D classifies codes against shuffled codes: each dimension is permuted separately over the same
+    batch. A separate Adam trains D on -(0.5 E[log D(z)] + 0.5 E[log(1 - D(z_shuffled))]). Both updates use the same
+    forward pass, and neither gradient reaches the other's weights.
     """
 
     def new_adversary(self, seeds: tuple[int, ...], networks: Networks, latent_dim: int) -> nn.Module:
@@ -36,7 +36,7 @@ class FactorVAE(GaussianVAE):
 
 
 class Shuffle(nn.Module):
-    """Shuffles each dimension of codes (K, batch, D) over the batch, a function of (seed, step) for each model."""
+    """Permutes each dimension of codes (K, batch, D) over the batch; for each model a function of (seed, step)."""
 
     def __init__(self, seeds: tuple[int, ...]) -> None:
         super().__init__()

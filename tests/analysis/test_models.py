@@ -11,9 +11,9 @@ from bench.analysis.scores.strengths import against_strength
 from bench.analysis.scores.superiority import model_comparison
 from bench.analysis.scores.variance import explained, mean_explained, omega_of_plain, variance_explained
 from bench.analysis.statistics.centres import centres, error_factor, moderated
-from bench.testing.synthetic import Made, synthetic_table
+from bench.testing.synthetic import SyntheticScore, synthetic_table
 
-MADE = {"mig": Made("mig", 0.8), "sap": Made("sap", 0.6)}
+MADE = {"mig": SyntheticScore("mig", 0.8), "sap": SyntheticScore("sap", 0.6)}
 
 
 def rng() -> np.random.Generator:

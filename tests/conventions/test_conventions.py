@@ -197,9 +197,9 @@ def test_codes_and_factors_that_the_code_does_not_take_are_refused_with_the_reas
             compute(CODES[:, :1], FACTORS)
     with pytest.raises(SkippedError, match=r"no dimension has a deviation of 0\.02"):
         factor_vae_score.small_batches(0.001 * CODES, FACTORS)
-    with pytest.raises(SkippedError, match="each row has a value of its own"):
+    with pytest.raises(SkippedError, match="all rows have different values"):
         factor_vae_score.small_batches(CODES, np.column_stack([np.arange(400), FACTORS]))
-    with pytest.raises(SkippedError, match="where there is one factor"):
+    with pytest.raises(SkippedError, match="if there is one factor"):
         factor_vae_score.small_batches(CODES, FACTORS[:, :1])
 
 

@@ -18,7 +18,7 @@ from bench.pool import Here
 from bench.report.figures import DATASET_FIGURES, FIGURES, _rows, draw_all
 from bench.report.figures.heatmaps import CORRELATION, heatmaps
 from bench.report.figures.panels import Drawn, panel_grid
-from bench.testing.synthetic import SCORES, Made, synthetic_table
+from bench.testing.synthetic import SCORES, SyntheticScore, synthetic_table
 from benchmarks.analysis import main as benchmark
 
 pytestmark = pytest.mark.long  # left out of `make check`
@@ -34,7 +34,7 @@ DRAWINGS: dict[str, Callable[[pd.DataFrame], Drawn]] = {
 
 
 def made(seeds: int = 5, models: tuple[str, ...] = ("beta_vae", "dip_vae_i"), strengths: int = 3) -> pd.DataFrame:
-    scores = {n: SCORES[n] for n in KEPT} | {"irs": Made("irs", 0.3)}
+    scores = {n: SCORES[n] for n in KEPT} | {"irs": SyntheticScore("irs", 0.3)}
     rng = np.random.default_rng(0)
     table = synthetic_table(rng, datasets=DATASETS, models=models, strengths=strengths, seeds=seeds, scores=scores)
     return table.assign(schedule="published: 300,000 steps, 64x64 px")

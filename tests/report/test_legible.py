@@ -23,10 +23,10 @@ from bench.report.questions import QUESTIONS, conventions
 from bench.report.reproduction import reproduction_figure
 from bench.report.style import COLUMN, NOTE, PAGE, Picture, new_figure, titled
 from bench.store.folders import Store
-from bench.testing.synthetic import SCORES, Made, synthetic_table
+from bench.testing.synthetic import SCORES, SyntheticScore, synthetic_table
 
 MODELS = ("beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii")
-MORE = {"irs": Made("irs", 0.3, 0.2, 0.9), "explicitness_test": Made("explicitness", 0.7, 0.7, 0.8)}
+MORE = {"irs": SyntheticScore("irs", 0.3, 0.2, 0.9), "explicitness_test": SyntheticScore("explicitness", 0.7, 0.7, 0.8)}
 QUICK = (
     "fig1_total_correlation", "fig2_metric_agreement", "fig3_scores_by_model", "fig4_scores_and_strength",
     "fig6_efficiency", "box_plots", "fig18_datasets_scatter", "fig24_unsupervised_and_downstream",
