@@ -13,7 +13,7 @@ from bench.store.folders import Store
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol
 from bench.study.run import Frozen, Run, Schedule
-from bench.testing.synthetic import SCORES, Made, synthetic_table
+from bench.testing.synthetic import SCORES, SyntheticScore, synthetic_table
 
 PROTOCOL = Protocol("quick", None, None, None, None, ("mean",), (), {})
 SCHEDULE = Schedule(6, 8, 1e-3, 32, "small", 4, 1, "tiny", 10, 3)
@@ -91,7 +91,7 @@ def test_a_regret_of_another_metric_is_printed_where_that_asked_for_is_not_known
 def test_dead_runs_are_named_and_not_chosen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scores = table(scores=WITHOUT_FACTORS | {"active_dims": Made("active_dims", 0.0, 1, 2)})
+    scores = table(scores=WITHOUT_FACTORS | {"active_dims": SyntheticScore("active_dims", 0.0, 1, 2)})
     lowest = scores.loc[scores[scores["name"].eq("kl")]["score"].idxmin()]
     dead = scores["name"].eq("active_dims") & scores["run"].eq(lowest["run"])
     assert chosen(scores.assign(score=scores["score"].mask(dead, 0.0)), tmp_path, monkeypatch) == 0
