@@ -175,8 +175,9 @@ class Choices:
         name = launch.name
         if name not in self.chosen and len(launch.ways) > 1 and not self.card.recording():
             kept = self._kept().get(name)
-            if kept in map(list, launch.ways):
-                self.chosen[name] = Way(*kept)
+            known = [way for way in launch.ways if list(way) == kept]
+            if known:
+                self.chosen[name] = known[0]
             elif self.left > 0:
                 self._measure(name, launch)
         return self.chosen.get(name, launch.ways[0])
