@@ -15,10 +15,11 @@ A layer takes its input through a ReLU as it loads it, and gives that input's gr
 so that no kernel is there for the ReLU alone. The bias's gradient is summed by whichever kernel loads all of the
 output's gradient anyway.
 
-A program adds in an order that its constants alone decide: the number of its warps and stages changes no bit of what it
-writes, nor do its rows (`BLOCK`) where they are places of an output, nor does it whether a loop over taps is unrolled
-(`LOOPED`: the loads of the next taps are then under way while one is multiplied). Only where rows are what is summed
-over, in the gradients of weights, are they fixed. `kernel_choices` rests on that, and checks it.
+Each number that a program writes is added up in one order, tap by tap and channel by channel, which no layout over
+threads divides. So neither the number of warps and stages changes it, nor the rows (`BLOCK`) where they are places of
+an output, nor whether a loop over taps is unrolled (`LOOPED`: then the loads of the next taps are under way while one
+is multiplied). Only where rows are what is summed over, in the gradients of weights, are they fixed. `kernel_choices`
+rests on that, and checks it on the card, where rows and warps decide as well which instruction multiplies.
 
 Activations are (K, batch, height, width, channels). Weights lie as the parameters do: (K, small, k, k, large), where
 "large" are the channels on the side of the larger map (a convolution's input, a transposed one's output) and "small"

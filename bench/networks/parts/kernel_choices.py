@@ -30,7 +30,7 @@ from bench.progress import say
 from bench.store.files import StoreError, read_json, write_json
 from bench.store.shipped import downloads_dir
 
-SECONDS = 20.0  # that a process measures at most, compilation included
+SECONDS = 30.0  # that a process measures at most, compilation included, of the fixed ways as well
 COMPILED_AT_ONCE = 8
 TIMED_MS, WARM_UP_MS = 6, 2  # of one way
 
@@ -175,8 +175,9 @@ class Choices:
         name = launch.name
         if name not in self.chosen and len(launch.ways) > 1 and not self.card.recording():
             kept = self._kept().get(name)
-            if kept in map(list, launch.ways):
-                self.chosen[name] = Way(*kept)
+            known = [way for way in launch.ways if list(way) == kept]
+            if known:
+                self.chosen[name] = known[0]
             elif self.left > 0:
                 self._measure(name, launch)
         return self.chosen.get(name, launch.ways[0])

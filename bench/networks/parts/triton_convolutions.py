@@ -26,7 +26,7 @@ FEW_PARTS, MOST_PARTS = 16, 32
 GROUP = kernels.GROUP.value
 
 # What may be faster than the fixed way of each kernel: rows (no more than its own), warps, stages, looped over taps.
-WAYS = {
+WAYS: dict[str, tuple[tuple[Any, ...], ...]] = {
     "_convolution": (
         (128, 4, 2, True), (128, 8, 2, True), (64, 4, 2, True), (64, 4, 3, True), (64, 4, 3, False),
         (32, 4, 3, True), (32, 2, 3, True),
@@ -141,6 +141,7 @@ def _convolve(
     places = batch * height * width // 4
     precision, rows = _rows(w, places)
     biased, masked = bias is not None, mask is not None
+    arguments: tuple[Any, ...]
     if large <= FEW_CHANNELS:
         arguments = (
             x, w, bias if biased else x, mask if masked else x, y, batch, height, width, large, small, biased, masked,
@@ -171,6 +172,7 @@ def transposed(
     precision, rows = _rows(w, places)
     biased, masked = bias is not None, mask is not None
     first = Way(rows, looped=False)
+    arguments: tuple[Any, ...]
     if large <= FEW_CHANNELS:
         assert not masked  # images go through no ReLU
         arguments = (x, w, bias if biased else x, y, batch, height, width, small, large, relu, biased, precision)
@@ -201,6 +203,7 @@ def weight_gradient(
     sums = torch.empty(count * rows // GROUP, members, outputs, dtype=torch.float32, device=large.device)
     shapes = (batch, members, count, height, width, inputs, outputs)
     written = (2,) if relu_small else (2, 3)
+    arguments: tuple[Any, ...]
     if few:
         arguments = (large, small, parts, sums, *shapes, relu_small, precision, _taps(inputs))
         _start(kernels._weight_gradient_of_few, arguments, written, lambda r: (count, members), Way(rows))
