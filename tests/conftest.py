@@ -25,6 +25,24 @@ SCORES = {
 }  # fmt: skip
 
 
+# Files of tests that take 10 seconds or more of an idle core, the longest first.
+LONGEST = [f"tests/{name}.py" for name in (
+    "test_study", "training/test_fleet", "metrics/test_golden", "report/test_figures", "launch/test_joblib",
+    "networks/test_convolutions", "test_metric_kinds", "metrics/test_contract", "test_terminal", "report/test_legible",
+)]  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Files go to the processes of pytest-xdist in the order below, not by their numbers of tests."""
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files start first: none is left to run alone at the end."""
+    place = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(LONGEST)))
+
+
 @pytest.fixture(scope="session")
 def study_table() -> pd.DataFrame:
     """Scores of 6 models x 6 strengths x 5 seeds on 2 data sets, mean and sampled; later models are better."""
