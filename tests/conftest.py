@@ -1,6 +1,7 @@
 """One thread a process, as training has it: other numbers give other bits, and tests run beside other work."""
 
 import os
+from pathlib import Path
 
 from bench.pool import THREAD_VARIABLES
 
@@ -23,6 +24,28 @@ SCORES = {
     "beta_vae_test": "beta_vae_score", "factor_vae_test": "factor_vae_score", "mig": "mig", "lr_10000": "downstream",
     "gbt_10000": "downstream", "gbt_efficiency": "downstream", "gaussian_total_correlation": "unsupervised",
 }  # fmt: skip
+
+
+TESTS = Path(__file__).parent
+# Files of tests that take 10 seconds or more of an idle core, the longest first.
+LONGEST = (
+    "test_study.py", "training/test_fleet.py", "metrics/test_golden.py", "report/test_figures.py",
+    "launch/test_joblib.py", "networks/test_convolutions.py", "test_metric_kinds.py", "metrics/test_contract.py",
+    "test_terminal.py", "report/test_legible.py",
+)  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Files go to the processes of pytest-xdist in the order below, not by their numbers of tests."""
+    config.option.loadscopereorder = False
+    if missing := [name for name in LONGEST if not (TESTS / name).is_file()]:
+        raise pytest.UsageError(f"tests/conftest.py lists {', '.join(missing)}, which is not there")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files start first: none is left to run alone at the end."""
+    place = {TESTS / name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")

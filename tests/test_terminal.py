@@ -69,13 +69,13 @@ def test_a_stream_without_a_descriptor_stays_as_it_is(monkeypatch: pytest.Monkey
         ("list models >&- 2>&-", 0, ""),
         ("help | true", 0, ""),
         ("list metrics 2>&- | head -1", 0, "| metric"),
-        ("status study=quick results_dir={folder} >&-", 0, ""),
-        ("status study=quick results_dir={folder} >/dev/full", 1, "standard output cannot be written"),
+        ("list models >&-", 0, ""),
+        ("list models >/dev/full", 1, "standard output cannot be written"),
         ("status study=none 2>&- >&-", 1, ""),
     ],
 )
-def test_commands_whose_output_goes_nowhere_are_quiet(command: str, code: int, told: str, tmp_path: Path) -> None:
-    line = f"{sys.executable} -m bench {command.format(folder=tmp_path)}"
+def test_commands_whose_output_goes_nowhere_are_quiet(command: str, code: int, told: str) -> None:
+    line = f"{sys.executable} -m bench {command}"
     ended = subprocess.run(["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True)
     assert (ended.returncode, ended.stderr.count("\n") + ended.stdout.count("\n")) == (code, bool(told))
     assert told in ended.stdout + ended.stderr

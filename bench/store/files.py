@@ -212,7 +212,12 @@ def digest_of(text: str, length: int = 12) -> str:
 
 
 def generator_of(value: Any) -> np.random.Generator:
-    """Random numbers that are a function of a JSON value, on every machine."""
+    """Random numbers that are a function of a JSON value, on every machine.
+
+    Example:
+        >>> generator_of(["pool", "dsprites", 100]).integers(1000, size=3)
+        array([112, 830, 801])
+    """
     return np.random.default_rng(int(digest(value), 16))
 
 

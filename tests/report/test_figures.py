@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,6 +33,12 @@ DRAWINGS: dict[str, Callable[[pd.DataFrame], Drawn]] = {
 }
 
 
+@cache
+def drawn_whole(name: str) -> Drawn:
+    """A figure of the made-up study."""
+    return DRAWINGS[name](made())
+
+
 def made(seeds: int = 5, models: tuple[str, ...] = ("beta_vae", "dip_vae_i"), strengths: int = 3) -> pd.DataFrame:
     scores = {n: SCORES[n] for n in KEPT} | {"irs": SyntheticScore("irs", 0.3)}
     rng = np.random.default_rng(0)
@@ -53,7 +59,7 @@ def words_or_reason(name: str, table: pd.DataFrame) -> str:
 
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_a_figure_states_its_budget_runs_and_seeds_and_has_its_numbers(name: str) -> None:
-    figure, drawn = DRAWINGS[name](made())
+    figure, drawn = drawn_whole(name)
     words = said(figure)
     assert SCHEDULES in words
     assert "seeds" in words
@@ -85,7 +91,7 @@ def test_a_correlation_with_a_constant_score_has_no_number() -> None:
 
 
 def test_the_paper_s_metrics_have_a_figure_and_all_of_the_suite_another_with_the_same_numbers() -> None:
-    papers, every = (DRAWINGS[f"fig2_metric_agreement{suffix}"](made())[1] for suffix in ("", "_all"))
+    papers, every = (drawn_whole(f"fig2_metric_agreement{suffix}")[1] for suffix in ("", "_all"))
     assert set(papers["row"]) == {"mig", "dci_disentanglement"}
     assert set(every["row"]) == {"mig", "dci_disentanglement", "irs"}
     key = ["dataset", "row", "column"]
@@ -188,8 +194,7 @@ def test_figures_are_drawn_again_where_their_scores_changed_and_only_there(
 
 @pytest.mark.parametrize("name", DATASET_FIGURES)
 def test_a_figure_of_a_data_set_is_the_same_without_the_scores_of_others(name: str) -> None:
-    table = made()
-    (whole, numbers), (alone, same) = (DATASET_FIGURES[name](t, "dsprites", SCHEDULES) for t in (table, rows_of(table)))
+    (whole, numbers), (alone, same) = drawn_whole(name), DRAWINGS[name](rows_of(made()))
     pd.testing.assert_frame_equal(numbers.reset_index(drop=True), same.reset_index(drop=True))
     assert pages(whole) == pages(alone)
 
@@ -222,7 +227,7 @@ def test_correlations_with_and_without_dead_runs_are_both_in_the_csv_and_the_cap
     dead = table.query("dataset == 'dsprites' and strength_index == 2 and model == 'beta_vae'")["run"].unique().tolist()
     figure, drawn = DRAWINGS[name](with_dead(table, dead))
     _, without = DRAWINGS[name](table[~table["run"].isin(dead)])
-    pd.testing.assert_series_equal(drawn["spearman"], DRAWINGS[name](table)[1]["spearman"])
+    pd.testing.assert_series_equal(drawn["spearman"], drawn_whole(name)[1]["spearman"])
     pair = [c for c in ("dataset", "row", "column", "x_name", "y_name") if c in drawn]
     here, alone = (d[d["dataset"] == "dsprites"].drop_duplicates(pair).set_index(pair) for d in (drawn, without))
     np.testing.assert_array_equal(here["spearman_alive"], alone["spearman"])
@@ -262,7 +267,7 @@ def test_the_benchmark_of_the_figures_draws_them(
 
 @pytest.mark.parametrize("name", WITH_BOTH)
 def test_where_no_run_is_dead_nothing_is_said_and_both_numbers_are_the_same(name: str) -> None:
-    figure, drawn = DRAWINGS[name](made())
+    figure, drawn = drawn_whole(name)
     pd.testing.assert_series_equal(drawn["spearman_alive"], drawn["spearman"], check_names=False)
     assert "dead" not in figure.caption
 
@@ -284,14 +289,14 @@ def test_the_axis_of_one_model_has_its_hyperparameter_and_the_index_is_for_sever
     assert one.axes[0].get_xlabel() == "beta" or one.axes[3].get_xlabel() == "beta"
     assert [t.get_text() for t in one.axes[0].get_xticklabels()] == ["1", "2", "3"]  # the values made up
     assert "indices" not in one.caption
-    two, _ = DRAWINGS[name](made())
+    two, _ = drawn_whole(name)
     assert {ax.get_xlabel() for ax in two.axes} <= {"strength index", ""}
     assert [t.get_text() for t in two.axes[0].get_xticklabels()] == ["0", "1", "2"]
     assert "β-VAE beta 1, 2, 3 (0, 1, 2); DIP-VAE-I lambda_od 1, 2, 3 (0, 1, 2)" in two.caption
 
 
 def test_settings_side_by_side_have_their_values_above_their_hyperparameter() -> None:
-    figure, drawn = DRAWINGS["fig14_scores_by_strength"](made())
+    figure, drawn = drawn_whole("fig14_scores_by_strength")
     assert [t.get_text() for t in figure.axes[-1].get_xticklabels()] == ["1", "2", "3"] * 2
     assert [t.get_text() for t in figure.axes[-1].get_xticklabels(minor=True)] == [
         "β-VAE\nbeta",

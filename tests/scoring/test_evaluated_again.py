@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.pool import Here
-from bench.scoring.codes import Codes
+from bench.scoring.codes import Codes, pool
 from bench.scoring.sensitivity import evaluate_again, scores_again, ways, with_codes
 from bench.store.folders import Store
 from bench.study.plan import Plan
@@ -24,44 +23,11 @@ RUNS = tuple(
 PLAN = Plan("few", "Few runs", RUNS, METRICS, PROTOCOL)
 
 
-class Grid:
-    """A data set of which nothing but factors is there."""
-
-    card = type("Card", (), {"name": "dsprites"})
-    sizes = np.array([3, 4, 5, 20])
-
-    def __len__(self) -> int:
-        return int(self.sizes.prod())
-
-    def factors(self, index: Any) -> Any:
-        return np.stack(np.unravel_index(index, self.sizes), axis=1)
-
-    def values(self, index: Any) -> Any:
-        return self.factors(index).astype(np.float64)
-
-
-class InProcess(Here):
-    """What is followed is done in this process, where the data set is replaced; it counts what is done."""
-
-    tasks = 0
-
-    def follow(self, function: Any, tasks: Any) -> Any:
-        for position, task in enumerate(tasks):
-            self.tasks += 1
-            yield position, "result", function(*task)
-
-
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(tmp_path: Path, grid: Any) -> Store:
     """A store with the codes of one of two runs."""
-    monkeypatch.setattr("bench.data.state", lambda name: "ready")
-    monkeypatch.setattr("bench.data.load_data", lambda name: Grid())
-    monkeypatch.setattr("bench.scoring.isolation.tell", lambda news: None)
-    monkeypatch.setattr("bench.scoring.isolation.limit", lambda seconds: None)
-    from bench.scoring.codes import pool
-
-    index = pool(Grid(), 300)  # type: ignore[arg-type]
-    factors = Grid().factors(index).astype(np.float32)
+    index = pool(grid, 300)
+    factors = grid.factors(index).astype(np.float32)
     Codes(factors, np.full_like(factors, -2), index).save(Store(tmp_path, writable=True).run(RUNS[0].id))
     return Store(tmp_path)
 
@@ -85,13 +51,13 @@ def test_a_metric_without_a_headline_is_left_out() -> None:
     assert {way.cell.metric for way in ways(PLAN)} == {"mig", "factor_vae_score"}
 
 
-def test_stored_codes_alone_are_evaluated_and_only_once(store: Store) -> None:
+def test_stored_codes_alone_are_evaluated_and_only_once(store: Store, in_process: Any) -> None:
     assert with_codes(PLAN, store) == [RUNS[0]]
-    plan, pool = dataclasses.replace(PLAN, metrics=("mig",)), InProcess()
-    evaluate_again(plan, store, pool)
-    assert pool.tasks == 3
-    evaluate_again(plan, store, pool)
-    assert pool.tasks == 3
+    plan = dataclasses.replace(PLAN, metrics=("mig",))
+    evaluate_again(plan, store, in_process)
+    assert in_process.tasks == 3
+    evaluate_again(plan, store, in_process)
+    assert in_process.tasks == 3
     found = scores_again(plan, store).set_index(["choice", "level"])["score"]
     assert set(found.index.get_level_values("choice")) == {"", "evaluation seed", "bins", "rows", "codes"}
     assert found["codes", "sampled codes"] < found["", "protocol"]

@@ -28,40 +28,9 @@ def planned(*metrics: str, protocol: Protocol = PROTOCOL, dataset: str = "dsprit
 
 
 @pytest.fixture
-def factors_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every data set is there; its factors are a grid, and nothing is drawn or read."""
-
-    class Grid:
-        card = type("Card", (), {"name": "dsprites"})
-        sizes = np.array([3, 4, 5, 20])
-
-        def __len__(self) -> int:
-            return int(self.sizes.prod())
-
-        def factors(self, index: Any) -> Any:
-            return np.stack(np.unravel_index(index, self.sizes), axis=1)
-
-        def values(self, index: Any) -> Any:
-            return self.factors(index).astype(np.float64)
-
-    monkeypatch.setattr("bench.data.state", lambda name: "ready")
-    monkeypatch.setattr("bench.data.load_data", lambda name: Grid())
-
-
-class InProcess(Here):
-    """What is followed is done in this process, where data sets are replaced."""
-
-    def follow(self, function: Any, tasks: Any) -> Any:
-        for position, task in enumerate(tasks):
-            yield position, "result", function(*task)
-
-
-@pytest.fixture
-def made(tmp_path: Path, factors_alone: None, monkeypatch: pytest.MonkeyPatch) -> tuple[Plan, Store]:
-    monkeypatch.setattr("bench.scoring.isolation.tell", lambda news: None)
-    monkeypatch.setattr("bench.scoring.isolation.limit", lambda seconds: None)
+def made(tmp_path: Path, grid: Any, in_process: Here) -> tuple[Plan, Store]:
     plan, store = planned("mig", "irs", "irs_active", "active_dims"), Store(tmp_path, writable=True)
-    make_floors(plan, store, InProcess())
+    make_floors(plan, store, in_process)
     return plan, store
 
 
@@ -88,37 +57,37 @@ def test_every_metric_has_a_floor_for_each_kind_of_code(made: tuple[Plan, Store]
 
 
 def test_what_is_computed_is_not_computed_again_and_another_protocol_is(
-    made: tuple[Plan, Store], capsys: pytest.CaptureFixture[str]
+    made: tuple[Plan, Store], in_process: Here, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan, store = made
-    make_floors(plan, store, InProcess())
+    make_floors(plan, store, in_process)
     assert "floors: nothing is missing" in capsys.readouterr().err
     other = dataclasses.replace(plan, protocol=dataclasses.replace(PROTOCOL, options={}))
     assert "not computed: python -m bench floors" in floors_of(other, store)["dsprites"].without["mig"]
     assert "mig" not in floors_of(other, store)["dsprites"].values["gaussian"]
-    make_floors(other, store, InProcess())
+    make_floors(other, store, in_process)
     before, after = (floors_of(p, store)["dsprites"].values["gaussian"] for p in (plan, other))
     assert before["mig"] != after["mig"]
     assert before["irs"] == after["irs"]
 
 
 def test_floors_are_of_codes_as_wide_as_the_schedule_makes_them(
-    made: tuple[Plan, Store], capsys: pytest.CaptureFixture[str]
+    made: tuple[Plan, Store], in_process: Here
 ) -> None:
     plan, store = made
     assert floors_of(plan, store)["dsprites"].dims == 10
     wide = dataclasses.replace(plan, schedule=dataclasses.replace(SCHEDULE, latent_dim=64))
     assert "not computed" in floors_of(wide, store)["dsprites"].without["active_dims"]
-    make_floors(wide, store, InProcess())
-    found = floors_of(wide, store)["dsprites"]
-    assert (found.dims, found.values["gaussian"]["active_dims"]) == (64, 64)
+    make_floors(wide, store, in_process)
+    floors = floors_of(wide, store)["dsprites"]
+    assert (floors.dims, floors.values["gaussian"]["active_dims"]) == (64, 64)
     assert floors_of(plan, store)["dsprites"].values["gaussian"]["active_dims"] == 10
 
 
-def test_floors_are_the_same_in_every_store(made: tuple[Plan, Store], tmp_path: Path) -> None:
+def test_floors_are_the_same_in_every_store(made: tuple[Plan, Store], in_process: Here, tmp_path: Path) -> None:
     plan, store = made
     again = Store(tmp_path / "again", writable=True)
-    make_floors(plan, again, InProcess())
+    make_floors(plan, again, in_process)
     assert floors_of(plan, again) == floors_of(plan, store)
 
 
@@ -132,10 +101,10 @@ def test_a_metric_without_a_floor_is_told_with_the_reason(made: tuple[Plan, Stor
 
 
 def test_a_data_set_that_is_not_there_is_named_and_the_rest_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, in_process: Here, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("bench.data.state", lambda name: "to be fetched")
-    make_floors(planned("mig", dataset="cars3d"), Store(tmp_path, writable=True), InProcess())
+    make_floors(planned("mig", dataset="cars3d"), Store(tmp_path, writable=True), in_process)
     assert "floors: cars3d is to be fetched: `python -m bench data dataset=cars3d`" in capsys.readouterr().err
 
 
