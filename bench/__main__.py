@@ -24,7 +24,7 @@ from bench.cli.words import Command, Word
 from bench.registry import unknown
 from bench.store import shipped
 from bench.terminal import interruptible, streams
-from bench.values import ConfigError, one_of
+from bench.values import ConfigError, listed, one_of
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
@@ -230,10 +230,23 @@ def _chosen(groups: tuple[Word, ...]) -> "DictConfig":
 
     try:
         with initialize_config_dir(str(shipped.conf_dir()), version_base="1.3"):
-            return compose("config", [word.for_hydra() for word in groups])
+            config = compose("config", [word.for_hydra() for word in groups])
     except Exception as fault:  # Hydra raises of every kind: ValueError, KeyError, errors of yaml
         asked = " ".join(word.raw for word in groups) or "the configuration"
         raise ConfigError(f"{asked} cannot be composed: {_first_line(fault)}") from fault
+    for word in groups:
+        if word.key == "model":
+            _drop_settings_of_others(config, listed(_parsed(word).value()))
+    return config
+
+
+def _drop_settings_of_others(config: "DictConfig", models: Sequence[str]) -> None:
+    """Remove what a study sets of models that the command leaves out, such as `model: {slow_vae: {pairs: uniform}}`."""
+    from omegaconf import open_dict
+
+    with open_dict(config):
+        for name in [n for n, settings in config.model.items() if n not in models and "version" not in settings]:
+            del config.model[name]
 
 
 def _set(config: "DictConfig", word: Word) -> None:

@@ -2,9 +2,9 @@
 
 python -m benchmarks.conventions [METRIC ...]
 
-Each value stands beside the step from the convention that it is told apart from. The last column is the largest
-difference, over the arrays, from what the repository's own code gave (tests/golden). Eight minutes of one core: most
-of it are the forests of DCI-ES.
+Each value has in parentheses its difference from the convention it is compared with. The last column is the largest
+difference, over the arrays, from the value of the repository's code (tests/golden). It takes eight minutes of one core,
+most of them for the forests of DCI-ES.
 """
 
 import csv
@@ -30,30 +30,30 @@ def main() -> None:
     arrays = {name: rows(name) for name in ARRAYS}
     for metric in dict.fromkeys(c.metric for c in CONVENTIONS):
         if metric in sys.argv[1:] or not sys.argv[1:]:
-            own = [c for c in CONVENTIONS if c.metric == metric]
-            show(metric, scores_by_convention(arrays, slow=True, conventions=own))
+            conventions = [c for c in CONVENTIONS if c.metric == metric]
+            show(metric, scores_by_convention(arrays, slow=True, conventions=conventions))
 
 
-def show(metric: str, found: pd.DataFrame) -> None:
-    """Print a table for each score of a metric."""
-    for name, own in found.groupby("name", sort=False):
+def show(metric: str, table: pd.DataFrame) -> None:
+    """Print a Markdown table for each score of a metric."""
+    for name, score_rows in table.groupby("name", sort=False):
         print(f"\n### `{metric}`: {name}\n")
         print(f"| convention | of | otherwise than | in that | {' | '.join(ARRAYS)} | left |")
         print(f"|---|---|---|---|{'---|' * len(ARRAYS)}---|")
-        for convention, of_arrays in own.groupby("convention", sort=False):
-            scores = of_arrays.set_index("codes")
-            print(line(scores, left(metric, str(convention), str(name), scores["score"])), flush=True)
+        for convention, convention_rows in score_rows.groupby("convention", sort=False):
+            scores = convention_rows.set_index("codes")
+            print(line(scores, deviation(metric, str(convention), str(name), scores["score"])), flush=True)
 
 
-def line(of_arrays: pd.DataFrame, gap: float | None) -> str:
-    """A row of a table: a convention, whose it is, what it does otherwise, its value on each array."""
-    about = of_arrays.iloc[0]
-    name = f"`{about['convention']}`"
-    of = f"{about['repository']} {about['commit']}" if isinstance(about["repository"], str) else ""
-    beside = f"`{about['beside']}`" if about["beside"] else ""
-    near = "" if gap is None else "< 1e-6" if gap < 1e-6 else f"{gap:.0e}"
-    values = [cell(of_arrays.loc[array], about["convention"] == OURS) for array in ARRAYS]
-    return f"| {' | '.join([name, of, beside, about['choice'], *values, near])} |"
+def line(scores: pd.DataFrame, largest: float | None) -> str:
+    """A row of a table: a convention, its repository, its difference from another one, its value on each array."""
+    first = scores.iloc[0]
+    name = f"`{first['convention']}`"
+    repository = f"{first['repository']} {first['commit']}" if isinstance(first["repository"], str) else ""
+    beside = f"`{first['beside']}`" if first["beside"] else ""
+    error = "" if largest is None else "< 1e-6" if largest < 1e-6 else f"{largest:.0e}"
+    values = [cell(scores.loc[array], first["convention"] == OURS) for array in ARRAYS]
+    return f"| {' | '.join([name, repository, beside, first['choice'], *values, error])} |"
 
 
 def rows(name: str) -> list[np.ndarray]:
@@ -61,21 +61,23 @@ def rows(name: str) -> list[np.ndarray]:
         return [file[part] for part in PARTS]
 
 
-def cell(row: "pd.Series[Any]", first: bool) -> str:
-    """A value, and the step to it."""
-    return f"{row['score']:.4f}" if first or abs(row["step"]) < 5e-5 else f"{row['score']:.4f} ({row['step']:+.4f})"
+def cell(row: "pd.Series[Any]", ours: bool) -> str:
+    """A value, and its difference from the convention beside it."""
+    return f"{row['score']:.4f}" if ours or abs(row["step"]) < 5e-5 else f"{row['score']:.4f} ({row['step']:+.4f})"
 
 
-def left(metric: str, convention: str, name: str, scores: "pd.Series[float]") -> float | None:
-    """The largest difference from what the repository's own code gave; None: that is not known."""
+def deviation(metric: str, convention: str, name: str, scores: "pd.Series[float]") -> float | None:
+    """The largest difference from the value of the repository's code; None: that value is not known."""
     with (GOLDEN / "conventions.csv").open() as file:
-        known = [claim for claim in csv.DictReader(file) if [claim[key] for key in KEYS] == [metric, convention, name]]
-    values = {a: published(claim["entry"], claim["key"], a) for claim in known for a in ARRAYS}
+        entries = [
+            entry for entry in csv.DictReader(file) if [entry[key] for key in KEYS] == [metric, convention, name]
+        ]
+    values = {array: published(entry["entry"], entry["key"], array) for entry in entries for array in ARRAYS}
     return max((abs(scores[a] - value) for a, value in values.items() if value is not None), default=None)
 
 
 def published(entry: str, key: str, array: str) -> float | None:
-    """What public code gave; None: not on this array."""
+    """The value of public code on an array; None: it is not known."""
     file, _, part = entry.partition(": ")
     if part:
         value = json.loads((GOLDEN / file).read_text())[array][part][key]

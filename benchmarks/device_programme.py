@@ -16,8 +16,9 @@ run side by side on the one device:
 5. when 3 has ended: what a step takes (`speed`), then the scores of 3, while there is time.
 
 What a call leaves in DIR is at most 4 packed stores of at most 16 MB each (unpack them into a results folder) and
-logs.tar.gz, with the watts drawn and the steps' times. All weights are rounded to half precision before they are
-scored, and say so in done.json. `--device cpu` is the dry run: the same code with few steps and small networks.
+logs.tar.gz, with the watts drawn, the steps' times and how kernels are launched. All weights are rounded to half
+precision before they are scored, and say so in done.json. `--device cpu` is the dry run: the same code with few steps
+and small networks.
 """
 
 import io
@@ -36,6 +37,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from bench import registry
+from bench.store.shipped import downloads_dir
 from bench.table.reference import read_reference
 from bench.training.catalogue import catalogue
 
@@ -118,6 +120,8 @@ def take_next(out: Path, work: Path, device: str, minutes: float, wait: float) -
     with tarfile.open(out / "logs.tar.gz", "w:gz") as logs:
         for file in sorted(file for kind in ("txt", "csv", "jsonl") for file in work.glob(f"*.{kind}")):
             logs.add(file, file.name)
+        for file in sorted((downloads_dir() / "kernels").glob("*.json")):  # how kernels were launched
+            logs.add(file, f"kernels/{file.name}")
     print((work / "worker.txt").read_text()[-6000:])
     print(f"{max(0, len(waiting) - PACKED_A_CALL)} packed stores are still to be taken")
     print("ended" if (work / "ended").exists() else "running")

@@ -1,11 +1,11 @@
-"""A small study killed at random moments and finished each time: are its scores those of an undisturbed one?
+"""Kill a small study at random moments and finish it: are its scores those of an undisturbed study?
 
 python -m benchmarks.faults [--kills 100] [--seed 0] [--processes 2]
 
-Each time the study is started anew, something of it is killed with kill -9 (a random one of its processes, or all of
-them, by turns), and the same command finishes it. The score table must be bit-identical to that of a study that nobody
-disturbed, but for the columns of seconds, and no unfinished file may be left. The exit code is 1 where it is not. Do
-not change the checkout meanwhile: its revision is a column.
+Each round starts the study, kills a random one of its processes or all of them with kill -9, and finishes it by the
+same command. Except for the columns of seconds, the score table must be bit-identical to that of an undisturbed study,
+and no unfinished file may remain; otherwise the exit code is 1. Do not change the checkout meanwhile: its revision is a
+column.
 """
 
 import argparse
@@ -34,7 +34,7 @@ TIMES = ["seconds", "train_seconds"]
 
 
 def start(results: Path, processes: int) -> "subprocess.Popen[str]":
-    """Training, then scoring, in a process group of their own."""
+    """Training, then scoring, in a new process group."""
     words = [*GRID, f"results_dir={results}", f"processes={processes}"]
     stages = [shlex.join([sys.executable, "-m", "bench", stage, *words]) for stage in ("train", "score")]
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
@@ -43,30 +43,30 @@ def start(results: Path, processes: int) -> "subprocess.Popen[str]":
 
 def members(group: int) -> list[int]:
     """The processes of a group."""
-    found = subprocess.run(["ps", "-eo", "pid=,pgid="], capture_output=True, text=True, check=True).stdout
-    return [int(pid) for pid, owner in map(str.split, found.splitlines()) if int(owner) == group]
+    listing = subprocess.run(["ps", "-eo", "pid=,pgid="], capture_output=True, text=True, check=True).stdout
+    return [int(pid) for pid, group_id in map(str.split, listing.splitlines()) if int(group_id) == group]
 
 
 def kill(process: "subprocess.Popen[str]", choose: random.Random) -> str:
-    """Kill one process of a group or all, and wait until all have ended; what was killed."""
-    there = members(process.pid)
-    victims = there if choose.random() < 0.5 else [choose.choice(there)]
+    """Kill one process of a group or all, and wait until all have ended; the number of killed ones, in words."""
+    running = members(process.pid)
+    victims = running if choose.random() < 0.5 else [choose.choice(running)]
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
     process.communicate()
-    return f"{len(victims)} of {len(there)} processes"
+    return f"{len(victims)} of {len(running)} processes"
 
 
 def finish(results: Path, processes: int) -> None:
     """Run the study to its end.
 
     Raises:
-        RuntimeError: it says that something is missing or failed.
+        RuntimeError: the command failed; the message has its error output.
     """
     process = start(results, processes)
-    _, told = process.communicate()
+    _, errors = process.communicate()
     if process.returncode != 0:
-        raise RuntimeError(f"the study in {results} did not finish:\n{told}")
+        raise RuntimeError(f"the study in {results} did not finish:\n{errors}")
 
 
 def numbers(results: Path) -> pd.DataFrame:
@@ -75,21 +75,21 @@ def numbers(results: Path) -> pd.DataFrame:
 
 
 def left_behind(results: Path) -> list[str]:
-    """Unfinished files of writers that were killed, which whoever finished the study was to remove."""
+    """Unfinished files of killed writers, which the command that finishes the study should have removed."""
     return [str(path) for path in results.rglob(".*") if TEMPORARY.fullmatch(path.name)]
 
 
-def compared(found: pd.DataFrame, expected: pd.DataFrame) -> str:
-    """ "the same", or what differs."""
-    if found.equals(expected):
+def compared(table: pd.DataFrame, expected: pd.DataFrame) -> str:
+    """ "the same", or a description of the difference."""
+    if table.equals(expected):
         return "the same"
-    if len(found) != len(expected):
-        return f"DIFFERENT: {len(found)} scores for {len(expected)}"
-    return f"DIFFERENT in {', '.join(c for c in expected if not found[c].equals(expected[c]))}"
+    if len(table) != len(expected):
+        return f"DIFFERENT: {len(table)} scores for {len(expected)}"
+    return f"DIFFERENT in {', '.join(c for c in expected if not table[c].equals(expected[c]))}"
 
 
 def main() -> int:
-    """Kill, finish and compare; the exit code."""
+    """Kill, finish and compare; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)

@@ -16,10 +16,10 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROUNDS, ROUND_SECONDS, PROFILED = 5, 0.3, 3
-GPU_TESTS = "tests/training/test_fleet_on_gpu.py", "tests/models/test_convolutions.py"
+GPU_TESTS = "tests/training/test_fleet_on_gpu.py", "tests/networks/test_convolutions.py"
 KEPT = ("config.json", "done.json", "losses.csv", "weights.safetensors")  # of a run: what is brought back
 TRAINING = 0.6  # of the minutes; the others are for scores
 MODELS = ("beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii")
@@ -67,75 +67,78 @@ def correctness(out: Path, device: str, deadline: float) -> int:
 
 
 def speed(out: Path, device: str, deadline: float) -> int:
-    """Microseconds a model-step of each rung of the ladder, and what its kernels take."""
+    """Microseconds a model-step of each rung of the ladder, what its kernels take, and how they are launched."""
     results = out / "speed.jsonl"
     done = {json.loads(line)["rung"] for line in results.read_text().splitlines()} if results.exists() else set()
     for rung in _rungs(device):
-        *words, compiled, fleet, stack = rung
-        name = f"{' '.join(map(str, words))} {'compiled' if compiled else 'eager'}, fleet {fleet}, stack {stack}"
-        if name in done:
+        if str(rung) in done:
             continue
         if time.monotonic() > deadline:
             print("out of time: the same call goes on here")
             return 0
-        row: dict[str, Any] = {"rung": name, "device": _device_name(device)}
+        row: dict[str, Any] = {"rung": str(rung), "device": _device_name(device)}
         try:
-            row |= _measure(*rung, device)
+            row |= _measure(rung, device)
         except Exception as fault:  # a rung that cannot run is a result of this programme: its error is kept
             row["error"] = f"{type(fault).__name__}: {fault}"
         with results.open("a") as file:
             file.write(json.dumps(row) + "\n")
-        print(json.dumps({key: value for key, value in row.items() if key != "kernels"}), flush=True)
+        print(json.dumps({key: value for key, value in row.items() if key not in ("kernels", "ways")}), flush=True)
     return 0
 
 
-Rung = tuple[str, str, str, str, str, bool, int, int]
+class Rung(NamedTuple):
+    """What is timed: `fleet` runs in stacks of `stack`; `way` computes their convolutions."""
+
+    fleet: int = 32
+    stack: int = 32
+    way: str = "triton"
+    precision: str = "tf32"
+    model: str = "beta_vae"
+    dataset: str = "dsprites"
+    networks: str = "locatello2019"
+    compiled: bool = True
+
+    def __str__(self) -> str:
+        words = f"{self.model} {self.dataset} {self.networks} {self.way} {self.precision}"
+        return f"{words} {'compiled' if self.compiled else 'eager'}, fleet {self.fleet}, stack {self.stack}"
 
 
 def _rungs(device: str) -> Iterator[Rung]:
-    """(model, data set, networks, way, precision, compiled, fleet, stack): the most telling first."""
+    """The most telling first."""
     if device == "cpu":
-        for way, fleet, stack in (("grouped", 1, 1), ("grouped", 2, 1), ("matmul", 2, 2)):
-            yield "beta_vae", "dsprites", "small", way, "float32", False, fleet, stack
+        for fleet, stack, way in ((1, 1, "grouped"), (2, 1, "grouped"), (2, 2, "matmul")):
+            yield Rung(fleet, stack, way, "float32", networks="small", compiled=False)
         return
-    main, full = ("beta_vae", "dsprites"), "locatello2019"
-    yield *main, full, "triton", "tf32", True, 12, 12
-    yield "factor_vae", "dsprites", full, "triton", "tf32", True, 12, 12
-    yield *main, full, "triton", "bfloat16", True, 32, 32
-    yield *main, "small", "triton", "float32", True, 60, 60
-    yield *main, full, "triton", "tf32", True, 32, 32
-    for way, fleet, stack in (
-        ("triton", 8, 8), ("triton", 8, 1), ("triton", 32, 8), ("triton", 32, 1), ("triton", 1, 1),
-        ("grouped", 32, 1), ("grouped", 8, 1), ("grouped", 1, 1), ("grouped", 32, 32), ("matmul", 32, 32),
-    ):  # fmt: skip
-        yield *main, full, way, "tf32", True, fleet, stack
-    yield *main, full, "triton", "bfloat16", True, 12, 12
-    yield *main, "small", "triton", "tf32", True, 60, 60
-    yield *main, full, "triton", "tf32", False, 32, 32
-    for model, dataset in (("beta_vae", "noisy_dsprites"), ("factor_vae", "dsprites"), ("beta_tcvae", "dsprites")):
-        yield model, dataset, full, "triton", "tf32", True, 32, 32
+    yield Rung(12, 12)
+    yield Rung(12, 12, model="factor_vae")
+    yield Rung(precision="bfloat16")
+    yield Rung(12, 12, precision="bfloat16")
+    yield Rung(60, 60, networks="small")
+    yield Rung(60, 60, precision="float32", networks="small")
+    yield Rung()
+    yield Rung(model="factor_vae")
+    for fleet, stack in ((8, 8), (8, 1), (32, 8), (32, 1), (1, 1)):
+        yield Rung(fleet, stack)
+    for fleet, stack in ((32, 1), (8, 1), (1, 1), (32, 32)):
+        yield Rung(fleet, stack, "grouped")
+    yield Rung(way="matmul")
+    yield Rung(compiled=False)
+    yield Rung(dataset="noisy_dsprites")
+    yield Rung(model="beta_tcvae")
     for way in ("triton", "grouped"):
-        yield *main, full, way, "float32", True, 32, 32
+        yield Rung(way=way, precision="float32")
 
 
-def _measure(
-    model: str,
-    dataset: str,
-    networks: str,
-    way: str,
-    precision: str,
-    compiled: bool,
-    fleet: int,
-    stack: int,
-    device: str,
-) -> dict[str, Any]:
+def _measure(rung: Rung, device: str) -> dict[str, Any]:
     import torch
 
+    from bench.networks.parts import kernel_choices
     from bench.training.stack import set_precision
 
-    set_precision(precision)
+    set_precision(rung.precision)
     started = time.perf_counter()
-    trained = _fleet(model, dataset, networks, way, precision, compiled, fleet, stack, device)
+    trained = _fleet(rung, device)
     for _ in range(8):  # algorithms are chosen, kernels compiled, the graph is recorded
         trained.update(recorded=False)
     _wait(device)
@@ -148,13 +151,15 @@ def _measure(
         for _ in range(steps):
             trained.update(recorded=False)
         _wait(device)
-        times.append((time.perf_counter() - started) / steps / fleet * 1e6)
+        times.append((time.perf_counter() - started) / steps / rung.fleet * 1e6)
         if len(times) == 1 and device == "cuda":
-            steps = max(10, round(ROUND_SECONDS / (times[0] * fleet / 1e6)))
+            steps = max(10, round(ROUND_SECONDS / (times[0] * rung.fleet / 1e6)))
     del times[0]
     memory = torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else 0.0
     spread = {"us_a_model_step": statistics.median(times), "low": min(times), "high": max(times)}
-    return spread | {"memory_gib": memory, "ready_s": ready, "kernels": _kernels(trained, fleet, device)}
+    ways = kernel_choices.choices(torch.cuda.current_device()).chosen if device == "cuda" else {}
+    kernels = _kernels(trained, rung.fleet, device)
+    return spread | {"memory_gib": memory, "ready_s": ready, "kernels": kernels, "ways": ways}
 
 
 def _kernels(trained: Any, fleet: int, device: str) -> list[tuple[str, float, float]]:
@@ -173,17 +178,7 @@ def _kernels(trained: Any, fleet: int, device: str) -> list[tuple[str, float, fl
     return sorted(rows, key=lambda row: -row[2])
 
 
-def _fleet(
-    model: str,
-    dataset: str,
-    networks: str,
-    way: str,
-    precision: str,
-    compiled: bool,
-    fleet: int,
-    stack: int,
-    device: str,
-) -> Any:
+def _fleet(rung: Rung, device: str) -> Any:
     import torch
     import yaml
 
@@ -192,23 +187,26 @@ def _fleet(
     from bench.data.pooled import at_size
     from bench.data.reader import images_on
     from bench.networks.base import image_sizes
+    from bench.networks.parts import kernel_choices
     from bench.store import shipped
     from bench.training.batches import Batches
     from bench.training.fleet import Fleet
     from bench.training.stack import Stack
 
     torch.compiler.reset()
-    batch = 8 if device == "cpu" else 32 if networks == "small" else 64
-    entry = yaml.safe_load((shipped.conf_dir() / "model" / f"{model}.yaml").read_text())
-    data = at_size(load_data(dataset), image_sizes()[networks] or 64)
+    kernel_choices.choices.cache_clear()  # each rung may measure its kernels
+    batch = 8 if device == "cpu" else 32 if rung.networks == "small" else 64
+    entry = yaml.safe_load((shipped.conf_dir() / "model" / f"{rung.model}.yaml").read_text())
+    data = at_size(load_data(rung.dataset), image_sizes()[rung.networks] or 64)
     source = images_on(torch.device(device), data)
-    hyper = [entry["hyper"] | {entry["sweeps"]: entry["values"][2]}] * stack
+    hyper = [entry["hyper"] | {entry["sweeps"]: entry["values"][2]}] * rung.stack
     stacks = []
-    for start in range(0, fleet, stack):
-        seeds = list(range(start, start + stack))
-        learner = registry.load("models", model)(data.card.image_shape, networks, 10, seeds, hyper, way)
+    for start in range(0, rung.fleet, rung.stack):
+        seeds = list(range(start, start + rung.stack))
+        build = registry.load("models", rung.model)
+        learner = build(data.card.image_shape, rung.networks, 10, seeds, hyper, rung.way)
         batches = Batches(source, learner, seeds, batch)
-        stacks.append(Stack(learner.to(device), batches, 1e-4, precision, compiled))
+        stacks.append(Stack(learner.to(device), batches, 1e-4, rung.precision, rung.compiled))
     return Fleet(stacks, log_every=1000)
 
 

@@ -1,6 +1,6 @@
 """Do 95 % intervals hold the truth in 95 % of studies? Simulated studies with effects fitted to a score table.
 
-python -m benchmarks.interval_coverage [--seeds 5 10] [--studies 400] [--of coverage|published|forecast] [--table DIR]
+python -m benchmarks.interval_coverage [--seeds 5 10] [--studies 400] [--of coverage|forecast] [--table DIR]
 
 A study has 36 settings (6 models x 6 strengths), n seeds each, and 8 scores on two data sets. Means, spreads and
 correlations of the scores are those of the reference table; the seeds' residuals are normal, skewed (gamma) or heavy (t
@@ -8,9 +8,9 @@ with 4 degrees of freedom), of one variance a score (equal) or of each setting's
 that the figures show: this calls the same functions.
 
 Printed for each statistic: the share of its cells whose interval holds the truth, the same of its worst cells (5 %
-quantile), how often the truth lies below and above, the mean width, and milliseconds a study. `--of published`: how
-often a number of a second study of 50 seeds, of the same population, is called another. `--of forecast`: the width that
-n seeds are foretold to give over the width that they give, in per cent.
+quantile), how often the truth lies below and above, the mean width, and milliseconds a study. `--of forecast`: the
+width that n seeds are foretold to give over the width that they give, in per cent. How often a number of a second study
+is called another: `benchmarks.verdict`.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from bench.analysis.scores.datasets import correlated_medians, median_noise
 from bench.analysis.scores.precision import width_against_seeds
 from bench.analysis.scores.superiority import probability_of_beating
 from bench.analysis.scores.transfer import Grid, transfer
-from bench.analysis.scores.variance import explained
+from bench.analysis.scores.variance import explained, mean_explained
 from bench.analysis.statistics.centres import centres
 from bench.analysis.statistics.estimates import estimate
 from bench.analysis.statistics.intervals import t_ends, together
@@ -50,8 +50,8 @@ QUANTILES = np.linspace(-6, 6, 2401)  # of a standard normal
 UPPER = np.triu_indices(len(NAMES), 1)
 PAIRS = np.triu_indices(MODELS, 1)
 BIG = 3000  # seeds of the study whose statistic is the truth where no formula gives it
-PUBLISHED_SEEDS = 50
 MODEL_OF = np.repeat(np.arange(MODELS), STRENGTHS)
+GROUPINGS = (MODEL_OF, np.arange(len(MODEL_OF)))
 
 
 def residuals(kind: str) -> Floats:
@@ -180,9 +180,14 @@ def beating(study: Floats) -> Ends:
     return tuple(np.array([getattr(c, n) for c in cells]) for n in ("probability", "low", "high"))  # type: ignore[return-value]
 
 
-def shares(study: Floats) -> Ends:
-    parts = [explained(study[0], groups) for groups in (MODEL_OF, np.arange(len(MODEL_OF)))]
+def explained_shares(study: Floats) -> Ends:
+    parts = [explained(study[0], groups) for groups in GROUPINGS]
     return tuple(np.stack([getattr(p, name) for p in parts]) for name in ("omega", "low", "high"))  # type: ignore[return-value]
+
+
+def mean_of_shares(study: Floats) -> Ends:
+    parts = [mean_explained([(block, groups) for block in study]) for groups in GROUPINGS]
+    return tuple(np.array([getattr(p, name) for p in parts]) for name in ("omega", "low", "high"))  # type: ignore[return-value]
 
 
 def across_datasets(study: Floats) -> Ends:
@@ -200,9 +205,18 @@ def transfers(study: Floats) -> Ends:
 
 
 def true_shares(population: Population) -> Floats:
-    means, within = population.mean[0], (population.scale[0] ** 2).mean(axis=0)
-    of_models = means.reshape(MODELS, STRENGTHS, -1).mean(axis=1)
-    return np.stack([of_models.var(axis=0), means.var(axis=0)]) / (means.var(axis=0) + within)
+    return _shares(population)[:, 0]
+
+
+def true_mean_shares(population: Population) -> Floats:
+    return _shares(population).mean(axis=(1, 2))
+
+
+def _shares(population: Population) -> Floats:
+    """Of each grouping, data set and score: (2, D, S)."""
+    means, within = population.mean, (population.scale**2).mean(axis=1)
+    of_models = means.reshape(len(means), MODELS, STRENGTHS, -1).mean(axis=2)
+    return np.stack([of_models.var(axis=1), means.var(axis=1)]) / (means.var(axis=1) + within)
 
 
 def true_transfers(population: Population) -> Floats:
@@ -234,7 +248,8 @@ STATISTICS = {
     "spearman": Statistic(correlations, in_the_long_run(correlations, 300)),
     "difference of correlations": Statistic(differences, in_the_long_run(differences, 300)),
     "beat": Statistic(beating, in_the_long_run(beating)),
-    "variance explained": Statistic(shares, true_shares),
+    "variance explained": Statistic(explained_shares, true_shares),
+    "mean of variance explained": Statistic(mean_of_shares, true_mean_shares),
     "across data sets": Statistic(across_datasets, true_across_datasets),
     "rank": Statistic(ranks, in_the_long_run(ranks)),
     "transfer": Statistic(transfers, true_transfers),
@@ -257,26 +272,6 @@ def coverage(population: Population, statistic: Statistic, seeds: int, studies: 
     cells = 100 * np.mean(held, axis=0)
     shares = {"coverage": cells.mean(), "worst": np.quantile(cells, 0.05), "below": 100 * below, "above": 100 * above}
     return {name: float(v) for name, v in (shares | {"width": width, "ms": 1000 * spent / studies}).items()}
-
-
-SCALES: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
-    "spearman": (np.arctanh, np.tanh),
-    "variance explained": (lambda r: -np.log1p(-r), lambda y: 1 - np.exp(-y)),
-}
-
-
-def disagreement(population: Population, name: str, seeds: int, studies: int) -> dict[str, float]:
-    """Share (%) of cells in which a study of 50 seeds of the same population is called another."""
-    there, back = SCALES.get(name, (np.asarray, np.asarray))
-    plain = widened = 0.0
-    for number in range(studies):
-        point, low, high = STATISTICS[name].ends(population.draw(seeds, np.random.default_rng([seeds, number, 0])))
-        theirs = STATISTICS[name].ends(population.draw(PUBLISHED_SEEDS, np.random.default_rng([50, number, 1])))[0]
-        factor = np.sqrt(1 + seeds / PUBLISHED_SEEDS)
-        wide_low, wide_high = (back(there(point) + factor * (there(e) - there(point))) for e in (low, high))
-        plain += 100 * np.mean((theirs < low) | (theirs > high)) / studies
-        widened += 100 * np.mean((theirs < wide_low) | (theirs > wide_high)) / studies
-    return {"plain": float(plain), "widened": float(widened)}
 
 
 def forecast(population: Population, available: int, studies: int) -> pd.DataFrame:
@@ -312,7 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--statistics", nargs="+", default=list(STATISTICS), choices=list(STATISTICS))
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=list(KINDS))
     parser.add_argument("--spread", nargs="+", default=["equal", "unequal"], choices=["equal", "unequal"])
-    parser.add_argument("--of", choices=["coverage", "published", "forecast"], default="coverage")
+    parser.add_argument("--of", choices=["coverage", "forecast"], default="coverage")
     chosen = parser.parse_args(arguments)
     table = read_study("reference") if chosen.table is None else read_reference(TableFolder(chosen.table))[0]
     rows: list[dict[str, Any]] = []
@@ -325,12 +320,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     rows += [of | row for row in forecast(population, seeds, chosen.studies).to_dict("records")]
                     continue
                 for name in chosen.statistics:
-                    work = (
-                        coverage(population, STATISTICS[name], seeds, chosen.studies)
-                        if chosen.of == "coverage"
-                        else (disagreement(population, name, seeds, chosen.studies))
-                    )
-                    rows.append({"statistic": name} | of | work)
+                    shares = coverage(population, STATISTICS[name], seeds, chosen.studies)
+                    rows.append({"statistic": name} | of | shares)
                     print(rows[-1], file=sys.stderr)
     print(pd.DataFrame(rows).round(3).to_string(index=False))
 

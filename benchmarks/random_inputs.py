@@ -1,4 +1,4 @@
-"""Random inputs of every awkward kind to every metric: how many are scored, how many refused, and every fault.
+"""Random awkward inputs to every metric: how many are scored, how many refused, and every fault.
 
 python -m benchmarks.random_inputs --count 10000
 """
@@ -13,7 +13,7 @@ from bench.testing.random_inputs import metrics_of_codes, random_input, scored_o
 
 
 def main() -> int:
-    """Print a line a metric, and every input that is neither scored nor refused; the exit code is 1 where one is."""
+    """Print a line per metric and every input that is neither scored nor refused; then the exit code is 1."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=10_000, help="inputs")
     parser.add_argument("--first", type=int, default=0, help="seed of the first")
@@ -29,8 +29,8 @@ def main() -> int:
             except Exception as fault:
                 outcomes["faults"] += 1
                 print(f"{name}: random_input({seed}): {type(fault).__name__}: {fault}", flush=True)
-        told = ", ".join(f"{outcomes[what]:,} {what}" for what in ("scored", "refused", "faults"))
-        print(f"{name}: {told}; {time.process_time() - started:.0f} CPU-seconds", flush=True)
+        counts = ", ".join(f"{outcomes[outcome]:,} {outcome}" for outcome in ("scored", "refused", "faults"))
+        print(f"{name}: {counts}; {time.process_time() - started:.0f} CPU-seconds", flush=True)
         faults += outcomes["faults"]
     return 1 if faults else 0
 

@@ -1,12 +1,12 @@
-"""What rounding weights to half precision does to scores, beside what another draw of rows does.
+"""The effect on scores of rounding weights to half precision, compared with the effect of evaluation seeds.
 
 python -m benchmarks.rounding ORIGINAL ROUNDED [--run ID] [--seeds 4]
 
-ORIGINAL and ROUNDED hold scores of the same runs under the published protocol, from the weights as they were trained
-and from the weights that ship: a store, or the folder of an exported table. Printed for each score of mean codes: the
-largest difference over the runs; the standard deviation over evaluation seeds (other rows drawn, other trees) of one
-run, whose codes ROUNDED, a store, holds; and that over training seeds, within settings of the reference study's
-runs of the same model and data set. A minute of CPU an evaluation seed.
+ORIGINAL and ROUNDED are stores, or folders of exported tables, with scores of the same runs under the published
+protocol: ORIGINAL from the trained weights, ROUNDED from the shipped weights. Printed for each score of mean codes: the
+largest difference over the runs; the standard deviation over evaluation seeds (other sampled rows, other trees) of one
+run, whose codes are in the store ROUNDED; and the standard deviation over training seeds, within settings of the
+reference study's runs of the same model and data set. It takes a minute of CPU per evaluation seed.
 """
 
 import argparse
@@ -37,10 +37,10 @@ def main() -> None:
     original, rounded = scores_of(chosen.original), scores_of(chosen.rounded)
     differences = compared(original, rounded)
     run = chosen.run or str(rounded["run"].iloc[0])
-    of_seeds = pd.concat(
+    deviations = pd.concat(
         {"evaluation": noise(Store(chosen.rounded), run, chosen.seeds), "training": over_training()}, axis="columns"
     )
-    print("\n".join(report(differences, of_seeds)))
+    print("\n".join(report(differences, deviations)))
 
 
 def scores_of(path: Path) -> pd.DataFrame:
@@ -51,10 +51,10 @@ def scores_of(path: Path) -> pd.DataFrame:
 
 
 def compared(original: pd.DataFrame, rounded: pd.DataFrame) -> pd.DataFrame:
-    """Of each score: the runs that both have, and the largest difference."""
-    both = original.merge(rounded, on=KEYS, suffixes=("_original", "_rounded"))
-    both["difference"] = (both["score_rounded"] - both["score_original"]).abs()
-    return both.groupby("name").agg(runs=("run", "nunique"), largest=("difference", "max"))
+    """For each score the number of runs that both tables have, and the largest difference."""
+    merged = original.merge(rounded, on=KEYS, suffixes=("_original", "_rounded"))
+    merged["difference"] = (merged["score_rounded"] - merged["score_original"]).abs()
+    return merged.groupby("name").agg(runs=("run", "nunique"), largest=("difference", "max"))
 
 
 def noise(store: Store, run: str, seeds: int, dataset: str = "dsprites") -> pd.Series:
@@ -83,13 +83,13 @@ def over_training(model: str = "beta_vae", dataset: str = "dsprites") -> pd.Seri
 
 
 def report(differences: pd.DataFrame, deviations: pd.DataFrame) -> list[str]:
-    """Lines of a table, the largest part of the deviation over training seeds first."""
-    both = differences.join(deviations)
-    parts = {f"of {kind}": both["largest"] / both[kind].replace(0, np.nan) for kind in deviations}
-    both = both.assign(**parts).sort_values("of training", ascending=False)
+    """Lines of a table, in descending order of the difference divided by the deviation over training seeds."""
+    table = differences.join(deviations)
+    parts = {f"of {kind}": table["largest"] / table[kind].replace(0, np.nan) for kind in deviations}
+    table = table.assign(**parts).sort_values("of training", ascending=False)
     head = ["score", "runs", "largest difference", "over evaluation seeds", "over training seeds", "part", "part"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for name, row in both.iterrows():
+    for name, row in table.iterrows():
         numbers = [row["largest"], row["evaluation"], row["training"], row["of evaluation"], row["of training"]]
         shown = ["" if pd.isna(number) else f"{number:.2g}" for number in numbers]
         lines.append(f"| `{name}` | {row['runs']:.0f} | {' | '.join(shown)} |")

@@ -1,9 +1,10 @@
-"""What scoring one representation costs, each metric beside scikit-learn's estimators doing the same work.
+"""The cost of scoring one representation: each metric, compared with the same work by scikit-learn's estimators.
 
 python -m benchmarks.scoring [--quick] [--trees exact]
 
-CPU seconds of one process and one thread, on the golden 10-dimensional code of dSprites' factors under the published
-protocol: 10,000 training and 5,000 test rows, 10 to 10,000 labels. `--quick` leaves scikit-learn's slow fits out.
+Costs are CPU seconds of one process and one thread, for the golden 10-dimensional code of dSprites' factors under the
+published protocol: 10,000 training and 5,000 test rows, 10 to 10,000 labels. `--quick` leaves out scikit-learn's slow
+fits.
 """
 
 import argparse
@@ -45,58 +46,57 @@ def spent(work: Callable[[], object]) -> float:
 
 
 def ours(name: str, split: Sequence[np.ndarray]) -> Callable[[], object]:
-    """A metric as the scoring stage calls it, but for the rows: all that read "split" get these, as in a study."""
+    """A call of a metric as in the scoring stage; metrics that read "split" get these rows."""
     (cell,), function = cells([name], PUBLISHED), registry.load("metrics", name)
     if function.metric.reads == "split":
         return lambda: function(*split)
     codes, factors = np.vstack(split[::2]), np.vstack(split[1::2])
-    given = factors if function.metric.min_factors else None
-    return lambda: evaluate(cell, codes, given, "benchmark")
+    classes = factors if function.metric.min_factors else None
+    return lambda: evaluate(cell, codes, classes, "benchmark")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--trees", choices=["xgboost", "exact"], default="exact")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with np.load(GOLDEN / "arrays_tanh10.npz") as file:
         x, test = file["train_codes"].astype(float), file["test_codes"].astype(float)
         y, expected = file["train_factors"].astype(int), file["test_factors"].astype(int)
     split = x, y, test, expected
-    exact_trees.boost(x[:50], y[:50, 0], test[:5], num_rounds=1)  # compiled, which is kept on disk
-    of_codes = [n for n in registry.names("metrics") if declaration(n).reads in OF_CODES]
-    seconds = {n: spent(ours(n, split)) for n in of_codes if n != "downstream"}
+    exact_trees.boost(x[:50], y[:50, 0], test[:5], num_rounds=1)  # compiles; the result is cached on disk
+    metrics = [n for n in registry.names("metrics") if declaration(n).reads in OF_CODES]
+    seconds = {n: spent(ours(n, split)) for n in metrics if n != "downstream"}
     for predictor in ("lr", "gbt"):
         for label, sizes in (("to 1,000", SIZES[:-1]), ("10,000", SIZES[-1:])):
-            options = {"predictor": predictor, "trees": asked.trees, "train_sizes": sizes}
-            seconds[f"downstream {predictor}, {label} labels"] = spent(lambda o=options: downstream(*split, **o))
-    theirs = {} if asked.quick else reference(x, y)
-    show(seconds, theirs)
+            arguments = {"predictor": predictor, "trees": options.trees, "train_sizes": sizes}
+            seconds[f"downstream {predictor}, {label} labels"] = spent(lambda a=arguments: downstream(*split, **a))
+    show(seconds, {} if options.quick else reference(x, y))
 
 
 def reference(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    """The same fits by scikit-learn; trees get a tenth of the rounds, counted tenfold."""
+    """CPU seconds of the same fits by scikit-learn; trees are timed for a tenth of the rounds, times ten."""
     warnings.simplefilter("ignore")
-    one = LogisticRegressionCV(Cs=10, cv=KFold(5), max_iter=100)
+    regression = LogisticRegressionCV(Cs=10, cv=KFold(5), max_iter=100)
 
-    def each(estimator: Any, columns: np.ndarray, rows: int) -> float:
+    def all_factors(estimator: Any, columns: np.ndarray, rows: int) -> float:
         return spent(lambda: [clone(estimator).fit(columns[:rows], y[:rows, k]) for k in range(y.shape[1])])
 
-    trees = {n: 10 * each(GradientBoostingClassifier(n_estimators=10), x, n) for n in SIZES[2:]}
+    trees = {n: 10 * all_factors(GradientBoostingClassifier(n_estimators=10), x, n) for n in SIZES[2:]}
     machine = LinearSVC(C=0.01, class_weight="balanced")
     return {
         "dci": trees[10_000],
-        "sap": sum(each(machine, x[:, d : d + 1], 10_000) for d in range(x.shape[1])),
-        "downstream lr, to 1,000 labels": each(OneVsRestClassifier(one), x, 1_000),
+        "sap": sum(all_factors(machine, x[:, d : d + 1], 10_000) for d in range(x.shape[1])),
+        "downstream lr, to 1,000 labels": all_factors(OneVsRestClassifier(regression), x, 1_000),
         "downstream gbt, to 1,000 labels": trees[1_000],
         "downstream gbt, 10,000 labels": trees[10_000],
     }
 
 
-def show(seconds: dict[str, float], theirs: dict[str, float]) -> None:
+def show(seconds: dict[str, float], sklearn_seconds: dict[str, float]) -> None:
     table = Table("metric", "CPU s", "scikit-learn, CPU s", "ratio")
     for name, value in seconds.items():
-        other = theirs.get(name)
+        other = sklearn_seconds.get(name)
         table.add_row(name, f"{value:.2f}", f"{other:.0f}" if other else "", f"{other / value:.0f}" if other else "")
     table.add_section()
     table.add_row("all", f"{sum(seconds.values()):.1f}", "", "")

@@ -1,4 +1,4 @@
-"""What a training step costs on one CPU thread: under Lightning, and in a plain PyTorch loop written here.
+"""The cost of a training step on one CPU thread: under Lightning, and in the plain PyTorch loop of this file.
 
 python benchmarks/step_time.py [--model beta_vae] [--architecture locatello2019] [--steps 40] [--rounds 5]
 """
@@ -29,7 +29,7 @@ BATCH, LATENT = 64, 10
 
 
 class PlainVAE(nn.Module):
-    """The study's networks in plain layers: nothing of the suite."""
+    """The study's networks in plain layers, without any code of the suite."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class PlainVAE(nn.Module):
 
 
 def plain_loop(steps: int) -> float:
-    """ms of CPU a step: channels-last, torch's Adam, images read from memory."""
+    """CPU ms per step: channels-last, torch's Adam, images read from memory."""
     model = PlainVAE().to(memory_format=torch.channels_last)
     adam = torch.optim.Adam(model.parameters(), lr=1e-4)
     data = load_data("dsprites")
@@ -69,7 +69,7 @@ def plain_loop(steps: int) -> float:
 
 
 def suite(model: str, architecture: str, steps: int, *, lightning: bool) -> float:
-    """ms of CPU a step of the suite's own training, with or without Lightning around it."""
+    """CPU ms per step of the suite's training, with or without Lightning."""
     entry = yaml.safe_load((shipped.conf_dir() / "model" / f"{model}.yaml").read_text())
     data = at_size(load_data("dsprites"), image_sizes()[architecture] or 64)
     hyper = entry["hyper"] | {entry["sweeps"]: entry["values"][2]}
@@ -87,7 +87,7 @@ def suite(model: str, architecture: str, steps: int, *, lightning: bool) -> floa
 
 
 def main() -> None:
-    """Measure in turn, several rounds, and print medians and ratios."""
+    """Measure the arms in turn for several rounds, and print medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="beta_vae")
     parser.add_argument("--architecture", default="locatello2019", choices=image_sizes())
@@ -104,7 +104,7 @@ def main() -> None:
     for round_ in range(chosen.rounds + 1):
         for name, arm in arms.items():
             spent = arm(chosen.steps)
-            if round_:  # the first warms up
+            if round_:  # the first round is a warm-up
                 times[name].append(spent)
     for name, spent in times.items():
         print(f"{name:24} {statistics.median(spent):7.2f} ms a step ({min(spent):.2f} to {max(spent):.2f})")

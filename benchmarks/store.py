@@ -1,8 +1,8 @@
-"""What 12,600 runs cost to plan, to count and to read: on a synthetic store, written through the store's own path.
+"""The cost of planning, counting and reading 12,600 runs, on a synthetic store.
 
 python -m benchmarks.store [--runs 12600] [--scores 60] [--keep DIR]
 
-Every file is written as training and scoring write it; the numbers in it are random. Printed: seconds of wall and CPU.
+Every file is written as training and scoring write it, with random numbers. Printed: seconds of wall clock and of CPU.
 """
 
 import argparse
@@ -39,17 +39,20 @@ def study(runs: int | None) -> Plan:
 
 
 def fill(plan: Plan, target: Store, scores: int) -> None:
-    """Give every run of a study what training and scoring leave, with random scores, `scores` a representation."""
+    """Write the files of training and scoring for every run, with `scores` random scores per representation."""
     generator = np.random.default_rng(0)
-    wanted = cells(plan.metrics, plan.protocol)
-    metrics = len(wanted) // len(plan.protocol.representations)
+    all_cells = cells(plan.metrics, plan.protocol)
+    metrics = len(all_cells) // len(plan.protocol.representations)
     counts = [len(part) for part in np.array_split(range(scores), metrics)]
     for run in plan.runs:
         folder = target.run(run.id)
         write_json(folder.config, run.record())
         write_json(folder.done, {"versions": VERSIONS, "revision": None, "device": "none", "seconds": 1.0, "fleet": 1})
-        records = [_record(c, counts[i // len(plan.protocol.representations)], generator) for i, c in enumerate(wanted)]
-        write_json(folder.scores(digest([c.key for c in wanted])), {"run": run.id, "cells": records})
+        records = [
+            _record(cell, counts[i // len(plan.protocol.representations)], generator)
+            for i, cell in enumerate(all_cells)
+        ]
+        write_json(folder.scores(digest([c.key for c in all_cells])), {"run": run.id, "cells": records})
     extend(plan, target)
 
 
@@ -60,8 +63,8 @@ def _record(cell: Cell, count: int, generator: np.random.Generator) -> dict[str,
 
 
 def timings(plan: Plan, target: Store) -> Iterator[tuple[str, float, float]]:
-    """(what, wall seconds, CPU seconds), in the order a user meets them."""
-    import pandas  # noqa: F401  their import is paid once a process
+    """(operation, wall seconds, CPU seconds), in the order of use."""
+    import pandas  # noqa: F401  not timed: a process imports it once
     import pyarrow.parquet  # noqa: F401
 
     from bench.cli.commands import status
@@ -86,7 +89,7 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Fill a store, unless it is there already, and print the timings."""
+    """Fill a store, unless it has runs, and print the timings."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=12_600)
     parser.add_argument("--scores", type=int, default=60, help="of each of two representations")
@@ -98,10 +101,10 @@ def main() -> None:
             print(f"writing {len(plan.runs):,} runs: {timed(lambda: fill(plan, target, chosen.scores))[0]:.0f} s")
         for path in target.compact.glob("*"):
             path.unlink()
-        for what, wall, cpu in timings(plan, target):
-            print(f"{what}: {wall:.2f} s ({cpu:.2f} s of CPU)", file=sys.stderr)
+        for operation, wall, cpu in timings(plan, target):
+            print(f"{operation}: {wall:.2f} s ({cpu:.2f} s of CPU)", file=sys.stderr)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"most memory: {peak:,.0f} MB", file=sys.stderr)
+        print(f"peak memory: {peak:,.0f} MB", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""What the whole study of Locatello et al. 2019 takes on 1, 8 and 64 GPUs: its jobs, simulated with measured times.
+"""The cost of the whole study of Locatello et al. 2019 on 1, 8 and 64 GPUs, simulated with measured times of its jobs.
 
 python -m benchmarks.study_cost [--gpus 1 8 64] [--start 45] [--watts 344] [STUDY WORDS ...]
 
-The jobs are those that `run` would divide the study into; a job takes the shipped time of its updates
-(`bench/launch/costs.yaml`) and `--start` seconds for its process, data and kernels. Each GPU takes the next job of the
-list when it is free. Encoding and scoring are of CPU cores, by the shipped times of the protocol. `--watts` is what one
-GPU draws while it trains. Nothing is trained, and machines are taken to run without a fault.
+The jobs are those into which `run` would divide the study. A job takes the shipped time of its updates
+(`bench/launch/costs.yaml`) plus `--start` seconds for its process, data and kernels. Each GPU takes the next job of the
+list when it is free. Encoding and scoring use CPU cores; their times are the shipped ones of the protocol. `--watts` is
+the power of one GPU during training. Nothing is trained, and the simulation has no faults.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from bench.launch.jobs import jobs_of
 from bench.scoring.runs import cells
 from bench.study.plan import Plan
 
-P100_HOURS = 1.75  # of one model, as the paper's authors report theirs
+P100_HOURS = 1.75  # of one model, reported by the paper's authors
 
 
 def main() -> None:
@@ -30,12 +30,12 @@ def main() -> None:
     chosen = parser.parse_args()
     plan = planned(chosen.words)
     jobs = job_seconds(plan, chosen.start)
-    scoring = ShippedCosts("H200", plan.protocol.name).score(
-        [(run, cells(plan.metrics, plan.protocol)) for run in plan.runs]
-    )
+    scoring = scoring_seconds(plan)
     print(f"{len(plan.runs):,} models in {len(jobs):,} jobs; training {sum(jobs) / 3600:.0f} hours of one GPU")
-    hours, once = sum(jobs) / 3600, len(plan.runs) * P100_HOURS
-    print(f"energy of the GPUs: {hours * chosen.watts / 1000:.0f} kWh; the study's: {once / 24:.0f} days of a P100")
+    hours, p100_hours = sum(jobs) / 3600, len(plan.runs) * P100_HOURS
+    print(
+        f"energy of the GPUs: {hours * chosen.watts / 1000:.0f} kWh; the study's: {p100_hours / 24:.0f} days of a P100"
+    )
     if scoring is not None:
         print(f"encoding and scoring: {scoring / 3600:.0f} hours of a CPU core")
     print("\n| GPUs | hours | busy |\n|---|---|---|")
@@ -48,7 +48,7 @@ def job_seconds(plan: Plan, start: float) -> list[float]:
     """Seconds of each job of a study on one GPU, in the order of the list.
 
     Raises:
-        SystemExit: nothing like one of its runs was measured.
+        SystemExit: the time of a job was not measured.
     """
     costs, seconds = ShippedCosts("H200", plan.protocol.name), []
     for job in jobs_of(plan.runs, {}, on_gpu=True):
@@ -59,16 +59,22 @@ def job_seconds(plan: Plan, start: float) -> list[float]:
     return seconds
 
 
+def scoring_seconds(plan: Plan) -> float | None:
+    """Seconds of a CPU core that encoding and scoring a study take; None where that was not measured."""
+    costs, wanted = ShippedCosts("H200", plan.protocol.name), cells(plan.metrics, plan.protocol)
+    return costs.score([(run, wanted) for run in plan.runs])
+
+
 def makespan(jobs: Sequence[float], gpus: int) -> float:
-    """Seconds until the last of `gpus` is done that each take the next job when they are free."""
-    free = [0.0] * gpus
+    """Seconds until all jobs are done on `gpus` GPUs, each of which takes the next job when it is free."""
+    free_at = [0.0] * gpus
     for seconds in jobs:
-        heapq.heapreplace(free, free[0] + seconds)
-    return max(free)
+        heapq.heapreplace(free_at, free_at[0] + seconds)
+    return max(free_at)
 
 
 def planned(words: Sequence[str]) -> Plan:
-    """The study that words of the command line describe."""
+    """The plan of a study, from words of the command line."""
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 

@@ -1,10 +1,10 @@
-"""What each metric takes of wide codes, such as the features of a pretrained network.
+"""The cost of each metric for wide codes, such as the features of a pretrained network.
 
 python -m benchmarks.wide_codes [--dims 768 4096] [--rows 10000] [--metrics mig dci] [--limit 600]
 
-Codes are a noisy random mixture of dSprites' five factors. Each metric runs in a process of its own, on one thread, as
-`bench.score` calls it: under the published protocol, as far as the rows go. CPU seconds are those of the call, MB the
-largest memory of the process, of which numpy and the codes themselves are a part.
+Codes are a noisy random mixture of dSprites' five factors. Each metric runs in a separate process, on one thread, as
+`bench.score` calls it, under the published protocol with as many rows as there are. CPU seconds are those of the call;
+MB is the peak memory of the process, which includes numpy and the codes.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def wide_codes(rows: int, dims: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cost(metric: str, rows: int, dims: int) -> dict[str, Any]:
-    """CPU seconds and MB of one call in this process, or why the metric was left out."""
+    """CPU seconds and MB of one call in this process, or the reason why the metric was skipped."""
     (cell,), (codes, factors) = cells([metric], PUBLISHED), wide_codes(rows, dims)
     registry.load("metrics", metric)
     started = time.process_time()
@@ -51,14 +51,14 @@ def cost(metric: str, rows: int, dims: int) -> dict[str, Any]:
 
 
 def cost_apart(metric: str, rows: int, dims: int, limit: int) -> dict[str, Any]:
-    """The same in a process of its own, which has `limit` CPU seconds."""
+    """`cost` in a separate process with `limit` CPU seconds."""
     command = [sys.executable, "-m", "benchmarks.wide_codes", "--limit", str(limit), "--one", metric, str(rows)]
-    done = subprocess.run([*command, str(dims)], capture_output=True, text=True)
-    if done.returncode == -signal.SIGXCPU:
+    process = subprocess.run([*command, str(dims)], capture_output=True, text=True)
+    if process.returncode == -signal.SIGXCPU:
         return {"skipped": f"not finished after {limit} CPU s"}
-    if done.returncode:
-        return {"skipped": done.stderr.strip().splitlines()[-1]}
-    return dict(json.loads(done.stdout))
+    if process.returncode:
+        return {"skipped": process.stderr.strip().splitlines()[-1]}
+    return dict(json.loads(process.stdout))
 
 
 def main() -> None:
@@ -77,9 +77,9 @@ def main() -> None:
     print("| metric | D | CPU s | MB |\n|---|---|---|---|")
     for dims in options.dims:
         for name in names:
-            found = cost_apart(name, options.rows, dims, options.limit)
-            numbers = f"{found['seconds']:.1f} | {found['MB']:.0f}" if "seconds" in found else f"{found['skipped']} |"
-            print(f"| `{name}` | {dims} | {numbers} |", flush=True)
+            costs = cost_apart(name, options.rows, dims, options.limit)
+            columns = f"{costs['seconds']:.1f} | {costs['MB']:.0f}" if "seconds" in costs else f"{costs['skipped']} |"
+            print(f"| `{name}` | {dims} | {columns} |", flush=True)
     return None
 
 

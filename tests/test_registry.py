@@ -61,10 +61,16 @@ def copy(tmp_path: Path) -> Path:
 
 def test_a_metric_is_added_as_one_file(copy: Path) -> None:
     (copy / "bench" / "metrics" / "spread.py").write_text(METRIC)
-    code = "import bench, numpy as np; print(bench.score(np.eye(9), np.eye(9, 2, dtype=int)))"
+    code = (
+        "import numpy as np; from bench import registry, score;"
+        "print(registry.names('metrics'));"
+        "print(score(np.eye(9), np.eye(9, 2, dtype=int), ['mig', 'spread']))"
+    )
     done = bench(copy, code)
-    assert "spread" in done.stdout, done.stderr
-    assert "mig" in done.stdout
+    listed, _, scored = done.stdout.partition("\n")
+    assert "'spread'" in listed, done.stderr
+    assert "mig" in scored
+    assert "spread" in scored
 
 
 NETWORKS = """

@@ -107,6 +107,16 @@ def test_tests_have_the_rooms_of_the_package() -> None:
     assert folders <= boxes(PACKAGE)
 
 
+def test_the_tests_that_benchmarks_name_are_there() -> None:
+    named = {
+        name
+        for file in (ROOT / "benchmarks").glob("*.py")
+        for name in re.findall(r"tests/\w+/\w+\.py", file.read_text())
+    }
+    assert len(named) >= 3
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_only_main_imports_hydra() -> None:
     users = {f.name for f in FILES if any(n.split(".")[0] in ("hydra", "omegaconf") for n in imports(f))}
     assert users == {"__main__.py"}

@@ -1,6 +1,6 @@
 """Which score represents each metric, and the titles of models, data sets and scores.
 
-A model's title stands in its `conf/model/NAME.yaml`, a data set's on its card, a score's in its metric's declaration.
+A model's title is in its `conf/model/NAME.yaml`, a data set's on its card, a score's in its metric's declaration.
 """
 
 import re
@@ -18,7 +18,7 @@ from bench.study.learner import shipped_settings, swept
 from bench.study.run import ON, TRAINED_ON, Run
 from bench.table.records import FINAL
 
-# the six metrics of the paper, in its order -> the score that represents each
+# the six metrics of the paper, in its order -> the score that represents the metric
 PAPER = {
     "beta_vae_score": "beta_vae_test",
     "factor_vae_score": "factor_vae_test",
@@ -56,7 +56,7 @@ def downstream_scores(names: Iterable[str]) -> list[str]:
 
 
 def scores_without_factors(table: pd.DataFrame) -> list[str]:
-    """Unsupervised scores to show where a data set has no other, as one whose images have no labels; else none."""
+    """Unsupervised scores that data sets without supervised scores have, such as those without labels."""
     others = {*disentanglement_scores(table), *downstream_scores(table["name"].unique())}
     labelled = set(table.loc[table["name"].isin(others), "dataset"])
     present = set(table.loc[~table["dataset"].isin(labelled), "name"])
@@ -64,7 +64,7 @@ def scores_without_factors(table: pd.DataFrame) -> list[str]:
 
 
 def accuracies(names: Iterable[str]) -> list[str]:
-    """Downstream accuracies: logistic regression first, by rising number of labels."""
+    """Downstream accuracies: logistic regression first, in ascending order of the number of labels."""
     parts = [(m[1], int(m[2]), n) for n in names if (m := re.fullmatch(r"([a-z]+)_(\d+)", n))]
     return [n for *_, n in sorted(parts, key=lambda f: (f[0] != "lr", f[0], f[1]))]
 
@@ -75,20 +75,20 @@ def efficiencies(names: Iterable[str]) -> list[str]:
 
 
 def title(name: str) -> str:
-    """The title of a score: as its metric declares it, else its name with spaces.
+    """The title of a score that its metric declares, else its name with spaces.
 
     Example:
         >>> title("dci_disentanglement"), title("lr_10000"), title("new_score")
         ('DCI disentanglement', 'LR 10,000', 'new score')
     """
-    for pattern, written in _score_titles().items():
+    for pattern, declared_title in _score_titles().items():
         if match := re.fullmatch(re.escape(pattern).replace(r"\*", "(.+)"), name):
-            return written.replace("*", _number(match[1])) if match.lastindex else written
+            return declared_title.replace("*", _number(match[1])) if match.lastindex else declared_title
     return name.replace("_", " ")
 
 
 def directed_title(name: str) -> str:
-    """The title of a score that needs no factors, with an arrow that says which way is better.
+    """The title of a score that needs no factors, with an arrow in the better direction.
 
     Example:
         >>> directed_title("reconstruction"), directed_title("elbo")
@@ -98,26 +98,26 @@ def directed_title(name: str) -> str:
 
 
 def apart(table: pd.DataFrame) -> pd.DataFrame:
-    """A score table in which models are named with what they were trained on, where that is not every image alike.
+    """A score table in which the names of models include their sampling, unless they were trained on all images.
 
-    So runs of other samplings are models of their own wherever models are told apart: `Run.named` is such a name.
+    Analyses therefore treat runs of another sampling as another model; `Run.named` is such a name.
     """
     if not any(samplings_in(table)):
         return table
-    words = {label: str(label).partition(TRAINED_ON)[2] for label in table["schedule"].unique()}
-    trained_on = table["schedule"].astype(object).map(words)
-    named = table["model"].astype(str)
-    whole = trained_on.eq("") | named.str.contains(ON, regex=False)  # those are named so already
-    return table.assign(model=named.where(whole, named + ON + trained_on).astype(table["model"].dtype.name))
+    samplings = {label: str(label).partition(TRAINED_ON)[2] for label in table["schedule"].unique()}
+    trained_on = table["schedule"].astype(object).map(samplings)
+    names = table["model"].astype(str)
+    unchanged = trained_on.eq("") | names.str.contains(ON, regex=False)  # the latter names have it already
+    return table.assign(model=names.where(unchanged, names + ON + trained_on).astype(table["model"].dtype.name))
 
 
 def samplings_in(table: pd.DataFrame) -> set[str]:
-    """What the models of a score table were trained on, in words; "" is every image alike."""
+    """The samplings that the models of a score table were trained on, in words; "" is all images."""
     return {str(label).partition(TRAINED_ON)[2] for label in table["schedule"].unique()}
 
 
 def model_title(name: str) -> str:
-    """The title of a model: the `title` of its `conf/model/NAME.yaml`, else its name; with its sampling.
+    """The title of a model: the `title` in its `conf/model/NAME.yaml`, else its name; then its sampling.
 
     Example:
         >>> model_title("beta_vae"), model_title("a representation of yours"), model_title("beta_vae on 100 images")
@@ -134,8 +134,8 @@ def setting_title(model: str, hyperparameter: str | None, value: float | None) -
         >>> setting_title("beta_vae", "beta", 4.0), setting_title("mine", None, 0.5), setting_title("pca", None, None)
         ('β-VAE, beta 4', 'mine, value 0.5', 'PCA')
     """
-    named = hyperparameter if isinstance(hyperparameter, str) else swept(model) or "value"  # NaN in tables
-    return model_title(model) if pd.isna(value) else f"{model_title(model)}, {named} {value:g}"
+    name = hyperparameter if isinstance(hyperparameter, str) else swept(model) or "value"  # tables may hold NaN
+    return model_title(model) if pd.isna(value) else f"{model_title(model)}, {name} {value:g}"
 
 
 def setting_of(run: Run) -> str:
@@ -145,12 +145,12 @@ def setting_of(run: Run) -> str:
 
 def hyperparameters(table: pd.DataFrame) -> dict[str, str]:
     """Model -> the name of the hyper-parameter it sweeps, for the models of a table that sweep one."""
-    named = table.dropna(subset="hyperparameter").drop_duplicates("model")
-    return dict(zip(named["model"].astype(str), named["hyperparameter"].astype(str), strict=True))
+    swept_rows = table.dropna(subset="hyperparameter").drop_duplicates("model")
+    return dict(zip(swept_rows["model"].astype(str), swept_rows["hyperparameter"].astype(str), strict=True))
 
 
 def dataset_title(name: str) -> str:
-    """The title of a data set: as on its card, else its name.
+    """The title of a data set on its card, else its name.
 
     Example:
         >>> dataset_title("shapes3d"), dataset_title("custom")
@@ -170,7 +170,7 @@ def _score_titles() -> Mapping[str, str]:
         try:
             scores |= declaration(metric).scores
         except registry.PluginError:
-            continue  # scoring reports the fault; the titles of its scores are their names
+            continue  # scoring reports the fault; scores without a title are called by their names
     return {n: s.title for n, s in sorted(scores.items(), key=lambda item: "*" in item[0]) if s.title is not None}
 
 

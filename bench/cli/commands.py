@@ -115,6 +115,10 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         from bench.cli.question import answer
 
         return answer(settings["what"], whole, store)
+    if name == "choose":
+        from bench.cli.choose import choose
+
+        return choose(whole, store, settings["rank_by"])
     try:
         with Pool(settings["processes"]) as pool:
             ended = _work(name, part, whole, store, pool, settings)

@@ -64,6 +64,11 @@ STAGES: Mapping[str, Stage] = {
         "'factor_vae > beta_vae on mig, dsprites'",
         "claim",
     ),
+    "choose": Stage(
+        "which runs to take without factors, and what that costs where factors are known",
+        ("study", "study.name", "rank_by", "results_dir"),
+        "study=weak",
+    ),
     "report": Stage(
         "pictures of its models, the summary and the leaderboard (--open shows it in the browser)",
         (*GRID, *SCORED, *BOARD, "open", "processes", "results_dir"),

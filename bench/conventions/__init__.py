@@ -1,6 +1,6 @@
-"""How public code computes the scores that share a name: every convention of every metric, listed here once.
+"""How public code computes scores of the same name: the list of every convention of every metric.
 
-`bench.score(codes, factors, "mig", convention="ubisoft")` gives the number that that repository's code would print.
+`bench.score(codes, factors, "mig", convention="ubisoft")` returns the number that ubisoft's code would print.
 """
 
 from collections.abc import Sequence
@@ -39,10 +39,10 @@ CONVENTIONS: tuple[Convention, ...] = (
 
 
 def find(convention: str, metrics: Sequence[str] | None = None) -> list[Convention]:
-    """That convention of some metrics; None: of every metric that it has.
+    """The convention of these metrics; None: of every metric that has it.
 
     Raises:
-        UnknownNameError: no metric, or one that was asked for, has it; the message has those that there are.
+        UnknownNameError: no metric, or one of `metrics`, has the convention; the message lists those that exist.
     """
     candidates = [c for c in CONVENTIONS if metrics is None or c.metric in metrics]
     for metric in ("",) if metrics is None else metrics:
@@ -53,6 +53,6 @@ def find(convention: str, metrics: Sequence[str] | None = None) -> list[Conventi
 
 
 def path_to(convention: Convention) -> list[Convention]:
-    """The ways from this suite's own to a convention, each of which differs from the one before in one choice."""
-    before = [c for c in CONVENTIONS if (c.metric, c.name) == (convention.metric, convention.beside)]
-    return [*path_to(before[0]), convention] if before else [convention]
+    """The conventions from the suite's to this one; each differs from the one before in one choice."""
+    previous = [c for c in CONVENTIONS if (c.metric, c.name) == (convention.metric, convention.beside)]
+    return [*path_to(previous[0]), convention] if previous else [convention]

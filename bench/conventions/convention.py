@@ -1,4 +1,4 @@
-"""What a convention is: how one repository computes a metric, and in what that differs from another way."""
+"""A convention: how one repository computes a metric, and its one difference from another convention."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -8,12 +8,12 @@ from numpy.typing import ArrayLike
 
 from bench.metrics.base import Reads
 
-OURS = "bench"  # the convention that is this suite's own
+OURS = "bench"  # the convention of this suite
 
 
 @dataclass(frozen=True)
 class Repository:
-    """Public code: where it is, and the commit that was read."""
+    """A public repository, and the commit that was read."""
 
     name: str
     commit: str
@@ -21,18 +21,18 @@ class Repository:
 
 @dataclass(frozen=True)
 class Convention:
-    """A way to compute a metric, which differs from another way in one choice.
+    """A way to compute a metric that differs from another convention in one choice.
 
     Attributes:
         metric: of this suite.
-        name: the repository in short, and a variant after a point, such as "ubisoft.classes".
-        compute: called as a metric that `reads` the same, with a `seed` where it takes one; it returns scores under the
-            names that this suite has for them, the first standing for all.
-        choice: what it does otherwise than the way it is beside.
-        beside: the convention of the same metric that it is told apart from; "" for this suite's own.
-        by: whose it is; None: a step on the way to a repository's.
-        reads: "points" (codes, factors), the 10,000 rows of the protocol; "all" of them; or "split".
-        slow: whether 10,000 rows take it a minute or more.
+        name: short name of the repository, and a variant after a point, such as "ubisoft.classes".
+        compute: called like a metric with the same `reads`, with a `seed` if it has that parameter; returns scores
+            under this suite's names, the first one representing the metric.
+        choice: the difference from `beside`.
+        beside: the convention of the same metric that it differs from; "" for this suite's convention.
+        by: the repository that computes it so; None: an intermediate step towards a repository's convention.
+        reads: "points" (codes, factors), the 10,000 rows of the protocol; "all", every row; or "split".
+        slow: whether it takes a minute or more for 10,000 rows.
     """
 
     metric: str
@@ -48,11 +48,11 @@ class Convention:
         """Score name -> value.
 
         Args:
-            rows: train_codes, train_factors, test_codes, test_factors; one that reads no split is given the first two.
-            seed: of what is random.
+            rows: train_codes, train_factors, test_codes, test_factors; a convention without a split gets the first two.
+            seed: of random choices.
 
         Raises:
-            ValueError: bad codes or factors; a `SkippedError` where the repository's code would give no number.
+            ValueError: bad codes or factors; a `SkippedError` if the repository's code would give no number.
         """
         seeded = {"seed": seed} if "seed" in inspect.signature(self.compute).parameters else {}
         return dict(self.compute(*(rows if self.reads == "split" else rows[:2]), **seeded))

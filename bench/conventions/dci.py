@@ -1,4 +1,4 @@
-"""Conventions of DCI: what importances are of, and how they are averaged."""
+"""Conventions of DCI: the model whose importances are read, and how these are averaged."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -18,7 +18,7 @@ from bench.metrics.parts.information import dense
 PENALTIES = (1e-4, 1e-3, 0.01, 0.1, 0.2, 0.4, 0.8, 1)
 FOLDS = 10
 SHALLOW = range(2, 11)  # depths of jboilard's forests
-DEEP = (1, 2, 3, 4, 8, 10, 12, 14, 16, 18, 20, 32)  # of those of DCI-ES
+DEEP = (1, 2, 3, 4, 8, 10, 12, 14, 16, 18, 20, 32)  # depths of DCI-ES's forests
 
 
 def exact_trees(
@@ -29,14 +29,14 @@ def exact_trees(
     *,
     per_tree: bool = False,
 ) -> dict[str, float]:
-    """This suite's: boosted trees; importances are shares of what all trees took away, or means of shares in each."""
+    """The suite's boosted trees; importances are shares of the total gain of all trees, or means of shares per tree."""
     scores = dci(train_codes, train_factors, test_codes, test_factors)
     prefix = "dci_per_tree" if per_tree else "dci"
     return {f"dci_{part}": scores[f"{prefix}_{part}"] for part in ("disentanglement", "completeness")}
 
 
 def xgboost(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """XGBoost with its own settings: depth 6, learning rate 0.3, histograms; importance is the mean gain of a split."""
+    """XGBoost's defaults: depth 6, learning rate 0.3, histograms; importance is the mean gain of a split."""
     from xgboost import XGBClassifier
 
     x = check_codes(codes, min_rows=2)
@@ -56,9 +56,9 @@ def forest(
     common_depth: bool,
     seed: int = 0,
 ) -> dict[str, float]:
-    """A random forest, of the depth that predicts test rows best: one of its own for each factor, or a common one.
+    """A random forest of the depth that predicts test rows best, picked for each factor or for all together.
 
-    Depths of their own are picked on a further draw of rows by jboilard.
+    jboilard picks the depth of each factor on a third sample of rows, not on the test rows.
     """
     from sklearn.ensemble import RandomForestClassifier
 
@@ -74,10 +74,10 @@ def forest(
 
 
 def lasso(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """Absolute coefficients of a lasso on codes and class indices in [0, 1], its penalty picked in ten folds.
+    """Absolute coefficients of a lasso on codes and class indices in [0, 1]; its penalty is cross-validated.
 
-    Dimensions from the first one on that has no weight at all are left out of disentanglement, as by the code; in
-    completeness every factor counts the same.
+    As in ubisoft's code, disentanglement leaves out the first dimension without any weight and all dimensions after it,
+    and completeness is the unweighted mean over factors.
     """
     from sklearn.linear_model import Lasso
     from sklearn.model_selection import cross_val_score
@@ -92,21 +92,21 @@ def lasso(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
                                    scoring="neg_mean_squared_error").mean() for a in PENALTIES]  # fmt: skip
         importances[:, k] = np.abs(Lasso(alpha=PENALTIES[int(np.argmin(errors))]).fit(x, column).coef_)
     weightless = np.flatnonzero(importances.sum(axis=1) == 0)
-    kept = importances[: weightless[0]] if len(weightless) else importances
+    leading = importances[: weightless[0]] if len(weightless) else importances
     return {
-        "dci_disentanglement": concentration(kept),
+        "dci_disentanglement": concentration(leading),
         "dci_completeness": float(row_concentrations(importances.T).mean()),
     }
 
 
 def of_information(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """MED: mutual information in the place of importances."""
+    """MED: mutual information instead of importances."""
     scores = med(codes, factors)
     return {f"dci_{part}": scores[f"med_{part}"] for part in ("disentanglement", "completeness")}
 
 
 def _of(importances: Sequence[Floats]) -> dict[str, float]:
-    """Both scores of the importances (D,) for each factor."""
+    """Both scores, from one importance array (D,) per factor."""
     table = np.abs(np.stack(importances, axis=1)).astype(np.float64)
     return {"dci_disentanglement": concentration(table), "dci_completeness": concentration(table.T)}
 

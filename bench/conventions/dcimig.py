@@ -7,19 +7,13 @@ from numpy.typing import ArrayLike
 
 from bench.conventions.convention import OURS, Convention
 from bench.conventions.repositories import JBOILARD, UBISOFT
-from bench.conventions.unit_bins import unit_bins
+from bench.conventions.unit_bins import in_unit_bins
 from bench.metrics.dcimig import dcimig
 from bench.metrics.parts.information_table import information_table
 
 
-def of_unit_bins(codes: ArrayLike, factors: ArrayLike, *, num_bins: int, bin_factors: bool = False) -> dict[str, float]:
-    """This suite's, of bins that are made as ubisoft makes them."""
-    classes = unit_bins(factors, num_bins) if bin_factors else factors
-    return dcimig(unit_bins(codes, num_bins), classes, num_bins=num_bins)
-
-
 def mean_over_factors(codes: ArrayLike, factors: ArrayLike, *, in_nats: bool = False) -> dict[str, float]:
-    """Every factor counts the same: the mean of gaps, as shares of the factor's entropy or in nats."""
+    """The unweighted mean over factors of their credited gap, as a share of the factor's entropy or in nats."""
     table = information_table(codes, factors, 20, least_factors=2)
     ordered, credited = np.sort(table.information, axis=1), np.zeros(len(table.of_factors))
     np.maximum.at(credited, table.information.argmax(axis=1), ordered[:, -1] - ordered[:, -2])
@@ -31,10 +25,10 @@ CONVENTIONS = (
     Convention("dcimig", "jboilard", mean_over_factors, "mean over factors of credited gap / H(factor)", by=JBOILARD),
     Convention("dcimig", "jboilard.nats", partial(mean_over_factors, in_nats=True), "gaps are not divided: nats",
                beside="jboilard", by=JBOILARD),
-    Convention("dcimig", "ubisoft.classes.20_bins", partial(of_unit_bins, num_bins=20), "nothing", by=UBISOFT,
+    Convention("dcimig", "ubisoft.classes.20_bins", partial(in_unit_bins, dcimig, num_bins=20), "nothing", by=UBISOFT,
                reads="all"),
-    Convention("dcimig", "ubisoft.classes", partial(of_unit_bins, num_bins=10), "10 bins",
+    Convention("dcimig", "ubisoft.classes", partial(in_unit_bins, dcimig, num_bins=10), "10 bins",
                beside="ubisoft.classes.20_bins", by=UBISOFT, reads="all"),
-    Convention("dcimig", "ubisoft", partial(of_unit_bins, num_bins=10, bin_factors=True),
+    Convention("dcimig", "ubisoft", partial(in_unit_bins, dcimig, num_bins=10, bin_factors=True),
                "factors are put in 10 bins of their range as well", beside="ubisoft.classes", by=UBISOFT, reads="all"),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Conventions of explicitness: form of the logistic regression, rows it is scored on, whether chance is 0."""
+"""Conventions of explicitness: form of the logistic regression, rows that are scored, whether chance scores 0."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ from bench.metrics.explicitness import explicitness
 from bench.metrics.infomec import infomec
 
 BINS = 10
-ITERATIONS = 100  # after which latent_quantization ends a regression
+ITERATIONS = 100  # of a regression in latent_quantization, which then stops
 
 
 def held_out(
@@ -27,13 +27,13 @@ def held_out(
     form: str = "one_vs_rest",
     scaled: bool = False,
 ) -> dict[str, float]:
-    """This suite's on the test rows; scaled: chance is 0."""
+    """The suite's score of the test rows; `scaled`: 2 area - 1, so that chance scores 0."""
     area = explicitness(train_codes, train_factors, test_codes, test_factors, form=form)["explicitness_test"]
     return {"explicitness_test": 2 * area - 1 if scaled else area}
 
 
 def fitted(codes: ArrayLike, factors: ArrayLike, *, scaled: bool = False) -> dict[str, float]:
-    """This suite's on the training rows; scaled: chance is 0."""
+    """The suite's score of the training rows; `scaled`: 2 area - 1, so that chance scores 0."""
     area = explicitness(codes, factors, codes, factors)["explicitness_train"]
     return {"explicitness_train": 2 * area - 1 if scaled else area}
 
@@ -41,10 +41,10 @@ def fitted(codes: ArrayLike, factors: ArrayLike, *, scaled: bool = False) -> dic
 def balanced(
     codes: ArrayLike, factors: ArrayLike, *, bin_factors: bool = False, each_class: bool = False
 ) -> dict[str, float]:
-    """Regressions with balanced classes and a free intercept on codes in [0, 1]; areas on the rows they are fitted to.
+    """One-vs-rest regressions with balanced classes and free intercepts on codes in [0, 1]; areas of training rows.
 
-    Each class has one against the rest. Its area is that of its share in the sum of probabilities over classes, or,
-    for `each_class`, of its own probability.
+    The area of a class is that of its share in the sum of probabilities over classes, or, with `each_class`, that of
+    its probability.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
@@ -65,7 +65,7 @@ def balanced(
 
 
 def info_e(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """InfoE (Hsu et al. 2023): the share of a factor's log loss that a regression on all dimensions takes away."""
+    """InfoE (Hsu et al. 2023): the share by which a regression on all dimensions reduces a factor's log loss."""
     return {"explicitness_train": infomec(codes, factors, iterations=ITERATIONS)["infomec_explicitness"]}
 
 

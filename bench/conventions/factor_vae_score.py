@@ -1,4 +1,4 @@
-"""Conventions of the FactorVAE score: which dimensions vote, how batches are drawn, whether chance is 0."""
+"""Conventions of the FactorVAE score: which dimensions vote, how batches are drawn, whether chance scores 0."""
 
 from functools import partial
 
@@ -14,17 +14,17 @@ from bench.metrics.factor_vae_score import factor_vae_score, from_votes
 from bench.metrics.parts.standardise import moments
 
 TRAIN, TEST = 10_000, 5_000  # votes of the study
-VOTES, BATCH, ROWS, BINS = 800, 200, 10_000, 10  # of ubisoft: votes of train and of test, rows of a vote, of variances
-LEAST_DEVIATION = 0.02  # as in its experiments
+VOTES, BATCH, ROWS, BINS = 800, 200, 10_000, 10  # ubisoft: votes per part, rows per vote, rows for variances, bins
+LEAST_DEVIATION = 0.02  # the value of ubisoft's experiments
 
 
 def of_test(codes: ArrayLike, factors: ArrayLike, *, seed: int = 0) -> dict[str, float]:
-    """This suite's: the accuracy in test votes."""
+    """The suite's accuracy of test votes."""
     return {"factor_vae_test": factor_vae_score(codes, factors, seed=seed)["factor_vae_test"]}
 
 
 def unpruned(codes: ArrayLike, factors: ArrayLike, *, seed: int = 0) -> dict[str, float]:
-    """Every dimension votes, however little it varies; a constant one has every vote, for it compares 0 / 0."""
+    """Every dimension votes, however little it varies; a constant one gets all votes, because argmin picks 0 / 0."""
     array = check_codes(codes, min_rows=2)
     if (np.ptp(array, axis=0) > 0).all():
         mean, deviation = moments(array)
@@ -35,16 +35,16 @@ def unpruned(codes: ArrayLike, factors: ArrayLike, *, seed: int = 0) -> dict[str
 
 
 def rescaled(codes: ArrayLike, factors: ArrayLike, *, seed: int = 0) -> dict[str, float]:
-    """(accuracy - 1 / F) / (1 - 1 / F): chance is 0."""
+    """(accuracy - 1 / F) / (1 - 1 / F), so that chance scores 0."""
     return _rescaled(of_test(codes, factors, seed=seed)["factor_vae_test"], np.shape(factors)[1])
 
 
 def small_batches(
     codes: ArrayLike, factors: ArrayLike, *, bin_factors: bool = False, seed: int = 0
 ) -> dict[str, float]:
-    """Z-min variance: 800 votes of 200 rows, which are drawn without replacement until a value's rows are used up.
+    """Z-min variance: 800 votes of 200 rows, drawn without replacement until the rows of a value are used up.
 
-    A seed gives the rows that it gives there.
+    A seed draws the same rows as in ubisoft's code.
     """
     array = check_codes(codes, min_rows=2)
     classes = check_factors(factors, len(array))
@@ -55,25 +55,25 @@ def small_batches(
     variances = array[order[:ROWS]].var(axis=0, ddof=1)
     used = np.sqrt(variances) >= LEAST_DEVIATION
     if not used.any():
-        raise SkippedError(f"its code fails where no dimension has a deviation of {LEAST_DEVIATION}")
+        raise SkippedError(f"its code fails if no dimension has a deviation of {LEAST_DEVIATION}")
     width = classes.shape[1]
     counts = [np.bincount(random.randint(0, width, VOTES), minlength=width) for _ in ("train", "test")]
     votes = np.zeros((2, width, used.sum()), np.int64)
-    for factor, of_parts in enumerate(zip(*counts, strict=True)):
-        for part, batch in _batches(classes[:, factor], of_parts, random):
-            still = np.argmin(array[batch][:, used].var(axis=0, ddof=1) / variances[used])
-            votes[part, factor, still] += 1
+    for factor, part_counts in enumerate(zip(*counts, strict=True)):
+        for part, batch in _batches(classes[:, factor], part_counts, random):
+            least_varied = np.argmin(array[batch][:, used].var(axis=0, ddof=1) / variances[used])
+            votes[part, factor, least_varied] += 1
     return _rescaled(from_votes(*votes)["factor_vae_test"], width)
 
 
 def _batches(labels: Ints, votes: tuple[int, int], random: RandomState) -> list[tuple[int, Ints]]:
-    """For each vote of a factor, whether it is of train (0) or test (1), and its rows."""
+    """For each vote of a factor, its part, train (0) or test (1), and its rows."""
     values, sizes = np.unique(labels, return_counts=True)
     if not (sizes > 1).any():
-        raise SkippedError("its code gives NaN where each row has a value of its own")
+        raise SkippedError("its code gives NaN if all rows have different values")
     values = random.choice(values[sizes > 1], size=sum(votes))
     part = np.repeat([0, 1], votes)
-    found: list[tuple[int, Ints]] = []
+    batches: list[tuple[int, Ints]] = []
     for value in np.unique(values):
         members, parts = np.flatnonzero(labels == value), part[values == value]
         rounds = []
@@ -81,13 +81,13 @@ def _batches(labels: Ints, votes: tuple[int, int], random: RandomState) -> list[
             random.shuffle(members)
             rounds.append(members.copy())
         rows = np.concatenate(rounds)[: BATCH * len(parts)].reshape(-1, BATCH)
-        found += list(zip(parts.tolist(), rows, strict=True))
-    return found
+        batches += list(zip(parts.tolist(), rows, strict=True))
+    return batches
 
 
 def _rescaled(accuracy: float, factors: int) -> dict[str, float]:
     if factors < 2:
-        raise SkippedError("its code divides by 0 where there is one factor")
+        raise SkippedError("its code divides by 0 if there is one factor")
     return {"factor_vae_test": (accuracy - 1 / factors) / (1 - 1 / factors)}
 
 

@@ -1,4 +1,4 @@
-"""Conventions of the interventional robustness score: what stands for the worst row, and bins of factors."""
+"""Conventions of the interventional robustness score: the quantile of the worst case, and bins of factors."""
 
 from numpy.typing import ArrayLike
 
@@ -12,13 +12,13 @@ BINS = 10
 
 
 def of_worst_rows(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """The largest deviation, while a class of a factor is held."""
+    """The IRS of the largest deviation within a class of a factor."""
     classes = check_factors(factors, len(check_codes(codes)))
-    return irs(codes, classes, num_bins=int(classes.max()) + 1, diff_quantile=1.0)  # as many bins as leave classes
+    return irs(codes, classes, num_bins=int(classes.max()) + 1, diff_quantile=1.0)  # enough bins to keep all classes
 
 
 def of_binned_factors(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """The largest deviation, while a bin of a factor is held."""
+    """The IRS of the largest deviation within a bin of a factor."""
     return of_worst_rows(codes, unit_bins(check_factors(factors, len(check_codes(codes))), BINS))
 
 

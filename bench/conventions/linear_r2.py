@@ -1,4 +1,4 @@
-"""Conventions of linear R2: rows that it is scored on."""
+"""Conventions of linear R2: the rows that are scored."""
 
 from numpy.typing import ArrayLike
 
@@ -9,12 +9,12 @@ from bench.metrics.linear_r2 import linear_r2
 
 
 def of_fitted_rows(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """Of the rows that the line is fitted to."""
+    """R2 of the rows that the regression is fitted to."""
     return linear_r2(codes, factors, codes, factors)
 
 
 def of_second_half(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """Of the second half of the rows, as they come; the line is fitted to the first."""
+    """R2 of the second half of the rows in their order; the regression is fitted to the first half."""
     array = check_codes(codes, min_rows=4)
     classes, half = check_factors(factors, len(array)), len(array) // 2
     return linear_r2(array[:half], classes[:half], array[half:], classes[half:])

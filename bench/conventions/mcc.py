@@ -1,4 +1,4 @@
-"""Conventions of the mean correlation coefficient: rows that it is averaged on."""
+"""Conventions of the mean correlation coefficient: the rows whose correlations are averaged."""
 
 from numpy.typing import ArrayLike
 
@@ -8,7 +8,7 @@ from bench.metrics.mcc import mcc
 
 
 def of_matched_rows(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """The correlations of the rows that the match was made on."""
+    """The correlations in the rows that dimensions and factors were matched on."""
     return mcc(codes, factors, codes, factors)
 
 

@@ -1,4 +1,4 @@
-"""Conventions of the mutual information gap: bins, what it is divided by, nats."""
+"""Conventions of the mutual information gap: bins, and the entropy that divides the gap, if any."""
 
 from functools import partial
 
@@ -8,24 +8,21 @@ from numpy.typing import ArrayLike
 from bench.conventions.convention import OURS, Convention
 from bench.conventions.refused import refuse_constant
 from bench.conventions.repositories import DCF, DISENT, DISENTANGLEMENT_LIB, JBOILARD, UBISOFT
-from bench.conventions.unit_bins import unit_bins
+from bench.conventions.unit_bins import in_unit_bins, unit_bins
 from bench.metrics.base import Floats, SkippedError
 from bench.metrics.mig import mig
 from bench.metrics.parts.information_table import information_table
 
 
 def in_nats(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """The gap as it is: a factor of many values has a larger one."""
+    """The gap in nats, which is larger for a factor of many values."""
     return {"mig": float(_gaps(information_table(codes, factors, 20).information).mean())}
 
 
 def over_entropy_of_code(
     codes: ArrayLike, factors: ArrayLike, *, num_bins: int, bin_factors: bool = False
 ) -> dict[str, float]:
-    """Each information is divided by the entropy of its dimension, before the gap is taken.
-
-    A factor with a single value counts with a gap of 0.
-    """
+    """The gap of I(z_d; v_k) / H(z_d); a factor with a single value counts with a gap of 0."""
     refuse_constant(codes)
     classes = unit_bins(factors, num_bins) if bin_factors else factors
     table = information_table(unit_bins(codes, num_bins), classes, num_bins)
@@ -33,13 +30,8 @@ def over_entropy_of_code(
     return {"mig": float(gaps.sum() / np.shape(factors)[1])}
 
 
-def binned_factors(codes: ArrayLike, factors: ArrayLike, *, num_bins: int) -> dict[str, float]:
-    """The gap to factors that are binned as the codes are, over the entropy of their bins."""
-    return mig(unit_bins(codes, num_bins), unit_bins(factors, num_bins), num_bins=num_bins)
-
-
 def _gaps(information: Floats) -> Floats:
-    """Of each factor, the largest entry of its column less the second."""
+    """For each factor, the largest entry of its column minus the second largest."""
     if len(information) < 2:
         raise SkippedError("its code takes no code of one dimension")
     ordered = np.sort(information, axis=0)
@@ -53,8 +45,8 @@ CONVENTIONS = (
     Convention("mig", "jboilard", mig, "nothing", by=JBOILARD),
     Convention("mig", "jboilard.nats", in_nats, "the gap is not divided: nats", beside="jboilard", by=JBOILARD),
     Convention(
-        "mig", "dcf", partial(binned_factors, num_bins=20), "factors are put in 20 bins of their range as well",
-        by=DCF, reads="all",
+        "mig", "dcf", partial(in_unit_bins, mig, num_bins=20, bin_factors=True),
+        "factors are put in 20 bins of their range as well", by=DCF, reads="all",
     ),
     Convention(
         "mig", "ubisoft.classes.20_bins", partial(over_entropy_of_code, num_bins=20),

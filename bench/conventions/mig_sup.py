@@ -1,4 +1,4 @@
-"""Conventions of MIG-sup: bins, what it is divided by, nats."""
+"""Conventions of MIG-sup: bins, and the entropy that divides the information, if any."""
 
 from functools import partial
 
@@ -15,14 +15,14 @@ from bench.metrics.parts.information_table import information_table
 
 
 def in_nats(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """The gap as it is."""
+    """The gap in nats."""
     return {"mig_sup": _gap(information_table(codes, factors, 20, least_factors=2).information)}
 
 
 def over_entropy_of_code(
     codes: ArrayLike, factors: ArrayLike, *, num_bins: int, bin_factors: bool = False
 ) -> dict[str, float]:
-    """Each information is divided by the entropy of its dimension, before the gap is taken."""
+    """The gap of I(z_d; v_k) / H(z_d)."""
     refuse_constant(codes)
     classes = unit_bins(factors, num_bins) if bin_factors else factors
     table = information_table(unit_bins(codes, num_bins), classes, num_bins, least_factors=2)
@@ -30,7 +30,7 @@ def over_entropy_of_code(
 
 
 def _gap(information: Floats) -> float:
-    """Mean over dimensions of the largest entry of a row less the second."""
+    """Mean over dimensions (rows) of the largest entry minus the second largest."""
     ordered = np.sort(information, axis=1)
     return float((ordered[:, -1] - ordered[:, -2]).mean())
 

@@ -7,22 +7,23 @@ from numpy.typing import ArrayLike
 from bench.conventions.convention import OURS, Convention
 from bench.conventions.refused import refuse_constant
 from bench.conventions.repositories import DCF, DISENTANGLEMENT_LIB, JBOILARD, LATENT_QUANTIZATION, UBISOFT
-from bench.conventions.unit_bins import unit_bins
+from bench.conventions.unit_bins import in_unit_bins
 from bench.metrics.infomec import infomec
 from bench.metrics.modularity import modularity
 
-ITERATIONS = 1  # of a regression that is not looked at
+ITERATIONS = 1  # of a regression whose score is not used
 
 
-def of_unit_bins(codes: ArrayLike, factors: ArrayLike, *, num_bins: int, bin_factors: bool = False) -> dict[str, float]:
-    """This suite's, of bins that are made as these repositories make them."""
+def without_constant(
+    codes: ArrayLike, factors: ArrayLike, *, num_bins: int, bin_factors: bool = False
+) -> dict[str, float]:
+    """This suite's in unit bins, of codes that have no constant dimension."""
     refuse_constant(codes)
-    classes = unit_bins(factors, num_bins) if bin_factors else factors
-    return modularity(unit_bins(codes, num_bins), classes, num_bins=num_bins)
+    return in_unit_bins(modularity, codes, factors, num_bins=num_bins, bin_factors=bin_factors)
 
 
 def info_m(codes: ArrayLike, factors: ArrayLike, *, seed: int = 0) -> dict[str, float]:
-    """InfoM (Hsu et al. 2023): the share of a dimension's information that is of one factor, brought to [0, 1]."""
+    """InfoM (Hsu et al. 2023): the share of a dimension's information that is about one factor, rescaled to [0, 1]."""
     return {"modularity": infomec(codes, factors, iterations=ITERATIONS, seed=seed)["infomec_modularity"]}
 
 
@@ -32,19 +33,19 @@ CONVENTIONS = (
     Convention("modularity", "disentanglement_lib", modularity, "nothing", by=DISENTANGLEMENT_LIB),
     Convention("modularity", "jboilard", modularity, "nothing", by=JBOILARD),
     Convention(
-        "modularity", "dcf", partial(of_unit_bins, num_bins=20, bin_factors=True),
+        "modularity", "dcf", partial(without_constant, num_bins=20, bin_factors=True),
         "factors are put in 20 bins of their range as well", by=DCF, reads="all",
     ),
     Convention(
-        "modularity", "ubisoft.classes.20_bins", partial(of_unit_bins, num_bins=20),
+        "modularity", "ubisoft.classes.20_bins", partial(without_constant, num_bins=20),
         "bits, and NaN where a dimension is constant: neither moves a ratio", by=UBISOFT, reads="all",
     ),
     Convention(
-        "modularity", "ubisoft.classes", partial(of_unit_bins, num_bins=10), "10 bins",
+        "modularity", "ubisoft.classes", partial(without_constant, num_bins=10), "10 bins",
         beside="ubisoft.classes.20_bins", by=UBISOFT, reads="all",
     ),
     Convention(
-        "modularity", "ubisoft", partial(of_unit_bins, num_bins=10, bin_factors=True),
+        "modularity", "ubisoft", partial(without_constant, num_bins=10, bin_factors=True),
         "factors are put in 10 bins of their range as well", beside="ubisoft.classes", by=UBISOFT, reads="all",
     ),
     Convention(

@@ -1,4 +1,4 @@
-"""Codes and factors that other code gives no number for."""
+"""Codes and factors for which a repository's code gives no number."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -7,10 +7,10 @@ from bench.metrics.base import SkippedError, check_codes, check_factors
 
 
 def refuse_constant(codes: ArrayLike) -> None:
-    """Codes with a constant dimension have no number where each dimension is divided by what it holds.
+    """Refuse codes with a constant dimension: division by its entropy, 0, gives NaN.
 
     Raises:
-        SkippedError: there is one; the message has the dimensions.
+        SkippedError: a dimension is constant; the message lists all of them.
     """
     constant = np.flatnonzero(np.ptp(check_codes(codes, min_rows=2), axis=0) == 0)
     if len(constant):
@@ -18,10 +18,10 @@ def refuse_constant(codes: ArrayLike) -> None:
 
 
 def refuse_single_valued(factors: ArrayLike) -> None:
-    """A classifier cannot be fitted to a factor with a single value.
+    """Refuse a factor with a single value: no classifier can be fitted to it.
 
     Raises:
-        SkippedError: there is one; the message has the factors.
+        SkippedError: a factor has a single value; the message lists all of them.
     """
     single = np.flatnonzero(np.ptp(check_factors(factors, len(np.asarray(factors))), axis=0) == 0)
     if len(single):

@@ -1,4 +1,4 @@
-"""The public code whose conventions these are."""
+"""The public repositories whose conventions are implemented here, each with the commit that was read."""
 
 from bench.conventions.convention import Repository
 

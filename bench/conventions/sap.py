@@ -1,4 +1,4 @@
-"""Conventions of separated attribute predictability: what predicts a factor from one dimension."""
+"""Conventions of separated attribute predictability: the model that predicts a factor from one dimension."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -16,7 +16,7 @@ from bench.metrics.base import Floats, Ints, SkippedError, check_codes, check_fa
 from bench.metrics.sap import sap
 
 BINS = 20
-DEPTHS = 9  # of a tree, from 1
+DEPTHS = 9  # depths 1 to 9 of a tree are tried
 FOLDS = 10
 
 
@@ -28,14 +28,14 @@ def support_vectors(
 
 
 def squared_correlation(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """R2 of a line fitted to the class indices, on the rows that it is fitted to."""
+    """Training R2 of a linear regression on the class indices."""
     return {"sap": sap(codes, factors, codes, factors)["sap_continuous"]}
 
 
 def support_vectors_of_bins(
     train_codes: ArrayLike, train_factors: ArrayLike, test_codes: ArrayLike, test_factors: ArrayLike
 ) -> dict[str, float]:
-    """Test accuracy of a linear SVM, of the numbers of bins from 1 of codes and factors, train and test together."""
+    """Test accuracy of a linear SVM on bin numbers (from 1) of codes and factors, binned over train and test rows."""
     x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
     codes, factors = (unit_bins(np.concatenate(parts), BINS) + 1 for parts in ((x, test), (y, expected)))
     return support_vectors(codes[: len(x)], factors[: len(x)], codes[len(x) :], factors[len(x) :])
@@ -58,14 +58,14 @@ def logistic_regression(
 
 
 def decision_trees(codes: ArrayLike, factors: ArrayLike, *, num_bins: int) -> dict[str, float]:
-    """Training accuracy of a decision tree, of the depth up to 9 that is best in ten folds, of binned factors."""
+    """Training accuracy of a decision tree on binned factors; ten-fold cross-validation picks its depth up to 9."""
     x = check_codes(codes, min_rows=2)
     y = unit_bins(check_factors(factors, len(x)), num_bins)
     return _gap(np.array([[_accuracy_of_tree(u, v) for v in y.T] for u in x.T]))
 
 
 def _accuracy_of_tree(x: Floats, y: Ints) -> float:
-    """A tree is grown from the root on, so that the shallower ones are the upper part of the deepest."""
+    """The accuracy at the best depth; the tree of each depth is read from the deepest one, cut at that depth."""
     from sklearn.model_selection import StratifiedKFold
     from sklearn.preprocessing import minmax_scale
     from sklearn.tree import DecisionTreeClassifier
@@ -80,7 +80,7 @@ def _accuracy_of_tree(x: Floats, y: Ints) -> float:
 
 
 def _by_depth(fitted: Any, x: Floats) -> Iterator[Ints]:
-    """The labels of rows by the tree cut at depth 1, 2, ... 9."""
+    """The labels that the tree, cut at depth 1, 2, ... 9, predicts."""
     tree, node = fitted.tree_, np.zeros(len(x), np.int64)
     labels = fitted.classes_[tree.value[:, 0].argmax(axis=1)]
     for _ in range(DEPTHS):
@@ -94,7 +94,7 @@ def _hits(predicted: Ints, expected: Ints) -> float:
 
 
 def _gap(matrix: Floats) -> dict[str, float]:
-    """Mean over factors, the columns, of the largest entry less the second."""
+    """Mean over factors (columns) of the largest entry minus the second largest."""
     if len(matrix) < 2:
         raise SkippedError("its code takes no code of one dimension")
     ordered = np.sort(matrix, axis=0)

@@ -1,4 +1,4 @@
-"""Regressions that other code ends before they have converged."""
+"""Regressions that a repository's code stops before they converge."""
 
 import warnings
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def unconverged() -> Iterator[None]:
-    """What is fitted inside may end before it has converged: that is how its numbers come about."""
+    """Silence scikit-learn's ConvergenceWarning: the repository's numbers come from unconverged fits."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():

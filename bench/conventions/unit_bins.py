@@ -1,5 +1,7 @@
 """Bins of columns that were brought to [0, 1] before, as several repositories have them."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -7,9 +9,9 @@ from bench.metrics.base import Ints
 
 
 def unit_bins(table: ArrayLike, num_bins: int) -> Ints:
-    """Each column in equal-width bins 0 to `num_bins` - 1 of its range, by 64-bit edges; a constant one is all 0.
+    """Each column in equal-width bins 0 to `num_bins` - 1 of its range, with 64-bit edges; a constant column is all 0.
 
-    A metric that bins them again, into as many, leaves them as they are.
+    A metric that bins the result again into `num_bins` bins does not change it.
 
     Example:
         >>> unit_bins([[0.0], [0.9], [1.0], [4.0]], 4).ravel()
@@ -19,3 +21,16 @@ def unit_bins(table: ArrayLike, num_bins: int) -> Ints:
 
     columns = minmax_scale(np.asarray(table, np.float64))
     return np.digitize(columns, np.linspace(0, 1, num_bins + 1)[:-1]) - 1
+
+
+def in_unit_bins(
+    metric: Callable[..., dict[str, float]],
+    codes: ArrayLike,
+    factors: ArrayLike,
+    *,
+    num_bins: int,
+    bin_factors: bool = False,
+) -> dict[str, float]:
+    """A metric of this suite, of codes (and factors) in bins that are made as those repositories make them."""
+    classes = unit_bins(factors, num_bins) if bin_factors else factors
+    return metric(unit_bins(codes, num_bins), classes, num_bins=num_bins)

@@ -16,7 +16,7 @@ from bench.metrics.parts.active import active
     paper="Kim & Mnih 2018, arXiv:1802.05983",
 )
 def active_dims(codes: ArrayLike) -> dict[str, float]:
-    """The number of dimensions whose standard deviation is at least 0.05, as the FactorVAE score counts them.
+    """The number of dimensions whose standard deviation is at least 0.05, the FactorVAE score's rule.
 
     Args:
         codes: (N, D).

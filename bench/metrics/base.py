@@ -1,38 +1,40 @@
-"""The contract of a metric: a pure function of codes and factors, and what is declared about it.
+"""The contract of a metric: a pure function of codes and factors, and its declaration.
 
 ```
 @metric(version=1, reads="points", scores={"mig": Score(0, 1)}, paper="Chen et al. 2018, arXiv:1802.04942")
 def mig(codes, factors, *, num_bins=20) -> dict[str, float]: ...
 ```
-The function is named as its file. What it is given depends on `reads`:
+The function has the name of its file. Its arguments depend on `reads`:
 
 | reads | called as | rows |
 |---|---|---|
 | "points" | f(codes, factors, ...) | `num_points` random rows |
 | "split" | f(train_codes, train_factors, test_codes, test_factors, ...) | `num_train` and `num_test` disjoint rows |
-| "all" | f(codes, factors, ...) | every encoded row; the metric draws what it needs |
+| "all" | f(codes, factors, ...) | every encoded row; the metric samples from them |
 | "group" | f(codes, ...) | M runs that differ in their seed alone: a list of (n, D), the same `num_points` images |
 | "model" | f(model, images, ...) | a trained learner and `num_points` images, the same for every run |
 
-With `min_factors=0` the factors are left out of the call. A metric that draws random numbers takes `seed: int`, one of
-codes that reads what factors are worth, beside their classes, `values`: floats (n, F), a pair of them of "split".
+With `min_factors=0` the call has no factors. A metric that draws random numbers has a parameter `seed: int`. A metric
+of codes that reads the numeric values of the factors, beside their classes, has a parameter `values`: floats (n, F), or
+(train values, test values) if it reads "split".
 
-Of a group, a metric with a parameter `kl` is given (M, D), the mean KL of each dimension to the prior in nats, and does
-not apply to deterministic codes. A group of fewer than `min_runs` runs is skipped. It is always given mean codes.
+A metric of groups always gets mean codes. A parameter `kl` gets the mean KL of each dimension to the prior, (M, D) in
+nats; such a metric does not apply to deterministic codes. Groups of fewer than `min_runs` runs are skipped.
 
-Of a model, `bench.models.base.Learner` says what it can do: `encode`, `decode` and `logits` take and return numpy
-arrays. `images` are read where they are sliced, (n, height, width, channels) in [0, 1]; `batches` does so in turn. With
-`min_factors=1` the factors (N, F) of the images follow. Codes that come without their model are skipped.
+A metric of models calls a `bench.models.base.Learner`, whose `encode`, `decode` and `logits` take and return numpy
+arrays. `images` are (n, height, width, channels) in [0, 1] and are read when they are sliced; `batches` slices them one
+batch after the other. With `min_factors=1` the factors (N, F) of the images follow. Codes without a model are skipped.
 
-It returns a dict of at least one score, all of them finite and in their declared range; of a group, M numbers a score,
-one for each run in the order given. Keys are score names; "name/3" is the value for factor 3 alone. Where it has
-nothing to say of what it is given it raises `SkippedError` with the reason. Whatever else it does, to the point of
-ending its process, costs its own score alone: the scoring stage records the failure.
+A metric returns a dict of one or more scores, all finite and in their declared range. A metric of groups returns M
+numbers per score, one for each run in the order of the argument. Keys are score names; "name/3" is the value for factor
+3 alone. A metric that does not apply to its input raises `SkippedError` with the reason. Any other error, and even the
+end of its process, costs only this metric's scores: the scoring stage records the failure.
 
-Its `headline` has a column on the leaderboard. `Score(0, 1, ranks=("information",))` makes that column count in a set
-of ranks, and in "all": a decision, because the ranks of every model may change. "study" is the paper's six, and stays.
+The `headline` score has a column on the leaderboard. With `Score(0, 1, ranks=("information",))` that column counts in
+the rank set "information" and in "all". This is a decision, because it may change the rank of every model. The rank set
+"study" holds the paper's six scores and does not change.
 
-`invariant_to` says what leaves every score as it is, exactly, or up to the rows drawn and the model fitted:
+`invariant_to` names the maps of codes that leave every score unchanged, exactly or up to sampling and fitting:
 
 | invariant to | of each dimension |
 |---|---|
@@ -41,7 +43,7 @@ of ranks, and in "all": a decision, because the ranks of every model may change.
 | "monotone" | any strictly increasing map |
 
 `falls_under_rotation` says that the headline score of a perfect code falls, by a fifth or more, when pairs of its
-dimensions are rotated by 30 degrees. By default nothing is claimed; `bench.testing` checks what is.
+dimensions are rotated by 30 degrees. Both claim nothing by default; `bench.testing` checks each claim.
 """
 
 import inspect
@@ -64,7 +66,7 @@ Map = Literal["scale", "sign", "monotone"]  # of single dimensions
 Reads = Literal["points", "split", "all", "group", "model"]
 OF_CODES: tuple[Reads, ...] = ("points", "split", "all")  # of one run, which may come from anywhere
 
-RANK_SETS: Mapping[str, str] = {  # scores that models are ranked by together; the first is the default
+RANK_SETS: Mapping[str, str] = {  # sets of scores that rank models together; the first set is the default
     "study": "the six scores of Locatello et al. 2019",
     "all": "every score that is in some set",
     "information": "mutual information of dimensions and factors",
@@ -73,7 +75,7 @@ RANK_SETS: Mapping[str, str] = {  # scores that models are ranked by together; t
 }
 DEFAULT_SET = next(iter(RANK_SETS))
 
-# what a metric and a score cannot be called: scores that runs have anyway, columns of the score table and of the board
+# reserved names of metrics and scores: scores that every run has, columns of the score table and of the leaderboard
 TAKEN_METRICS = ("training",)
 TAKEN = frozenset({
     "training_reconstruction", "training_kl", "training_elbo", "gaussian_total_correlation_sampled",
@@ -83,10 +85,10 @@ TAKEN = frozenset({
     "state", "reason", "rank", "rank_low", "rank_high", "borda", "mean_rank", "mean_score", "rank_by_mean",
     "rank_by_mean_low", "rank_by_mean_high", "rank_set", "coverage", "seeds", "runs", "dead", "level",
 })  # fmt: skip
-TAKEN_ENDS = ("_low", "_high", "_runs")  # of the interval of a score, and of how many runs have it
+TAKEN_ENDS = ("_low", "_high", "_runs")  # columns for the interval of a score, and for the number of runs behind it
 
-WIDEST = 16_384  # dims; what a metric costs grows with them, and with 10,000 rows none takes ten minutes of CPU
-LARGEST = 1e38  # codes beyond it have a range that 32-bit floats cannot hold
+WIDEST = 16_384  # dims; the cost of a metric grows with them: up to here, 10,000 rows take under ten CPU minutes
+LARGEST = 1e38  # codes beyond it have a range that overflows 32-bit floats
 
 
 class SkippedError(ValueError):
@@ -95,10 +97,10 @@ class SkippedError(ValueError):
 
 @dataclass(frozen=True)
 class Score:
-    """What is known of one number: its range, whether higher is better (None: neither), and how it is written.
+    """The declaration of one score: its range, whether higher is better (None: neither), and its title.
 
-    Without a title its name is written with spaces; in the title of "lr_*", "*" stands for what the name has there.
-    `ranks` are the sets of `RANK_SETS` that a headline score counts in; whatever is in some set is in "all".
+    The default title is the name with spaces. In the title of "lr_*", "*" is replaced by the text that it matches.
+    `ranks` are the sets of `RANK_SETS` that a headline score counts in; a score of any set also counts in "all".
     """
 
     low: float
@@ -108,13 +110,13 @@ class Score:
     ranks: tuple[str, ...] = field(default=(), compare=False)
 
     def counts_in(self, rank_set: str) -> bool:
-        """Whether models are ranked by it in a set."""
+        """Whether the score ranks models in a rank set."""
         return rank_set in self.ranks or (rank_set == "all" and bool(self.ranks))
 
 
 @dataclass(frozen=True)
 class Metric:
-    """What a metric declares: enough to call it, to check it and to print it."""
+    """The declaration of a metric: enough to call it, to check it and to print it."""
 
     name: str
     version: int
@@ -169,18 +171,18 @@ def metric(
 ) -> Callable[[F], F]:
     """Register a metric function: the declaration is attached as `function.metric`, the function is unchanged.
 
-    Raise `version` whenever a change moves the numbers. `headline` is the score that stands for the metric among
-    others (None: it is no measure of disentanglement). Sample sizes are the published protocol's; that of a group is
-    every protocol's. `min_factors` is 1 where it is not given, of groups and models 0. Codes of more than `widest` dims
-    are skipped: 10,000 rows of as many take less than ten minutes of a CPU core (`benchmarks/wide_codes.py`).
+    Raise `version` whenever a change moves the numbers. `headline` is the score that represents the metric (None: it is
+    no measure of disentanglement). The sample sizes are those of the published protocol; `num_points` of a group holds
+    for every protocol. `min_factors` defaults to 1, for groups and models to 0. Codes of more than `widest` dims are
+    skipped: 10,000 rows of that width take less than ten minutes of a CPU core (`benchmarks/wide_codes.py`).
 
     Raises:
-        ValueError: something of this cannot be declared; the message names it and what can be.
+        ValueError: an invalid declaration; the message names the argument and its valid values.
     """
 
-    least = int(reads in OF_CODES) if min_factors is None else min_factors
+    min_factors = int(reads in OF_CODES) if min_factors is None else min_factors
     declared = Metric(
-        "", version, reads, scores, headline, paper, least, num_points, num_train, num_test, False,
+        "", version, reads, scores, headline, paper, min_factors, num_points, num_train, num_test, False,
         invariant_to, falls_under_rotation, min_runs, widest,
     )  # fmt: skip
 
@@ -197,7 +199,7 @@ def metric(
 
 
 def _check_declaration(declared: Metric) -> None:
-    """Refuse what cannot be meant; `metric` says what is raised."""
+    """Refuse an invalid declaration with the ValueError that `metric` documents."""
     if declared.name in TAKEN_METRICS:
         raise ValueError(f"a metric cannot be named {declared.name!r}: the suite has other scores of that name")
     if declared.reads not in get_args(Reads):
@@ -240,11 +242,11 @@ def _check_ranks(name: str, score: Score, is_headline: bool) -> None:
 
 
 def check_codes(codes: ArrayLike, name: str = "codes", *, min_rows: int = 1) -> Floats:
-    """Codes as a finite float64 array (N, D), from whatever `bench.arrays` reads.
+    """Codes as a finite float64 array (N, D), from any input that `bench.arrays` reads.
 
     Raises:
         ValueError: not two-dimensional, empty, not real numbers, not finite, beyond 1e38 in size, or of fewer than
-            `min_rows` rows; the message names the argument and the mend.
+            `min_rows` rows; the message names the argument and the remedy.
     """
     array = numbers(codes, name)
     if array.ndim != 2 or 0 in array.shape:
@@ -262,13 +264,13 @@ def check_codes(codes: ArrayLike, name: str = "codes", *, min_rows: int = 1) -> 
 
 
 def check_factors(factors: ArrayLike, rows: int, name: str = "factors") -> Ints:
-    """Factors as an int64 array (N, F) of class indices, from whatever `bench.arrays` reads.
+    """Factors as an int64 array (N, F) of class indices, from any input that `bench.arrays` reads.
 
-    Floats that are whole numbers are taken, and a categorical column of a frame by its codes.
+    Floats that are whole numbers are accepted; a categorical column of a frame is read as its category codes.
 
     Raises:
         ValueError: not class indices, not two-dimensional, empty, or another number of rows than the codes; the
-            message names the argument and the mend.
+            message names the argument and the remedy.
     """
     array = classes(factors, name)
     if array.ndim != 2 or 0 in array.shape:
@@ -310,7 +312,7 @@ def check_group(codes: Sequence[ArrayLike]) -> Floats:
 
 
 def batches(images: Any, index: Ints | None = None, size: int = 500) -> Iterator[NDArray[np.float32]]:
-    """The images that a metric of models is given, or those of an index, a few at a time; of any array likewise."""
+    """Batches of the images that a metric of models gets, or of those at `index`; works for any array."""
     for start in range(0, len(images if index is None else index), check_count(size, "size")):
         part = slice(start, start + size)
         yield np.asarray(images[part if index is None else index[part]], np.float32)
@@ -328,7 +330,7 @@ def check_count(value: int, name: str, least: int = 1) -> int:
 
 
 def _one_column(array: NDArray[Any], name: str) -> str:
-    """The mend of an array of one axis."""
+    """A hint for an array of one axis: how to make it a column."""
     return f": np.asarray({name}).reshape(-1, 1) makes one column of it" if array.ndim == 1 and len(array) else ""
 
 

@@ -1,4 +1,4 @@
-"""BetaVAE score (Higgins et al. 2017): can a linear classifier tell which factor a batch of pairs shares?"""
+"""BetaVAE score (Higgins et al. 2017): can a linear classifier predict which factor a batch of pairs shares?"""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,15 +33,15 @@ def beta_vae_score(
 ) -> dict[str, float]:
     """Accuracy of predicting the shared factor k from mean |z1 - z2| over pairs of rows with the same value of k.
 
-    Pairs are drawn from the given rows, with replacement. Factors with a single value are left out.
+    Pairs are drawn from the rows of `codes`, with replacement. Factors with a single value are left out.
 
     Args:
         codes: (N, D).
         factors: (N, F) class indices, F >= 2.
-        seed: of the factors and pairs drawn.
-        batch_size: pairs behind one point.
-        num_train: points the classifier is fitted to.
-        num_test: points it is tested on.
+        seed: of the random factors and pairs.
+        batch_size: pairs averaged into one point.
+        num_train: points that the classifier is fitted to.
+        num_test: points that it is tested on.
         form: of the logistic regression, "one_vs_rest" or "multinomial".
 
     Raises:
@@ -64,10 +64,10 @@ def beta_vae_score(
 def from_features(
     train_x: ArrayLike, train_k: ArrayLike, test_x: ArrayLike, test_k: ArrayLike, *, form: str = "one_vs_rest"
 ) -> dict[str, float]:
-    """The score from features of points and the factor that each shares.
+    """The score from the features of points and the factor that the pairs of each point share.
 
-    The classifier is the study's: one-vs-rest logistic regression, C = 1, the intercept penalised (liblinear); or, as
-    a named variant, the multinomial one that scikit-learn fits today.
+    The classifier is the study's one-vs-rest logistic regression, C = 1 with a penalised intercept (liblinear); form
+    "multinomial" is the one that scikit-learn fits today.
 
     Args:
         train_x: (n, D) features.

@@ -15,11 +15,11 @@ from bench.metrics.parts.information import dense
     reads="split",
     scores={
         "knn_accuracy": Score(0, 1, title="k-NN accuracy"),
-        "kmeans_nmi": Score(0, 1, None),  # where there are several factors, clusters and distances can follow only one
+        "kmeans_nmi": Score(0, 1, None),  # of several factors, clusters and distances can follow only one
         "kmeans_ari": Score(-0.5, 1, None),
         "silhouette": Score(-1, 1, None),
     },
-    invariant_to=("sign",),  # and to rotation; not to scale: distances are those of the codes as they are
+    invariant_to=("sign",),  # and to rotation; not to scale: distances are of codes that are not standardised
     paper="Bengio et al. 2013, arXiv:1206.5538 (natural clustering); Rousseeuw 1987 (silhouette)",
 )
 def clusterability(
@@ -32,24 +32,24 @@ def clusterability(
     num_points: int = 1_000,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Neighbours that vote, clusters compared with classes, and how far classes lie apart, by Euclidean distance.
+    """k-NN accuracy, agreement of k-means clusters with classes, and silhouette of classes, by Euclidean distance.
 
-    * "knn_accuracy": test accuracy of the majority among the nearest training rows;
-    * "kmeans_nmi", "kmeans_ari": normalised mutual information, and Rand index adjusted for chance, between the
-      classes and as many clusters of k-means;
-    * "silhouette": mean of (b - a) / max(a, b), a the mean distance to the own class, b that to the nearest other one.
+    * "knn_accuracy": test accuracy of the majority class among the nearest training rows;
+    * "kmeans_nmi", "kmeans_ari": normalised mutual information, and adjusted Rand index, between the classes and
+      k-means clusters of the same number;
+    * "silhouette": mean of (b - a) / max(a, b), a the mean distance to the row's class, b to the nearest other class.
 
-    Each is the mean over factors, "silhouette/2" that of factor 2. The last three read the first `num_points` test
-    rows. Factors with a single value in the rows that a score reads are left out of it; where that leaves none, so is
-    the score. There are never more clusters than distinct codes, those that lie closer than rounding counting as one;
-    where each row is its own class the silhouette is 0.
+    Each is the mean over factors; "silhouette/2" is the value of factor 2. All but the first read the first
+    `num_points` test rows. A score leaves out factors with a single value in the rows that it reads; if no factor
+    remains, the score is left out. There are at most as many clusters as distinct codes (codes closer than rounding
+    count as one). If no two rows have the same class, the silhouette is 0.
 
     Args:
         train_codes: (n, D).
         train_factors: (n, F) class indices.
         test_codes: (m, D).
         test_factors: (m, F).
-        neighbours: that vote.
+        neighbours: training rows that vote on a test row's class.
         num_points: test rows that are clustered.
         seed: of k-means.
 
@@ -66,7 +66,7 @@ def clusterability(
     if not np.ptp(y, axis=0).any():
         raise ValueError("train_factors have a single value each: there are no classes to tell apart")
     votes, rows = check_count(neighbours, "neighbours"), check_count(num_points, "num_points")
-    centre = x.mean(axis=0)  # distances are differences of squares, which are small only near the origin
+    centre = x.mean(axis=0)  # distances are differences of squares: these cancel badly far from the origin
     x, test = x - centre, test - centre
     scores = _summary("knn_accuracy", _knn(x, y, test, expected, votes))
     points, classes = test[:rows], expected[:rows]
@@ -80,7 +80,7 @@ def clusterability(
 
 
 def _summary(name: str, values: dict[int, float]) -> dict[str, float]:
-    """The mean over factors and each factor's own value; nothing where there are no values."""
+    """The mean over factors and the value of each factor; empty without values."""
     if not values:
         return {}
     return {name: float(np.mean(list(values.values())))} | {f"{name}/{k}": v for k, v in values.items()}
@@ -99,11 +99,11 @@ def _knn(x: Floats, y: Ints, test: Floats, expected: Ints, votes: int) -> dict[i
 
 
 def _majority(labels: Ints, nearest: Ints) -> Ints:
-    """The most common label of each line of rows, the lowest of those that are equally common."""
-    known, codes = np.unique(labels, return_inverse=True)
-    cells = codes[nearest] + len(known) * np.arange(len(nearest))[:, None]
-    counts = np.bincount(cells.ravel(), minlength=len(known) * len(nearest)).reshape(len(nearest), len(known))
-    return known[counts.argmax(axis=1)]
+    """The most common label among each line of rows; of equally common labels the lowest."""
+    distinct, indices = np.unique(labels, return_inverse=True)
+    cells = indices[nearest] + len(distinct) * np.arange(len(nearest))[:, None]
+    counts = np.bincount(cells.ravel(), minlength=len(distinct) * len(nearest)).reshape(len(nearest), len(distinct))
+    return distinct[counts.argmax(axis=1)]
 
 
 def _kmeans(points: Floats, classes: Ints, seed: int) -> tuple[dict[int, float], dict[int, float]]:
@@ -113,7 +113,7 @@ def _kmeans(points: Floats, classes: Ints, seed: int) -> tuple[dict[int, float],
 
     distinct = len(np.unique(points, axis=0))
     counts = {k: min(len(np.unique(classes[:, k])), distinct) for k in _varied(classes)}
-    with warnings.catch_warnings():  # of codes that differ by less than rounding: there are fewer clusters, no fault
+    with warnings.catch_warnings():  # codes that differ by less than rounding give fewer clusters, as documented
         warnings.filterwarnings("ignore", "Number of distinct clusters", ConvergenceWarning)
         clusters = {c: KMeans(c, n_init=3, random_state=seed).fit_predict(points) for c in set(counts.values())}
     nmi = {k: float(normalized_mutual_info_score(classes[:, k], clusters[c])) for k, c in counts.items()}
@@ -127,8 +127,8 @@ def _silhouettes(points: Floats, classes: Ints) -> dict[int, float]:
     distances = pairwise_distances(points)
     np.fill_diagonal(distances, 0)
     labels = dense(classes)
-    alone = labels.max(axis=0) == len(labels) - 1
+    all_distinct = labels.max(axis=0) == len(labels) - 1
     return {
-        k: 0.0 if alone[k] else float(silhouette_score(distances, labels[:, k], metric="precomputed"))
+        k: 0.0 if all_distinct[k] else float(silhouette_score(distances, labels[:, k], metric="precomputed"))
         for k in _varied(classes)
     }

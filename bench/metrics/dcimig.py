@@ -1,4 +1,4 @@
-"""DCIMIG: the gaps of dimensions, each credited to one factor (Sepliarskaia et al. 2019)."""
+"""DCIMIG: the information gap of each dimension, credited to one factor (Sepliarskaia et al. 2019)."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,17 +13,17 @@ from bench.metrics.parts.information_table import information_table
     min_factors=2,
     scores={"dcimig": Score(0, 1, title="DCIMIG")},
     headline="dcimig",
-    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    invariant_to=("scale", "sign"),  # equal-width bins follow both maps, except for values on an edge
     falls_under_rotation=True,
     paper="Sepliarskaia et al. 2019, arXiv:1910.05587",
 )
 def dcimig(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str, float]:
-    """How much of the factors' entropy lies in dimensions of their own.
+    """The share of the factors' entropy held by dimensions that are informative about one factor alone.
 
-    The gap of dimension d is I(z_d; v_(1)) - I(z_d; v_(2)), with v_(1) and v_(2) the two factors of which it tells
-    most; it is credited to v_(1). DCIMIG is the sum over factors of the largest gap credited to each, by the sum of
-    their entropies, with codes in `num_bins` equal-width bins. Several dimensions of one factor cost nothing, and
-    neither do such that tell of nothing. Factors with a single value are left out.
+    The gap of dimension d is I(z_d; v_(1)) - I(z_d; v_(2)), with v_(1) and v_(2) the two factors of largest mutual
+    information with it; the gap is credited to v_(1). DCIMIG is the sum over factors of the largest gap credited to
+    each, divided by the sum of their entropies, with codes in `num_bins` equal-width bins. Several dimensions for one
+    factor do not lower it, nor do uninformative dimensions. Factors with a single value are left out.
 
     Args:
         codes: (N, D).
@@ -43,4 +43,4 @@ def dcimig(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[
     ordered = np.sort(table.information, axis=1)
     credited = np.zeros(len(table.of_factors))
     np.maximum.at(credited, table.information.argmax(axis=1), ordered[:, -1] - ordered[:, -2])
-    return {"dcimig": float(min(credited.sum() / table.of_factors.sum(), 1.0))}  # rounding can take it beyond 1
+    return {"dcimig": float(min(credited.sum() / table.of_factors.sum(), 1.0))}  # rounding can exceed 1

@@ -22,13 +22,13 @@ from bench.models.base import Learner
     paper="Kingma & Welling 2014, arXiv:1312.6114",
 )
 def elbo(model: Learner, images: Any, *, seed: int = 0) -> dict[str, float]:
-    """ELBO = -(reconstruction + KL) in nats an image: what a VAE's training raises, of the trained model.
+    """ELBO = -(reconstruction + KL) of a trained model, in nats per image: the objective that a VAE maximises.
 
-    Reconstruction is -log p(x|z) of Bernoulli pixels, summed over them, of one sample z = mean + exp(logvar / 2) noise
-    an image; KL is that of N(mean, exp(logvar)) to N(0, I), summed over dimensions. All are means over the images.
+    Reconstruction is -log p(x|z) of Bernoulli pixels, summed over pixels, for one sample z = mean + exp(logvar / 2)
+    noise per image. KL is KL(N(mean, exp(logvar)) || N(0, I)), summed over dimensions. All are means over the images.
 
     Args:
-        model: a learner whose codes have a variance and whose decoder gives the logits of pixels.
+        model: a learner whose codes have a variance and whose decoder returns logits of pixels.
         images: (n, height, width, channels) in [0, 1].
         seed: of the noise.
 
@@ -61,8 +61,8 @@ def bernoulli_nll(logits: Floats, images: Floats) -> Floats:
         >>> bernoulli_nll(np.zeros((1, 2, 2, 1)), np.ones((1, 2, 2, 1))).round(4)  # 4 log 2
         array([2.7726])
     """
-    each = np.maximum(logits, 0) - logits * images + np.log1p(np.exp(-np.abs(logits)))
-    return np.asarray(each.sum(axis=(1, 2, 3), dtype=np.float64))
+    of_pixels = np.maximum(logits, 0) - logits * images + np.log1p(np.exp(-np.abs(logits)))
+    return np.asarray(of_pixels.sum(axis=(1, 2, 3), dtype=np.float64))
 
 
 def gaussian_kl(mean: Floats, logvar: Floats) -> Floats:

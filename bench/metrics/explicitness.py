@@ -28,12 +28,12 @@ def explicitness(
     *,
     form: str = "one_vs_rest",
 ) -> dict[str, float]:
-    """How well the classes of each factor can be told apart linearly: area under the ROC curve, 0.5 by chance.
+    """How well a linear classifier separates the classes of each factor: area under the ROC curve, 0.5 by chance.
 
     The area is that of each class's probability against the other classes, averaged over classes, then over factors.
-    Probabilities are those of a logistic regression (C = 1) on codes standardised by the training rows. Factors with a
-    single value in the training rows are left out, and so are, in the averages over test rows, classes that are
-    missing there or not seen in training; where that leaves none, there is no test score.
+    Probabilities come from a logistic regression (C = 1) on codes standardised by the training rows. Factors with a
+    single value in the training rows are left out. The test score leaves out classes that are absent from the test rows
+    or from the training rows; if no class remains, there is no test score.
 
     Args:
         train_codes: (n, D).
@@ -62,11 +62,11 @@ def explicitness(
             areas[part] += _macro_area(classifier.log_probabilities(rows), labels, classifier.classes)
     if not areas["train"]:
         raise ValueError("train_factors have a single value each: there are no classes to tell apart")
-    return {f"explicitness_{part}": float(np.mean(found)) for part, found in areas.items() if found}
+    return {f"explicitness_{part}": float(np.mean(values)) for part, values in areas.items() if values}
 
 
 def _macro_area(scores: Floats, labels: Ints, classes: Ints) -> list[float]:
-    """The mean area of the classes that have rows and others that have not; empty where there is none.
+    """The mean area over classes that some rows belong to and some do not; empty if there is no such class.
 
     Args:
         scores: (n, K) of each class.
@@ -79,11 +79,12 @@ def _macro_area(scores: Floats, labels: Ints, classes: Ints) -> list[float]:
 
 
 def _area(scores: Floats, positive: NDArray[np.bool_]) -> float:
-    """The share of pairs (positive, other) that the scores order rightly, ties counting half.
+    """The share of pairs (positive, negative) that the scores order correctly; ties count half.
 
-    Pairs of two positives are half right whatever the order, so it is enough to count the rows below each positive.
+    Half of the ordered pairs of two positives are in the right order, whatever the scores. So it is enough to count the
+    rows below each positive, and to subtract that half.
     """
-    own, ordered = np.sort(scores[positive]), np.sort(scores)
-    below = (np.searchsorted(ordered, own) + np.searchsorted(ordered, own, side="right")).sum() / 2
-    count = len(own)
+    positives, ordered = np.sort(scores[positive]), np.sort(scores)
+    below = (np.searchsorted(ordered, positives) + np.searchsorted(ordered, positives, side="right")).sum() / 2
+    count = len(positives)
     return float((below - count**2 / 2) / (count * (len(scores) - count)))

@@ -1,4 +1,4 @@
-"""FactorVAE score (Kim & Mnih 2018): does fixing a factor always still the same dimension?"""
+"""FactorVAE score (Kim & Mnih 2018): is the dimension of least variance always the same when a factor is fixed?"""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +17,7 @@ from bench.metrics.parts.shared_factor import SharedFactor
         "factor_vae_test": Score(0, 1, title="FactorVAE score", ranks=("study", "intervention")),
     },
     headline="factor_vae_test",
-    invariant_to=("sign",),  # not to scale: shrunk far enough, a dimension is no longer active
+    invariant_to=("sign",),  # not to scale: a dimension is active from a deviation of 0.05
     paper="Kim & Mnih 2018, arXiv:1802.05983",
 )
 def factor_vae_score(
@@ -30,12 +30,12 @@ def factor_vae_score(
     num_test: int = 5_000,
     num_variance: int = 10_000,
 ) -> dict[str, float]:
-    """Accuracy of a majority vote: which factor is fixed, by the dimension of least relative variance in a batch.
+    """Accuracy of a majority-vote classifier: the fixed factor, from the dimension of least relative variance.
 
-    A vote fixes a random factor at a random row's value, draws `batch_size` rows with it (with replacement, from the
-    given rows), and takes the argmin over active dimensions (standard deviation >= 0.05) of the variance in the batch
-    over the variance in `num_variance` rows. A code without active dimensions scores 0. Factors with a single value
-    are left out.
+    A vote fixes a random factor at the value of a random row and draws `batch_size` rows of that value, with
+    replacement. The vote goes to the argmin, over active dimensions (standard deviation >= 0.05), of the variance in
+    the batch divided by the variance in `num_variance` rows. A code without active dimensions scores 0. Factors with a
+    single value are left out.
 
     Args:
         codes: (N, D).
@@ -43,8 +43,8 @@ def factor_vae_score(
         seed: of the rows drawn.
         batch_size: rows behind one vote, at least 2.
         num_train: votes that decide each dimension's factor.
-        num_test: votes it is tested on.
-        num_variance: rows for the variances of the whole, at least 2.
+        num_test: votes that test these decisions.
+        num_variance: rows for the variance that divides a batch's variance, at least 2.
 
     Raises:
         ValueError: bad codes or factors, fewer than two factors that vary, or too small a number.
@@ -68,7 +68,7 @@ def factor_vae_score(
 
 
 def from_votes(train_votes: ArrayLike, test_votes: ArrayLike) -> dict[str, float]:
-    """The score from counts of votes: each dimension predicts the factor of most training votes.
+    """The score from counts of votes: each dimension predicts the factor that most of its training votes are for.
 
     Args:
         train_votes: (F, D) counts.
@@ -103,6 +103,6 @@ def _votes(relative: Floats, shared: SharedFactor, num_votes: int, batch_size: i
     for factor, count in shared.points(num_votes, batch_size * relative.shape[1], rng):
         fixed = np.repeat(rng.integers(len(relative), size=(count, 1)), batch_size, axis=1)
         rows = relative[shared.partners(fixed, factor, rng)]
-        still = rows.var(axis=1, ddof=1).argmin(axis=1)
-        votes[factor] += np.bincount(still, minlength=relative.shape[1])
+        least_varied = rows.var(axis=1, ddof=1).argmin(axis=1)
+        votes[factor] += np.bincount(least_varied, minlength=relative.shape[1])
     return votes

@@ -17,20 +17,20 @@ from bench.metrics.parts.information import discretise
     paper="Suter et al. 2019, arXiv:1811.00007",
 )
 def irs(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20, diff_quantile: float = 0.99) -> dict[str, float]:
-    """How little each dimension moves while one factor is held, whatever the other factors do.
+    """How little each dimension varies while one factor is fixed and the other factors vary.
 
     IRS_d = max_k 1 - mean_v Q(|z_d - E[z_d | v_k = v]| given v_k = v) / max |z_d - E[z_d]|, with Q the `diff_quantile`
     over rows; the score is the mean over dimensions weighted by max |z_d - E[z_d]|. Factors of more than `num_bins`
-    values are binned. Constant dimensions and factors with a single value are left out; a code without any other
-    dimension scores 0.
+    values are binned. Constant dimensions and factors with a single value are left out; a code of constant dimensions
+    alone scores 0.
 
-    Deviations within a value can exceed those from the overall mean, so odd codes of few rows score below 0.
+    Deviations within one value can exceed those from the overall mean, so unusual codes of few rows can score below 0.
 
     Args:
         codes: (N, D).
         factors: (N, F) class indices.
         num_bins: equal-width bins of each factor's range.
-        diff_quantile: which quantile of the deviations stands for the worst, 0 to 1.
+        diff_quantile: quantile of the deviations that represents the worst case, 0 to 1.
 
     Raises:
         ValueError: bad codes, factors, number of bins or quantile, or no factor has two values.
@@ -58,6 +58,6 @@ def irs(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20, diff_quanti
 
 
 def _moved(codes: Floats, values: Ints, quantile: float) -> Floats:
-    """The quantile of deviations from the mean of a value, averaged over values, (D,)."""
+    """The quantile of |z_d - mean of the rows of one factor value|, averaged over values: (D,)."""
     groups = [codes[values == value] for value in np.unique(values)]
     return np.mean([np.quantile(np.abs(g - g.mean(axis=0)), quantile, axis=0) for g in groups], axis=0)

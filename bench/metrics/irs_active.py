@@ -21,14 +21,14 @@ def irs_active(
 ) -> dict[str, float]:
     """The IRS over active dimensions alone: those whose standard deviation is at least 0.05.
 
-    The IRS itself counts every dimension that is not constant, and nearly dead ones move little whatever is held: a
-    collapsed code can score 1. A code without active dimensions scores 0.
+    The IRS itself counts every dimension that is not constant. A nearly dead dimension moves little under any
+    intervention, so a collapsed code can score 1. Here a code without active dimensions scores 0.
 
     Args:
         codes: (N, D).
         factors: (N, F) class indices.
         num_bins: equal-width bins of each factor's range.
-        diff_quantile: which quantile of the deviations stands for the worst, 0 to 1.
+        diff_quantile: quantile of the deviations that represents the worst case, 0 to 1.
 
     Raises:
         ValueError: bad codes, factors, number of bins or quantile, or no factor has two values.
@@ -39,5 +39,5 @@ def irs_active(
         {'irs_active': 1.0}
     """
     array = check_codes(codes, min_rows=2)
-    kept = array * active(array)  # a constant dimension is left out by the IRS
-    return {"irs_active": irs(kept, factors, num_bins=num_bins, diff_quantile=diff_quantile)["irs"]}
+    active_codes = array * active(array)  # inactive dimensions become constant, and the IRS leaves constant ones out
+    return {"irs_active": irs(active_codes, factors, num_bins=num_bins, diff_quantile=diff_quantile)["irs"]}

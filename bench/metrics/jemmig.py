@@ -12,22 +12,22 @@ from bench.metrics.parts.information_table import information_table
     reads="points",
     scores={"jemmig": Score(0, 1, title="JEMMIG")},
     headline="jemmig",
-    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    invariant_to=("scale", "sign"),  # equal-width bins follow both maps, except for values on an edge
     falls_under_rotation=True,
     paper="Do & Tran 2020, arXiv:1908.09961",
 )
 def jemmig(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str, float]:
-    """The mutual information gap, less what a factor and its dimension hold beside each other; normalised.
+    """The mutual information gap, less the entropy that a factor and its dimension do not share; normalised.
 
-    With z_(1) and z_(2) the two dimensions that tell most of factor k, and codes in B = `num_bins` equal-width bins,
+    With z_(1) and z_(2) the two dimensions most informative about factor k, and codes in B = `num_bins` equal-width
+    bins,
 
         J_k = H(v_k, z_(1)) - I(v_k; z_(1)) + I(v_k; z_(2)),  JEMMIG = mean_k 1 - J_k / (H(v_k) + log B).
 
-    A dimension that holds more than its factor is marked down, which the MIG overlooks. What is lost is measured
-    against a dimension that fills all bins: a constant code has nothing beside the factors and scores
-    log B / (H(v_k) + log B), far above 0, where uniform noise scores 0. A perfect code of a factor that has more or
-    fewer values than B scores below 1 where bins merge values. A code of one dimension has no second: its I is 0.
-    Factors with a single value are left out.
+    Unlike the MIG, it falls if a dimension holds more than its factor. J_k is normalised by its value for a dimension
+    that fills all bins, so uniform noise scores 0, but a constant code, which has no entropy beside the factors',
+    scores log B / (H(v_k) + log B), far above 0. A perfect code scores below 1 if bins merge values of a factor. For a
+    code of one dimension I(v_k; z_(2)) is 0. Factors with a single value are left out.
 
     Args:
         codes: (N, D).
@@ -48,4 +48,4 @@ def jemmig(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[
     second = ordered[-2] if len(ordered) > 1 else 0.0
     joint = table.of_factors + table.of_dims[table.information.argmax(axis=0)] - ordered[-1]
     lost = (joint - ordered[-1] + second) / (table.of_factors + np.log(num_bins))
-    return {"jemmig": float(np.clip(1 - lost.mean(), 0, 1))}  # rounding can take it beyond either
+    return {"jemmig": float(np.clip(1 - lost.mean(), 0, 1))}  # rounding can leave [0, 1]

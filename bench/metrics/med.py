@@ -19,20 +19,21 @@ from bench.metrics.parts.information_table import information_table
         "med_top1_completeness": Score(0, 1, title="MED completeness of the best dims"),
     },
     headline="med_disentanglement",
-    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    invariant_to=("scale", "sign"),  # equal-width bins follow both maps, except for values on an edge
     falls_under_rotation=True,
     paper="Cao et al. 2022, arXiv:2206.04756",
 )
 def med(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str, float]:
-    """DCI's disentanglement and completeness, of mutual information in place of importances: nothing is fitted.
+    """DCI's disentanglement and completeness with mutual information in place of importances: no model is fitted.
 
-    R_dk = I(z_d; v_k) / sum_d I(z_d; v_k), with codes in `num_bins` equal-width bins; what follows is as for `dci`.
-    "med_top1_*" look at one dimension for each factor: of those that tell most of it, the one whose own row is the most
-    disentangled. Their rows of R are taken as they are, so completeness has as base the number of dimensions kept.
+    R_dk = I(z_d; v_k) / sum_d I(z_d; v_k), with codes in `num_bins` equal-width bins; the scores of R are those of
+    `dci`. "med_top1_*" read one row of R per factor: of the rows with their largest entry in the factor's column, the
+    most disentangled. Rows are not normalised again, and the entropies of completeness have the number of these rows as
+    base.
 
-    Constant dimensions are left out: they would raise the base of completeness. A code of one dimension is complete by
-    convention. A factor that no dimension tells of counts as much as any other, its column being the noise that bins
-    make; where no dimension tells of any, all four are 0. Factors with a single value are left out.
+    Constant dimensions are left out, because they would raise the base of completeness. A code of one dimension is
+    complete by convention. A factor that no dimension is informative about counts as much as any other; its column of R
+    is binning noise. If that holds for all factors, all four scores are 0. Factors with a single value are left out.
 
     Args:
         codes: (N, D).
@@ -62,7 +63,7 @@ def med(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str
 
 
 def _best_of_each_factor(shares: Floats) -> Floats:
-    """Of the rows that are largest in the same column, the most disentangled; a column may have none."""
+    """The most disentangled of the rows whose largest entry is in the same column; a column may have no such row."""
     order = np.argsort(-row_concentrations(shares), kind="stable")
     _, first = np.unique(shares.argmax(axis=1)[order], return_index=True)
     return shares[order[first]]

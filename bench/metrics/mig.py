@@ -12,16 +12,16 @@ from bench.metrics.parts.information import dense, discretise, entropy, mutual_i
     reads="points",
     scores={"mig": Score(0, 1, title="MIG", ranks=("study", "information"))},
     headline="mig",
-    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    invariant_to=("scale", "sign"),  # equal-width bins follow both maps, except for values on an edge
     falls_under_rotation=True,
     paper="Chen et al. 2018, arXiv:1802.04942",
 )
 def mig(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str, float]:
-    """For each factor, how much more the most informative dimension tells of it than the second most.
+    """The gap in mutual information between the two dimensions most informative about a factor, mean over factors.
 
-    MIG = mean_k [I(z_(1); v_k) - I(z_(2); v_k)] / H(v_k), with codes in `num_bins` equal-width bins, so that a perfect
-    code of a factor with more values than bins scores below 1. A code of one dimension has no second: its MI is 0.
-    Factors with a single value are left out.
+    MIG = mean_k [I(z_(1); v_k) - I(z_(2); v_k)] / H(v_k), with codes in `num_bins` equal-width bins, so a perfect code
+    of a factor with more values than bins scores below 1. For a code of one dimension I(z_(2); v_k) is 0. Factors with
+    a single value are left out.
 
     Args:
         codes: (N, D).
@@ -41,8 +41,8 @@ def mig(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str
     entropies = entropy(classes)
     varied = entropies > 0
     if not varied.any():
-        raise ValueError("factors have a single value each: there is nothing to be informed of")
+        raise ValueError("factors have a single value each: there is no information to measure")
     information = np.sort(mutual_information(discretise(array, num_bins), classes[:, varied]), axis=0)
     second = information[-2] if len(information) > 1 else 0.0
     gaps = (information[-1] - second) / entropies[varied]
-    return {"mig": float(min(gaps.mean(), 1.0))}  # rounding can take a perfect code beyond 1
+    return {"mig": float(min(gaps.mean(), 1.0))}  # rounding can exceed 1 for a perfect code

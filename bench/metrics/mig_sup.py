@@ -1,4 +1,4 @@
-"""MIG-sup: the mutual information gap, seen from the dimensions (Li et al. 2020)."""
+"""MIG-sup: the mutual information gap of each dimension, in place of each factor (Li et al. 2020)."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,17 +13,17 @@ from bench.metrics.parts.information_table import information_table
     min_factors=2,
     scores={"mig_sup": Score(-1, 1, title="MIG-sup")},
     headline="mig_sup",
-    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    invariant_to=("scale", "sign"),  # equal-width bins follow both maps, except for values on an edge
     falls_under_rotation=True,
     paper="Li et al. 2020, arXiv:2002.10549",
 )
 def mig_sup(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str, float]:
-    """For each dimension, how much more it tells of one factor than of the next.
+    """The gap in information between the two factors that a dimension is most informative about, mean over dimensions.
 
     MIG-sup = mean_d [I(z_d; v_(1)) / H(v_(1)) - I(z_d; v_(2)) / H(v_(2))], with v_(1) and v_(2) the two factors of
-    which dimension d tells most nats, and codes in `num_bins` equal-width bins. It counts every dimension: those that
-    tell of nothing lower it. Where the entropies of factors differ, the difference can fall below 0. Factors with a
-    single value are left out.
+    largest mutual information (in nats) with dimension d, and codes in `num_bins` equal-width bins. Every dimension
+    counts, so uninformative ones lower the score. If the entropies of factors differ, a gap can be below 0. Factors
+    with a single value are left out.
 
     Args:
         codes: (N, D).
@@ -42,4 +42,4 @@ def mig_sup(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict
     table = information_table(codes, factors, num_bins, least_factors=2)
     first_two = np.argsort(-table.information, axis=1, kind="stable")[:, :2]
     top, second = np.take_along_axis(table.information / table.of_factors, first_two, axis=1).T
-    return {"mig_sup": float(np.clip((top - second).mean(), -1, 1))}  # rounding can take a perfect code beyond 1
+    return {"mig_sup": float(np.clip((top - second).mean(), -1, 1))}  # rounding can exceed 1 for a perfect code

@@ -1,4 +1,4 @@
-"""ModelCentrality (Lin et al. 2020): does a model tell the latent factors of other seeds' models apart?"""
+"""ModelCentrality (Lin et al. 2020): how well do models of other seeds agree with a model's latent dimensions?"""
 
 from collections.abc import Sequence
 
@@ -22,13 +22,13 @@ Rows = NDArray[np.int64]
 def model_centrality(
     codes: Sequence[ArrayLike], *, seed: int = 0, num_votes: int = 500, batch_size: int = 100, num_bins: int = 10
 ) -> dict[str, Floats]:
-    """Mean over the other models of the FactorVAE score, theirs with its codes as factors and its with theirs.
+    """Mean over pairs with the other models of the FactorVAE score of each, the other's binned codes as factors.
 
-    Codes become factors by quantile bins. A vote fixes one of the dimensions of model j, in turn, at the bin of a
-    random row, and goes to the dimension of model i of least variance among `batch_size` rows of that bin, relative to
-    its variance in all rows. A_ij is the share of votes from which the dimension of i tells the fixed one of j, on the
-    votes that it learns from, and the score of i the mean over j of (A_ij + A_ji) / 2, as in the authors' code. Their
-    models are generators, whose latent factors are fixed exactly. No dimension is left out; a constant one has no vote.
+    Codes become factors by quantile bins. A vote fixes one dimension of model j (each in turn) at the bin of a random
+    row. It goes to the dimension of model i of least variance among `batch_size` rows of that bin, relative to its
+    variance in all rows. A_ij is the training accuracy of a majority-vote classifier that predicts the fixed dimension
+    of j from the voted dimension of i. The score of i is the mean over j of (A_ij + A_ji) / 2, as in the authors' code,
+    whose models are generators with exactly fixed latent factors. Constant dimensions get no vote.
 
     Args:
         codes: M models of (n, D): means of the same images.
@@ -53,7 +53,7 @@ def model_centrality(
     bins, rng = check_count(num_bins, "num_bins", 2), np.random.default_rng(seed)
     fixed = np.arange(votes) % arrays.shape[2]
     groups = [rows_in_bins(binned(array, bins), fixed, rows, rng) for array in arrays]
-    accuracies = [[accuracy(vote_counts(array, drawn, fixed)) for drawn in groups] for array in arrays]
+    accuracies = [[accuracy(vote_counts(array, group, fixed)) for group in groups] for array in arrays]
     return {"model_centrality": centrality(np.array(accuracies))}
 
 
@@ -70,7 +70,7 @@ def binned(codes: Floats, num_bins: int) -> Ints:
 
 
 def rows_in_bins(bins: Ints, fixed: Rows, batch_size: int, rng: np.random.Generator) -> Rows:
-    """For each vote random rows (votes, batch_size), with replacement, that share the bin of its fixed dimension."""
+    """Random rows (votes, batch_size), with replacement: those of a vote share a bin of its fixed dimension."""
     rows = np.empty((len(fixed), batch_size), np.int64)
     for dim in np.unique(fixed):
         column, votes = bins[:, dim], np.flatnonzero(fixed == dim)
@@ -82,28 +82,28 @@ def rows_in_bins(bins: Ints, fixed: Rows, batch_size: int, rng: np.random.Genera
 
 
 def vote_counts(codes: Floats, rows: Rows, fixed: Rows) -> Ints:
-    """How often each dimension varies least while another model's is fixed: (D, D), a row for each that is fixed."""
+    """How often each dimension varies least while one of another model is fixed: (D, D), a row per fixed dimension."""
     constant = np.ptp(codes, axis=0) == 0
     scaled = codes / np.where(constant, 1, codes.std(axis=0))
     counts = np.zeros((codes.shape[1],) * 2, np.int64)
     for dim in np.unique(fixed):
         variances = scaled[rows[fixed == dim]].var(axis=1)
-        still = np.where(constant, np.inf, variances).argmin(axis=1)
-        counts[dim] = np.bincount(still, minlength=len(constant))
+        least_varied = np.where(constant, np.inf, variances).argmin(axis=1)
+        counts[dim] = np.bincount(least_varied, minlength=len(constant))
     return counts
 
 
 def accuracy(counts: Ints) -> float:
-    """The share of votes that are of the fixed dimension which most votes of their column are of."""
+    """Accuracy of predicting, for each column, the fixed dimension (row) with the most votes in it."""
     return float(counts.max(axis=0).sum() / counts.sum())
 
 
 def centrality(accuracies: Floats) -> Floats:
-    """The mean over the other models of both accuracies of a pair, (M,), from those of all pairs (M, M).
+    """The mean over the other models j of (A_ij + A_ji) / 2, (M,), from the accuracies A (M, M) of all pairs.
 
     Example:
         >>> centrality(np.array([[1.0, 0.5, 0.3], [0.7, 1.0, 0.1], [0.5, 0.3, 1.0]])).round(6)
         array([0.5, 0.4, 0.3])
     """
-    both = (accuracies + accuracies.T) / 2
-    return (both.sum(axis=1) - both.diagonal()) / (len(both) - 1)
+    symmetric = (accuracies + accuracies.T) / 2
+    return (symmetric.sum(axis=1) - symmetric.diagonal()) / (len(symmetric) - 1)

@@ -13,18 +13,18 @@ from bench.metrics.parts.information import dense, discretise, mutual_informatio
     min_factors=2,
     scores={"modularity": Score(0, 1, title="Modularity", ranks=("study", "information"))},
     headline="modularity",
-    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    invariant_to=("scale", "sign"),  # equal-width bins follow both maps, except for values on an edge
     falls_under_rotation=True,
     paper="Ridgeway & Mozer 2018, arXiv:1802.05312",
 )
 def modularity(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str, float]:
-    """How far each dimension informs of one factor alone.
+    """Whether each dimension is informative about a single factor.
 
     Modularity = mean_d 1 - (sum_k I_dk^2 - max_k I_dk^2) / (max_k I_dk^2 (F - 1)), where I is the mutual information of
-    codes in `num_bins` equal-width bins with factors; a dimension that informs of nothing counts 0. Factors with a
+    codes in `num_bins` equal-width bins with factors. A dimension without any information counts 0. Factors with a
     single value are left out.
 
-    Information estimated from a finite sample is never quite 0: a dimension of noise has a modularity too.
+    Mutual information estimated from a finite sample is rarely exactly 0, so a noise dimension has a modularity too.
 
     Args:
         codes: (N, D).
@@ -48,13 +48,13 @@ def modularity(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> d
 
 
 def mean_modularity(matrix: Floats) -> float:
-    """Mean over rows of 1 - the squares beside the largest, as a share of as many of the largest; 0 for a row of zeros.
+    """Mean over rows R_d of 1 - (sum_k R_dk^2 - max_k R_dk^2) / (max_k R_dk^2 (F - 1)); a row of zeros counts 0.
 
     Args:
-        matrix: what each dimension is worth to each factor, (D, F), F >= 2.
+        matrix: importance of each dimension for each factor, (D, F), F >= 2.
     """
     squares = matrix**2
     largest = squares.max(axis=1)
     informed = largest > 0
     others = (squares[informed].sum(axis=1) - largest[informed]) / (largest[informed] * (matrix.shape[1] - 1))
-    return float(np.maximum(1 - others, 0).sum() / len(squares))  # rounding can take it below 0
+    return float(np.maximum(1 - others, 0).sum() / len(squares))  # rounding can fall below 0

@@ -16,18 +16,18 @@ from bench.metrics.parts.information_table import information_table
         "constant_dims": Score(0, float("inf"), None),
     },
     headline="minimality",
-    invariant_to=("scale", "sign"),  # equal-width bins follow both, but for values that lie on an edge
+    invariant_to=("scale", "sign"),  # equal-width bins follow both maps, except for values on an edge
     falls_under_rotation=True,
     paper="Almudévar & Ortega 2025, arXiv:2408.07016",
 )
 def mutual_coverage(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 15) -> dict[str, float]:
-    """How much of each dimension is about one factor, and how much of each factor is in one dimension.
+    """The share of each dimension's entropy that one factor explains, and of each factor's that one dimension explains.
 
         minimality = mean_d max_k I(z_d; v_k) / H(z_d),  sufficiency = mean_k max_d I(z_d; v_k) / H(v_k),
 
-    with codes in `num_bins` equal-width bins. No gap to a second is taken, so neither falls because factors depend on
-    each other. Constant dimensions have no entropy that could be about anything: they are left out, and counted as
-    `constant_dims`; a code of no other has minimality 0. Factors with a single value are left out.
+    with codes in `num_bins` equal-width bins. Neither score subtracts a second-best value, so dependence between
+    factors does not lower them. Constant dimensions have entropy 0: they are left out and counted as `constant_dims`; a
+    code of constant dimensions alone has minimality 0. Factors with a single value are left out.
 
     Args:
         codes: (N, D).
@@ -49,7 +49,7 @@ def mutual_coverage(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 15)
     of_dims = table.information[live].max(axis=1) / table.of_dims[live]
     of_factors = table.information.max(axis=0) / table.of_factors
     return {
-        "minimality": float(np.clip(of_dims.mean(), 0, 1)) if live.any() else 0.0,  # rounding can take it beyond 1
+        "minimality": float(np.clip(of_dims.mean(), 0, 1)) if live.any() else 0.0,  # rounding can exceed 1
         "sufficiency": float(np.clip(of_factors.mean(), 0, 1)),
         "constant_dims": float(np.sum(~live)),
     }

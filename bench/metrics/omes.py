@@ -1,4 +1,4 @@
-"""Overlap and multiple encoding score: what moves when one factor alone changes (Dapueto et al. 2024)."""
+"""Overlap and multiple encoding score: which dimensions move when one factor alone changes (Dapueto et al. 2024)."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ from bench.metrics.base import Floats, Ints, Score, SkippedError, check_codes, c
 from bench.metrics.parts.active import active
 from bench.metrics.parts.standardise import moments
 
-BLOCK = 256  # dimensions looked at together
-LEAST_VARIANCE = 1e-12  # over pairs, of a standardised dimension: below it, it does not move
+BLOCK = 256  # dimensions computed at once
+LEAST_VARIANCE = 1e-12  # of a standardised dimension over pairs: below it, the dimension does not move
 
 
 @metric(
@@ -23,7 +23,7 @@ LEAST_VARIANCE = 1e-12  # over pairs, of a standardised dimension: below it, it 
     paper="Dapueto et al. 2024, arXiv:2409.18017",
 )
 def omes(codes: ArrayLike, factors: ArrayLike, *, alpha: float = 0.5) -> dict[str, float]:
-    """Whether each dimension moves with one factor alone, and each factor moves one dimension alone.
+    """Whether each dimension moves with a single factor, and each factor moves a single dimension.
 
     M_dk = 1 - |corr(z_d, z'_d)| over pairs of rows that differ in factor k and agree in all others. With D active
     dimensions (standard deviation at least 0.05) and F factors,
@@ -31,15 +31,15 @@ def omes(codes: ArrayLike, factors: ArrayLike, *, alpha: float = 0.5) -> dict[st
         overlap o_dk = 1 - mean_j |1[j = k] - M_dj|,  multiple encoding m_dk = 1 - mean_e |1[e = d] - M_ek|,
         OMES = mean_k sum_d M_dk^2 (alpha o_dk + (1 - alpha) m_dk) / sum_d M_dk.
 
-    The published code draws pairs: each combination of factors is visited, and those that differ from it in factor k
-    alone, itself among them, are paired at random. Here moments are taken over all pairs, weighted by how often they
-    are drawn, and over all rows of a combination: it is the mean of that code's random scores, and nothing is random.
+    The published code draws random pairs: it visits each combination of factors and pairs at random the combinations
+    that differ from it in factor k alone (and itself). Here the moments cover all pairs, weighted by how often that
+    code draws them, and all rows of a combination. The result is the mean of that code's random scores.
 
-    Rows that differ in a factor of n values are correlated by -1 / (n - 1) where a dimension follows it, so a perfect
-    code scores below 1, and where factors have few values a slight rotation can raise its score. Noise has M near 1
-    for every factor, and scores about alpha / F + (1 - alpha) / D: where one dimension alone is active, that can be
-    more than a perfect code's. A code without active dimensions scores 0. Left out are factors with a single value,
-    and such as no two rows differ in alone.
+    If a dimension follows a factor of n values, rows that differ in that factor have the correlation -1 / (n - 1). So
+    a perfect code scores below 1, and for factors of few values a slight rotation can raise its score. Noise has M near
+    1 for every factor and scores about alpha / F + (1 - alpha) / D; with a single active dimension that can exceed the
+    score of a perfect code. A code without active dimensions scores 0. Factors with a single value, and factors in
+    which no two rows differ alone, are left out.
 
     Args:
         codes: (N, D).
@@ -66,19 +66,19 @@ def omes(codes: ArrayLike, factors: ArrayLike, *, alpha: float = 0.5) -> dict[st
     lines = [line for k in range(varied.shape[1]) if (line := _lines(combinations, k)) is not None]
     if not lines:
         raise SkippedError("no two rows of factors differ in one column alone")
-    moved = _moved(array[:, active(array)], rows.ravel(), lines)
-    return {"omes": _pooled(moved, alpha)}
+    movement = _movement(array[:, active(array)], rows.ravel(), lines)
+    return {"omes": _pooled(movement, alpha)}
 
 
 @dataclass(frozen=True)
 class _Lines:
-    """Combinations that differ in one factor alone, in lines of two or more.
+    """Combinations of factors grouped in lines: those of a line differ in one factor alone, and are two or more.
 
     Attributes:
         members: (M,) index of each combination.
         line: (M,) number of its line.
-        visits: (M,) share of the pairs that each is the first of.
-        pairs: (L,) of each line, share of the pairs that each of its ordered pairs is.
+        visits: (M,) probability that a random pair begins with the combination.
+        pairs: (L,) probability of each ordered pair of a line.
     """
 
     members: Ints
@@ -95,34 +95,35 @@ def _lines(combinations: Ints, factor: int) -> _Lines | None:
         return None
     line = np.unique(line[members], return_inverse=True)[1]
     sizes = np.bincount(line)
-    drawn = sizes // 2  # pairs at each of as many visits as the line has members
-    total = (drawn * sizes).sum()
-    return _Lines(members, line, drawn[line] / total, drawn / ((sizes - 1) * total))
+    pairs_a_visit = sizes // 2  # each member of a line is visited once
+    total = (pairs_a_visit * sizes).sum()
+    return _Lines(members, line, pairs_a_visit[line] / total, pairs_a_visit / ((sizes - 1) * total))
 
 
-def _moved(codes: Floats, rows: Ints, lines: list[_Lines]) -> Floats:
-    """M (D, F): how far from equal, or opposite, each dimension is in pairs that differ in one factor.
+def _movement(codes: Floats, rows: Ints, lines: list[_Lines]) -> Floats:
+    """M (D, F) = 1 - |correlation| of each dimension over the pairs that differ in one factor.
 
     Args:
         codes: (N, D) of active dimensions.
         rows: (N,) the combination of each row.
         lines: of each factor.
     """
-    blocks = [_moved_block(codes[:, start : start + BLOCK], rows, lines) for start in range(0, codes.shape[1], BLOCK)]
+    starts = range(0, codes.shape[1], BLOCK)
+    blocks = [_movement_block(codes[:, start : start + BLOCK], rows, lines) for start in starts]
     return np.concatenate([np.empty((0, len(lines))), *blocks])
 
 
-def _moved_block(codes: Floats, rows: Ints, lines: list[_Lines]) -> Floats:
+def _movement_block(codes: Floats, rows: Ints, lines: list[_Lines]) -> Floats:
     mean, deviation = moments(codes)
     scaled = (codes - mean) / deviation
     counts = np.bincount(rows)[:, None]
     means = _sums(scaled, rows) / counts
     within = _sums(np.square(scaled - means[rows]), rows) / counts
-    return np.stack([1 - np.abs(_correlation(means, within, of)) for of in lines], axis=1)
+    return np.stack([1 - np.abs(_correlation(means, within, of_factor)) for of_factor in lines], axis=1)
 
 
 def _correlation(means: Floats, within: Floats, lines: _Lines) -> Floats:
-    """Of the two rows of a pair, in each dimension, (D,): 1 where a dimension does not move at all.
+    """Correlation of the two rows of a pair in each dimension, (D,); 1 if the dimension does not move.
 
     Args:
         means: (combinations, D).
@@ -132,22 +133,22 @@ def _correlation(means: Floats, within: Floats, lines: _Lines) -> Floats:
     levels = means[lines.members] - lines.visits @ means[lines.members]
     variance = lines.visits @ (np.square(levels) + within[lines.members])
     products = np.square(_sums(levels, lines.line)) - _sums(np.square(levels), lines.line)
-    still = variance < LEAST_VARIANCE
-    return np.where(still, 1.0, np.clip(lines.pairs @ products / np.where(still, 1.0, variance), -1, 1))
+    constant = variance < LEAST_VARIANCE
+    return np.where(constant, 1.0, np.clip(lines.pairs @ products / np.where(constant, 1.0, variance), -1, 1))
 
 
 def _sums(values: Floats, groups: Ints) -> Floats:
-    """Sums of the rows of each group, (G, D); every group 0..G - 1 has some."""
+    """Sums of the rows of each group 0..G - 1, (G, D); no group is empty."""
     order = np.argsort(groups, kind="stable")
     starts = np.searchsorted(groups[order], np.arange(groups.max() + 1))
     return np.add.reduceat(values[order], starts, axis=0)
 
 
-def _pooled(moved: Floats, alpha: float) -> float:
+def _pooled(movement: Floats, alpha: float) -> float:
     """The score of a table M (D, F)."""
-    dims, factors = moved.shape
-    mass = moved.sum(axis=0)
-    overlap = 1 - (moved.sum(axis=1, keepdims=True) + 1 - 2 * moved) / factors
-    multiple = 1 - (mass + 1 - 2 * moved) / max(dims, 1)
-    weighted = (np.square(moved) * (alpha * overlap + (1 - alpha) * multiple)).sum(axis=0)
+    dims, factors = movement.shape
+    mass = movement.sum(axis=0)
+    overlap = 1 - (movement.sum(axis=1, keepdims=True) + 1 - 2 * movement) / factors
+    multiple = 1 - (mass + 1 - 2 * movement) / max(dims, 1)
+    weighted = (np.square(movement) * (alpha * overlap + (1 - alpha) * multiple)).sum(axis=0)
     return float(np.divide(weighted, mass, out=np.zeros(factors), where=mass > 0).mean())

@@ -12,16 +12,16 @@ from bench.metrics.parts.standardise import LEAST_RANGE, moments
     reads="points",
     min_factors=0,
     scores={"hoyer": Score(0, 1, None)},
-    invariant_to=("sign",),  # to the scale of dimensions too, not to offsets: zero is what a sparse code holds
+    invariant_to=("sign",),  # to the scale of dimensions too, not to offsets: a sparse code holds zeros
     paper="Hoyer 2004, JMLR 5; Hurley & Rickard 2009, arXiv:0811.4706; Mathieu et al. 2019, arXiv:1812.02833",
 )
 def sparsity(codes: ArrayLike) -> dict[str, float]:
-    """Hoyer's sparsity, the mean over rows of (sqrt(D) - |z|_1 / |z|_2) / (sqrt(D) - 1): 1 where one dimension is used.
+    """Hoyer's sparsity, the mean over rows of (sqrt(D) - |z|_1 / |z|_2) / (sqrt(D) - 1): 1 if each row uses one dim.
 
-    Dimensions are divided by their standard deviation, so that none counts as unused for being small; they are not
-    centred. Constant dimensions are left out of z and of D, or a code would be sparse for its dead dimensions; rows
-    of zeros are left out of the mean. With fewer than two dimensions left nothing can be sparse: 0. Independent
-    Gaussian dimensions give 0.27 where D is 10 and 0.20 where it is large.
+    Dimensions are divided by their standard deviation, so a small dimension does not count as unused; they are not
+    centred. Constant dimensions are left out of z and of D, so that dead dimensions do not make a code sparse. Rows of
+    zeros are left out of the mean. With fewer than two other dimensions the score is 0. Independent Gaussian dimensions
+    score 0.27 for D = 10, and 0.20 for large D.
 
     Args:
         codes: (N, D).

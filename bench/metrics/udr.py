@@ -1,4 +1,4 @@
-"""Unsupervised disentanglement ranking (Duan et al. 2020): are a model's dimensions found again in other seeds?"""
+"""Unsupervised disentanglement ranking (Duan et al. 2020): do models of other seeds have the same dimensions?"""
 
 from collections.abc import Sequence
 
@@ -25,13 +25,13 @@ MAX_SWEEPS = 1_000
     paper="Duan et al. 2020, arXiv:1905.12614",
 )
 def udr(codes: Sequence[ArrayLike], kl: ArrayLike, *, filter_low_kl: bool = True) -> dict[str, Floats]:
-    """How far each model's dimensions are found again, one for one, in the models of other seeds.
+    """How well the dimensions of each model match, one to one, those of the models of other seeds.
 
     R_ij holds the absolute coefficients of a lasso (alpha 0.1) from the standardised codes of model i to those of
-    model j, or their rank correlations. UDR_ij = 1/2 (mean_b max_a R^2 / sum_a R + mean_a max_b R^2 / sum_b R), and a
-    model's score is the median of UDR_ij over i. Dimensions with a KL of at most 0.01 are zeroed before and, with
-    `filter_low_kl`, their rows and columns of R are dropped; so are constant ones. Without it, one that is zeroed has
-    no rank correlation, and what it is part of counts 0, as in the reference.
+    model j, or their rank correlations. UDR_ij = 1/2 (mean_b max_a R^2 / sum_a R + mean_a max_b R^2 / sum_b R), and the
+    score of model j is the median of UDR_ij over i. Constant dimensions and those with a KL of at most 0.01 are zeroed
+    first. With `filter_low_kl` their rows and columns of R are dropped; without it their rank correlations are
+    undefined, and terms with an undefined correlation count 0, as in the reference.
 
     Args:
         codes: M models of (n, D): means of the same images.
@@ -52,20 +52,20 @@ def udr(codes: Sequence[ArrayLike], kl: ArrayLike, *, filter_low_kl: bool = True
     arrays, active = _checked(codes, kl)
     z = np.stack([(array - mean) / deviation for array in arrays for mean, deviation in [moments(array)]])
     z *= active[:, None, :]
-    kept = active if filter_low_kl else np.ones_like(active)
+    counted = active if filter_low_kl else np.ones_like(active)
     kinds = {"udr_lasso": lasso(z), "udr_spearman": spearman(z)}
-    return {name: _medians(pairwise(relations, kept)) for name, relations in kinds.items()}
+    return {name: _medians(pairwise(relations, counted)) for name, relations in kinds.items()}
 
 
 def lasso(z: Floats, alpha: float = ALPHA) -> Floats:
     """Absolute lasso coefficients from each model's dimensions to each other's: (M, M, D, D).
 
     Cyclic coordinate descent on Gram matrices, for all models and targets at once. It starts, steps and stops as
-    scikit-learn's does, at a duality gap of 1e-4 of the target's variance, which is felt in the fourth digit.
+    scikit-learn's does: a duality gap of 1e-4 of the target's variance ends it, which affects the fourth digit.
 
     Args:
-        z: (M, n, D), standardised, or 0 where a dimension is left out.
-        alpha: weight of the penalty on |w| beside 1 / (2 n) |y - z w|^2.
+        z: (M, n, D), standardised; a dimension that is left out is 0.
+        alpha: weight of the penalty |w|, which is added to 1 / (2 n) |y - z w|^2.
     """
     models, rows, dims = z.shape
     products = _products(z) / rows
@@ -77,8 +77,8 @@ def lasso(z: Floats, alpha: float = ALPHA) -> Floats:
         before = weights.copy()
         for d in range(dims):
             pull = targets[:, d] - (gram[:, None, d] @ weights)[:, 0] + sizes[:, d, None] * weights[:, d]
-            kept = np.maximum(np.abs(pull) - alpha, 0) * np.sign(pull)
-            new = np.divide(kept, sizes[:, d, None], out=np.zeros_like(pull), where=sizes[:, d, None] > 0)
+            shrunk = np.maximum(np.abs(pull) - alpha, 0) * np.sign(pull)
+            new = np.divide(shrunk, sizes[:, d, None], out=np.zeros_like(pull), where=sizes[:, d, None] > 0)
             weights[:, d] = np.where(moving, new, weights[:, d])
         change, size = np.abs(weights - before).max(axis=1), np.abs(weights).max(axis=1)
         gap = _duality_gap(gram, targets, sizes.ravel(), weights, alpha)
@@ -89,16 +89,16 @@ def lasso(z: Floats, alpha: float = ALPHA) -> Floats:
 
 
 def _duality_gap(gram: Floats, targets: Floats, variances: Floats, weights: Floats, alpha: float) -> Floats:
-    """How far each lasso may be from its minimum, (M, targets), relative to the number of rows."""
-    left = targets - gram @ weights  # products of the dimensions with the residual
+    """Upper bound on the distance of each lasso's objective from its minimum, (M, targets), per row."""
+    products = targets - gram @ weights  # of the dimensions with the residual
     explained = (weights * targets).sum(axis=1)
-    residual = variances - explained - (weights * left).sum(axis=1)
-    scale = np.minimum(1, alpha / np.maximum(np.abs(left).max(axis=1), alpha))
+    residual = variances - explained - (weights * products).sum(axis=1)
+    scale = np.minimum(1, alpha / np.maximum(np.abs(products).max(axis=1), alpha))
     return residual * (1 + scale**2) / 2 + alpha * np.abs(weights).sum(axis=1) - scale * (variances - explained)
 
 
 def spearman(z: Floats) -> Floats:
-    """Absolute rank correlations of each model's dimensions with each other's, (M, M, D, D); NaN for a constant one."""
+    """Absolute rank correlations of the dimensions of every two models, (M, M, D, D); NaN for a constant dimension."""
     ranks = rankdata(z, axis=1)
     ranks -= ranks.mean(axis=1, keepdims=True)
     norms = np.sqrt(np.square(ranks).sum(axis=1, keepdims=True))
@@ -106,15 +106,15 @@ def spearman(z: Floats) -> Floats:
     return np.abs(_products(ranks))
 
 
-def pairwise(relations: Floats, kept: NDArray[np.bool_]) -> Floats:
+def pairwise(relations: Floats, counted: NDArray[np.bool_]) -> Floats:
     """UDR_ij of each pair of models, (M, M), 0 on the diagonal.
 
     Args:
         relations: (M, M, D, D), a row for each dimension of model i and a column for each of model j.
-        kept: (M, D) the dimensions that count.
+        counted: (M, D) whether each dimension counts.
     """
-    strengths = np.where(kept[:, None, :, None] & kept[None, :, None, :], relations, 0)
-    counts = np.maximum(kept.sum(axis=1), 1)
+    strengths = np.where(counted[:, None, :, None] & counted[None, :, None, :], relations, 0)
+    counts = np.maximum(counted.sum(axis=1), 1)
     columns, rows = (_share(strengths, axis).sum(axis=2) for axis in (2, 3))
     scores = (columns / counts + rows / counts[:, None]) / 2
     np.fill_diagonal(scores, 0)
@@ -122,7 +122,7 @@ def pairwise(relations: Floats, kept: NDArray[np.bool_]) -> Floats:
 
 
 def _share(strengths: Floats, axis: int) -> Floats:
-    """Largest strength, times its share of the sum; 0 where there is none."""
+    """The largest strength times its share of the sum; 0 if all strengths are 0."""
     total = strengths.sum(axis=axis)
     return np.divide(strengths.max(axis=axis) ** 2, total, out=np.zeros_like(total), where=total > 0)
 
@@ -135,7 +135,7 @@ def _products(z: Floats) -> Floats:
 
 
 def _medians(scores: Floats) -> Floats:
-    """The median of each column, the model's own row left out."""
+    """The median of each column without its diagonal element."""
     return np.array([np.median(np.delete(column, j)) for j, column in enumerate(scores.T)])
 
 

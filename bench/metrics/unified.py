@@ -1,4 +1,4 @@
-"""Every matrix of importances under every aggregation: which of the two makes a score what it is?"""
+"""Every importance matrix under every aggregation: does a score depend on the matrix or on the aggregation?"""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -30,13 +30,13 @@ MOST_VISITS = 6e10  # rows x dimensions x classes x rounds of boosting: ten minu
         "unified_mi_mig": Score(0, 1, title="MI, MIG"),
         "unified_mi_sap": Score(0, float("inf"), title="MI, SAP"),
         "unified_mi_modularity": Score(0, 1, title="MI, modularity"),
-        "unified_svm_dci": Score(0, 1, None, title="SVM, DCI"),  # the accuracy of guessing is worth something as well
+        "unified_svm_dci": Score(0, 1, None, title="SVM, DCI"),  # accuracies include that of guessing
         "unified_svm_mig": Score(0, float("inf"), title="SVM, MIG"),
         "unified_svm_sap": Score(0, 1, title="SVM, SAP"),
         "unified_svm_modularity": Score(0, 1, None, title="SVM, modularity"),
     },
     headline="unified_mi_dci",
-    invariant_to=("sign",),  # information and trees follow scale too, but the penalty of an SVM is of fixed size
+    invariant_to=("sign",),  # not to scale: the penalty of an SVM is of fixed size
     falls_under_rotation=True,
     paper="Locatello et al. 2020, JMLR 21(209), arXiv:2010.14766",
 )
@@ -50,7 +50,7 @@ def unified(
     num_rounds: int = 100,
     num_bins: int = 20,
 ) -> dict[str, float]:
-    """Four aggregations of three (D, F) matrices that say what each dimension is worth to each factor.
+    """Four aggregations of three (D, F) matrices of the importance of each dimension for each factor.
 
     | matrix | entry | aggregation | of a matrix R |
     |---|---|---|---|
@@ -60,18 +60,18 @@ def unified(
     | | | modularity | mean_d 1 - (sum_k R_dk^2 - max_k R_dk^2) / (max_k R_dk^2 (F - 1)) |
 
     "unified_gbt_dci" is DCI disentanglement, "unified_svm_sap" the SAP score, "unified_mi_mig" and
-    "unified_mi_modularity" are MIG and modularity of the training rows. A code of one dimension has no second: it is
-    worth 0. Factors with a single value in the training rows are left out. Trees are fitted once with those of DCI
-    where both are scored in one process on the same rows.
+    "unified_mi_modularity" are MIG and modularity of the training rows. The second largest entry for a code of one
+    dimension is 0. Factors with a single value in the training rows are left out. If DCI scores the same rows in the
+    same process, the trees are fitted once.
 
     Args:
         train_codes: (n, D).
         train_factors: (n, F) class indices, F >= 2.
         test_codes: (m, D).
         test_factors: (m, F).
-        matrices: those that are aggregated, of "gbt", "mi", "svm".
+        matrices: which of "gbt", "mi", "svm" to aggregate.
         num_rounds: of boosting.
-        num_bins: bins of each code dimension, of the mutual information.
+        num_bins: bins of each code dimension, for the mutual information.
 
     Raises:
         ValueError: bad codes, factors or counts, or an unknown matrix.
@@ -90,18 +90,18 @@ def unified(
     y, expected = y[:, varied], expected[:, varied]
     rounds, classes = check_count(num_rounds, "num_rounds"), dense(y)
     entropies = entropy(classes)
-    known: Mapping[str, Callable[[], Floats]] = {
+    compute: Mapping[str, Callable[[], Floats]] = {
         "gbt": lambda: _importances(x, y, test, rounds),
-        "mi": lambda: np.minimum(mutual_information(discretise(x, num_bins), classes), entropies),  # but for rounding
+        "mi": lambda: np.minimum(mutual_information(discretise(x, num_bins), classes), entropies),  # against rounding
         "svm": lambda: accuracies(x, y, test, expected),
     }
     names = [matrices] if isinstance(matrices, str) else list(matrices)
     if not names:
-        raise ValueError(f"matrices names none of {', '.join(known)}")
+        raise ValueError(f"matrices names none of {', '.join(compute)}")
     for name in names:
-        if name not in known:
-            raise unknown("matrix", name, known)
-    return {key: score for name in names for key, score in _aggregated(name, known[name](), entropies).items()}
+        if name not in compute:
+            raise unknown("matrix", name, compute)
+    return {key: score for name in names for key, score in _aggregated(name, compute[name](), entropies).items()}
 
 
 def _importances(x: Floats, y: Ints, test: Floats, num_rounds: int) -> Floats:

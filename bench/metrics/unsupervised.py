@@ -1,4 +1,4 @@
-"""Scores that need no factors: how dependent the dimensions of a code are on each other."""
+"""Scores without factors: statistical dependence between the dimensions of a code."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -7,8 +7,8 @@ from bench.metrics.base import Floats, Ints, Score, check_codes, metric
 from bench.metrics.parts.information import BLOCK, discretise, mutual_information
 
 INFINITY = float("inf")
-LEAST_EIGENVALUE = 1e-12  # of a correlation matrix: what exactly dependent dimensions are taken to leave
-LEAST_RANGE = 1e-150  # of a dimension that is not constant: the square of less is not a number
+LEAST_EIGENVALUE = 1e-12  # of a correlation matrix: smaller ones, of exactly dependent dimensions, are set to it
+LEAST_RANGE = 1e-150  # of a dimension that is not constant: the square of a smaller range underflows
 
 
 @metric(
@@ -26,15 +26,15 @@ LEAST_RANGE = 1e-150  # of a dimension that is not constant: the square of less 
     paper="Locatello et al. 2019, arXiv:1811.12359",
 )
 def unsupervised(codes: ArrayLike, *, num_bins: int = 20) -> dict[str, float]:
-    """Dependence between dimensions, of a Gaussian with the codes' covariance S and of binned codes.
+    """Dependence between dimensions, for a Gaussian with the codes' covariance S and for binned codes.
 
     * total correlation 0.5 (sum_i log S_ii - log det S);
     * Wasserstein distance (squared) to the Gaussian with independent dimensions, 2 tr S - 2 tr (diag(S) S)^(1/2), and
-      the same over tr S;
+      the same divided by tr S;
     * mutual information, mean over pairs of dimensions, each in `num_bins` equal-width bins.
 
-    Constant dimensions depend on nothing and add nothing. Where dimensions depend on each other exactly and the total
-    correlation is infinite, each redundant one adds 13.8 nats: eigenvalues below 1e-12 are taken to be 1e-12.
+    Constant dimensions add nothing. If dimensions depend on each other exactly, the total correlation is infinite; here
+    eigenvalues below 1e-12 are set to 1e-12, so each redundant dimension adds 13.8 nats.
 
     Args:
         codes: (N, D).

@@ -1,4 +1,4 @@
-"""Ada-ML-VAE (Locatello et al. 2020): Ada-GVAE with the product of posteriors in the place of their average."""
+"""Ada-ML-VAE (Locatello et al. 2020): Ada-GVAE with the product of posteriors instead of their average."""
 
 from torch import Tensor
 
@@ -10,8 +10,8 @@ from bench.models.parts.group_vae import GroupVAE, alike, multiplied
 class AdaMLVAE(GroupVAE):
     """loss = E[-log p(x|z)] + beta KL(q(z|x) || N(0, I)), mean over both images of pairs, with a posterior they share.
 
-    Which dimensions are shared is found as by Ada-GVAE. There both images get the variance 2 v1 v2 / (v1 + v2) and the
-    mean (m1 / v1 + m2 / v2) times half of that variance.
+    The shared dimensions are estimated as in Ada-GVAE. In these both images get the variance 2 v1 v2 / (v1 + v2) and
+    the mean (m1 / v1 + m2 / v2) times half of that variance.
     """
 
     def shared(self, mean: Tensor, logvar: Tensor, factors: Tensor | None) -> Tensor:

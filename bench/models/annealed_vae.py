@@ -1,4 +1,4 @@
-"""AnnealedVAE (Burgess et al. 2018): a capacity of the code that grows during training."""
+"""AnnealedVAE (Burgess et al. 2018): the capacity of the code grows during training."""
 
 from torch import Tensor
 

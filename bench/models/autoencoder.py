@@ -1,4 +1,4 @@
-"""The autoencoder (Hinton & Salakhutdinov 2006): a bottleneck, and no distribution over codes."""
+"""The autoencoder (Hinton & Salakhutdinov 2006): a bottleneck without a distribution over codes."""
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from bench.networks.base import Networks
 class Autoencoder(Stacked):
     """loss = -log p(x | z), z = encoder(x), with the networks of the VAEs.
 
-    A subclass may change what the encoder is shown (`shown`), or put a price on codes (`penalty`).
+    A subclass may change the encoder's input (`shown`), or add a penalty on codes (`penalty`).
     """
 
     def build(self, seeds: tuple[int, ...], networks: Networks) -> None:
@@ -25,11 +25,11 @@ class Autoencoder(Stacked):
         return 0
 
     def shown(self, images: Tensor, step: Tensor) -> Tensor:
-        """What the encoder is given in training in the place of images (K, batch, height, width, channels)."""
+        """The encoder's input in training, of the shape of the images (K, batch, height, width, channels)."""
         return images
 
     def penalty(self, codes: Tensor) -> Tensor:
-        """What the objective adds to the reconstruction, (K,), from codes (K, batch, D)."""
+        """The term that the loss adds to the reconstruction, (K,), from codes (K, batch, D)."""
         return torch.zeros(self.fleet, device=codes.device)
 
     def losses(self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False) -> dict[str, Tensor]:

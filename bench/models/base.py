@@ -1,7 +1,7 @@
-"""The contract of a model: something that learns codes of images, and can encode and, where it can, decode.
+"""The contract of a model: a learner that encodes images to codes and decodes codes to images.
 
 `bench/models/NAME.py` defines one class under `@model()`; `conf/model/NAME.yaml` holds its version, its
-hyper-parameters and the values its strength sweeps. A learner that is fitted directly derives from `Fitted`; one
+hyper-parameters and the values that its strength sweeps. A learner that is fitted directly derives from `Fitted`; one
 trained by gradient steps derives from `bench.models.parts.stacked.Stacked`.
 """
 
@@ -21,12 +21,12 @@ State = dict[str, NDArray[np.float32]]
 
 
 class ModelError(ValueError):
-    """A model cannot be built or trained with what it was given; the message names the hyper-parameter."""
+    """A model cannot be built or trained with these settings or data; the message names the hyper-parameter."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """What a registered class is known by."""
+    """The registry's entry of a class."""
 
     name: str
 
@@ -35,7 +35,7 @@ C = TypeVar("C", bound=type)
 
 
 def model() -> Callable[[C], C]:
-    """Register a class as the model named like its file: attaches `cls.model`, which no subclass inherits."""
+    """Register a class as the model with the name of its file: sets `cls.model` on this class alone."""
 
     def attach(cls: C) -> C:
         cls.model = Model(cls.__module__.rpartition(".")[2])  # type: ignore[attr-defined]
@@ -56,16 +56,16 @@ class Learner(ABC):
         """Images (n, height, width, channels) in [0, 1] of codes (n, D)."""
 
     def logits(self, codes: Codes) -> Images | None:
-        """Logits of the Bernoulli distribution of each pixel given codes (n, D); None: codes alone do not give one."""
+        """Logits of the Bernoulli distribution of each pixel given codes (n, D); None: codes alone do not define it."""
         return None
 
     @abstractmethod
     def state(self) -> State:
-        """Every learned array by name: all that `load` needs."""
+        """Every learned array by name, as `load` takes them."""
 
     @abstractmethod
     def load(self, state: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take learned arrays back.
+        """Restore learned arrays.
 
         Raises:
             ModelError: a name or shape does not belong to this model.
@@ -73,9 +73,9 @@ class Learner(ABC):
 
 
 class Fitted(Learner):
-    """A learner fitted to a data set by a method of its own, in closed form or by iteration.
+    """A learner that is fitted to a data set without gradient steps, in closed form or by iteration.
 
-    `names` are the arrays it learns, which `fit` leaves in `self.arrays`; `self.hyper` are its hyper-parameters.
+    `names` are its learned arrays, which `fit` stores in `self.arrays`; `self.hyper` are its hyper-parameters.
     """
 
     names: tuple[str, ...]
@@ -86,15 +86,15 @@ class Fitted(Learner):
         self.arrays: State = {}
 
     def __repr__(self) -> str:
-        told = ", ".join(f"{name}={value!r}" for name, value in self.hyper.items())
-        return f"{type(self).__name__}(image_shape={self.image_shape}, {told})"
+        hyper = ", ".join(f"{name}={value!r}" for name, value in self.hyper.items())
+        return f"{type(self).__name__}(image_shape={self.image_shape}, {hyper})"
 
     @abstractmethod
     def fit(self, data: DataSet, seed: int) -> None:
         """Learn from a data set; every random choice comes from the seed."""
 
     def sample(self, data: DataSet, rng: np.random.Generator) -> Images:
-        """`num_images` random images as training draws them, all of them where there are fewer: (count, pixels)."""
+        """`num_images` random images drawn as in training, or all if there are fewer: (count, pixels)."""
         chosen = data.choose(rng, int(self.hyper["num_images"]))
         return data.images(chosen).reshape(len(chosen), -1)
 

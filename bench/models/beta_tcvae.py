@@ -1,4 +1,4 @@
-"""beta-TCVAE (Chen et al. 2018): the weight on the total correlation alone."""
+"""beta-TCVAE (Chen et al. 2018): a weight on the total correlation alone."""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""An autoencoder with biological constraints (Whittington et al. 2023): codes that are positive and cost energy."""
+"""An autoencoder with biological constraints (Whittington et al. 2023): penalties on negative codes and on activity."""
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -12,7 +12,7 @@ from bench.models.parts.decayed import Decayed
 class BioAE(Decayed, Autoencoder):
     """loss = -log p(x | z) / pixels + mean_j max(-z_j, 0) + activity mean_j z_j^2, z = encoder(x).
 
-    As Hsu et al. 2023 trained it: weights decay, biases do not, and elements of the weights' gradients are clipped.
+    It is trained as by Hsu et al. 2023: weights decay and their gradients are clipped by element; biases are exempt.
     """
 
     def penalty(self, codes: Tensor) -> Tensor:

@@ -13,11 +13,11 @@ from bench.networks.parts.layers import Dense, float32
 
 @model()
 class DeepVAE(Stacked):
-    """A Gaussian VAE with layers h1..hL of D dimensions each: one layer is the VAE.
+    """A Gaussian VAE with layers h1..hL of D dimensions each; with one layer it is the VAE.
 
-    p(x, h) = p(x|h1) p(h1|h2) ... p(hL) is recognised in reverse order, q(h|x) = q(h1|x) q(h2|h1) ... q(hL|hL-1), each
-    factor a Gaussian of diagonal covariance. loss = E[-log p(x|h1) + log q(h|x) - log p(h)], where expectations that
-    have a closed form take it: the KL of the top layer, the entropy of the others.
+    Generation p(x, h) = p(x|h1) p(h1|h2) ... p(hL), recognition q(h|x) = q(h1|x) q(h2|h1) ... q(hL|hL-1), all factors
+    Gaussians of diagonal covariance. loss = E[-log p(x|h1) + log q(h|x) - log p(h)]; the KL of the top layer and the
+    entropies of the others are in closed form.
 
     Codes are layer `layer`, counted from the image: mean and log-variance given the means of the layers below it.
 
@@ -29,7 +29,7 @@ class DeepVAE(Stacked):
         self.layers = self.whole("layers")
         self.layer = self.whole("layer")
         if self.layer > self.layers:
-            raise ModelError(f"deep_vae: layer {self.layer} is above the {self.layers} layers there are")
+            raise ModelError(f"deep_vae: layer {self.layer} is above the {self.layers} layers of the model")
         dims = self.latent_dim
         above = range(2, self.layers + 1)
         self.encoder = networks.encoder(dims)
@@ -42,7 +42,7 @@ class DeepVAE(Stacked):
         return self.layers * self.latent_dim
 
     def recognise(self, images: Tensor, noise: Tensor | None = None) -> list[Latent]:
-        """h1..hL of images, each sampled with its D columns of the noise; without noise, each at its mean."""
+        """Latents h1..hL of images, each sampled with D columns of the noise; without noise, each at its mean."""
         latents: list[Latent] = []
         for i in range(self.layers):
             mean, logvar = self.encoder(images) if i == 0 else self.recognition[i - 1](latents[-1].z)
@@ -58,16 +58,16 @@ class DeepVAE(Stacked):
         kl = gaussian_kl(latents[-1].mean, latents[-1].logvar)
         for latent, above, generate in zip(latents, latents[1:], self.generation, strict=False):
             kl = kl + sampled_kl(latent.logvar, latent.z, *generate(above.z))
-        watched = {"total_correlation": total_correlation(*latents[self.layer - 1])} if curves else {}
+        monitored = {"total_correlation": total_correlation(*latents[self.layer - 1])} if curves else {}
         loss = reconstruction + kl
-        return {"loss": loss, "reconstruction": reconstruction, "kl": kl, "regulariser": kl, **watched}
+        return {"loss": loss, "reconstruction": reconstruction, "kl": kl, "regulariser": kl, **monitored}
 
     def codes_of(self, images: Tensor) -> tuple[Tensor, Tensor]:
         latent = self.recognise(images)[self.layer - 1]
         return latent.mean, latent.logvar
 
     def logits(self, codes: Codes) -> Images | None:
-        """None where there are several layers: the codes are one of them, and p(x|h) needs the sample of the first."""
+        """None for several layers: the codes are one of these, and p(x|h) depends on a sample of the first."""
         return super().logits(codes) if self.layers == 1 else None
 
     def logits_of(self, codes: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ class DeepVAE(Stacked):
 
 
 class Conditional(nn.Module):
-    """K Gaussians given another layer: (K, batch, D) -> mean and log-variance, through one hidden layer of ReLUs."""
+    """K Gaussians conditional on another layer: (K, batch, D) -> mean and log-variance, one hidden layer of ReLUs."""
 
     def __init__(self, seeds: tuple[int, ...], name: str, dims: int, units: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The denoising autoencoder (Vincent et al. 2008): the image is to be found behind one with missing pixels."""
+"""The denoising autoencoder (Vincent et al. 2008): it reconstructs an image from a copy with missing pixels."""
 
 from torch import Tensor
 
@@ -13,10 +13,10 @@ from bench.networks.base import Networks
 class DenoisingAutoencoder(Autoencoder):
     """loss = -log p(x | z), z = encoder(x with each pixel set to 0 with probability `level`).
 
-    Level 0 is the plain autoencoder. Codes are made of whole images.
+    Level 0 is the plain autoencoder. Codes are those of complete images.
 
     Raises:
-        ModelError: the level is not in [0, 1); at 1 nothing is left of an image.
+        ModelError: the level is not in [0, 1); at 1 every pixel is missing.
     """
 
     def build(self, seeds: tuple[int, ...], networks: Networks) -> None:
@@ -27,7 +27,7 @@ class DenoisingAutoencoder(Autoencoder):
         self.draws = Draws(seeds, "mask")
 
     def shown(self, images: Tensor, step: Tensor) -> Tensor:
-        shape = images.shape[:4]  # a pixel loses all of its channels
+        shape = images.shape[:4]  # all channels of a pixel are masked together
         words = self.draws(step, shape[1:].numel())
-        kept = random_bits.uniform(words) > self.hyper["level"][:, None]
-        return images * kept.view(*shape, 1)
+        mask = random_bits.uniform(words) > self.hyper["level"][:, None]
+        return images * mask.view(*shape, 1)

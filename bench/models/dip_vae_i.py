@@ -1,4 +1,4 @@
-"""DIP-VAE-I (Kumar et al. 2018): the covariance of the mean codes is drawn to the identity."""
+"""DIP-VAE-I (Kumar et al. 2018): a penalty pulls the covariance of the mean codes to the identity."""
 
 from torch import Tensor
 

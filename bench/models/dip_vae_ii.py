@@ -1,4 +1,4 @@
-"""DIP-VAE-II (Kumar et al. 2018): the covariance of the sampled codes is drawn to the identity."""
+"""DIP-VAE-II (Kumar et al. 2018): a penalty pulls the covariance of the sampled codes to the identity."""
 
 from torch import Tensor
 
@@ -9,7 +9,7 @@ from bench.models.parts.vae import GaussianVAE, Latent
 
 @model()
 class DIPVAEII(GaussianVAE):
-    """As DIP-VAE-I, with Cov[z] = Cov[mean] + E[diag(exp(logvar))] in the place of Cov[mean]."""
+    """As DIP-VAE-I, with Cov[z] = Cov[mean] + E[diag(exp(logvar))] instead of Cov[mean]."""
 
     def regulariser(self, latent: Latent, step: Tensor) -> Tensor:
         off_diagonal = self.hyper["lambda_od"]

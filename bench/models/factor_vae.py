@@ -1,5 +1,6 @@
-"""FactorVAE (Kim & Mnih 2018): total correlation, estimated by a discriminator that is trained alongside."""
+"""FactorVAE (Kim & Mnih 2018): a penalty on the total correlation, which a jointly trained discriminator estimates."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -15,9 +16,9 @@ from bench.networks.parts.layers import Dense
 class FactorVAE(GaussianVAE):
     """loss = E[-log p(x|z)] + KL(q(z|x) || N(0, I)) + gamma E[log D(z) - log(1 - D(z))].
 
-    D tells codes from codes whose dimensions were shuffled over the same batch, each by its own permutation. It is
-    trained by its own Adam on -(0.5 E[log D(z)] + 0.5 E[log(1 - D(z_shuffled))]); both updates come from the same
-    forward pass and neither's gradient reaches the other's weights.
+    The discriminator D classifies codes against shuffled codes: each dimension is permuted separately over the same
+    batch. A separate Adam trains D on -(0.5 E[log D(z)] + 0.5 E[log(1 - D(z_shuffled))]). Both updates use the same
+    forward pass, and neither gradient reaches the other's weights.
     """
 
     def new_adversary(self, seeds: tuple[int, ...], networks: Networks, latent_dim: int) -> nn.Module:
@@ -26,8 +27,7 @@ class FactorVAE(GaussianVAE):
 
     def objective(self, latent: Latent, step: Tensor) -> dict[str, Tensor]:
         assert self.adversary is not None
-        logits = self.adversary(latent.z)
-        shuffled = self.adversary(self.shuffle(latent.z.detach(), step))
+        logits, shuffled = self.adversary(latent.z, self.shuffle(latent.z.detach(), step))
         kl = gaussian_kl(latent.mean, latent.logvar)
         return {
             "regulariser": kl + self.hyper["gamma"] * (logits[..., 0] - logits[..., 1]).mean(dim=1),
@@ -36,7 +36,7 @@ class FactorVAE(GaussianVAE):
 
 
 class Shuffle(nn.Module):
-    """Shuffles each dimension of codes (K, batch, D) over the batch, a function of (seed, step) for each model."""
+    """Permutes each dimension of codes (K, batch, D) over the batch; for each model a function of (seed, step)."""
 
     def __init__(self, seeds: tuple[int, ...]) -> None:
         super().__init__()
@@ -56,10 +56,22 @@ class Discriminator(nn.Module):
             Dense(seeds, f"discriminator.{i}", widths[i], widths[i + 1]) for i in range(len(widths) - 1)
         )
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, shuffled: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (K, batch, 2) of codes and of shuffled ones.
+
+        A GPU, which is bound by reading the weights, reads them once for both; a CPU adds in the order of this version.
+        """
+        if not z.is_cuda:
+            return self.logits(z), self.logits(shuffled)
+        of_both = self.logits(torch.cat([z, shuffled], dim=1))
+        return of_both[:, : z.shape[1]], of_both[:, z.shape[1] :]
+
+    def logits(self, z: Tensor) -> Tensor:
+        """Of codes (K, n, D)."""
         for layer in self.layers[:-1]:
             z = F.leaky_relu(layer(z), 0.2)
-        return self.layers[-1](z)
+        logits: Tensor = self.layers[-1](z)
+        return logits
 
 
 def discriminator_loss(logits: Tensor, shuffled: Tensor) -> Tensor:

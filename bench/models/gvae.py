@@ -1,4 +1,4 @@
-"""GVAE (Hosoya 2019) with known groups: which factors of a pair are equal is told."""
+"""GVAE (Hosoya 2019) with known groups: the model sees which factors of a pair are equal."""
 
 from torch import Tensor
 
@@ -10,9 +10,9 @@ from bench.models.parts.group_vae import GroupVAE, averaged, unchanged
 class GVAE(GroupVAE):
     """loss = E[-log p(x|z)] + beta KL(q(z|x) || N(0, I)), mean over both images of pairs, with a posterior they share.
 
-    Latent dimension j is that of factor j: where the factor changed, each image keeps its own posterior; everywhere
-    else, dimensions beyond the factors included, both get the average, of means and of variances. With one change
-    these are the labels of disentanglement_lib, which knows of more changes only the one that it drew last.
+    Latent dimension j belongs to factor j. If factor j differs, each image keeps its posterior in dimension j; in all
+    other dimensions, including those beyond the factors, both get the average of means and of variances. For one
+    change these are the labels of disentanglement_lib; of several changes its labels hold only the last one drawn.
     """
 
     sees_factors = True

@@ -1,4 +1,4 @@
-"""HFS (Roth et al. 2023): a support that is factorised, which holds for correlated factors as well."""
+"""HFS (Roth et al. 2023): a penalty for a factorised support of the codes, which correlated factors have as well."""
 
 import torch
 from torch import Tensor
@@ -14,9 +14,9 @@ from bench.networks.base import Networks
 class HFS(GaussianVAE):
     """loss = E[-log p(x|z)] + beta KL(q(z|x) || N(0, I)) + gamma sum_{i<j} H_ij, of mean codes m of a batch.
 
-    H_ij is the one-sided Hausdorff distance from the product of the supports of dimensions i and j to their common
-    support, both as the batch has them: max_{a,b} min_c (m_ai - m_ci)^2 + (m_bj - m_cj)^2. In each step the sum is over
-    `pairs` pairs of dimensions, drawn anew; each set of them is equally likely. With beta 0 it is HFS alone.
+    H_ij = max_{a,b} min_c (m_ai - m_ci)^2 + (m_bj - m_cj)^2 is the one-sided Hausdorff distance, within the batch, from
+    the product of the supports of dimensions i and j to their joint support. In each step the sum is over `pairs`
+    random pairs of dimensions; every set of pairs is equally likely. beta = 0 is HFS alone.
     """
 
     first: Tensor
@@ -35,7 +35,7 @@ class HFS(GaussianVAE):
         return self.hyper["beta"] * gaussian_kl(latent.mean, latent.logvar) + self.hyper["gamma"] * support
 
     def chosen(self, step: Tensor) -> Tensor:
-        """Which pairs of dimensions count in a step, (K, D (D - 1) / 2)."""
+        """Whether each pair of dimensions counts in a step, (K, D (D - 1) / 2)."""
         ranks = self.draws(step, len(self.first)).argsort(dim=1, stable=True).argsort(dim=1)
         return ranks < self.hyper["pairs"][:, None]
 
@@ -43,13 +43,13 @@ class HFS(GaussianVAE):
 def hausdorff(first: Tensor, second: Tensor) -> Tensor:
     """One-sided Hausdorff distances (K, P) of P pairs of dimensions, (K, batch, P) each, from product to batch.
 
-    Only the farthest combination of each pair and the row nearest to it have a gradient: they are looked for without,
-    among batch^3 distances, and measured again.
+    Only the farthest combination of each pair and the row nearest to it have a gradient. They are searched among
+    batch^3 distances without a gradient; then their distance is computed again with one.
     """
     x, y = first.transpose(1, 2), second.transpose(1, 2)  # (K, P, batch)
     with torch.no_grad():
-        apart = [(v[..., :, None] - v[..., None, :]).square() for v in (x, y)]  # (K, P, batch, row)
-        least, nearest = (apart[0][..., :, None, :] + apart[1][..., None, :, :]).min(dim=-1)
+        squares = [(v[..., :, None] - v[..., None, :]).square() for v in (x, y)]  # (K, P, batch, row)
+        least, nearest = (squares[0][..., :, None, :] + squares[1][..., None, :, :]).min(dim=-1)
         farthest = least.flatten(2).argmax(dim=-1, keepdim=True)
         row = nearest.flatten(2).gather(2, farthest)
         a, b = farthest // x.shape[2], farthest % x.shape[2]

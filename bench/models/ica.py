@@ -1,4 +1,4 @@
-"""Independent component analysis by FastICA (Hyvarinen 1999): the classical way to disentangle by a prior."""
+"""Independent component analysis by FastICA (Hyvarinen 1999): the classical method with independent sources."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,8 @@ from bench.models.pca import PCA
 
 Array = NDArray[np.float64]
 
-# Whole fixed-point steps never settle on dSprites, where components come in pairs: they jump between two rotations.
+# Full fixed-point steps do not converge on dSprites: its components come in pairs, and steps alternate between two
+# rotations.
 STEP = 0.75
 
 
@@ -16,11 +17,11 @@ STEP = 0.75
 class ICA(PCA):
     """Codes s = R z: a rotation R of the whitened principal components z that makes them independent.
 
-    R has orthonormal rows and is a fixed point of the symmetric FastICA iteration with the contrast log cosh, so
-    the sources are found up to order and sign where at most one of them is Gaussian; else R is arbitrary.
+    R has orthonormal rows and is a fixed point of the symmetric FastICA iteration with the contrast log cosh. It
+    recovers the sources up to order and sign if at most one of them is Gaussian; otherwise R is arbitrary.
 
     Raises:
-        ModelError: no fixed point was reached within `max_iter` steps.
+        ModelError: the iteration did not converge within `max_iter` steps.
     """
 
     names = (*PCA.names, "rotation")
@@ -42,7 +43,7 @@ def fast_ica(z: Array, rng: np.random.Generator, max_iter: int, tolerance: float
     """The rotation (D, D) of whitened data (N, D) at which w = E[z g(w'z)] - E[g'(w'z)] w, g = tanh, up to scale.
 
     Raises:
-        ModelError: a row still turns after `max_iter` steps: 1 - |cosine| above the tolerance.
+        ModelError: after `max_iter` steps the last step still changes a row: 1 - |cosine| is above the tolerance.
     """
     rotation = _orthonormal(rng.standard_normal((z.shape[1], z.shape[1])))
     for _ in range(max_iter):
@@ -53,7 +54,7 @@ def fast_ica(z: Array, rng: np.random.Generator, max_iter: int, tolerance: float
         last, rotation = rotation, _orthonormal((1 - STEP) * rotation + STEP * target)
         if (1 - np.abs((rotation * last).sum(axis=1))).max() < tolerance:
             return rotation
-    raise ModelError(f"ica: the components did not settle within max_iter = {max_iter} steps")
+    raise ModelError(f"ica: the components did not converge within max_iter = {max_iter} steps")
 
 
 def _orthonormal(matrix: Array) -> Array:

@@ -1,4 +1,4 @@
-"""ML-VAE (Bouchacourt et al. 2018) with known groups: which factors of a pair are equal is told."""
+"""ML-VAE (Bouchacourt et al. 2018) with known groups: the model sees which factors of a pair are equal."""
 
 from torch import Tensor
 
@@ -10,7 +10,7 @@ from bench.models.parts.group_vae import GroupVAE, multiplied, unchanged
 class MLVAE(GroupVAE):
     """loss = E[-log p(x|z)] + beta KL(q(z|x) || N(0, I)), mean over both images of pairs, with a posterior they share.
 
-    Latent dimension j is that of factor j, as in the GVAE. Where it is shared, both images get the variance
+    Latent dimension j belongs to factor j, as in the GVAE. In shared dimensions both images get the variance
     2 v1 v2 / (v1 + v2) and the mean (m1 / v1 + m2 / v2) times half of that variance.
     """
 

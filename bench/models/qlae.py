@@ -16,9 +16,9 @@ from bench.networks.base import Networks
 class QLAE(Decayed, Autoencoder):
     """loss = -log p(x | q) / pixels + quantisation mean_j (sg(z_j) - q_j)^2 + commitment mean_j (z_j - sg(q_j))^2.
 
-    z = encoder(x), and q_j is the nearest of the `codebook` values of dimension j, which begin evenly spaced from -1/2
-    to 1/2. sg stops gradients, and that of q with respect to z is taken for 1. Codes are q. Weights decay and have
-    their gradients clipped; biases and codebooks do not.
+    z = encoder(x), and q_j is the nearest of the `codebook` values of dimension j, which start evenly spaced from -1/2
+    to 1/2. sg stops gradients; the gradient of q with respect to z is replaced by 1. Codes are q. Weights decay and
+    their gradients are clipped; biases and codebooks are exempt.
 
     Raises:
         ModelError: `codebook` is not a whole number from 2, or differs within one stack.
@@ -32,11 +32,11 @@ class QLAE(Decayed, Autoencoder):
         self.codebook = nn.Parameter(start.repeat(len(seeds), self.latent_dim, 1))
 
     def quantised(self, z: Tensor) -> Tensor:
-        """The nearest values (K, batch, D) of the encoder's outputs, the lower one of two as near."""
+        """The codebook values nearest to the encoder's outputs, (K, batch, D); of two equally near, the lower one."""
         values = self.codebook[:, None]
         nearest = (z[..., None] - values).abs().argmin(dim=3, keepdim=True)
-        taken = nearest == torch.arange(values.shape[3], device=z.device)
-        return (taken * values).sum(dim=3)  # whose gradient is summed in the same order every time, unlike a gather's
+        one_hot = nearest == torch.arange(values.shape[3], device=z.device)
+        return (one_hot * values).sum(dim=3)  # not a gather, whose gradient is summed in an order that varies
 
     def losses(self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False) -> dict[str, Tensor]:
         z, _ = self.encoder(images)

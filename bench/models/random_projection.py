@@ -1,4 +1,4 @@
-"""Random projection (Johnson & Lindenstrauss 1984): a linear code that learned nothing but the mean."""
+"""Random projection (Johnson & Lindenstrauss 1984): a random linear code; only the mean is learned."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ from bench.models.base import Codes, Fitted, Images, ModelError, model
 
 @model()
 class RandomProjection(Fitted):
-    """Codes z = (x - mean) P, P_ij ~ N(0, 1 / D): distances between images are kept in expectation.
+    """Codes z = (x - mean) P, P_ij ~ N(0, 1 / D): squared distances between images are preserved in expectation.
 
-    An image is decoded to the one nearest the mean that has these codes.
+    Codes are decoded to the image nearest the mean among all images with these codes.
 
     Raises:
         ModelError: `latent_dim` is not between 1 and the number of pixels.

@@ -1,4 +1,4 @@
-"""The pixels themselves: what any learned representation must be better than."""
+"""The pixels as codes: the baseline of every learned representation."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class RawPixels(Fitted):
             )
 
     def fit(self, data: DataSet, seed: int) -> None:
-        self.arrays = {"size": np.array([self.size], np.float32)}  # a file of weights is never empty
+        self.arrays = {"size": np.array([self.size], np.float32)}  # a file of weights must not be empty
 
     def encode(self, images: Images) -> tuple[Codes, None]:
         height, width, channels = self.image_shape

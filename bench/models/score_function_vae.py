@@ -9,12 +9,11 @@ from bench.models.parts.vae import GaussianVAE, Latent
 
 @model()
 class ScoreFunctionVAE(GaussianVAE):
-    """The loss of the VAE, E[-log p(x|z)] + KL(q(z|x) || N(0, I)); the encoder's gradient of the first term is
+    """loss = E[-log p(x|z)] + KL(q(z|x) || N(0, I)), as for the VAE, with another estimator of the encoder's gradient.
 
-    E[(-log p(x|z) - baseline b) grad log q(z|x)], where the VAE's goes through z = mean + exp(logvar / 2) noise.
-
-    b is the mean of -log p(x|z) over the other images of the batch, which depends on no sample of this image, so any
-    weight `baseline` leaves the gradient unbiased: 0 is the bare estimator.
+    The gradient of the first term is E[(-log p(x|z) - baseline b) grad log q(z|x)]; the VAE's goes through
+    z = mean + exp(logvar / 2) noise. b is the mean of -log p(x|z) over the other images of the batch. b does not depend
+    on the sample of this image, so the gradient is unbiased for any weight `baseline`; 0 is the plain estimator.
     """
 
     def regulariser(self, latent: Latent, step: Tensor) -> Tensor:
@@ -30,7 +29,7 @@ def score_function(cost: Tensor, log_q: Tensor, baseline: Tensor) -> Tensor:
     """The mean cost of samples, (K,), whose gradient is grad cost + (cost - baseline b) grad log q.
 
     Args:
-        cost: (K, batch) of samples that let no gradient through.
+        cost: (K, batch) of detached samples.
         log_q: (K, batch) log-density of the samples.
         baseline: (K,) weight of b, the mean cost of the other samples of the batch.
     """
@@ -39,6 +38,6 @@ def score_function(cost: Tensor, log_q: Tensor, baseline: Tensor) -> Tensor:
 
 
 def mean_of_others(values: Tensor) -> Tensor:
-    """For each of the values (K, batch) the mean of the others; 0 for a single one."""
+    """For each value of a batch (K, batch), the mean of the other values; 0 in a batch of one."""
     others = max(values.shape[1] - 1, 1)
     return (values.sum(dim=1, keepdim=True) - values) / others

@@ -1,4 +1,4 @@
-"""The sparse autoencoder (Ng 2011): a price on codes that are active for more than a few images."""
+"""The sparse autoencoder (Ng 2011): a penalty on dimensions that are active for more than a few images."""
 
 from torch import Tensor
 
@@ -10,7 +10,7 @@ from bench.models.base import model
 class SparseAutoencoder(Autoencoder):
     """loss = -log p(x | z) + weight sum_j KL(Bernoulli(rho) || Bernoulli(mean of z_j over the batch)).
 
-    Codes are z = sigmoid(encoder(x)), so that no scale of the weights can evade the price.
+    Codes are z = sigmoid(encoder(x)), so that rescaled weights cannot evade the penalty.
     """
 
     def codes_of(self, images: Tensor) -> tuple[Tensor, None]:

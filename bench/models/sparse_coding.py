@@ -1,4 +1,4 @@
-"""Sparse coding (Olshausen & Field 1996): images as sums of few atoms of a learned dictionary."""
+"""Sparse coding (Olshausen & Field 1996): images as sums of a few atoms of a learned dictionary."""
 
 import numpy as np
 
@@ -6,15 +6,15 @@ from bench.data.base import DataSet
 from bench.models.base import Codes, Fitted, Images, ModelError, model
 
 BATCH = 256
-LEARNING_STEPS = 100  # of the sparse codes of a batch while atoms still move
-STEPS = 200  # of the final codes: a fixed number, so that an image's code does not depend on its batch
+LEARNING_STEPS = 100  # of FISTA for the codes of a batch while the dictionary is learned
+STEPS = 200  # of FISTA for the final codes: a fixed number, so that an image's code does not depend on its batch
 
 
 @model()
 class SparseCoding(Fitted):
-    """Codes minimise 0.5 |x - mean - z A|^2 + alpha |z|_1, A being `n_atoms` rows of norm at most one.
+    """Codes minimise 0.5 |x - mean - z A|^2 + alpha |z|_1; A has `n_atoms` rows of norm at most one.
 
-    A minimises the same, over `num_batches` batches of 256 of `num_images` random images (Mairal et al. 2009).
+    A minimises the same objective over `num_batches` batches of 256 of `num_images` random images (Mairal et al. 2009).
 
     Raises:
         ModelError: there are more atoms than images, or alpha is not positive.
@@ -47,21 +47,21 @@ def sparse_codes(x: Images, atoms: Images, alpha: float, steps: int) -> Codes:
     """argmin_z 0.5 |x - z A|^2 + alpha |z|_1 for each row of x (n, pixels), by FISTA (Beck & Teboulle 2009): (n, K)."""
     gram, fit = atoms @ atoms.T, x @ atoms.T
     rate = np.float32(1 / max(np.linalg.eigvalsh(gram)[-1], 1e-12))
-    z = ahead = np.zeros_like(fit)
+    z = extrapolated = np.zeros_like(fit)
     momentum = 1.0
     for _ in range(steps):
-        free = ahead - rate * (ahead @ gram - fit)
-        last, z = z, free - np.clip(free, -alpha * rate, alpha * rate)  # soft threshold
-        following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
-        ahead = z + np.float32((momentum - 1) / following) * (z - last)
-        momentum = following
+        descended = extrapolated - rate * (extrapolated @ gram - fit)
+        last, z = z, descended - np.clip(descended, -alpha * rate, alpha * rate)  # soft threshold
+        next_momentum = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
+        extrapolated = z + np.float32((momentum - 1) / next_momentum) * (z - last)
+        momentum = next_momentum
     return z
 
 
 def dictionary(x: Images, count: int, alpha: float, num_batches: int, rng: np.random.Generator) -> Images:
-    """Atoms (count, pixels) of centred images (n, pixels), online: codes of a batch, then one sweep over the atoms.
+    """Atoms (count, pixels) of centred images (n, pixels): for each batch its codes, then one update of every atom.
 
-    The statistics z'z and z'x of past batches are kept, with a weight that lets those of the first ones fade.
+    z'z and z'x are running sums over batches, in which early batches have a smaller weight.
     """
     atoms = x[rng.choice(len(x), count, replace=False)]
     atoms += 1e-3 * rng.standard_normal(atoms.shape, np.float32)  # a blank image has no direction
@@ -70,9 +70,9 @@ def dictionary(x: Images, count: int, alpha: float, num_batches: int, rng: np.ra
     for step in range(num_batches):
         batch = x[rng.integers(len(x), size=BATCH)]
         z = sparse_codes(batch, atoms, alpha, LEARNING_STEPS)
-        kept = np.float32(((step + 1) / (step + 2)) ** 2)
-        zz, zx = kept * zz + z.T @ z, kept * zx + z.T @ batch
-        for k in np.flatnonzero(zz.diagonal() > 1e-6):  # an atom that nothing uses stays
+        decay = np.float32(((step + 1) / (step + 2)) ** 2)
+        zz, zx = decay * zz + z.T @ z, decay * zx + z.T @ batch
+        for k in np.flatnonzero(zz.diagonal() > 1e-6):  # an unused atom does not change
             atoms[k] += (zx[k] - zz[k] @ atoms) / zz[k, k]
             atoms[k] /= max(1.0, float(np.linalg.norm(atoms[k])))
     return atoms

@@ -1,4 +1,4 @@
-"""The autoencoder with tied weights (Bengio et al. 2007): the decoder's matrices are the encoder's, transposed."""
+"""The autoencoder with tied weights (Bengio et al. 2007): the decoder uses the transposed matrices of the encoder."""
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from bench.networks.parts.layers import Dense, float32
 class TiedAutoencoder(Autoencoder):
     """loss = -log p(x | z), z = V relu(U x + a) + b, logits = U' relu(V' z + c) + d.
 
-    The networks are fully connected, with the hidden units of the architecture.
+    The networks are fully connected; the architecture gives the number of hidden units.
     """
 
     def build(self, seeds: tuple[int, ...], networks: Networks) -> None:
@@ -29,7 +29,7 @@ class TiedAutoencoder(Autoencoder):
 
 
 class TiedNetworks(nn.Module):
-    """K encoders of two layers and the decoders that mirror them, which own nothing but their biases.
+    """K encoders of two layers and decoders with the transposed weights; only the biases of the decoders are theirs.
 
     Args:
         seeds: K seeds.

@@ -1,4 +1,4 @@
-"""An untrained VAE: what the architecture alone, at its random initial weights, makes of images."""
+"""An untrained VAE: the codes of the architecture at its random initial weights."""
 
 from collections.abc import Mapping
 

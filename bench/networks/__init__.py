@@ -1,1 +1,1 @@
-"""Networks by name: one file each, an encoder and a decoder; `bench.networks.base` says what a file holds."""
+"""Networks by name, an encoder and a decoder in one file each; `bench.networks.base` defines the contract."""

@@ -1,8 +1,8 @@
-"""The contract of networks: for images of one shape, an encoder and a decoder, K of each stacked as one module.
+"""The contract of networks: an encoder and a decoder for images of one shape, K of each stacked as one module.
 
-`bench/networks/NAME.py` defines one class under `@network(version=1)`; `trainer.architecture=NAME` chooses it. The
-version is raised when a change moves numbers. Planning imports the file to read it, so a file that imports torch
-within its methods, not at its top, keeps planning fast.
+`bench/networks/NAME.py` defines one class under `@network(version=1)`; `trainer.architecture=NAME` chooses it. Raise
+the version when a change moves numbers. Planning imports the file to read the version, so import torch within the
+methods, not at the top of the file, to keep planning fast.
 """
 
 from abc import ABC, abstractmethod
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Network:
-    """What a registered class is known by."""
+    """The registry's entry of a class."""
 
     name: str
     version: int
@@ -28,7 +28,7 @@ C = TypeVar("C", bound=type)
 
 
 def network(version: int) -> Callable[[C], C]:
-    """Register a class as the networks named like its file: attaches `cls.network`, which no subclass inherits.
+    """Register a class as the networks with the name of its file: sets `cls.network` on this class alone.
 
     Raises:
         ValueError: the version is not a whole number from 1.
@@ -44,7 +44,7 @@ def network(version: int) -> Callable[[C], C]:
 
 
 class Networks(ABC):
-    """Makes the encoder and the decoder that models are given.
+    """Creates the encoder and the decoder of a model.
 
     Args:
         image_shape: height, width, channels.
@@ -54,7 +54,7 @@ class Networks(ABC):
     Attributes:
         image_size: height and width of the images that they are made for; None: any.
         hidden: units of a fully connected layer that a model adds.
-        discriminator: units of a hidden layer of a discriminator of codes, where the objective has one.
+        discriminator: units of a hidden layer of a discriminator of codes, if the objective has one.
     """
 
     image_size: ClassVar[int | None] = None
@@ -78,7 +78,7 @@ class Networks(ABC):
     def encoder(self, dims: int, *, variance: bool = True) -> "nn.Module":
         """Images (K, batch, height, width, channels) -> mean and log-variance, each (K, batch, dims).
 
-        Without a variance the second is None. `bench.networks.parts.layers.Encoder` has both heads.
+        With `variance=False` the log-variance is None. `bench.networks.parts.layers.Encoder` implements both heads.
         """
 
     @abstractmethod

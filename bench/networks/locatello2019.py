@@ -1,4 +1,4 @@
-"""The networks of Locatello et al. 2019, as run: two convolutions are 2x2, where the paper's table prints 4x4."""
+"""The networks of Locatello et al. 2019 as their code has them: two convolutions are 2x2, the paper prints 4x4."""
 
 from bench.networks.base import network
 from bench.networks.parts.mirrored import Mirrored

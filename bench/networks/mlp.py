@@ -1,4 +1,4 @@
-"""Fully connected networks, as beta-VAE had them on dSprites (Higgins et al. 2017, table 1): images of any size."""
+"""Fully connected networks of the beta-VAE on dSprites (Higgins et al. 2017, table 1), for images of any size."""
 
 import math
 
@@ -13,7 +13,7 @@ UNITS = 1200
 
 @network(version=1)
 class MLP(Networks):
-    """Two hidden layers of ReLUs to codes, three of tanh back."""
+    """An encoder with two hidden layers of ReLUs and a decoder with three of tanh."""
 
     hidden = UNITS
     discriminator = 1000

@@ -13,7 +13,7 @@ from bench.analysis.scores.dead import counted
 from bench.escaping import latex, markdown
 from bench.metrics.base import RANK_SETS
 from bench.report.board_table import board_title, representation_title
-from bench.report.page import floors_below
+from bench.report.page import floors_below, floors_in_words
 from bench.scoring.floor_codes import KINDS
 from bench.scoring.floors import Floors
 
@@ -48,7 +48,7 @@ class Boards:
             f"IQM [95% interval] of {self.level[1]}; rank by Borda count over {RANK_SETS[self.rank_set]} "
             f"({self.rank_set}). Dead runs, whose codes have no active dimension, are not ranked. A score is bold "
             "where its interval overlaps no other."
-        )
+        ) + (f" {floors_in_words(self.floors)}" if any(of.values for of in self.floors.values()) else "")
 
 
 @dataclass(frozen=True)

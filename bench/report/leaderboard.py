@@ -117,7 +117,7 @@ def _facts(table: pd.DataFrame, plan: Plan, store: Store) -> dict[str, str]:
 
 def _floor_rows(floors: Mapping[str, Floors]) -> pd.DataFrame:
     """A row for each data set, kind of code and score; for a metric without floors one row with the reason."""
-    rows = [(dataset, kind, name, value, "") for dataset, of in floors.items()
+    rows = [(dataset, kind, name, value, "", of.dims) for dataset, of in floors.items()
             for kind, values in of.values.items() for name, value in values.items()]  # fmt: skip
-    rows += [(d, "", metric, np.nan, why) for d, of in floors.items() for metric, why in of.without.items()]
-    return as_cells(pd.DataFrame(rows, columns=["dataset", "codes", "score", "floor", "reason"]))
+    rows += [(d, "", metric, np.nan, why, of.dims) for d, of in floors.items() for metric, why in of.without.items()]
+    return as_cells(pd.DataFrame(rows, columns=["dataset", "codes", "score", "floor", "reason", "dims"]))

@@ -137,6 +137,16 @@ def floors_below(board: pd.DataFrame, floors: Mapping[str, Floors]) -> dict[str,
     return shared_floors
 
 
+def floors_in_words(floors: Mapping[str, Floors]) -> str:
+    """What a floor is, and of which codes."""
+    dims = " or ".join(str(dims) for dims in sorted({of.dims for of in floors.values()}))
+    of_codes = f"codes of {dims} dimensions" if dims else "codes"
+    return (
+        f"A floor is what {of_codes} score that hold nothing, under the same protocol and on the same factors; wider "
+        "and narrower codes have others. Sampled codes of a model that encodes nothing are Gaussian noise."
+    )
+
+
 def _controls(boards: Mapping[str, pd.DataFrame], levels: Mapping[str, str]) -> Html:
     every = pd.concat(boards.values())
     datasets = {d: board_title(d) for d in every["dataset"].unique()}
@@ -192,7 +202,7 @@ def _reading(page: Page) -> Iterator[Html]:
             "the same seeds: somewhat too good. A setting picked by an unsupervised score is that of its best IQM; all "
             "scores are of this setting. Intervals take the choice as given.",
         )
-    floor_note = "A floor is what codes score that hold nothing, under the same protocol and on the same factors."
+    floor_note = floors_in_words(page.floors)
     missing = [board_title(d) for d, of in page.floors.items() if not of.values]
     if missing:
         floor_note += f" Not computed yet: {', '.join(missing)}; python -m bench floors does it."

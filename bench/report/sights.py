@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from bench.data.base import DataSet
 from bench.models.base import Learner
-from bench.store.files import digest
+from bench.store.files import generator_of
 from bench.study.run import Run
 
 Images = NDArray[np.float32]
@@ -63,7 +63,7 @@ def look(learner: Learner, data: DataSet, run: Run, label: str, stations: int = 
         label: why it is shown.
         stations: of a walk.
     """
-    rng = np.random.default_rng(int(digest(["pictures", run.dataset]), 16))
+    rng = generator_of(["pictures", run.dataset])
     images = data.images(rng.choice(len(data), min(LOOKED_AT, len(data)), replace=False))
     mean, logvar = learner.encode(images)
     statistics = _statistics(mean, logvar)

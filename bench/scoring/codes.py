@@ -12,7 +12,7 @@ from bench.data import card
 from bench.data.base import DataSet
 from bench.models.base import Fitted, Learner
 from bench.scoring.encoder_output import mean_and_logvar
-from bench.store.files import StoreError, digest, read_arrays, write_arrays
+from bench.store.files import StoreError, generator_of, read_arrays, write_arrays
 from bench.store.folders import RunFolder
 
 Encoder = Callable[[NDArray[np.float32]], Any]
@@ -173,8 +173,7 @@ def places(data: DataSet, among: int, size: int | None) -> NDArray[np.int64]:
     """`size` random numbers below `among`, the same for every run on a data set, in order; or all (None)."""
     if size is None or size >= among:
         return np.arange(among)
-    seed = int(digest(["pool", data.card.name, size]), 16)
-    return np.sort(np.random.default_rng(seed).choice(among, size, replace=False))
+    return np.sort(generator_of(["pool", data.card.name, size]).choice(among, size, replace=False))
 
 
 def pool_size(dataset: str, size: int | None) -> int:
@@ -231,5 +230,4 @@ def _gathered(
 
 
 def _standard_normal(identity: str, shape: tuple[int, int]) -> NDArray[np.float32]:
-    seed = int(digest(["sampled", identity]), 16)
-    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+    return generator_of(["sampled", identity]).standard_normal(shape, dtype=np.float32)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.store.files import digest
+from bench.store.files import generator_of
 
 KINDS = {
     "gaussian": "Gaussian noise",
@@ -22,7 +22,7 @@ def floor_codes(kind: str, rows: int, dims: int = DIMS) -> NDArray[np.float64]:
     Raises:
         KeyError: there is no such kind.
     """
-    rng = np.random.default_rng(int(digest(["floor", VERSION, kind, dims]), 16))
+    rng = generator_of(["floor", VERSION, kind, dims])
     draws = {
         "gaussian": lambda: rng.standard_normal((rows, dims)),
         "t3": lambda: rng.standard_t(3, (rows, dims)),

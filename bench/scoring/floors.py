@@ -1,9 +1,9 @@
 """Floors: what every metric says of codes that hold nothing, under a study's protocol and on a data set's factors.
 
-There are four such codes (`bench.scoring.floor_codes`), of ten dimensions as the models': Gaussian noise, noise of
-Student's t with three degrees of freedom, a constant, and a collapsed code, which is the prior's mean but for a
-deviation of 0.01.
-A score means something as far as it is above its floor.
+There are four such codes (`bench.scoring.floor_codes`), of as many dimensions as the study's schedule gives its models:
+Gaussian noise, noise of Student's t with three degrees of freedom, a constant, and a collapsed code, which is the
+prior's mean but for a deviation of 0.01. A score means something as far as it is above its floor. Codes of another
+width have other floors; sampled codes of a model that encodes nothing are the prior's, so Gaussian noise is theirs.
 
 A floor is kept under the id of its codes and factors and the key of its cell, which holds metric, version, sample sizes
 and options: it is computed once, and again where one of them changes. `floors/` of a store is itself a store, whose
@@ -39,15 +39,17 @@ class Floors:
     Attributes:
         values: kind -> score name -> floor, of all factors together.
         without: metric -> why it has none.
+        dims: of the codes.
     """
 
     values: Mapping[str, Mapping[str, float]]
     without: Mapping[str, str]
+    dims: int = DIMS
 
 
-def identity(kind: str, dataset: str) -> str:
+def identity(kind: str, dataset: str, dims: int = DIMS) -> str:
     """The id of a kind of codes on the factors of a data set."""
-    return digest({"floor": kind, "version": VERSION, "dims": DIMS, "dataset": [dataset, data.card(dataset).version]})
+    return digest({"floor": kind, "version": VERSION, "dims": dims, "dataset": [dataset, data.card(dataset).version]})
 
 
 def make_floors(plan: Plan, store: Store, pool: Pool) -> None:
@@ -56,19 +58,19 @@ def make_floors(plan: Plan, store: Store, pool: Pool) -> None:
     Raises:
         StoreError: a file cannot be written.
     """
-    kept = _store(store, writable=True)
+    kept, dims = _store(store, writable=True), _dims(plan)
     wanted, todo = _cells(plan)[0], []
     for dataset in _datasets(plan):
         if data.state(dataset) != "ready":
             say(f"floors: {dataset} is {data.state(dataset)}: `python -m bench data dataset={dataset}`")
             continue
         for kind in KINDS:
-            run = identity(kind, dataset)
+            run = identity(kind, dataset, dims)
             records = cell_records(kept.run(run))
             lacking = [cell for cell in wanted if state(records.get(cell.key)) in ("missing", "failed")]
             if lacking:
                 title = f"floor of {dataset}: {KINDS[kind]}"
-                todo.append(Scoring((run,), title, tuple(lacking), partial(_read, run, kind, dataset)))
+                todo.append(Scoring((run,), title, tuple(lacking), partial(_read, run, kind, dims, dataset)))
     if not todo:
         return say("floors: nothing is missing")
     with Meter("floors", sum(len(scoring.cells) for scoring in todo), "scores") as meter:
@@ -77,20 +79,20 @@ def make_floors(plan: Plan, store: Store, pool: Pool) -> None:
 
 def floors_of(plan: Plan, store: Store) -> dict[str, Floors]:
     """Data set -> its floors, as far as they are computed."""
-    kept, (wanted, unread) = _store(store), _cells(plan)
+    kept, dims, (wanted, unread) = _store(store), _dims(plan), _cells(plan)
     found = {}
     for dataset in _datasets(plan):
         values: dict[str, dict[str, float]] = {}
         without = dict(unread)
         for kind in KINDS:
-            records = cell_records(kept.run(identity(kind, dataset)))
+            records = cell_records(kept.run(identity(kind, dataset, dims)))
             for cell in wanted:
                 record = records.get(cell.key)
                 if record is not None and "values" in record:
                     values.setdefault(kind, {}).update({n: v for n, v in record["values"].items() if "/" not in n})
                 else:
                     without[cell.metric] = _reason(record, plan)
-        found[dataset] = Floors(values, without)
+        found[dataset] = Floors(values, without, dims)
     return found
 
 
@@ -102,6 +104,11 @@ def _reason(record: Mapping[str, str] | None, plan: Plan) -> str:
 
 def _store(store: Store, writable: bool = False) -> Store:
     return Store(store.path / "floors", writable=writable)
+
+
+def _dims(plan: Plan) -> int:
+    """Of the codes of its trained models; a study of codes from elsewhere alone has those of ten."""
+    return DIMS if plan.schedule is None else plan.schedule.latent_dim
 
 
 def _datasets(plan: Plan) -> list[str]:
@@ -121,9 +128,9 @@ def _others(names: Iterable[str], without: Mapping[str, str]) -> list[str]:
     return [name for name in names if name not in without]
 
 
-def _read(run: str, kind: str, dataset: str, folders: Sequence[RunFolder], lacking: Sequence[Cell]) -> OfRun:
+def _read(run: str, kind: str, dims: int, dataset: str, folders: Sequence[RunFolder], lacking: Sequence[Cell]) -> OfRun:
     """In a worker: the codes of a kind, for the images that runs are scored on, and those images' factors."""
     images = data.load_data(dataset)
     index = coding.pool(images, lacking[0].pool)
-    codes = Codes(floor_codes(kind, len(index)).astype(np.float32), None, index, images.values(index))
+    codes = Codes(floor_codes(kind, len(index), dims).astype(np.float32), None, index, images.values(index))
     return OfRun(run, codes, images.factors(index))

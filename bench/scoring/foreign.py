@@ -23,7 +23,7 @@ from bench.scoring.isolation import Scoring
 from bench.scoring.runs import Cell
 from bench.scoring.subjects import OfRun
 from bench.store.configs import run_configs
-from bench.store.files import StoreError, digest, read_arrays, sha256_of, write_arrays, write_json
+from bench.store.files import StoreError, generator_of, read_arrays, sha256_of, write_arrays, write_json
 from bench.store.folders import RunFolder, Store
 from bench.store.npz import read_npz
 from bench.study.given import GivenCodes
@@ -184,7 +184,6 @@ def pooled(member: GivenCodes, folders: Sequence[RunFolder], cells: Sequence[Cel
     arrays, _ = read_arrays(files[0])
     rows = np.arange(len(arrays["mean"]))
     if size is not None and size < len(rows):
-        rng = np.random.default_rng(int(digest(["pool", member.id, size]), 16))
-        rows = np.sort(rng.choice(rows, size, replace=False))
+        rows = np.sort(generator_of(["pool", member.id, size]).choice(rows, size, replace=False))
     logvar = arrays["logvar"][rows] if "logvar" in arrays else None
     return OfRun(member.id, Codes(arrays["mean"][rows], logvar, rows), arrays["factors"][rows])

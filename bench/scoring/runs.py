@@ -22,7 +22,7 @@ from bench import registry
 from bench.metrics.base import OF_CODES, Floats, Ints, Metric, SkippedError
 from bench.progress import say_once
 from bench.scoring.returned import checked
-from bench.store.files import StoreError, digest
+from bench.store.files import StoreError, digest, generator_of
 from bench.store.folders import RunFolder
 from bench.store.record_types import ScoresRecord, read_record
 from bench.study.protocol import Protocol
@@ -198,7 +198,7 @@ def _wants(declared: Metric, array: Any, codes: Floats) -> bool:
 
 def rows_of(cell: Cell, declared: Metric, total: int, identity: str, held_out: Flags | None = None) -> dict[str, Any]:
     """Which rows a metric reads; where there are too few, train and test shrink in their own proportion."""
-    order = np.random.default_rng(int(digest([identity, "rows"]), 16)).permutation(total)
+    order = generator_of([identity, "rows"]).permutation(total)
     seen = held = order
     if held_out is not None:
         seen, held = order[~held_out[order]], order[held_out[order]]

@@ -15,7 +15,7 @@ from bench.scoring import codes as coding
 from bench.scoring.codes import Codes
 from bench.scoring.returned import ScoreError, checked
 from bench.scoring.runs import HELD_OUT, OTHERWISE, Cell, called, check_width, declaration, evaluate
-from bench.store.files import digest
+from bench.store.files import generator_of
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,7 @@ def _of_each(cell: Cell, values: Any, runs: int) -> list[dict[str, float]]:
 
 def compared_images(metric: str, dataset: str, encoded: int, most: int) -> NDArray[np.int64]:
     """Which of the encoded images the runs on a data set are compared on: the same for every group."""
-    seed = int(digest([metric, dataset, encoded]), 16)
-    return np.sort(np.random.default_rng(seed).permutation(encoded)[:most])
+    return np.sort(generator_of([metric, dataset, encoded]).permutation(encoded)[:most])
 
 
 def mean_kl(codes: Codes) -> Floats | None:

@@ -211,6 +211,11 @@ def digest_of(text: str, length: int = 12) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
+def generator_of(value: Any) -> np.random.Generator:
+    """Random numbers that are a function of a JSON value, on every machine."""
+    return np.random.default_rng(int(digest(value), 16))
+
+
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], notes: Mapping[str, str] | None = None) -> None:
     """Write named arrays and short notes whole, as safetensors."""
     from safetensors.numpy import save

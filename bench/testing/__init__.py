@@ -1,7 +1,7 @@
-"""The contract every registered metric must pass, for the suite's own tests and for authors of new metrics.
+"""The contract that every registered metric must pass, for the suite's tests and for authors of new metrics.
 
-`check_metric("my_metric")` raises an AssertionError that says which property failed; it returns nothing.
-`examine("my_metric")` gives a verdict on every property.
+`check_metric("my_metric")` raises an AssertionError that names the first property that fails.
+`examine("my_metric")` returns a verdict on every property.
 """
 
 import warnings
@@ -22,7 +22,7 @@ OTHERS: Mapping[str, tuple[Check, ...]] = {"group": groups.CHECKS, "model": lear
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one property: `reason` says why it failed, or why it was not looked at."""
+    """The verdict on one property; `reason` says why it failed, or why it was not checked."""
 
     property: str
     state: Literal["passed", "failed", "not declared"]
@@ -38,9 +38,9 @@ def check_metric(name: str) -> None:
         UnknownNameError: no such metric.
     """
     for check in checks_of(name):
-        found = verdict(check, name)
-        if found.state == "failed":
-            raise AssertionError(f"{name}: {found.property}: {found.reason}") from found.fault
+        result = verdict(check, name)
+        if result.state == "failed":
+            raise AssertionError(f"{name}: {result.property}: {result.reason}") from result.fault
 
 
 def examine(name: str) -> list[Verdict]:
@@ -53,7 +53,7 @@ def examine(name: str) -> list[Verdict]:
 
 
 def checks_of(name: str) -> tuple[Check, ...]:
-    """The properties of the contract that a metric is held to, by what it reads.
+    """The properties that a metric is checked for; they depend on its `reads`.
 
     Raises:
         UnknownNameError: no such metric.
@@ -62,7 +62,7 @@ def checks_of(name: str) -> tuple[Check, ...]:
 
 
 def verdict(check: Check, name: str) -> Verdict:
-    """Whether one property holds; a warning, or an error of the metric, is a failure of it.
+    """Whether one property holds; a warning or an error of the metric counts as a failure.
 
     Raises:
         UnknownNameError: no such metric.

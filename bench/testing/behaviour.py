@@ -1,10 +1,8 @@
-"""What scores are of codes that hold nothing, and how they move as a perfect code gets worse in one way at a time.
+"""Scores of codes without information, and of a perfect code that gets worse in one way at a time.
 
-That is by noise, by rotation and by duplicated dimensions.
-
-Rotated and duplicated codes have noise of 0.1 standard deviations: a rotated lattice of few exact values would show how
-it falls into bins, not what rotation does. A metric of groups is given the code beside two others, which are perfect
-but for noise of their own, as much as the code has and no less than 0.1.
+The ways are noise, rotation and duplicated dimensions. Rotated and duplicated codes have noise of 0.1 standard
+deviations: for a rotated lattice of few exact values, scores would depend on bin edges, not on rotation. A metric of
+groups compares the code with two others, perfect ones plus independent noise, as much as the code has and at least 0.1.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -36,17 +34,17 @@ SIZES = (3, 4, 5, 6)
 ROWS = 1500
 OPTIONS: Mapping[str, Any] = {**SMALLER, "num_rounds": 20, "train_sizes": [100, 400]}
 NOISE = 0.1
-MOST_SCORES = 4  # shown of a metric without a headline
+MOST_SCORES = 4  # shown for a metric without a headline
 COLUMNS = ("experiment", "x", "metric", "name", "score")
 
 
 def duplicated(codes: Codes, dims: float) -> Codes:
-    """With the first `dims` dimensions twice."""
+    """Codes with copies of the first `dims` dimensions."""
     return np.hstack([codes, codes[:, : int(dims)]])
 
 
 Change = Callable[[Codes, float], Codes]
-EXPERIMENTS: Mapping[str, tuple[Change, float, tuple[float, ...]]] = {  # what is done, to what noise, how much
+EXPERIMENTS: Mapping[str, tuple[Change, float, tuple[float, ...]]] = {  # change of the codes, their noise, levels
     "nothing": (lambda codes, kind: floor_codes(tuple(KINDS)[int(kind)], *codes.shape), 0, tuple(range(len(KINDS)))),
     "noise": (noisy, 0, (0, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2)),
     "rotation": (rotated, NOISE, (0, 5, 10, 15, 20, 25, 30, 35, 40, 45)),
@@ -55,12 +53,12 @@ EXPERIMENTS: Mapping[str, tuple[Change, float, tuple[float, ...]]] = {  # what i
 
 
 def curves(names: list[str]) -> "pd.DataFrame":
-    """Scores of some metrics over every experiment, a row a point.
+    """Scores of these metrics in every experiment, a row for each point.
 
     Returns:
-        experiment, x (standard deviations of noise, degrees, number of dimensions; of nothing, which of
-        `bench.scoring.floor_codes.KINDS`), metric, name, score. What a metric does not apply to is left out, and
-        metrics of models, whose images no change of codes reaches.
+        Columns experiment, x (standard deviations of noise, degrees, number of dimensions; for "nothing" an index of
+        `bench.scoring.floor_codes.KINDS`), metric, name, score. Points that a metric does not apply to are left out,
+        and so are metrics of models, because they read images.
 
     Raises:
         UnknownNameError: no such metric.
@@ -80,8 +78,8 @@ def _curve(name: str, experiment: str) -> Iterator[tuple[str, float, str, str, f
         changed = change(codes, level)
         try:
             if declared(name).reads == "group":
-                of_group = group_values(name, [changed, *_others(name, experiment, level, factors)])
-                scores = {key: float(numbers[0]) for key, numbers in of_group.items()}
+                group_scores = group_values(name, [changed, *_others(name, experiment, level, factors)])
+                scores = {key: float(numbers[0]) for key, numbers in group_scores.items()}
             else:
                 scores = values(name, changed, factors, options=OPTIONS)
         except SkippedError:
@@ -99,12 +97,12 @@ def _others(name: str, experiment: str, level: float, factors: Factors) -> Itera
 
 
 def _shown(name: str, scores: Mapping[str, float]) -> dict[str, float]:
-    """The headline score; of a metric without one, its first scores over all factors, ratios left out."""
+    """The headline score; without one, the first scores over all factors that are no ratios."""
     headline = declared(name).headline
     others = sorted(k for k in scores if "/" not in k and not is_ratio(declared(name).score(k)))
     return {key: scores[key] for key in ([headline] if headline else others[:MOST_SCORES])}
 
 
 def beside(name: str) -> list[str]:
-    """The metric, and those that it is shown beside: MIG and DCI."""
+    """The metric, and MIG and DCI for comparison."""
     return list(dict.fromkeys([name, *(m for m in ("mig", "dci") if m in registry.names("metrics"))]))

@@ -1,4 +1,4 @@
-"""The contract of a metric of groups: runs whose dimensions are the same but for order, sign and noise, and others."""
+"""The contract of a metric of groups, checked on runs that share their dimensions up to order and noise."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ Values = Mapping[str, NDArray[np.float64]]
 
 
 def alike(name: str, rows: int = ROWS, dims: int = DIMS) -> list[Codes]:
-    """Codes of as many runs as the metric needs, three at least: the same dimensions in another order, with noise."""
+    """Codes of as many runs as the metric needs, at least three: the same dimensions in random order, with noise."""
     rng = np.random.default_rng(0)
     sources = rng.normal(size=(rows, dims))
     runs = range(max(3, declared(name).min_runs))
@@ -29,13 +29,10 @@ def alike(name: str, rows: int = ROWS, dims: int = DIMS) -> list[Codes]:
 
 
 def group_values(name: str, codes: Sequence[Any], kl: Any = None) -> Values:
-    """What the metric gives for codes (n, D) of several runs, valid or not; every dimension has a KL of 1 nat."""
-    given = (
-        {}
-        if not declared(name).reads_kl
-        else {"kl": np.ones((len(codes), np.shape(codes[0])[-1])) if kl is None else kl}
-    )
-    returned = called(_cell(name, len(codes)), [list(codes)], _ids(len(codes)), **given)
+    """The unchecked scores of codes (n, D) of several runs; by default every dimension has a KL of 1 nat."""
+    divergences = np.ones((len(codes), np.shape(codes[0])[-1])) if kl is None else kl
+    options = {"kl": divergences} if declared(name).reads_kl else {}
+    returned = called(_cell(name, len(codes)), [list(codes)], _ids(len(codes)), **options)
     return {score: np.asarray(numbers, np.float64) for score, numbers in returned.items()}
 
 
@@ -48,17 +45,17 @@ def _cell(name: str, runs: int) -> Cell:
 
 
 def what_it_returns_is_taken_by_the_scoring_stage(name: str) -> None:
-    """A dict of declared names to one number a run, in its range."""
+    """A dict of declared names to one number per run, in its range."""
     codes = alike(name)
-    read = {_cell(name, len(codes)).key: [(array, np.ones(DIMS)) for array in codes]}
+    inputs = {_cell(name, len(codes)).key: [(array, np.ones(DIMS)) for array in codes]}
     try:
-        OfGroup(_ids(len(codes)), read).evaluate(_cell(name, len(codes)))
+        OfGroup(_ids(len(codes)), inputs).evaluate(_cell(name, len(codes)))
     except ScoreError as fault:
         raise AssertionError(str(fault)) from fault
 
 
 def a_run_whose_dimensions_others_have_scores_higher_than_one_of_noise(name: str) -> None:
-    """Where higher is better."""
+    """For scores of which higher is better."""
     codes = [*alike(name), np.random.default_rng(1).normal(size=(ROWS, DIMS))]
     better = {n: v for n, v in group_values(name, codes).items() if declared(name).score(n).higher_is_better}
     better = {n: v for n, v in better.items() if not is_ratio(declared(name).score(n))}
@@ -69,7 +66,7 @@ def a_run_whose_dimensions_others_have_scores_higher_than_one_of_noise(name: str
 
 
 def the_order_of_runs_does_not_matter(name: str) -> None:
-    """Not at all, or for a metric that draws rows, up to that."""
+    """Exactly; for a metric that samples rows, up to a tolerance."""
     codes = alike(name)
     codes[0] = codes[0] + np.random.default_rng(2).normal(size=codes[0].shape)
     backwards = {score: v[::-1] for score, v in group_values(name, codes[::-1]).items()}
@@ -77,30 +74,30 @@ def the_order_of_runs_does_not_matter(name: str) -> None:
 
 
 def the_order_of_dimensions_does_not_matter(name: str) -> None:
-    """Likewise, of a single run."""
+    """The dimensions of a single run are reversed."""
     _mapped(name, lambda codes: codes[:, ::-1])
 
 
 def rescaling_and_shifting_dimensions_does_not_matter(name: str) -> None:
-    """Where it is declared: by factors far from each other."""
+    """If it is declared; the factors span orders of magnitude."""
     _declared(name, "scale")
     _mapped(name, lambda codes: codes * np.array([1e-3, 1, 300, 7]) + np.array([0.5, -2, 40, 0]))
 
 
 def the_sign_of_dimensions_does_not_matter(name: str) -> None:
-    """Where it is declared."""
+    """If it is declared."""
     _declared(name, "sign")
     _mapped(name, lambda codes: codes * np.array([-1, 1, -1, 1]))
 
 
 def strictly_monotone_maps_of_dimensions_do_not_matter(name: str) -> None:
-    """Where it is declared."""
+    """If it is declared."""
     _declared(name, "monotone")
     _mapped(name, np.exp)
 
 
 def the_same_seed_gives_the_same_value(name: str) -> None:
-    """To the bit, and the codes are left as they were."""
+    """Bit for bit, and the metric does not change its arguments."""
     codes = alike(name)
     before = [array.copy() for array in codes]
     first, second = (group_values(name, codes) for _ in range(2))
@@ -109,13 +106,13 @@ def the_same_seed_gives_the_same_value(name: str) -> None:
 
 
 def float32_and_float64_agree(name: str) -> None:
-    """On numbers that both can hold."""
+    """For numbers that both represent exactly."""
     single = [array.astype(np.float32) for array in alike(name)]
     _are_close(name, group_values(name, single), group_values(name, [a.astype(np.float64) for a in single]), 1e-6)
 
 
 def awkward_codes_give_valid_scores(name: str) -> None:
-    """One dimension and many; dead and duplicated ones, some and all; tiny, huge and shifted codes."""
+    """One dimension and many; some or all dimensions dead or duplicated; tiny, huge and shifted codes."""
     codes = alike(name)
     _valid(name, "runs of one dim", alike(name, dims=1))
     _valid(name, "runs of 30 dims", alike(name, dims=30))
@@ -123,15 +120,15 @@ def awkward_codes_give_valid_scores(name: str) -> None:
     _valid(name, "runs with every dim twice", [np.hstack([array, array]) for array in codes])
     _valid(name, "runs of dead dims", [np.full((ROWS, 3), 0.1)] * len(codes))
     _valid(name, "a run of dead dims among others", [np.full((ROWS, DIMS), 0.1), *codes[1:]])
-    for what, factor, offset in (("tiny", 1e-6, 0), ("huge", 1e6, 0), ("shifted", 1, 1e4)):
-        _valid(name, f"{what} codes", [array * factor + offset for array in codes])
+    for kind, factor, offset in (("tiny", 1e-6, 0), ("huge", 1e6, 0), ("shifted", 1, 1e4)):
+        _valid(name, f"{kind} codes", [array * factor + offset for array in codes])
     if declared(name).reads_kl:
         _valid(name, "runs without any KL", codes, np.zeros((len(codes), DIMS)))
         _valid(name, "runs with an infinite KL", codes, np.full((len(codes), DIMS), np.inf))
 
 
 def few_images_give_valid_scores_or_a_reason(name: str) -> None:
-    """Ten."""
+    """Ten images."""
     try:
         _valid(name, "ten images", alike(name, rows=10))
     except SkippedError:
@@ -149,13 +146,13 @@ def bad_input_is_named(name: str) -> None:
         "codes of other images": [good[0][:-1], *good[1:]],
         "codes of words": [array.astype(str) for array in good],
     }
-    for what, codes in wrong.items():
+    for case, codes in wrong.items():
         try:
             group_values(name, codes)
         except ValueError as fault:
-            assert "codes" in str(fault), f"{what}: the error does not name the argument: {fault}"
+            assert "codes" in str(fault), f"{case}: the error does not name the argument: {fault}"
         else:
-            raise AssertionError(f"{what} were accepted")
+            raise AssertionError(f"{case} were accepted")
 
 
 def _declared(name: str, kind: Map) -> None:
@@ -172,18 +169,18 @@ def _are_close(name: str, a: Values, b: Values, within: float | None = None) -> 
     within = within or (NOISY if declared(name).seeded else EXACT)
     assert a.keys() == b.keys(), f"other scores: {sorted(a.keys() ^ b.keys())}"
     for score in a:
-        apart = np.abs(a[score] - b[score]) / np.maximum(1, np.abs(a[score]))
-        assert (apart <= within).all(), f"{score}: {a[score].round(6)} against {b[score].round(6)}"
+        difference = np.abs(a[score] - b[score]) / np.maximum(1, np.abs(a[score]))
+        assert (difference <= within).all(), f"{score}: {a[score].round(6)} against {b[score].round(6)}"
 
 
-def _valid(name: str, what: str, codes: Sequence[Codes], kl: Any = None) -> None:
+def _valid(name: str, case: str, codes: Sequence[Codes], kl: Any = None) -> None:
     scores = group_values(name, codes, kl)
-    assert scores, f"no scores of {what}"
+    assert scores, f"no scores of {case}"
     for key, numbers in scores.items():
         score = declared(name).score(key)
-        assert numbers.shape == (len(codes),), f"{key} of {what}: {numbers.shape} values of {len(codes)} runs"
-        inside = (numbers >= score.low - EXACT) & (numbers <= score.high + EXACT)  # NaN is not
-        assert inside.all(), f"{key} of {what} is {numbers}, its declared range is {score.low:g}..{score.high:g}"
+        assert numbers.shape == (len(codes),), f"{key} of {case}: {numbers.shape} values of {len(codes)} runs"
+        inside = (numbers >= score.low - EXACT) & (numbers <= score.high + EXACT)  # False for NaN
+        assert inside.all(), f"{key} of {case} is {numbers}, its declared range is {score.low:g}..{score.high:g}"
 
 
 CHECKS: tuple[Callable[[str], None], ...] = (

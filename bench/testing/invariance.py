@@ -1,4 +1,4 @@
-"""Properties of what must not move a score: order, and where declared scale, sign and monotone maps; type and seed."""
+"""Invariances of a score: to order, type and repetition, and, if declared, to scale, sign and monotone maps."""
 
 from collections.abc import Callable
 
@@ -22,14 +22,14 @@ NOISE = 0.25  # standard deviations, so that no two codes are equal
 
 
 def the_order_of_dimensions_does_not_matter(name: str) -> None:
-    """Not at all, or for a metric that draws rows or fits a model, up to that."""
+    """Exactly; for a metric that samples rows or fits a model, up to a tolerance."""
     factors = sample_factors()
     codes = noisy(perfect_codes(factors), NOISE)
     are_close(values(name, codes, factors), values(name, codes[:, ::-1], factors), tolerance(name))
 
 
 def the_order_of_rows_does_not_matter(name: str) -> None:
-    """Likewise."""
+    """Exactly; for a metric that samples rows or fits a model, up to a tolerance."""
     factors = sample_factors()
     codes = noisy(perfect_codes(factors), NOISE)
     order = np.random.default_rng(3).permutation(ROWS)
@@ -37,17 +37,17 @@ def the_order_of_rows_does_not_matter(name: str) -> None:
 
 
 def rescaling_and_shifting_dimensions_does_not_matter(name: str) -> None:
-    """Where it is declared: by factors far from each other."""
+    """If it is declared; the factors span orders of magnitude."""
     _mapped(name, "scale", lambda codes: codes * np.array([1e-3, 1, 300]) + np.array([0.5, -2, 40]))
 
 
 def the_sign_of_dimensions_does_not_matter(name: str) -> None:
-    """Where it is declared."""
+    """If it is declared."""
     _mapped(name, "sign", lambda codes: codes * np.array([-1, 1, -1]))
 
 
 def strictly_monotone_maps_of_dimensions_do_not_matter(name: str) -> None:
-    """Where it is declared."""
+    """If it is declared."""
     _mapped(name, "monotone", lambda codes: np.exp(3 * codes))
 
 
@@ -60,7 +60,7 @@ def _mapped(name: str, kind: Map, change: Callable[[Codes], Codes]) -> None:
 
 
 def the_same_seed_gives_the_same_value(name: str) -> None:
-    """To the bit, and the inputs are left as they were."""
+    """Bit for bit, and the metric does not change its arguments."""
     factors = sample_factors()
     codes = noisy(perfect_codes(factors), 1)
     before = codes.copy(), factors.copy()
@@ -71,14 +71,14 @@ def the_same_seed_gives_the_same_value(name: str) -> None:
 
 
 def float32_and_float64_agree(name: str) -> None:
-    """On numbers that both can hold."""
+    """For numbers that both represent exactly."""
     factors = sample_factors()
     codes = np.random.default_rng(2).normal(size=(ROWS, 4)).astype(np.float32)
     are_close(values(name, codes, factors), values(name, codes.astype(np.float64), factors), 1e-6)
 
 
 def integers_and_floats_agree(name: str) -> None:
-    """Codes that are integers score as the same numbers in floats."""
+    """Integer codes have the scores of the same numbers as floats."""
     factors = sample_factors()
     codes = np.random.default_rng(2).integers(-9, 9, size=(ROWS, 4))
     are_close(values(name, codes, factors), values(name, codes.astype(np.float64), factors), 1e-6)

@@ -1,4 +1,4 @@
-"""Properties of what a metric is for: better codes score higher."""
+"""The purpose of a metric: better codes score higher."""
 
 from collections.abc import Callable
 
@@ -19,24 +19,24 @@ from bench.testing.samples import (
 )
 
 LEAST_SHARE = 0.2  # of the headline score, lost by rotation
-DEGREES = 30  # at 45 two dimensions are exchangeable, which lowers scores that no other angle lowers
+DEGREES = 30  # not 45, at which two dimensions are exchangeable: that lowers scores that other angles do not lower
 
 
 def a_perfect_code_scores_higher_than_noise_and_than_a_constant(name: str) -> None:
-    """Where higher is better."""
+    """For scores of which higher is better."""
     factors = sample_factors()
     noise = np.random.default_rng(1).normal(size=(ROWS, len(SIZES)))
     good = better(name, values(name, perfect_codes(factors), factors))
-    for what, codes in (("noise", noise), ("a constant", np.zeros_like(noise))):
+    for kind, codes in (("noise", noise), ("a constant", np.zeros_like(noise))):
         bad = values(name, codes, factors)
         for key in good.keys() & bad.keys():
             assert good[key] > bad[key] + LEAST_FALL, (
-                f"{key}: {good[key]:.4g} of a perfect code, {bad[key]:.4g} of {what}"
+                f"{key}: {good[key]:.4g} of a perfect code, {bad[key]:.4g} of {kind}"
             )
 
 
 def a_dead_dimension_raises_no_score(name: str) -> None:
-    """Where higher is better: what carries nothing earns nothing."""
+    """For scores of which higher is better: a constant dimension holds no information."""
     factors = sample_factors()
     codes = perfect_codes(factors)
     before = better(name, values(name, codes, factors))
@@ -48,15 +48,15 @@ def a_dead_dimension_raises_no_score(name: str) -> None:
 
 
 def rotating_pairs_of_dimensions_lowers_the_headline_score(name: str) -> None:
-    """By a fifth at 30 degrees, of a perfect code, where it is declared."""
+    """The score of a perfect code falls by a fifth at 30 degrees, if that is declared."""
     headline = declared(name).headline
     if not declared(name).falls_under_rotation or headline is None:
         raise NotDeclaredError("falls_under_rotation is not declared")
     factors = sample_factors(sizes=(4, 4, 5, 5))
     codes = perfect_codes(factors)
-    upright, turned = (values(name, c, factors)[headline] for c in (codes, rotated(codes, DEGREES)))
-    assert turned < upright * (1 - LEAST_SHARE), (
-        f"{headline}: {upright:.4g} of a perfect code, {turned:.4g} of it rotated"
+    aligned, tilted = (values(name, c, factors)[headline] for c in (codes, rotated(codes, DEGREES)))
+    assert tilted < aligned * (1 - LEAST_SHARE), (
+        f"{headline}: {aligned:.4g} of a perfect code, {tilted:.4g} of it rotated"
     )
 
 

@@ -1,4 +1,4 @@
-"""Random inputs of every awkward kind: a metric names the argument that is wrong, or returns finite scores."""
+"""Random awkward inputs: for each, a metric must name the argument that is wrong, or return finite scores."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ OPTIONS: Mapping[str, Any] = {
 
 
 def random_input(seed: int) -> tuple[Array, Array]:
-    """Codes (N, D) and factors (N, F) that a function of the seed has made awkward in one to three ways.
+    """Codes (N, D) and factors (N, F) with one to three awkward changes, a function of the seed.
 
     Not all are valid: shapes, types and values may be wrong.
     """
@@ -124,7 +124,7 @@ def _thousand_dims(codes: Array, factors: Array, rng: np.random.Generator) -> tu
     return rng.normal(size=(rows, 1000)), rng.integers(3, size=(rows, 2))
 
 
-AWKWARD: tuple[tuple[Change, float], ...] = (  # in the order in which they are done, and how often
+AWKWARD: tuple[tuple[Change, float], ...] = (  # changes in the order of their application, and relative frequencies
     (_thousand_dims, 0.2), (_many_classes, 1), (_one_valued_factor, 8), (_one_class_first, 6), (_rare_class, 4),
     (_sparse_classes, 4), (_perfect_codes, 6), (_duplicated_rows, 8), (_constant_dims, 10), (_scaled_codes, 6),
     (_extreme_codes, 10), (_duplicated_dims, 6), (_not_finite, 3), (_integer_codes, 8), (_float32_codes, 6),
@@ -139,10 +139,11 @@ def metrics_of_codes() -> list[str]:
 
 
 def scored_or_refused(name: str, codes: Array, factors: Array) -> bool:
-    """Whether a metric scores an input; one that reads two parts is given the halves of it, or all of it twice.
+    """Whether a metric scores an input; a metric of a split gets the two halves of it, or all of it twice.
 
     Raises:
-        AssertionError: it neither returned finite scores in their range nor a ValueError that names the argument.
+        AssertionError: it neither returned finite scores in their range nor raised a ValueError that names the
+            argument.
     """
     function = registry.load("metrics", name)
     try:

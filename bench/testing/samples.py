@@ -1,4 +1,4 @@
-"""Codes whose quality is known, and what a metric gives on them when it is called as the scoring stage calls it."""
+"""Codes of known quality, and a metric's scores of them, computed as the scoring stage does."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -19,14 +19,14 @@ SIZES = (3, 4, 5)
 PROTOCOL = replace(PUBLISHED, name="check", num_points=ROWS, num_train=400, num_test=300)
 SMALLER: Mapping[str, Any] = {"num_train": 600, "num_test": 400, "train_sizes": [300], "num_rounds": 5, "num_trees": 10}
 EXACT = 1e-9
-NOISY = 0.12  # how far a score that draws rows, or fits a model, may move where it should not move
+NOISY = 0.12  # tolerance of invariance for scores that sample rows or fit a model
 LEAST_FALL = 0.1  # of a score, from a good code to noise
 Codes = NDArray[np.float64]
 Factors = NDArray[np.int64]
 
 
 class NotDeclaredError(Exception):
-    """A property that the metric does not claim, or that cannot apply to it; the message is the reason."""
+    """The metric does not declare this property, or the property cannot apply to it; the message is the reason."""
 
 
 def sample_factors(rows: int = ROWS, seed: int = 0, sizes: tuple[int, ...] = SIZES) -> Factors:
@@ -36,34 +36,34 @@ def sample_factors(rows: int = ROWS, seed: int = 0, sizes: tuple[int, ...] = SIZ
 
 
 def perfect_codes(factors: Factors) -> Codes:
-    """One standardised dimension a factor."""
+    """One standardised dimension per factor."""
     return (factors - factors.mean(axis=0)) / factors.std(axis=0)
 
 
 def noisy(codes: Codes, deviation: float, seed: int = 2) -> Codes:
-    """Codes with Gaussian noise of a standard deviation."""
+    """Codes plus Gaussian noise of this standard deviation."""
     return codes + deviation * np.random.default_rng(seed).normal(size=codes.shape)
 
 
 def rotated(codes: Codes, degrees: float) -> Codes:
-    """Dimensions 0 and 1, 2 and 3, ... each rotated in their plane; an odd last one is left as it is."""
+    """Dimensions 0 and 1, 2 and 3, ... rotated in their plane; an odd last one is not."""
     return codes @ plane_rotation(codes.shape[1], degrees).T
 
 
 def values(
     name: str, codes: Any, factors: Factors, seed: int = 0, options: Mapping[str, Any] = SMALLER
 ) -> dict[str, float]:
-    """What the metric gives on codes (N, D), valid or not, with those of the options that it takes."""
-    given = factors if declared(name).min_factors else None
-    returned, _ = compute(_cell(name, options), codes, given, f"seed {seed}")
+    """The unchecked scores of codes (N, D), with those of the options that are parameters of the metric."""
+    classes = factors if declared(name).min_factors else None
+    returned, _ = compute(_cell(name, options), codes, classes, f"seed {seed}")
     return {key: float(value) for key, value in returned.items()}
 
 
 def scored(name: str, codes: Codes, factors: Factors) -> dict[str, float]:
-    """What the scoring stage takes of the metric.
+    """The scores of codes, checked as the scoring stage does.
 
     Raises:
-        ScoreError: what it returns is no score of it.
+        ScoreError: the metric returned something else than its declared scores.
     """
     return evaluate(_cell(name, SMALLER), codes, factors, "seed 0")[0]
 
@@ -74,33 +74,33 @@ def _cell(name: str, options: Mapping[str, Any]) -> Cell:
 
 
 def smaller(function: Callable[..., Any], options: Mapping[str, Any] = SMALLER) -> dict[str, Any]:
-    """Options that make a metric quick, of those that it takes."""
+    """The options that are parameters of the metric; the default ones make it quick."""
     return {option: v for option, v in options.items() if option in inspect.signature(function).parameters}
 
 
 def tolerance(name: str) -> float:
-    """A metric that reads all rows it is given, and draws nothing, has no excuse to move."""
+    """Tolerance of invariance: rounding alone for a metric that reads all its rows and draws nothing."""
     return NOISY if declared(name).seeded or declared(name).reads == "split" else EXACT
 
 
-def is_valid(name: str, scores: Mapping[str, float], what: str) -> None:
+def is_valid(name: str, scores: Mapping[str, float], case: str) -> None:
     """Assert that there are scores, finite and in their declared range.
 
     Raises:
-        AssertionError: the message names the score, and what it was a score of.
+        AssertionError: the message names the score and the case.
     """
-    assert scores, f"no scores of {what}"
+    assert scores, f"no scores of {case}"
     for key, value in scores.items():
         score = declared(name).score(key)
-        assert np.isfinite(value), f"{key} of {what} is {value}"
+        assert np.isfinite(value), f"{key} of {case} is {value}"
         inside = score.low - EXACT <= value <= score.high + EXACT
-        assert inside, f"{key} of {what} is {value}, outside its declared range {score.low:g}..{score.high:g}"
+        assert inside, f"{key} of {case} is {value}, outside its declared range {score.low:g}..{score.high:g}"
 
 
 def are_close(a: Mapping[str, float], b: Mapping[str, float], within: float) -> None:
-    """Assert that two calls gave the same scores, up to a share of their size (of 1 where they are smaller).
+    """Assert that two calls returned the same scores, up to `within` times max(1, |score|).
 
-    Where that share is large, means over factors are compared, not the values of single ones.
+    If `within` is large, only means over factors are compared, not the scores of single factors.
 
     Raises:
         AssertionError: the message names the score that differs.
@@ -116,13 +116,13 @@ def better(name: str, scores: Mapping[str, float]) -> dict[str, float]:
     Raises:
         NotDeclaredError: there are none.
     """
-    known = {key: declared(name).score(key) for key in scores}
-    found = {key: value for key, value in scores.items() if known[key].higher_is_better and not is_ratio(known[key])}
-    if not found:
+    declarations = {key: declared(name).score(key) for key in scores}
+    rising = {key for key, score in declarations.items() if score.higher_is_better and not is_ratio(score)}
+    if not rising:
         raise NotDeclaredError("no score declares that higher is better")
-    return found
+    return {key: value for key, value in scores.items() if key in rising}
 
 
 def is_ratio(score: Score) -> bool:
-    """Whether higher is better without end: a ratio of scores, such as an efficiency, that a worse code can raise."""
+    """Whether higher is better without a bound: a ratio of scores, such as an efficiency; worse codes can raise it."""
     return bool(score.higher_is_better) and score.high == np.inf

@@ -1,4 +1,4 @@
-"""Properties of what comes out, whatever goes in: numbers in their range, a reason, or an error that names it."""
+"""Properties of the output for any input: scores in their range, a reason, or an error that names the argument."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,7 +23,7 @@ from bench.testing.samples import (
 
 
 def what_it_returns_is_taken_by_the_scoring_stage(name: str) -> None:
-    """A dict of declared names, of factors that there are, to numbers in their range."""
+    """A dict of declared names, with existing factors, to numbers in their range."""
     factors = sample_factors()
     try:
         scored(name, perfect_codes(factors), factors)
@@ -39,7 +39,7 @@ def any_number_of_dimensions_gives_valid_scores(name: str) -> None:
 
 
 def dead_and_duplicated_dimensions_give_valid_scores(name: str) -> None:
-    """Some and all of them."""
+    """Some dimensions are dead or duplicated, or all are."""
     perfect, dead = perfect_codes(sample_factors()), np.zeros((ROWS, 1))
     _all_valid(name, {
         "a code with a dead dim": np.hstack([perfect, dead]),
@@ -56,12 +56,12 @@ def tiny_huge_and_shifted_codes_give_valid_scores(name: str) -> None:
 
 
 def _all_valid(name: str, codes: Mapping[str, Codes]) -> None:
-    for what, array in codes.items():
-        is_valid(name, values(name, array, sample_factors()), what)
+    for case, array in codes.items():
+        is_valid(name, values(name, array, sample_factors()), case)
 
 
 def few_rows_classes_and_factors_give_valid_scores_or_a_reason(name: str) -> None:
-    """Ten rows, one factor, a factor with one value, a class that is rare, many classes."""
+    """Ten rows, one factor, a factor with one value, a class of one row, many classes."""
     constant = np.hstack([sample_factors(sizes=(4, 5)), np.zeros((ROWS, 1), np.int64)])
     rare = sample_factors()
     rare[:, 0] = 0
@@ -73,17 +73,17 @@ def few_rows_classes_and_factors_give_valid_scores_or_a_reason(name: str) -> Non
         "a class of one row": rare,
         "183 classes": sample_factors(sizes=(183, 4)),
     }
-    for what, factors in cases.items():
+    for case, factors in cases.items():
         try:
             scores = values(name, sample_factors(len(factors), 1).astype(float), factors)
         except SkippedError as reason:
-            assert "factor" in str(reason), f"of {what}: a reason that does not name the factors: {reason}"
+            assert "factor" in str(reason), f"of {case}: a reason that does not name the factors: {reason}"
         else:
-            is_valid(name, scores, what)
+            is_valid(name, scores, case)
 
 
 def classes_missing_from_training_or_test_rows_give_valid_scores_or_a_reason(name: str) -> None:
-    """Where rows are held out: a class in one part only, ten training rows, and those of a single class."""
+    """If the metric reads a split: a class in one part only, ten training rows, rows of a single class."""
     if declared(name).reads != "split":
         raise NotDeclaredError("no rows are held out")
     factors = sample_factors(300)
@@ -97,13 +97,13 @@ def classes_missing_from_training_or_test_rows_give_valid_scores_or_a_reason(nam
         "test rows of one class": (slice(None), single),
     }
     function = registry.load("metrics", name)
-    for what, (train, test) in parts.items():
+    for case, (train, test) in parts.items():
         try:
             scores = function(codes[train], factors[train], codes[test], factors[test], **smaller(function))
         except ValueError as reason:
-            assert "factors" in str(reason), f"{what}: a reason that does not name the factors: {reason}"
+            assert "factors" in str(reason), f"{case}: a reason that does not name the factors: {reason}"
         else:
-            is_valid(name, scores, what)
+            is_valid(name, scores, case)
 
 
 def bad_input_is_named(name: str) -> None:
@@ -128,15 +128,15 @@ def bad_input_is_named(name: str) -> None:
             "factors of one axis": (good, factors[:, 0]),
             "no factors": (good, factors[:, :0]),
         }
-    for what, (codes, classes) in wrong.items():
+    for case, (codes, classes) in wrong.items():
         arguments = [codes, classes] if declared(name).min_factors else [codes]
         try:
             function(*arguments * (2 if declared(name).reads == "split" else 1))
         except ValueError as fault:
             named = any(word in str(fault) for word in ("codes", "factors"))
-            assert named, f"{what}: the error does not name the argument: {fault}"
+            assert named, f"{case}: the error does not name the argument: {fault}"
         else:
-            raise AssertionError(f"{what} were accepted")
+            raise AssertionError(f"{case} were accepted")
 
 
 CHECKS: tuple[Callable[[str], None], ...] = (

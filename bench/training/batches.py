@@ -1,4 +1,4 @@
-"""The input of a training step: images and latent noise, a function of (seed, step) for each model of a fleet."""
+"""The input of a training step: images and latent noise; for each model of a fleet a function of (seed, step)."""
 
 from collections.abc import Sequence
 
@@ -15,21 +15,21 @@ from bench.training.rows import DeviceRows
 
 
 class Batches:
-    """Draws for K models: images i.i.d. with replacement, fresh image noise at every use, standard normal noise.
+    """Draws for K models: images i.i.d. with replacement, new image noise at every use, standard normal noise.
 
-    Every image is equally likely, or as the data set's `rows` say; partners are chosen freely among all.
-    A model with several views gets as many images a draw: the first i.i.d., the others its own choice of partners.
-    Nothing depends on the other members or on earlier steps, so a model sees the same numbers alone, in any
-    fleet, and after a resume.
+    Every image is equally likely, or the data set's `rows` give the probabilities. A model of several views gets as
+    many images for each draw: the first is i.i.d., and the model chooses the others (`partners`) among all images.
+    Nothing depends on the other members or on earlier steps, so a model reads the same numbers alone, in any fleet, and
+    after a resume.
 
     Args:
         source: the images, on the device of the tensors.
-        model: for which images and noise are drawn.
+        model: the K models.
         seeds: K seeds.
         batch_size: draws per model and step.
 
     Raises:
-        ModelError: the model asks for views that the data set cannot give.
+        ModelError: the data set cannot provide the views of the model.
     """
 
     def __init__(self, source: DeviceImages, model: Stacked, seeds: Sequence[int], batch_size: int) -> None:
@@ -37,7 +37,7 @@ class Batches:
         model.check_views(source.grid)
         if model.views > 1 and source.rows is not None and len(source.rows) < source.total:
             name = type(model).__module__.rpartition(".")[2]
-            raise ModelError(f"{name} chooses partners of images from all: some would be those that are held out")
+            raise ModelError(f"{name} chooses partners among all images, also among those that the sampling holds out")
         self.source, self.model = source, model
         self.batch_size, self.shape, self.noise_dim = batch_size, (len(seeds), images), model.noise_dim
         self.index_key = _stacked([random_bits.root(s, "batch") for s in seeds], device)
@@ -50,10 +50,10 @@ class Batches:
         self.places = random_bits.mix(torch.arange(images * self.noise_dim, dtype=torch.int32, device=device))
 
     def read(self, step: Tensor) -> dict[str, Tensor]:
-        """What `losses` are given of a step, by name: images and noise as below, factors where the model sees them."""
+        """The arguments of `losses` in a step, by name: images, noise, and factors if the model `sees_factors`."""
         index = self.index(step)
-        seen = {"factors": factors_of(index, self.source.grid)} if self.model.sees_factors else {}
-        return {"images": self._read(index, step), "noise": self.noise(step), **seen}
+        factors = {"factors": factors_of(index, self.source.grid)} if self.model.sees_factors else {}
+        return {"images": self._read(index, step), "noise": self.noise(step), **factors}
 
     def index(self, step: Tensor) -> Tensor:
         """Image indices (K, views * batch) of a step, an int32 tensor (1,) counted from 0: all first views first."""

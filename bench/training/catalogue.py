@@ -1,12 +1,12 @@
 """Trained models that ship with the package: a catalogue, and weights in half precision that are never unpickled.
 
 ```
-results/trained/catalogue.json    what each model is, how it was trained, its file and the file's checksum
+results/trained/catalogue.json    the run and training record of each model, its file and the file's checksum
 results/trained/ID.safetensors    the weights of a run in half precision, and its loss curves as a note
 DOWNLOADS/trained/ID.safetensors  weights beyond the size limit of the repository: files of a release
 ```
 
-The scores of a shipped model in the reference table are of its shipped weights, so that they can be reproduced.
+The reference table scores a shipped model by its shipped weights, so that its scores can be reproduced.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -67,7 +67,7 @@ class Trained:
 
     Attributes:
         folder: of the catalogue.
-        record: of the model.
+        record: the model's entry in catalogue.json.
     """
 
     folder: Path
@@ -108,7 +108,7 @@ class Trained:
         return str(self.as_run())
 
     def arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-        """Its weights in 32-bit floats, and the notes beside them.
+        """Its weights in 32-bit floats, and the notes of the file.
 
         Raises:
             StoreError: the file is missing, or its checksum is wrong; the message says what to do.
@@ -151,7 +151,7 @@ def catalogue(folder: Path | None = None) -> list[Trained]:
     """The trained models that ship, by data set, model, strength and seed.
 
     Args:
-        folder: of a catalogue; None: of the one that comes with the package.
+        folder: of a catalogue; None: the catalogue of the package.
 
     Raises:
         StoreError: the catalogue is damaged; the message says what to do.
@@ -167,7 +167,7 @@ def catalogue(folder: Path | None = None) -> list[Trained]:
         entries = [Trained(folder, entry) for entry in record["models"]]
         for entry in entries:
             if entry.as_run().id != entry.run or entry.record["file"] != f"{entry.run}.safetensors":
-                raise ValueError(f"{entry.record['file']} is not of the run that is described beside it")
+                raise ValueError(f"{entry.record['file']} does not belong to the run of its entry")
     except StoreError as fault:
         raise StoreError(f"{fault}; {MEND}") from fault
     except (ValueError, LookupError) as fault:
@@ -190,8 +190,8 @@ def load_model(model: str, dataset: str = "dsprites", strength: float = 0, seed:
         seed: of its training.
 
     Returns:
-        On the CPU: `encode(images)` gives mean and log-variance (N, D) of images (N, height, width, channels) in
-        [0, 1], `decode(codes)` images of codes. Of several schedules the one with the most steps.
+        On the CPU: `encode(images)` returns mean and log-variance (N, D) of images (N, height, width, channels) in
+        [0, 1], `decode(codes)` returns images of codes. Of several schedules it is the one with the most steps.
 
     Raises:
         UnknownNameError: no model of that name ships, or none on that data set; the message offers the nearest.
@@ -200,33 +200,33 @@ def load_model(model: str, dataset: str = "dsprites", strength: float = 0, seed:
     """
     from bench.training.train import learner_of
 
-    entries = [entry for entry in catalogue() if "sampling" not in entry.record["run"]]  # of every image alike
+    entries = [entry for entry in catalogue() if "sampling" not in entry.record["run"]]  # trained on all images
     entry = find(entries, model, dataset, strength, seed)
     return learner_of(entry.as_run(), entry.arrays()[0])
 
 
 def find(entries: Sequence[Trained], model: str, dataset: str, strength: float, seed: int) -> Trained:
-    """The wanted model of a catalogue; the errors are those of `load_model`."""
+    """The model of a catalogue with these settings; it raises the errors of `load_model`."""
     if not entries:
         raise ConfigError("no trained models came with this package")
-    for what, wanted, shipped in (
+    for kind, name, shipped in (
         ("trained model", model, {e.model for e in entries}),
         (f"data set of a trained {model}", dataset, {e.dataset for e in entries if e.model == model}),
     ):
-        if wanted not in shipped:
-            raise unknown(what, wanted, shipped)
+        if name not in shipped:
+            raise unknown(kind, name, shipped)
     if not isinstance(strength, Real) or isinstance(strength, bool) or not isinstance(seed, Integral):
         raise ConfigError(f"strength is an index or a value and seed an integer, got {strength!r} and {seed!r}")
     group = [e for e in entries if (e.model, e.dataset) == (model, dataset)]
     place = 0 if isinstance(strength, Integral) else 1
-    fitting = [e for e in group if e.setting[2] == seed and e.setting[place] in (strength, None)]
-    if not fitting:
-        near = min(group, key=lambda e: (abs((e.setting[place] or 0) - strength), abs(e.setting[2] - seed))).setting
+    matches = [e for e in group if e.setting[2] == seed and e.setting[place] in (strength, None)]
+    if not matches:
+        nearest = min(group, key=lambda e: (abs((e.setting[place] or 0) - strength), abs(e.setting[2] - seed))).setting
         raise ConfigError(
             f"no trained {model} on {dataset} has strength {strength} and seed {seed}. There are {_seeds(group)}. "
-            f"The nearest: strength={near[0]}, seed={near[2]}"
+            f"The nearest: strength={nearest[0]}, seed={nearest[2]}"
         )
-    return max(fitting, key=lambda e: int(e.schedule["steps"]))
+    return max(matches, key=lambda e: int(e.schedule["steps"]))
 
 
 def _seeds(group: Iterable[Trained]) -> str:
@@ -239,16 +239,16 @@ def _seeds(group: Iterable[Trained]) -> str:
 
 
 def shipped_among(runs: Iterable[Run]) -> list[Trained]:
-    """The models of the catalogue that are among some runs; of a release those whose files were put in place."""
+    """The models of the catalogue for these runs, without files of a release that were not downloaded."""
     ids = {run.id for run in runs}
     return [e for e in catalogue() if e.run in ids and (e.path.exists() or not e.record.get("release"))]
 
 
 def take(runs: Sequence[Run], store: Store) -> list[Run]:
-    """Copy shipped weights into a store in place of training, for runs that are not done there.
+    """Copy shipped weights into a store instead of training, for runs that are not done there.
 
-    `done.json` says where the weights came from and how they were trained. A run that another process trains is left to
-    it.
+    `done.json` records where the weights came from and how they were trained. Runs that another process trains are
+    skipped.
 
     Returns:
         The runs whose weights were copied.
@@ -257,18 +257,18 @@ def take(runs: Sequence[Run], store: Store) -> list[Run]:
         StoreError: a file of the catalogue is missing or damaged, or the store cannot be written.
     """
     shipped = {entry.run: entry for entry in shipped_among(runs)}
-    wanted = [run for run in runs if run.id in shipped]
-    taken = []
-    with claiming([store.run(run.id) for run in wanted]) as claims:
-        for run, claim in zip(wanted, claims, strict=True):
+    candidates = [run for run in runs if run.id in shipped]
+    copied = []
+    with claiming([store.run(run.id) for run in candidates]) as claims:
+        for run, claim in zip(candidates, claims, strict=True):
             if claim is not None and claim.folder.state() != "done":
                 _copy(run, shipped[run.id], store)
-                taken.append(run)
-    return taken
+                copied.append(run)
+    return copied
 
 
 def _copy(run: Run, entry: Trained, store: Store) -> None:
-    """Write the run's folder as training would; the mark of completion last."""
+    """Write the run's folder as training would; `done.json` last."""
     folder, (arrays, notes) = store.run(run.id), entry.arrays()
     write_json(folder.config, run.record())
     write_arrays(folder.weights, arrays)
@@ -276,24 +276,24 @@ def _copy(run: Run, entry: Trained, store: Store) -> None:
         with writing(folder.losses) as file:
             file.write(notes[LOSSES].encode())
     write_json(folder.done, {**entry.record["training"], "taken_from": f"shipped {entry.record['file']}"})
-    for left in (folder.checkpoint, folder.failed):
-        left.unlink(missing_ok=True)
+    for leftover in (folder.checkpoint, folder.failed):
+        leftover.unlink(missing_ok=True)
 
 
 def was_taken(folder: RunFolder) -> bool:
-    """Whether the weights of a finished run were shipped, not trained in its store; False if its record is damaged."""
+    """Whether the weights of a finished run were copied from the catalogue; False if its record is damaged."""
     with suppress(StoreError, TypeError):
         return "taken_from" in read_json(folder.done)
     return False
 
 
 def ship(runs: Iterable[Run], store: Store, folder: Path) -> list[Trained]:
-    """Add the finished runs of a store to a catalogue; entries that it has stay as they are.
+    """Add the finished runs of a store to a catalogue; existing entries do not change.
 
     Args:
         runs: of a study.
         store: of their weights.
-        folder: of the catalogue, which may not exist yet.
+        folder: of the catalogue; it may not exist yet.
 
     Returns:
         The added models.
@@ -311,9 +311,9 @@ def ship(runs: Iterable[Run], store: Store, folder: Path) -> list[Trained]:
             continue
         arrays, notes = _halved(run, store)
         size += sum(array.nbytes for array in arrays.values()) + sum(map(len, notes.values()))
-        beyond = {"release": True} if size > LARGEST_IN_REPOSITORY else {}
-        described = {"run": run.record(), "training": read_record(store.run(run.id).done, DoneRecord)}
-        record: Any = {"file": f"{run.id}.safetensors", "sha256": "", **beyond, **described}
+        release = {"release": True} if size > LARGEST_IN_REPOSITORY else {}
+        origin = {"run": run.record(), "training": read_record(store.run(run.id).done, DoneRecord)}
+        record: Any = {"file": f"{run.id}.safetensors", "sha256": "", **release, **origin}
         entry = Trained(folder, record)
         write_arrays(entry.path, arrays, notes)
         record["sha256"] = sha256_of(entry.path)
@@ -328,7 +328,7 @@ def _halved(run: Run, store: Store) -> tuple[dict[str, NDArray[Any]], dict[str, 
     """A run's weights in half precision, and its loss curves as a note."""
     folder = store.run(run.id)
     arrays, _ = read_arrays(folder.weights)
-    with np.errstate(over="ignore"):  # what half precision cannot hold is infinite
+    with np.errstate(over="ignore"):  # numbers beyond half precision become infinite
         halved = {n: a.astype(np.float16) if a.dtype == np.float32 else a for n, a in arrays.items()}
     for name, array in halved.items():
         if array.dtype == np.float16 and not np.isfinite(array).all():

@@ -1,8 +1,8 @@
-"""A fleet: many runs of one model on one data set trained together as one LightningModule.
+"""A fleet: many runs of one model on one data set, trained together as one LightningModule.
 
-Its members are divided into stacks. One Lightning `training_step` is a macro-step of many updates, which makes
-Lightning's overhead negligible; on a GPU an update of the whole fleet is one CUDA graph with a branch for each stack. A
-member of a killed fleet resumes bit for bit, in any other fleet.
+Its members are divided into stacks. One Lightning `training_step` is a macro-step of many updates, so the overhead of
+Lightning is negligible. On a GPU an update of the whole fleet is one CUDA graph with a branch for each stack. A member
+of a killed fleet resumes bit for bit, in any other fleet.
 """
 
 import logging
@@ -20,12 +20,12 @@ from bench.models.base import State
 from bench.training.graph import StepGraph
 from bench.training.stack import Progress, Stack
 
-EAGER_STEPS = 3  # updates before a graph is recorded, during which libraries choose their algorithms
-MACRO_STEPS = {"cpu": 50, "cuda": 500}  # updates a Lightning step
+EAGER_STEPS = 3  # updates before a graph is recorded; libraries choose their algorithms during these
+MACRO_STEPS = {"cpu": 50, "cuda": 500}  # updates per Lightning step
 
 
 class Fleet(pl.LightningModule):
-    """Stacks that advance together, and their recorded losses.
+    """Stacks that are trained together, and their recorded losses.
 
     Args:
         stacks: of one model, data set and schedule, at the same step.
@@ -49,7 +49,7 @@ class Fleet(pl.LightningModule):
         return [s.adam for s in self.stacks]
 
     def training_step(self, last: int) -> None:
-        """Update every member up to step `last`; mark one whose loss is not finite with the first such step."""
+        """Update every member up to step `last`; note the first step at which a member's loss is not finite."""
         while self.step < last:
             recorded = (self.step + 1) % self.log_every == 0 or self.step == 0
             self.update(recorded)
@@ -91,8 +91,8 @@ class EveryMacroStep(pl.Callback):
     Args:
         every: updates between two checkpoints.
         save: called with a member's number and progress.
-        report: called with the present step and the recorded losses, as `Fleet.losses` gives them.
-        loggers: one a member, or none.
+        report: called with the current step and the recorded losses, as `Fleet.losses` returns them.
+        loggers: one per member, or empty.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class EveryMacroStep(pl.Callback):
 
 def fit(fleet: Fleet, steps: int, accelerator: str, callback: EveryMacroStep, macro_step: int) -> None:
     """Train a fleet to `steps` updates under a Lightning Trainer, in macro-steps."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # no advertisements
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # suppress Lightning's tips
     callback.saved, callback.logged = fleet.step, len(fleet.losses())
     ends = [*range(fleet.step + macro_step, steps, macro_step), steps]
     trainer = pl.Trainer(

@@ -10,10 +10,10 @@ import torch
 
 
 class StepGraph:
-    """Replays the work of several functions as one graph, each on a stream of its own.
+    """Replays the work of several functions as one graph, each function on a separate stream.
 
-    The functions must read and write only tensors on the device, and the same ones each time. They must have run before
-    through `eager`: libraries choose their algorithms and allocate their workspaces then.
+    The functions must read and write only tensors on the device, and the same ones each time. Run them through `eager`
+    first: libraries then choose their algorithms and allocate their workspaces.
     """
 
     def __init__(self, branches: Sequence[Callable[[], None]]) -> None:
@@ -22,7 +22,7 @@ class StepGraph:
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def eager(self, branches: Sequence[Callable[[], None]] | None = None) -> None:
-        """Run the functions (or others that do the same and more) once, each on its stream."""
+        """Run the functions once, each on its stream; or other functions that do the same and more."""
         start = torch.cuda.current_stream()
         for stream, branch in zip(self.streams, branches or self.branches, strict=True):
             stream.wait_stream(start)

@@ -1,6 +1,6 @@
-"""Loggers of loss curves beside losses.csv: any Lightning logger, named by a yaml.
+"""Loggers of loss curves beside losses.csv: any Lightning logger that a yaml names.
 
-Each run has its own logger, in the process that trains it. The first logger creates what all share, such as the
+Each run has a logger, in the process that trains it. The first logger of a store creates shared files, such as the
 database of MLflow, so the loggers of one store start one after another.
 """
 
@@ -33,7 +33,7 @@ class LoggerSetting:
         """A logger of one run, or None.
 
         Raises:
-            LoggerError: it cannot be started.
+            LoggerError: the logger cannot be started.
         """
         if self.target is None:
             return None
@@ -42,12 +42,12 @@ class LoggerSetting:
         filled = {k: v.format(**names) if isinstance(v, str) else v for k, v in self.arguments.items()}
         module, _, cls = self.target.rpartition(".")
         try:
-            with _alone(results / "logger.lock"):
+            with _locked(results / "logger.lock"):
                 logger = getattr(importlib.import_module(module), cls)(**filled)
                 logger.log_hyperparams(run.record())
         except Exception as fault:
-            why = f"the logger {self.name} cannot be started: {type(fault).__name__}: {fault}"
-            raise LoggerError("\n".join([why, *map(_mend, _databases(filled))])) from fault
+            message = f"the logger {self.name} cannot be started: {type(fault).__name__}: {fault}"
+            raise LoggerError("\n".join([message, *map(_mend, _databases(filled))])) from fault
         return Curves(self.name, logger)
 
 
@@ -75,8 +75,8 @@ class Curves:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Lock a block for one process at a time."""
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock file, so that one process at a time runs the block."""
     with path.open("a") as file:
         with suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -91,6 +91,6 @@ def _databases(arguments: Mapping[str, Any]) -> list[Path]:
 
 def _mend(database: Path) -> str:
     return (
-        f"if {database} was left half made, by a process that was killed perhaps, move it away and run the same "
-        "command again: every loss curve is in a losses.csv too"
+        f"if {database} is incomplete, perhaps because a process was killed, move it away and run the same command "
+        "again: every loss curve is in a losses.csv too"
     )

@@ -1,4 +1,4 @@
-"""Rows of a sampling drawn on a device, by integers alone: the same on every device, and without a look at a value."""
+"""Rows of a sampling, drawn by integer arithmetic: equal on every device, and the host reads no value."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from bench.data.sampling.rows import PLACES, Rows
 
 
 class DeviceRows:
-    """Tables of a sampling that a device holds once, whatever the number of models that draw from them."""
+    """Tables of a sampling on a device, shared by all models that draw from them."""
 
     def __init__(self, rows: Rows, device: torch.device) -> None:
         self.firsts, self.rests = (torch.from_numpy(part).to(device) for part in (rows.firsts, rows.rests))

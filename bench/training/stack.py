@@ -1,7 +1,7 @@
-"""A stack: K models that advance as one stacked module, with their optimiser and their clock.
+"""A stack: K models that are trained as one stacked module, with their optimiser and their step counter.
 
-A member's progress is its slice of the parameters, of the model's other state and of the optimiser's state, the step,
-and the losses recorded so far: it resumes bit for bit, in any other stack.
+The progress of a member is the step, its slice of the parameters, of the persistent buffers and of the optimiser's
+state, and the losses recorded so far. It resumes bit for bit, in any other stack.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.models.base import ModelError
+from bench.models.parts.draws import Draws
 from bench.models.parts.stacked import Stacked, Updates, member, set_member
 from bench.study.run import LOSSES
 from bench.training.adam import Adam
@@ -24,7 +25,7 @@ Arrays = dict[str, NDArray[np.float32]]
 def set_precision(precision: str) -> None:
     """Set whether a GPU rounds the factors of float32 products and convolutions to tf32, in this whole process.
 
-    By default the framework rounds them in convolutions.
+    The framework's default rounds them in convolutions.
     """
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
@@ -32,27 +33,33 @@ def set_precision(precision: str) -> None:
 
 @dataclass(frozen=True)
 class Progress:
-    """The state a member resumes from: updates done; arrays (weights/, m/, v/, kept/, losses with the step first)."""
+    """The state that a member resumes from.
+
+    Attributes:
+        step: updates done.
+        arrays: weights/NAME, Adam's moments m/NAME and v/NAME, persistent buffers kept/NAME, and "losses", a row per
+            record with the step first.
+    """
 
     step: int
     arrays: Arrays
 
 
 class Stack:
-    """K models on one device; an update touches tensors of the device alone, so that a CUDA graph can hold it.
+    """K models on one device; an update uses tensors of the device alone, so it can be part of a CUDA graph.
 
     Args:
-        model: the stacked models, on the device they are to train on.
-        batches: what each step reads.
+        model: the stacked models, on the device that trains them.
+        batches: the input of each step.
         learning_rate: Adam's, for every member.
         precision: "float32", "tf32" (see `set_precision`), or "bfloat16" for the networks' inner layers.
-        compiled: fuse the hundreds of small operations that draw the input of an update with the framework's compiler;
-            the images must be on the device.
+        compiled: fuse the hundreds of small operations that draw the input of an update, and what a model draws for
+            itself, with the framework's compiler; the images must be on the device.
 
     Attributes:
         clock: updates done, an int32 tensor (1,).
-        columns: names of the losses that are recorded, behind the step.
-        first_bad: the step at which a loss of each member's players was first not finite, else -1: int32 (K,).
+        columns: names of the recorded losses, without the step.
+        first_bad: the first step at which a loss of a member was not finite, else -1: int32 (K,).
     """
 
     def __init__(
@@ -68,6 +75,8 @@ class Stack:
         self.reduced = precision == "bfloat16"
         self.device = next(model.parameters()).device
         self.read = torch.compile(batches.read, fullgraph=True, dynamic=False) if compiled else batches.read
+        for draws in (module for module in model.modules() if compiled and isinstance(module, Draws)):
+            draws.compile(fullgraph=True, dynamic=False)
         self.players = model.players()
         self.weights = {n: p for weights in self.players.values() for n, p in weights.items()}
         decays, limits = model.decays(), model.limits()
@@ -89,24 +98,24 @@ class Stack:
         self.record: list[Tensor] = []
 
     def update(self, *, curves: bool = False) -> None:
-        """One step of every member. Losses are summed over members, so each gets exactly its own gradient.
+        """One step of every member. Losses are summed over members, so each member gets exactly its gradient.
 
         Args:
             curves: record the losses, and compute those that are only recorded.
         """
-        seen = self.read(self.clock)
+        inputs = self.read(self.clock)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.reduced, cache_enabled=False):
-            losses = self.model.losses(**seen, step=self.clock, curves=curves)
+            losses = self.model.losses(**inputs, step=self.clock, curves=curves)
         for player, weights in self.players.items():
-            keep = len(self.players) > 1
-            gradients = torch.autograd.grad(losses[player].sum(), list(weights.values()), retain_graph=keep)
+            several = len(self.players) > 1
+            gradients = torch.autograd.grad(losses[player].sum(), list(weights.values()), retain_graph=several)
             for p, gradient in zip(weights.values(), gradients, strict=True):
                 p.grad = torch.empty_like(p).copy_(gradient) if gradient.stride() != p.stride() else gradient
         self.adam.update(self.clock)
         self.clock += 1
-        finite = torch.stack([losses[player].isfinite() for player in self.players]).all(dim=0)
-        bad = (self.first_bad < 0) & ~finite
-        self.first_bad.copy_(torch.where(bad, self.clock, self.first_bad))
+        for player in self.players:
+            finite = losses[player].detach() * 0 == 0  # one launch less than `isfinite`, twice
+            torch.where(finite | (self.first_bad >= 0), self.first_bad, self.clock, out=self.first_bad)
         if curves:
             self.record.append(_row(self.clock, self.columns, losses))
 
@@ -125,7 +134,7 @@ class Stack:
         """Continue from the members' progress, all at the same step.
 
         Raises:
-            ModelError: their arrays are those of another architecture, or their losses those of other columns.
+            ModelError: the arrays are those of another architecture, or the losses have other columns.
         """
         (step,) = {m.step for m in members}
         self.clock.fill_(step)
@@ -141,16 +150,16 @@ class Stack:
         self.record = list(torch.from_numpy(rows).to(self.device))
 
     def _parts(self) -> dict[str, dict[str, Tensor]]:
-        """All that an update changes: weights, both moments of Adam, other state of the model; each (K, ...)."""
+        """The state that an update changes: weights, both moments of Adam, persistent buffers; each (K, ...)."""
         moments = {part: {n: self.adam.state[p][part] for n, p in self.weights.items()} for part in ("m", "v")}
-        return {"weights": self.weights} | moments | {"kept": self.model.kept()}
+        return {"weights": self.weights} | moments | {"kept": self.model.saved_buffers()}
 
 
 def _columns(model: Stacked) -> tuple[str, ...]:
     """Names of the losses that are recorded for a model.
 
     Raises:
-        ModelError: a name that the model adds is no plain word, or occurs twice.
+        ModelError: a name in `recorded` is no identifier, or occurs twice.
     """
     columns = (*LOSSES, *model.recorded)
     for name in model.recorded:
@@ -161,9 +170,9 @@ def _columns(model: Stacked) -> tuple[str, ...]:
 
 def _row(clock: Tensor, columns: Sequence[str], losses: Mapping[str, Tensor]) -> Tensor:
     """Step and losses of each member, (K, 1 + number of losses); NaN for a loss that the model lacks."""
-    none = torch.full_like(losses["loss"], torch.nan)
-    values = [losses[n].detach() if n in losses else none for n in columns]
-    return torch.stack([clock.float().expand_as(none), *values], dim=1)
+    missing = torch.full_like(losses["loss"], torch.nan)
+    values = [losses[n].detach() if n in losses else missing for n in columns]
+    return torch.stack([clock.float().expand_as(missing), *values], dim=1)
 
 
 def _part(arrays: Mapping[str, NDArray[np.float32]], part: str) -> Arrays:

@@ -1,4 +1,4 @@
-"""The training stage: trains runs and writes weights, losses and a mark of completion into their folders."""
+"""The training stage: trains runs and writes weights, losses and `done.json` into their folders."""
 
 import platform
 import time
@@ -39,15 +39,15 @@ PACKAGES = ("torch", "pytorch-lightning", "numpy", "scikit-learn")
 
 
 class DivergedError(ArithmeticError):
-    """A loss of a run, or a weight at its end, was not finite; the message says at which step."""
+    """A loss of a run, or a final weight, was not finite; the message names the step."""
 
 
 def train(
     runs: Sequence[Run], store: Store, accelerator: str, report: Report, logger: LoggerSetting = CSV
 ) -> list[str]:
-    """Train runs of one group as one fleet, without those that are done or that another process works on.
+    """Train runs of one group as one fleet, except runs that are done or that another process trains.
 
-    A run that fails leaves a record, and the others go on.
+    A failed run leaves a record of its failure; the other runs continue.
 
     Args:
         runs: runs that share model, data set and schedule.
@@ -57,10 +57,10 @@ def train(
         logger: of loss curves, beside losses.csv.
 
     Returns:
-        The state of each run: "done", "failed", or "elsewhere" where another process works on it.
+        The state of each run: "done", "failed", or "elsewhere" if another process trains it.
 
     Raises:
-        StoreError: a file cannot be written; what was there before is intact.
+        StoreError: a file cannot be written; the previous file is intact.
         DataError: the data set is not available.
     """
     with claiming([store.run(r.id) for r in runs]) as claims:
@@ -80,7 +80,7 @@ def _train_claimed(
     started = time.monotonic()
     try:
         faults = _fit(runs, claims, report) if runs[0].fitted else _train(runs, claims, accelerator, report, logger)
-    except (StoreError, DataError, LoggerError):  # the fault of the disk, the data or the settings, not the run's
+    except (StoreError, DataError, LoggerError):  # a fault of the disk, the data or the settings, not of the runs
         raise
     except Exception as fault:
         faults = [fault] * len(runs)
@@ -91,7 +91,7 @@ def _train_claimed(
 
 
 def adopt(run: Run, store: Store, checkpoint: Path) -> None:
-    """Take the weights of a file in place of training: the run is then encoded and scored like any other.
+    """Use the weights of a file instead of training; the run is then encoded and scored like any other.
 
     Raises:
         StoreError: the file is no safetensors file or is truncated.
@@ -124,10 +124,10 @@ def new_learner(runs: Sequence[Run], convolution: str = "grouped") -> Learner:
 
 
 def training_images(run: Run) -> DataSet:
-    """The images of a run at its size, drawn as its sampling says; every one of the whole data set can be read.
+    """The images of a run at its size, with its sampling; every image of the data set can be read.
 
     Raises:
-        DataError: the data set cannot be had.
+        DataError: the data set is not available.
     """
     return sampled(at_size(load_data(run.dataset), run.schedule.image_size), run.sampling)
 
@@ -138,7 +138,7 @@ def load_learner(run: Run, folder: RunFolder) -> Learner:
 
 
 def learner_of(run: Run, weights: State) -> Learner:
-    """The learner of a run with given weights: one model on a CPU."""
+    """The learner of a run with these weights: one model on a CPU."""
     learner = new_learner([run])
     learner.load(weights)
     return learner
@@ -161,7 +161,7 @@ def _train(
     report: Report,
     logger: LoggerSetting,
 ) -> list[Exception | None]:
-    """Train runs in fleets of runs at the same step, no larger than the schedule says."""
+    """Train runs in fleets of runs at the same step, of at most `schedule.fleet` members."""
     import torch
 
     schedule = runs[0].schedule
@@ -169,11 +169,11 @@ def _train(
     if accelerator == "cuda":
         set_precision(schedule.precision)
     faults: dict[Run, Exception | None] = {}
-    standing: dict[int, list[Member]] = {}
+    by_step: dict[int, list[Member]] = {}
     for run, claim in zip(runs, claims, strict=True):
-        progress = _standing(run, claim.folder)
-        standing.setdefault(progress.step if progress else 0, []).append((run, claim, progress))
-    for _, members in sorted(standing.items()):
+        progress = _saved_progress(run, claim.folder)
+        by_step.setdefault(progress.step if progress else 0, []).append((run, claim, progress))
+    for _, members in sorted(by_step.items()):
         for start in range(0, len(members), schedule.fleet):
             faults |= _train_fleet(members[start : start + schedule.fleet], accelerator, report, logger)
     return [faults[run] for run in runs]
@@ -182,15 +182,15 @@ def _train(
 Member = tuple[Run, Claim, Progress | None]
 
 
-def _standing(run: Run, folder: RunFolder) -> Progress | None:
-    """The progress of an interrupted run; a checkpoint that cannot be read is set aside, and the run starts anew."""
+def _saved_progress(run: Run, folder: RunFolder) -> Progress | None:
+    """The progress of an interrupted run; a checkpoint that cannot be read is set aside, and the run starts again."""
     if not folder.checkpoint.exists():
         return None
     try:
         return _read_progress(folder)
     except StoreError as fault:
         aside = folder.set_aside(folder.checkpoint)
-        say(f"{run}: {fault}; kept as {aside.name}, training starts anew")
+        say(f"{run}: {fault}; kept as {aside.name}, training starts again")
         return None
 
 
@@ -236,16 +236,16 @@ def _train_together(
     parts = [members[i : i + size] for i in range(0, len(members), size)]
     fleet = Fleet([_stack(part, source, compiled, convolution) for part in parts], schedule.log_every)
     started = [logger.start(run, folder) for run, folder in zip(runs, folders, strict=True)]
-    loggers = [of_run for of_run in started if of_run is not None]
+    loggers = [run_logger for run_logger in started if run_logger is not None]
     callback = EveryMacroStep(
         schedule.checkpoint_every, lambda k, p: _write_progress(folders[k], p), _reporter(report, runs, fleet), loggers
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Lightning advises on workers and logging that macro-steps do not need
+        warnings.simplefilter("ignore")  # Lightning's advice on workers and logging does not apply to macro-steps
         macro_step = min(MACRO_STEPS[accelerator], schedule.checkpoint_every)
         fit(fleet, schedule.steps, accelerator, callback, macro_step)
-    for of_run in loggers:
-        of_run.finalize("success")
+    for run_logger in loggers:
+        run_logger.finalize("success")
     losses = fleet.losses()
     faults: dict[Run, Exception | None] = {
         run: DivergedError(f"a loss of {run} was not finite at step {step}") if step >= 0 else None
@@ -256,7 +256,7 @@ def _train_together(
         if all(np.isfinite(array).all() for array in weights.values()):
             write_arrays(folders[k].weights, weights)
             _write_losses(folders[k], fleet.columns, losses[:, k])
-        else:  # the last update broke them, which no loss was asked of
+        else:  # the last update diverged, and no loss was computed after it
             faults[runs[k]] = DivergedError(f"the weights of {runs[k]} were not finite after step {fleet.step}")
     return faults
 
@@ -281,7 +281,7 @@ def _runs_kernels() -> bool:
 
 
 def _stack(members: Sequence[Member], source: DeviceImages, compiled: bool, convolution: str) -> Stack:
-    """Runs as one stacked module, with the progress they have."""
+    """Runs as one stacked module that continues from their saved progress."""
     runs = [run for run, _, _ in members]
     schedule = runs[0].schedule
     model = new_learner(runs, convolution)
@@ -309,9 +309,9 @@ def _reporter(report: Report, runs: Sequence[Run], fleet: Fleet) -> Callable[[in
     return report_progress
 
 
-def _conclude(folder: RunFolder, fault: Exception | None, how: dict[str, Any]) -> None:
+def _conclude(folder: RunFolder, fault: Exception | None, cost: dict[str, Any]) -> None:
     if fault is None:
-        write_json(folder.done, provenance() | how | {"seconds": round(how["seconds"], 2)})
+        write_json(folder.done, provenance() | cost | {"seconds": round(cost["seconds"], 2)})
         folder.checkpoint.unlink(missing_ok=True)
     else:
         trace = "".join(traceback.format_exception(fault))
@@ -319,7 +319,7 @@ def _conclude(folder: RunFolder, fault: Exception | None, how: dict[str, Any]) -
 
 
 def provenance() -> dict[str, Any]:
-    """The provenance of a result: versions of packages, and the revision of the checkout, if there is one."""
+    """The provenance of a result: versions of packages, and the revision of the checkout, if any."""
     import bench
 
     packages = {p: version(p) for p in PACKAGES} | {"python": platform.python_version(), "bench": bench.__version__}

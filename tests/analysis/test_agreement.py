@@ -9,7 +9,7 @@ from bench.analysis.scores.agreement import TooFewRunsError, adjusted, rank_corr
 from bench.analysis.statistics.intervals import resamples
 from bench.analysis.statistics.ranks import row_spearman, spearman_influence
 from bench.analysis.statistics.significance import benjamini_hochberg
-from bench.testing.synthetic import Made, synthetic_table
+from bench.testing.synthetic import SyntheticScore, synthetic_table
 
 RNG = np.random.default_rng(0)
 
@@ -24,7 +24,9 @@ def scores(runs_a_setting: int = 10, settings: int = 6) -> pd.DataFrame:
 
 
 def test_a_wide_table_has_each_score_of_each_run_once() -> None:
-    long = synthetic_table(np.random.default_rng(0), seeds=2, scores={"mig": Made("mig", 0.8), "sap": Made("sap", 0.6)})
+    long = synthetic_table(
+        np.random.default_rng(0), seeds=2, scores={"mig": SyntheticScore("mig", 0.8), "sap": SyntheticScore("sap", 0.6)}
+    )
     mixed = long.sample(frac=1, random_state=1)
     named = mixed.set_index(["run", "name"])["score"]
     found = wide(mixed)
@@ -62,7 +64,7 @@ def test_correlations_lie_within_their_intervals() -> None:
 
 
 def test_the_interval_covers_the_known_correlation_of_a_copula_as_often_as_it_says() -> None:
-    made = {"mig": Made("mig", 0.9), "sap": Made("sap", 0.8)}
+    made = {"mig": SyntheticScore("mig", 0.9), "sap": SyntheticScore("sap", 0.8)}
     truth = 6 / np.pi * np.arcsin(0.9 * 0.8 / 2)
     rng = np.random.default_rng(0)
     table = synthetic_table(rng, datasets=[f"d{k}" for k in range(60)], models=("m",), scores=made, sampled={})

@@ -82,6 +82,22 @@ def test_below_five_seeds_nothing_is_judged() -> None:
     assert "an interval needs 5 seeds of each setting" in sentence(CLAIM, verdict)
 
 
+def test_a_score_that_is_the_same_for_all_runs_leaves_a_claim_open_and_says_so() -> None:
+    (verdict,) = weigh(CLAIM, scored(0.0, 5).assign(score=0.25))
+    assert verdict.word == "open"
+    assert sentence(CLAIM, verdict).endswith(
+        "is open: all runs have the same score (20 and 20 runs, 5 seeds a setting, quick)."
+    )
+
+
+def test_runs_of_two_precisions_are_told_apart() -> None:
+    table = scored(0.3, 10)
+    labels = ["published: 300,000 steps, 64x64 px", "published: 300,000 steps, 64x64 px, tf32"]
+    verdicts = weigh(CLAIM, table.assign(schedule=np.where(table["seed"] < 5, *labels)))
+    assert [verdict.schedule for verdict in verdicts] == labels
+    assert [verdict.runs for verdict in verdicts] == [(20, 20)] * 2
+
+
 def test_a_setting_is_compared_with_a_setting() -> None:
     (verdict,) = weigh(read_claim("factor_vae beta=2 > beta_vae beta=1 on mig, dsprites"), scored(0.3, 8))
     assert verdict.runs == (8, 8)

@@ -9,11 +9,11 @@ from bench.analysis.scores.agreement import TooFewRunsError, wide
 from bench.analysis.scores.precision import width_against_seeds
 from bench.analysis.scores.strengths import against_strength
 from bench.analysis.scores.superiority import model_comparison
-from bench.analysis.scores.variance import explained, omega_of_plain, variance_explained
+from bench.analysis.scores.variance import explained, mean_explained, omega_of_plain, variance_explained
 from bench.analysis.statistics.centres import centres, error_factor, moderated
-from bench.testing.synthetic import Made, synthetic_table
+from bench.testing.synthetic import SyntheticScore, synthetic_table
 
-MADE = {"mig": Made("mig", 0.8), "sap": Made("sap", 0.6)}
+MADE = {"mig": SyntheticScore("mig", 0.8), "sap": SyntheticScore("sap", 0.6)}
 
 
 def rng() -> np.random.Generator:
@@ -118,6 +118,26 @@ def test_no_point_lies_outside_its_own_interval() -> None:
         share = explained(scores, np.repeat(np.arange(4), 3))
         point = share.omega.clip(0, 1)
         assert ((share.low <= point) & (point <= share.high)).all()
+
+
+def test_the_mean_share_of_copies_of_one_score_is_as_sure_as_one_and_of_two_data_sets_surer() -> None:
+    scores = rng().normal(size=(12, 6, 1)) + rng().normal(size=(12, 1, 1))
+    groups = np.repeat(np.arange(3), 4)
+    one, copies = explained(scores, groups), mean_explained([(scores.repeat(5, axis=2), groups)])
+    assert (copies.omega, copies.low, copies.high) == pytest.approx((one.omega[0], one.low[0], one.high[0]))
+    both = mean_explained([(scores, groups)] * 2)
+    assert both.omega == pytest.approx(one.omega[0])
+    assert 0.6 < (both.high - both.low) / (one.high[0] - one.low[0]) < 1 / np.sqrt(2)
+
+
+def test_the_mean_share_of_a_constant_score_is_missing_and_below_five_seeds_has_no_interval() -> None:
+    scores = rng().normal(size=(12, 6, 2))
+    groups = np.repeat(np.arange(3), 4)
+    constant = np.concatenate([scores, np.full((12, 6, 1), 0.25)], axis=2)
+    assert np.isnan(mean_explained([(constant, groups)]).omega)
+    few = mean_explained([(scores[:, :4], groups)])
+    assert few.omega == pytest.approx(explained(scores[:, :4], groups).omega.mean())
+    assert np.isnan([few.low, few.high]).all()
 
 
 def test_variance_of_one_model_or_one_seed_is_not_explained() -> None:

@@ -12,11 +12,15 @@ from bench.analysis.scores.datasets import agreement_across_datasets
 from bench.analysis.scores.groups import _medians, accuracy_by_third
 from bench.analysis.scores.selection import unsupervised_selection, with_sampled_tc
 from bench.analysis.scores.transfer import complete_grid, transfer
-from bench.testing.synthetic import Made, synthetic_table
+from bench.testing.synthetic import SyntheticScore, synthetic_table
 
-MADE = {"mig": Made("mig", 0.8), "sap": Made("sap", 0.6), "elbo": Made("training", 0.5, representation=None),
-        "gbt_100": Made("downstream", 0.9)}  # fmt: skip
-SAMPLED = {"gaussian_total_correlation": Made("unsupervised", -0.5, representation="sampled")}
+MADE = {
+    "mig": SyntheticScore("mig", 0.8),
+    "sap": SyntheticScore("sap", 0.6),
+    "elbo": SyntheticScore("training", 0.5, representation=None),
+    "gbt_100": SyntheticScore("downstream", 0.9),
+}
+SAMPLED = {"gaussian_total_correlation": SyntheticScore("unsupervised", -0.5, representation="sampled")}
 TWO = ("dsprites", "mnist")
 
 

@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from bench import __main__
-from bench.__main__ import group_options, main
+from bench.__main__ import compose_all, group_options, main
 from bench.cli import commands
+from bench.cli.words import read
 
 
 def bench(*words: str | bytes) -> subprocess.CompletedProcess[str]:
@@ -42,6 +43,14 @@ def test_what_is_wrong_is_one_line_and_exit_code_one(words: str, line: str, caps
     code, said = told(*words.split(), capsys=capsys)
     assert (code, said.count("\n")) == (1, 1)
     assert said.startswith(line)
+
+
+@pytest.mark.parametrize("study", group_options("study"))
+def test_any_one_model_of_a_shipped_study_may_be_chosen(study: str) -> None:
+    (whole,) = compose_all(read(["train", f"study={study}"]))
+    model = next(iter(whole["model"]))
+    (part,) = compose_all(read(["train", f"study={study}", f"model={model}"]))
+    assert part["model"] == {model: whole["model"][model]}
 
 
 def test_bytes_that_are_no_text_are_named() -> None:

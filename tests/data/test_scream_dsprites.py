@@ -21,7 +21,8 @@ def scream() -> DataSet:
 
 def test_a_pixel_of_the_sprite_is_one_minus_the_background(stand_in: StandIn) -> None:
     stand_in("scream_dsprites")
-    images, on = scream().images(INDEX, 2), data.load_data("dsprites").images(INDEX)[..., 0] == 1
+    few = INDEX[::4]
+    images, on = scream().images(few, 2), data.load_data("dsprites").images(few)[..., 0] == 1
     crops = background_crops(images, on)
     assert crops.all(), f"images {np.flatnonzero(~crops)} are no crop with a colour"
 

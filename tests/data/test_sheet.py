@@ -14,6 +14,7 @@ from bench.report.sheet import CELL, DPI, GAP, HEAD, MARGIN, _classes, _joint, _
 pytestmark = pytest.mark.long  # left out of `make check`
 
 
+@pytest.mark.parametrize("dataset", ["dsprites", "cars3d", "mnist"], indirect=True)  # grey and coloured, and of classes
 def test_a_contact_sheet_has_a_row_for_each_factor_or_class(dataset: DataSet, tmp_path: Path) -> None:
     draw_sheet(dataset, tmp_path / "new" / "sheet.png")
     sheet = imread(tmp_path / "new" / "sheet.png")

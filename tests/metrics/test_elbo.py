@@ -32,7 +32,7 @@ def test_it_is_minus_the_loss_of_a_beta_vae_of_beta_1() -> None:
     found = elbo(vae, IMAGES, seed=1)
     noise = torch.from_numpy(np.random.default_rng(1).standard_normal((700, 5), np.float32))
     with torch.inference_mode():
-        losses = vae.losses(torch.from_numpy(IMAGES)[None], noise[None], torch.zeros(1, dtype=torch.int32))
+        losses = vae.losses(torch.from_numpy(IMAGES)[None], noise[None], torch.zeros(1, dtype=torch.int32), curves=True)
     assert found["reconstruction"] == pytest.approx(losses["reconstruction"].item(), rel=1e-5)
     assert found["kl"] == pytest.approx(losses["kl"].item(), rel=1e-4)
     assert found["elbo"] == pytest.approx(-losses["loss"].item(), rel=1e-5)

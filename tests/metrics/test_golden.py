@@ -101,6 +101,7 @@ def test_factor_vae_score_on_the_references_votes() -> None:
     assert scores["factor_vae_train"] == pytest.approx(0.80046, abs=0.01)
 
 
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n == "noisy" else pytest.mark.slow) for n in NAMES])
 def test_dci_and_the_accuracy_of_exact_trees_with_the_most_labels(name: str) -> None:
     expected, given = VALUES[name]["on_arrays"], _split(name)
     for key, value in dci(*given).items():
@@ -124,7 +125,7 @@ def test_accuracies_of_logistic_regression(name: str, size: int, tolerance: floa
     assert scores[f"lr_{size}"] == pytest.approx(VALUES[name]["on_arrays"][f"lr_{size}"], abs=tolerance)
 
 
-@pytest.mark.parametrize("size", [10, 100, 1000, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("size", [10, 100, *(pytest.param(n, marks=pytest.mark.slow) for n in (1000, 10_000))])
 def test_xgboost_is_a_variant_near_the_studys_trees(name: str, size: int) -> None:
     expected = VALUES[name]["on_arrays"]
     expected = expected["dci_informativeness_test"] if size == 10_000 else expected[f"gbt_{size}"]

@@ -118,4 +118,4 @@ def test_what_is_kept_is_stored_with_the_weights() -> None:
     trained, fresh = updated(stack(3), 3).model, new((5,))
     fresh.load(trained.state())
     assert torch.equal(fresh.integral, trained.integral)
-    assert {"integral", "unclamped"} == trained.kept().keys()
+    assert {"integral", "unclamped"} == trained.saved_buffers().keys()

@@ -102,7 +102,7 @@ def test_the_loss_is_its_parts() -> None:
     model = new(0)
     rng = torch.Generator().manual_seed(0)
     images, noise = torch.rand(1, 24, 32, 32, 1, generator=rng), torch.randn(1, 24, 5, generator=rng)
-    losses = model.losses(images, noise, START)
+    losses = model.losses(images, noise, START, curves=True)
     latent = model.latent(images, noise)
     clamped = model.clamped(latent.z)
     assert losses["loss"].item() == pytest.approx((losses["reconstruction"] + losses["regulariser"]).item())

@@ -178,7 +178,7 @@ def test_ica_finds_the_components_of_scikit_learn_where_that_converges() -> None
 
 
 def test_ica_that_does_not_settle_is_an_error_that_names_the_limit() -> None:
-    with pytest.raises(ModelError, match="did not settle within max_iter = 3"):
+    with pytest.raises(ModelError, match="did not converge within max_iter = 3"):
         ICA(SHAPE, latent_dim=10, num_images=500, max_iter=3).fit(DATA, 0)
 
 

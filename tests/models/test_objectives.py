@@ -93,14 +93,11 @@ def test_total_correlation_is_the_references() -> None:
 
 
 class _FixedLogits(torch.nn.Module):
-    """In the place of a discriminator: the reference's logits of z and of shuffled z, in this order."""
+    """In the place of a discriminator: the reference's logits of z and of shuffled z."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.logits = [torch.from_numpy(ARRAYS[n])[None] for n in ("disc_logits_z", "disc_logits_zperm")]
-
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
-        return self.logits.pop(0)
+    def forward(self, z: torch.Tensor, shuffled: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits, of_shuffled = (torch.from_numpy(ARRAYS[n])[None] for n in ("disc_logits_z", "disc_logits_zperm"))
+        return logits, of_shuffled
 
 
 @pytest.mark.parametrize("gamma", [10, 20, 30, 40, 50, 100])
@@ -121,6 +118,15 @@ def test_factor_vae_shuffles_each_dimension_of_the_same_batch_by_its_own_permuta
     assert min(moves) > 50
     assert torch.equal(shuffled, vae.shuffle(z, at(3)))
     assert not torch.equal(shuffled, vae.shuffle(z, at(4)))
+
+
+def test_the_discriminator_sees_each_code_alone() -> None:
+    discriminator = Discriminator((0, 1), 10, 50)
+    z, shuffled = torch.randn(2, 2, 8, 10)
+    apart = discriminator(z, shuffled)
+    together = discriminator.logits(torch.cat([z, shuffled], dim=1)).split(8, dim=1)
+    for ours, theirs in zip(apart, together, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
 def test_the_discriminator_is_the_studys_and_stays_out_of_the_trained_model() -> None:

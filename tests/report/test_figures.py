@@ -18,7 +18,8 @@ from bench.pool import Here
 from bench.report.figures import DATASET_FIGURES, FIGURES, _rows, draw_all
 from bench.report.figures.heatmaps import CORRELATION, heatmaps
 from bench.report.figures.panels import Drawn, panel_grid
-from bench.testing.synthetic import SCORES, Made, synthetic_table
+from bench.testing.synthetic import SCORES, SyntheticScore, synthetic_table
+from benchmarks.analysis import main as benchmark
 
 pytestmark = pytest.mark.long  # left out of `make check`
 
@@ -33,7 +34,7 @@ DRAWINGS: dict[str, Callable[[pd.DataFrame], Drawn]] = {
 
 
 def made(seeds: int = 5, models: tuple[str, ...] = ("beta_vae", "dip_vae_i"), strengths: int = 3) -> pd.DataFrame:
-    scores = {n: SCORES[n] for n in KEPT} | {"irs": Made("irs", 0.3)}
+    scores = {n: SCORES[n] for n in KEPT} | {"irs": SyntheticScore("irs", 0.3)}
     rng = np.random.default_rng(0)
     table = synthetic_table(rng, datasets=DATASETS, models=models, strengths=strengths, seeds=seeds, scores=scores)
     return table.assign(schedule="published: 300,000 steps, 64x64 px")
@@ -246,6 +247,17 @@ def test_every_figure_names_its_dead_runs_once(tmp_path: Path, monkeypatch: pyte
     said = {path.stem: path.read_text() for path in (tmp_path / "figures").glob("*.txt")}
     counts = {name: text.count("2 runs are dead (no active dimension): β-VAE") for name, text in said.items()}
     assert counts == {few[0]: 1, few[1]: 1, f"{few[2]}_dsprites": 1, f"{few[2]}_noisy_dsprites": 0}
+
+
+def test_the_benchmark_of_the_figures_draws_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bench.report.figures.FIGURES", {"fig2_metric_agreement": FIGURES["fig2_metric_agreement"]})
+    monkeypatch.setattr("bench.report.figures.DATASET_FIGURES", {})
+    benchmark(["--datasets", "1", "--seeds", "2", "--scores", "30", "--processes", "1"])
+    said = capsys.readouterr().out
+    assert "72 runs x 30 scores" in said
+    assert re.search(r"fig2_metric_agreement: drawn\nall figures: [\d.]+ s, 1 at a time, [\d.]+ s of the CPU", said)
 
 
 @pytest.mark.parametrize("name", WITH_BOTH)

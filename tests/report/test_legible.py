@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import combinations
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,15 +16,17 @@ from bench import registry
 from bench.analysis.published.numbers import Item, items
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.conventions import CONVENTIONS
+from bench.report.choice import chosen_runs, regret_figure
 from bench.report.figures import DATASET_FIGURES, FIGURES
-from bench.report.figures.panels import Drawn
+from bench.report.figures.panels import Drawn, looks_of
 from bench.report.questions import QUESTIONS, conventions
 from bench.report.reproduction import reproduction_figure
 from bench.report.style import COLUMN, NOTE, PAGE, Picture, new_figure, titled
-from bench.testing.synthetic import SCORES, Made, synthetic_table
+from bench.store.folders import Store
+from bench.testing.synthetic import SCORES, SyntheticScore, synthetic_table
 
 MODELS = ("beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii")
-MORE = {"irs": Made("irs", 0.3, 0.2, 0.9), "explicitness_test": Made("explicitness", 0.7, 0.7, 0.8)}
+MORE = {"irs": SyntheticScore("irs", 0.3, 0.2, 0.9), "explicitness_test": SyntheticScore("explicitness", 0.7, 0.7, 0.8)}
 QUICK = (
     "fig1_total_correlation", "fig2_metric_agreement", "fig3_scores_by_model", "fig4_scores_and_strength",
     "fig6_efficiency", "box_plots", "fig18_datasets_scatter", "fig24_unsupervised_and_downstream",
@@ -139,10 +142,18 @@ def test_every_text_of_a_reproduction_can_be_read(item: Item) -> None:
     assert faults(reproduction_figure(item, numbers, SCHEDULES)) == []
 
 
-@pytest.mark.parametrize("name", ["rate_distortion", "posterior", "label_efficiency"])
+@pytest.mark.parametrize("name", ["rate_distortion", "posterior", "label_efficiency", "fairness"])
 def test_every_text_of_an_answer_can_be_read(name: str, table: pd.DataFrame) -> None:
-    asked = SimpleNamespace(table=table, plan=SimpleNamespace(schedules=SCHEDULES))
-    for _, figure, _ in QUESTIONS[name].draw(asked):  # type: ignore[arg-type]
+    mig = table[table["name"].eq("mig")]
+    scored = pd.concat([table, mig.assign(name="unfairness", metric="fairness")])
+    study = SimpleNamespace(table=scored, plan=SimpleNamespace(schedules=SCHEDULES))
+    for _, figure, _ in QUESTIONS[name].draw(study):  # type: ignore[arg-type]
+        assert faults(figure) == []
+
+
+def test_every_text_of_the_cost_of_choosing_can_be_read(table: pd.DataFrame, tmp_path: Path) -> None:
+    for chosen in chosen_runs(table, Store(tmp_path))[0]:
+        figure = regret_figure(chosen.choice.regrets, looks_of(table), chosen.dataset, SCHEDULES)
         assert faults(figure) == []
 
 

@@ -92,13 +92,25 @@ def test_a_question_of_scores_is_answered_from_the_table(name: str, tmp_path: Pa
     assert {"dsprites", "mnist"} <= set(numbers["dataset"])
 
 
-def test_what_choosing_costs_is_drawn_for_each_data_set(tmp_path: Path) -> None:
-    drawn = list(QUESTIONS["regret"].draw(Tabled(plan(VAE), Store(tmp_path), load_learner)))
-    assert [stem for stem, *_ in drawn] == ["regret_dsprites", "regret_mnist"]
-    for _, figure, numbers in drawn:
-        assert "36 runs, 3 seeds a setting" in said(figure)
-        assert all(words in said(figure) for words in ("highest ELBO", "lowest reconstruction", "any run"))
-        assert (numbers["regret"] >= 0).all()
+def test_unfairness_is_drawn_against_every_score_without_dead_runs(tmp_path: Path) -> None:
+    class Encoded(Tabled):
+        @property
+        def table(self) -> pd.DataFrame:  # type: ignore[override]
+            table = super().table
+            mig = table[table["name"].eq("mig") & table["representation"].eq("mean")]
+            dead = mig.assign(name="active_dims", metric="active_dims", score=(mig["run"] != mig["run"].iloc[0]) * 1.0)
+            return pd.concat([table, mig.assign(name="unfairness", metric="fairness", score=-mig["score"]), dead])
+
+    ((stem, figure, numbers),) = QUESTIONS["fairness"].draw(Encoded(plan(VAE), Store(tmp_path), load_learner))
+    assert stem == "fairness"
+    assert "71 runs, 2 seeds a setting" in said(figure)
+    assert "1 run is dead" in figure.caption
+    correlations = numbers.set_index(["dataset", "row"])["spearman"]
+    assert correlations["dsprites", "mig"] == correlations["mnist", "mig"] == pytest.approx(-1)
+    assert numbers["kind"].unique().tolist() == ["metrics of the study", "accuracy of tasks"]
+    assert [name for name in numbers["row"].unique() if "_10" in name] == ["lr_10000", "gbt_10000"]
+    with pytest.raises(TooFewRunsError, match="of which every image was encoded: study=fairness"):
+        list(QUESTIONS["fairness"].draw(Tabled(plan(VAE), Store(tmp_path), load_learner)))
 
 
 @pytest.mark.parametrize("name", OF_MODELS)

@@ -102,6 +102,19 @@ def test_what_is_computed_is_not_computed_again_and_another_protocol_is(
     assert before["irs"] == after["irs"]
 
 
+def test_floors_are_of_codes_as_wide_as_the_schedule_makes_them(
+    made: tuple[Plan, Store], capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan, store = made
+    assert floors_of(plan, store)["dsprites"].dims == 10
+    wide = dataclasses.replace(plan, schedule=dataclasses.replace(SCHEDULE, latent_dim=64))
+    assert "not computed" in floors_of(wide, store)["dsprites"].without["active_dims"]
+    make_floors(wide, store, InProcess())
+    found = floors_of(wide, store)["dsprites"]
+    assert (found.dims, found.values["gaussian"]["active_dims"]) == (64, 64)
+    assert floors_of(plan, store)["dsprites"].values["gaussian"]["active_dims"] == 10
+
+
 def test_floors_are_the_same_in_every_store(made: tuple[Plan, Store], tmp_path: Path) -> None:
     plan, store = made
     again = Store(tmp_path / "again", writable=True)

@@ -1,8 +1,6 @@
 """Codes from elsewhere stand in the score table under a name of their own; a wrong file is told what is wrong."""
 
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import pytest
 import yaml
 
 import bench
+from bench.__main__ import perform
 from bench.cli import commands
 from bench.scoring.foreign import read
 from bench.store import shipped
@@ -249,9 +248,10 @@ def test_a_metric_that_fails_is_named_and_tried_again(tmp_path: Path, capsys: py
     assert len(Store(tmp_path).listings()) == 1
 
 
-def test_on_the_command_line_the_data_set_is_custom_unless_given(tmp_path: Path) -> None:
-    words = ["score", f"codes={save(tmp_path)}", "name=mine", "metric=mig", f"results_dir={tmp_path}"]
-    done = subprocess.run([sys.executable, "-m", "bench", *words], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "mine, seed 0, of custom" in done.stdout
+def test_on_the_command_line_the_data_set_is_custom_unless_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"codes={save(tmp_path)}", "name=mine", "metric=mig", f"results_dir={tmp_path}", "processes=1"]
+    assert perform(["score", *words]) == 0
+    assert "mine, seed 0, of custom" in capsys.readouterr().out
     assert set(bench.scores(results_dir=tmp_path)["model"]) == {"mine"}

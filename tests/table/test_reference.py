@@ -1,8 +1,6 @@
 """A score table leaves its runs, comes back to the bit, joins others, and is drawn where nothing was trained."""
 
 import gzip
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from bench.__main__ import perform
 from bench.cli import commands
 from bench.pool import Here
 from bench.scoring.runs import cells
@@ -231,15 +230,14 @@ def test_the_reference_study_is_drawn_where_nothing_was_trained(tmp_path: Path) 
     assert not (tmp_path / "own" / "runs").exists()
 
 
-def test_the_command_exports_and_merges(tmp_path: Path) -> None:
-    plan, results = planned("trainer.steps=77"), Store(tmp_path / "it's a")  # no run of the shipped table
+def test_the_command_exports_and_merges(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan, results = planned("trainer.steps=77"), Store(tmp_path / "it's a")
     for run in plan.runs:
         plant(run, plan, results)
     extend(plan, results)
     commands.hand_on(plan, results)
-    words = ["merge", str(results.export(plan.name).path), f"results_dir={tmp_path / 'own'}"]
-    done = subprocess.run([sys.executable, "-m", "bench", *words], capture_output=True, text=True, check=False)
-    assert "merge: 120 rows added, 0 found equal" in done.stderr, done.stderr
+    assert perform(["merge", str(results.export(plan.name).path), f"results_dir={tmp_path / 'own'}"]) == 0
+    assert "merge: 120 rows added, 0 found equal" in capsys.readouterr().err
 
 
 def test_the_table_that_comes_with_the_package_is_what_its_card_says() -> None:

@@ -1,6 +1,7 @@
 """A model trains the same alone, in any fleet, in any slot of any stack, and across a kill and a resume."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import yaml
 from bench import registry
 from bench.data.base import Card, DataSet
 from bench.data.reader import images_on
+from bench.models.parts.draws import Draws
 from bench.models.parts.stacked import Stacked
 from bench.store import shipped
 from bench.training.batches import Batches
@@ -33,6 +35,7 @@ GRADIENT_MODELS = [
 # models whose parts others here have too: of these two properties are tested by hand, with -m slow
 COSTLY = {"dc_ign", "gvae", "hfs", "infogan", "qlae", "slow_vae"}
 BY_HAND_THE_REST = [pytest.param(n, marks=pytest.mark.slow) if n in COSTLY else n for n in GRADIENT_MODELS]
+SEEDS = [5, 0, 9]
 CPU = torch.device("cpu")
 
 
@@ -74,6 +77,13 @@ def settings(name: str, count: int) -> list[dict[str, float]]:
     return [entry["hyper"] | values[i % len(values)] for i in range(count)]
 
 
+@cache
+def alone(name: str) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
+    """The weights and losses of three members of a model, each trained by itself."""
+    members = [new_fleet(name, [s], [h]) for s, h in zip(SEEDS, settings(name, 3), strict=True)]
+    return [(run_to(fleet, 20).state(0), fleet.losses()[:, 0]) for fleet in members]
+
+
 def relative_difference(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:
     first, second = (np.concatenate([w[n].ravel() for n in a]) for w in (a, b))
     return float(np.linalg.norm(first - second) / np.linalg.norm(first))
@@ -85,23 +95,20 @@ def largest_difference(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> fl
 
 @pytest.mark.parametrize("name", GRADIENT_MODELS)
 def test_a_member_of_a_stack_trains_as_if_alone(name: str) -> None:
-    hyper, seeds = settings(name, 3), [5, 0, 9]
-    together, tolerance = run_to(new_fleet(name, seeds, hyper), 20), TOLERANCES.get(name, TOLERANCE)
-    for k in range(3):
-        alone = run_to(new_fleet(name, seeds[k : k + 1], hyper[k : k + 1]), 20)
-        assert relative_difference(alone.state(0), together.state(k)) < tolerance
-        np.testing.assert_allclose(alone.losses()[:, 0, 1:3], together.losses()[:, k, 1:3], rtol=tolerance)
+    together, tolerance = run_to(new_fleet(name, SEEDS, settings(name, 3)), 20), TOLERANCES.get(name, TOLERANCE)
+    for k, (weights, losses) in enumerate(alone(name)):
+        assert relative_difference(weights, together.state(k)) < tolerance
+        np.testing.assert_allclose(losses[:, 1:3], together.losses()[:, k, 1:3], rtol=tolerance)
 
 
 @pytest.mark.parametrize("name", BY_HAND_THE_REST)
 def test_a_stack_of_its_own_trains_bit_for_bit_as_alone_in_any_fleet_slot_and_order(name: str) -> None:
-    hyper, seeds = settings(name, 3), [5, 0, 9]
-    alone = [run_to(new_fleet(name, [s], [h]), 20) for s, h in zip(seeds, hyper, strict=True)]
-    for order in ([0, 1, 2], [2, 0]):
-        fleet = run_to(Fleet([new_stack(name, [seeds[i]], [hyper[i]]) for i in order], log_every=5), 20)
-        for k, i in enumerate(order):
-            assert largest_difference(alone[i].state(0), fleet.state(k)) == 0
-            np.testing.assert_array_equal(alone[i].losses()[:, 0], fleet.losses()[:, k])
+    hyper, order = settings(name, 3), [2, 0, 1]
+    fleet = run_to(Fleet([new_stack(name, [SEEDS[i]], [hyper[i]]) for i in order], log_every=5), 20)
+    for k, i in enumerate(order):
+        weights, losses = alone(name)[i]
+        assert largest_difference(weights, fleet.state(k)) == 0
+        np.testing.assert_array_equal(losses, fleet.losses()[:, k])
 
 
 @pytest.mark.parametrize("name", BY_HAND_THE_REST)
@@ -143,6 +150,24 @@ def test_each_player_of_factor_vae_follows_its_own_loss_alone() -> None:
         ):
             assert torch.equal(weight.grad, gradient)
             assert gradient.any() == (weight.detach() != before[name]).any()
+
+
+def test_what_a_model_draws_for_itself_is_compiled_beside_its_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled, compile_module = [], Draws.compile
+
+    def without_a_backend(draws: Draws, **options: bool) -> None:
+        compiled.append(draws)
+        compile_module(draws, backend="eager", **options)
+
+    monkeypatch.setattr(torch, "compile", lambda read, **_: read)
+    monkeypatch.setattr(Draws, "compile", without_a_backend)
+    plain = new_stack("factor_vae", [0, 3], settings("factor_vae", 2))
+    model = new_stack("factor_vae", [0, 3], settings("factor_vae", 2)).model
+    stack = Stack(model, plain.batches, 1e-3, compiled=True)
+    assert compiled == [model.shuffle.draws]
+    for each in (plain, stack):
+        each.update()
+    assert all(torch.equal(plain.weights[name], stack.weights[name]) for name in plain.weights)
 
 
 def test_training_stops_when_every_member_has_failed() -> None:

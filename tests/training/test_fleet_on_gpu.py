@@ -1,6 +1,8 @@
 """On a CUDA device a fleet trains as on the CPU and as alone, within rounding; run by hand with -m gpu."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,9 @@ from bench.data import card, load_data
 from bench.data.pooled import at_size
 from bench.data.reader import images_on
 from bench.data.sampling import of_card, sampled
+from bench.networks.parts import kernel_choices
 from bench.networks.parts.convolutions import convolutions
+from bench.networks.parts.kernel_choices import Choices, Gpu
 from bench.store import shipped
 from bench.study.run import PAIRS
 from bench.training.batches import Batches
@@ -46,8 +50,8 @@ def stack(name: str, seeds: Sequence[int], device: str, way: str = "grouped", po
     return Stack(model, batches, 1e-3)
 
 
-def trained(stacks: Sequence[Stack], steps: int = 20) -> Fleet:
-    set_precision("float32")
+def trained(stacks: Sequence[Stack], steps: int = 20, precision: str = "float32") -> Fleet:
+    set_precision(precision)
     fleet = Fleet(stacks, log_every=5)
     for step in range(steps):
         fleet.update(recorded=(step + 1) % 5 == 0)
@@ -148,6 +152,16 @@ def test_kernels_give_the_layers_of_the_framework(channels: int) -> None:
         # an output within rounding of zero may pass a ReLU on one side alone: two of 6 million change gradients by 1e-3
         limits = [1e-5, *[5e-3 if relu else 1e-5] * 3]
         assert all(e < limit for e, limit in zip(errors, limits, strict=True)), f"{inputs} to {outputs}: {errors}"
+
+
+def test_measured_ways_of_kernels_change_no_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = []
+    measured = Choices(Gpu(torch.cuda.current_device()), tmp_path, [])
+    for way in (lambda launch: launch.ways[0], measured.way):
+        monkeypatch.setattr(kernel_choices, "choices", lambda _, way=way: SimpleNamespace(way=way))
+        states.append(trained([stack("beta_vae", [3, 4], "cuda", "triton")], precision="tf32").state(1))
+    assert all(np.array_equal(states[0][name], states[1][name]) for name in states[0])
+    assert measured.file.exists()
 
 
 @pytest.mark.parametrize("way", ["grouped", "matmul", "triton"])

@@ -56,9 +56,7 @@ def test_a_logger_starts_while_no_other_of_the_store_does(setting: LoggerSetting
 
 def test_a_database_that_was_left_half_made_is_named_with_the_mend(setting: LoggerSetting, tmp_path: Path) -> None:
     (tmp_path / "some.db").touch()
-    with pytest.raises(
-        LoggerError, match=rf"(?s)duplicate column.*{tmp_path}/some.db was left half made.*move it away"
-    ):
+    with pytest.raises(LoggerError, match=rf"(?s)duplicate column.*{tmp_path}/some.db is incomplete.*move it away"):
         start(setting, tmp_path)
 
 

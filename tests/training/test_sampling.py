@@ -111,7 +111,7 @@ def test_partners_are_drawn_freely_where_every_row_may_be_drawn_and_refused_wher
     paired, single = batches(CORRELATED, batch=100, name="ada_gvae"), batches(CORRELATED, batch=100)
     assert torch.equal(paired.index(at(1))[:, :100], single.index(at(1)))
     for entry in (HELD_OUT, SUBSET):
-        with pytest.raises(ModelError, match="ada_gvae chooses partners of images from all: some would be those that"):
+        with pytest.raises(ModelError, match="ada_gvae chooses partners among all images, also among those that the"):
             batches(entry, name="ada_gvae")
 
 

@@ -187,7 +187,7 @@ def test_a_truncated_checkpoint_is_set_aside_and_the_run_starts_anew(tmp_path: P
     folder.path.mkdir(parents=True)
     folder.checkpoint.write_bytes(b"cut off")
     assert train([run()], tmp_path) == ["done"]
-    assert "training starts anew" in capsys.readouterr().err
+    assert "training starts again" in capsys.readouterr().err
     (kept,) = folder.path.glob("damaged-*")
     assert kept.read_bytes() == b"cut off"
 

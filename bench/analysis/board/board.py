@@ -1,4 +1,4 @@
-"""One board: rows (models) by scores, over one data set or the mean over several, ranked where rows are complete."""
+"""One board: rows (models) by scores, on one data set or as means over several; complete rows are ranked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,14 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Column:
-    """A score of the board; dead runs have no `disentanglement` score. `declared` says which rank sets count it."""
+    """A score of the board.
+
+    Attributes:
+        name: of the score.
+        metric: that computes it.
+        declared: its declaration, with the rank sets that count it.
+        disentanglement: whether it is left out for dead runs.
+    """
 
     name: str
     metric: str
@@ -29,7 +36,7 @@ class Column:
 def board(
     estimates: Sequence[Mapping[Row, Estimate]], chosen: Sequence[Column], keys: Sequence[str], rank_sets: Sequence[str]
 ) -> pd.DataFrame:
-    """One board over the data sets given.
+    """One board over one or several data sets.
 
     Args:
         estimates: for each data set, row -> its estimate of the chosen scores.
@@ -38,26 +45,26 @@ def board(
         rank_sets: of `RANK_SETS`.
 
     Returns:
-        As `leaderboard.leaderboard` says: the rows of each rank set, the best first, incomplete ones last.
+        The columns of `leaderboard.leaderboard`: the rows of each rank set, the best first, incomplete ones last.
     """
-    rows = list(dict.fromkeys(r for of in estimates for r in of))
-    nothing = Estimate.nothing(len(chosen))
-    grid = [[of.get(r, nothing) for r in rows] for of in estimates]  # data sets x rows
-    runs = np.array([[e.runs for e in of] for of in grid])
+    rows = list(dict.fromkeys(row for by_row in estimates for row in by_row))
+    empty = Estimate.empty(len(chosen))
+    grid = [[by_row.get(row, empty) for row in rows] for by_row in estimates]  # data sets x rows
+    runs = np.array([[e.runs for e in line] for line in grid])
     present: NDArray[np.bool_] = np.any(runs, axis=1)  # data sets x columns
     frame = pd.DataFrame(rows, columns=list(keys))
-    frame["seeds"] = [min(e.seeds for e in of) for of in zip(*grid, strict=True)]
+    frame["seeds"] = [min(e.seeds for e in of_row) for of_row in zip(*grid, strict=True)]
     frame["runs"] = runs.max(axis=2).sum(axis=0).astype(int)
     scores = [_score(column.name, [grid[d] for d in np.flatnonzero(present[:, k])], k)
               for k, column in enumerate(chosen)]  # fmt: skip
-    of_scores = pd.DataFrame({name: values for score in scores for name, values in score.items()})
-    frame = pd.concat([frame, of_scores], axis=1)  # one by one, a hundred columns would be a hundred blocks
+    score_columns = pd.DataFrame({name: values for score in scores for name, values in score.items()})
+    frame = pd.concat([frame, score_columns], axis=1)  # at once: pandas is slow on frames grown column by column
     ranked = [_ranked(grid, chosen, present, name).assign(rank_set=name) for name in rank_sets]
-    whole = pd.concat([pd.concat([standing, frame], axis=1) for standing in ranked])
-    place = whole["rank_set"].map(list(rank_sets).index)
+    table = pd.concat([pd.concat([standing, frame], axis=1) for standing in ranked])
+    place = table["rank_set"].map(list(rank_sets).index)
     order = ["place", "rank", "coverage", *keys]
-    whole = whole.assign(place=place).sort_values(order, ascending=[True, True, False, *(True for _ in keys)])
-    return whole.drop(columns="place")
+    table = table.assign(place=place).sort_values(order, ascending=[True, True, False, *(True for _ in keys)])
+    return table.drop(columns="place")
 
 
 def _ranked(
@@ -65,12 +72,12 @@ def _ranked(
 ) -> pd.DataFrame:
     """Standing and coverage of every row by the scores of a rank set; no interval if a score has none."""
     counted: NDArray[np.bool_] = present & [c.declared.counts_in(rank_set) for c in chosen]
-    coverage = np.array([[e.coverage for e in of] for of in grid]).transpose(1, 0, 2)
+    coverage = np.array([[e.coverage for e in line] for line in grid]).transpose(1, 0, 2)
     coverage = coverage[:, counted if counted.any() else present]
     complete = np.flatnonzero((coverage >= 1).all(axis=1))
     frame = _standings(grid, chosen, counted, complete).reindex(range(len(coverage)))
-    unsure = [any(np.isnan(grid[d][i].error[k]) for d, k in np.argwhere(counted)) for i in range(len(frame))]
-    frame.loc[unsure, [c for c in frame if c.endswith(("_low", "_high"))]] = np.nan
+    no_interval = [any(np.isnan(grid[d][i].error[k]) for d, k in np.argwhere(counted)) for i in range(len(frame))]
+    frame.loc[no_interval, [c for c in frame if c.endswith(("_low", "_high"))]] = np.nan
     return frame.assign(coverage=coverage.mean(axis=1))
 
 
@@ -92,21 +99,21 @@ def _standings(
 
 
 def _score(name: str, grid: Sequence[Sequence[Estimate]], k: int) -> dict[str, Array]:
-    """One score of every row: the mean over data sets, missing if one of them lacks it."""
+    """One score of every row: the mean over data sets, missing if the row lacks it on one of them."""
     if not grid:
         return {}
-    point = np.mean([[e.point[k] for e in of] for of in grid], axis=0)
-    parts = np.array([[(e.error[k], e.freedom[k]) for e in of] for of in grid])  # data sets x rows x 2
+    point = np.mean([[e.point[k] for e in line] for line in grid], axis=0)
+    parts = np.array([[(e.error[k], e.freedom[k]) for e in line] for line in grid])  # data sets x rows x 2
     error, freedom = together(parts[..., 0] / len(grid), parts[..., 1])
     low, high = t_ends(point, error, freedom)
-    runs = np.sum([[e.runs[k] for e in of] for of in grid], axis=0).astype(int)
+    runs = np.sum([[e.runs[k] for e in line] for line in grid], axis=0).astype(int)
     return {name: point, f"{name}_low": low, f"{name}_high": high, f"{name}_runs": runs}
 
 
 def sure_best(frame: pd.DataFrame, column: Column) -> Any:
-    """The ranked row whose score is significantly the best, or None.
+    """The index of the ranked row whose score is significantly the best, or None.
 
-    Its interval overlaps no other ranked row's interval, and holds no score of a row without an interval.
+    Its interval overlaps no interval of another ranked row, and contains no score of a row without an interval.
 
     Args:
         frame: one board.
@@ -116,7 +123,7 @@ def sure_best(frame: pd.DataFrame, column: Column) -> Any:
     rows = frame[frame["rank"].notna() & frame[column.name].notna()].sort_values(column.name, ascending=not higher)
     if higher is None or len(rows) < 2:
         return None
-    near, far = ("_low", "_high") if higher else ("_high", "_low")
-    bound = rows[column.name + near].iloc[0]  # missing below `MIN_SEEDS` seeds: nothing is beyond it
-    others = rows[column.name + far].fillna(rows[column.name]).iloc[1:]
+    worst, best = ("_low", "_high") if higher else ("_high", "_low")
+    bound = rows[column.name + worst].iloc[0]  # NaN below `MIN_SEEDS` seeds: no comparison with it is true
+    others = rows[column.name + best].fillna(rows[column.name]).iloc[1:]
     return rows.index[0] if (others < bound if higher else others > bound).all() else None

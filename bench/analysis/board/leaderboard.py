@@ -1,9 +1,9 @@
 """The leaderboard: models (and representations from elsewhere) by headline score, with intervals, ranks and coverage.
 
 A score of a model on one data set is the interquartile mean (IQM) of its runs, over strengths and seeds; over all data
-sets it is the mean of those. Intervals come from the variance of seeds within each setting; ranks are computed again
-in each of 1,000 draws from the distribution of the IQMs. A row is ranked if it has every score that is wanted of it.
-Dead runs have no disentanglement score here, and none is wanted of them, unless most runs of the row are dead.
+sets it is the mean of these. Intervals come from the variance of seeds within each setting; ranks are computed again
+in each of 1,000 draws from the distribution of the IQMs. A row is ranked if it has every expected score. Dead runs have
+no disentanglement score here, and none is expected of them, unless most runs of the row are dead.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,20 +26,20 @@ from bench.analysis.scores.selection import with_sampled_tc
 from bench.analysis.statistics.estimates import Estimate, estimate
 from bench.metrics.base import DEFAULT_SET, RANK_SETS
 from bench.scoring.runs import declaration
-from bench.store.files import digest
+from bench.store.files import generator_of
 from bench.values import one_of
 
 OVERALL = "all"
 MODEL, SETTING, BEST = "model", "setting", "best"
-KEYS = {MODEL: ["model"], SETTING: ["model", "value"]}  # level -> the key of a row; other levels have that of a model
-MOST_DEAD = 0.5  # of a row's runs; with more the row is listed, not ranked
+KEYS = {MODEL: ["model"], SETTING: ["model", "value"]}  # level -> the key of a row; other levels have a model's key
+MOST_DEAD = 0.5  # share of a row's runs; a row with more dead runs is listed, not ranked
 SEED = 2019
 
 Estimates = Mapping[str, Mapping[Row, Estimate]]  # data set -> row -> estimate from its runs
 
 
 def levels(table: pd.DataFrame) -> dict[str, str]:
-    """Level -> what its rows are, in words, for every level that a board of this table can have."""
+    """Level -> a description of its rows, for every level that a board of this table can have."""
     if not table.groupby(["model", "dataset"], observed=True)["value"].nunique().gt(1).any():
         return {MODEL: "models"}
     picked = {name: f"models, setting of the best {title(name)}" for name in criteria(with_sampled_tc(table))}
@@ -53,21 +53,21 @@ def levels(table: pd.DataFrame) -> dict[str, str]:
 def columns(table: pd.DataFrame) -> list[Column]:
     """Scores for a board of this table: ranked headline scores, accuracies at the most labels, efficiencies, the rest.
 
-    The headline scores that no ranks rest on come last, so that what is drawn for the others does not depend on them;
-    behind them, where a data set has no labels, the unsupervised scores that no ranks rest on either.
+    Headline scores that count in no rank set come after these, so that the random draws of the others do not depend on
+    them. If a data set has no labels, the unsupervised scores follow; they do not count in ranks either.
     """
     metric_of = dict(zip(table["name"], table["metric"], strict=True))
     headlines = [n for n in disentanglement_scores(table) if n in metric_of]
     downstream = [n for n in downstream_scores(metric_of) if metric_of[n] == "downstream"]
-    most = {n.rpartition("_")[0] if n[-1].isdigit() else n: n for n in downstream}  # sizes rise: the last one stays
+    largest = {n.rpartition("_")[0] if n[-1].isdigit() else n: n for n in downstream}  # sizes ascend: the last wins
     counted = [n for n in headlines if declaration(metric_of[n]).score(n).ranks]
-    shown = dict.fromkeys([*counted, *most.values(), *headlines])
+    shown = dict.fromkeys([*counted, *largest.values(), *headlines])
     shown |= dict.fromkeys(scores_without_factors(table))
     return [Column(n, metric_of[n], declaration(metric_of[n]).score(n), n in headlines) for n in shown]
 
 
 def wanted_cells(table: pd.DataFrame) -> pd.DataFrame:
-    """The cells that a table alone lets one expect: for every run, each metric that others have on its data set.
+    """The cells expected from the table alone: for every run, each metric that other runs have on its data set.
 
     Returns:
         A row for each (run, model, value, dataset, representation, metric).
@@ -90,19 +90,19 @@ def leaderboard(
     Args:
         table: of scores.
         chosen: scores to show.
-        wanted: as `wanted_cells` gives it, for the planned runs; any other run is expected to have what
-            others have.
-        level: what a row is, one of `levels`: a "model" over its strengths, a "setting" (model, value), a model at its
-            "best" setting by each score, or at the one that an unsupervised score picks, such as "elbo".
-        rank_sets: the scores that ranks rest on, of `RANK_SETS`.
+        wanted: the expected cells of the planned runs, with the columns of `wanted_cells`; for other runs, the cells
+            that the table's runs have.
+        level: the kind of row, one of `levels`: a "model" over its strengths, a "setting" (model, value), a model at
+            its "best" setting by each score, or at the setting that an unsupervised score picks, such as "elbo".
+        rank_sets: the sets of scores that rank the rows, of `RANK_SETS`.
 
     Returns:
         A row for each (representation, dataset, rank_set, model[, hyperparameter, value]), the best first; dataset
-        "all" is over all of them. rank (by Borda count) and rank_by_mean, each with _low and _high (95 %), borda,
-        mean_rank, mean_score (mean share of the scores' ranges), coverage (0..1), seeds (the fewest of a setting),
-        runs, dead (how many of the model's or setting's), dead_runs (which); then each score's IQM, _low, _high and
-        _runs. Missing are the ranks of incomplete rows and of a row without rivals, and the intervals of what rests on
-        fewer than 5 seeds of a setting.
+        "all" is the mean over data sets. Columns: rank (by Borda count) and rank_by_mean, each with _low and _high
+        (95 %), borda, mean_rank, mean_score (mean share of the scores' ranges), coverage (0..1), seeds (the fewest of a
+        setting), runs, dead (number of dead runs), dead_runs (their names); then each score's IQM, _low, _high and
+        _runs. Incomplete rows, and a row without rivals, have no ranks; intervals are missing if a setting has fewer
+        than 5 seeds.
 
     Raises:
         UnknownNameError: there is no such level or rank set; the message offers the nearest.
@@ -117,7 +117,7 @@ def leaderboards(
     wanted_levels: Iterable[str] | None = None,
     rank_sets: Iterable[str] = tuple(RANK_SETS),
 ) -> dict[str, pd.DataFrame]:
-    """Level -> its boards, as `leaderboard` gives them; of the wanted levels, by default of all.
+    """Level -> its boards, as `leaderboard` returns them; `wanted_levels` defaults to all levels.
 
     Raises:
         UnknownNameError: there is no such level or rank set; the message offers the nearest.
@@ -148,16 +148,16 @@ def leaderboards(
 
 
 def _needed(wanted_levels: Iterable[str]) -> list[str]:
-    """The levels whose rows are estimated from runs; picks are made among settings."""
+    """The levels whose rows are estimated from runs; other levels pick among settings."""
     return list(dict.fromkeys(level if level in KEYS else SETTING for level in wanted_levels))
 
 
 def _picked(settings: Estimates, chosen: Sequence[Column], table: pd.DataFrame, level: str) -> Estimates:
-    """One setting of each model on each data set, picked as the level says."""
+    """One setting of each model on each data set, picked by the criterion of the level."""
     if level == BEST:
-        return {dataset: by_each_score(of, chosen) for dataset, of in settings.items()}
+        return {dataset: by_each_score(estimates, chosen) for dataset, estimates in settings.items()}
     merit_of = merits(with_sampled_tc(table), level)
-    return {dataset: by_criterion(of, merit_of.get(dataset, {})) for dataset, of in settings.items()}
+    return {dataset: by_criterion(estimates, merit_of.get(dataset, {})) for dataset, estimates in settings.items()}
 
 
 def _whole(boards: list[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
@@ -167,16 +167,16 @@ def _whole(boards: list[pd.DataFrame], keys: list[str]) -> pd.DataFrame:
 
 
 def _with_hyperparameters(settings: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """The boards of settings, with the name of the hyper-parameter beside its value."""
-    named = settings["model"].map(hyperparameters(table)).astype("object")
-    settings.insert(settings.columns.get_loc("value"), "hyperparameter", named)
+    """The boards of settings, with the name of the hyper-parameter before its value."""
+    names = settings["model"].map(hyperparameters(table)).astype("object")
+    settings.insert(settings.columns.get_loc("value"), "hyperparameter", names)
     return settings
 
 
 def _with_dead(frame: pd.DataFrame, dead: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """A board with the number of dead runs of each row, and which they are."""
-    on_it = dead if frame["dataset"].iloc[0] == OVERALL else dead[dead["dataset"] == frame["dataset"].iloc[0]]
-    groups = {_named(key): (len(runs), named(runs)) for key, runs in on_it.groupby(keys, dropna=False)}
+    """A board with the number and the names of the dead runs of each row."""
+    of_board = dead if frame["dataset"].iloc[0] == OVERALL else dead[dead["dataset"] == frame["dataset"].iloc[0]]
+    groups = {_named(key): (len(runs), named(runs)) for key, runs in of_board.groupby(keys, dropna=False)}
     dead_of_row = [groups.get(_named(row), (0, "")) for row in frame[keys].itertuples(index=False)]
     return frame.assign(dead=[count for count, _ in dead_of_row], dead_runs=[which for _, which in dead_of_row])
 
@@ -184,20 +184,20 @@ def _with_dead(frame: pd.DataFrame, dead: pd.DataFrame, keys: list[str]) -> pd.D
 def _estimates(
     scores: pd.DataFrame, wanted: pd.DataFrame, chosen: Sequence[Column], keys: list[str], dead: frozenset[str]
 ) -> dict[str, dict[Row, Estimate]]:
-    """Data set -> row -> its estimate. A row's draws depend on its own name alone."""
+    """Data set -> row -> its estimate. The random draws of a row depend on its name alone."""
     scores = scores.reindex(columns=list(dict.fromkeys([*scores.columns, *(c.name for c in chosen)])))
-    lifeless = [c for c in chosen if c.disentanglement]
-    scores.loc[scores["run"].isin(dead), [c.name for c in lifeless]] = np.nan
+    disentanglement = [c for c in chosen if c.disentanglement]
+    scores.loc[scores["run"].isin(dead), [c.name for c in disentanglement]] = np.nan
     groups = {_named(key): runs for key, runs in scores.groupby(["dataset", *keys], dropna=False)}
-    of_dead = wanted["run"].isin(dead) & wanted["metric"].isin({c.metric for c in lifeless})
+    of_dead = wanted["run"].isin(dead) & wanted["metric"].isin({c.metric for c in disentanglement})
     estimates: dict[str, dict[Row, Estimate]] = {}
     for key, cells in wanted.assign(of_dead=of_dead).groupby(["dataset", *keys], dropna=False):
-        every = cells.drop_duplicates("run")["run"]
-        spared = every.isin(dead).mean() <= MOST_DEAD  # a few survivors do not represent their model
-        wanted_runs = (cells[~cells["of_dead"]] if spared else cells).groupby("metric")["run"].nunique()
+        runs_of_row = cells.drop_duplicates("run")["run"]
+        few_dead = runs_of_row.isin(dead).mean() <= MOST_DEAD  # else the surviving runs do not represent the model
+        wanted_runs = (cells[~cells["of_dead"]] if few_dead else cells).groupby("metric")["run"].nunique()
         wanted_runs = wanted_runs.reindex([c.metric for c in chosen], fill_value=0)
         row = _named(key)
-        rng = np.random.default_rng(int(digest([SEED, *row]), 16))
+        rng = generator_of([SEED, *row])
         runs = groups.get(row, scores.iloc[:0])
         estimates.setdefault(row[0], {})[row[1:]] = estimate(
             runs, [c.name for c in chosen], wanted_runs.to_numpy(), rng
@@ -206,15 +206,15 @@ def _estimates(
 
 
 def _named(key: Row) -> Row:
-    """A group's key with None for NaN, which does not equal itself."""
+    """A group's key with None in place of NaN, which does not equal itself."""
     return tuple(None if pd.isna(k) else k for k in key)
 
 
 def _boards(
     estimates: Estimates, chosen: Sequence[Column], keys: list[str], rank_sets: Sequence[str]
 ) -> list[pd.DataFrame]:
-    """A board for each data set that has any of the scores; if there are several, first the one over all."""
+    """A board for each data set that has any of the scores; for several data sets, first the board over all."""
     scored = {d: rows for d, rows in estimates.items() if any(e.runs.any() for e in rows.values())}
     overall = {OVERALL: list(scored.values())} if len(scored) > 1 else {}
-    named_parts = overall | {dataset: [rows] for dataset, rows in scored.items()}
-    return [board(parts, chosen, keys, rank_sets).assign(dataset=name) for name, parts in named_parts.items()]
+    by_name = overall | {dataset: [rows] for dataset, rows in scored.items()}
+    return [board(parts, chosen, keys, rank_sets).assign(dataset=name) for name, parts in by_name.items()]

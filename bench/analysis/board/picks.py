@@ -1,4 +1,4 @@
-"""One setting to represent a model: the one with the best score, or the one that an unsupervised score picks."""
+"""The setting that represents a model: the one of the best score, or the one that an unsupervised score picks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ Settings = Mapping[Row, Estimate]  # (model, value) -> estimate from its runs
 
 
 def by_each_score(settings: Settings, chosen: Sequence[Column]) -> dict[Row, Estimate]:
-    """(model,) -> its scores, each of the setting whose IQM of that score is the best.
+    """(model,) -> its scores, each from the setting with the best IQM of that score.
 
     A score without a direction is missing. Picking and scoring on the same seeds is slightly optimistic.
     """
@@ -35,16 +35,16 @@ def by_criterion(settings: Settings, merits: Mapping[Row, float]) -> dict[Row, E
     for model, estimates in _models(settings).items():
         merit = np.array([merits.get(row, np.nan) for row in settings if row[:1] == model])
         has_merit = ~np.isnan(merit)
-        nothing = Estimate.nothing(len(estimates[0].point))
-        picked[model] = estimates[int(np.nanargmax(merit))] if has_merit.any() else nothing
+        empty = Estimate.empty(len(estimates[0].point))
+        picked[model] = estimates[int(np.nanargmax(merit))] if has_merit.any() else empty
     return picked
 
 
 def merits(scores: pd.DataFrame, criterion: str) -> dict[str, dict[Row, float]]:
-    """Data set -> (model, value) -> the IQM over runs of an unsupervised score, negated where lower is better.
+    """Data set -> (model, value) -> the IQM over runs of an unsupervised score, negated if lower is better.
 
     Args:
-        scores: as `selection.with_sampled_tc` gives it.
+        scores: as `selection.with_sampled_tc` returns them.
         criterion: one of its columns.
     """
     sign = 1 if UNSUPERVISED[criterion].higher_is_better else -1
@@ -57,7 +57,7 @@ def merits(scores: pd.DataFrame, criterion: str) -> dict[str, dict[Row, float]]:
 
 
 def criteria(scores: pd.DataFrame) -> list[str]:
-    """The unsupervised scores that some run has."""
+    """The unsupervised scores that at least one run has."""
     return [name for name in UNSUPERVISED if name in scores.columns and scores[name].notna().any()]
 
 

@@ -16,12 +16,12 @@ STANDING = (
     "rank", "rank_low", "rank_high", "borda", "mean_rank", "mean_score", "rank_by_mean", "rank_by_mean_low",
     "rank_by_mean_high",
 )  # fmt: skip
-DIGITS = 12  # sums of the same numbers in another order are a tie
+DIGITS = 12  # round off the error of summation, so that equal sums tie
 
 
 @dataclass(frozen=True)
 class Contest:
-    """One score of E entrants: its estimates, and draws of what other seeds might give."""
+    """One score of E entrants: its estimates, and draws of the estimates that other seeds might give."""
 
     point: Array  # (E,)
     draws: Array  # (draws, E)
@@ -33,8 +33,8 @@ def standings(contests: Sequence[Contest]) -> pd.DataFrame:
 
     Returns:
         A row for each entrant: rank, rank_low, rank_high (95 %, from the ranks in each draw) by Borda count; borda
-        and mean_rank themselves (borda = contests x (entrants - mean_rank)); rank_by_mean, rank_by_mean_low,
-        rank_by_mean_high and mean_score: the mean share of the scores' ranges, over bounded scores.
+        (contests x (entrants - mean_rank)) and mean_rank; rank_by_mean, rank_by_mean_low, rank_by_mean_high and
+        mean_score (the mean share of the scores' ranges, over bounded scores).
 
     Example:
         >>> draws = np.zeros((10, 3))

@@ -1,7 +1,7 @@
-"""Does A score higher than B? A claim in words, and what the runs that there are say of it.
+"""Does A score higher than B? A claim in words, and the verdict of the existing runs on it.
 
-`factor_vae > beta_vae on mig, dsprites` is of all runs of two models; `beta_vae beta=4 > beta_vae beta=1 on mig` of
-two settings, on every data set that has both.
+`factor_vae > beta_vae on mig, dsprites` compares all runs of two models; `beta_vae beta=4 > beta_vae beta=1 on mig`
+compares two settings, on every data set that has both.
 """
 
 import re
@@ -19,7 +19,7 @@ from bench.analysis.statistics.estimates import Estimate, estimate
 from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, t_ends, t_quantile, together
 from bench.values import ConfigError
 
-MOST_SEEDS = 10_000  # that are foretold
+MOST_SEEDS = 10_000  # the largest number of needed seeds that is predicted
 _CLAIM = re.compile(r"(?P<more>.+?)(?P<sign>[<>])(?P<less>.+?)\s+on\s+(?P<score>[^,]+?)(?:,(?P<dataset>.+))?")
 _SIDE = re.compile(r"(?P<model>[^\s=]+)(?:\s+(?P<name>[^\s=]+)=(?P<value>\S+))?")
 FORM = "A > B on SCORE[, DATASET], such as 'factor_vae > beta_vae on mig, dsprites' or 'beta_vae beta=4 > pca on mig'"
@@ -40,21 +40,21 @@ class Side:
         """Its rows of a score table.
 
         Raises:
-            ConfigError: its model sweeps another hyper-parameter.
+            ConfigError: the model sweeps another hyper-parameter.
         """
         rows = table[table["model"] == self.model]
         if self.value is None:
             return rows
         swept = sorted(rows["hyperparameter"].dropna().unique())
         if self.hyperparameter not in swept:
-            named = ", ".join(swept) or "nothing"
-            raise ConfigError(f"runs of {self.model} differ in {named}, not in {self.hyperparameter}")
+            names = ", ".join(swept) or "nothing"
+            raise ConfigError(f"runs of {self.model} differ in {names}, not in {self.hyperparameter}")
         return rows[np.isclose(rows["value"].astype(float), self.value)]
 
 
 @dataclass(frozen=True)
 class Claim:
-    """That the runs of one side score higher than those of another."""
+    """The claim that the runs of one side score higher than those of another."""
 
     more: Side
     less: Side
@@ -67,18 +67,19 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the runs on one data set say of a claim; intervals are 95 %, missing below 5 seeds of a setting.
+    """The verdict of the runs on one data set; intervals are 95 %, missing below 5 seeds of a setting.
 
     Attributes:
         score: its name in the table.
         dataset, schedule: of the runs.
-        difference, low, high: of the interquartile means of the two sides.
-        probability, probability_low, probability_high: that a run of the first side scores higher than one of the
-            other.
-        runs: of each side.
-        dead: runs of each side that encode nothing.
+        difference, low, high: difference of the interquartile means of the two sides, and its interval.
+        probability, probability_low, probability_high: probability that a run of the first side scores higher than one
+            of the other, and its interval.
+        runs: number on each side.
+        dead: number of dead runs on each side.
         seeds: the fewest of a setting.
-        seeds_needed: of each setting, about, for the interval of a difference of this size to exclude 0; None: unknown.
+        seeds_needed: estimated seeds per setting after which the interval of a difference of this size would exclude 0;
+            None: unknown.
     """
 
     score: str
@@ -104,10 +105,10 @@ class Verdict:
 
 
 def read_claim(text: str) -> Claim:
-    """A claim from its words.
+    """Parse a claim.
 
     Raises:
-        ConfigError: it is not of the form; the message shows it.
+        ConfigError: the text does not have the form of a claim; the message shows that form.
     """
     match = _CLAIM.fullmatch(text.strip())
     sides = match and [_SIDE.fullmatch(match[name].strip()) for name in ("more", "less")]
@@ -131,12 +132,12 @@ def _side(match: re.Match[str]) -> Side:
 
 
 def weigh(claim: Claim, table: pd.DataFrame, representation: str = "mean") -> list[Verdict]:
-    """What a score table says of a claim: a verdict for each data set and schedule that has runs of both sides.
+    """A verdict on a claim for each data set and schedule that has runs of both sides.
 
     Args:
-        claim: what is claimed.
+        claim: to be judged.
         table: the score table.
-        representation: whose scores.
+        representation: of the codes whose scores are compared.
 
     Raises:
         UnknownNameError: no runs of a model or data set, or no such score; the message offers the nearest.
@@ -150,8 +151,8 @@ def weigh(claim: Claim, table: pd.DataFrame, representation: str = "mean") -> li
         if name is not None and name not in set(names):
             raise registry.unknown(kind, name, sorted(names.unique()))
     name = score_named(claim.score, table)
-    of_codes = table["representation"].isna() | table["representation"].eq(representation).fillna(False)
-    chosen = table[of_codes & table["factor"].isna() & (table["name"] == name)]
+    eligible = table["representation"].isna() | table["representation"].eq(representation).fillna(False)
+    chosen = table[eligible & table["factor"].isna() & (table["name"] == name)]
     chosen = chosen if claim.dataset is None else chosen[chosen["dataset"] == claim.dataset]
     more, less = claim.more.rows(chosen), claim.less.rows(chosen)
     keys, dead = ["dataset", "schedule"], dead_runs(table)
@@ -163,15 +164,17 @@ def weigh(claim: Claim, table: pd.DataFrame, representation: str = "mean") -> li
             f"{claim}: no runs{where} of both sides were trained under one schedule and have {name}: "
             f"{claim.more}: {schedules[0]}; {claim.less}: {schedules[1]}. Runs of different schedules are not compared"
         )
-    of_more, of_less = more.groupby(keys), less.groupby(keys)
-    return [_verdict((name, *key), of_more.get_group(key), of_less.get_group(key), dead) for key in sorted(common)]
+    more_groups, less_groups = more.groupby(keys), less.groupby(keys)
+    return [
+        _verdict((name, *key), more_groups.get_group(key), less_groups.get_group(key), dead) for key in sorted(common)
+    ]
 
 
 def score_named(name: str, table: pd.DataFrame) -> str:
-    """A score of a table by its name, or by that of a metric whose headline it is.
+    """The name of a score in a table, given that name or the name of the metric whose headline it is.
 
     Raises:
-        UnknownNameError: neither; the message offers the nearest.
+        UnknownNameError: it is neither; the message offers the nearest.
     """
     names = sorted(table["name"].unique())
     metrics = set(table["metric"]) & set(registry.names("metrics"))
@@ -181,24 +184,24 @@ def score_named(name: str, table: pd.DataFrame) -> str:
     return name if name in names else str(headlines[name])
 
 
-def _verdict(of: tuple[str, str, str], more: pd.DataFrame, less: pd.DataFrame, dead: frozenset[str]) -> Verdict:
+def _verdict(key: tuple[str, str, str], more: pd.DataFrame, less: pd.DataFrame, dead: frozenset[str]) -> Verdict:
     sides = [_estimated(rows) for rows in (more, less)]
     difference = float(sides[0].point[0] - sides[1].point[0])
     values, labels = zip(*[_values(rows) for rows in (more, less)], strict=True)
     seeds = min(side.seeds for side in sides)
-    known = seeds >= MIN_SEEDS
-    beating = probability_of_beating(*values, *(labels if known else (None, None)))
+    has_interval = seeds >= MIN_SEEDS
+    beating = probability_of_beating(*values, *(labels if has_interval else (None, None)))
     low = high = np.nan
     needed = None
-    if known:
-        errors, freedoms = (np.array([getattr(side, what)[0] for side in sides]) for what in ("error", "freedom"))
+    if has_interval:
+        errors, freedoms = np.array([(side.error[0], side.freedom[0]) for side in sides]).T
         error, freedom = (float(v) for v in together(errors, freedoms))
         low, high = (float(end) for end in t_ends(difference, error, freedom))
         needed = _seeds_needed(abs(difference), error, freedom, seeds)
-    counts, died = ([f(rows) for rows in (more, less)] for f in (len, lambda rows: int(rows["run"].isin(dead).sum())))
+    dead_more, dead_less = (int(rows["run"].isin(dead).sum()) for rows in (more, less))
     return Verdict(
-        *of, difference, low, high, beating.probability, beating.low, beating.high,
-        (counts[0], counts[1]), (died[0], died[1]), seeds, needed,
+        *key, difference, low, high, beating.probability, beating.low, beating.high,
+        (len(more), len(less)), (dead_more, dead_less), seeds, needed,
     )  # fmt: skip
 
 
@@ -207,19 +210,18 @@ def _values(rows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]
 
 
 def _estimated(rows: pd.DataFrame) -> Estimate:
-    runs = rows.rename(columns={"score": "it"})
-    return estimate(runs, ["it"], np.array([len(runs)]), np.random.default_rng(0))  # its draws are not read
+    return estimate(rows, ["score"], np.array([len(rows)]), np.random.default_rng(0))  # its draws are not used
 
 
 def _seeds_needed(difference: float, error: float, freedom: float, seeds: int) -> int | None:
-    """Seeds of each setting with which a 95 % interval would be as wide as a difference, from the error with fewer.
+    """Predicted number of seeds per setting for which half a 95 % interval is smaller than a difference.
 
-    The error falls as 1 / sqrt(n), its degrees of freedom grow with n - 1.
+    The error falls as 1 / sqrt(n); its degrees of freedom grow as n - 1.
     """
-    wanted = np.arange(MIN_SEEDS, MOST_SEEDS + 1)
-    half = t_quantile(freedom * (wanted - 1) / (seeds - 1)) * error * np.sqrt(seeds / wanted)
+    counts = np.arange(MIN_SEEDS, MOST_SEEDS + 1)
+    half = t_quantile(freedom * (counts - 1) / (seeds - 1)) * error * np.sqrt(seeds / counts)
     enough = np.flatnonzero(half < difference)
-    return int(wanted[enough[0]]) if len(enough) else None
+    return int(counts[enough[0]]) if len(enough) else None
 
 
 def sentence(claim: Claim, v: Verdict) -> str:
@@ -231,6 +233,8 @@ def sentence(claim: Claim, v: Verdict) -> str:
     if v.word == "unknown":
         need = f"an interval needs {MIN_SEEDS} seeds of each setting"
         return f"{start} cannot be judged: the first is {size}, but {need} ({runs}{dead})."
+    if v.low == v.high == 0:
+        return f"{start} is open: all runs have the same score ({runs}{dead})."
     wins = (
         f"one of its runs scores higher with probability {v.probability:.2f} "
         f"({v.probability_low:.2f} to {v.probability_high:.2f})"

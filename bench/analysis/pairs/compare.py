@@ -1,4 +1,4 @@
-"""Do the scores of two models (or two studies) rank strengths, seeds and metrics alike, and which runs disagree?"""
+"""Do the scores of two models (or two studies) rank strengths, seeds and metrics alike? Which runs disagree?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from bench.analysis.scores.agreement import correlated
 from bench.analysis.scores.datasets import correlated_medians, median_noise
 from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, t_ends, together
 from bench.analysis.statistics.ranks import unit_ranks
-from bench.store.files import digest
+from bench.store.files import generator_of
 
 Array = NDArray[np.float64]
 SEED = 2019
@@ -40,21 +40,21 @@ def compare(
 ) -> Comparison:
     """Compare the scores of two sides on every data set that both have.
 
-    * strengths: Spearman between the medians of a's and of b's settings.
+    * strengths: Spearman correlation between the medians of a's and of b's settings.
     * runs: Spearman rho between runs of the same setting and seed. 1 - rho is the sum of the runs' contributions
-      (u - v)^2 / 2, u and v being ranks centred and scaled to length 1.
+      (u - v)^2 / 2, with u and v the ranks centred and scaled to length 1.
     * seeds: as runs, after each setting's median is subtracted: is a seed that is good for one side good for the other?
-    * metrics: Spearman of two scores within a, within b, and the difference.
+    * metrics: Spearman correlation of two scores within a, within b, and the difference.
 
-    A correlation with a constant score is missing; so are intervals where a setting has fewer than 5 seeds, and
-    those of `strengths` below 10 settings.
+    A correlation with a constant score is missing. Intervals are missing if a setting has fewer than 5 seeds; those of
+    `strengths` also below 10 settings.
 
     Args:
         a: score table of one side.
         b: score table of the other.
         names: scores to compare; a score that one side lacks is left out.
-        on: what matches settings: "strength_index" of two models, "setting" of two studies.
-        representation: whose scores.
+        on: how settings are matched: "strength_index" of two models, "setting" of two studies.
+        representation: of the codes whose scores are compared.
 
     Raises:
         NothingInCommonError: there is nothing to compare.
@@ -72,9 +72,9 @@ def _agreement(m: Matched) -> pd.DataFrame:
     missing = np.full(len(m.a.columns), np.nan)
     columns: dict[str, object] = {"dataset": m.dataset, "name": list(m.a.columns)}
     columns |= _strengths(m)
-    for what, sides in (("seeds", (_residuals(x), _residuals(y))), ("runs", (x, y))):
+    for name, sides in (("seeds", (_residuals(x), _residuals(y))), ("runs", (x, y))):
         ends = _paired_ends(*sides, m.seeds) if len(x) > 1 else (missing, missing, missing)
-        columns |= dict(zip((what, f"{what}_low", f"{what}_high"), ends, strict=True))
+        columns |= dict(zip((name, f"{name}_low", f"{name}_high"), ends, strict=True))
     counts = {"settings": m.a.index.unique("setting").size, "pairs": len(x), "fewest_seeds": m.seeds}
     return pd.DataFrame(columns | counts)
 
@@ -96,10 +96,10 @@ def _strengths(m: Matched) -> dict[str, Array]:
         noise = None
         if m.seeds >= MIN_SEEDS and len(medians[0]) >= MIN_MEDIANS:
             noise = [median_noise([v[:, k].var(ddof=1) for v in side], [len(v) for v in side]) for side in sides]
-        rng = np.random.default_rng(int(digest([SEED, m.dataset, m.a.columns[k]]), 16))
+        rng = generator_of([SEED, m.dataset, m.a.columns[k]])
         cells.append(correlated_medians([side[:, k] for side in medians], noise, rng))
     names = {"strengths": "spearman", "strengths_low": "low", "strengths_high": "high"}
-    return {name: np.array([cell[of] for cell in cells]) for name, of in names.items()}
+    return {name: np.array([cell[key] for cell in cells]) for name, key in names.items()}
 
 
 def _residuals(side: pd.DataFrame) -> pd.DataFrame:
@@ -124,7 +124,7 @@ def _metrics(m: Matched) -> pd.DataFrame:
 
 
 def _runs(m: Matched) -> pd.DataFrame:
-    """Runs matched by setting and seed, those that contribute most to a score's disagreement first."""
+    """Runs matched by setting and seed, ordered by their contribution to a score's disagreement, the largest first."""
     x, y = m.paired()
     parts = []
     for name in x if len(x) > 1 else []:

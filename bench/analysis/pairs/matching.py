@@ -7,23 +7,23 @@ from typing import Literal
 import pandas as pd
 
 Key = Literal["strength_index", "setting"]
-MIN_SETTINGS = 3  # two are always ranked alike or in reverse
+MIN_SETTINGS = 3  # the rank correlation of two settings is always 1 or -1
 
 
 class NothingInCommonError(ValueError):
-    """Two sides that cannot be compared; the message says what each of them has."""
+    """Two sides that cannot be compared; the message lists the settings and data sets of each."""
 
 
 @dataclass(frozen=True)
 class Matched:
-    """Two sides on one data set: a row a run (levels setting, seed, run), the same score columns, the same settings."""
+    """Two sides on one data set: a row per run (index setting, seed, run), the same score columns and settings."""
 
     dataset: str
     a: pd.DataFrame
     b: pd.DataFrame
 
     def paired(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """The runs whose setting and seed both sides have, row by row."""
+        """The runs of both sides with a setting and seed that both have, in the same order."""
         shared = self.a.index.droplevel("run").intersection(self.b.index.droplevel("run"))
         x, y = (s[s.index.droplevel("run").isin(shared)] for s in (self.a, self.b))
         return x, y
@@ -35,23 +35,24 @@ class Matched:
 
 
 def matched(a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str], on: Key, representation: str) -> list[Matched]:
-    """Both score tables on every data set where they have settings and scores in common.
+    """Both score tables on every data set on which they have settings and scores in common.
 
     Args:
         a: score table of one side.
         b: score table of the other.
         names: scores to keep; those that a table lacks are left out.
-        on: "strength_index" matches strength indices (two models), "setting" model and value (two studies).
-        representation: whose scores.
+        on: "strength_index" matches strength indices (two models), "setting" matches model and value (two studies).
+        representation: of the codes whose scores are compared.
 
     Raises:
-        NothingInCommonError: on no data set are there three common settings with a common score.
+        NothingInCommonError: no data set has three common settings with a common score.
     """
     sides = [_runs(t, names, on, representation) for t in (a, b)]
     common = list(_on_each_data_set(*sides))
     if not common:
         contents = [
-            f"{which} has {_described(s, on)}" for which, s in zip(("the first", "the second"), sides, strict=True)
+            f"{side} has {_described(scores, on)}"
+            for side, scores in zip(("the first", "the second"), sides, strict=True)
         ]
         needed = f"{MIN_SETTINGS} {'settings' if on == 'setting' else 'strength indices'} with a score of both"
         raise NothingInCommonError(f"nothing in common: {needed} on one data set are needed; {'; '.join(contents)}")
@@ -59,8 +60,8 @@ def matched(a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str], on: Key, rep
 
 
 def _runs(table: pd.DataFrame, names: Sequence[str], on: Key, representation: str) -> pd.DataFrame:
-    of_it = table["representation"].eq(representation).fillna(False)  # missing: scores of training
-    rows = table[table["factor"].isna() & of_it & table["name"].isin(list(names))]
+    represented = table["representation"].eq(representation).fillna(False)  # scores of training have none
+    rows = table[table["factor"].isna() & represented & table["name"].isin(list(names))]
     if on == "strength_index":
         rows = rows[rows["strength_index"].notna()]
         rows = rows.assign(setting=rows["strength_index"].astype(int))

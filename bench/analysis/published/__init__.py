@@ -1,1 +1,1 @@
-"""Our numbers beside those that papers print."""
+"""Comparison of our numbers with those that papers print."""

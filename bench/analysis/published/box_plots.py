@@ -1,4 +1,4 @@
-"""Where a run's score lies in the published box plot of its setting, and how many lie in the boxes."""
+"""The place of a run's score in the published box plot of its setting, and how many scores are in the boxes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class BoxPlots:
     """Published box plots.
 
     Attributes:
-        source: `title`, `exactness`, `seeds` behind a box, and `schedule` of the models.
+        source: `title`, `exactness`, `seeds` (per box), and `schedule` of the models.
         boxes: dataset, model, value, name of the score, and `ENDS`.
     """
 
@@ -30,7 +30,7 @@ class BoxPlots:
     boxes: pd.DataFrame
 
     def is_of(self, schedule: str) -> bool:
-        """Whether a schedule's label names the steps and the image size of the models behind the boxes."""
+        """Whether a schedule's label has the steps and the image size of the published models."""
         size = self.source["schedule"]["image_size"]
         return f"{self.source['schedule']['steps']:,} steps, {size}x{size} px" in schedule
 
@@ -50,26 +50,25 @@ def box_plots() -> BoxPlots:
 
 
 def placed(scores: pd.DataFrame, boxes: pd.DataFrame) -> pd.DataFrame:
-    """Each score of each run in the box of its setting.
+    """Each score of each run with its place in the box plot of its setting.
 
     Args:
-        scores: wide, a row a run, as `bench.analysis.scores.agreement.wide` gives them.
-        boxes: as `BoxPlots` has them.
+        scores: wide, a row per run, as `bench.analysis.scores.agreement.wide` returns them.
+        boxes: `BoxPlots.boxes`.
 
     Returns:
         A row for each pair of a run and a box of its setting: the columns of the boxes, run, seed, score and place,
-        which is one of `PLACES`: a quarter of the published scores, or beyond the whiskers.
+        one of `PLACES`: a quarter of the published scores, or beyond the whiskers.
     """
     names = [name for name in boxes["name"].unique() if name in scores.columns]
     ours = scores[names].melt(ignore_index=False, var_name="name", value_name="score").dropna().reset_index()
-    both = boxes.merge(ours, on=["dataset", "model", "value", "name"])
-    numbers = both[ENDS].to_numpy()
-    above = (both["score"].to_numpy()[:, None] > numbers).sum(axis=1)
-    return both.assign(place=np.array(PLACES)[above])
+    merged = boxes.merge(ours, on=["dataset", "model", "value", "name"])
+    ends_below = (merged["score"].to_numpy()[:, None] > merged[ENDS].to_numpy()).sum(axis=1)
+    return merged.assign(place=np.array(PLACES)[ends_below])
 
 
 def shares(placement: pd.DataFrame) -> dict[str, int]:
-    """How many scores there are, how many lie in the interquartile range, and how many between the whiskers."""
+    """The number of scores, of those in the interquartile range, and of those between the whiskers."""
     counts = placement["place"].value_counts()
     in_box = int(counts.reindex(IN_BOX).sum())
     beyond = int(counts.reindex([PLACES[0], PLACES[-1]]).sum())

@@ -1,4 +1,4 @@
-"""Numbers that papers print, as `results/published/numbers.json` holds them with their sources."""
+"""Numbers that papers print, with their sources: `results/published/numbers.json`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,16 +16,16 @@ class Item:
 
     Attributes:
         name: such as "fig5".
-        title, where: what it shows; its place in the paper.
-        source: the paper: its title, url and, where it is the 2019 study, the `study` behind its numbers.
+        title, where: its subject; its place in the paper.
+        source: the paper: its title, url and, for the 2019 study, the `study` behind its numbers.
         exactness: printed, or how it was read off a plot.
-        quantity: what the numbers are, with their unit.
-        scale: unit of the numbers in units of ours; 0.01 for per cent.
-        tolerance: how far a number may be off by printing or reading, in its own unit.
-        rows, columns: what the numbers are for, by our names where we have the same.
-        values: a matrix (rows, columns) for each data set; None where nothing is printed.
+        quantity: the quantity and its unit.
+        scale: the unit of the numbers in our unit; 0.01 for per cent.
+        tolerance: largest error of a number by printing or reading, in the item's unit.
+        rows, columns: labels of the numbers, by our names if we have the same.
+        values: a matrix (rows, columns) for each data set; None for a number that is not printed.
         standard_errors: of some values.
-        score, representation, statistic: the same quantity in our table, where it is a statistic of settings.
+        score, representation, statistic: the same quantity in our table, if it is a statistic of settings.
         settings: row -> our (model, value).
         same_as: row -> our model.
     """
@@ -49,14 +49,14 @@ class Item:
     same_as: Mapping[str, str] = field(default_factory=dict)
 
     def numbers(self) -> pd.DataFrame:
-        """A row a printed number: item, dataset, row, column, published; of a symmetric matrix the upper triangle."""
-        once = self.rows == self.columns
+        """A row per printed number: item, dataset, row, column, published; of a symmetric matrix the upper triangle."""
+        symmetric = self.rows == self.columns
         rows = [
             {"item": self.name, "dataset": dataset, "row": row, "column": column, "published": matrix[i][j]}
             for dataset, matrix in self.values.items()
             for i, row in enumerate(self.rows)
             for j, column in enumerate(self.columns)
-            if matrix[i][j] is not None and (i < j or not once)
+            if matrix[i][j] is not None and (i < j or not symmetric)
         ]
         return pd.DataFrame(rows)
 

@@ -1,4 +1,4 @@
-"""What papers print of two sides of a claim: the same score of the same models on the same data set."""
+"""Printed numbers for two sides of a claim: the same score of the same models on the same data set."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from bench.analysis.published.numbers import Item, items
 
 @dataclass(frozen=True)
 class Printed:
-    """Two numbers of one figure or table, means over the settings that it has of each side.
+    """Two numbers of one figure or table, each the mean over its settings of one side.
 
     Attributes:
-        more, less: of the first side and of the second, in our unit.
+        more, less: number of the first side and of the second, in our unit.
         where: the figure or table, and the paper.
     """
 
@@ -25,10 +25,10 @@ def printed(more: tuple[str, float | None], less: tuple[str, float | None], scor
     """Every figure or table that has both sides.
 
     Args:
-        more: a model, and a value of what it sweeps; None: all of them.
+        more: a model and a value of its swept hyper-parameter; None: all values.
         less: the other side.
-        score: its name.
-        dataset: the data set.
+        score: name of the score.
+        dataset: name of the data set.
     """
     pairs = [(item, _number(item, more, score, dataset), _number(item, less, score, dataset)) for item in items()]
     return [
@@ -39,15 +39,15 @@ def printed(more: tuple[str, float | None], less: tuple[str, float | None], scor
 
 
 def _number(item: Item, side: tuple[str, float | None], score: str, dataset: str) -> float | None:
-    """Mean over the settings of one side, or None where the item has none of them."""
+    """Mean over the settings of one side; None if the item has none of them."""
     if dataset not in item.values or (item.score != score and (item.score or score not in item.columns)):
         return None
     model, value = side
     rows = [i for i, row in enumerate(item.rows) if _is_of(item, row, model, value)]
     columns = range(len(item.columns)) if item.score else [item.columns.index(score)]
     values = [item.values[dataset][i][j] for i in rows for j in columns]
-    known = [v for v in values if v is not None]
-    return float(np.mean(known)) * item.scale if known else None
+    numbers = [v for v in values if v is not None]
+    return float(np.mean(numbers)) * item.scale if numbers else None
 
 
 def _is_of(item: Item, row: str, model: str, value: float | None) -> bool:

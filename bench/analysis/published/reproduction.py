@@ -1,4 +1,4 @@
-"""Our numbers beside printed ones: difference, interval, and whether the two can be compared at all."""
+"""Our numbers compared with printed ones: difference, interval, and whether the two are comparable."""
 
 import inspect
 from collections import Counter
@@ -15,7 +15,7 @@ from bench.analysis.names import PAPER
 from bench.analysis.published.numbers import Item
 from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations, wide
 from bench.analysis.scores.transfer import complete_grid, transfer
-from bench.analysis.scores.variance import SETTING, omega_of_plain, variance_explained
+from bench.analysis.scores.variance import SETTING, mean_variance_explained, omega_of_plain, variance_explained
 from bench.analysis.statistics.centres import centres
 from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, spread, t_ends
 from bench.store.files import digest
@@ -32,34 +32,35 @@ SCALES: dict[str, Scale] = {
     "fig2": OF_CORRELATION,
     "fig5": OF_CORRELATION,
     "table5": OF_SHARE,
+    "table5_mean": OF_SHARE,
 }  # where the interval is symmetric
 
 
 class NothingToCompareError(ValueError):
-    """The table has nothing that an item's numbers could be compared with; the message says why."""
+    """The table has no counterpart of an item's numbers; the message says why."""
 
 
 def reproduce(item: Item, table: pd.DataFrame, runs: Iterable[Run], protocol: Protocol) -> pd.DataFrame:
-    """Every printed number of an item with ours beside it, in the item's unit.
+    """Every printed number of an item with our number, in the item's unit.
 
-    Both are estimates. With n seeds a setting behind ours and N behind theirs, the interval of ours is
-    widened by sqrt(1 + n / N), so that two studies of one population disagree in 5 % of the numbers.
+    Both are estimates. With n seeds per setting behind ours and N behind the printed one, our interval is widened by
+    sqrt(1 + n / N), so that two studies of one population disagree in 5 % of the numbers.
 
     Args:
         item: the paper's figure or table.
         table: the score table.
-        runs: of the table's plan; their schedules decide what is comparable.
+        runs: of the table's plan; their schedules decide whether numbers are comparable.
         protocol: under which the scores are computed.
 
     Returns:
-        A row a printed number: item, dataset, row, column, printed, published (as printed, or turned into the quantity
-        that ours is), ours, low, high (95 %), low_of_difference, high_of_difference (widened), runs and seeds (a
-        setting) behind ours, difference, verdict, reason. The verdict is "covered" where the widened interval, and the
-        precision of print, hold the published number, else "not covered"; it is "not comparable" where ours or its
-        interval is missing or rests on another schedule, and the reason says which.
+        A row per printed number: item, dataset, row, column, printed, published (the printed number, converted to our
+        quantity if that differs), ours, low, high (95 %), low_of_difference, high_of_difference (widened), runs and
+        seeds (per setting) behind ours, difference, verdict, reason. The verdict is "covered" if the widened interval,
+        extended by the precision of print, contains the published number, else "not covered". It is "not comparable"
+        if our number or its interval is missing or the schedule differs; the reason says which.
     """
     scored = set(table["run"])
-    behind = [r for r in runs if r.id in scored]
+    scored_runs = [r for r in runs if r.id in scored]
     parts = []
     for dataset, numbers in _without_bias(item).groupby("dataset", sort=False):
         try:
@@ -67,13 +68,13 @@ def reproduce(item: Item, table: pd.DataFrame, runs: Iterable[Run], protocol: Pr
             missing = "no run of this table has it"
         except (NothingToCompareError, TooFewRunsError) as reason:
             ours, missing = pd.DataFrame(columns=COMPARED), str(reason)
-        both = numbers.merge(ours, how="left", on=["row", "column"])
-        here = [r for r in behind if r.dataset == dataset or dataset == "all"]
+        merged = numbers.merge(ours, how="left", on=["row", "column"])
+        runs_here = [r for r in scored_runs if r.dataset == dataset or dataset == "all"]
         study = item.source.get("study")
-        reasons = shortfalls(here, protocol, study)
-        if dataset == "all" and study and (lacking := set(study["datasets"]) - {r.dataset for r in here}):
+        reasons = shortfalls(runs_here, protocol, study)
+        if dataset == "all" and study and (lacking := set(study["datasets"]) - {r.dataset for r in runs_here}):
             reasons.append(f"{len(study['datasets']) - len(lacking)} data sets for {len(study['datasets'])}")
-        parts.append(_judged(_widened(both, item), item, reasons, missing))
+        parts.append(_judged(_widened(merged, item), item, reasons, missing))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -86,33 +87,35 @@ def _without_bias(item: Item) -> pd.DataFrame:
     full = numbers[numbers["row"] == "model x strength"].set_index(["dataset", "column"])["printed"]
     for line in numbers.itertuples():
         groups = len(study["models"]) if line.row == "model" else study["settings"]
-        of_settings = full[line.dataset, line.column] * item.scale
+        by_settings = full[line.dataset, line.column] * item.scale
         plain = line.printed * item.scale
-        omega = omega_of_plain(plain, of_settings, groups, study["settings"], study["settings"] * study["seeds"])
+        omega = omega_of_plain(plain, by_settings, groups, study["settings"], study["settings"] * study["seeds"])
         numbers.loc[line.Index, "published"] = omega / item.scale
     return numbers
 
 
-def _widened(both: pd.DataFrame, item: Item) -> pd.DataFrame:
+def _widened(merged: pd.DataFrame, item: Item) -> pd.DataFrame:
     """Our numbers in the item's unit, their intervals widened for the error of the printed number."""
     transformed, inverse = SCALES.get(item.name, IDENTITY)
-    theirs = item.source.get("study", {}).get("seeds", 0)
-    ours, low, high = (both[name].astype(float) for name in ("ours", "low", "high"))
-    factor = np.sqrt(1 + both["seeds"].astype(float) / theirs) if theirs else np.nan
+    published_seeds = item.source.get("study", {}).get("seeds", 0)
+    ours, low, high = (merged[name].astype(float) for name in ("ours", "low", "high"))
+    factor = np.sqrt(1 + merged["seeds"].astype(float) / published_seeds) if published_seeds else np.nan
     with np.errstate(divide="ignore"):
         middle = transformed(ours)
         ends = {f"{side}_of_difference": inverse(middle + factor * (transformed(end) - middle))
                 for side, end in (("low", low), ("high", high))}  # fmt: skip
-    return both.assign(**{n: v / item.scale for n, v in ({"ours": ours, "low": low, "high": high} | ends).items()})
+    return merged.assign(**{n: v / item.scale for n, v in ({"ours": ours, "low": low, "high": high} | ends).items()})
 
 
 def _judged(both: pd.DataFrame, item: Item, reasons: list[str], missing: str) -> pd.DataFrame:
     wanted = item.source.get("study", {}).get("seeds", 0)
     verdicts, why = [], []
     for line in both.itertuples():
-        fewer = [f"{line.seeds:.0f} seeds a setting for {wanted}"] if line.seeds < MIN_SEEDS else []
+        count = f"{line.seeds:.0f} seed{'' if line.seeds == 1 else 's'} a setting"
+        fewer = [f"{count} for {wanted or MIN_SEEDS}"] if line.seeds < MIN_SEEDS else []
         unknown = [] if fewer or not np.isnan(line.low) else ["ours has no interval"]
-        against = [missing] if np.isnan(line.ours) else reasons + fewer + unknown
+        absent = missing if np.isnan(line.runs) else "a score is the same in all of its runs"
+        against = [absent] if np.isnan(line.ours) else reasons + fewer + unknown
         low, high = line.low_of_difference - item.tolerance, line.high_of_difference + item.tolerance
         verdicts.append("not comparable" if against else "covered" if low <= line.published <= high else "not covered")
         why.append("; ".join(against))
@@ -122,22 +125,23 @@ def _judged(both: pd.DataFrame, item: Item, reasons: list[str], missing: str) ->
 def shortfalls(runs: list[Run], protocol: Protocol, study: Mapping[str, Any] | None) -> list[str]:
     """How our runs and their scoring differ from a study's, in words; empty if they do not."""
     if study is None:
-        return ["its source trained on a schedule of its own and scored with code of its own"]
+        return ["its source used another schedule and other scoring code"]
     reasons = []
-    for key, wanted in study["schedule"].items():
-        others = study["steps_of"] if key == "steps" else {}
-        differing = Counter(v for r in runs if (v := getattr(r.schedule, key)) != others.get(r.model, wanted))
+    for key, published in study["schedule"].items():
+        by_model = study["steps_of"] if key == "steps" else {}
+        differing = Counter(v for r in runs if (v := getattr(r.schedule, key)) != by_model.get(r.model, published))
         if differing:
-            reasons.append(f"{key.replace('_', ' ')} {_written(differing.most_common(1)[0][0])} for {_written(wanted)}")
+            common = _written(differing.most_common(1)[0][0])
+            reasons.append(f"{key.replace('_', ' ')} {common} for {_written(published)}")
     settings = len({(r.model, r.value) for r in runs if r.model in study["models"]})
     if settings < study["settings"]:
         reasons.append(f"{settings} settings for {study['settings']}")
     return reasons + _other_protocol(protocol, study["protocol"])
 
 
-def _other_protocol(protocol: Protocol, wanted: str) -> list[str]:
-    """How a protocol differs from the study's, which reads every image and has the published sample sizes."""
-    reasons = [] if protocol.name == wanted else [f"scored under the {protocol.name} protocol"]
+def _other_protocol(protocol: Protocol, published_name: str) -> list[str]:
+    """How a protocol differs from the study's, which encodes every image and has the published sample sizes."""
+    reasons = [] if protocol.name == published_name else [f"scored under the {protocol.name} protocol"]
     for name in ("pool", "num_points", "num_train", "num_test"):
         if (size := getattr(protocol, name)) is not None:
             reasons.append(f"{size:,} {'images encoded' if name == 'pool' else name} for the study's")
@@ -149,7 +153,7 @@ def _other_protocol(protocol: Protocol, wanted: str) -> list[str]:
 
 
 def _defaults(metric: str) -> Mapping[str, Any]:
-    """A metric's options under the published protocol; none for a metric that cannot be loaded."""
+    """A metric's options under the published protocol; empty for a metric that cannot be loaded."""
     if metric in registry.faults("metrics"):
         return {}
     parameters = inspect.signature(registry.load("metrics", metric)).parameters
@@ -193,15 +197,12 @@ def variance(item: Item, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def mean_variance(item: Item, table: pd.DataFrame) -> pd.DataFrame:
-    """The mean of table 5's cells over metrics and data sets; its interval is not computed."""
+    """The mean of table 5's cells over metrics and data sets."""
     scores = wide(table, item.representation)
-    names = [n for n in PAPER.values() if n in scores.columns]
-    if not names:
-        raise NothingToCompareError("the table lacks the scores")
-    parts = [variance_explained(scores.xs(d, drop_level=False), names) for d in scores.index.unique("dataset")]
-    cells = pd.concat(parts).groupby("by").agg(ours=("explained", "mean"), seeds=("seeds", "min"))
-    runs = sum(int(part["runs"].iloc[0]) for part in parts)
-    return cells.reset_index(names="row").assign(column="mean", low=np.nan, high=np.nan, runs=runs)[COMPARED]
+    if lacking := [n for n in PAPER.values() if n not in scores.columns]:
+        raise NothingToCompareError(f"the table lacks {', '.join(lacking)}")
+    means = mean_variance_explained(scores, list(PAPER.values()))
+    return means.rename(columns={"by": "row", "explained": "ours"}).assign(column="mean")[COMPARED]
 
 
 def transferred(item: Item, table: pd.DataFrame) -> pd.DataFrame:
@@ -232,7 +233,7 @@ def _statistics(item: Item, rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
         ends: tuple[float, float] = (np.nan, np.nan)
         if seeds >= MIN_SEEDS and item.statistic == "mean":
             ends = _pair(t_ends(values.mean(), *spread(values, labels)))
-        elif seeds >= MIN_SEEDS and labels.max() > 0:  # quantiles at the ends of its share's interval
+        elif seeds >= MIN_SEEDS and labels.max() > 0:  # quantiles at the interval of the share of scores below
             share = t_ends(0.5, *spread((values <= np.median(values)).astype(float), labels))
             ends = _pair(np.quantile(values, np.clip(share, 0, 1)))
         elif seeds >= MIN_SEEDS:
@@ -257,12 +258,12 @@ def _pair(ends: Iterable[Any]) -> tuple[float, float]:
 
 
 def _chosen(item: Item, rows: pd.DataFrame, row: str, column: str) -> pd.Series:
-    """Which rows of the table are a cell's: of a (model, value) and the column's score, or of a model's strength."""
+    """Which rows of the table belong to a cell: a (model, value) and the column's score, or a model's strength."""
     if item.settings:
         model, value = item.settings.get(row, (None, None))
         return (rows["name"] == column) & (rows["model"] == model) & (rows["value"] == value)
-    of_model = (rows["name"] == item.score) & (rows["model"] == item.same_as.get(row, row))
-    return of_model if column == "all" else of_model & (rows["strength_index"] == int(column))
+    model_rows = (rows["name"] == item.score) & (rows["model"] == item.same_as.get(row, row))
+    return model_rows if column == "all" else model_rows & (rows["strength_index"] == int(column))
 
 
 Analysis = Callable[[Item, pd.DataFrame], pd.DataFrame]

@@ -1,1 +1,1 @@
-"""Analyses of codes, some with a truth that is known by construction."""
+"""Analyses of codes, some against a truth that is known by construction."""

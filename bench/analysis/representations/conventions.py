@@ -1,4 +1,4 @@
-"""The same codes under every convention: how far each choice moves a score."""
+"""The same codes under every convention: how much each choice changes a score."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,36 +21,37 @@ def scores_by_convention(
 
     Args:
         codes: name -> rows.
-        slow: whether conventions that take minutes are among them.
-        conventions: which.
+        slow: whether to include conventions that take minutes.
+        conventions: the conventions to compute.
 
     Returns:
         A row for each score of each convention on each codes: codes, metric, convention, name, score; repository and
-        commit (missing: of a step on the way, and of this suite's own); beside and choice; step, the difference from
-        the convention beside it, which the choice makes, and difference, that from this suite's own. The steps from
-        this suite's own to a convention sum to the difference. Where there is no score, reason says why.
+        commit (missing for intermediate steps and for this suite's convention); beside and choice; step, the difference
+        from the convention `beside`, which is the effect of the choice; difference from this suite's convention, which
+        is the sum of the steps on the path to it. If there is no score, reason says why.
     """
     rows: list[dict[str, Any]] = []
-    for whose, split in codes.items():
-        say(f"conventions on {whose}")
-        asked = [c for c in conventions if slow or not c.slow]
-        found = {(c.metric, c.name): _scores(c, split) for c in asked}
-        for c in asked:
-            values, reason = found[c.metric, c.name]
-            before, own = (found[c.metric, w.name][0] for w in (path_to(c)[-2:][0], path_to(c)[0]))
-            named: dict[str, Any] = {"codes": whose, "metric": c.metric, "convention": c.name}
-            named |= {"repository": c.by and c.by.name, "commit": c.by and c.by.commit}
-            named |= {"beside": c.beside, "choice": c.choice, "reason": reason}
+    for codes_name, split in codes.items():
+        say(f"conventions on {codes_name}")
+        included = [c for c in conventions if slow or not c.slow]
+        results = {(c.metric, c.name): _scores(c, split) for c in included}
+        for c in included:
+            values, reason = results[c.metric, c.name]
+            path = path_to(c)
+            previous, ours = (results[c.metric, step.name][0] for step in (path[-2:][0], path[0]))
+            record: dict[str, Any] = {"codes": codes_name, "metric": c.metric, "convention": c.name}
+            record |= {"repository": c.by and c.by.name, "commit": c.by and c.by.commit}
+            record |= {"beside": c.beside, "choice": c.choice, "reason": reason}
             for name, score in values.items():
-                step, difference = (score - _counterpart(name, other) for other in (before, own))
-                rows.append(named | {"name": name, "score": score, "step": step, "difference": difference})
+                step, difference = (score - _counterpart(name, other) for other in (previous, ours))
+                rows.append(record | {"name": name, "score": score, "step": step, "difference": difference})
             if not values:
-                rows.append(named | {"name": None, "score": np.nan, "step": np.nan, "difference": np.nan})
+                rows.append(record | {"name": None, "score": np.nan, "step": np.nan, "difference": np.nan})
     return pd.DataFrame(rows)
 
 
 def _scores(convention: Convention, split: Split) -> tuple[dict[str, float], str]:
-    """What a convention gives, or nothing and why."""
+    """The scores of a convention, or none and the reason."""
     try:
         return convention.scores(*split), ""
     except SkippedError as reason:
@@ -58,5 +59,5 @@ def _scores(convention: Convention, split: Split) -> tuple[dict[str, float], str
 
 
 def _counterpart(name: str, scores: Mapping[str, float]) -> float:
-    """The score that one is compared with: that of its name, or, of test rows for one of training rows, the first."""
+    """The score to compare with: that of the same name, else the first (scores of training rows against test rows)."""
     return scores.get(name, next(iter(scores.values()), np.nan))

@@ -1,4 +1,4 @@
-"""How far two factors lie in the same dimensions of a code: by what its dimensions tell of each."""
+"""How much two factors are encoded in the same dimensions of a code, by mutual information."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,11 @@ NUM_BINS = 20
 
 
 def entanglement(codes: Floats, factors: Ints) -> NDArray[np.float64]:
-    """What every two factors share, (F, F), from 0, where no dimension tells of both, to 1, on the diagonal.
+    """Overlap O_jk = sum_d min(s_dj, s_dk) of every two factors, (F, F): 0 (no common dimension) to 1 (the diagonal).
 
-    A dimension's share of a factor is its mutual information with it, over the sum of that of all dimensions; two
-    factors share sum_d min(share of one, share of the other). NaN for a factor that no dimension tells of. Few rows
-    tell a little of everything, so codes are to be compared at as many rows.
+    s_dk = I(z_d; v_k) / sum_e I(z_e; v_k) is the share of dimension d in the information about factor k. NaN for a
+    factor that no dimension is informative about. Information estimated from few rows is too large, so compare codes
+    at the same number of rows.
 
     Args:
         codes: (N, D).

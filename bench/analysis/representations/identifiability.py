@@ -1,7 +1,7 @@
 """Why unsupervised codes are not unique: z' = Uz with an orthogonal U has the same prior and the same evidence bound.
 
-An encoder N(m, S) and a decoder g(z) become N(Um, U S U') and g(U'z'). Nothing that training sees has changed, while
-each dimension may now hold something of every factor (Locatello et al. 2019, theorem 1).
+An encoder N(m, S) and a decoder g(z) become N(Um, U S U') and g(U'z'). The objective does not change, but each
+dimension may now depend on every factor (Locatello et al. 2019, theorem 1).
 """
 
 from collections.abc import Callable
@@ -15,34 +15,34 @@ NEAR = 1e-7  # least distance of a decoded pixel from 0 and 1, in single precisi
 
 
 def plane_rotation(dims: int, degrees: float) -> Floats:
-    """Dimensions 0 and 1, 2 and 3, ... each turned in their plane, (D, D); an odd last one is left as it is.
+    """Rotation (D, D) of dimensions 0 and 1, 2 and 3, ... in their plane; an odd last one is not rotated.
 
     Example:
         >>> plane_rotation(2, 90).round()
         array([[ 0., -1.],
                [ 1.,  0.]])
     """
-    turn, angle = np.eye(dims), np.deg2rad(degrees)
+    rotation, angle = np.eye(dims), np.deg2rad(degrees)
     for d in range(0, dims - 1, 2):
-        turn[d : d + 2, d : d + 2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-    return turn
+        rotation[d : d + 2, d : d + 2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    return rotation
 
 
 def random_rotation(dims: int, rng: np.random.Generator) -> Floats:
-    """A uniformly random orthogonal matrix (D, D): Q of a Gaussian matrix, the signs of R's diagonal taken out."""
+    """A uniformly random orthogonal matrix (D, D): Q of a Gaussian matrix's QR, times the signs of R's diagonal."""
     q, r = np.linalg.qr(rng.normal(size=(dims, dims)))
     return q * np.sign(np.diag(r))
 
 
 def gaussian_kl(mean: Floats, covariance: Floats) -> Floats:
-    """KL(N(m, S) || N(0, I)) = (tr S + |m|^2 - D - log det S) / 2 in nats, (N,); of m (N, D), S (D, D) or (N, D, D)."""
+    """KL(N(m, S) || N(0, I)) = (tr S + |m|^2 - D - log det S) / 2 in nats, (N,); m is (N, D), S (D, D) or (N, D, D)."""
     trace = np.trace(covariance, axis1=-2, axis2=-1)
     return 0.5 * (trace + (mean**2).sum(axis=1) - mean.shape[1] - np.linalg.slogdet(covariance)[1])
 
 
 @dataclass(frozen=True)
 class LinearGaussian:
-    """p(z) = N(0, I), p(x|z) = N(Wz, s^2 I), and an encoder q(z|x) = N(Mx, S): its bound is known in closed form.
+    """p(z) = N(0, I), p(x|z) = N(Wz, s^2 I), and an encoder q(z|x) = N(Mx, S); its ELBO has a closed form.
 
     Attributes:
         decoder: W (P, D).
@@ -94,7 +94,7 @@ def rotated_elbo(
     turn: Floats,
     rng: np.random.Generator,
 ) -> Floats:
-    """The evidence bound, (N,) in nats, of a trained VAE whose codes are rotated and whose decoder rotates them back.
+    """The ELBO, (N,) in nats, of a trained VAE whose codes are rotated and whose decoder rotates them back.
 
     Args:
         images: (N, height, width, channels) in [0, 1].
@@ -102,12 +102,12 @@ def rotated_elbo(
         logvar: (N, D).
         decode: codes (N, D) to pixel probabilities.
         turn: U (D, D).
-        rng: of one sample an image; the same generator state gives the same samples whatever U is.
+        rng: of one sample per image; the same generator state gives the same samples for every U.
     """
     deviation = np.exp(logvar.astype(np.float64) / 2)
     z = mean + deviation * rng.standard_normal(mean.shape)
-    turned = (z @ turn.T).astype(np.float32)  # in the learner's own precision, as codes are
-    p = np.clip(decode(turned @ turn.astype(np.float32)).astype(np.float64), NEAR, 1 - NEAR)
+    rotated = (z @ turn.T).astype(np.float32)  # in the precision of the learner's codes
+    p = np.clip(decode(rotated @ turn.astype(np.float32)).astype(np.float64), NEAR, 1 - NEAR)
     fit = (images * np.log(p) + (1 - images) * np.log1p(-p)).reshape(len(images), -1).sum(axis=1)
     covariance = turn @ (deviation[:, :, None] ** 2 * turn.T)
     return fit - gaussian_kl(mean @ turn.T, covariance)

@@ -1,4 +1,4 @@
-"""Manifold flattening: is what lies between two codes an image as well? (Bengio et al. 2013, arXiv:1207.4404)"""
+"""Manifold flattening: do points between two codes decode to images too? (Bengio et al. 2013, arXiv:1207.4404)"""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ Codes = NDArray[np.float32]
 
 
 def between(first: NDArray[np.float32], second: NDArray[np.float32], steps: int) -> NDArray[np.float32]:
-    """The straight line from each row of one array to that of another: (steps, N, ...), ends included.
+    """Points on the straight line between corresponding rows of two arrays: (steps, N, ...), ends included.
 
     Raises:
         ValueError: fewer than two steps.
@@ -22,14 +22,14 @@ def between(first: NDArray[np.float32], second: NDArray[np.float32], steps: int)
 
 
 def nearest_distances(images: Images, data: Images) -> NDArray[np.float64]:
-    """Root mean squared difference of each image's pixels to the nearest image of a data set, (N,).
+    """Root mean squared pixel difference of each image to the nearest image of a data set, (N,).
 
     Args:
         images: (N, height, width, channels).
         data: (M, height, width, channels).
 
     Raises:
-        ValueError: the images are of other sizes, or there is no data.
+        ValueError: the shapes of images differ, or there is no data.
     """
     if images.shape[1:] != data.shape[1:] or len(data) == 0:
         raise ValueError(f"images {images.shape} cannot be compared with data {data.shape}")
@@ -45,18 +45,18 @@ def midpoint_distances(
     encode: Callable[[Images], tuple[Codes, Codes | None]],
     decode: Callable[[Codes], Images],
 ) -> dict[str, NDArray[np.float64]]:
-    """Distance to the nearest data image of midpoints of pairs, each (N,).
+    """Distances of midpoints of pairs to the nearest data image, each (N,).
 
     Args:
-        first: one image of each pair, not among the data.
-        second: the other.
-        data: images that count as real.
+        first: the first image of each pair, not among the data.
+        second: the second image of each pair.
+        data: real images.
         encode: images to mean and log-variance.
         decode: codes to images.
 
     Returns:
         "pixels": of the mean of two images; "codes": of the decoded mean of their codes; "decoded": of the decoded
-        images themselves, which is what the learner's blur alone costs.
+        first image, the part that is due to the learner's blur alone.
     """
     a, b = encode(first)[0], encode(second)[0]
     return {

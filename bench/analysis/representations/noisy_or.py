@@ -1,7 +1,7 @@
-"""The noisy-OR network: discrete causes that no rotation mixes, so that observations alone identify them.
+"""The noisy-OR network: discrete causes, which observations alone identify because no rotation mixes them.
 
-Causes d_k are on with probability a_k; an effect stays off with probability P(x_j = 0 | d) = (1 - l_j) prod_k (1 -
-p_kj)^d_k. Up to the order of causes its parameters are identifiable (Halpern & Sontag 2013, arXiv:1309.6834).
+Causes d_k are on with probability a_k; effect j is off with probability P(x_j = 0 | d) = (1 - l_j) prod_k (1 -
+p_kj)^d_k. The parameters are identifiable up to the order of causes (Halpern & Sontag 2013, arXiv:1309.6834).
 """
 
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class NoisyOr:
 
     Attributes:
         prior: a (K,).
-        strength: p (K, J): how likely a cause alone turns an effect on.
-        leak: l (J,): how likely an effect is on without a cause.
+        strength: p (K, J), the probability that a cause alone turns an effect on.
+        leak: l (J,), the probability that an effect is on without a cause.
     """
 
     prior: Floats
@@ -66,17 +66,17 @@ def _softmax(logs: Floats) -> Floats:
 
 
 def learn(effects: Bits, causes: int, rng: np.random.Generator, starts: int = 4, steps: int = 600) -> NoisyOr:
-    """The network of highest likelihood that exact expectation maximisation finds from several random starts.
+    """The network of highest likelihood among those that exact expectation maximisation reaches from random starts.
 
     Args:
         effects: (N, J) of 0 and 1.
         causes: K.
         rng: of the starts.
-        starts: how many.
-        steps: of each.
+        starts: number of random starts.
+        steps: from each start.
 
     Raises:
-        ValueError: effects are not a table of 0 and 1, there is nothing to learn from, or no cause.
+        ValueError: effects are empty or not a table of 0 and 1, or `causes` is below 1.
     """
     table = np.asarray(effects)
     if table.ndim != 2 or 0 in table.shape or not np.isin(table, (0, 1)).all():
@@ -84,7 +84,7 @@ def learn(effects: Bits, causes: int, rng: np.random.Generator, starts: int = 4,
     if causes < 1:
         raise ValueError(f"causes must be at least 1, got {causes}")
     patterns, counts = np.unique(table, axis=0, return_counts=True)
-    networks = [_climbed(_start(causes, table.shape[1], rng), patterns, counts, steps) for _ in range(starts)]
+    networks = [_optimised(_start(causes, table.shape[1], rng), patterns, counts, steps) for _ in range(starts)]
     return max(networks, key=lambda network: float(counts @ network.log_likelihood(patterns)))
 
 
@@ -92,7 +92,7 @@ def _start(causes: int, effects: int, rng: np.random.Generator) -> NoisyOr:
     return NoisyOr(rng.uniform(0.2, 0.5, causes), rng.uniform(0.1, 0.9, (causes, effects)), np.full(effects, 0.1))
 
 
-def _climbed(network: NoisyOr, patterns: Bits, counts: Bits, steps: int) -> NoisyOr:
+def _optimised(network: NoisyOr, patterns: Bits, counts: Bits, steps: int) -> NoisyOr:
     for _ in range(steps):
         network = em_step(network, patterns, counts)
     return network
@@ -101,32 +101,32 @@ def _climbed(network: NoisyOr, patterns: Bits, counts: Bits, steps: int) -> Nois
 def em_step(network: NoisyOr, patterns: Bits, counts: Bits) -> NoisyOr:
     """One step of expectation maximisation, which never lowers the likelihood.
 
-    Hidden, beside the causes, is which of the causes that are on (or the leak) turned an effect on: each did so with
-    probability p / P(x_j = 1 | d) where x_j = 1, and with probability 0 where x_j = 0.
+    The hidden variables are the causes and which active causes (or the leak) turned an effect on. Each active cause did
+    so with probability p / P(x_j = 1 | d) if x_j = 1, and 0 if x_j = 0.
 
     Args:
         network: before the step.
         patterns: (N, J) distinct effects.
-        counts: (N,) how often each was seen.
+        counts: (N,) rows with each pattern.
     """
     states = all_states(len(network.prior))
     weights = _softmax(network.joint(patterns)) * counts[:, None]
-    state = weights.sum(axis=0)
-    seen = (weights.T @ patterns) / network.on(states)  # (2^K, J)
-    held = states.T @ state
-    strength = network.strength * (states.T @ seen) / np.maximum(held, LEAST)[:, None]
-    leak = network.leak * seen.sum(axis=0) / counts.sum()
-    return NoisyOr(*(np.clip(p, LEAST, 1 - LEAST) for p in (held / counts.sum(), strength, leak)))
+    state_counts = weights.sum(axis=0)
+    on_counts = (weights.T @ patterns) / network.on(states)  # effects that are on, over their probability: (2^K, J)
+    cause_counts = states.T @ state_counts
+    strength = network.strength * (states.T @ on_counts) / np.maximum(cause_counts, LEAST)[:, None]
+    leak = network.leak * on_counts.sum(axis=0) / counts.sum()
+    return NoisyOr(*(np.clip(p, LEAST, 1 - LEAST) for p in (cause_counts / counts.sum(), strength, leak)))
 
 
 def aligned(learned: NoisyOr, truth: NoisyOr) -> NoisyOr:
-    """The learned network, its causes reordered so that their strengths are nearest to the true ones."""
+    """The learned network with its causes in the order that brings their strengths nearest to the true ones."""
     distances = ((truth.strength[:, None] - learned.strength[None]) ** 2).sum(axis=2)
     order = linear_sum_assignment(distances)[1]
     return NoisyOr(learned.prior[order], learned.strength[order], learned.leak)
 
 
 def recovery_error(learned: NoisyOr, truth: NoisyOr) -> float:
-    """Root mean squared error of priors, strengths and leaks, after causes are brought into the true order."""
+    """Root mean squared error of priors, strengths and leaks, with causes in the true order."""
     pairs = ((getattr(aligned(learned, truth), n), getattr(truth, n)) for n in ("prior", "strength", "leak"))
     return float(np.sqrt(np.mean(np.concatenate([(a - b).ravel() ** 2 for a, b in pairs]))))

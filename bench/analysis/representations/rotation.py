@@ -1,4 +1,4 @@
-"""Every metric against the angle by which a code is rotated."""
+"""Every metric as a function of the angle by which a code is rotated."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -30,9 +30,9 @@ PROTOCOL = dataclasses.replace(
 def scores_under_rotation(
     codes: NDArray[Any], factors: NDArray[np.int64], metrics: Sequence[str], degrees: Sequence[float] = DEGREES
 ) -> pd.DataFrame:
-    """A row a score and angle: metric, name, degrees, score; from small samples, of the metrics that apply.
+    """A row for each score and angle: metric, name, degrees, score; from small samples, for the metrics that apply.
 
-    A metric that fails is named and left out.
+    A metric that fails is reported and left out.
 
     Args:
         codes: (N, D), rotated in the planes of dimensions 0 and 1, 2 and 3, ...
@@ -43,10 +43,10 @@ def scores_under_rotation(
     rows: list[dict[str, Any]] = []
     left_out: set[str] = set()
     for angle in degrees:
-        turned = codes @ plane_rotation(codes.shape[1], angle).T
+        rotated = codes @ plane_rotation(codes.shape[1], angle).T
         for metric in (m for m in metrics if m not in left_out):
             try:
-                rows += [{"degrees": angle} | row for row in _scores(metric, turned, factors)]
+                rows += [{"degrees": angle} | row for row in _scores(metric, rotated, factors)]
             except Exception as fault:
                 left_out.add(metric)
                 say(f"{metric} is left out: {type(fault).__name__}: {fault}")

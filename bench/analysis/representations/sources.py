@@ -15,7 +15,7 @@ from bench.models.ica import fast_ica
 
 Floats = NDArray[np.float64]
 SHAPES = (0.7, 1.0, 1.4, 1.7, 2.0, 2.5, 3.5, 5.0, 8.0)
-CLASSES = 8  # of a source that serves as a factor
+CLASSES = 8  # that a source is cut into, to be a factor
 
 
 def draw_sources(shape: float, rows: int, dims: int, rng: np.random.Generator) -> Floats:
@@ -30,7 +30,7 @@ def classes(sources: Floats, count: int = CLASSES) -> NDArray[np.int64]:
 
 
 def amari_distance(product: Floats) -> float:
-    """How far a matrix (D, D) is from a permutation up to scale and sign: 0, and 1 where all its entries are equal.
+    """Distance of a matrix (D, D) from a permutation up to scale and sign: 0 for one, 1 if all entries are equal.
 
     Amari et al. 1996: the mean over rows and columns of (sum |p| / max |p| - 1) / (D - 1).
 
@@ -55,8 +55,8 @@ def source_recovery(
     """Sources of several shapes, rotated at random and unmixed by ICA.
 
     Returns:
-        shape, seed, amari, mig (of what is unmixed), ceiling (MIG of the sources themselves), settled: whether ICA
-        found a fixed point; where it did not, its codes are the mixtures.
+        shape, seed, amari, mig (of the unmixed sources), ceiling (MIG of the true sources), settled: whether ICA
+        converged; if not, its codes are the mixtures.
     """
     return pd.DataFrame([_recovered(shape, seed, rows, dims) for shape in shapes for seed in range(seeds)])
 

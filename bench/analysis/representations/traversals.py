@@ -1,4 +1,4 @@
-"""What each dimension of a code draws: walks along it, how far they move the picture, and the factor it tells of."""
+"""Latent traversals of each dimension of a code: the change of the image, and the most informative factor."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,8 +10,8 @@ from bench.metrics.parts.information import dense, discretise, entropy, mutual_i
 
 Images = NDArray[np.float32]
 Codes = NDArray[np.float32]
-ENDS = (0.01, 0.99)  # quantiles of a dimension's codes, between which it is walked
-BINS = 20  # of a dimension's codes, as MIG has them
+ENDS = (0.01, 0.99)  # quantiles of a dimension's codes, the ends of its traversal
+BINS = 20  # of a dimension's codes, as for the MIG
 
 
 def traversals(
@@ -21,21 +21,21 @@ def traversals(
     decode: Callable[[Codes], Images],
     stations: int,
 ) -> tuple[Images, pd.DataFrame]:
-    """Walk along each dimension from the first image's code, through the middle 98 % of what images have there.
+    """Vary each dimension of the first image's code through the middle 98 % of the codes of all images.
 
-    Priors and scales of codes differ between models; where their codes lie does not depend on either.
+    The range is one of codes, not of a prior, because priors and scales of codes differ between models.
 
     Args:
         codes: of images, (N, D).
         factors: of the same images, (N, F).
         names: of the factors.
         decode: codes to images.
-        stations: of a walk.
+        stations: images per traversal.
 
     Returns:
-        Walks (D, stations, height, width, channels), those that change the picture most first; and a row for each of
-        them: dim, change (root mean square of pixels about their mean over the walk), low and high (its ends), factor
-        and information (the factor that the dimension tells most of, and the share of its entropy that it tells).
+        Traversals (D, stations, height, width, channels), those that change the image most first; and a row for each:
+        dim, change (root mean square of pixels about their mean over the traversal), low and high (its ends), factor
+        (the one with the largest share of its entropy in the dimension) and information (that share).
     """
     low, high = np.quantile(codes, ENDS, axis=0)
     shares = np.linspace(0, 1, stations)
@@ -47,12 +47,12 @@ def traversals(
     pictures = np.stack(walks)
     change = np.sqrt(pictures.var(axis=1, dtype=np.float64).mean(axis=(1, 2, 3)))
     classes = dense(factors)
-    whole = entropy(classes)
-    known = mutual_information(discretise(codes.astype(np.float64), BINS), classes) / np.where(whole > 0, whole, 1)
+    entropies = entropy(classes)
+    information = mutual_information(discretise(codes.astype(np.float64), BINS), classes)
+    share = information / np.where(entropies > 0, entropies, 1)
     order = np.argsort(-change, kind="stable")
-    most = known.argmax(axis=1)
     rows = pd.DataFrame(
         {"dim": np.arange(codes.shape[1]), "change": change, "low": low, "high": high,
-         "factor": [names[k] for k in most], "information": known.max(axis=1)}
+         "factor": [names[k] for k in share.argmax(axis=1)], "information": share.max(axis=1)}
     )  # fmt: skip
     return pictures[order], rows.iloc[order].reset_index(drop=True)

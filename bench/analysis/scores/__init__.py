@@ -1,1 +1,1 @@
-"""What the scores of a study say: agreement, strengths, variance, transfer, selection."""
+"""Analyses of the scores of a study: agreement, strengths, variance, transfer, selection."""

@@ -1,4 +1,4 @@
-"""Do scores order runs alike? Spearman's rank correlation with intervals.
+"""Do scores rank runs alike? Spearman's rank correlation with intervals.
 
 Paper: figures 2, 4 (centre), 5, 12, 16, 19 and 24.
 """
@@ -20,26 +20,25 @@ from bench.columns import with_text
 Floats = NDArray[np.float64]
 MIN_RUNS = 6
 CELL = ("spearman", "low", "high", "p")
-CLIP = 1 - 1e-9  # a correlation nearer to 1 has no interval
+CLIP = 1 - 1e-9  # a larger correlation has no interval
 
 
 class TooFewRunsError(ValueError):
-    """An analysis over too few runs to mean anything; the message says how many there are and are needed."""
+    """There are too few runs for an analysis; the message says how many there are and how many are needed."""
 
 
 def wide(table: pd.DataFrame, representation: str = "mean") -> pd.DataFrame:
-    """One row a run, one column a score (all factors together), indexed by the run's identity.
+    """A row per run, a column per score (over all factors); the index levels are dataset, model, value, seed, run.
 
-    The index levels are dataset, model, value, seed, run. Scores of the run itself, such as its final losses, are
-    there whatever the representation.
+    Scores of the run itself, such as its final losses, are included for every representation.
 
     Raises:
         ValueError: a run has a score twice.
     """
-    wanted = table["representation"].isna() | table["representation"].eq(representation).fillna(False)
-    chosen = table[table["factor"].isna() & wanted]
-    if (twice := chosen.duplicated(["run", "name"])).any():
-        run, name = chosen.loc[twice, ["run", "name"]].iloc[0]
+    represented = table["representation"].isna() | table["representation"].eq(representation).fillna(False)
+    chosen = table[table["factor"].isna() & represented]
+    if (duplicated := chosen.duplicated(["run", "name"])).any():
+        run, name = chosen.loc[duplicated, ["run", "name"]].iloc[0]
         raise ValueError(f"run {run} has more than one {name} in the table")
     (rows, _), (columns, names) = pd.factorize(chosen["run"]), pd.factorize(chosen["name"])
     runs = with_text(chosen.drop_duplicates("run")[["dataset", "model", "value", "seed", "run"]])
@@ -53,14 +52,14 @@ def rank_correlations(scores: pd.DataFrame, rows: Sequence[str], columns: Sequen
     """Rank correlations of scores over the runs of one data set.
 
     Args:
-        scores: as `wide` gives it, of one data set.
+        scores: as `wide` returns them, of one data set.
         rows: score names.
         columns: score names.
 
     Returns:
-        Long table: row, column, spearman, low, high (95 %), p (of no correlation), runs, and seeds: the fewest of a
-        setting. Ends and p are missing below `MIN_SEEDS` seeds, and where the correlation is 1 or -1. A correlation
-        with a constant score is missing.
+        Long table: row, column, spearman, low, high (95 %), p (of no correlation), runs, and seeds, the fewest of a
+        setting. Ends and p are missing below `MIN_SEEDS` seeds, and for a correlation of 1 or -1. A correlation with a
+        constant score is missing.
 
     Raises:
         TooFewRunsError: fewer than `MIN_RUNS` runs have every score.
@@ -101,23 +100,23 @@ def correlated(values: Floats, labels: NDArray[np.int64] | None) -> dict[str, Fl
 
 
 def adjusted(cells: pd.DataFrame, panel: str = "dataset") -> pd.DataFrame:
-    """Add `q`: p of each cell adjusted for all the cells (Benjamini-Hochberg), each pair of a panel counted once.
+    """Add `q`: p of each cell adjusted over all cells (Benjamini-Hochberg); a pair counts once per panel.
 
-    A pair of a score with itself is not tested: its q is missing.
+    The pair of a score with itself is not tested: its q is missing.
     """
     pairs = [tuple(sorted(pair)) for pair in zip(cells["row"], cells["column"], strict=True)]
-    named = cells.assign(pair=pairs)
-    tested = named[named["row"] != named["column"]].drop_duplicates([panel, "pair"])
+    with_pairs = cells.assign(pair=pairs)
+    tested = with_pairs[with_pairs["row"] != with_pairs["column"]].drop_duplicates([panel, "pair"])
     q = tested[[panel, "pair"]].assign(q=benjamini_hochberg(tested["p"]))
-    return named.merge(q, how="left", on=[panel, "pair"]).drop(columns="pair")
+    return with_pairs.merge(q, how="left", on=[panel, "pair"]).drop(columns="pair")
 
 
 def settings(scores: pd.DataFrame) -> list[tuple[str, ...]]:
-    """The (data set, model, value) of each row, within which seeds vary."""
+    """The setting (data set, model, value) of each row; runs of a setting differ in their seed."""
     columns = (scores.index.get_level_values(level).astype(str).tolist() for level in ("dataset", "model", "value"))
     return list(zip(*columns, strict=True))
 
 
 def fewest_seeds(scores: pd.DataFrame) -> int:
-    """Seeds of the setting that has the fewest."""
+    """The number of seeds of the setting with the fewest."""
     return min(Counter(settings(scores)).values())

@@ -1,4 +1,4 @@
-"""Does a score order the settings of one data set like those of another? (paper: figures 4 right, 17, 18)"""
+"""Does a score rank settings alike on two data sets? (paper: figures 4 right, 17, 18)"""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -16,13 +16,13 @@ from bench.analysis.statistics.ranks import row_spearman
 
 Floats = NDArray[np.float64]
 SETTING = ["model", "value"]
-CLIP = 0.999  # a correlation whose z is still a number
-DRAWS = 150  # of medians, for the spread of one correlation
+CLIP = 0.999  # largest correlation for Fisher's z, which is infinite at 1
+DRAWS = 150  # of medians, for the standard error of one correlation
 LEAST_ATTENUATION = 0.1
 
 
 def setting_medians(scores: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Medians over seeds of one score: a row a setting (model, value) that sweeps something, a column a data set."""
+    """Medians over seeds of one score: a row per setting (model, value) with a value, a column per data set."""
     scored = scores[name].dropna()
     scored = scored[scored.index.get_level_values("value").notna()]
     medians = scored.groupby(["dataset", *SETTING], sort=False).median()
@@ -32,12 +32,12 @@ def setting_medians(scores: pd.DataFrame, name: str) -> pd.DataFrame:
 def agreement_across_datasets(scores: pd.DataFrame, names: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
     """Rank correlation of a score between data sets, over the medians of the settings that both have.
 
-    Medians of few seeds are noisy, and noise pulls their correlation towards 0 by about the factor `attenuation`, which
-    no method estimates well. The interval therefore covers two: that of the correlation as it is, and that of the
+    Medians of few seeds are noisy. Noise multiplies their correlation by about the factor `attenuation`, which no
+    method estimates well. The interval is therefore the union of two: that of the correlation, and that of the
     correlation divided by the attenuation.
 
     Args:
-        scores: as `wide` gives it, of several data sets.
+        scores: as `wide` returns them, of several data sets.
         names: score names.
         rng: of the draws of medians.
 
@@ -50,8 +50,8 @@ def agreement_across_datasets(scores: pd.DataFrame, names: Sequence[str], rng: n
     """
     parts = [part for name in names for part in _pairs(scores, name, rng)]
     if not parts:
-        several = scores.index.get_level_values("dataset").nunique()
-        raise TooFewRunsError(f"{several} data sets; two are needed that have {MIN_RUNS} settings of a score in common")
+        count = scores.index.get_level_values("dataset").nunique()
+        raise TooFewRunsError(f"{count} data sets; two are needed that have {MIN_RUNS} settings of a score in common")
     return pd.DataFrame(parts)
 
 
@@ -61,23 +61,23 @@ def _pairs(scores: pd.DataFrame, name: str, rng: np.random.Generator) -> list[di
     groups = scored.groupby(["dataset", *SETTING])
     counts, variances = groups.size(), groups.var(ddof=1)
     rows: list[dict[str, object]] = []
-    for one, other in combinations(medians.columns, 2):
-        both = medians.index[medians[[one, other]].notna().all(axis=1)]
-        if len(both) < MIN_RUNS:
+    for first, second in combinations(medians.columns, 2):
+        common = medians.index[medians[[first, second]].notna().all(axis=1)]
+        if len(common) < MIN_RUNS:
             continue
-        keys = [[(dataset, *key) for key in both] for dataset in (one, other)]
+        keys = [[(dataset, *key) for key in common] for dataset in (first, second)]
         seeds = int(min(counts.loc[k].min() for k in keys))
-        sides = [medians.loc[both, dataset].to_numpy() for dataset in (one, other)]
+        sides = [medians.loc[common, dataset].to_numpy() for dataset in (first, second)]
         noise = None
         if seeds >= MIN_SEEDS:
             noise = [median_noise(variances.loc[k].tolist(), counts.loc[k].tolist()) for k in keys]
-        cell = correlated_medians(sides, noise, rng) | {"settings": len(both), "seeds": seeds}
-        rows += [{"name": name, "row": r, "column": c} | cell for r, c in ((one, other), (other, one))]
+        cell = correlated_medians(sides, noise, rng) | {"settings": len(common), "seeds": seeds}
+        rows += [{"name": name, "row": r, "column": c} | cell for r, c in ((first, second), (second, first))]
     return rows
 
 
 def median_noise(variances: Sequence[float], counts: Sequence[int]) -> Floats:
-    """Variance of the median of each setting (K,), from those of its seeds."""
+    """Variance of the median of each setting (K,), from the variance and number of its seeds."""
     pooled = moderated(variances, [count - 1 for count in counts])[0]
     return pooled / np.array(counts) * np.array([error_factor("median", count) for count in counts]) ** 2
 
@@ -89,7 +89,7 @@ def correlated_medians(
 
     Args:
         medians: (K,) of each side.
-        noise: (K,) the variance of each of them; None: no interval.
+        noise: (K,) of each side, the variances of the medians; None: no interval.
         rng: of the draws of medians.
 
     Returns:
@@ -100,16 +100,16 @@ def correlated_medians(
         return {"spearman": point} | dict.fromkeys(("low", "high", "p", "attenuation"), np.nan)
     draws, attenuation = [], 1.0
     for median, variance in zip(medians, noise, strict=True):
-        spread = median.var(ddof=1)
-        real = max(spread - variance.mean(), 0.05 * spread)
-        weight = 1 / (real + variance)
+        total = median.var(ddof=1)
+        without_noise = max(total - variance.mean(), 0.05 * total)
+        weight = 1 / (without_noise + variance)
         centre = (weight * median).sum() / weight.sum()
-        world = centre + (median - centre) * np.sqrt(real * weight)  # medians with the variance that noise leaves
-        draws.append(world + rng.standard_normal((DRAWS, len(median))) * np.sqrt(variance))
-        attenuation *= float(np.nanmean(row_spearman(np.broadcast_to(world, draws[-1].shape), draws[-1])))
+        shrunk = centre + (median - centre) * np.sqrt(without_noise * weight)  # medians whose variance has no noise
+        draws.append(shrunk + rng.standard_normal((DRAWS, len(median))) * np.sqrt(variance))
+        attenuation *= float(np.nanmean(row_spearman(np.broadcast_to(shrunk, draws[-1].shape), draws[-1])))
     attenuation = max(attenuation, LEAST_ATTENUATION)
-    z, drawn_z = (np.arctanh(np.clip(r, -CLIP, CLIP)) for r in (point, row_spearman(*draws)))
-    error = float(drawn_z.std())
+    z, z_of_draws = (np.arctanh(np.clip(r, -CLIP, CLIP)) for r in (point, row_spearman(*draws)))
+    error = float(z_of_draws.std())
     half = special.ndtri((1 + LEVEL) / 2) * error
     low, high = float(np.tanh(z - half)), float(np.tanh(z + half))
     return {

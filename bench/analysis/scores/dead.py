@@ -1,7 +1,7 @@
-"""Dead runs: no dimension of their mean codes is active (`bench.metrics.parts.active`), so nothing is encoded.
+"""Dead runs: no dimension of their mean codes is active (`bench.metrics.parts.active`), so they encode nothing.
 
-A metric gives them its floor, or worse, rewards constant codes. Their disentanglement scores are not ranked; their
-downstream accuracies count like any other.
+A metric gives them its floor, or even rewards constant codes. Their disentanglement scores are not ranked; their
+downstream accuracies count like those of other runs.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,64 +18,63 @@ ALIVE = {name: f"{name}_alive" for name in ("spearman", "low", "high", "runs")}
 
 def dead_runs(table: pd.DataFrame) -> frozenset[str]:
     """The runs of a score table whose mean codes have no active dimension; runs without that score are left out."""
-    counted = table["name"].eq(ACTIVE) & table["representation"].eq("mean").fillna(False)
-    return frozenset(table.loc[counted & table["score"].eq(0), "run"])
+    active_counts = table["name"].eq(ACTIVE) & table["representation"].eq("mean").fillna(False)
+    return frozenset(table.loc[active_counts & table["score"].eq(0), "run"])
 
 
 def with_alive(scores: pd.DataFrame, rows: Sequence[str], columns: Sequence[str], dead: Iterable[str]) -> pd.DataFrame:
-    """`rank_correlations` over all runs of a data set, and beside them those over the runs that are not dead.
+    """`rank_correlations` over all runs of a data set, and over the runs that are not dead.
 
     Returns:
-        Its table, with spearman_alive, low_alive, high_alive and runs_alive; missing where too few runs are left.
+        The table of all runs, plus spearman_alive, low_alive, high_alive and runs_alive, missing for too few runs.
 
     Raises:
         TooFewRunsError: there are too few runs with every score.
     """
     cells = rank_correlations(scores, rows, columns)
-    living = scores[~scores.index.get_level_values("run").isin(list(dead))]
+    alive = scores[~scores.index.get_level_values("run").isin(list(dead))]
     try:
-        beside = cells if len(living) == len(scores) else rank_correlations(living, rows, columns)
-        alive = beside[list(ALIVE)]
+        cells_alive = (cells if len(alive) == len(scores) else rank_correlations(alive, rows, columns))[list(ALIVE)]
     except TooFewRunsError:
-        alive = cells[list(ALIVE)].assign(**dict.fromkeys(ALIVE, np.nan) | {"runs": len(living)})
-    return cells.join(alive.rename(columns=ALIVE))
+        cells_alive = cells[list(ALIVE)].assign(**dict.fromkeys(ALIVE, np.nan) | {"runs": len(alive)})
+    return cells.join(cells_alive.rename(columns=ALIVE))
 
 
 def moved(cells: pd.DataFrame, table: pd.DataFrame) -> str:
-    """How leaving out dead runs changes rank correlations, as sentences for a caption; "" where no run is dead.
+    """The effect of leaving out dead runs on rank correlations, as sentences for a caption; "" if no run is dead.
 
     Args:
-        cells: as `with_alive` gives them, of one or several data sets, with the column "dataset".
-        table: of scores, which says which runs are dead.
+        cells: as `with_alive` returns them, of one or several data sets, with the column "dataset".
+        table: of scores, with the active dimensions of the runs.
     """
     sentences = []
     for dataset, part in cells.groupby("dataset", sort=False):
         if not (names := dead_sentence(table[table["dataset"] == dataset])):
             continue
-        on = f"{dataset_title(str(dataset))}: {names}"
+        subject = f"{dataset_title(str(dataset))}: {names}"
         moves = (part["spearman_alive"] - part["spearman"]).abs()
         if moves.notna().any():
-            most = part.loc[moves.idxmax()]
-            pair = f"{title(most['row'])} and {title(most['column'])}"
-            both = f"{most['spearman']:.2f} with them, {most['spearman_alive']:.2f} without"
-            sentences.append(f"{on} Without them correlations move by up to {moves.max():.2f} ({pair}: {both}).")
+            largest = part.loc[moves.idxmax()]
+            pair = f"{title(largest['row'])} and {title(largest['column'])}"
+            values = f"{largest['spearman']:.2f} with them, {largest['spearman_alive']:.2f} without"
+            sentences.append(f"{subject} Without them correlations move by up to {moves.max():.2f} ({pair}: {values}).")
         else:
-            sentences.append(f"{on} Without them too few runs are left for a correlation.")
-    shown = "Shown is what all runs give, as published; both are in the csv."
+            sentences.append(f"{subject} Without them too few runs are left for a correlation.")
+    shown = "The figure shows the correlations of all runs, as published; both are in the csv."
     return " ".join([*sentences, shown]) if sentences else ""
 
 
 def dead_sentence(table: pd.DataFrame) -> str:
-    """How many runs of a table are dead, and which, as a sentence; "" where none is."""
+    """A sentence with the number and names of the dead runs of a table; "" if there are none."""
     dead = table[table["run"].isin(dead_runs(table))].drop_duplicates("run")
     if dead.empty:
         return ""
-    few = "1 run is dead" if len(dead) == 1 else f"{len(dead):,} runs are dead"
-    return f"{few} (no active dimension): {named(dead)}."
+    count = "1 run is dead" if len(dead) == 1 else f"{len(dead):,} runs are dead"
+    return f"{count} (no active dimension): {named(dead)}."
 
 
 def named(runs: pd.DataFrame) -> str:
-    """Runs in words, such as "β-VAE, beta 8: seeds 0, 3; β-VAE, beta 16: seed 1"; of several data sets each apart.
+    """Runs in words, such as "β-VAE, beta 8: seeds 0, 3; β-VAE, beta 16: seed 1"; several data sets are named.
 
     Args:
         runs: dataset, model, hyperparameter, value, seed of each.

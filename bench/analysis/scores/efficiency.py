@@ -1,4 +1,4 @@
-"""Label efficiency: downstream accuracy against the number of labels, of each model over its runs."""
+"""Label efficiency: downstream accuracy of each model's runs as a function of the number of labels."""
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,8 @@ def label_efficiency(table: pd.DataFrame) -> pd.DataFrame:
     """Mean accuracy of each model's runs, with an interval from the variance of seeds within each setting.
 
     Returns:
-        Long table: dataset, model, predictor, labels, mean, low and high (95 %; missing below `MIN_SEEDS`
-        seeds of a setting), runs, seeds.
+        Long table: dataset, model, predictor, labels, mean, low and high (95 %, missing below `MIN_SEEDS` seeds of a
+        setting), runs, seeds.
 
     Raises:
         TooFewRunsError: no run has accuracies with two numbers of labels.

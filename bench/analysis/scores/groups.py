@@ -28,10 +28,10 @@ def accuracy_by_third(
     """Median and IQM of downstream accuracies of the runs in each third of a metric, on one data set.
 
     Args:
-        scores: as `wide` gives it, of one data set.
-        metric: the score whose order makes the thirds; ties are split in the order of the table.
+        scores: as `wide` returns them, of one data set.
+        metric: the score that orders the runs into thirds; ties are split in the order of the table.
         names: downstream accuracies.
-        rng: of the bootstrap over seeds, which forms thirds in each draw; none below `MIN_SEEDS` seeds.
+        rng: of the bootstrap over seeds, which forms thirds in each draw; no interval below `MIN_SEEDS` seeds.
 
     Returns:
         Long table: metric, third, name, median, low, high, iqm, runs, seeds.
@@ -69,10 +69,10 @@ def _medians(values: Floats, order: NDArray[np.int64], counts: NDArray[np.int64]
     """Medians of resamples cut into equal groups along their rows: (draws, groups, columns).
 
     Args:
-        values: (columns, N), each in rising order.
+        values: (columns, N), each column in ascending order.
         order: (columns, N): the row of each value.
         counts: (draws, N): how often each row is drawn.
-        groups: the first groups are larger by one where the rows drawn do not divide, as in `np.array_split`.
+        groups: number of groups; if it does not divide the rows, the first groups have one more, as in `array_split`.
     """
     draws, total = counts.shape
     medians = np.empty((draws, groups, len(values)))
@@ -84,19 +84,19 @@ def _medians(values: Floats, order: NDArray[np.int64], counts: NDArray[np.int64]
         group_counts[:] = 0
         group, room = 0, sizes[0]
         for row in range(total):
-            left = counts[d, row]
-            while left:
+            copies = counts[d, row]
+            while copies:
                 if room == 0:
                     group += 1
                     room = sizes[group]
-                taken = min(left, room)
-                group_counts[group, row] += taken
-                left -= taken
-                room -= taken
+                added = min(copies, room)
+                group_counts[group, row] += added
+                copies -= added
+                room -= added
         for c in range(len(values)):
             for g in range(groups):
                 below, i = 0, -1
-                while below <= (sizes[g] - 1) // 2:  # until the lower of the two middle ones is among them
+                while below <= (sizes[g] - 1) // 2:  # until the lower of the two middle values is reached
                     i += 1
                     below += group_counts[g, order[c, i]]
                 j = i

@@ -1,4 +1,4 @@
-"""How many seeds are needed: the width of a 95 % interval at n seeds of each setting."""
+"""How many seeds are needed? The width of a 95 % interval for n seeds per setting."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,26 +13,26 @@ from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, t_quantile
 
 Floats = NDArray[np.float64]
 SEEDS = (5, 10, 20, 50)
-HORIZON = 2  # times the available seeds; beyond, the interval of one setting is predicted too narrow
+HORIZON = 2  # times the available seeds: beyond it, predicted intervals of one setting are too narrow
 
 
 def width_against_seeds(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Interval widths that a study with n seeds a setting would have, on one data set.
+    """Predicted interval widths of a study with n seeds per setting, on one data set.
 
     A standard error falls as 1 / sqrt(n), and its degrees of freedom grow with n; both are estimated from the
     available seeds. Widths of single settings are predicted up to twice the available seeds.
 
     Args:
-        scores: as `wide` gives it, of one data set.
+        scores: as `wide` returns them, of one data set.
         names: score names.
 
     Returns:
-        Long table: statistic ("median" and "iqm" of a setting's seeds: the middle setting's width; "rank correlation"
-        of two scores over all runs: the middle pair's), name (of the score; missing for pairs), seeds (n), width,
-        low, high (a tenth of settings or pairs is narrower, wider), runs, available (seeds of the smallest setting).
+        Long table: statistic ("median" or "iqm" of a setting's seeds; "rank correlation" of two scores over all runs),
+        name (of the score; missing for pairs), seeds (n), width (median over settings or pairs), low, high (10 % and
+        90 % quantiles), runs, available (seeds of the smallest setting).
 
     Raises:
-        TooFewRunsError: fewer than `MIN_SEEDS` seeds of some setting: how they vary is not known.
+        TooFewRunsError: a setting has fewer than `MIN_SEEDS` seeds, so their variance is not known.
     """
     complete = scores[list(names)].dropna()
     fewest = fewest_seeds(complete) if len(complete) else 0

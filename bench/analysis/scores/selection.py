@@ -1,4 +1,4 @@
-"""Scores that need no factors: beside those that do, and as a way to pick a run without factors."""
+"""Selection of a run by a score that needs no factors."""
 
 from collections.abc import Sequence
 
@@ -14,49 +14,48 @@ Floats = NDArray[np.float64]
 
 
 def with_sampled_tc(table: pd.DataFrame) -> pd.DataFrame:
-    """`wide` of the mean representation, with the Gaussian total correlation of the sampled one as one more column."""
+    """`wide` of the mean representation, plus a column with the Gaussian total correlation of sampled codes."""
     scores, sampled = wide(table), wide(table, "sampled")
     return scores.assign(**{TC_SAMPLED: sampled[TC]}) if TC in sampled else scores
 
 
 def unsupervised_selection(scores: pd.DataFrame, names: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
-    """Each metric of the run that an unsupervised score picks, beside the best, median and worst run.
+    """Each metric of the run that an unsupervised score picks, compared with the best, median and worst run.
 
     Args:
-        scores: as `with_sampled_tc` gives it, of one data set; runs that lack a score are left out.
+        scores: as `with_sampled_tc` returns them, of one data set; runs that lack a score are left out.
         names: metrics.
-        rng: of the bootstrap over seeds, which picks again among the runs of each draw; no interval below `MIN_SEEDS`
-            seeds.
+        rng: of the bootstrap over seeds, which repeats the pick in each draw; no interval below `MIN_SEEDS` seeds.
 
     Returns:
         Long table: metric, by (an unsupervised score, or "best run", "median run", "worst run"), score, low, high,
-        share (of runs that score no more), run (picked), runs, seeds.
+        share (of runs that do not score higher), run (picked), runs, seeds.
 
     Raises:
         TooFewRunsError: fewer than `MIN_RUNS` runs have every score, or the table has no unsupervised score.
     """
-    ways = [n for n in UNSUPERVISED if n in scores.columns and scores[n].notna().any()]
-    complete = scores[[*names, *ways]].dropna()
-    if not ways or len(complete) < MIN_RUNS:
+    criteria = [n for n in UNSUPERVISED if n in scores.columns and scores[n].notna().any()]
+    complete = scores[[*names, *criteria]].dropna()
+    if not criteria or len(complete) < MIN_RUNS:
         raise TooFewRunsError(
-            f"{len(complete)} runs have all metrics and {len(ways)} unsupervised scores; {MIN_RUNS} runs and a score "
-            "are needed"
+            f"{len(complete)} runs have all metrics and {len(criteria)} unsupervised scores; {MIN_RUNS} runs and a "
+            "score are needed"
         )
     cells, seeds = settings(complete), fewest_seeds(complete)
     resampled, labels = resamples(cells, DRAWS, rng), numbered(cells)
     x = complete[list(names)].to_numpy()
     picks: list[tuple[str, Floats, Floats, str]] = []  # by, scores, scores in each draw, run
-    for way in ways:
-        merit = complete[way].to_numpy() * (1 if UNSUPERVISED[way].higher_is_better else -1)
+    for criterion in criteria:
+        merit = complete[criterion].to_numpy() * (1 if UNSUPERVISED[criterion].higher_is_better else -1)
         picked = resampled[np.arange(DRAWS), merit[resampled].argmax(axis=1)]
-        picks.append((way, x[merit.argmax()], x[picked], str(complete.index[merit.argmax()][-1])))
+        picks.append((criterion, x[merit.argmax()], x[picked], str(complete.index[merit.argmax()][-1])))
     for label, quantile in (("best run", 1.0), ("median run", 0.5), ("worst run", 0.0)):
         quantiles = np.stack([np.quantile(column[resampled], quantile, axis=1) for column in x.T], axis=1)
         picks.append((label, np.quantile(x, quantile, axis=0), quantiles, ""))
     lines = []
-    for by, scores_of, draws, run in picks:
-        spread = stretched(scores_of, draws, labels) if seeds >= MIN_SEEDS else np.full_like(draws, np.nan)
-        lines += _lines(by, names, x, scores_of, spread, run)
+    for by, pick_scores, draws, run in picks:
+        spread = stretched(pick_scores, draws, labels) if seeds >= MIN_SEEDS else np.full_like(draws, np.nan)
+        lines += _lines(by, names, x, pick_scores, spread, run)
     return pd.DataFrame(lines).assign(runs=len(complete), seeds=seeds)
 
 

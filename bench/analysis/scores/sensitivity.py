@@ -1,4 +1,4 @@
-"""How far scores and their rank correlations move with choices of the evaluation, against the training seed."""
+"""Variance of scores and of their rank correlations by choices of the evaluation, compared with the training seed."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -12,30 +12,30 @@ from bench.analysis.statistics.intervals import MIN_SEEDS, numbered
 
 Floats = NDArray[np.float64]
 SETTING, SEED = "setting", "training seed"
-BASE = ""  # the protocol as it is
+BASE = ""  # the unchanged protocol
 
 
 def score_shares(scores: pd.DataFrame) -> pd.DataFrame:
-    """Variance of each score by source, as shares of their sum.
+    """Variance of each score by source, and its share of their sum.
 
-    A choice of the evaluation: the variance over its levels (the protocol's included) within a run, averaged over runs.
-    The training seed: the variance within a setting, averaged over settings, minus that of the evaluation seed. The
-    setting: the variance of the settings' means, minus the seeds' part.
+    Sources: a choice of the evaluation (variance over its levels, the protocol's included, within a run, averaged over
+    runs); the training seed (variance within a setting, averaged over settings, minus that of the evaluation seed); the
+    setting (variance of the settings' means, minus the part of the seeds).
 
     Args:
-        scores: as `bench.scoring.sensitivity.scores_again` gives it.
+        scores: as `bench.scoring.sensitivity.scores_again` returns them.
 
     Returns:
         dataset, name, source (a choice, "training seed" or "setting"), variance, shared (the part of a choice's
-        variance that moves all runs alike and so changes no comparison), share, runs and seeds (the fewest of a
-        setting). Shares are missing where nothing varies.
+        variance that is equal for all runs and so changes no comparison), share, runs and seeds (the fewest of a
+        setting). Shares are missing if all variances are 0.
 
     Raises:
         TooFewRunsError: no setting of any data set has two seeds.
     """
     parts, few = [], []
-    for (dataset, name), of_score in scores.groupby(["dataset", "name"], sort=False):
-        base = of_score[of_score["choice"] == BASE].set_index("run")
+    for (dataset, name), score_rows in scores.groupby(["dataset", "name"], sort=False):
+        base = score_rows[score_rows["choice"] == BASE].set_index("run")
         groups = base.groupby(["model", "value"], dropna=False)["score"]
         seeds = groups.size()
         if seeds.max() < 2:
@@ -45,11 +45,11 @@ def score_shares(scores: pd.DataFrame) -> pd.DataFrame:
         within, between = float(several["var"].mean()), _between(several)
         lines = [
             {"source": choice} | _of_choice(base["score"], rows)
-            for choice, rows in of_score.groupby("choice", sort=False)
+            for choice, rows in score_rows.groupby("choice", sort=False)
             if choice != BASE
         ]
-        redrawn = next((line["variance"] for line in lines if line["source"] == "evaluation seed"), 0.0)
-        lines += [{"source": SEED, "variance": max(0.0, within - redrawn), "shared": 0.0},
+        by_evaluation = next((line["variance"] for line in lines if line["source"] == "evaluation seed"), 0.0)
+        lines += [{"source": SEED, "variance": max(0.0, within - by_evaluation), "shared": 0.0},
                   {"source": SETTING, "variance": between, "shared": 0.0}]  # fmt: skip
         frame = pd.DataFrame(lines).assign(dataset=dataset, name=name, runs=len(base), seeds=seeds.min())
         total = frame["variance"].sum()
@@ -68,66 +68,65 @@ def _between(groups: pd.DataFrame) -> float:
 
 
 def _of_choice(base: "pd.Series[float]", other: pd.DataFrame) -> dict[str, float]:
-    """Variance over the levels of a choice within a run, and that of the levels' means."""
+    """Variance over the levels of a choice within a run, and its part that is equal for all runs."""
     levels = other.pivot_table(index="run", columns="level", values="score").dropna()
-    every: Floats = np.column_stack([base.reindex(levels.index), levels.to_numpy()])
-    if not len(every):
+    values: Floats = np.column_stack([base.reindex(levels.index), levels.to_numpy()])
+    if not len(values):
         return {"variance": 0.0, "shared": 0.0}
-    variance, runs = float(every.var(axis=1, ddof=1).mean()), len(every)
-    means = float(every.mean(axis=0).var(ddof=1))
-    moving = (variance - means) * runs / max(runs - 1, 1)  # the means also vary by what moves single runs
-    return {"variance": variance, "shared": max(0.0, variance - moving)}
+    variance, runs = float(values.var(axis=1, ddof=1).mean()), len(values)
+    of_means = float(values.mean(axis=0).var(ddof=1))
+    of_single_runs = (variance - of_means) * runs / max(runs - 1, 1)  # these also contribute to the variance of means
+    return {"variance": variance, "shared": max(0.0, variance - of_single_runs)}
 
 
 def correlation_shares(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """The same for rank correlations (figure 2): of every two scores over the runs of a data set.
+    """Variance by source of the rank correlation (figure 2) of every two scores over the runs of a data set.
 
-    A choice of the evaluation: the variance of the correlation over its levels. The training seed: the variance over
-    seeds, which includes that of the evaluation's draws.
+    Sources: a choice of the evaluation (variance of the correlation over its levels); the training seed (variance over
+    seeds, which includes that of the evaluation seed).
 
     Args:
-        scores: as `bench.scoring.sensitivity.scores_again` gives it.
+        scores: as `bench.scoring.sensitivity.scores_again` returns them.
         names: score names.
 
     Returns:
         dataset, row, column, source, spearman (under the protocol), variance, share, runs. The training seed and all
-        shares are missing below `MIN_SEEDS` seeds of a setting, and where a score is constant.
+        shares are missing below `MIN_SEEDS` seeds of a setting, and for a constant score.
 
     Raises:
         TooFewRunsError: no data set has `MIN_RUNS` runs with two of the scores.
     """
     parts, few = [], []
-    for dataset, of_dataset in scores.groupby("dataset", sort=False):
-        present = [n for n in names if n in set(of_dataset["name"])]
+    for dataset, dataset_rows in scores.groupby("dataset", sort=False):
+        present = [n for n in names if n in set(dataset_rows["name"])]
         keys = ["dataset", "model", "value", "seed", "run"]
-        base = _wide(of_dataset[of_dataset["choice"] == BASE], present, keys)
+        base = _wide(dataset_rows[dataset_rows["choice"] == BASE], present, keys)
         if len(base) < MIN_RUNS or len(present) < 2:
             few.append(f"{dataset}: {len(base)} runs have {len(present)} scores")
             continue
         strata = settings(base)
         labels = numbered(strata) if min(map(strata.count, strata)) >= MIN_SEEDS else None
         point = correlated(base.to_numpy(), labels)
-        for choice in [c for c in of_dataset["choice"].unique() if c]:
-            moved = [point["spearman"]]
-            for _, rows in of_dataset[of_dataset["choice"] == choice].groupby("level", sort=False):
+        for choice in [c for c in dataset_rows["choice"].unique() if c]:
+            by_level = [point["spearman"]]
+            for _, rows in dataset_rows[dataset_rows["choice"] == choice].groupby("level", sort=False):
                 changed = _wide(rows, present, keys, base)
-                moved.append(correlated(changed.to_numpy(), None)["spearman"])
-            parts.append(
-                _pairs(str(dataset), choice, present, point["spearman"], np.var(moved, axis=0, ddof=1), len(base))
-            )
+                by_level.append(correlated(changed.to_numpy(), None)["spearman"])
+            variance = np.var(by_level, axis=0, ddof=1)
+            parts.append(_pairs(str(dataset), choice, present, point["spearman"], variance, len(base)))
         variance = point["error"] ** 2
         parts.append(_pairs(str(dataset), SEED, present, point["spearman"], variance, len(base)))
     if not parts:
         raise TooFewRunsError(f"{MIN_RUNS} runs with two scores are needed; " + ("; ".join(few) or "there are none"))
-    whole = pd.concat(parts, ignore_index=True)
-    total = whole.groupby(["dataset", "row", "column"])["variance"].transform(lambda v: v.sum(skipna=False))
-    return whole.assign(share=whole["variance"] / total.where(total > 0))
+    table = pd.concat(parts, ignore_index=True)
+    total = table.groupby(["dataset", "row", "column"])["variance"].transform(lambda v: v.sum(skipna=False))
+    return table.assign(share=table["variance"] / total.where(total > 0))
 
 
 def _wide(
     rows: pd.DataFrame, names: Sequence[str], keys: list[str], otherwise: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """A row a run, a column a score; scores that a level lacks are taken from `otherwise`."""
+    """A row per run, a column per score; scores that a level lacks are those of `otherwise`."""
     wide = rows.set_index([*keys, "name"])["score"].unstack("name").reindex(columns=list(names))
     return wide.dropna() if otherwise is None else wide.reindex(otherwise.index).fillna(otherwise)
 

@@ -1,4 +1,4 @@
-"""Scores against regularisation strength: median and IQM over the seeds of each setting.
+"""Scores as a function of regularisation strength: median and IQM over the seeds of each setting.
 
 Paper: figures 1, 4 (left), 8, 9, 15 and 25 to 28.
 """
@@ -13,16 +13,16 @@ from bench.columns import with_text
 
 
 def of_runs(table: pd.DataFrame, names: Sequence[str], representation: str = "mean") -> pd.DataFrame:
-    """Long table of chosen scores, all factors together: a row a run and score."""
-    chosen = table["representation"].isna() | table["representation"].eq(representation).fillna(False)
-    return with_text(table[table["factor"].isna() & chosen & table["name"].isin(list(names))])
+    """Long table of these scores over all factors: a row per run and score."""
+    represented = table["representation"].isna() | table["representation"].eq(representation).fillna(False)
+    return with_text(table[table["factor"].isna() & represented & table["name"].isin(list(names))])
 
 
 def against_strength(table: pd.DataFrame, names: Sequence[str], representation: str = "mean") -> pd.DataFrame:
-    """Median and IQM over seeds of each setting that is one of its model's published strengths.
+    """Median and IQM over seeds of each setting at one of the published strengths of its model.
 
     Returns:
-        Long table: dataset, model, hyperparameter, strength_index, value, name, and what `centres.centres` gives.
+        Long table: dataset, model, hyperparameter, strength_index, value, name, and the columns of `centres.centres`.
 
     Raises:
         TooFewRunsError: no model has two strengths.
@@ -40,5 +40,5 @@ def against_strength(table: pd.DataFrame, names: Sequence[str], representation: 
     lines = pd.concat(parts).astype({"strength_index": int}).sort_values(keys, ignore_index=True)
     values = rows.astype({"strength_index": int}).drop_duplicates(["model", "strength_index"])
     values = values[["model", "hyperparameter", "strength_index", "value"]]
-    named = ["dataset", "model", "hyperparameter", "strength_index", "value", "name"]
-    return lines.merge(values, how="left")[[*named, *lines.columns.difference(named, sort=False)]]
+    leading = ["dataset", "model", "hyperparameter", "strength_index", "value", "name"]
+    return lines.merge(values, how="left")[[*leading, *lines.columns.difference(leading, sort=False)]]

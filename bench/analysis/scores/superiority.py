@@ -1,4 +1,4 @@
-"""How likely a run of one model is to score higher than a run of another (Agarwal et al. 2021, arXiv:2108.13264)."""
+"""Probability that a run of one model scores higher than a run of another (Agarwal et al. 2021, arXiv:2108.13264)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,12 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Beating:
-    """The probability that a run of one side scores higher than one of the other, ties counting half."""
+    """The probability that a run of one side scores higher than a run of the other; ties count half.
+
+    Attributes:
+        probability, low, high: with its 95 % interval.
+        p: p value of the probability 1/2.
+    """
 
     probability: float
     low: float
@@ -28,11 +33,11 @@ class Beating:
 
 
 def probability_of_beating(a: Floats, b: Floats, labels_a: Labels | None, labels_b: Labels | None) -> Beating:
-    """P(A > B) + P(A = B) / 2 of one run of each, its 95 % interval, and the p value of 1/2.
+    """P(A > B) + P(A = B) / 2 for a random run of each side, its 95 % interval, and the p value of 1/2.
 
-    Each run's placement is its share of wins over the other side (DeLong et al. 1988). The variance of placements
-    within settings gives the error, and the error an effective number of independent contests. The interval is Wilson's
-    for that number, which also holds near 0 and 1.
+    A run's placement is its share of wins over the other side (DeLong et al. 1988). The variance of placements within
+    settings gives the standard error, which corresponds to an effective number of independent contests. The interval is
+    Wilson's for that number, which is valid also near 0 and 1.
 
     Args:
         a: (N,) scores of one side.
@@ -40,9 +45,9 @@ def probability_of_beating(a: Floats, b: Floats, labels_a: Labels | None, labels
         labels_a: the setting of each run, numbered from 0; None: no interval.
         labels_b: of the other side.
     """
-    both = rankdata(np.concatenate([a, b]))
-    wins_a = (both[: len(a)] - rankdata(a)) / len(b)
-    wins_b = 1 - (both[len(a) :] - rankdata(b)) / len(a)
+    ranks = rankdata(np.concatenate([a, b]))
+    wins_a = (ranks[: len(a)] - rankdata(a)) / len(b)
+    wins_b = 1 - (ranks[len(a) :] - rankdata(b)) / len(a)
     share = float(wins_a.mean())
     if labels_a is None or labels_b is None:
         return Beating(share, np.nan, np.nan, np.nan)
@@ -57,7 +62,7 @@ def probability_of_beating(a: Floats, b: Floats, labels_a: Labels | None, labels
     middle = share + t**2 / 2 / contests
     half = t * np.sqrt(share * (1 - share) / contests + t**2 / 4 / contests**2)
     low, high = ((middle + end) / (1 + t**2 / contests) for end in (-half, half))
-    under_null = np.abs(share - 0.5) * np.sqrt(4 * contests)  # Wilson's interval holds 1/2 where this is below t
+    under_null = np.abs(share - 0.5) * np.sqrt(4 * contests)  # Wilson's interval contains 1/2 if this is below t
     return Beating(share, low, high, float(2 * special.stdtr(max(freedom, 1), -under_null)))
 
 
@@ -65,7 +70,7 @@ def model_comparison(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame
     """The probability that one model beats another by each score, over all their settings and seeds on one data set.
 
     Args:
-        scores: as `wide` gives it, of one data set.
+        scores: as `wide` returns them, of one data set.
         names: score names, of which higher is better.
 
     Returns:
@@ -76,26 +81,27 @@ def model_comparison(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame
         TooFewRunsError: fewer than two models have every score.
     """
     complete = scores[list(names)].dropna()
-    owner = np.array(complete.index.get_level_values("model"), dtype=object)
-    models = list(dict.fromkeys(owner))
+    model_of_run = np.array(complete.index.get_level_values("model"), dtype=object)
+    models = list(dict.fromkeys(model_of_run))
     if len(models) < 2:
         raise TooFewRunsError(f"{len(models)} models have all of these scores, 2 are needed")
     seeds = fewest_seeds(complete)
     cells = np.array(settings(complete), dtype=object)
-    labels = {m: numbered(list(map(tuple, cells[owner == m]))) if seeds >= MIN_SEEDS else None for m in models}
+    of_model = {m: model_of_run == m for m in models}
+    labels = {m: numbered(list(map(tuple, cells[of_model[m]]))) if seeds >= MIN_SEEDS else None for m in models}
     rows: list[dict[str, object]] = []
     for name in names:
         x = complete[name].to_numpy()
-        for one, other in combinations(models, 2):
-            beating = probability_of_beating(x[owner == one], x[owner == other], labels[one], labels[other])
-            rows += _both_ways(beating, {"name": name, "row": one, "column": other})
+        for a, b in combinations(models, 2):
+            beating = probability_of_beating(x[of_model[a]], x[of_model[b]], labels[a], labels[b])
+            rows += _both_ways(beating, {"name": name, "row": a, "column": b})
     return pd.DataFrame(rows).assign(runs=len(complete), seeds=seeds)
 
 
 def _both_ways(beating: Beating, labels: dict[str, str]) -> list[dict[str, object]]:
-    back = labels | {"row": labels["column"], "column": labels["row"]}
+    reverse = labels | {"row": labels["column"], "column": labels["row"]}
     share, low, high, p = beating.probability, beating.low, beating.high, beating.p
     return [
         labels | {"probability": share, "low": low, "high": high, "p": p},
-        back | {"probability": 1 - share, "low": 1 - high, "high": 1 - low, "p": p},
+        reverse | {"probability": 1 - share, "low": 1 - high, "high": 1 - low, "p": p},
     ]

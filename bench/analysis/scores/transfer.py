@@ -1,4 +1,4 @@
-"""Do good settings carry over to another metric, another data set, another seed? (paper: tables 1 and 6)"""
+"""Do good settings transfer to another metric, data set or seed? (paper: tables 1 and 6)"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Grid:
-    """Scores as one block (data sets D, metrics M, settings K, seeds S), complete."""
+    """Complete scores as one array (D, M, K, S): data sets, metrics, settings, seeds."""
 
     scores: Floats
     datasets: tuple[str, ...]
@@ -23,21 +23,20 @@ class Grid:
 
 
 def complete_grid(scores: pd.DataFrame, names: Sequence[str]) -> Grid:
-    """The settings and seeds that have every score on every data set, of models that sweep something.
+    """The settings and seeds that have every score on every data set, of models with a swept hyper-parameter.
 
-    A seed is left out where a setting lacks it, so that all settings rest on the same seeds.
+    A seed that any setting lacks is left out, so that all settings have the same seeds.
 
     Raises:
-        TooFewRunsError: fewer than two settings, or than two seeds.
+        TooFewRunsError: fewer than two settings or two seeds.
     """
     swept = scores[scores.index.get_level_values("value").notna()]
     names = [n for n in names if swept[n].notna().groupby("dataset").any().all()]
     long = swept[names].droplevel("run").stack(future_stack=True).dropna()
     block = long.unstack("seed")
     datasets = tuple(dict.fromkeys(swept.index.get_level_values("dataset")))
-    wanted = len(datasets) * len(names)
     per_setting = block.groupby(["model", "value"]).size()
-    usable = per_setting.index[per_setting == wanted]
+    usable = per_setting.index[per_setting == len(datasets) * len(names)]
     block = block[block.index.droplevel(["dataset", block.index.names[-1]]).isin(usable)].dropna(axis="columns")
     if len(usable) < 2 or block.shape[1] < 2:
         raise TooFewRunsError(
@@ -52,16 +51,16 @@ def complete_grid(scores: pd.DataFrame, names: Sequence[str]) -> Grid:
 
 
 def transfer(grid: Grid) -> pd.DataFrame:
-    """How often the setting picked by one seed's score is at least as good as a random one, elsewhere.
+    """How often the setting that is best for one score and seed is at least as good as a random one elsewhere.
 
-    A trial: draw a metric, a data set and a seed; take the setting that is best by them. Draw a metric (the same or
-    another), a data set (the same or another), another seed and a random setting: the picked one wins or ties if it
-    scores no less there. Percentages are the exact expectation of a trial (the paper draws 10,000 of them), a
-    mean over pairs of seeds; intervals are from the jackknife over seeds.
+    A trial picks the best setting for a random metric, data set and seed. It then draws a metric (the same or another),
+    a data set (the same or another), another seed and a random setting. The trial is won if the picked setting scores
+    at least as high there. Percentages are the exact expectation of a trial (the paper draws 10,000 trials), a mean
+    over pairs of seeds; intervals are from the jackknife over seeds.
 
     Returns:
-        Long table: metric, dataset ("same" or "random"), percent, low, high, settings, seeds. What needs two metrics or
-        two data sets is left out where there is one; the ends are missing below `MIN_SEEDS` seeds.
+        Long table: metric, dataset ("same" or "random"), percent, low, high, settings, seeds. Rows that need two
+        metrics or two data sets are left out if there is one; the ends are missing below `MIN_SEEDS` seeds.
     """
     at_least = (grid.scores[..., :, None, :] >= grid.scores[..., None, :, :]).mean(axis=-2)  # (D, M, K, S)
     best = grid.scores.argmax(axis=2)  # (D, M, S)
@@ -78,15 +77,12 @@ def transfer(grid: Grid) -> pd.DataFrame:
 def _pairs(grid: Grid, same_metric: bool, same_dataset: bool) -> NDArray[np.int64]:
     """(source data set, source metric, target data set, target metric) that a trial may draw."""
     count = (len(grid.datasets), len(grid.names))
-    everything = np.indices(count * 2).reshape(4, -1).T
-    fits = ((everything[:, 0] == everything[:, 2]) == same_dataset) & (
-        (everything[:, 1] == everything[:, 3]) == same_metric
-    )
-    return everything[fits]
+    pairs = np.indices(count * 2).reshape(4, -1).T
+    return pairs[((pairs[:, 0] == pairs[:, 2]) == same_dataset) & ((pairs[:, 1] == pairs[:, 3]) == same_metric)]
 
 
 def _won(best: NDArray[np.int64], at_least: Floats, pairs: NDArray[np.int64]) -> Floats:
-    """Share of trials won where one seed picks and another judges (S, S); 0 where a seed would judge itself."""
+    """Share of trials won if one seed (row) picks and another (column) judges: (S, S), 0 on the diagonal."""
     seeds = best.shape[2]
     won = np.zeros((seeds, seeds))
     for d, m, to_d, to_m in pairs:

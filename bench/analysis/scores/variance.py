@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bench.analysis.scores.agreement import TooFewRunsError, fewest_seeds
 from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, t_ends
@@ -32,6 +32,15 @@ class Explained:
     high: Floats
 
 
+@dataclass(frozen=True)
+class Mean:
+    """Mean over scores and data sets of omega squared, with the ends of its 95 % interval."""
+
+    omega: float
+    low: float
+    high: float
+
+
 def explained(scores: Floats, groups: Labels) -> Explained:
     """Variance between groups of settings, as a share of all of it.
 
@@ -45,34 +54,94 @@ def explained(scores: Floats, groups: Labels) -> Explained:
     Returns:
         The ends are missing with fewer than `MIN_SEEDS` seeds; everything is missing where a score is constant.
     """
+    seeds, moves = scores.shape[1], _moves(scores, groups)
+    if seeds < MIN_SEEDS:
+        missing = np.full_like(moves.omega, np.nan)
+        return Explained(moves.omega, moves.plain, missing, missing)
+    variances = scores.var(axis=1, ddof=1)
+    normal = moves.by_mean**2 * variances / seeds + moves.by_variance**2 * 2 * variances**2 / (seeds + 1)
+    parts = np.maximum(moves.by_run.var(axis=1, ddof=1) / seeds, normal)
+    return Explained(moves.omega, moves.plain, *_ends(moves.omega, parts, seeds - 1))
+
+
+def mean_explained(blocks: Sequence[tuple[Floats, Labels]]) -> Mean:
+    """The mean of omega squared over scores and data sets, with an interval made as that of each.
+
+    A run moves the shares of all its scores at once, so their variances and covariances within each setting count; runs
+    of different data sets are independent.
+
+    Args:
+        blocks: scores (K, n, S) and groups (K,) of each data set, as `explained` takes them.
+
+    Returns:
+        Everything is missing where a score is constant on a data set, the ends with fewer than `MIN_SEEDS` seeds.
+    """
+    each = [_moves(*block) for block in blocks]
+    shares = np.concatenate([moves.omega for moves in each])
+    omega = float(shares.mean())
+    if min(scores.shape[1] for scores, _ in blocks) < MIN_SEEDS or not omega < 1:
+        return Mean(omega, np.nan, np.nan)
+    parts, freedoms = [], []
+    for (scores, _), moves in zip(blocks, each, strict=True):
+        seeds = scores.shape[1]
+        weights = (1 - moves.omega) / len(shares) / (1 - omega)  # in -log(1 - mean), of -log(1 - omega) of each
+        by_mean, by_variance = moves.by_mean * weights, moves.by_variance * weights
+        residuals = scores - scores.mean(axis=1, keepdims=True)
+        covariances = residuals.swapaxes(1, 2) @ residuals / (seeds - 1)
+        normal = np.einsum("ks,kst,kt->k", by_mean, covariances, by_mean) / seeds
+        normal += np.einsum("s,kst,t->k", by_variance, 2 * covariances**2, by_variance) / (seeds + 1)
+        parts.append(np.maximum((moves.by_run @ weights).var(axis=1, ddof=1) / seeds, normal))
+        freedoms.append(np.full(len(scores), seeds - 1))
+    low, high = _ends(omega, np.concatenate(parts), np.concatenate(freedoms))
+    return Mean(omega, float(low), float(high))
+
+
+def _ends(omega: ArrayLike, parts: Floats, freedom: ArrayLike) -> tuple[Floats, Floats]:
+    """Ends of the t interval of -log(1 - omega), as shares, from each setting's part of its variance (K, ...)."""
+    variance = parts.sum(axis=0)
+    freedoms = np.reshape(freedom, (-1, *[1] * (parts.ndim - 1)))
+    together = variance**2 / np.maximum((parts**2 / freedoms).sum(axis=0), 1e-300)
+    ends = t_ends(-np.log1p(-np.minimum(omega, 1 - 1e-12)), np.sqrt(variance), together)
+    low, high = (np.clip(1 - np.exp(-end), 0, 1) for end in ends)
+    return low, high
+
+
+@dataclass(frozen=True)
+class _Moves:
+    """Shares explained of S scores, and what moves -log(1 - omega).
+
+    Attributes:
+        omega: (S,).
+        plain: (S,) R squared.
+        by_mean: (K, S) by the mean of each setting.
+        by_variance: (S,) by the variance of each setting.
+        by_run: (K, n, S) by each run, up to its part in the mean.
+    """
+
+    omega: Floats
+    plain: Floats
+    by_mean: Floats
+    by_variance: Floats
+    by_run: Floats
+
+
+def _moves(scores: Floats, groups: Labels) -> _Moves:
     settings, seeds, _ = scores.shape
-    alone = np.arange(settings)
     means, variances = scores.mean(axis=1), scores.var(axis=1, ddof=1)
     within = variances.mean(axis=0)
     off, between = _between(means, groups, within, seeds)
-    off_each, between_each = _between(means, alone, within, seeds)
-    total = between_each + within
+    off_each, between_each = _between(means, np.arange(settings), within, seeds)
     spread = scores.var(axis=(0, 1))
     spread = np.where(spread > 1e-12 * (scores**2).mean(axis=(0, 1)), spread, np.nan)
-    total = np.where(np.isnan(spread), np.nan, total)
+    total = np.where(np.isnan(spread), np.nan, between_each + within)
     omega, plain = between / total, (off**2).mean(axis=0) / spread
-    if seeds < MIN_SEEDS:
-        missing = np.full_like(omega, np.nan)
-        return Explained(omega, plain, missing, missing)
     count, group_count = settings * seeds, int(groups.max()) + 1
-    scale = total * (1 - omega) * settings
-    on_mean = 2 * (off - omega * off_each) / scale
-    on_variance = -((group_count - 1) / count + omega * (1 - (settings - 1) / count)) / scale
+    scale = total * np.where(omega < 1, 1 - omega, np.nan) * settings  # without seeds that differ there is no interval
+    by_mean = 2 * (off - omega * off_each) / scale
+    by_variance = -((group_count - 1) / count + omega * (1 - (settings - 1) / count)) / scale
     residuals = scores - means[:, None]
     surplus = (residuals**2 * seeds / (seeds - 1) - variances[:, None]) * np.sqrt((seeds - 1) / max(seeds - 2, 1))
-    seen = (on_mean[:, None] * residuals + on_variance * surplus).var(axis=1, ddof=1) / seeds
-    normal = on_mean**2 * variances / seeds + on_variance**2 * 2 * variances**2 / (seeds + 1)
-    parts = np.maximum(seen, normal)
-    variance = parts.sum(axis=0)
-    freedom = (seeds - 1) * variance**2 / np.maximum((parts**2).sum(axis=0), 1e-300)
-    ends = t_ends(-np.log1p(-np.minimum(omega, 1 - 1e-12)), np.sqrt(variance), freedom)
-    low, high = (np.clip(1 - np.exp(-end), 0, 1) for end in ends)
-    return Explained(omega, plain, low, high)
+    return _Moves(omega, plain, by_mean, by_variance, by_mean[:, None] * residuals + by_variance * surplus)
 
 
 def _between(means: Floats, groups: Labels, within: Floats, seeds: int) -> tuple[Floats, Floats]:
@@ -114,6 +183,48 @@ def variance_explained(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFra
     Raises:
         TooFewRunsError: fewer than two models, or a setting with a single seed.
     """
+    block, owners = balanced(scores, names)
+    parts = []
+    for by, groups in groupings(owners).items():
+        share = explained(block, groups)
+        ends = {"low": share.low, "high": share.high, "plain": share.plain}
+        parts.append(pd.DataFrame({"name": list(names), "by": by, "explained": share.omega} | ends))
+    return pd.concat(parts, ignore_index=True).assign(runs=block[..., 0].size, seeds=block.shape[1])
+
+
+def mean_variance_explained(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Mean over scores and data sets of what `variance_explained` gives.
+
+    Args:
+        scores: as `wide` gives it, of any data sets.
+        names: score names.
+
+    Returns:
+        by, explained, low, high, runs (of all data sets), seeds (the fewest of a setting).
+
+    Raises:
+        TooFewRunsError: as `variance_explained`, on any data set.
+    """
+    blocks = [balanced(scores.xs(d, drop_level=False), names) for d in scores.index.unique("dataset")]
+    rows = []
+    for by in groupings(blocks[0][1]):
+        mean = mean_explained([(block, groupings(owners)[by]) for block, owners in blocks])
+        rows.append({"by": by, "explained": mean.omega, "low": mean.low, "high": mean.high})
+    counts = {"runs": sum(b[..., 0].size for b, _ in blocks), "seeds": min(b.shape[1] for b, _ in blocks)}
+    return pd.DataFrame(rows).assign(**counts)
+
+
+def groupings(owners: Labels) -> dict[str, Labels]:
+    """What the variance between settings is explained by: the group of each setting, from its model (K,)."""
+    return {"model": owners, "model x strength": np.arange(len(owners))}
+
+
+def balanced(scores: pd.DataFrame, names: Sequence[str]) -> tuple[Floats, Labels]:
+    """Scores (K, n, S) of one data set, and the model (K,) of each setting; n is the seeds of the smallest setting.
+
+    Raises:
+        TooFewRunsError: fewer than two models, or a setting with a single seed.
+    """
     complete = scores[list(names)].dropna()
     complete = complete[complete.index.get_level_values("value").notna()].sort_index()
     models = complete.index.unique("model")
@@ -123,13 +234,6 @@ def variance_explained(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFra
             f"{len(models)} models with strengths and {len(complete)} runs have all of these scores, the smallest "
             f"setting has {seeds}; two models, and two seeds of each setting, are needed"
         )
-    balanced = complete.groupby(SETTING).head(seeds)
-    keys = balanced.index.droplevel([n for n in balanced.index.names if n not in SETTING])
-    block = balanced.to_numpy().reshape(-1, seeds, len(names))
-    owners = numbered([model for model, _ in keys[::seeds]])
-    parts = []
-    for by, groups in (("model", owners), ("model x strength", np.arange(len(block)))):
-        share = explained(block, groups)
-        ends = {"low": share.low, "high": share.high, "plain": share.plain}
-        parts.append(pd.DataFrame({"name": list(names), "by": by, "explained": share.omega} | ends))
-    return pd.concat(parts, ignore_index=True).assign(runs=len(balanced), seeds=seeds)
+    rows = complete.groupby(SETTING).head(seeds)
+    keys = rows.index.droplevel([n for n in rows.index.names if n not in SETTING])
+    return rows.to_numpy().reshape(-1, seeds, len(names)), numbered([model for model, _ in keys[::seeds]])

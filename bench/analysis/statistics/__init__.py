@@ -1,1 +1,1 @@
-"""Estimates from few seeds and how sure they are: intervals, centres, ranks, tests."""
+"""Estimates from few seeds with their uncertainty: intervals, centres, ranks, tests."""

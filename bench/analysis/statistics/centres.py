@@ -1,8 +1,8 @@
-"""The middle of the seeds of each setting: median and interquartile mean, with intervals.
+"""The centre of the seeds of each setting: median and interquartile mean (IQM), with intervals.
 
 The few seeds of one setting estimate their variance poorly, so the variances of all settings of a score are pooled
-(empirical Bayes, Smyth 2004). From 6 seeds on the median's interval lies between order statistics of its own seeds
-(Hettmansperger & Sheather 1986), from 20 on that of the IQM is Yuen's.
+(empirical Bayes, Smyth 2004). From 6 seeds on, the median's interval interpolates order statistics of the setting
+(Hettmansperger & Sheather 1986); from 20 on, the IQM's interval is Yuen's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,10 +27,11 @@ def centres(settings: Sequence[ArrayLike]) -> pd.DataFrame:
     """Median and IQM of the seeds of each setting of one score on one data set, with 95 % intervals.
 
     Args:
-        settings: the values of each setting, one a seed; missing ones are left out.
+        settings: the values of each setting, one per seed; NaN is left out.
 
     Returns:
-        A row a setting: median, low, high, iqm, iqm_low, iqm_high, seeds. The ends are missing below `MIN_SEEDS` seeds.
+        A row per setting: median, low, high, iqm, iqm_low, iqm_high, seeds. Intervals are missing below `MIN_SEEDS`
+        seeds.
     """
     values = [np.asarray(v, dtype=np.float64) for v in settings]
     values = [v[~np.isnan(v)] for v in values]
@@ -46,11 +47,11 @@ def centres(settings: Sequence[ArrayLike]) -> pd.DataFrame:
 
 
 def moderated(variances: Sequence[float], freedoms: Sequence[float]) -> tuple[Floats, Floats]:
-    """Variances of settings shrunk towards a common one, and their degrees of freedom, which grow by it."""
+    """Variances of settings shrunk towards a common one, and their degrees of freedom, which this increases."""
     v, df = np.array(variances, dtype=np.float64), np.array(freedoms, dtype=np.float64)
     if len(v) < 2 or not v.any():
         return v, df
-    floored = np.maximum(v, 1e-4 * np.median(v[v > 0]))  # settings whose seeds are all alike
+    floored = np.maximum(v, 1e-4 * np.median(v[v > 0]))  # for settings whose seeds all have the same value
     e = np.log(floored) - special.digamma(df / 2) + np.log(df / 2)
     rest = max(e.var(ddof=1) - special.polygamma(1, df / 2).mean(), 1e-2)
     half = 0.5 + 1 / rest
@@ -64,7 +65,7 @@ def moderated(variances: Sequence[float], freedoms: Sequence[float]) -> tuple[Fl
 
 @cache
 def error_factor(centre: str, seeds: int) -> float:
-    """Standard deviation of a centre ("median" or "iqm") of normal values as a multiple of that of their mean."""
+    """Standard error of a centre ("median" or "iqm") of normal values, divided by the standard error of their mean."""
     z = np.random.default_rng(0).standard_normal((max(300_000 // seeds, 4_000), seeds))
     return float(np.sqrt(seeds * np.mean(CENTRES[centre](np.concatenate([z, -z]), axis=1) ** 2)))
 
@@ -79,19 +80,19 @@ def _median_interval(values: Floats, variance: float, freedom: float) -> tuple[f
     if len(values) < ORDER_STATISTICS_FROM:
         return _moderated_interval(values, "median", variance, freedom)
     x, count = np.sort(values), len(values)
-    covers = 1 - 2 * stats.binom.cdf(np.arange(count // 2), count, 0.5)  # between the d-th lowest and highest value
-    deep = int((covers >= LEVEL).sum())
-    share = (covers[deep - 1] - LEVEL) / (covers[deep - 1] - covers[deep])
-    share = (count - deep) * share / (deep + (count - 2 * deep) * share)
-    low = (1 - share) * x[deep - 1] + share * x[deep]
-    high = (1 - share) * x[count - deep] + share * x[count - deep - 1]
+    covers = 1 - 2 * stats.binom.cdf(np.arange(count // 2), count, 0.5)  # of the d-th lowest to the d-th highest value
+    depth = int((covers >= LEVEL).sum())
+    share = (covers[depth - 1] - LEVEL) / (covers[depth - 1] - covers[depth])
+    share = (count - depth) * share / (depth + (count - 2 * depth) * share)
+    low = (1 - share) * x[depth - 1] + share * x[depth]
+    high = (1 - share) * x[count - depth] + share * x[count - depth - 1]
     return float(low), float(high)
 
 
 def _iqm_interval(values: Floats, variance: float, freedom: float) -> tuple[float, float]:
     if len(values) < YUEN_FROM:
         return _moderated_interval(values, "iqm", variance, freedom)
-    kept = len(values) - 2 * (len(values) // 4)
-    error = np.sqrt((len(values) - 1) * winsorised(values).var(ddof=1) / kept / (kept - 1))
-    low, high = t_ends(float(iqm(values)), error, kept - 1)
+    untrimmed = len(values) - 2 * (len(values) // 4)
+    error = np.sqrt((len(values) - 1) * winsorised(values).var(ddof=1) / untrimmed / (untrimmed - 1))
+    low, high = t_ends(float(iqm(values)), error, untrimmed - 1)
     return float(low), float(high)

@@ -1,8 +1,8 @@
 """The sampling error of statistics over seeds: from the influence of each run, or by the bootstrap.
 
-Nearly every statistic moves by about influence / N with a run, so that its variance is known from the variance of the
-influences within settings, and t intervals hold their 95 % from 5 seeds on (`benchmarks/interval_coverage.py` measures
-it). Below `MIN_SEEDS` seeds of a setting no interval is given. Statistics without an influence (ranks of rows, picks,
+A run changes most statistics by about influence / N. So the variance of the influences within settings gives the
+variance of the statistic, and t intervals cover 95 % from 5 seeds on (measured by `benchmarks/interval_coverage.py`).
+Below `MIN_SEEDS` seeds of a setting there is no interval. Statistics without an influence (ranks of rows, picks,
 thirds) are bootstrapped.
 """
 
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 def iqm(values: ArrayLike, axis: int = 0) -> Floats:
     """Interquartile mean (Agarwal et al. 2021, arXiv:2108.13264): the mean without the lowest and highest quarters.
 
-    A quarter of n values is n // 4 of them, as in SciPy's `trim_mean(values, 0.25)`; NaN where any value is NaN.
+    A quarter of n values is n // 4 of them, as in SciPy's `trim_mean(values, 0.25)`. NaN if any value is NaN.
 
     Raises:
         ValueError: there are no values along the axis.
@@ -35,7 +35,7 @@ def iqm(values: ArrayLike, axis: int = 0) -> Floats:
 
 
 def resamples(strata: Sequence[Hashable], draws: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Row indices (draws, N): in each draw every row is replaced by a random row of its own stratum.
+    """Row indices (draws, N): in each draw every row is replaced by a random row of its stratum.
 
     A stratum is one setting (model, strength, data set); its rows are the seeds.
     """
@@ -48,7 +48,7 @@ def resamples(strata: Sequence[Hashable], draws: int, rng: np.random.Generator) 
 
 
 def resample_counts(strata: Sequence[Hashable], draws: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """How often each row is drawn (draws, N): what `resamples` draws, counted."""
+    """How often `resamples` draws each row: (draws, N)."""
     rows, total = resamples(strata, draws, rng), len(strata)
     offsets = np.arange(len(rows))[:, None] * total
     return np.bincount((rows + offsets).ravel(), minlength=len(rows) * total).reshape(len(rows), total)
@@ -57,8 +57,8 @@ def resample_counts(strata: Sequence[Hashable], draws: int, rng: np.random.Gener
 def spread(influence: Floats, labels: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Standard error of a statistic, and its degrees of freedom, from the influence of each run on it.
 
-    A run moves the statistic by about influence / N. The variance is the sum over settings of the influences' variance
-    within the setting; its degrees of freedom are Satterthwaite's.
+    A run changes the statistic by about influence / N. The variance is the sum over settings of the variance of the
+    influences within the setting; its degrees of freedom are Satterthwaite's.
 
     Args:
         influence: (N, ...), up to a constant.
@@ -83,7 +83,7 @@ def t_ends(point: ArrayLike, error: ArrayLike, freedom: ArrayLike) -> tuple[Floa
 
 
 def t_quantile(freedom: ArrayLike) -> Floats:
-    """97.5 % quantile of Student's t, of one degree of freedom at least."""
+    """97.5 % quantile of Student's t; degrees of freedom below 1 count as 1."""
     return special.stdtrit(np.maximum(freedom, 1), (1 + LEVEL) / 2)
 
 
@@ -91,26 +91,27 @@ def together(errors: Floats, freedoms: Floats, axis: int = 0) -> tuple[Floats, F
     """Standard error and degrees of freedom (Satterthwaite) of a sum of independent estimates."""
     variances = np.asarray(errors) ** 2
     total = variances.sum(axis=axis)
-    parts = variances**2 / np.maximum(freedoms, 1e-300)  # what does not vary has no degrees of freedom, and no part
+    parts = variances**2 / np.maximum(freedoms, 1e-300)  # constant estimates have variance 0 and 0 degrees of freedom
     return np.sqrt(total), total**2 / np.maximum(parts.sum(axis=axis), 1e-300)
 
 
 def numbered(strata: Sequence[Hashable]) -> NDArray[np.int64]:
-    """The setting of each row as a number from 0."""
+    """The stratum (setting) of each row as a number from 0."""
     labels: NDArray[np.int64] = np.unique(np.array([repr(s) for s in strata]), return_inverse=True)[1]
     return labels
 
 
 def winsorised(values: Floats) -> Floats:
-    """Values (N, ...) with the lowest and highest quarters set to the ends of what the IQM keeps."""
+    """Values (N, ...) with the lowest and highest quarters set to the smallest and largest of the other values."""
     ordered, cut = np.sort(values, axis=0), len(values) // 4
     return np.clip(values, ordered[cut], ordered[len(values) - 1 - cut])
 
 
 def stretched(point: Floats, draws: Floats, labels: NDArray[np.int64]) -> Floats:
-    """Bootstrap draws (draws, ...) spread about the estimate so that percentile intervals cover as they should.
+    """Bootstrap draws (draws, ...), stretched about the estimate so that percentile intervals cover 95 %.
 
-    Resampled seeds vary less than seeds do, by sqrt((n - 1) / n), and percentiles are normal where t is due.
+    Two corrections: resampled seeds vary less than seeds by sqrt((n - 1) / n), and percentiles correspond to normal
+    quantiles, not to those of Student's t.
     """
     sizes = np.bincount(labels)
     fewest = sizes.min()
@@ -119,6 +120,6 @@ def stretched(point: Floats, draws: Floats, labels: NDArray[np.int64]) -> Floats
 
 
 def percentile_interval(values: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
-    """Low and high ends over the first axis; a cell that is undefined in some draws is undefined (NaN)."""
+    """Low and high ends over the first axis (draws); NaN for a cell that is NaN in any draw."""
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high

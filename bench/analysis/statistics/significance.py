@@ -1,4 +1,4 @@
-"""P values of many tests at once, adjusted for the false discovery rate."""
+"""P values of many tests, adjusted for the false discovery rate."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,7 +10,7 @@ Floats = NDArray[np.float64]
 def benjamini_hochberg(p: ArrayLike) -> Floats:
     """Adjusted p values (Benjamini & Hochberg 1995): the lowest false discovery rate at which each cell is significant.
 
-    Cells that are NaN were not tested: they stay NaN and do not count.
+    NaN marks a cell that was not tested: it stays NaN and does not count.
     """
     values = np.asarray(p, dtype=np.float64)
     adjusted = np.full(values.shape, np.nan)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bench.data.base import Card
 from bench.data.sampling.base import Sampling
 from bench.data.sampling.rows import Rows, rows_alone
-from bench.store.files import digest
+from bench.store.files import generator_of
 from bench.values import ConfigError, whole
 
 
@@ -55,4 +55,4 @@ class Subset(Sampling):
 
 def shuffled(card: Card, draw: int) -> NDArray[np.int64]:
     """All rows of a data set in a random order: that of a number."""
-    return np.random.default_rng(int(digest(["subset", card.name, draw]), 16)).permutation(card.num_images)
+    return generator_of(["subset", card.name, draw]).permutation(card.num_images)

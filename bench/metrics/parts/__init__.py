@@ -1,1 +1,1 @@
-"""What metrics are made of: predictors, information, draws of rows. None of these is a metric by itself."""
+"""Parts that metrics share: predictors, information, sampling of rows. None of these is a metric by itself."""

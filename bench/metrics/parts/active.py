@@ -9,10 +9,10 @@ LEAST_DEVIATION = 0.05  # standard deviation (variance 0.0025) below which a dim
 
 
 def active(codes: Floats) -> NDArray[np.bool_]:
-    """Whether the standard deviation of each dimension is at least 0.05, as the FactorVAE score has it: (D,).
+    """Whether the standard deviation of each dimension is at least 0.05, the FactorVAE score's rule: (D,).
 
     Args:
-        codes: (N, D), N >= 2: mean codes, for sampled ones of a collapsed VAE are the prior's noise.
+        codes: (N, D), N >= 2. Pass mean codes: sampled codes of a collapsed VAE vary with the prior's noise.
     """
     mask: NDArray[np.bool_] = codes.std(axis=0, ddof=1) >= LEAST_DEVIATION
     return mask

@@ -1,17 +1,17 @@
-"""How far the weight of each line of a table lies in one place: the entropies of Eastwood & Williams 2018."""
+"""How concentrated the weight of each row of a table is: the entropies of Eastwood & Williams 2018."""
 
 import numpy as np
 
 from bench.metrics.base import Floats
 
-LEAST_IMPORTANCE = 1e-11  # added to every importance, as by the study: logarithms stay finite
+LEAST_IMPORTANCE = 1e-11  # added to every importance, as in the study: logarithms stay finite
 
 
 def concentration(importances: Floats) -> float:
-    """Mean over rows, weighted by their mass, of `row_concentrations`; 0 where there is no mass.
+    """Mean over rows of `row_concentrations`, weighted by the sum of each row; 0 if all importances are 0.
 
     Args:
-        importances: not negative, (A, B).
+        importances: non-negative, (A, B).
 
     Example:
         >>> round(concentration(np.array([[2.0, 0.0], [1.0, 1.0]])), 6)
@@ -24,7 +24,7 @@ def concentration(importances: Floats) -> float:
 
 
 def row_concentrations(importances: Floats) -> Floats:
-    """1 - the entropy of each row in base its length, (A,): 1 where all weight lies in one place, or there is one."""
+    """1 - H(row) / log B of each row's shares, (A,): 1 if all weight is in one column, or B = 1."""
     shares = importances + LEAST_IMPORTANCE
     shares /= shares.sum(axis=1, keepdims=True)
     entropies = -(shares * np.log(shares)).sum(axis=1) / max(np.log(importances.shape[1]), LEAST_IMPORTANCE)

@@ -1,4 +1,4 @@
-"""Rows that differ in one factor alone: what an intervention on it makes of a row, found among the rows at hand."""
+"""Rows that differ in one factor alone: the effect of an intervention on that factor, read from existing rows."""
 
 import numpy as np
 
@@ -8,17 +8,17 @@ from bench.metrics.base import Ints
 def counterfactuals(factors: Ints, which: int, num_points: int, rng: np.random.Generator) -> Ints:
     """Rows of the same points under every value of one factor.
 
-    Points are drawn, with replacement, among the combinations of the other factors that have rows with every value of
-    this one; where rows are alike in all factors, each point takes a random one of them.
+    A point is a combination of the other factors that has rows with every value of this one, drawn with replacement. If
+    several rows agree in all factors, a point takes one of them at random.
 
     Args:
         factors: (N, F), numbered from 0 without gaps.
         which: the factor that is intervened on.
-        num_points: how many points.
+        num_points: number of points.
         rng: of the points and rows.
 
     Returns:
-        (num_points, values of the factor) rows; (0, values) where no combination has them all.
+        (num_points, values of the factor) rows; (0, values) if no combination has rows with every value.
 
     Example:
         >>> grid = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -39,7 +39,7 @@ def counterfactuals(factors: Ints, which: int, num_points: int, rng: np.random.G
 
 
 def _numbered(table: Ints) -> Ints:
-    """(N,) a number from 0 for each row, the same for rows that are equal."""
+    """Numbers (N,) from 0 for the rows; equal rows have the same number."""
     numbers: Ints = np.zeros(len(table), np.int64)
     for column in table.T:
         numbers = np.unique(numbers * (int(column.max()) + 1) + column, return_inverse=True)[1]

@@ -4,7 +4,7 @@ import numpy as np
 
 from bench.metrics.base import Floats, Ints, check_count
 
-BLOCK = 16  # columns whose counts are taken together: what they read stays in the cache
+BLOCK = 16  # columns counted at once: few enough for the cache
 
 
 def discretise(codes: Floats, num_bins: int) -> Ints:
@@ -32,10 +32,10 @@ def discretise(codes: Floats, num_bins: int) -> Ints:
 
 
 def _inner_edges(codes: Floats, num_bins: int) -> Floats:
-    """Where one bin ends and the next begins, (num_bins - 1, D).
+    """The edges between bins, (num_bins - 1, D).
 
-    Codes that 32-bit floats hold exactly get 32-bit edges, whatever type they come in: the reference bins 32-bit codes
-    so, and values that lie on an edge by design would otherwise fall to either side by rounding alone.
+    Codes that 32-bit floats hold exactly get 32-bit edges, whatever their dtype, as in the reference. With other edges,
+    rounding would decide the bin of values that lie on an edge by design.
     """
     precision = np.float32 if (codes == codes.astype(np.float32)).all() else np.float64
     low, high = codes.min(axis=0), codes.max(axis=0)
@@ -52,7 +52,7 @@ def dense(table: Ints) -> Ints:
 def mutual_information(first: Ints, second: Ints) -> Floats:
     """Mutual information between the columns of two integer tables of small numbers from 0.
 
-    I = sum_ab n_ab / N log(n_ab N / (n_a n_b)), whose products are exact integers: a constant column gives exactly 0.
+    I = sum_ab n_ab / N log(n_ab N / (n_a n_b)). The products are exact integers, so a constant column gives exactly 0.
 
     Args:
         first: (N, A).
@@ -68,7 +68,7 @@ def mutual_information(first: Ints, second: Ints) -> Floats:
 
 
 def _block(table: Ints, sizes: Ints, part: slice) -> tuple[Ints, int, Ints]:
-    """Some columns as rows (B, N), numbered so that one histogram holds them side by side; its width, their starts."""
+    """Columns as rows (B, N), their values offset for one joint histogram; its width; where each column starts."""
     starts = np.cumsum(sizes[part]) - sizes[part]
     return np.ascontiguousarray((table[:, part] + starts).T), int(sizes[part].sum()), starts
 
@@ -78,8 +78,7 @@ def _information(column: Ints, cells: Ints, width: int, starts: Ints) -> Floats:
     joint = np.bincount((column * width + cells).ravel(), minlength=height * width)
     counts = joint.reshape(height, width).astype(np.float64)
     margins = np.outer(np.bincount(column), counts.sum(axis=0))
-    seen = counts > 0
-    ratios = np.divide(counts * len(column), margins, out=np.ones_like(counts), where=seen)
+    ratios = np.divide(counts * len(column), margins, out=np.ones_like(counts), where=counts > 0)
     return np.add.reduceat((counts * np.log(ratios)).sum(axis=0), starts) / len(column)
 
 

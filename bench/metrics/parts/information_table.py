@@ -1,4 +1,4 @@
-"""What every dimension of a code tells of every factor: the table that scores of mutual information are made from."""
+"""Mutual information of every dimension of a code with every factor: the table behind several scores."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from bench.metrics.parts.information import dense, discretise, entropy, mutual_i
 
 @dataclass(frozen=True)
 class InformationTable:
-    """Mutual information and entropies in nats, of dimensions in equal-width bins and of the F factors that vary.
+    """Mutual information and entropies, in nats, of dimensions in equal-width bins and of the F factors that vary.
 
     Attributes:
         information: (D, F).
-        of_dims: entropy of each dimension's bins, (D,): 0 where it is constant.
+        of_dims: entropy of each dimension's bins, (D,): 0 for a constant dimension.
         of_factors: entropy of each factor, (F,): above 0.
     """
 

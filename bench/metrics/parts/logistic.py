@@ -1,11 +1,11 @@
-"""One-vs-rest logistic regression, the form of scikit-learn before 0.22 and of the study, by batched Newton steps.
+"""One-vs-rest logistic regression, the form of the study and of scikit-learn before 0.22, by batched Newton steps.
 
-One binary problem a class: minimise over (w, b)
+One binary problem per class: minimise over (w, b)
 
     1/2 |w|^2 [+ 1/2 b^2] + C sum_i log(1 + exp(-y_i (w x_i + b))),  y_i = +-1.
 
-The problems of all classes share their rows, so a step of all of them is a few matrix products. The multinomial form of
-later versions is a named variant.
+The problems of all classes share their rows, so one Newton step for all classes is a few matrix products. The form of
+later versions of scikit-learn is "multinomial".
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ class Classifier:
     """A fitted classifier.
 
     Attributes:
-        classes: (K,) labels seen in training, ascending; no other is ever predicted.
+        classes: (K,) labels of the training rows, ascending; only these are predicted.
         weights: (K, D).
         intercepts: (K,).
     """
@@ -46,7 +46,7 @@ class Classifier:
 
 
 class OneVsRest(Classifier):
-    """One binary problem a class."""
+    """One binary problem per class."""
 
     def log_probabilities(self, x: Floats) -> Floats:
         """Logarithms of the binary probabilities, scaled to sum to one over classes: (n, K)."""
@@ -83,7 +83,7 @@ def fit(x: Floats, y: Ints, c: float = 1.0) -> OneVsRest:
 
 
 def fit_multinomial(x: Floats, y: Ints) -> Multinomial:
-    """Fit with C = 1 and the intercept free, as scikit-learn does since 0.22 (and by it).
+    """Fit with C = 1 and a free intercept by scikit-learn, whose default this is since 0.22.
 
     Args:
         x: (n, D).
@@ -108,10 +108,10 @@ FORMS: Mapping[str, Callable[[Floats, Ints], OneVsRest | Multinomial]] = {
 
 
 def form_named(form: str) -> Callable[[Floats, Ints], OneVsRest | Multinomial]:
-    """The fit of a form: "one_vs_rest", the study's, or "multinomial", today's default of scikit-learn.
+    """The fitting function of a form: "one_vs_rest" (the study's) or "multinomial" (scikit-learn's default today).
 
     Raises:
-        UnknownNameError: another name.
+        UnknownNameError: no such form.
     """
     if form not in FORMS:
         raise unknown("form", form, FORMS)
@@ -121,8 +121,8 @@ def form_named(form: str) -> Callable[[Floats, Ints], OneVsRest | Multinomial]:
 def fit_cross_validated(x: Floats, y: Ints, cs: Floats = CS) -> OneVsRest:
     """Fit with a free intercept and, for each class, the best C (`LogisticRegressionCV` of the study).
 
-    The best C has the best sum over unshuffled folds of the accuracy of the binary problem, the smallest where they
-    tie. Sums are compared to the last bit, as in scikit-learn: among ties, rounding can prefer a larger C, and the
+    The best C has the largest accuracy of the binary problem, summed over unshuffled folds; of equal sums the smallest
+    C. Sums are compared to the last bit, as in scikit-learn: rounding can break a tie in favour of a larger C, and the
     published accuracies include that.
 
     Args:
@@ -131,7 +131,7 @@ def fit_cross_validated(x: Floats, y: Ints, cs: Floats = CS) -> OneVsRest:
         cs: candidates, ascending.
     """
     classes, positive = _one_hot(y)
-    mean = x.mean(axis=0)  # moves into the intercept, which is free: large means would spoil the Newton steps
+    mean = x.mean(axis=0)  # large means spoil the Newton steps; the free intercept makes up for the shift
     rows = np.column_stack([x - mean, np.ones(len(x))])
     penalties = np.column_stack([np.repeat(1 / cs[:, None], x.shape[1], axis=1), np.zeros(len(cs))])
     paths = _path(rows, positive, penalties)
@@ -141,13 +141,13 @@ def fit_cross_validated(x: Floats, y: Ints, cs: Floats = CS) -> OneVsRest:
 
 
 def _one_hot(y: Ints) -> tuple[Ints, Floats]:
-    """Labels seen (K,), and whether each row has each of them (K, n)."""
-    classes, codes = np.unique(y, return_inverse=True)
-    return classes, (codes == np.arange(len(classes))[:, None]).astype(np.float64)
+    """The distinct labels (K,), and whether each row has each of them (K, n)."""
+    classes, indices = np.unique(y, return_inverse=True)
+    return classes, (indices == np.arange(len(classes))[:, None]).astype(np.float64)
 
 
 def _log_odds(positive: Floats) -> Floats:
-    """Of each class among the rows, (K,): what intercepts start from."""
+    """Log odds of each class among the rows, (K,): the initial intercepts."""
     return logit((positive.sum(axis=1) + 0.5) / (positive.shape[1] + 1))
 
 
@@ -158,7 +158,7 @@ def _principal_axes(rows: Floats) -> Floats:
 
 
 def _path(rows: Floats, positive: Floats, penalties: Floats) -> Floats:
-    """Weights under every penalty, each started from the one before: (C, K, D + 1)."""
+    """Weights under every penalty, each fit started from the one before: (C, K, D + 1)."""
     problems = Problems(rows, positive)
     weights: Floats = np.zeros((len(positive), rows.shape[1]))
     weights[:, -1] = _log_odds(positive)
@@ -168,7 +168,7 @@ def _path(rows: Floats, positive: Floats, penalties: Floats) -> Floats:
 def _accuracies(rows: Floats, positive: Floats, penalties: Floats, paths: Floats) -> Floats:
     """Accuracy of each binary problem under each penalty, summed over folds: (C, K).
 
-    A fold's problems start from the solutions on all rows, moved as far as theirs were from those at the C before.
+    A fold starts from the solution on all rows plus the difference between the two solutions at the previous C.
     """
     total = np.zeros(paths.shape[:2])
     for held_out in np.array_split(np.arange(len(rows)), min(FOLDS, len(rows))):

@@ -3,25 +3,25 @@
 Minimises sum_i log(1 + exp(-y_i m_i)) + 1/2 sum_j penalty_j w_j^2 over w, where m = rows w are the margins.
 
 The logistic loss is self-concordant: along a step that moves no margin by more than M, the curvature changes by at most
-a factor e^M, so the length log(1 + M) / M never overshoots (Bach 2010, arXiv:0910.4627), and a full step lowers the
-objective as long as M < 1.79. A longer step is halved until the objective still falls at its end, or to that length.
+a factor e^M. So the length log(1 + M) / M never overshoots (Bach 2010, arXiv:0910.4627), and a full step lowers the
+objective if M < 1.79. A longer step is halved until the objective still falls at its end, but not below that length.
 
-Weights, margins and sums are in double precision. Each row's exponential is in single, four times as fast: odds of the
-right class against the wrong one, from which the wrong one's probability comes without cancellation.
+Weights, margins and sums are in double precision. The exponential of each row is in single precision, four times as
+fast: the odds of the right class, from which the probability of the wrong class follows without cancellation.
 """
 
 import numpy as np
 
 from bench.metrics.base import Floats, Ints
 
-TOLERANCE = 1e-2  # a step that moves no margin further is the last: convergence is quadratic, 1e-4 is left
-LEAST_GRADIENT = 1e-4  # largest component at which a problem counts as solved
+TOLERANCE = 1e-2  # a step that moves no margin further is the last: convergence is quadratic, so the error is 1e-4
+LEAST_GRADIENT = 1e-4  # a problem is solved if no component of its gradient is larger
 MAX_STEPS = 50
 MAX_CONJUGATE_STEPS = 30
 FULL_STEP = 1.5
-NARROW = 33  # columns up to which Hessians are formed: they take columns^2 numbers a row and a problem
-LARGEST_LOG_ODDS = 80.0  # single precision holds the exponential of no more than 88
-RIDGE = 1e-12  # keeps a column that no penalty holds, with no curvature left, from dividing by zero
+NARROW = 33  # most columns for which Hessians are formed: these cost columns^2 operations per row and problem
+LARGEST_LOG_ODDS = 80.0  # exp overflows single precision above 88
+RIDGE = 1e-12  # prevents a division by zero for a column without penalty and without curvature
 
 
 class Problems:
@@ -57,11 +57,11 @@ class Problems:
                 safe = np.log1p(furthest[far]) / furthest[far]
                 lengths[far] = self._lengths(unsolved[far], penalty, weights[unsolved[far]], step[far], safe)
             weights[unsolved] += lengths[:, None] * step
-            still = (furthest > TOLERANCE) & (np.abs(gradient).max(axis=1) > LEAST_GRADIENT)
-            if not still.any():
+            active = (furthest > TOLERANCE) & (np.abs(gradient).max(axis=1) > LEAST_GRADIENT)
+            if not active.any():
                 break
-            margins = margins[still] + lengths[still, None] * moves[still]
-            unsolved = unsolved[still]
+            margins = margins[active] + lengths[active, None] * moves[active]
+            unsolved = unsolved[active]
         return weights
 
     def _step(self, margins: Floats, unsolved: Ints, penalty: Floats, weights: Floats) -> tuple[Floats, Floats]:
@@ -71,11 +71,11 @@ class Problems:
         return gradient, -direction(curvature.astype(np.float64), penalty, gradient)
 
     def _lengths(self, problems: Ints, penalty: Floats, weights: Floats, step: Floats, safe: Floats) -> Floats:
-        """(problems,) 1, or a half and so on until the objective still falls there; no shorter than is safe."""
+        """Lengths (problems,): 1, halved until the objective still falls at the step's end, but at least `safe`."""
         lengths = np.ones(len(step))
         while True:
-            ahead = weights + lengths[:, None] * step
-            gradient, _ = self._derivatives(ahead @ self.rows.T, problems, penalty, ahead)
+            ends = weights + lengths[:, None] * step
+            gradient, _ = self._derivatives(ends @ self.rows.T, problems, penalty, ends)
             over = (lengths > safe) & ((gradient * step).sum(axis=1) > 0)
             if not over.any():
                 return lengths
@@ -85,11 +85,11 @@ class Problems:
         """Gradients (problems, d), and curvatures of the loss of each row (problems, n)."""
         signs = self.signs[problems]
         odds = np.exp(np.minimum(signs * margins, LARGEST_LOG_ODDS).astype(np.float32))  # of the right class
-        wrong = 1 / (1 + odds)  # the probability of the other
+        wrong = 1 / (1 + odds)  # probability of the wrong class
         return penalty * weights - (signs * wrong).astype(np.float64) @ self.rows, odds * wrong * wrong
 
     def _direct(self, curvature: Floats, penalty: Floats, gradient: Floats) -> Floats:
-        """Solve with the Hessian, from products of columns that are taken once."""
+        """Solve with the Hessian, a weighted sum of precomputed products of columns."""
         hessian = np.empty((*gradient.shape, gradient.shape[1]))
         hessian[:, *self._upper] = curvature @ self._products
         hessian[:, *self._upper[::-1]] = hessian[:, *self._upper]
@@ -98,7 +98,7 @@ class Problems:
         return np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
 
     def _conjugate(self, curvature: Floats, penalty: Floats, gradient: Floats) -> Floats:
-        """Solve roughly, without forming the Hessian: conjugate gradients, preconditioned with its diagonal."""
+        """Solve approximately by conjugate gradients, preconditioned with the diagonal; no Hessian is formed."""
         diagonal = curvature @ self.rows**2 + penalty + RIDGE
         solution, residual = np.zeros_like(gradient), gradient.copy()
         search = residual / diagonal
@@ -116,5 +116,5 @@ class Problems:
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:
-    """(K, 1); 0 where there is nothing left to divide by."""
+    """Quotients (K, 1); 0 if the denominator is 0."""
     return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)[:, None]

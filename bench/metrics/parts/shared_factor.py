@@ -1,4 +1,4 @@
-"""Random rows that share a factor's value, drawn from the rows at hand: no full factor grid is assumed."""
+"""Random rows that share a factor's value, drawn from the existing rows: no full factor grid is assumed."""
 
 from collections.abc import Iterator
 
@@ -12,9 +12,9 @@ CHUNK_NUMBERS = 2**20  # code values gathered at once
 
 
 class SharedFactor:
-    """Draws rows with the same value of one factor as given rows; each factor's rows are grouped once.
+    """Draws rows that share the value of one factor with other rows; the rows of each factor are grouped once.
 
-    Factors with a single value are left out: to share it is to share nothing. Those left are numbered anew.
+    Factors with a single value are left out, because all rows share it. The remaining factors are numbered from 0.
 
     Attributes:
         factors: (N, F), without gaps in their values.
@@ -44,13 +44,13 @@ class SharedFactor:
         """(factor, points) in chunks that fit memory: each of `num_points` points has a random factor.
 
         Args:
-            num_points: how many in all.
-            numbers_a_point: code values that one point reads, which decides the size of a chunk.
+            num_points: number of points in all.
+            numbers_a_point: code values that one point reads; this decides the size of a chunk.
             rng: of the factors.
         """
         num_factors = self.factors.shape[1]
         counts = np.bincount(rng.integers(num_factors, size=num_points), minlength=num_factors)
-        most = max(1, CHUNK_NUMBERS // numbers_a_point)
+        chunk = max(1, CHUNK_NUMBERS // numbers_a_point)
         for factor, count in enumerate(counts):
-            for start in range(0, int(count), most):
-                yield factor, min(most, int(count) - start)
+            for start in range(0, int(count), chunk):
+                yield factor, min(chunk, int(count) - start)

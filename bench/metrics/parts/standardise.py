@@ -4,7 +4,7 @@ import numpy as np
 
 from bench.metrics.base import Floats
 
-LEAST_RANGE = 1e-100  # below it a dimension is constant: what is divided by it, squared, must stay a number
+LEAST_RANGE = 1e-100  # below it a dimension counts as constant: squares of quotients by it must not overflow
 
 
 def moments(codes: Floats) -> tuple[Floats, Floats]:
@@ -15,6 +15,6 @@ def moments(codes: Floats) -> tuple[Floats, Floats]:
         (array([1. , 0.1]), array([1., 1.]))
     """
     constant = np.ptp(codes, axis=0) < LEAST_RANGE
-    mean = np.where(constant, codes[0], codes.mean(axis=0))  # rounding can leave the mean of one value beside it
+    mean = np.where(constant, codes[0], codes.mean(axis=0))  # the rounded mean of equal values may differ from them
     deviation = (codes - mean).std(axis=0)
     return mean, np.where(constant, 1.0, deviation)

@@ -1,12 +1,12 @@
 """One-vs-rest linear SVMs on a single feature, as liblinear fits them (squared hinge loss, intercept penalised).
 
-One binary problem a class: minimise over (w, b)
+One binary problem per class: minimise over (w, b)
 
     1/2 (w^2 + b^2) + sum_i C_i max(0, 1 - y_i (w x_i + b))^2,  y_i = +-1.
 
-The rows with a loss are those of the class on one side of x = (1 - b) / w and the others on one side of
-x = (-1 - b) / w. So once rows are sorted, loss, gradient and Hessian are differences of cumulative sums, and a Newton
-step costs a binary search, whatever the number of rows.
+The rows with a loss are the rows of the class on one side of x = (1 - b) / w, and the other rows on one side of
+x = (-1 - b) / w. So for sorted rows the loss, gradient and Hessian are differences of cumulative sums: a Newton step
+costs a binary search instead of a pass over the rows.
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from bench.metrics.parts.standardise import moments
 Bools = NDArray[np.bool_]
 
 MAX_STEPS = 200
-LEAST_DECREASE = 1e-10  # of the loss, that a Newton step must promise to be taken
-RIDGE = 1e-12  # keeps a Hessian whose rows with a loss are all alike from being singular by rounding
-ARMIJO = 1e-4  # share of the promised decrease that a step must deliver; else it is halved
+LEAST_DECREASE = 1e-10  # predicted relative decrease of the loss below which no Newton step is taken
+RIDGE = 1e-12  # keeps the Hessian of equal rows regular in spite of rounding
+ARMIJO = 1e-4  # share of the predicted decrease that a step must reach; else it is halved
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Fitted decision functions w (x - centre) / scale + b, one a class.
+    """Fitted decision functions w (x - centre) / scale + b, one per class.
 
     Attributes:
         slopes: (K,).
@@ -42,7 +42,7 @@ class Lines:
     scale: float
 
     def decisions(self, x: Floats) -> Floats:
-        """Of each class for each row, (n, K)."""
+        """Decision value of each class for each row, (n, K)."""
         return np.multiply.outer((x - self.centre) / self.scale, self.slopes) + self.intercepts
 
 
@@ -51,9 +51,9 @@ def fit(x: Floats, y: Ints, c: float, positive: Floats, negative: Floats) -> Lin
 
     Args:
         x: (n,) the feature.
-        y: (n, F) classes, those of a factor numbered after those of the factor before it: K in all, each with a row.
+        y: (n, F) classes, numbered consecutively over all factors: K in all, each with at least one row.
         c: inverse strength of the penalty.
-        positive: (K,) weight of the rows of each class in its own problem.
+        positive: (K,) weight of the rows of each class in its problem.
         negative: (K,) weight of the other rows.
     """
     centre, scale = (float(m[0]) for m in moments(x[:, None]))
@@ -63,9 +63,9 @@ def fit(x: Floats, y: Ints, c: float, positive: Floats, negative: Floats) -> Lin
 
 
 class _Problems:
-    """Binary problems in the coordinates of the standardised feature, where sums do not cancel.
+    """Binary problems in coordinates of the standardised feature, in which sums do not cancel.
 
-    There w' = w scale and b' = b + w centre, so that the penalty is 1/2 (w', b') P (w', b').
+    w' = w scale and b' = b + w centre, so the penalty is 1/2 (w', b') P (w', b').
     """
 
     def __init__(self, x: Floats, y: Ints, positive: Floats, negative: Floats, centre: float, scale: float) -> None:
@@ -79,7 +79,7 @@ class _Problems:
         keys = (y[order] * rows + np.arange(rows)[:, None]).ravel()
         keys.sort()  # by class, then by feature
         self.keys, self.rows = keys, rows
-        self.own = _cumulative(self.sorted[keys % rows])
+        self.of_classes = _cumulative(self.sorted[keys % rows])
         self.starts = np.searchsorted(keys, np.arange(count + 1) * rows)
 
     def solve(self) -> Floats:
@@ -87,22 +87,22 @@ class _Problems:
         point, length = np.zeros((2, len(self.positive))), np.ones(len(self.positive))
         state = self._newton(*point)
         for _ in range(MAX_STEPS):
-            loss, promise, step = state[0], state[1], state[2:]
-            moving = promise > LEAST_DECREASE * loss
+            loss, decrease, step = state[0], state[1], state[2:]
+            moving = decrease > LEAST_DECREASE * loss
             if not moving.any():
                 break
-            ahead = point + length * step
-            tried = self._newton(*ahead)
-            better = moving & (tried[0] <= loss - ARMIJO * length * promise)
-            point, state = np.where(better, ahead, point), np.where(better, tried, state)
+            next_point = point + length * step
+            next_state = self._newton(*next_point)
+            better = moving & (next_state[0] <= loss - ARMIJO * length * decrease)
+            point, state = np.where(better, next_point, point), np.where(better, next_state, state)
             length = np.where(better, 1.0, length / 2)
         return point
 
     def _newton(self, w: Floats, b: Floats) -> Floats:
-        """Loss, twice the decrease that a Newton step promises, and the step (two rows): (4, K)."""
-        own, rest = self._active(w, b)
-        ones, xs, squares = 2 * self.positive * own + 2 * self.negative * rest
-        pull, pull_x = (2 * self.positive * own - 2 * self.negative * rest)[:2]
+        """Loss, twice the predicted decrease of a Newton step, and the step (two rows): (4, K)."""
+        of_class, of_rest = self._active(w, b)
+        ones, xs, squares = 2 * self.positive * of_class + 2 * self.negative * of_rest
+        pull, pull_x = (2 * self.positive * of_class - 2 * self.negative * of_rest)[:2]
         ww, wb, bb = self.penalty
         hww, hwb, hbb = ww + squares, wb + xs, bb + ones
         gradient_w = hww * w + hwb * b - pull_x
@@ -115,20 +115,20 @@ class _Problems:
         return np.stack([loss, -(step_w * gradient_w + step_b * gradient_b), step_w, step_b])
 
     def _active(self, w: Floats, b: Floats) -> tuple[Floats, Floats]:
-        """Count, sum and sum of squares, (3, K), of the rows with a loss: of the class, and of the rest."""
+        """Count, sum and sum of squares, (3, K) each, of the rows with a loss in the class and in the rest."""
         rising = w >= 0
-        own = self._side(_crossing(1 - b, w), rising, of_class=True)
+        of_class = self._side(_crossing(1 - b, w), rising, of_class=True)
         edge = _crossing(-1 - b, w)
-        return own, self._side(edge, ~rising, of_class=False) - self._side(edge, ~rising, of_class=True)
+        return of_class, self._side(edge, ~rising, of_class=False) - self._side(edge, ~rising, of_class=True)
 
     def _side(self, threshold: Floats, below: Bools, *, of_class: bool) -> Floats:
-        """Sums over rows below a threshold, or else over those from it on."""
+        """Sums over the rows below a threshold, or over those not below it: of the class, or of all rows."""
         ranks = np.searchsorted(self.sorted, threshold)
         if not of_class:
             low = self.all[:, ranks]
             return np.where(below, low, self.all[:, -1:] - low)
         places = np.searchsorted(self.keys, np.arange(len(ranks)) * self.rows + ranks)
-        start, middle, end = (self.own[:, i] for i in (self.starts[:-1], places, self.starts[1:]))
+        start, middle, end = (self.of_classes[:, i] for i in (self.starts[:-1], places, self.starts[1:]))
         return np.where(below, middle - start, end - middle)
 
 
@@ -139,7 +139,7 @@ def _cumulative(x: Floats) -> Floats:
 
 
 def _crossing(level: Floats, slope: Floats) -> Floats:
-    """Where slope x reaches the level; a flat line is taken to rise without end."""
+    """The x at which slope x reaches the level; of a flat line, infinity with the sign of the level."""
     flat = np.where(level > 0, np.inf, -np.inf)
     with np.errstate(over="ignore"):
         return np.divide(level, slope, out=flat, where=slope != 0)

@@ -1,1 +1,1 @@
-"""What models are made of: networks, convolutions, loss terms, and the classes that models derive from."""
+"""Parts that models share: loss terms, pairs of images, random draws, and the classes that models derive from."""

@@ -1,4 +1,4 @@
-"""Weights that decay and whose gradients are clipped, and biases that are let alone (Hsu et al. 2023)."""
+"""Models with decoupled weight decay and clipped gradients of all weights but biases (Hsu et al. 2023)."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -9,10 +9,10 @@ from bench.models.parts.stacked import Stacked
 
 
 class Decayed(Stacked):
-    """K models whose weights decay at the rate `decay`, and have each element of their gradients clipped to `clip`.
+    """K models whose weights decay at the rate `decay`; each element of their gradients is clipped to `clip`.
 
     Attributes:
-        exempt: how names of what has neither end.
+        exempt: endings of the names of parameters that have neither.
     """
 
     exempt: ClassVar[tuple[str, ...]] = ("bias",)

@@ -1,4 +1,4 @@
-"""Random numbers that an objective draws for itself, beside the noise of its codes."""
+"""Random numbers that an objective needs beside the noise of its codes."""
 
 import torch
 from torch import Tensor, nn
@@ -7,11 +7,11 @@ from bench import random_bits
 
 
 class Draws(nn.Module):
-    """Random 32-bit words for K models, a function of (seed, step) for each, so that no model's depend on another.
+    """Random 32-bit words for K models; those of each model are a function of its seed and the step alone.
 
     Args:
         seeds: K seeds.
-        name: of what is drawn; other names give other words.
+        name: purpose of the words; different names give independent words.
     """
 
     a: Tensor

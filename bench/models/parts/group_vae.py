@@ -1,4 +1,4 @@
-"""What group VAEs of pairs have in common: both images take one posterior where a dimension is shared."""
+"""Group VAEs of pairs: in shared dimensions both images get one common posterior."""
 
 import math
 from abc import abstractmethod
@@ -12,33 +12,34 @@ from bench.models.parts.vae import Latent
 
 
 class GroupVAE(PairedVAE):
-    """loss = E[-log p(x|z)] + beta KL(q(z|x) || N(0, I)), mean over both images, of posteriors that pairs share.
+    """loss = E[-log p(x|z)] + beta KL(q(z|x) || N(0, I)), mean over both images of pairs, with a posterior they share.
 
-    A subclass says which dimensions a pair shares, and what posterior both images take there. The mean number of
-    dimensions that are shared is recorded.
+    A subclass defines which dimensions a pair shares (`shared`) and the posterior of both images in these (`common`).
+    The mean number of shared dimensions is recorded.
     """
 
     recorded = ("shared_dimensions",)
 
     @abstractmethod
     def shared(self, mean: Tensor, logvar: Tensor, factors: Tensor | None) -> Tensor:
-        """Which dimensions of pairs are shared, (K, batch, D).
+        """Whether each dimension of a pair is shared, (K, batch, D).
 
         Args:
             mean: of posteriors, (K, 2, batch, D).
             logvar: the same shape.
-            factors: of the images, (K, 2, batch, F), where the model sees them.
+            factors: of the images, (K, 2, batch, F), if the model `sees_factors`.
         """
 
     @abstractmethod
     def common(self, mean: Tensor, logvar: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance (K, batch, D) of what takes the place of two posteriors, (K, 2, batch, D) each."""
+        """Mean and log-variance (K, batch, D) of the common posterior of two posteriors, (K, 2, batch, D) each."""
 
     def latent(self, images: Tensor, noise: Tensor, factors: Tensor | None = None) -> Latent:
         mean, logvar = (part.unflatten(1, (2, -1)) for part in self.encoder(images))
-        both = self.shared(mean, logvar, None if factors is None else factors.unflatten(1, (2, -1)))[:, None]
-        one = self.common(mean, logvar)
-        mean, logvar = (torch.where(both, c[:, None], own) for c, own in zip(one, (mean, logvar), strict=True))
+        shared = self.shared(mean, logvar, None if factors is None else factors.unflatten(1, (2, -1)))[:, None]
+        common_mean, common_logvar = self.common(mean, logvar)
+        mean = torch.where(shared, common_mean[:, None], mean)
+        logvar = torch.where(shared, common_logvar[:, None], logvar)
         return Latent.sample(mean.flatten(1, 2), logvar.flatten(1, 2), noise)
 
     def objective(self, latent: Latent, step: Tensor) -> dict[str, Tensor]:
@@ -50,9 +51,9 @@ class GroupVAE(PairedVAE):
 
 
 def alike(mean: Tensor, logvar: Tensor) -> Tensor:
-    """Which dimensions of pairs are nearer to the most alike than to the least alike one, (K, batch, D).
+    """Whether delta_j = KL(first || second) < (min delta + max delta) / 2 in each dimension j, (K, batch, D).
 
-    How far two posteriors, (K, 2, batch, D), lie apart in a dimension is KL(first || second).
+    `mean` and `logvar` are those of both posteriors, (K, 2, batch, D).
     """
     (m, other_m), (s, other_s) = mean.unbind(1), logvar.unbind(1)
     ratio = s - other_s
@@ -62,9 +63,9 @@ def alike(mean: Tensor, logvar: Tensor) -> Tensor:
 
 
 def unchanged(factors: Tensor, latent_dim: int) -> Tensor:
-    """Which dimensions of pairs are shared where factors are known, (K, batch, D): dimension j is that of factor j.
+    """Whether each dimension is shared by known factors (K, 2, batch, F): (K, batch, D).
 
-    It is shared where that factor is equal in both images, (K, 2, batch, F); those beyond the factors always are.
+    Dimension j is shared if factor j is equal in both images; dimensions beyond the factors are always shared.
     """
     first, second = factors.unbind(1)
     return torch.nn.functional.pad(first == second, (0, latent_dim - factors.shape[-1]), value=True)

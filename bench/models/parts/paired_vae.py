@@ -1,4 +1,4 @@
-"""A VAE that trains on pairs of images, which are drawn by the rule that its configuration names."""
+"""A VAE that trains on pairs of images; its configuration names the rule by which pairs are drawn."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ class PairedVAE(GaussianVAE):
 
     Args:
         pairs: the rule by which pairs are drawn, of `bench.study.run.PAIRS`; None: the model's own.
-        categorical: which factors of the data set have no order; none: all have one.
+        categorical: whether each factor of the data set is unordered; empty: all factors are ordered.
     """
 
     views = 2

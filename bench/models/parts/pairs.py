@@ -1,7 +1,7 @@
-"""Pairs of images that share all factors but a few, by arithmetic on the row numbers of a factor grid.
+"""Pairs of images that differ in a few factors, by arithmetic on the row numbers of a factor grid.
 
-Row numbers are int64 tensors (K, batch) of any device, in row-major order: the last factor is the fastest. Nothing
-depends on the data but its factor sizes and which factors have no order, so the arithmetic can be part of a CUDA graph.
+Row numbers are int64 tensors (K, batch) on any device, in row-major order: the last factor is the fastest. Of the data
+only the factor sizes and the unordered factors matter, so the arithmetic can be part of a CUDA graph.
 """
 
 import math
@@ -13,7 +13,7 @@ from torch import Tensor
 from bench import random_bits
 from bench.models.base import ModelError
 
-Words = Callable[[int], Tensor]  # count -> that many random 32-bit words an image, (K, batch, count)
+Words = Callable[[int], Tensor]  # count -> count random 32-bit words per image, (K, batch, count)
 
 
 def factors_of(index: Tensor, sizes: Sequence[int]) -> Tensor:
@@ -41,12 +41,12 @@ def partner_rows(
     """Partners (K, batch) of rows by a rule of `bench.study.run.PAIRS`.
 
     Args:
-        rule: "paper", "dlib" (`changes` factors each), "uniform" (as the paper, any number of factors), or "laplace".
+        rule: "paper", "dlib" (`changes` factors each), "uniform" ("paper" with a random number of them), or "laplace".
         index: rows (K, batch).
         words: random words for each row.
-        hyper: of K models, (K,) each; the rule's own is among them.
+        hyper: hyper-parameters of K models, (K,) each, among them the one of the rule (`changes` or `rate`).
         sizes: of the F factors.
-        categorical: which of them have no order; none: all have one.
+        categorical: whether each factor is unordered; empty: all factors are ordered.
     """
     if rule == "laplace":
         return moved_rows(index, words, hyper["rate"], sizes, categorical)
@@ -58,13 +58,13 @@ def partner_rows(
 def changed_rows(index: Tensor, words: Words, changes: Tensor | None, sizes: Sequence[int]) -> Tensor:
     """Partners (K, batch) of rows: `changes` factors take another value, each other value equally likely.
 
-    This is the rule of Locatello et al. 2020 as the paper has it.
+    This is the rule in the paper of Locatello et al. 2020.
 
     Args:
         index: rows (K, batch).
         words: random words for each row.
-        changes: how many change, (K,) whole numbers; below 1, or None: one to all but one, each number equally likely.
-        sizes: of the F factors; one of one value never changes.
+        changes: how many factors change, (K,) whole numbers; below 1, or None: a random number from one to all but one.
+        sizes: of the F factors; a factor with a single value never changes.
     """
     count = len(sizes)
     random = words(2 * count + 1)
@@ -80,16 +80,16 @@ def changed_rows(index: Tensor, words: Words, changes: Tensor | None, sizes: Seq
 def redrawn_rows(index: Tensor, words: Words, changes: Tensor | None, sizes: Sequence[int]) -> Tensor:
     """Partners (K, batch) of rows as disentanglement_lib's `simple_dynamics` draws them; arguments as `changed_rows`.
 
-    It draws `changes` factors anew, or, half of the time, one factor whatever the number. What is drawn may be the old
-    value, so that a pair can be of two equal images.
+    It redraws `changes` factors or, with probability 1/2, a single factor. The new value may equal the old one, so the
+    two images of a pair can be equal.
     """
     count = len(sizes)
     random = words(2 * count + 2)
     number = number_of(random[..., 0], changes, sizes)
     number = torch.where(random_bits.below(random[..., 1], 2) == 0, 1, number)
-    drawn = chosen_factors(random[..., 2 : count + 2], number, sizes)
+    redrawn = chosen_factors(random[..., 2 : count + 2], number, sizes)
     new = [random_bits.below(random[..., count + 2 + i], size) for i, size in enumerate(sizes)]
-    return rows_of(torch.where(drawn, torch.stack(new, dim=-1), factors_of(index, sizes)), sizes)
+    return rows_of(torch.where(redrawn, torch.stack(new, dim=-1), factors_of(index, sizes)), sizes)
 
 
 def moved_rows(
@@ -97,84 +97,82 @@ def moved_rows(
 ) -> Tensor:
     """Partners (K, batch) of rows as SlowVAE's `truncated_laplace` draws them: most factors move, few of them far.
 
-    The chance of a value x of a factor at v is proportional to exp(-rate |x - v| / log(size)). Where no factor would
-    move, one of them is chosen, and moves by the same distribution without v. In double precision, so that devices
-    agree.
+    A factor moves from v to x with a probability proportional to exp(-rate |x - v| / log(size)). If no factor moves, a
+    random one moves by the same distribution without v. All in double precision, so that devices agree.
 
     Args:
         index: rows (K, batch).
         words: random words for each row.
-        rate: (K,); below 0: for each pair drawn evenly from 1 to 10.
-        sizes: of the F factors; one of one value never moves.
-        categorical: which of them have no order, and never move; none: all have one.
+        rate: (K,); below 0: uniform in 1 to 10 for each pair.
+        sizes: of the F factors; a factor with a single value never moves.
+        categorical: whether each factor is unordered and never moves; empty: all factors are ordered.
     """
     count, free = len(sizes), movable(sizes, categorical)
     random = words(count + 3)
-    drawn_rate = 1 + 9 * _even(random[..., count])
-    rates = torch.where(rate[:, None] < 0, drawn_rate, rate[:, None].double())
-    picked = random_bits.below(random[..., count + 1], len(free))
+    random_rate = 1 + 9 * _even(random[..., count])
+    rates = torch.where(rate[:, None] < 0, random_rate, rate[:, None].double())
+    forced_place = random_bits.below(random[..., count + 1], len(free))
     old = list(factors_of(index, sizes).unbind(-1))
     moved, forced = list(old), list(old)
     for place, i in enumerate(free):
         values = torch.arange(sizes[i], device=index.device)
         distance = (values - old[i][..., None]).abs()
         chances = (-distance * rates[..., None] / math.log(sizes[i])).exp()
-        moved[i] = _drawn(chances, random[..., i])
-        other = _drawn(chances * (distance > 0), random[..., count + 2])
-        forced[i] = torch.where(picked == place, other, old[i])
+        moved[i] = _sampled(chances, random[..., i])
+        other = _sampled(chances * (distance > 0), random[..., count + 2])
+        forced[i] = torch.where(forced_place == place, other, old[i])
     start, end = torch.stack(old, dim=-1), torch.stack(moved, dim=-1)
-    still = (start == end).all(dim=-1, keepdim=True)
-    return rows_of(torch.where(still, torch.stack(forced, dim=-1), end), sizes)
+    unmoved = (start == end).all(dim=-1, keepdim=True)
+    return rows_of(torch.where(unmoved, torch.stack(forced, dim=-1), end), sizes)
 
 
 def number_of(word: Tensor, changes: Tensor | None, sizes: Sequence[int]) -> Tensor:
-    """How many factors are chosen, (K, batch), as `changes` says; any number is drawn by a word (K, batch)."""
+    """How many factors are chosen, (K, batch): `changes`; if that is below 1 or None, random by `word` (K, batch)."""
     any_number: Tensor = 1 + random_bits.below(word, len(movable(sizes)) - 1)
     return any_number if changes is None else torch.where(changes[:, None] < 1, any_number, changes[:, None].long())
 
 
 def chosen_factors(words: Tensor, number: Tensor, sizes: Sequence[int]) -> Tensor:
-    """Which factors are chosen, (K, batch, F): a number (K, batch) of them, each set equally likely.
+    """Whether each factor is chosen, (K, batch, F); every set of `number` factors is equally likely.
 
-    A factor of one value is never chosen.
+    A factor with a single value is never chosen.
 
     Args:
         words: random words (K, batch, F).
-        number: how many.
+        number: how many factors are chosen, (K, batch).
         sizes: of the F factors.
     """
     free = movable(sizes)
-    drawn = torch.stack([words[..., i] for i in free], dim=-1)
-    ranks = drawn.argsort(dim=-1, stable=True).argsort(dim=-1)
+    ranks = torch.stack([words[..., i] for i in free], dim=-1).argsort(dim=-1, stable=True).argsort(dim=-1)
     chosen = (ranks < number[..., None]).unbind(-1)
     never = torch.zeros_like(chosen[0])
     return torch.stack([chosen[free.index(i)] if i in free else never for i in range(len(sizes))], dim=-1)
 
 
 def movable(sizes: Sequence[int], categorical: Sequence[bool] = ()) -> list[int]:
-    """The factors that have several values, and, where it is said which have none, an order."""
+    """The indices of the factors that have several values and are not categorical."""
     return [i for i, size in enumerate(sizes) if size > 1 and not (categorical and categorical[i])]
 
 
 def _even(words: Tensor) -> Tensor:
-    """Numbers in (0, 1) in double precision, each of 2^31 equally likely."""
+    """Uniform numbers in (0, 1) in double precision, of 2^31 values."""
     return (random_bits.below(words, 2**31).double() + 0.5) / 2**31
 
 
-def _drawn(chances: Tensor, words: Tensor) -> Tensor:
-    """Values 0..size - 1, (K, batch), of chances (K, batch, size) that need not sum to 1."""
+def _sampled(chances: Tensor, words: Tensor) -> Tensor:
+    """Random values 0..size - 1, (K, batch), with probabilities proportional to chances (K, batch, size)."""
     cumulative = chances.cumsum(dim=-1)
     bound = _even(words)[..., None] * cumulative[..., -1:]
     return (cumulative < bound).sum(dim=-1)
 
 
 def check_pairs(model: str, changes: Sequence[float], sizes: Sequence[int]) -> None:
-    """Refuse pairs that a data set cannot give.
+    """Refuse pairs that a data set cannot provide.
 
     Args:
-        model: who asks.
-        changes: how many factors are to change, as `changed_factors` takes it.
-        sizes: of the factors of the grid; none where there is no grid.
+        model: its name, for the message.
+        changes: how many factors change, as in `changed_rows`; -1 for a random number.
+        sizes: of the factors of the grid; empty without a grid.
 
     Raises:
         ModelError: there is no grid, or too few factors; the message says how many there are.
@@ -193,10 +191,10 @@ def check_pairs(model: str, changes: Sequence[float], sizes: Sequence[int]) -> N
 
 
 def check_moves(model: str, rates: Sequence[float], sizes: Sequence[int], categorical: Sequence[bool]) -> None:
-    """Refuse Laplace pairs that a data set cannot give; arguments as `moved_rows` takes them.
+    """Refuse Laplace pairs that a data set cannot provide; arguments as in `moved_rows`.
 
     Raises:
-        ModelError: there is no grid, no factor that may move, or a rate that is none.
+        ModelError: there is no grid, no factor that may move, or an invalid rate.
     """
     if not sizes:
         raise ModelError(f"{model} trains on pairs of images of factors that move: the data set has no factor grid")

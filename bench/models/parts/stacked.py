@@ -1,4 +1,4 @@
-"""K models of one architecture as one module: their networks, hyper-parameters, weights by member."""
+"""K models of one architecture as one module: networks, hyper-parameters, and the weights of each member."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ from bench.networks.base import Networks, sizes_taken
 
 
 class Updates(NamedTuple):
-    """How the weights of a player follow its gradient.
+    """How the optimiser updates the weights of a player.
 
     Attributes:
         betas: decay of Adam's two moments.
-        rate: its learning rate, in units of the schedule's.
-        every: they are updated at every n-th step, n - 1 steps after the first one; the others leave them alone.
+        rate: learning rate, as a multiple of the schedule's.
+        every: the weights are updated at every n-th step only, first at step n - 1 (steps count from 0).
     """
 
     betas: tuple[float, float] = (0.9, 0.999)
@@ -32,25 +32,25 @@ class Updates(NamedTuple):
 class Stacked(Learner, nn.Module):
     """K models trained by gradient steps, stacked: every tensor starts with the dimension K.
 
-    A subclass is given its networks in `build`, defines `losses`, and how one member encodes and decodes a batch.
+    A subclass takes its networks in `build` and defines `losses`, `codes_of` and `logits_of`.
 
     Args:
         image_shape: height, width, channels.
         architecture: the name of networks, a file of `bench.networks`.
         latent_dim: D.
         seeds: K seeds, one for each model's initial weights.
-        hyper: K dictionaries of hyper-parameters, (K,) tensors under their own names in `self.hyper`.
+        hyper: K dictionaries of hyper-parameters; `self.hyper` holds a (K,) tensor for each name.
         convolution: how convolutions are computed, a name of `bench.networks.parts.convolutions`.
 
     Raises:
         ModelError: the images do not fit the architecture, or a hyper-parameter is not a number.
 
     Attributes:
-        views: images that a step reads for each draw, 1 where nothing else is said: a model with more defines
-            `partners` and `check_views`, and batches hold all first images, then all second ones, and so on.
-        sees_factors: whether `losses` are given the factors of all images besides, `factors` (K, views * batch, F).
-        updates: of the players that are not updated as `Updates` says by itself, by name.
-        recorded: further names of what `losses` gives: columns of losses.csv behind those of every model.
+        views: images that a step reads for each row drawn, 1 by default. A model with more views defines `partners` and
+            `check_views`; its batches hold all first images, then all second ones, and so on.
+        sees_factors: whether `losses` also gets the factors of all images, `factors` (K, views * batch, F).
+        updates: by name of a player, for players that do not use the defaults of `Updates`.
+        recorded: further names that `losses` returns: columns of losses.csv after those of every model.
     """
 
     views: ClassVar[int] = 1
@@ -83,17 +83,17 @@ class Stacked(Learner, nn.Module):
 
     @abstractmethod
     def build(self, seeds: tuple[int, ...], networks: Networks) -> None:
-        """Take an encoder and a decoder of the networks, and make what else the model has."""
+        """Create the encoder and the decoder from `networks`, and every other module of the model."""
 
     @abstractmethod
     def losses(self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False) -> dict[str, Tensor]:
-        """The "loss" of each model and its parts, each (K,); a part that a model does not have is left out.
+        """The "loss" of each model and its parts, each (K,); parts that a model does not have are left out.
 
         Args:
             images: (K, batch, height, width, channels) in [0, 1]; `batch` counts the images of all views.
             noise: (K, batch, noise_dim) standard normal.
-            step: updates done so far, an int32 tensor (1,).
-            curves: add what is only looked at, such as what is `recorded` and no part of the loss.
+            step: number of updates before this one, an int32 tensor (1,).
+            curves: also compute terms that are only monitored, such as `recorded` ones that are no part of the loss.
         """
 
     @property
@@ -102,77 +102,78 @@ class Stacked(Learner, nn.Module):
         return self.latent_dim
 
     def partners(self, index: Tensor, words: Words, factor_sizes: Sequence[int]) -> Tensor:
-        """Which images go with those drawn: rows (K, (views - 1) * batch), all second views first.
+        """Rows (K, (views - 1) * batch) of the further views of the rows drawn: all second views, then all third ones.
 
-        It runs on the device and within a CUDA graph: shapes depend on no value, and no value is looked at.
+        It runs on the device within a CUDA graph: no shape depends on a value, and no value is read by the host.
 
         Args:
             index: rows (K, batch) drawn, int64.
-            words: `words(n)` gives n random 32-bit words for each of them, (K, batch, n), a function of seed and step.
-            factor_sizes: of the grid that rows count, the last factor fastest (`bench.models.parts.pairs`).
+            words: `words(n)` gives n random 32-bit words for each row, (K, batch, n), a function of seed and step.
+            factor_sizes: sizes of the factor grid that rows are numbers of, the last factor fastest
+                (`bench.models.parts.pairs`).
         """
         raise NotImplementedError(f"{type(self).__name__} has {self.views} views and does not define partners")
 
     def check_views(self, factor_sizes: Sequence[int]) -> None:
-        """Refuse a data set that cannot give the views, before training; without a grid there are no factor sizes.
+        """Refuse a data set that cannot provide the views, before training; `factor_sizes` is empty without a grid.
 
         Raises:
-            ModelError: it cannot.
+            ModelError: the data set cannot provide them.
         """
 
     def whole(self, name: str, least: int = 1) -> int:
-        """A hyper-parameter that gives shapes, which the models of a stack share.
+        """A hyper-parameter that decides shapes and is therefore the same for all models of a stack.
 
         Raises:
             ModelError: it is no whole number from `least`, or differs within the stack.
         """
-        own, values = type(self).__module__.rpartition(".")[2], set(self.hyper[name].tolist())
+        model, values = type(self).__module__.rpartition(".")[2], set(self.hyper[name].tolist())
         if len(values) > 1:
-            raise ModelError(f"{own}: {name} differs within one stack, which shares its networks: trainer.stack=1")
+            raise ModelError(f"{model}: {name} differs within one stack, which shares its networks: trainer.stack=1")
         (value,) = values
         if value < least or value != int(value):
-            raise ModelError(f"{own}: {name} must be a whole number from {least}, got {value:g}")
+            raise ModelError(f"{model}: {name} must be a whole number from {least}, got {value:g}")
         return int(value)
 
     def players(self) -> dict[str, dict[str, Tensor]]:
-        """Who lowers which loss: its name -> the stacked weights that follow its gradient, each (K, ...)."""
+        """By name of a loss: the stacked weights that minimise it, each (K, ...)."""
         return {"loss": {n: p for n, p in self.named_parameters() if p.requires_grad}}
 
     def decays(self) -> Mapping[str, Tensor]:
-        """Decoupled weight decay (Loshchilov & Hutter 2019) by name of a weight: rates (K,); the others have none.
+        """Rates (K,) of decoupled weight decay (Loshchilov & Hutter 2019) by name of a weight; other weights have none.
 
-        In each update a weight loses rate * learning rate of itself, whatever its gradient.
+        Each update subtracts rate * learning rate * weight from a weight, whatever its gradient.
         """
         return {}
 
     def limits(self) -> Mapping[str, Tensor]:
-        """What each element of a gradient is clipped to, by name of its weight: (K,); the others are taken whole."""
+        """Bounds (K,) that clip each element of a gradient, by name of its weight; other gradients are not clipped."""
         return {}
 
     def learned(self) -> dict[str, Tensor]:
         """The stacked weights of encoder and decoder by name, each (K, ...)."""
         return self.players()["loss"]
 
-    def kept(self) -> dict[str, Tensor]:
-        """What `losses` carry from one step to the next and is no weight, by name, each (K, ...), changed in place.
+    def saved_buffers(self) -> dict[str, Tensor]:
+        """The persistent buffers by name, each (K, ...): further state of the model, which `losses` changes in place.
 
-        These are the buffers that are registered as persistent, such as running statistics, a queue and its place, or
-        the state of a controller: they are stored with a member's progress, and with its weights.
+        Examples are running statistics, or the state of a controller. They are stored with a member's progress and
+        with its weights.
         """
         saved = self.state_dict().keys()
         return {n: b for n, b in self.named_buffers() if n in saved}
 
     def member(self, k: int) -> State:
-        """The weights of model k alone, and what it has kept."""
-        return member(self.learned() | self.kept(), k)
+        """The weights and the persistent buffers of model k."""
+        return member(self.learned() | self.saved_buffers(), k)
 
     def load_member(self, k: int, state: Mapping[str, NDArray[Any]]) -> None:
-        """Set the weights of model k, and what it has kept.
+        """Set the weights and the persistent buffers of model k.
 
         Raises:
             ModelError: names or shapes are those of another architecture.
         """
-        set_member(self.learned() | self.kept(), k, state)
+        set_member(self.learned() | self.saved_buffers(), k, state)
 
     def state(self) -> State:
         return self.member(0)
@@ -202,7 +203,7 @@ class Stacked(Learner, nn.Module):
         return self.logits_of(self._batch(codes))[0].cpu().numpy()
 
     def _batch(self, array: NDArray[Any]) -> Tensor:
-        """What one model is given, (1, n, ...), whatever the array's precision and order."""
+        """The array as float32 input of a stack of one model, (1, n, ...)."""
         return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)[None]
 
     @property
@@ -211,7 +212,7 @@ class Stacked(Learner, nn.Module):
 
 
 def member(stacked: Mapping[str, Tensor], k: int) -> State:
-    """Slice k of stacked tensors, as arrays of their own."""
+    """Copies of slice k of stacked tensors, as arrays."""
     return {n: p[k].detach().cpu().numpy().copy() for n, p in stacked.items()}
 
 
@@ -221,10 +222,10 @@ def set_member(stacked: Mapping[str, Tensor], k: int, state: Mapping[str, NDArra
     Raises:
         ModelError: names or shapes are those of another architecture.
     """
-    mine = {n: tuple(p.shape[1:]) for n, p in stacked.items()}
-    theirs = {n: tuple(a.shape) for n, a in state.items()}
-    if mine != theirs:
-        wrong = sorted(n for n in mine.keys() | theirs.keys() if mine.get(n) != theirs.get(n))
+    expected = {n: tuple(p.shape[1:]) for n, p in stacked.items()}
+    shapes = {n: tuple(a.shape) for n, a in state.items()}
+    if shapes != expected:
+        wrong = sorted(n for n in expected.keys() | shapes.keys() if expected.get(n) != shapes.get(n))
         raise ModelError(f"these weights are of another architecture: {', '.join(wrong[:4])} differ")
     with torch.no_grad():
         for name, p in stacked.items():

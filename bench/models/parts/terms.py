@@ -1,4 +1,4 @@
-"""Terms that objectives are made of. Every tensor starts with the fleet dimension K; every term is (K,)."""
+"""Terms of objectives. Every tensor starts with the fleet dimension K; every term is (K,)."""
 
 import math
 
@@ -32,10 +32,10 @@ def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
 
 
 def sampled_kl(logvar: Tensor, z: Tensor, prior_mean: Tensor, prior_logvar: Tensor) -> Tensor:
-    """KL(q || N(prior_mean, exp(prior_logvar))) where only a sample z of q = N(., exp(logvar)) meets the prior.
+    """Estimate of KL(q || N(prior_mean, exp(prior_logvar))) by one sample z of q = N(., exp(logvar)).
 
-    0.5 sum((z - prior_mean)^2 exp(-prior_logvar) + prior_logvar - logvar - 1), mean over the batch: the entropy of q
-    is in closed form, so that the prior may depend on z.
+    0.5 sum((z - prior_mean)^2 exp(-prior_logvar) + prior_logvar - logvar - 1), mean over the batch. The entropy of q is
+    in closed form; the cross entropy uses the sample, so the prior may depend on z.
     """
     distance = (z - prior_mean).square() * (-prior_logvar).exp()
     return 0.5 * (distance + prior_logvar - logvar - 1).sum(dim=2).mean(dim=1)

@@ -26,8 +26,8 @@ class Latent(NamedTuple):
 class GaussianVAE(Stacked):
     """K variational autoencoders (Kingma & Welling 2014): loss = reconstruction + regulariser.
 
-    A subclass is one objective: it defines `regulariser` from the latent codes and its hyper-parameters. One with an
-    adversary defines `new_adversary` and `objective` instead.
+    A subclass is one objective: it defines `regulariser` from the latent codes and its hyper-parameters. A subclass
+    with an adversary defines `new_adversary` and `objective` instead.
     """
 
     updates: ClassVar[Mapping[str, Updates]] = {"adversary": Updates(betas=(0.5, 0.9))}
@@ -38,43 +38,45 @@ class GaussianVAE(Stacked):
         self.adversary = self.new_adversary(seeds, networks, self.latent_dim)
 
     def new_adversary(self, seeds: tuple[int, ...], networks: Networks, latent_dim: int) -> nn.Module | None:
-        """A network that is trained against the models, on a loss of its own; None: there is none."""
+        """A network that is trained against the models, with its separate loss; None: the objective has none."""
         return None
 
     def regulariser(self, latent: Latent, step: Tensor) -> Tensor:
-        """What the objective adds to the reconstruction, (K,), at a step counted from 0, an int32 tensor (1,)."""
+        """The term that the loss adds to the reconstruction, (K,), at a step counted from 0, an int32 tensor (1,)."""
         raise NotImplementedError(f"{type(self).__name__} defines neither regulariser nor objective")
 
     def objective(self, latent: Latent, step: Tensor) -> dict[str, Tensor]:
-        """The "regulariser" and, where there is one, the loss of the "adversary", each (K,)."""
+        """The "regulariser" and, with an adversary, the loss of the "adversary", each (K,)."""
         return {"regulariser": self.regulariser(latent, step)}
 
     def latent(self, images: Tensor, noise: Tensor) -> Latent:
-        """The codes that the objective is of; one of several views may let its images share them."""
+        """The codes that the objective reads; a model of several views may combine those of the views here."""
         mean, logvar = self.encoder(images)
         return Latent.sample(mean, logvar, noise)
 
     def reconstruction(self, latent: Latent, images: Tensor) -> Tensor:
-        """Estimate of E[-log p(x|z)] by one sample an image, (K,), whose gradient goes through the sample."""
+        """Estimate of E[-log p(x|z)] by one sample per image, (K,); the gradient goes through the sample."""
         return bernoulli_reconstruction(self.decoder(latent.z), images)
 
     def losses(
-        self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False, **seen: Tensor
+        self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False, **inputs: Tensor
     ) -> dict[str, Tensor]:
         """Loss of each model and its parts, each (K,)."""
-        latent = self.latent(images, noise, **seen)
+        latent = self.latent(images, noise, **inputs)
         reconstruction = self.reconstruction(latent, images)
         terms = self.objective(latent, step)
         loss = reconstruction + terms["regulariser"]
-        kl = gaussian_kl(latent.mean, latent.logvar)
-        watched = {"total_correlation": total_correlation(*latent)} if curves else {}
-        return {"loss": loss, "reconstruction": reconstruction, "kl": kl, **terms, **watched}
+        losses = {"loss": loss, "reconstruction": reconstruction, **terms}
+        if curves:
+            losses["kl"] = gaussian_kl(latent.mean, latent.logvar)
+            losses["total_correlation"] = total_correlation(*latent)
+        return losses
 
     def players(self) -> dict[str, dict[str, Tensor]]:
-        everybody = super().players()["loss"]
-        own = {n: p for n, p in everybody.items() if not n.startswith("adversary.")}
-        its = {n: p for n, p in everybody.items() if n.startswith("adversary.")}
-        return {"loss": own, "adversary": its} if its else {"loss": own}
+        weights = super().players()["loss"]
+        vae = {n: p for n, p in weights.items() if not n.startswith("adversary.")}
+        adversary = {n: p for n, p in weights.items() if n.startswith("adversary.")}
+        return {"loss": vae, "adversary": adversary} if adversary else {"loss": vae}
 
     def codes_of(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         mean, logvar = self.encoder(images)

@@ -69,4 +69,4 @@ class ConvolutionalDecoder(nn.Module):
         for layer in hidden:
             h = layer(h)
         with float32(h.device):
-            return self.way.leave(last(h.float()))
+            return self.way.leave(last(h if self.way.narrow else h.float()))

@@ -4,13 +4,14 @@
 |---|---|---|
 | grouped | (batch, K * channels, height, width), channels-last | a grouped convolution with a group for each model |
 | matmul | (K, batch, height, width, channels) | a batched matrix product over patches |
-| triton | as matmul | an implicit matrix product whose grid has an axis for the models (`convolution_kernels`) |
+| triton | as matmul | an implicit matrix product whose grid has an axis for the models (`triton_convolutions`) |
 
 With K = 1 the first is the plain convolution. Weights are (K, outputs, inputs, k, k), of transposed ones
 (K, inputs, outputs, 4, 4); padding is "same": 1 for k = 4, none for k = 2.
 """
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -24,7 +25,12 @@ class Convolutions(ABC):
 
     Args:
         fleet: K.
+
+    Attributes:
+        narrow: whether the last layer, which is computed in float32, takes activations of a narrower type as they are.
     """
+
+    narrow: ClassVar[bool] = False
 
     def __init__(self, fleet: int) -> None:
         self.fleet = fleet
@@ -106,7 +112,7 @@ def convolutions(name: str, fleet: int) -> Convolutions:
         UnknownNameError: no such way.
     """
     if name == "triton":
-        from bench.networks.parts.convolution_kernels import Kernels
+        from bench.networks.parts.triton_convolutions import Kernels
 
         return Kernels(fleet)
     ways: dict[str, type[Convolutions]] = {"grouped": Grouped, "matmul": MatMul}

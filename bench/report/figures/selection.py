@@ -3,7 +3,7 @@
 import pandas as pd
 
 from bench.analysis.names import UNSUPERVISED, dataset_title, title
-from bench.analysis.scores.regret import CRITERIA
+from bench.analysis.scores.choice import CRITERIA
 from bench.analysis.scores.selection import unsupervised_selection, with_sampled_tc
 from bench.report.figures.panels import Drawn, metrics_of, panel_grid, rng, standing
 from bench.report.style import titled

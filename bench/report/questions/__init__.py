@@ -7,6 +7,7 @@ from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.questions.clusters import draw_clusters
 from bench.report.questions.conventions import draw_conventions
 from bench.report.questions.entanglement import draw_entanglement
+from bench.report.questions.fairness import draw_fairness
 from bench.report.questions.generalisation import draw_generalisation
 from bench.report.questions.generative_models import draw_generative_models
 from bench.report.questions.identifiability import draw_identifiability
@@ -15,7 +16,6 @@ from bench.report.questions.label_efficiency import draw_label_efficiency
 from bench.report.questions.noisy_or import draw_noisy_or
 from bench.report.questions.posterior import draw_posterior
 from bench.report.questions.rate_distortion import draw_rate_distortion
-from bench.report.questions.regret import draw_regret
 from bench.report.questions.sensitivity import draw_sensitivity
 
 
@@ -37,7 +37,7 @@ QUESTIONS: Mapping[str, Question] = {
     "sensitivity": Question("What do scores depend on beside the codes?", draw_sensitivity),
     "entanglement": Question("Do factors that went together lie in the same dimensions?", draw_entanglement),
     "generalisation": Question("Do disentangled codes hold what training never showed?", draw_generalisation),
-    "regret": Question("What does choosing a run without factors cost?", draw_regret),
+    "fairness": Question("Is a disentangled code a fair one?", draw_fairness),
     "conventions": Question("Why do two papers have different numbers for one model?", draw_conventions),
     "generative_models": Question("What does each dimension of a generative model draw?", draw_generative_models),
     "label_efficiency": Question("How many labels does a code need?", draw_label_efficiency),

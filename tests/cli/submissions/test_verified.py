@@ -1,102 +1,20 @@
-"""Codes become a submission that a stranger can check; what is not as it says is told in one line."""
+"""A submission is checked by a stranger; what is not as it says is told in one line."""
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
+from submissions.codes import CODES, FACTORS, perform, rewritten, saved, verified
 
-from bench.cli import commands
-from bench.store import shipped
 from bench.store.files import StoreError, digest, sha256_of
 from bench.store.folders import Store
-from bench.store.tables import TableFolder
-from bench.table.folder import read_card, read_identities, read_studies, read_table, write_folder
 from bench.table.submission import LARGEST_CODES, read_submission, write_half
 from bench.table.verification import check
 from bench.values import ConfigError
 
 pytestmark = pytest.mark.long  # left out of `make check`
-
-SIZES = (3, 6, 40, 32, 32)  # of dSprites
-RNG = np.random.default_rng(0)
-FACTORS = np.stack([RNG.integers(n, size=400) for n in SIZES], axis=1)
-CODES = FACTORS / np.array(SIZES) + 0.1 * RNG.normal(size=FACTORS.shape)
-
-
-def perform(stage: str, results_dir: Path, **changed: Any) -> int:
-    """As the command line does it, without its process."""
-    protocol = yaml.safe_load((shipped.conf_dir() / "scoring" / "quick.yaml").read_text(encoding="utf-8"))
-    settings = {
-        "stage": stage, "codes": None, "name": None, "dataset": "dsprites", "seed": [0], "results_dir": results_dir,
-        "metric": ["mig", "unsupervised"], "scoring": protocol, "study": {"name": None, "title": None},
-        "shipped": False,
-        "given": {"metric": ""}, "processes": 1, "device": "cpu", "contact": None, "paper": None, "code": None,
-        "with_codes": False, "folder": None, "strength": [0],
-        "overrides": [f"name={changed.get('name')}", "metric=[mig,unsupervised]"],
-    }  # fmt: skip
-    return commands.perform(settings | changed, {})
-
-
-def saved(folder: Path, **arrays: Any) -> Path:
-    np.savez(folder / "mine.npz", **{"codes": CODES, "factors": FACTORS} | arrays)
-    return folder / "mine.npz"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def without_the_shipped_table() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for place in ("verification", "scores"):
-            patch.setattr(f"bench.table.{place}.reference_of", lambda store: None)
-        yield
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A submission that hands its codes on."""
-    folder = tmp_path_factory.mktemp("made")
-    asked = {"codes": str(saved(folder)), "name": "mine", "with_codes": True, "folder": str(folder / "submission")}
-    assert perform("submit", folder / "results", **asked, paper="https://arxiv.org/abs/1811.12359") == 0
-    return folder / "submission"
-
-
-@pytest.fixture
-def copied(made: Path, tmp_path: Path) -> Path:
-    """The same submission, to be tampered with."""
-    folder = tmp_path / "submission"
-    folder.mkdir()
-    for file in made.iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
-    return folder
-
-
-def verified(folder: Path, capsys: pytest.CaptureFixture[str], **asked: Any) -> tuple[int, str]:
-    capsys.readouterr()
-    code = perform("verify", folder.parent / "nowhere", folder=str(folder), **asked)
-    return code, capsys.readouterr().out
-
-
-def rewritten(folder: Path, change: Callable[[Any, dict[str, Any], dict[str, Any]], Any]) -> None:
-    """Change table, identities and studies of a submission, and write a card that fits them."""
-    files = TableFolder(folder)
-    card = read_card(files)
-    table, identities, studies = read_table(files, card), read_identities(files), dict(read_studies(files, card))
-    table = change(table, identities, studies)
-    write_folder(table, card["parts"], identities, files, studies)
-
-
-def test_a_submission_holds_what_a_stranger_needs(made: Path) -> None:
-    submission = read_submission(made)
-    assert {"mig", "gaussian_total_correlation"} <= set(submission.table["name"])
-    assert set(submission.table["model"]) == {"mine"}
-    assert submission.record["codes"]["sha256"] == sha256_of(made / "codes.npz")
-    assert (submission.record["protocol"], submission.record["paper"]) == ("quick", "https://arxiv.org/abs/1811.12359")
-    assert submission.record["command"] == "python -m bench submit codes=mine.npz name=mine 'metric=[mig,unsupervised]'"
-    assert submission.card["parts"][0]["command"] == submission.record["command"]
-    assert {"numpy", "python", "bench"} <= submission.record["versions"].keys()
 
 
 def test_codes_are_handed_on_in_half_precision_and_their_scores_come_out_equal(
@@ -128,18 +46,6 @@ def test_codes_that_stay_at_home_are_checked_by_who_has_them(
     code, told = verified(folder, capsys, codes=str(tmp_path / "other.npz"))
     assert code == 1
     assert f"and what was scored had {sha256_of(file)[:12]}..." in told
-
-
-def test_codes_may_have_a_setting_and_be_submitted_again_when_they_are_better(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "submission"
-    for codes in (CODES, CODES[:, :4]):
-        asked = {"codes": str(saved(tmp_path, codes=codes)), "name": "mine", "with_codes": True, "folder": str(folder)}
-        given = {"given": {"metric": "", "strength": "2.5"}, "strength": 2.5, "metric": ["mig"]}
-        assert perform("submit", tmp_path / "results", **asked, **given) == 0
-    assert read_submission(folder).table["value"].unique().tolist() == [2.5]
-    assert verified(folder, capsys)[0] == 0
 
 
 def test_a_score_that_does_not_come_out_again_is_named_with_both_values(
@@ -322,55 +228,3 @@ def test_nothing_is_unpickled(copied: Path, capsys: pytest.CaptureFixture[str]) 
     code, told = verified(copied, capsys)
     assert code == 1
     assert "codes holds pickled objects, which are never unpickled" in told
-
-
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"name": "pca"}, "name=pca is that of a model of the suite: choose another"),
-        ({"name": "<b>"}, "name='<b>': a name is 1 to 64 letters"),
-        ({"name": None}, "codes=FILE needs a name to be listed under: name=NAME"),
-        ({"dataset": "custom"}, "say of which these are with dataset=NAME"),
-        ({"contact": "a\nb"}, "contact='a.nb': it must be one printable line"),
-        ({"paper": "<i>"}, "paper='<i>': it must be one printable line of at most 300 letters"),
-        ({"study": {"name": "quick", "title": None}}, "submit takes codes=FILE name=NAME dataset=NAME, or study=NAME"),
-        ({"codes": None}, "submit takes codes=FILE name=NAME dataset=NAME, or study=NAME"),
-        ({"with_codes": "yes"}, "with_codes must be true or false"),
-    ],
-)
-def test_what_cannot_stand_on_the_board_is_refused_before_anything_is_written(
-    changed: dict[str, Any], message: str, tmp_path: Path
-) -> None:
-    asked = {"codes": str(saved(tmp_path)), "name": "mine", "folder": str(tmp_path / "submission")}
-    with pytest.raises(ConfigError, match=message):
-        perform("submit", tmp_path / "results", **asked | changed)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["mine.npz"]
-
-
-def test_a_protocol_of_ones_own_is_refused(tmp_path: Path) -> None:
-    protocol = yaml.safe_load((shipped.conf_dir() / "scoring" / "quick.yaml").read_text(encoding="utf-8"))
-    for changed in ({"pool": 100}, {"name": "mine"}):
-        with pytest.raises(
-            ConfigError, match="by a protocol that ships, unchanged: scoring=published or scoring=quick"
-        ):
-            perform(
-                "submit", tmp_path, codes=str(saved(tmp_path)), name="mine", scoring=protocol | changed,
-                folder=str(tmp_path / "s"),
-            )  # fmt: skip
-
-
-def test_a_folder_that_holds_something_else_is_left_alone(made: Path, tmp_path: Path) -> None:
-    file = str(saved(tmp_path))
-    with pytest.raises(ConfigError, match=r"is there and holds no submission: give folder=DIR, one that is new"):
-        perform("submit", tmp_path / "results", codes=file, name="mine", folder=str(tmp_path))
-    with pytest.raises(ConfigError, match=r"holds the submission mine: give folder=DIR, one that is new"):
-        perform("submit", tmp_path / "results", codes=file, name="other", folder=str(made))
-
-
-def test_codes_that_half_precision_would_change_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="codes has numbers beyond 65,504"):
-        write_half(tmp_path / "a.npz", CODES * 1e6, FACTORS, None)
-    far = CODES + np.array([0, 0, 1000, 0, 0])
-    with pytest.raises(ConfigError, match="cannot tell the values of dimension 2 of codes apart"):
-        write_half(tmp_path / "a.npz", far, FACTORS, None)
-    assert not (tmp_path / "a.npz").exists()
