@@ -52,9 +52,9 @@ class OwnImages(Stored):
 
 def lost(name: str, path: Path) -> DataError:
     """The error for a file of a data set of the user's own that is not there, or not as it was put there."""
-    found = "not as it was put there" if path.exists() else "missing"
+    state = "not as it was put there" if path.exists() else "missing"
     return DataError(
-        f"{path} is {found}: put it back, or `python -m bench data remove name={name}` and add the data set again"
+        f"{path} is {state}: put it back, or `python -m bench data remove name={name}` and add the data set again"
     )
 
 

@@ -40,7 +40,7 @@ def test_every_shipped_configuration_composes_into_a_plan(group: str) -> None:
 def test_the_quick_study_is_the_grid_it_says() -> None:
     runs = plan(composed("study=quick")).runs
     assert len({r.id for r in runs}) == len(runs)
-    assert {r.dataset for r in runs} == {"dsprites", "noisy_dsprites", "mnist"}
+    assert {r.dataset for r in runs} == {"dsprites", "rooms3d", "mnist"}
 
 
 def test_the_command_line_overrides_a_studys_grid() -> None:

@@ -14,6 +14,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 import bench
+from bench import data
 from bench.registry import UnknownNameError
 from bench.store import files
 from bench.store.files import StoreError, read_json
@@ -340,3 +341,25 @@ def test_records_call_the_strength_index_strength_and_ids_do_not_depend_on_what_
     assert (run.record()["hyperparameter"], run.record()["strength"], run.record()["value"]) == ("beta", 5, 16.0)
     assert identity(run.record()) == run.id
     assert identity({k: v for k, v in run.record().items() if k != "hyperparameter"}) == run.id
+
+
+def test_a_study_of_before_sees_data_of_ones_own_at_the_size_of_its_schedule(
+    target: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = {name: data.card(name) for name in data.names()}
+    cards["own"] = dataclasses.replace(cards["dsprites"], name="own")
+    monkeypatch.setattr(data, "card", cards.__getitem__)
+    monkeypatch.setattr(data, "names", lambda: sorted(cards))
+    monkeypatch.setattr(data, "owned", lambda: ["own"])
+    grid = (*GRID, "dataset=own")
+    begun(target, *grid, "trainer.sized_by_data=false")
+    entry = json.loads(target.study_plan("mine").read_text())
+    for schedule in (entry["schedule"], *entry["schedules"]):
+        del schedule["sized_by_data"]  # as in a record of before there was such a key
+    target.study_plan("mine").write_text(json.dumps(entry))
+    extended = begun(target, "study.name=mine", "model=beta_vae", "strength=[0,5]", "seed=[2]", "dataset=own")
+    assert {run.schedule.image_size for run in extended.runs} == {32}
+    assert len(extended.runs) == 6
+    with pytest.raises(ConfigError, match="study mine has 32 as image_size of own, and this command asks for 64"):
+        begun(target, *grid, "trainer.sized_by_data=true", "seed=[3]")
+    assert {run.schedule.image_size for run in begun(target, *grid[:-2], "study.name=anew", grid[-1]).runs} == {64}
