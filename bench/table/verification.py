@@ -107,9 +107,17 @@ def _wrong_rows(submission: Submission) -> Iterator[str]:
         yield f"scores.csv.gz: {fault}"
     for key, value in contents(table).items():
         if card.get(key) != value:
-            yield f"card.yaml says {key}: {shown(str(card.get(key)))}, the table has {shown(str(value))}"
+            on_card, in_table = _differing(card.get(key), value)
+            yield f"card.yaml says {key}: {shown(str(on_card))}, the table has {shown(str(in_table))}"
     if [part.get("protocol") for part in card["parts"]] != [submission.record["protocol"]]:
         yield "card.yaml and submission.json do not name one and the same protocol"
+
+
+def _differing(on_card: Any, in_table: Any) -> tuple[Any, Any]:
+    """What two lists do not have in common, which may be long; other values as they are."""
+    if isinstance(on_card, list) and isinstance(in_table, list):
+        return [one for one in on_card if one not in in_table], [one for one in in_table if one not in on_card]
+    return on_card, in_table
 
 
 def _wrong_name(submission: Submission, store: Store) -> Iterator[str]:

@@ -6,27 +6,27 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bench.analysis.names import accuracies, dataset_title, model_title, title
-from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError, wide
-from bench.analysis.statistics.ranks import row_spearman
-from bench.report.figures.panels import Looks, bottom_of, looks_of, model_keys, panel_grid, scatter, sizes_of
+from bench.analysis.names import accuracies, dataset_title, title
+from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations, wide
+from bench.report.figures.panels import Looks, looks_of, model_keys, panel_grid, standing
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import Picture, titled
 from bench.scoring.runs import HELD_OUT
+from bench.study.run import ON
 
 DISENTANGLEMENT = ("dci_disentanglement", "mig")  # the first that runs have, of all images
 NOTE = (
-    "A point is a run. Across: of images of the whole grid; up: of those that training never drew, by predictors that "
-    "saw none of them. rho: mean over models and what they were trained on of the rank correlation "
-    "over runs."
+    "Spearman's rank correlation over runs of a model trained on a split: of its {across} on images of the whole grid "
+    "with its score on those that training never drew, by predictors that saw none of them. Above 0 disentangled codes "
+    "hold more; of reconstruction, where lower is better, below 0. Lines: 95% interval over seeds, none below five."
 )
 
 
 def draw_generalisation(study: Asked) -> Iterator[NamedDrawing]:
-    """A picture a data set: a panel each for reconstruction, R2 and accuracy on what is held out.
+    """A picture a data set: a panel a score of what is held out, a row a split, a mark a model.
 
     Raises:
-        TooFewRunsError: no run has scores of images held out and a disentanglement score.
+        TooFewRunsError: no model has enough runs with scores of images held out and a disentanglement score.
     """
     table = study.table
     every, held_out = wide(table), wide(table, HELD_OUT)
@@ -36,39 +36,61 @@ def draw_generalisation(study: Asked) -> Iterator[NamedDrawing]:
         raise TooFewRunsError(
             f"runs with {' or '.join(DISENTANGLEMENT)}, and scores of images held out, are needed: study=generalise"
         )
-    names = list(held_out.columns)
-    scores = held_out.assign(disentanglement=every[across]).dropna(how="all", subset=names).reset_index()
-    for dataset, part in scores.groupby("dataset", sort=False):
-        figure = _drawn(part, names, across, looks_of(table), str(dataset), study.plan.schedules)
-        yield f"generalisation_{dataset}", figure, part
+    scores = held_out.assign(**{across: every[across]}).dropna(how="all", subset=list(held_out.columns))
+    numbers = _correlations(scores, list(held_out.columns), across)
+    for dataset, part in numbers.groupby("dataset", sort=False):
+        yield f"generalisation_{dataset}", _drawn(part, across, str(dataset), study.plan.schedules), part
 
 
-def _drawn(
-    scores: pd.DataFrame, names: Sequence[str], across: str, styles: Looks, dataset: str, schedules: str
-) -> Picture:
-    figure, axes, _ = panel_grid(len(names), 2.0)
+def _correlations(scores: pd.DataFrame, names: Sequence[str], across: str) -> pd.DataFrame:
+    """Those of the runs of each model and split: a row a score, with the median of it on what was held out.
+
+    Raises:
+        TooFewRunsError: none has enough runs; the message has the reason of each.
+    """
+    parts, reasons = [], []
+    for (dataset, named), runs in scores.groupby(level=["dataset", "model"], sort=False):
+        known = [name for name in names if runs[name].notna().any()]
+        model, _, split = named.partition(ON)
+        try:
+            cells = rank_correlations(runs, known, [across])
+        except TooFewRunsError as reason:
+            reasons.append(f"{named} on {dataset}: {reason}")
+            continue
+        split = split.removeprefix("the ").removesuffix(" split") or "all images"
+        medians = cells["row"].map(runs[known].median())
+        parts.append(cells.assign(held_out=medians, model=model, split=split, dataset=dataset))
+    if not parts:
+        raise TooFewRunsError("; ".join(reasons))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _drawn(numbers: pd.DataFrame, across: str, dataset: str, schedules: str) -> Picture:
+    names, splits, models = (list(dict.fromkeys(numbers[c])) for c in ("row", "split", "model"))
+    styles = looks_of(numbers)
+    figure, axes, _ = panel_grid(len(names), 0.5 + (0.08 + 0.08 * len(models)) * len(splits), sharey=True)
     for ax, name in zip(axes, names, strict=True):
-        _panel(ax, scores.dropna(subset=[name, "disentanglement"]), name, styles)
-    for ax in bottom_of(axes):
-        ax.set_xlabel(title(across))
-    models = sorted(scores["model"].unique(), key=model_title)
+        _panel(ax, numbers[numbers["row"] == name], splits, models, styles)
+        ax.set_title(f"{title(name)}, held out")
+        ax.set_xlabel(f"Spearman with\n{title(across)}")
+    groups = numbers.drop_duplicates(["model", "split"])
     heading = f"{dataset_title(dataset)}: combinations that training never showed, against disentanglement"
-    titled(figure, heading, sizes_of(scores), schedules, NOTE, model_keys(models, styles, line=False))
+    behind = standing(int(groups["runs"].sum()), int(groups["seeds"].min()))
+    titled(
+        figure, heading, behind, schedules, NOTE.format(across=title(across)), model_keys(models, styles, line=False)
+    )
     return figure
 
 
-def _panel(ax: Axes, scores: pd.DataFrame, name: str, styles: Looks) -> None:
-    scatter(ax, scores["disentanglement"], scores[name], scores["model"], styles)
-    rho = agreement(scores, name)
-    ax.set_title(f"{title(name)}, held out\nrho {rho:.2f}" if np.isfinite(rho) else f"{title(name)}, held out")
-    ax.margins(0.08)
-
-
-def agreement(scores: pd.DataFrame, name: str) -> float:
-    """Mean over models of the rank correlation over runs; NaN where none has `MIN_RUNS` runs that differ in both."""
-    groups = [of_model for _, of_model in scores.groupby("model") if len(of_model) >= MIN_RUNS]
-    correlations = [
-        row_spearman(*(of_model[c].to_numpy()[None] for c in ("disentanglement", name)))[0] for of_model in groups
-    ]
-    known = [rho for rho in correlations if np.isfinite(rho)]
-    return float(np.mean(known)) if known else np.nan
+def _panel(ax: Axes, rows: pd.DataFrame, splits: list[str], models: list[str], styles: Looks) -> None:
+    offsets = np.linspace(-0.2, 0.2, len(models)) if len(models) > 1 else [0.0]
+    for model, offset in zip(models, offsets, strict=True):
+        of_model, style = rows[rows["model"] == model], styles[model]
+        places = [splits.index(split) + offset for split in of_model["split"]]
+        ax.hlines(places, of_model["low"], of_model["high"], color=style["color"], linewidth=1)
+        ax.scatter(of_model["spearman"], places, s=12, color=style["color"], marker=style["marker"], zorder=2)
+    ax.axvline(0, color="0.6", linewidth=0.7, zorder=0)
+    ax.set_yticks(range(len(splits)), splits)
+    ax.set(xlim=(-1.05, 1.05), ylim=(len(splits) - 0.5, -0.5), xticks=[-1, -0.5, 0, 0.5, 1])
+    ax.grid(axis="x", color="0.92", linewidth=0.6)
+    ax.set_axisbelow(True)

@@ -155,8 +155,9 @@ def _beside(asked: Asked, dataset: str, ours: pd.DataFrame, item: Item) -> Named
     heading = f"{dataset_title(dataset)}: scores here, and those printed under another protocol, which are not ranked"
     note = (
         "Circles: medians over seeds of our runs, with 95 % intervals from five seeds on. Squares: "
-        f"{item.source['title']} ({item.source['venue']}), {item.where}; {item.exactness}, with standard errors. They "
-        "come of other networks, schedules and code of the metrics: the two parts are not to be ranked together."
+        f"{item.source['title']} ({item.source['venue']}), {item.where}; {item.exactness}, with standard errors, cut "
+        "off where they leave the panel. They come of other networks, schedules and code of the metrics: the two parts "
+        "are not to be ranked together."
     )
     seeds = int(ours["seeds"].min())
     titled(figure, heading, standing(len(upper), seeds, "settings"), asked.plan.schedules, note)

@@ -127,6 +127,16 @@ def test_a_metric_version_that_is_not_known_is_wrong(copied: Path, capsys: pytes
     assert "WRONG: mig version 99 is not known here, where it has version 1: update, or score again" in told
 
 
+def test_a_card_that_does_not_fit_its_rows_is_told_by_what_differs(
+    copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = copied / "card.yaml"
+    card.write_text(card.read_text().replace("- mig (version 1)", "- mig (version 2)"))
+    code, told = verified(copied, capsys)
+    assert code == 1
+    assert "card.yaml says metrics: ['mig (version 2)'], the table has ['mig (version 1)']" in told
+
+
 def test_a_protocol_that_is_changed_or_of_another_name_is_wrong(
     copied: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
