@@ -59,7 +59,7 @@ def check(submission: Submission, store: Store) -> Findings:
 
 def keys_under(table: "pd.DataFrame", protocol: Protocol) -> set[str]:
     """The keys of a table's cells that are of a protocol and of the versions that the metrics have here."""
-    findings = group_keys(protocol, table[table["dataset"].isin(data.given())])
+    findings = group_keys(protocol, table[table["dataset"].isin(data.packaged())])
     for metric in table["metric"].unique():
         if _version(metric) is not None:
             findings |= {cell.key for cell in cells([metric], protocol)}
@@ -157,7 +157,7 @@ def _wrong_codes(submission: Submission) -> Iterator[str]:
 
 
 def _check_datasets(submission: Submission, findings: Findings) -> None:
-    known = data.given()
+    known = data.packaged()
     for name in submission.table["dataset"].unique():
         if name not in known:
             findings.wrong.append(f"its data set {name} is none of the suite, and the board compares rows of those")
