@@ -119,5 +119,5 @@ def _floor_rows(floors: Mapping[str, Floors]) -> pd.DataFrame:
     """A row for each data set, kind of code and score; for a metric without floors one row with the reason."""
     rows = [(dataset, kind, name, value, "") for dataset, of in floors.items()
             for kind, values in of.values.items() for name, value in values.items()]  # fmt: skip
-    rows += [(d, "", metric, np.nan, why) for d, of in floors.items() for metric, why in of.without.items()]
+    rows += [(d, "", metric, np.nan, why) for d, of in floors.items() for metric, why in of.reasons.items()]
     return as_cells(pd.DataFrame(rows, columns=["dataset", "codes", "score", "floor", "reason"]))

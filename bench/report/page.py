@@ -225,8 +225,8 @@ def _definition(name: str, floors: Mapping[str, Floors]) -> Html:
 def _floors(declared: Metric, floors: Mapping[str, Floors]) -> Iterator[Html]:
     """The floors of a metric's headline score, or of all its scores, on each data set; or why it has none."""
     for dataset, of in floors.items():
-        if declared.name in of.without:
-            yield tag("li", f"No floor on {board_title(dataset)}: {of.without[declared.name]}")
+        if declared.name in of.reasons:
+            yield tag("li", f"No floor on {board_title(dataset)}: {of.reasons[declared.name]}")
             continue
         names = [declared.headline] if declared.headline else _names_of(declared, of)
         for name in names:

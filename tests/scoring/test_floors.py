@@ -80,7 +80,7 @@ def test_heavy_tails_raise_the_irs() -> None:
 
 def test_every_metric_has_a_floor_for_each_kind_of_code(made: tuple[Plan, Store]) -> None:
     found = floors_of(*made)["dsprites"]
-    assert found.without == {}
+    assert found.reasons == {}
     assert found.values.keys() == KINDS.keys()
     assert all(of.keys() == {"mig", "irs", "irs_active", "active_dims"} for of in found.values.values())
     assert found.values["constant"]["mig"] == 0
@@ -94,7 +94,7 @@ def test_what_is_computed_is_not_computed_again_and_another_protocol_is(
     make_floors(plan, store, InProcess())
     assert "floors: nothing is missing" in capsys.readouterr().err
     other = dataclasses.replace(plan, protocol=dataclasses.replace(PROTOCOL, options={}))
-    assert "not computed: python -m bench floors" in floors_of(other, store)["dsprites"].without["mig"]
+    assert "not computed: python -m bench floors" in floors_of(other, store)["dsprites"].reasons["mig"]
     assert "mig" not in floors_of(other, store)["dsprites"].values["gaussian"]
     make_floors(other, store, InProcess())
     before, after = (floors_of(p, store)["dsprites"].values["gaussian"] for p in (plan, other))
@@ -112,7 +112,7 @@ def test_floors_are_the_same_in_every_store(made: tuple[Plan, Store], tmp_path: 
 def test_a_metric_without_a_floor_is_told_with_the_reason(made: tuple[Plan, Store]) -> None:
     plan, store = made
     more = dataclasses.replace(plan, metrics=(*plan.metrics, "clusterability", "elbo", "udr"))
-    without = floors_of(more, store)["dsprites"].without
+    without = floors_of(more, store)["dsprites"].reasons
     assert "not computed" in without["clusterability"]
     assert "needs a trained model" in without["elbo"]
     assert "codes of runs that differ in their seed" in without["udr"]
