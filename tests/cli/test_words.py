@@ -248,9 +248,9 @@ def test_an_unknown_word_is_answered_with_the_nearest_name(words: str, message: 
     [
         ("run model", "'model' is neither key=value nor a flag. Did you mean model=..."),
         ("run ", "'' is neither key=value nor a flag."),
-        ("run ~seed", "this key cannot be taken away"),
-        ("run ~strength_of", "this key cannot be taken away"),
-        ("run ~scoring.options.sap", "there is nothing of that name to take away"),
+        ("run ~seed", "this key cannot be removed"),
+        ("run ~strength_of", "this key cannot be removed"),
+        ("run ~scoring.options.sap", "there is no such key to remove"),
         ("run seed=[0,1", r"seed=\[0,1: this value cannot be read"),
         ("run seed=${nothing}", "cannot be composed: Interpolation key 'nothing' not found"),
         ("train --open", "--open goes with the stages run and report, not with train"),
