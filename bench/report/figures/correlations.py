@@ -82,8 +82,8 @@ def _drawn(cells: pd.DataFrame, heading: str, schedules: str, note: str = "") ->
     figure = heatmaps(cells, "dataset", CORRELATION, (dataset_title, _row, title))
     counts = ", ".join(f"{dataset_title(d)} {n:,}" for d, n in runs.items())
     note = f"{note.strip()} Runs: {counts}. ".lstrip()
-    said = "Spearman x 100 over all runs of a data set; false discovery rates are those of every score of the suite. "
-    titled(figure, heading, standing(runs.sum(), cells["seeds"].min()), schedules, f"{said}{note}{reading(cells, '0')}")
+    first = "Spearman x 100 over all runs of a data set; false discovery rates are those of every score of the suite. "
+    titled(figure, heading, standing(runs.sum(), cells["seeds"].min()), schedules, first + note + reading(cells, "0"))
     return figure, cells
 
 

@@ -23,34 +23,34 @@ NOTE = (
 
 
 def draw_generalisation(study: Asked) -> Iterator[NamedDrawing]:
-    """A picture a data set: a panel each for reconstruction, R2 and accuracy on what is held out.
+    """A picture for each data set, with panels for reconstruction, R2 and accuracy on held-out images.
 
     Raises:
         TooFewRunsError: no run has scores of images held out and a disentanglement score.
     """
     table = study.table
-    every, held_out = wide(table), wide(table, HELD_OUT)
+    all_images, held_out = wide(table), wide(table, HELD_OUT)
     held_out = held_out[[c for c in ("reconstruction", "r2", *accuracies(held_out.columns)[-1:]) if c in held_out]]
-    across = next((name for name in DISENTANGLEMENT if name in every), None)
-    if across is None or held_out.dropna(how="all").empty:
+    reference = next((name for name in DISENTANGLEMENT if name in all_images), None)
+    if reference is None or held_out.dropna(how="all").empty:
         raise TooFewRunsError(
             f"runs with {' or '.join(DISENTANGLEMENT)}, and scores of images held out, are needed: study=generalise"
         )
     names = list(held_out.columns)
-    scores = held_out.assign(disentanglement=every[across]).dropna(how="all", subset=names).reset_index()
+    scores = held_out.assign(disentanglement=all_images[reference]).dropna(how="all", subset=names).reset_index()
     for dataset, part in scores.groupby("dataset", sort=False):
-        figure = _drawn(part, names, across, looks_of(table), str(dataset), study.plan.schedules)
+        figure = _drawn(part, names, reference, looks_of(table), str(dataset), study.plan.schedules)
         yield f"generalisation_{dataset}", figure, part
 
 
 def _drawn(
-    scores: pd.DataFrame, names: Sequence[str], across: str, styles: Looks, dataset: str, schedules: str
+    scores: pd.DataFrame, names: Sequence[str], reference: str, styles: Looks, dataset: str, schedules: str
 ) -> Picture:
     figure, axes, _ = panel_grid(len(names), 2.0)
     for ax, name in zip(axes, names, strict=True):
         _panel(ax, scores.dropna(subset=[name, "disentanglement"]), name, styles)
     for ax in bottom_of(axes):
-        ax.set_xlabel(title(across))
+        ax.set_xlabel(title(reference))
     models = sorted(scores["model"].unique(), key=model_title)
     heading = f"{dataset_title(dataset)}: combinations that training never showed, against disentanglement"
     titled(figure, heading, sizes_of(scores), schedules, NOTE, model_keys(models, styles, line=False))
@@ -65,7 +65,7 @@ def _panel(ax: Axes, scores: pd.DataFrame, name: str, styles: Looks) -> None:
 
 
 def agreement(scores: pd.DataFrame, name: str) -> float:
-    """Mean over models of the rank correlation over runs; NaN where none has `MIN_RUNS` runs that differ in both."""
+    """Mean over models of the rank correlation over runs; NaN if none has `MIN_RUNS` runs that vary in both."""
     groups = [of_model for _, of_model in scores.groupby("model") if len(of_model) >= MIN_RUNS]
     correlations = [
         row_spearman(*(of_model[c].to_numpy()[None] for c in ("disentanglement", name)))[0] for of_model in groups
