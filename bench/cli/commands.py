@@ -31,8 +31,9 @@ from bench.store.folders import Store
 from bench.store.shipped import in_checkout, trained_dir
 from bench.store.tables import TableFolder
 from bench.study import grid
+from bench.study.command import study_of
 from bench.study.plan import Plan
-from bench.study.record import extend, study_of
+from bench.study.record import extend
 from bench.study.run import Run
 from bench.table.ledger import mend
 from bench.table.reference import merge, undo_merge, write_reference

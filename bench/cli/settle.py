@@ -11,7 +11,8 @@ from bench.cli.completion import WITH_DATA, questions
 from bench.cli.execution import check_board, check_execution, check_score
 from bench.cli.words import Command, Word
 from bench.store.folders import Store
-from bench.study import grid, record
+from bench.study import grid
+from bench.study.command import AXES, axes
 from bench.values import ConfigError, check_name, one_of, text
 
 
@@ -24,13 +25,13 @@ def left_open(command: Command) -> list[Word]:
     texts, values = command.text(), command.values
     if "study.name" not in texts or values.get("study") in keys.options("study", command.folders):
         return []
-    if "codes" in values or not any(key in record.AXES or key.startswith("sampling.") for key in values):
+    if "codes" in values or not any(key in AXES or key.startswith("sampling.") for key in values):
         return []
     folder = texts.get("results_dir")
-    axes = record.axes(Store(str(folder) if folder else None), str(texts["study.name"]))
+    values_of_axes = axes(Store(str(folder) if folder else None), str(texts["study.name"]))
     fixed = {*values, *(("strength_of",) if "strength" in values else ())}
     fixed |= {"sampling.each"} if any(key.partition(".")[0] == "sampling" for key in values) else set()
-    return [Word("", key, _literal(value)) for key, value in axes.items() if key not in fixed]
+    return [Word("", key, _literal(value)) for key, value in values_of_axes.items() if key not in fixed]
 
 
 def _literal(value: Any) -> str:

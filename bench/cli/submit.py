@@ -15,10 +15,10 @@ from bench.store.files import sha256_of, write_json
 from bench.store.folders import Store
 from bench.store.record_types import is_line
 from bench.store.tables import TableFolder
+from bench.study.command import study_of
 from bench.study.grid import UNCOUNTED
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol, protocol_of, shipped_protocols
-from bench.study.record import study_of
 from bench.table.reference import write_reference
 from bench.table.scores import plan_scores
 from bench.table.submission import CODES, FORMAT, MEND, RECORD, check_free, today, write_half

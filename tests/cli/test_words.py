@@ -11,8 +11,9 @@ from bench.__main__ import compose_all
 from bench.cli.words import read
 from bench.registry import UnknownNameError
 from bench.store.folders import Store
+from bench.study.command import study_of
 from bench.study.grid import plan
-from bench.study.record import extend, study_of
+from bench.study.record import extend
 from bench.values import ConfigError
 
 Settings = dict[str, Any]
