@@ -217,8 +217,8 @@ def _fault_of(kind: Any) -> Fault:
         rule: Fault = parts[1]
         return rule
     if origin in (Union, UnionType):
-        (some,) = (_fault_of(part) for part in parts if part is not NoneType)
-        return lambda value: None if value is None else some(value)
+        (rule_of_value,) = (_fault_of(part) for part in parts if part is not NoneType)
+        return lambda value: None if value is None else rule_of_value(value)
     if origin is Literal:
         return must(lambda value: type(value) is str and value in parts, " or ".join(map(repr, parts)))
     if origin is NotRequired:
@@ -264,7 +264,7 @@ def _dict_rule(of_key: Fault, of_value: Fault) -> Fault:
 
 def _record_rule(kind: Any) -> Fault:
     hints = get_type_hints(kind, include_extras=True)
-    fields = [(name, name in kind.__required_keys__, _fault_of(of)) for name, of in hints.items()]
+    fields = [(name, name in kind.__required_keys__, _fault_of(field_type)) for name, field_type in hints.items()]
 
     def fault(value: Any) -> Place | None:
         if type(value) is not dict:

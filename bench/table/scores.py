@@ -86,24 +86,24 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
     folder = reference_of(store)
     if folder is None:
         return of_store, ""
-    kept = read_reference(folder)[0]
-    of_groups = _groups_of(plan, kept)
-    wanted = {run.id for run in plan.runs} & set(kept["run"])
-    kept = kept[kept["run"].isin({run for run in wanted if _has_scores_elsewhere(store.run(run))})]
-    kept = kept[~_kinds(kept).isin(_kinds(of_store))]
-    if kept.empty:
-        return of_store, _no_match(plan, folder) if not wanted else ""
+    reference = read_reference(folder)[0]
+    of_groups = _groups_of(plan, reference)
+    in_reference = {run.id for run in plan.runs} & set(reference["run"])
+    reference = reference[reference["run"].isin({run for run in in_reference if _has_scores_elsewhere(store.run(run))})]
+    reference = reference[~_kinds(reference).isin(_kinds(of_store))]
+    if reference.empty:
+        return of_store, _no_match(plan, folder) if not in_reference else ""
     try:
-        check_identities({run.id: run.config() for run in plan.runs if run.id in wanted}, kept)
+        check_identities({run.id: run.config() for run in plan.runs if run.id in in_reference}, reference)
     except ValueError as fault:
         raise unreadable(folder.table, fault, folder) from fault
-    current = kept["cell"].isin(keys | of_groups) | kept["representation"].isna()  # scores of the run itself
-    rest = kept[current]
-    origin = f"scores of {rest['run'].nunique()} runs from the table {folder.table}"
+    current = reference["cell"].isin(keys | of_groups) | reference["representation"].isna()  # scores of the run itself
+    from_reference = reference[current]
+    origin = f"scores of {from_reference['run'].nunique()} runs from the table {folder.table}"
     origin += f", of {of_store['run'].nunique()} from runs in {store.path}"
     if not current.all():
         origin += f"; {(~current).sum():,} rows of the table are of another protocol or metric version and left out"
-    return pd.concat([of_store, rest], ignore_index=True).astype(COLUMNS), origin
+    return pd.concat([of_store, from_reference], ignore_index=True).astype(COLUMNS), origin
 
 
 def _no_match(plan: Plan, folder: TableFolder) -> str:
