@@ -53,41 +53,41 @@ def study_of(settings: Settings, store: Store) -> Study:
         UnknownNameError: there is no such study, and no grid to begin it with.
         StoreError: its record cannot be read.
     """
-    given, name = settings["given"], settings["study"]["name"]
+    words, name = settings["given"], settings["study"]["name"]
     stored = None if name is None else read(store, name)
-    has_grid = any(key in AXES or key.startswith(BELOW_AXES) for key in given) or settings["checkpoint"] is not None
+    has_grid = any(key in AXES or key.startswith(BELOW_AXES) for key in words) or settings["checkpoint"] is not None
     if stored is None:
-        begins = (
-            has_grid or name is None or settings["shipped"] or any(_group(k) in ("trainer", "scoring") for k in given)
+        can_begin = (
+            has_grid or name is None or settings["shipped"] or any(_group(k) in ("trainer", "scoring") for k in words)
         )
-        if not begins or ("study" in given and not settings["shipped"]):
+        if not can_begin or ("study" in words and not settings["shipped"]):
             raise registry.unknown("study", str(name), names(settings, store))
         plan = grid.plan(settings)
         return Study(plan, plan)
-    metrics = grid.metric_names(settings["metric"]) if "metric" in given else stored.metrics
-    every = stored.every_metric or ("metric" in given and settings["metric"] == "all")
+    metrics = grid.metric_names(settings["metric"]) if "metric" in words else stored.metrics
+    every_metric = stored.every_metric or ("metric" in words and settings["metric"] == "all")
     stored = dataclasses.replace(
         stored,
-        metrics=tuple(registry.names("metrics") if every else dict.fromkeys((*stored.metrics, *metrics))),
-        every_metric=every,
+        metrics=tuple(registry.names("metrics") if every_metric else dict.fromkeys((*stored.metrics, *metrics))),
+        every_metric=every_metric,
     )
-    settled = _as_in(stored, settings)
+    completed = _completed(stored, settings)
     if settings["shipped"]:
-        _tell_of_other_beginnings(stored, settings)
+        _report_other_schedule(stored, settings)
     if has_grid or (settings["shipped"] and settings["stage"] in ("run", "train")):
-        added = dataclasses.replace(grid.plan(settled), metrics=metrics)
-        whole = union(stored, added)
-        return Study(whole, added if has_grid else dataclasses.replace(whole, metrics=metrics))
-    protocol, schedule = protocol_of(settled["scoring"]), grid.schedule_of(settled["trainer"])
+        addition = dataclasses.replace(grid.plan(completed), metrics=metrics)
+        whole = union(stored, addition)
+        return Study(whole, addition if has_grid else dataclasses.replace(whole, metrics=metrics))
+    protocol, schedule = protocol_of(completed["scoring"]), grid.schedule_of(completed["trainer"])
     check_same(stored, schedule, protocol)
-    if "trainer" in map(_group, given):
-        stored = dataclasses.replace(stored, runs=tuple(_handled(stored.runs, schedule)))
+    if "trainer" in map(_group, words):
+        stored = dataclasses.replace(stored, runs=tuple(_with_handling(stored.runs, schedule)))
     stored = dataclasses.replace(stored, protocol=protocol)
     return Study(stored, dataclasses.replace(stored, metrics=metrics))
 
 
-def _tell_of_other_beginnings(stored: Plan, settings: Settings) -> None:
-    """Say that a shipped study was begun here with another schedule than the shipped one, and keeps that schedule."""
+def _report_other_schedule(stored: Plan, settings: Settings) -> None:
+    """Report if a shipped study was begun in this store with another schedule than the shipped one, which it keeps."""
     if stored.schedule is None:
         return
     shipped = grid.schedule_of(settings["trainer"])
@@ -99,7 +99,7 @@ def with_codes(codes: GivenCodes, settings: Settings, store: Store) -> Study:
     """The study with codes added as a member; without a study's name, a plan of these codes alone.
 
     Raises:
-        ConfigError: another protocol is asked for than the study's.
+        ConfigError: the command has another protocol than the study.
         UnknownNameError: there is no such study.
         StoreError: its record cannot be read.
     """
@@ -107,25 +107,25 @@ def with_codes(codes: GivenCodes, settings: Settings, store: Store) -> Study:
     stored = None if name is None else read(store, name)
     if stored is None and "study" in settings["given"] and not settings["shipped"]:
         raise registry.unknown("study", str(name), names(settings, store))
-    settled = settings if stored is None else _as_in(stored, settings)
-    protocol, metrics = protocol_of(settled["scoring"]), grid.metric_names(settled["metric"])
+    completed = settings if stored is None else _completed(stored, settings)
+    protocol, metrics = protocol_of(completed["scoring"]), grid.metric_names(completed["metric"])
     title = settings["study"]["title"] or f"Study {name}"
-    every = settled["metric"] == "all"
-    part = Plan(name or "", title, (), metrics, protocol, codes=(codes,), every_metric=every)
+    every_metric = completed["metric"] == "all"
+    part = Plan(name or "", title, (), metrics, protocol, codes=(codes,), every_metric=every_metric)
     return Study(part if stored is None else union(stored, part), part)
 
 
 def names(settings: Settings, store: Store) -> list[str]:
-    """Studies that a command can name: shipped ones, and those of the store."""
+    """Studies that a command can name: shipped ones and those in the store."""
     return sorted({*settings.get("studies", ()), *store.studies()})
 
 
 def axes(store: Store, name: str) -> dict[str, Any]:
-    """The axes of a study, for a grid that is added to it: defaults of what the command line does not give.
+    """The axes of a study, as defaults for a grid that is added to it.
 
     Returns:
-        Key of the configuration -> value: model, seed, dataset, and the strengths of each model as `strength_of`, of
-        others as `strength`; samplings as `sampling.each`, where there is another than all images. Empty for a study
+        Key of the configuration -> value: model, seed, dataset, `strength_of` with the strengths of each model,
+        `strength` for other models, and `sampling.each` unless all images are the only sampling. Empty for a study
         without runs.
 
     Raises:
@@ -139,16 +139,16 @@ def axes(store: Store, name: str) -> dict[str, Any]:
         if run.sweeps is not None:
             index = run.strength_index
             strengths.setdefault(run.model, {})[run.value if index is None else index] = None
-    indices = sorted({s for of_model in strengths.values() for s in of_model if isinstance(s, int)})
+    indices = sorted({s for strengths_of_model in strengths.values() for s in strengths_of_model if isinstance(s, int)})
     samplings = _distinct(run.sampling for run in plan.runs)
-    several = {} if samplings == [ALL] else {"sampling.each": [sampling.entry() for sampling in samplings]}
+    other_samplings = {} if samplings == [ALL] else {"sampling.each": [sampling.entry() for sampling in samplings]}
     return (
-        several
+        other_samplings
         | {
             "model": _distinct(run.model for run in plan.runs),
             "seed": _distinct(run.seed for run in plan.runs),
             "dataset": _distinct(run.dataset for run in plan.runs),
-            "strength_of": {model: list(of_model) for model, of_model in strengths.items()},
+            "strength_of": {model: list(strengths_of_model) for model, strengths_of_model in strengths.items()},
         }
         | ({"strength": indices} if indices else {})
     )
@@ -162,21 +162,21 @@ def _group(key: str) -> str:
     return key.partition(".")[0]
 
 
-def _as_in(stored: Plan, settings: Settings) -> dict[str, Any]:
-    """The settings, with the study's schedule and protocol where the command line does not give them."""
-    settled = dict(settings)
-    for group, kept in (("trainer", stored.schedule), ("scoring", stored.protocol)):
-        if kept is not None and group not in settings["given"]:
-            words = {key.split(".")[1] for key in settings["given"] if _group(key) == group}
-            settled[group] = dataclasses.asdict(kept) | {key: settings[group][key] for key in words}
+def _completed(stored: Plan, settings: Settings) -> dict[str, Any]:
+    """The settings, completed by the study's schedule, protocol and metrics if the command line lacks them."""
+    completed = dict(settings)
+    for group, of_study in (("trainer", stored.schedule), ("scoring", stored.protocol)):
+        if of_study is not None and group not in settings["given"]:
+            keys = {key.split(".")[1] for key in settings["given"] if _group(key) == group}
+            completed[group] = dataclasses.asdict(of_study) | {key: settings[group][key] for key in keys}
     if "metric" not in settings["given"]:
-        settled["metric"] = "all" if stored.every_metric else list(stored.metrics)
-    return settled
+        completed["metric"] = "all" if stored.every_metric else list(stored.metrics)
+    return completed
 
 
-def _handled(runs: Iterable[Run], schedule: Schedule) -> Iterator[Run]:
-    """Runs, their schedules with those fields of another schedule that change no number."""
-    kept = (*Schedule.HASHED, "name")
-    fields = {f.name: getattr(schedule, f.name) for f in dataclasses.fields(Schedule) if f.name not in kept}
+def _with_handling(runs: Iterable[Run], schedule: Schedule) -> Iterator[Run]:
+    """Runs whose schedules get the fields of another schedule that change no number."""
+    identifying = (*Schedule.HASHED, "name")
+    fields = {f.name: getattr(schedule, f.name) for f in dataclasses.fields(Schedule) if f.name not in identifying}
     for run in runs:
         yield dataclasses.replace(run, schedule=dataclasses.replace(run.schedule, **fields))

@@ -30,7 +30,11 @@ WAIT_S = 0.05
 
 
 def check_same(stored: Plan, schedule: Schedule | None, protocol: Protocol) -> None:
-    """Refuse another schedule or protocol than the study's."""
+    """Check that a schedule and a protocol are the study's.
+
+    Raises:
+        ConfigError: one is not; the message names the settings that differ.
+    """
     differing = []
     if stored.schedule is not None and schedule is not None:
         differing += differences("trainer", stored.schedule, schedule, OF_SCHEDULE)
@@ -45,6 +49,7 @@ def check_same(stored: Plan, schedule: Schedule | None, protocol: Protocol) -> N
 
 
 def differences(group: str, stored: Any, other: Any, fields: Iterable[str]) -> list[str]:
+    """The settings in which two schedules or protocols differ, in words; at most `NAMED` are named."""
     pairs = [(name, getattr(stored, name), getattr(other, name)) for name in fields]
     differing = [f"{group}.{name} is {old} in the study, {new} here" for name, old, new in pairs if old != new]
     more = len(differing) - NAMED
@@ -77,12 +82,12 @@ def union(stored: Plan, added: Plan) -> Plan:
 
 
 def _slot(run: Run) -> tuple[Any, ...]:
-    """What one run of a study is, whatever the version of its model and data set."""
+    """The place of a run in a study, which does not depend on the versions of its model and data set."""
     return run.model, run.hyper, run.pairs, run.sampling, run.seed, run.dataset, run.checkpoint
 
 
 def _check_models(runs: Iterable[Run], study: str) -> None:
-    """Refuse a model that is trained in two ways: only its strengths, seeds and data sets may differ."""
+    """Check that each model is trained in one way: only strengths, seeds and data sets may differ."""
     first: dict[tuple[Any, ...], tuple[Run, dict[str, Any]]] = {}
     for run in runs:
         for key, fields in (
@@ -90,11 +95,11 @@ def _check_models(runs: Iterable[Run], study: str) -> None:
             ((run.model, "pairs"), {f"{run.model}.pairs": run.pairs}),
             ((run.model, run.value), {f"{run.model}.hyper.{k}": v for k, v in run.hyper.items()}),
         ):
-            before = first.setdefault(key, (run, fields))[1]
+            known = first.setdefault(key, (run, fields))[1]
             for name, value in fields.items():
-                if before.get(name) != value:
+                if known.get(name) != value:
                     raise ConfigError(
-                        f"study {study} has {before.get(name)} as {name}, and this command asks for {value}: give the "
+                        f"study {study} has {known.get(name)} as {name}, and this command asks for {value}: give the "
                         f"settings of {run.model} with which the study was begun, or another study.name"
                     )
 
@@ -155,8 +160,8 @@ def _record(plan: Plan) -> dict[str, Any]:
     schedules = list(dict.fromkeys(run.schedule for run in plan.runs))
     settings: dict[tuple[Any, ...], list[int]] = {}
     for run in plan.runs:
-        described = tuple(getattr(run, name) for name in OF_SETTING)
-        settings.setdefault((*described, schedules.index(run.schedule)), []).append(run.seed)
+        fields_of_setting = tuple(getattr(run, name) for name in OF_SETTING)
+        settings.setdefault((*fields_of_setting, schedules.index(run.schedule)), []).append(run.seed)
     return {
         "format": FORMAT,
         "name": plan.name,
@@ -205,8 +210,8 @@ def _plan(entry: Mapping[str, Any]) -> Plan:
         for seed in setting["seeds"]
     ]
     registered = registry.names("metrics")
-    for gone in [] if every else sorted(set(entry["metrics"]) - set(registered)):
-        say(f"study {entry['name']}: the metric {gone} is no longer there and is left out")
+    for name in [] if every else sorted(set(entry["metrics"]) - set(registered)):
+        say(f"study {entry['name']}: the metric {name} is no longer there and is left out")
     return Plan(
         name=entry["name"],
         title=entry["title"],
