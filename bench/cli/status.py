@@ -47,11 +47,11 @@ def wanted_cells(plan: Plan, known: Ledger) -> dict[str, list[Cell]]:
     return cells_of(plan, lambda member: known.run(member) == "done")
 
 
-def count(plan: Plan, known: Ledger, wanted: Mapping[str, Sequence[Cell]]) -> dict[Group, Counter[str]]:
+def count(plan: Plan, known: Ledger, cells_of_member: Mapping[str, Sequence[Cell]]) -> dict[Group, Counter[str]]:
     """For each group, the number of members by state and of wanted cells by "cell STATE"."""
     counts: dict[Group, Counter[str]] = {}
     for member in plan.members:
         tally = counts.setdefault((member.named, member.dataset), Counter())
         tally[known.run(member)] += 1
-        tally.update(f"cell {known.cell(member, cell.key)}" for cell in wanted[member.id])
+        tally.update(f"cell {known.cell(member, cell.key)}" for cell in cells_of_member[member.id])
     return counts

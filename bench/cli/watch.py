@@ -143,12 +143,12 @@ def _until_ctrl_c() -> Iterator[None]:
 def state(plan: Plan, store: Store) -> State:
     """The state of a study now."""
     known, now = ledger(store), time.time()
-    wanted = wanted_cells(plan, known)
-    total = sum(count(plan, known, wanted).values(), Counter[str]())
+    cells_of_member = wanted_cells(plan, known)
+    total = sum(count(plan, known, cells_of_member).values(), Counter[str]())
     members = {member.id: member for member in plan.members}
     listings = {run: listing for run, listing in known.listings.items() if run in members}
     scored = {
-        run: _state_of_run(known.cell(member, cell.key) for cell in wanted[run])
+        run: _state_of_run(known.cell(member, cell.key) for cell in cells_of_member[run])
         for run, member in members.items()
         if known.run(member) == "done"
     }
@@ -169,7 +169,7 @@ def state(plan: Plan, store: Store) -> State:
         ),
     }
     scores = {name: total[f"cell {name}"] for name in ("done", "skipped", "failed", "missing")}
-    keys = {run: {cell.key for cell in cells} for run, cells in wanted.items()}
+    keys = {run: {cell.key for cell in cells} for run, cells in cells_of_member.items()}
     failures = _failures(known, members, listings, keys, store)
     return State(now, now - start, stages, scores, sorted(underway, key=lambda one: one.share), failures)
 

@@ -95,9 +95,9 @@ def _table(scene: View) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
 def _cases(scene: View) -> NDArray[np.uint8]:
     """Images of one channel for every case of the variables, (3, 6, 6, 6, 64, 64)."""
     images = np.empty((*CASES, SIDE, SIDE), np.uint8)
-    images[:] = _drawn(scene, (slice(0, SIDE), slice(0, SIDE)), solids=1)
+    images[:] = _rendered(scene, (slice(0, SIDE), slice(0, SIDE)), solids=1)
     window = _reached(scene.region == OBJECT)
-    images[..., *window] = _drawn(scene, window, solids=CASES[3])
+    images[..., *window] = _rendered(scene, window, solids=CASES[3])
     return images
 
 
@@ -111,7 +111,7 @@ def _around(start: int, stop: int) -> slice:
     return slice(max(0, start - REACH), min(SIDE, stop + REACH))
 
 
-def _drawn(scene: View, window: Window, solids: int) -> NDArray[np.uint8]:
+def _rendered(scene: View, window: Window, solids: int) -> NDArray[np.uint8]:
     """A window of the images at the first `solids` levels of the object, (3, 6, 6, solids, height, width).
 
     Each is drawn large and reduced as the original was, with the same rounding and clipping at each step.

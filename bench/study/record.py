@@ -197,7 +197,7 @@ OF_CODES = tuple(f.name for f in dataclasses.fields(GivenCodes))
 
 def _plan(entry: Mapping[str, Any]) -> Plan:
     schedules = [_schedule_of(schedule) for schedule in entry["schedules"]]
-    every = entry["metrics"] == "all"
+    every_metric = entry["metrics"] == "all"
     runs = [
         Run(
             **{name: setting[_key(name)] for name in OF_SETTING if name in setting or name not in LATER}
@@ -210,19 +210,19 @@ def _plan(entry: Mapping[str, Any]) -> Plan:
         for seed in setting["seeds"]
     ]
     registered = registry.names("metrics")
-    for name in [] if every else sorted(set(entry["metrics"]) - set(registered)):
+    for name in [] if every_metric else sorted(set(entry["metrics"]) - set(registered)):
         say(f"study {entry['name']}: the metric {name} is no longer there and is left out")
     return Plan(
         name=entry["name"],
         title=entry["title"],
         runs=tuple(runs),
-        metrics=tuple(registered if every else (m for m in entry["metrics"] if m in registered)),
+        metrics=tuple(registered if every_metric else (m for m in entry["metrics"] if m in registered)),
         protocol=protocol_of(entry["protocol"]),
         schedule=None if entry["schedule"] is None else _schedule_of(entry["schedule"]),
         codes=tuple(
             GivenCodes(**{f: codes[_key(f)] for f in OF_CODES if _key(f) in codes}) for codes in entry["codes"]
         ),
-        every_metric=every,
+        every_metric=every_metric,
     )
 
 

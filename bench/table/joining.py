@@ -60,8 +60,8 @@ def join(table: "pd.DataFrame", added: "pd.DataFrame", identities: Identities) -
     both = pd.concat([added, table], ignore_index=True).astype(COLUMNS)  # added rows first: messages have their numbers
     both = one_label(both, identities, preferred=table)
     both = _one_hyperparameter(both)
-    for column, of in (("run", DESCRIPTION), ("cell", MEANING)):
-        check_one(both, column, of)
+    for column, dependent in (("run", DESCRIPTION), ("cell", MEANING)):
+        check_one(both, column, dependent)
     new = pd.Series(both.index < len(added), both.index)
     in_both = both.duplicated(KEY, keep=False)
     _check_equal(both[in_both & ~new], both[in_both & new])
@@ -179,17 +179,17 @@ def _hashed(label: str, run: str, identities: Identities) -> str:
     return hashed.partition(" steps, ")[2] or hashed if is_fitted(identities.get(run)) else hashed
 
 
-def _check_equal(ours: "pd.DataFrame", theirs: "pd.DataFrame") -> None:
+def _check_equal(old: "pd.DataFrame", new: "pd.DataFrame") -> None:
     """Rows of the same keys must have the same numbers."""
-    ours, theirs = (t.astype(dict.fromkeys(KEY, "str")).sort_values(KEY, ignore_index=True) for t in (ours, theirs))
-    differ = (ours[NUMBERS].to_numpy() != theirs[NUMBERS].to_numpy()).any(axis=1)
+    old, new = (t.astype(dict.fromkeys(KEY, "str")).sort_values(KEY, ignore_index=True) for t in (old, new))
+    differ = (old[NUMBERS].to_numpy() != new[NUMBERS].to_numpy()).any(axis=1)
     if differ.any():
-        a, b = ours[differ].iloc[0], theirs[differ].iloc[0]
-        of = f" of {a['factor']}" if isinstance(a["factor"], str) else ""
+        a, b = old[differ].iloc[0], new[differ].iloc[0]
+        factor = f" of {a['factor']}" if isinstance(a["factor"], str) else ""
         column = next(n for n in NUMBERS if a[n] != b[n])
         raise ConflictError(
-            f"run {a['run']} has {a['name']}{of} {_number(a, column)} in the reference table and {_number(b, column)} "
-            f"in the other; {differ.sum()} scores of {ours[differ]['run'].nunique()} runs differ"
+            f"run {a['run']} has {a['name']}{factor} {_number(a, column)} in the reference table and "
+            f"{_number(b, column)} in the other; {differ.sum()} scores of {old[differ]['run'].nunique()} runs differ"
         )
 
 

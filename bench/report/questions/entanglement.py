@@ -53,7 +53,7 @@ def draw_entanglement(study: Asked) -> Iterator[NamedDrawing]:
                          "shared": float(np.mean([overlap[i, j] for i, j in places]))})  # fmt: skip
     numbers = pd.DataFrame(rows)
     for dataset, part in numbers.groupby("dataset", sort=False):
-        yield f"entanglement_{dataset}", _drawn(part, str(dataset), study.plan.schedules), part
+        yield f"entanglement_{dataset}", _figure(part, str(dataset), study.plan.schedules), part
 
 
 def _twin(run: Run) -> tuple[object, ...]:
@@ -73,7 +73,7 @@ def _codes(study: Asked, run: Run, data: DataSet, index: np.ndarray, rows: np.nd
     return coding.encode(study.learner(run), data, index[rows]).mean if stored is None else stored.mean
 
 
-def _drawn(numbers: pd.DataFrame, dataset: str, schedules: str) -> Picture:
+def _figure(numbers: pd.DataFrame, dataset: str, schedules: str) -> Picture:
     panels: Mapping[str, pd.DataFrame] = dict(list(numbers.groupby("sampling", sort=False)))
     settings = numbers[["model", "value"]].drop_duplicates()
     figure, axes, _ = panel_grid(len(panels), 0.16 * len(settings) + 0.5, sharey=True)

@@ -39,11 +39,11 @@ def draw_generalisation(study: Asked) -> Iterator[NamedDrawing]:
     names = list(held_out.columns)
     scores = held_out.assign(disentanglement=all_images[reference]).dropna(how="all", subset=names).reset_index()
     for dataset, part in scores.groupby("dataset", sort=False):
-        figure = _drawn(part, names, reference, looks_of(table), str(dataset), study.plan.schedules)
+        figure = _figure(part, names, reference, looks_of(table), str(dataset), study.plan.schedules)
         yield f"generalisation_{dataset}", figure, part
 
 
-def _drawn(
+def _figure(
     scores: pd.DataFrame, names: Sequence[str], reference: str, styles: Looks, dataset: str, schedules: str
 ) -> Picture:
     figure, axes, _ = panel_grid(len(names), 2.0)

@@ -37,15 +37,17 @@ def draw_sensitivity(study: Asked) -> Iterator[NamedDrawing]:
     if scores.empty:
         raise TooFewRunsError("no run of the study has stored codes: python -m bench score encodes them")
     shares = score_shares(scores)
-    yield "sensitivity_of_scores", _drawn(shares, shares["name"].map(title), "a score", study, scores), shares
+    yield "sensitivity_of_scores", _figure(shares, shares["name"].map(title), "a score", study, scores), shares
     names = [n for n in PAPER.values() if n in set(scores["name"])]
     of_pairs = correlation_shares(scores, names)
     if of_pairs["share"].notna().any():
         pairs = of_pairs["row"].map(title) + ", " + of_pairs["column"].map(title)
-        yield "sensitivity_of_correlations", _drawn(of_pairs, pairs, "a rank correlation", study, scores), of_pairs
+        yield "sensitivity_of_correlations", _figure(of_pairs, pairs, "a rank correlation", study, scores), of_pairs
 
 
-def _drawn(shares: pd.DataFrame, labels: "pd.Series[str]", subject: str, study: Asked, scores: pd.DataFrame) -> Picture:
+def _figure(
+    shares: pd.DataFrame, labels: "pd.Series[str]", subject: str, study: Asked, scores: pd.DataFrame
+) -> Picture:
     rows = list(dict.fromkeys(labels))
     sources = [s for s in (SETTING, SEED, *choices(shares["source"])) if s in set(shares["source"])]
     places = list(shares.assign(label=labels).groupby("dataset", sort=False))
