@@ -67,7 +67,7 @@ def _read(values: Any, name: str, convert: Callable[[Array, str], Array]) -> Arr
 
 
 def _materialised(values: Any, name: str) -> Any:
-    """The values in this process, computed where they are lazy; a frame of another library as a pandas frame."""
+    """The values in this process, computed if they are lazy; a frame of another library as a pandas frame."""
     if hasattr(values, "__dask_graph__"):
         values = values.compute()
     if hasattr(values, "dims") and hasattr(values, "coords") and not isinstance(values, Mapping):
@@ -80,7 +80,7 @@ def _materialised(values: Any, name: str) -> Any:
 
 
 def _column(column: Any, as_classes: bool) -> Array:
-    """One column of a pandas frame: numbers with NaN where they are missing, or with `as_classes` category codes."""
+    """One column of a pandas frame: numbers with NaN for missing ones, or with `as_classes` the codes of categories."""
     kind = getattr(column.dtype, "kind", "O")
     if hasattr(column.dtype, "categories") and hasattr(column, "cat"):
         if as_classes:

@@ -1,4 +1,4 @@
-"""What a user sees of long work: a rich progress bar on a terminal, plain lines elsewhere."""
+"""Progress of long work and messages: a rich progress bar on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Iterator

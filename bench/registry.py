@@ -58,7 +58,7 @@ def entry_points(kind: str) -> dict[str, str]:
 
 @cache
 def modules(kind: str) -> dict[str, str]:
-    """Every registered name of `kind` (of `DEFINITIONS`) and where it is, "module" or "module:object"."""
+    """Registered name -> "module" or "module:object", for a `kind` of `DEFINITIONS`."""
     files = sorted((Path(__file__).parent / kind).glob("*.py"))
     shipped = {
         f.stem: f"bench.{kind}.{f.stem}" for f in files if f.stem not in ("__init__", "base") and f.name[0] != "."
@@ -72,7 +72,7 @@ def names(kind: str) -> list[str]:
 
 
 def import_plugin(kind: str, name: str, pointer: str) -> Any:
-    """What a pointer, "module" or "module:object", points at.
+    """The object that a pointer, "module" or "module:object", names.
 
     Raises:
         PluginError: the module cannot be imported or lacks the object; the message names its file and the fault.

@@ -1,4 +1,4 @@
-"""What the value of a setting may be: a name, a whole number, one of a closed set; errors name the key and the rule."""
+"""Checks of the values of settings, such as names, whole numbers or a closed set; errors name the key and the rule."""
 
 import dataclasses
 import math
@@ -169,7 +169,7 @@ def listed(value: Any) -> list[Any]:
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it: shortened where it is long."""
+    """A value as messages show it, shortened if it is long."""
     digits = isinstance(value, int) and abs(value) > 10**15
     written = "an integer of many digits" if digits else repr(value)
     return written if len(written) <= 80 else f"{written[:77]}..."

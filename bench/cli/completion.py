@@ -77,7 +77,7 @@ def _starting_with(word: str, completions: Sequence[str]) -> str:
 
 
 def _keys(word: str, stage: str, before: Sequence[str]) -> str:
-    """Completions of a word without =: keys of the stage, or where none of them starts like it, all keys."""
+    """Completions of a word without =: keys of the stage, or all keys if none of these matches."""
     takes = STAGES[stage].takes
     without_key = [w for w in before if "=" not in w and not w.startswith("-") and w != stage]
     values_without_key = [] if takes is None or without_key else _values_without_key(takes, stage)

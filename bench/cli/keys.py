@@ -19,7 +19,7 @@ NAMES = (
     "name", "study.name", "study.title", "trainer.name", "scoring.name", "rank_by", "rank_set", "level", "what",
     "compare", "claim", "array", "contact", "paper", "code",
 )  # fmt: skip
-WITH_SIGNS = (*PATHS, "claim")  # their values may hold = even where they stand as a bare word
+WITH_SIGNS = (*PATHS, "claim")  # their values may contain = even as a bare word
 TEXT = (*PATHS, *NAMES)  # their values are plain text, which Hydra's grammar does not parse
 # below these keys any name is allowed
 OPEN = ("scoring.options", "strength_of", "launcher.sbatch", "logger.arguments", "sampling.held_out")

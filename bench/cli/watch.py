@@ -175,7 +175,7 @@ def state(plan: Plan, store: Store) -> State:
 
 
 def _state_of_run(states: Iterable[str]) -> str:
-    """The state of all scores of a run: "missing" while one is missing, "failed" where one failed, else "done"."""
+    """The state of all scores of a run: "missing" if one is missing, else "failed" if one failed, else "done"."""
     distinct = set(states)
     return next((name for name in ("missing", "failed") if name in distinct), "done")
 

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 Array = NDArray[np.float64]
 SCALE = 4  # enlargement of a digit
-OUTSIDE = 0.02  # the share of a digit's ink that lies outside the parallelogram around it
+OUTSIDE = 0.02  # fraction of a digit's ink outside the parallelogram around it
 
 
 class Measures(NamedTuple):

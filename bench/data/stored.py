@@ -50,7 +50,7 @@ class Stored(DataSet):
 
     @property
     def path(self) -> Path:
-        """The first file of the card, or what it was unpacked to."""
+        """The path of the first file of the card, or of its unpacked folder."""
         return place(self.card.files[0], self.folder)
 
     def fault(self, problem: object) -> DataError:

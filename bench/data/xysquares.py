@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.data.base import Card, DataSet
 from bench.data.formula import Array, Formula
 
-CELLS, SIDE = 8, 8  # cells in a row, and pixels in a side of one
+CELLS, SIDE = 8, 8  # cells in a row, and pixels along the side of a cell
 
 
 class Squares(Formula):

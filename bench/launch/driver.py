@@ -1,4 +1,4 @@
-"""The driving process: split what is missing of a study into jobs, submit them, follow them until they end.
+"""The driving process: it splits the missing work of a study into jobs, submits them, and follows them to their end.
 
 Jobs of an engine that outlives this process are recorded in the store, so that the same command finds those that still
 run, leaves their runs to them, and follows them beside new ones.
@@ -56,7 +56,7 @@ class Work:
 
 
 def distribute(work: Work) -> dict[str, str] | None:
-    """Do everything that is missing by jobs.
+    """Do the missing work by jobs.
 
     Returns:
         Run id -> the error of its job, for runs that are still missing; None if jobs are not waited for.

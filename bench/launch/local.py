@@ -1,4 +1,4 @@
-"""Trains and scores what is missing of a study: finds these runs and cells, and makes tasks for processes."""
+"""Trains and scores the missing runs and cells of a study, as tasks for worker processes."""
 
 import dataclasses
 import time

@@ -30,7 +30,7 @@ OVER = (
 
 
 class Resumed:
-    """A call that is requeued unchanged when its time is over or it is pre-empted: it does what is still missing.
+    """A call that is requeued unchanged when its time is over or it is pre-empted: it then does the rest.
 
     Args:
         function: to call.

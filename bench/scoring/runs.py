@@ -115,7 +115,7 @@ class Subject(Interface):
     def runs(self) -> Sequence[str]: ...
 
     def evaluate(self, cell: Cell) -> tuple[Sequence[dict[str, float]], dict[str, int]]:
-        """The values of each run, and the numbers of rows they rest on; raises whatever the metric raises."""
+        """The values of each run, and the numbers of rows they rest on; raises the exceptions of the metric."""
 
 
 def evaluate(

@@ -102,7 +102,7 @@ def _claiming(folder: RunFolder, required: bool) -> Iterator[Claim | None]:
 
 
 def _write(file: Any, token: str) -> None:
-    """Write who claims the run; the file is locked before others can see it and until this process ends."""
+    """Write the claimant of the run; the file is locked before others can see it and until this process ends."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         machine = this_boot()
@@ -234,5 +234,5 @@ def _heartbeat(paths: Sequence[Path]) -> Iterator[None]:
 def _beat(paths: Sequence[Path], stopped: Callable[[float], bool]) -> None:
     while not stopped(HEARTBEAT_S):
         for path in paths:
-            with suppress(OSError):  # a claim that cannot be touched expires, which `Claim.holds` tells
+            with suppress(OSError):  # a claim that cannot be touched expires: see `Claim.holds`
                 os.utime(path)

@@ -1,4 +1,4 @@
-"""Files are written atomically (whole or not at all) and read back with a limit on their size.
+"""Files are written atomically (completely or not at all) and read back with a limit on their size.
 
 A file is written as `.NAME.MACHINE-RANDOM`, synced, and renamed. Its writer holds a lock on it until the rename, which
 tells a file that is being written from an orphan of a killed writer: a file of this machine is an orphan when its lock

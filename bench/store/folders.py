@@ -1,4 +1,4 @@
-"""Where things lie in a results folder. How files are written and read back: see bench.store.files.
+"""The layout of a results folder; bench.store.files writes and reads the files.
 
 ```
 RESULTS/runs/ID/            one folder a run
@@ -90,11 +90,11 @@ class RunFolder:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a listing of a run's folder says, without opening a file.
+    """The content of a run's folder, listed without opening a file.
 
     Attributes:
         run: its id.
-        state: "done", "failed" or "missing"; "unreadable" where the folder cannot be listed.
+        state: "done", "failed" or "missing"; "unreadable" if the folder cannot be listed.
         records: (name, bytes, ns of last change) of config.json, done.json or failed.json, losses.csv and the files of
             scores.
         faults: (name, error) of records that cannot be read, such as a folder of that name; "" names the run's folder.
@@ -182,11 +182,11 @@ class Store:
         return RunFolder(self.path / "runs" / run_id)
 
     def record(self, run_id: str, name: str) -> str:
-        """The path of a file in a run's folder, as text: cheap where there are thousands."""
+        """The path of a file in a run's folder, as text: faster than a Path for thousands of runs."""
         return f"{self.path}/runs/{run_id}/{name}"
 
     def listings(self) -> dict[str, Listing]:
-        """Run id -> what its folder holds, in the order of ids; 12,600 folders take about 0.3 s.
+        """Run id -> the listing of its folder, sorted by id; 12,600 folders take about 0.3 s.
 
         Raises:
             StoreError: the folder of the runs cannot be read.

@@ -121,7 +121,7 @@ class Run:
         )
 
     def record(self) -> dict[str, Any]:
-        """The config.json of a run's folder: the configuration, and what readers see beside its scores."""
+        """The config.json of a run's folder: the configuration, and labels for readers."""
         return self.config() | {
             "id": self.id,
             "hyperparameter": self.sweeps,
@@ -167,7 +167,7 @@ class Run:
 
     @property
     def setting(self) -> str:
-        """The model and what is swept, in words."""
+        """The model and its swept hyper-parameter, in words."""
         return self.model if self.value is None else f"{self.model}, {self.sweeps} {self.value:g}"
 
 

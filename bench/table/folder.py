@@ -1,6 +1,6 @@
-"""The files of a score table that stands alone: read within limits, and written so that they are always consistent.
+"""The files of a standalone score table: read within limits, and written so that they are always consistent.
 
-A folder may come from anybody. A file may be of any size, so a table is expanded in chunks, and the card's YAML has no
+A folder may come from anyone. A file may be of any size, so a table is expanded in chunks, and the card's YAML has no
 aliases and limited depth. `bench.table.rules` checks the rows.
 
 `format` in the card is raised when a column changes its meaning or a new one cannot be missing. Any other new column
@@ -52,10 +52,10 @@ Studies = Mapping[str, list[str] | None]
 
 
 def read_table(folder: TableFolder, card: Mapping[str, Any]) -> "pd.DataFrame":
-    """The rows of a folder's table, with the columns and types of `columns.COLUMNS`, whatever format it has.
+    """The rows of a folder's table, with the columns and types of `columns.COLUMNS`, for every format.
 
     Args:
-        folder: where it lies.
+        folder: of the table.
         card: of the table, with its format and checksum (the first cards had neither).
 
     Raises:

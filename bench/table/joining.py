@@ -149,7 +149,7 @@ def largest_groups(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _groups_and_largest(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Group scores of runs that have several of a kind, each beside that of the largest group.
+    """Repeated group scores of runs, each paired with the score of the largest group.
 
     Returns:
         row (of the table), run, name, cell, score, size of the group; cell_largest, score_largest; same: whether both

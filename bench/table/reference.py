@@ -1,6 +1,6 @@
-"""Score tables that stand alone: a study's scores and their card, without its runs; and how two become one.
+"""Standalone score tables: a study's scores and their card, without its runs; and how two are merged.
 
-The reference table that comes with the package is one, so that its figures are drawn anywhere, in seconds. A folder
+The reference table that comes with the package is one, so that its figures can be drawn anywhere, in seconds. A folder
 holds `scores.csv.gz`: the table with the columns of `bench.columns`; `card.yaml`: what the rows are, and a part for
 each study with its devices, versions, training time, revision, date and command; `identities.json.gz`: the contents
 that ids are hashes of; and `studies.json`: which runs belong to which study, as a table may hold several.

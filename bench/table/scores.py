@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def scores(study: str | None = None, results_dir: Path | str | None = None) -> "pd.DataFrame":
-    """The long score table, of one study or of the whole store; of a run's group scores that of the largest group.
+    """The long score table of one study or of the whole store; group scores are those of a run's largest group.
 
     Args:
         study: a study that was started in this store, or one whose scores come with the package, such as "reference".
@@ -72,7 +72,7 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
 
     The scores of a run in the store are read from the store. A run that was never started there has those of the
     reference table, if it has some of this protocol and these metric versions. A run with shipped weights in place of
-    training also has the table's, where the store has not scored it: they are scores of the same weights.
+    training also has the table's, if the store has not scored it: they are scores of the same weights.
 
     Raises:
         StoreError: the reference table cannot be read, or describes a run of the plan wrongly.
@@ -144,7 +144,7 @@ def _has_scores_elsewhere(folder: RunFolder) -> bool:
 
 
 def _kinds(table: "pd.DataFrame") -> "pd.MultiIndex":
-    """What each row is the score of: its run, metric and representation."""
+    """Run, metric and representation of each row."""
     import pandas as pd
 
     return pd.MultiIndex.from_frame(table[["run", "metric", "representation"]].astype("str"))

@@ -249,7 +249,7 @@ def compare(table: "pd.DataFrame", recomputed: "pd.DataFrame", outcomes: Outcome
 
 
 def _wrong_score(row: Any, distance: float) -> str | None:
-    """What is wrong with a score beside the one that was computed again; None: nothing."""
+    """The difference between a score and the recomputed one, in words; None if there is none."""
     if row.side == "right_only":
         return f"is not in the folder; computed again it is {row.score_again:.6g}"
     if row.side == "left_only":

@@ -1,4 +1,4 @@
-"""Do factors that went together in training lie in the same dimensions? (Träuble et al. 2021)"""
+"""Do factors that are correlated in training lie in the same dimensions? (Träuble et al. 2021)"""
 
 from collections.abc import Iterator, Mapping
 
@@ -82,7 +82,7 @@ def _figure(numbers: pd.DataFrame, dataset: str, schedules: str) -> Picture:
         ax.set_title(label)
         ax.set_xlabel("shared by the factors")
     seeds = int(numbers.groupby(["sampling", "trained_on", "model", "value"], dropna=False).size().min())
-    heading = f"{dataset_title(dataset)}: do factors that went together lie in the same dimensions?"
+    heading = f"{dataset_title(dataset)}: do correlated factors lie in the same dimensions?"
     keys = axes[0].get_legend_handles_labels()
     titled(figure, heading, standing(numbers["run"].nunique(), seeds), schedules, NOTE, keys)
     return figure

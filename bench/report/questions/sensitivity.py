@@ -1,4 +1,4 @@
-"""What scores and their rank correlations depend on beside the codes: choices of the evaluation, the training seed."""
+"""The dependence of scores and their rank correlations on choices of the evaluation and on the training seed."""
 
 from collections.abc import Iterator, Sequence
 
