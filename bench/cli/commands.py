@@ -297,7 +297,7 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings, whole: Plan
     all_cells = cells(plan.metrics, plan.protocol)
     unscored += [(run, all_cells) for run in to_score]
     groups = unscored_groups(plan, whole or plan, store, settings, to_score) if name in ("run", "score") else []
-    unscored += [(member, list[Cell](lacked)) for group, lacked in groups for member in group]
+    unscored += [(member, list[Cell](missing_cells)) for group, missing_cells in groups for member in group]
     if shipped:
         say(f"the weights of {len(shipped):,} of the runs ship with the package and are taken")
     launcher, local = settings["launcher"], _runs_locally(settings)
