@@ -3,7 +3,7 @@
 import signal
 
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules are imported, ctrl-C ends the process without a word
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until all modules are imported, ctrl-C ends the process silently
 
 import copy
 import itertools
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
     from omegaconf import DictConfig
 
-MOST_JOBS = 1_000  # of several commands (-m)
-OF_THE_COMMAND_LINE = ("overrides", "given", "shipped", "studies")  # settings that are not of the configuration
-ERRORS = {  # those that say by themselves what is wrong: shown as one line, without a traceback
+MOST_JOBS = 1_000  # commands that one command line with -m may stand for
+OF_THE_COMMAND_LINE = ("overrides", "given", "shipped", "studies")  # settings that --cfg job does not show
+ERRORS = {  # by module: errors whose message is enough for the user; shown as one line, without a traceback
     "bench.registry": ("UnknownNameError", "PluginError"),
     "bench.values": ("ConfigError",),
     "bench.models.base": ("ModelError",),
@@ -50,12 +50,12 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         sys.exit(perform(sys.argv[1:] if arguments is None else arguments))
     except _user_errors() as fault:
-        _tell(fault)
+        _print_error(fault)
         sys.exit(1)
 
 
 def perform(arguments: Sequence[str]) -> int:
-    """Do what a command line asks for; the exit code."""
+    """Carry out a command line; returns the exit code."""
     for word in arguments:
         if any("\ud800" <= letter <= "\udfff" for letter in word):
             raise ConfigError(f"{word!a} is not text in UTF-8")
@@ -64,8 +64,8 @@ def perform(arguments: Sequence[str]) -> int:
         print(candidates(rest[1:]) if rest[:1] == ["words"] else script(rest))
         return 0
     if first in ("-h", "--help", "help"):
-        asked = [one_of("stage", word, STAGES) for word in rest if not word.startswith("-")][:1]
-        print(help_page(*asked))
+        names = [one_of("stage", word, STAGES) for word in rest if not word.startswith("-")][:1]
+        print(help_page(*names))
         return 0
     command = None if first in ("-V", "--version", "version") else words.read(arguments)
     if command is None or "--version" in command.flags:
@@ -85,7 +85,7 @@ def perform(arguments: Sequence[str]) -> int:
 
 
 def _perform_all(jobs: Sequence[dict[str, Any]], options: Mapping[str, Sequence[str]]) -> int:
-    """Perform one command after another; a fault of one ends none of the others."""
+    """Perform the commands one after another, also after one that fails; returns the highest exit code."""
     return max(_perform(settings, options) for settings in jobs)
 
 
@@ -98,21 +98,21 @@ def _perform(settings: dict[str, Any], options: Mapping[str, Sequence[str]]) -> 
     try:
         return commands.perform(settings, options)
     except _user_errors() as fault:
-        _tell(fault)
+        _print_error(fault)
         return 1
 
 
 def _user_errors() -> tuple[type[Exception], ...]:
-    """The errors above, of modules that are imported: others cannot have been raised."""
+    """The classes of `ERRORS`, from modules that are imported: no other module can have raised one."""
     return tuple(getattr(sys.modules[m], name) for m, names in ERRORS.items() if m in sys.modules for name in names)
 
 
-def _tell(fault: Exception) -> None:
+def _print_error(fault: Exception) -> None:
     print(f"{type(fault).__name__}: {fault}", file=sys.stderr)
 
 
 def compose_all(command: Command) -> Iterator[dict[str, Any]]:
-    """The settings of a command line: of one command, or with -m of several.
+    """Yield the settings of each command that a command line stands for: one, or with -m several.
 
     Raises:
         UnknownNameError: no such key or option; the message offers the nearest.
@@ -121,10 +121,10 @@ def compose_all(command: Command) -> Iterator[dict[str, Any]]:
     for word in command.words:
         if word.key.startswith("hydra") and word.key != "hydra.searchpath":
             print(f"{word.raw}: of Hydra's own settings only hydra.searchpath has an effect", file=sys.stderr)
-    asked = [*command.for_hydra(), *left_open(command)]
-    for job in _jobs(asked, command):
+    templates = [*command.for_hydra(), *left_open(command)]
+    for job in _jobs(templates, command):
         settings = _composed(job, command)
-        settle(settings, command, dict(zip(asked, job, strict=True)))
+        settle(settings, command, dict(zip(templates, job, strict=True)))
         yield settings
 
 
@@ -133,9 +133,9 @@ def group_options(group: str) -> list[str]:
     return keys.options(group)
 
 
-def _jobs(asked: Sequence[Word], command: Command) -> list[list[Word]]:
-    """The words that Hydra composes, of each command that is asked for."""
-    choices = [_choices(word, command) for word in asked]
+def _jobs(templates: Sequence[Word], command: Command) -> list[list[Word]]:
+    """The words of each command: every combination of the values that -m gives to the templates."""
+    choices = [_choices(word, command) for word in templates]
     jobs = [list(job) for job in itertools.islice(itertools.product(*choices), MOST_JOBS + 1)]
     if not 0 < len(jobs) <= MOST_JOBS:
         raise ConfigError(f"-m makes more than {MOST_JOBS:,} commands: seed=0..49 is one command of many runs")
@@ -143,7 +143,7 @@ def _jobs(asked: Sequence[Word], command: Command) -> list[list[Word]]:
 
 
 def _choices(word: Word, command: Command) -> list[Word]:
-    """A word, or with -m one for each of the values that its value stands for."""
+    """The word itself, or with -m one word for each value that it lists."""
     override = _parsed(word)
     if not override.is_sweep_override():
         return [word]
@@ -164,14 +164,14 @@ def _values(override: "Override", word: Word, command: Command) -> list[str]:
     value = override.value()
     try:
         if isinstance(value, Glob):
-            found = value.filter(known)
+            values = value.filter(known)
         else:
-            found = list(itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1))
-    except Exception as fault:  # Hydra's sweeps raise of every kind
+            values = list(itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1))
+    except Exception as fault:  # Hydra's sweeps raise any type
         raise ConfigError(f"{word.raw} names no values to go through: {_first_line(fault)}") from fault
-    if not found:
+    if not values:
         raise ConfigError(f"{word.raw} matches nothing. Known: {', '.join(known) or 'none'}")
-    return found
+    return values
 
 
 def _parsed(word: Word) -> "Override":
@@ -184,7 +184,7 @@ def _parsed(word: Word) -> "Override":
 
     try:
         return OverridesParser.create().parse_override(word.for_hydra())
-    except Exception as fault:  # the grammar raises of every kind, RecursionError among them
+    except Exception as fault:  # the grammar raises any type, RecursionError among them
         raise ConfigError(
             f"{word.raw}: this value cannot be read. Brackets and quotes must be closed; text with letters beyond "
             f"a-z, or with one of ,=()[]{{}}:'\"#&*, is quoted twice: {word.key}=\"'...'\""
@@ -192,9 +192,9 @@ def _parsed(word: Word) -> "Override":
 
 
 def _composed(job: Sequence[Word], command: Command) -> dict[str, Any]:
-    """What a command's words make of the configuration, in plain values.
+    """The configuration with a command's words applied, as plain values.
 
-    Hydra composes the options that are chosen; then every other word sets a key that is there.
+    Hydra composes the chosen options; then every other word sets or removes an existing key.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -209,8 +209,8 @@ def _composed(job: Sequence[Word], command: Command) -> dict[str, Any]:
         if (keys.opened(key) or key) not in known:
             raise keys.unknown_key(key, known)
     for word in rest:
-        if word.taken_away and not (keys.is_below_open(word.key) or word.key.rpartition(".")[0] == "model"):
-            raise ConfigError(f"{word.raw}: this key cannot be taken away")
+        if word.removes and not (keys.is_below_open(word.key) or word.key.rpartition(".")[0] == "model"):
+            raise ConfigError(f"{word.raw}: this key cannot be removed")
     config = copy.deepcopy(_chosen(groups))
     for word in rest:
         try:
@@ -225,15 +225,15 @@ def _composed(job: Sequence[Word], command: Command) -> dict[str, Any]:
 
 @cache
 def _chosen(groups: tuple[Word, ...]) -> "DictConfig":
-    """The configuration of the options that are chosen."""
+    """The configuration that Hydra composes from the chosen options."""
     from hydra import compose, initialize_config_dir
 
     try:
         with initialize_config_dir(str(shipped.conf_dir()), version_base="1.3"):
             config = compose("config", [word.for_hydra() for word in groups])
-    except Exception as fault:  # Hydra raises of every kind: ValueError, KeyError, errors of yaml
-        asked = " ".join(word.raw for word in groups) or "the configuration"
-        raise ConfigError(f"{asked} cannot be composed: {_first_line(fault)}") from fault
+    except Exception as fault:  # Hydra raises any type: ValueError, KeyError, errors of yaml
+        written = " ".join(word.raw for word in groups) or "the configuration"
+        raise ConfigError(f"{written} cannot be composed: {_first_line(fault)}") from fault
     for word in groups:
         if word.key == "model":
             _drop_settings_of_others(config, listed(_parsed(word).value()))
@@ -250,18 +250,18 @@ def _drop_settings_of_others(config: "DictConfig", models: Sequence[str]) -> Non
 
 
 def _set(config: "DictConfig", word: Word) -> None:
-    """Set the key of a word to its value, a mapping beside what is there; or take the key away."""
+    """Set a word's key to its value, merging a mapping into the present one; or remove the key."""
     from omegaconf import OmegaConf, open_dict
 
-    if not word.taken_away:
+    if not word.removes:
         OmegaConf.update(config, word.key, _parsed(word).value(), merge=True, force_add=True)
         return
-    above, _, last = word.key.rpartition(".")
-    place = OmegaConf.select(config, above) if above else config
-    if not OmegaConf.is_dict(place) or last not in place:
-        raise ConfigError(f"{word.raw}: there is nothing of that name to take away")
-    with open_dict(place):
-        del place[last]
+    parent_key, _, last = word.key.rpartition(".")
+    parent = OmegaConf.select(config, parent_key) if parent_key else config
+    if not OmegaConf.is_dict(parent) or last not in parent:
+        raise ConfigError(f"{word.raw}: there is no such key to remove")
+    with open_dict(parent):
+        del parent[last]
 
 
 def _first_line(fault: Exception) -> str:
@@ -269,16 +269,16 @@ def _first_line(fault: Exception) -> str:
 
 
 def _check_options(word: Word, command: Command) -> None:
-    asked, known = _parsed(word).value(), keys.options(word.key, command.folders)
-    for name in asked if isinstance(asked, list) and word.key == "model" else [asked]:
+    names, known = _parsed(word).value(), keys.options(word.key, command.folders)
+    for name in names if isinstance(names, list) and word.key == "model" else [names]:
         if not isinstance(name, str) or name not in known:
             raise unknown(word.key, name if isinstance(name, str) else word.value, known)
 
 
 def _keys(word: Word) -> Iterator[str]:
-    """The keys that a word sets: of a mapping, those in it."""
+    """The key that a word sets and, where its value is a mapping, the keys below it."""
     yield word.key
-    if not word.taken_away and not keys.opened(word.key) and isinstance(value := _parsed(word).value(), dict):
+    if not word.removes and not keys.opened(word.key) and isinstance(value := _parsed(word).value(), dict):
         yield from (f"{word.key}.{key}" for key in keys.paths(value))
 
 

@@ -1,7 +1,7 @@
-"""What people have, as numpy arrays: lists, frames, arrays and tensors of any library. None of them is imported here.
+"""Lists, frames, arrays and tensors of any library as numpy arrays. None of the libraries is imported here.
 
-`numbers` reads codes and images, `classes` reads factors. Both are told the argument's name; what they cannot take is a
-ValueError that names the argument, the place and the mend.
+`numbers` reads codes and images, `classes` reads factors. Both take the argument's name: input that they cannot read
+raises a ValueError that names the argument, the place in it and how to mend it.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-NUMBERED = "np.unique(column, return_inverse=True)[1]"  # any column as class indices
+NUMBERED = "np.unique(column, return_inverse=True)[1]"  # numbers the distinct values of a column as class indices
 LEAVE_OUT = "leave those rows out of codes and factors alike"
-EXACT = np.float64(2**53)  # floats tell whole numbers apart up to here
+EXACT = np.float64(2**53)  # up to here a float64 holds every whole number exactly
 DEEPEST = 5  # of nested lists: images are four deep
 PLAIN = {int, float, bool, str, complex, type(None)}
 WORDS = {"c": "complex numbers", "O": "objects", "V": "records", "M": "dates", "m": "times", "b": "truth values"}
@@ -25,15 +25,15 @@ ARRAY_LIKE = (
 
 
 def is_array(values: object) -> bool:
-    """Whether something holds numbers itself: a list, or an array, frame or tensor of some library."""
+    """Whether a value is a list, or an array, frame or tensor of some library."""
     return isinstance(values, list) or any(hasattr(values, mark) for mark in ARRAY_LIKE)
 
 
 def numbers(values: Any, name: str) -> Array:
-    """Real numbers, of any shape and numpy type; of a frame, its columns side by side. Missing ones are NaN.
+    """An array of real numbers, of any shape and numpy type, NaN where missing; a frame gives its columns side by side.
 
     Raises:
-        ValueError: no array, a masked or sparse one, rows that differ in length, or something else than real numbers.
+        ValueError: `values` are no array, masked, sparse, of rows that differ in length, or other than real numbers.
     """
     return _read(values, name, _numbers)
 
@@ -41,33 +41,33 @@ def numbers(values: Any, name: str) -> Array:
 def classes(values: Any, name: str) -> NDArray[np.int64]:
     """Class indices, of any shape: integers, truth values, or floats that are whole numbers.
 
-    A categorical column of a frame is taken by its codes: its categories are numbered in their own order.
+    A categorical column of a frame gives its codes: its categories are numbered in their own order.
 
     Raises:
-        ValueError: as `numbers`, or a value is missing, a fraction, negative, text, a date or above 64 bits; the
+        ValueError: as `numbers`, or a value is missing, fractional, negative, text, a date or above 64 bits; the
             message names the first such place, and how to number the classes of a column.
     """
     return _read(values, name, _classes)
 
 
-def _read(values: Any, name: str, take: Callable[[Array, str], Array]) -> Array:
+def _read(values: Any, name: str, convert: Callable[[Array, str], Array]) -> Array:
     try:
-        values = _here(values, name)
+        values = _materialised(values, name)
     except Exception as fault:
         raise _unreadable(name, fault) from fault
     if not hasattr(values, "iloc"):
-        return take(_plain(values, name), name)
+        return convert(_plain(values, name), name)
     if values.ndim == 1:
-        return take(_column(values, take is _classes), name)
+        return convert(_column(values, convert is _classes), name)
     columns = [
-        take(_column(values.iloc[:, k], take is _classes), f"column {label!r} of {name}")
+        convert(_column(values.iloc[:, k], convert is _classes), f"column {label!r} of {name}")
         for k, label in enumerate(values.columns)
     ]
     return np.column_stack(columns) if columns else np.empty((len(values), 0))
 
 
-def _here(values: Any, name: str) -> Any:
-    """Values in this process and on the CPU, those of a frame as pandas has them."""
+def _materialised(values: Any, name: str) -> Any:
+    """The values in this process, computed if they are lazy; a frame of another library as a pandas frame."""
     if hasattr(values, "__dask_graph__"):
         values = values.compute()
     if hasattr(values, "dims") and hasattr(values, "coords") and not isinstance(values, Mapping):
@@ -80,7 +80,7 @@ def _here(values: Any, name: str) -> Any:
 
 
 def _column(column: Any, as_classes: bool) -> Array:
-    """A column of a pandas frame by itself."""
+    """One column of a pandas frame: numbers with NaN for missing ones, or with `as_classes` the codes of categories."""
     kind = getattr(column.dtype, "kind", "O")
     if hasattr(column.dtype, "categories") and hasattr(column, "cat"):
         if as_classes:
@@ -93,9 +93,9 @@ def _column(column: Any, as_classes: bool) -> Array:
 
 
 def _plain(values: Any, name: str) -> Array:
-    """A numpy array of what is no frame."""
+    """Values other than a frame, as a numpy array."""
     if values is None or isinstance(values, str | bytes | Mapping | set):
-        raise ValueError(f"{name} cannot be read as an array: {_what(values)}")
+        raise ValueError(f"{name} cannot be read as an array: {_type_in_words(values)}")
     _refuse_sparse(values, name)
     try:
         _refuse_masked(values, name)
@@ -103,13 +103,13 @@ def _plain(values: Any, name: str) -> Array:
     except Exception as fault:
         raise _unreadable(name, fault) from fault
     if array.ndim == 0 and array.dtype.kind == "O":
-        raise ValueError(f"{name} cannot be read as an array: {_what(values)}")
+        raise ValueError(f"{name} cannot be read as an array: {_type_in_words(values)}")
     named = array.dtype.kind == "V" and array.dtype.names is None and not array.dtype.name.startswith("void")
-    return array.astype(np.float32) if named else array  # bfloat16 and its like, which have types of their own
+    return array.astype(np.float32) if named else array  # bfloat16 and similar types, which numpy itself lacks
 
 
 def _unreadable(name: str, fault: Exception) -> ValueError:
-    """The error for one that another library raised, unless it is one of this module, in one line."""
+    """An error of another library as a ValueError of one line; an error of this module stays as it is."""
     lines = str(fault).strip().splitlines() or [type(fault).__name__]
     if isinstance(fault, ValueError) and lines[0].startswith(f"{name} "):
         return fault
@@ -132,21 +132,21 @@ def _converted(values: Any, name: str) -> Array:
 
 
 def _nested(values: Any, name: str, depth: int = 1) -> Any:
-    """Lists in lists, arrays and tensors among them as numpy arrays."""
+    """Nested lists in which each array or tensor is a numpy array."""
     kinds = {type(v) for v in values}
     if depth > DEEPEST or all(kind in PLAIN or issubclass(kind, np.generic) for kind in kinds):
         return values
 
-    def taken(value: Any) -> Any:
+    def item(value: Any) -> Any:
         if isinstance(value, list | tuple):
             return _nested(value, name, depth + 1)
         return numbers(value, name) if is_array(value) else value
 
-    return [taken(v) for v in values]
+    return [item(v) for v in values]
 
 
 def _tensor(tensor: Any) -> Array:
-    """A tensor of torch: gradients are not followed, names and devices left behind."""
+    """A torch tensor as an array, without its gradient, names and device."""
     tensor = (tensor.get_data() if hasattr(tensor, "get_mask") else tensor).detach()
     if getattr(tensor, "is_quantized", False):
         tensor = tensor.dequantize()
@@ -161,7 +161,7 @@ def _tensor(tensor: Any) -> Array:
 
 
 def _refuse_masked(values: Any, name: str) -> None:
-    """A masked array, or one in a list, must hold a value in every place."""
+    """Raise a ValueError if an array, or one in a list, has a masked value."""
     if hasattr(values, "get_mask"):  # a masked tensor of torch
         masked = ~np.asarray(values.get_mask().cpu())
     elif np.ma.isMaskedArray(values) or (
@@ -233,16 +233,16 @@ def _missing(array: Array) -> NDArray[np.bool_]:
     return np.array(absent, bool).reshape(array.shape)
 
 
-def _counted(where: NDArray[np.bool_], thing: str, remark: str = "") -> str:
-    """How many places are marked, and the first."""
-    count, place = int(where.sum()), _place(where)
-    return f"1 {thing}{remark}, at {place}" if count == 1 else f"{count} {thing}s{remark}, the first at {place}"
+def _counted(mask: NDArray[np.bool_], noun: str, remark: str = "") -> str:
+    """How many places the mask marks, and the first of them, in words."""
+    count, place = int(mask.sum()), _place(mask)
+    return f"1 {noun}{remark}, at {place}" if count == 1 else f"{count} {noun}s{remark}, the first at {place}"
 
 
-def _place(where: NDArray[np.bool_]) -> str:
-    """The first place that is marked, in words."""
-    names = ("row", "column") if where.ndim < 3 else tuple(f"axis {k}" for k in range(where.ndim))
-    return ", ".join(f"{name} {i}" for name, i in zip(names, np.argwhere(where)[0], strict=False)) or "its only value"
+def _place(mask: NDArray[np.bool_]) -> str:
+    """The first place that the mask marks, in words."""
+    names = ("row", "column") if mask.ndim < 3 else tuple(f"axis {k}" for k in range(mask.ndim))
+    return ", ".join(f"{name} {i}" for name, i in zip(names, np.argwhere(mask)[0], strict=False)) or "its only value"
 
 
 def _kind(array: Array) -> str:
@@ -251,7 +251,7 @@ def _kind(array: Array) -> str:
     return f"{word} (dtype {array.dtype})"
 
 
-def _what(values: Any) -> str:
+def _type_in_words(values: Any) -> str:
     if isinstance(values, Mapping):
         keys = ", ".join(map(repr, list(values)[:8])) or "none"
         return f"it is a {type(values).__name__} of keys {keys}; give one of its values"

@@ -56,7 +56,7 @@ COLUMNS = {
     "versions": "category",
     "revision": "category",
 }
-OUTCOME = {"state": "category", "reason": "category"}  # of a cell: done, skipped or failed, and why
+OUTCOME = {"state": "category", "reason": "category"}  # a cell's state (done, skipped or failed), and the reason
 OF_RUN = (
     "run", "model", "hyperparameter", "strength_index", "value", "seed", "dataset", "schedule",
     "device", "train_seconds", "versions", "revision",
@@ -65,7 +65,7 @@ OF_CELL = ("representation", "metric", "version", "name", "factor", "num_train",
 
 
 def arrow_schema(columns: Mapping[str, str]) -> "pa.Schema":
-    """The same columns for parquet: text is kept once and numbered."""
+    """The same columns for parquet; text is dictionary-encoded."""
     import pyarrow as pa
 
     text = pa.dictionary(pa.int32(), pa.string())
@@ -74,12 +74,12 @@ def arrow_schema(columns: Mapping[str, str]) -> "pa.Schema":
 
 
 def coded(column: "pa.ChunkedArray") -> tuple[NDArray[np.int32], NDArray[np.object_]]:
-    """Text as numbers of words, -1 where there is none, and the words."""
+    """A text column as indices into its distinct words, -1 where text is missing, and those words."""
     joined = column.unify_dictionaries().combine_chunks()
     codes = joined.indices.fill_null(-1) if joined.null_count else joined.indices
     return codes.to_numpy(), np.array(joined.dictionary.to_pylist(), dtype=object)
 
 
 def with_text(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """Rows of the table whose categories are plain text: for the few that an analysis works on."""
+    """The rows with plain text for categories: for the small tables that an analysis works on."""
     return rows.astype(dict.fromkeys(rows.select_dtypes("category"), "str"))

@@ -1,7 +1,7 @@
-"""Names and titles in csv, Markdown and figures, so that text stays text; HTML has `bench.report.markup`.
+"""Escapes names and titles for csv, Markdown and LaTeX; `bench.report.markup` escapes them for HTML.
 
-Most names are plain by the time they are here: those of tables from elsewhere are checked when they come. A study's
-title, a record in a shared store or a file's name can be anything.
+Names in tables from elsewhere are checked when they are read. A study's title, a record in a shared store or the name
+of a file can be any text.
 """
 
 import re
@@ -10,11 +10,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes for the beginning of one
+FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+)  # a cell that begins with one of these is run as a formula by a spreadsheet
 
 
 def as_cells(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """A frame for a csv file: text that a spreadsheet would run as a formula has a ' before it, which shows it as text.
+    """A frame for a csv file: text that a spreadsheet would run as a formula gets a ' in front, which shows it as text.
 
     Numbers stay as they are, and so does every name that `bench.table.rules` allows.
 
@@ -34,7 +42,7 @@ def as_cells(frame: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def markdown(text: object) -> str:
-    """Text that Markdown and the HTML it becomes show as it is, on one line.
+    """Text escaped so that Markdown shows it literally, on one line.
 
     Example:
         >>> markdown("a_b <img> *c*")
@@ -57,7 +65,7 @@ def markdown_code(text: object) -> str:
 
 
 def latex(text: object) -> str:
-    """Text that LaTeX sets as it is, on one line; Greek letters of models' titles as mathematics.
+    """Text escaped so that LaTeX sets it literally, on one line; Greek letters become mathematics.
 
     Example:
         >>> latex("β-VAE, 50% of a_b & {c}")

@@ -1,8 +1,8 @@
 """One process a core, one thread a process: how many independent tasks run on CPUs.
 
 Measured on two cores, this trains small models faster than stacking them. Workers live as long as the pool, so
-importing torch is paid once each. They keep the function they were sent last: what it carries, such as a table in a
-partial, is sent once each. A worker whose process ends costs the task it was at; another takes its place.
+each imports torch once. A worker keeps the function that it was sent last, so that data bound to it, such as a table
+in a partial, is sent to it once. If a worker's process ends, its current task is lost and a new worker replaces it.
 """
 
 import multiprocessing
@@ -24,27 +24,27 @@ from bench.values import ConfigError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
-LOOK_S = 1.0  # between two looks at processes that say nothing
-TOGETHER_S = 0.3  # in which processes end that are ended at once
+LOOK_S = 1.0  # between two checks of silent processes
+TOGETHER_S = 0.3  # within which processes that are killed together have all ended
 GRACE_S = 10.0  # for idle workers to end by themselves
-CLEANING_S = 1.0  # for workers that are told to end to remove what they were writing
+CLEANING_S = 1.0  # for terminated workers to remove the files they were writing
 
 Message = tuple[str, Any]
 _up: Callable[[Message], None] | None = None
 
 
 def report(amount: float, note: str = "") -> None:
-    """Called inside a task: tell the parent that some of its work is done, and how it stands."""
+    """Called inside a task: report progress to the parent, an amount of work and a note."""
     _send_up(("report", (amount, note)))
 
 
 def tell(value: Any) -> None:
-    """Called inside a task: tell the parent something that it keeps if this process ends."""
+    """Called inside a task: send the parent a partial result, which survives the end of this process."""
     _send_up(("told", value))
 
 
 def limit(seconds: float | None) -> None:
-    """Called inside a task: this process is to be ended in so many seconds, unless another limit (or none) comes."""
+    """Called inside a task: end this process after so many seconds; replaces the limit before, None lifts it."""
     _send_up(("limit", seconds))
 
 
@@ -53,25 +53,25 @@ def _send_up(message: Message) -> None:
         _up(message)
 
 
-def _unheard(amount: float, note: str) -> None:
-    """What is told to nobody."""
+def _drop(amount: float, note: str) -> None:
+    """Drop a report."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a worker's process ended that had not finished its task; as text, in words.
+    """How a worker's process ended before it had finished its task; `str` gives it in words.
 
     Attributes:
         code: its exit code; minus the signal that ended it.
-        late: the seconds that it was given, where it took longer.
+        late: its time limit in seconds, if it was exceeded.
     """
 
     code: int
     late: float | None = None
 
     @property
-    def asked(self) -> bool:
-        """Whether somebody asked it to end, as a cluster does that wants its node: its task has no part in that."""
+    def requested(self) -> bool:
+        """Whether a signal requested the end, as from a cluster that takes its node back: the task is not to blame."""
         return -self.code in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 
     def __str__(self) -> str:
@@ -84,10 +84,10 @@ class Ending:
 
 
 class Pool:
-    """Worker processes that run tasks; use as a context. `processes`: how many; None: as many as cores.
+    """Worker processes that run tasks; use as a context. `processes`: how many; None: one a core.
 
     Raises:
-        ConfigError: it is no number of processes.
+        ConfigError: `processes` is not a whole number from 1.
     """
 
     def __init__(self, processes: int | None = None) -> None:
@@ -118,7 +118,7 @@ class Pool:
         self,
         function: Callable[..., Any],
         tasks: Sequence[tuple[Any, ...]],
-        on_report: Callable[[float, str], None] = _unheard,
+        on_report: Callable[[float, str], None] = _drop,
         killed: Any = None,
     ) -> Iterator[tuple[int, Any]]:
         """Call `function(*task)` for each task; yield (position, result) as they finish.
@@ -144,23 +144,23 @@ class Pool:
                 yield position, value if kind == "result" else killed
 
     def follow(self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, str, Any]]:
-        """Call `function(*task)` in a worker for each task; yield all that becomes of it, as (position, kind, value).
+        """Call `function(*task)` in a worker for each task; yield its messages as (position, kind, value).
 
         | kind | value |
         |---|---|
-        | "report" | what it reports: (amount, note) |
-        | "told" | what it tells |
+        | "report" | progress: (amount, note) |
+        | "told" | a partial result |
         | "result" | what it returned |
         | "raised" | the exception that it raised |
         | "ended" | the `Ending` of its process: it has neither returned nor raised |
 
-        One of the last three comes for each task, as its last. The tasks may grow meanwhile.
+        The last message of each task is one of the last three. The sequence of tasks may grow meanwhile.
         """
-        given = 0
-        while given < len(tasks) or self.busy:
-            while given < len(tasks) and len(self.busy) < self.processes:
-                self._give(given, function, tasks[given])
-                given += 1
+        started = 0
+        while started < len(tasks) or self.busy:
+            while started < len(tasks) and len(self.busy) < self.processes:
+                self._give(started, function, tasks[started])
+                started += 1
             for line in self._with_news():
                 worker, position = self.busy[line]
                 kind, value = worker.news()
@@ -174,7 +174,7 @@ class Pool:
                 yield position, kind, value
 
     def _with_news(self) -> list[Connection]:
-        """Lines of workers that have sent something or whose process is over; it is, where its time was."""
+        """Connections of workers that have sent a message, have ended or have exceeded their time limit."""
         soonest = min(worker.deadline for worker, _ in self.busy.values())
         news = wait(list(self.busy), min(LOOK_S, max(0.0, soonest - time.monotonic())))
         silent = [worker for line, (worker, _) in self.busy.items() if line not in news]
@@ -191,7 +191,7 @@ class Pool:
 
 
 class _Worker:
-    """A process and the line to it."""
+    """A process and the connection to it."""
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -199,25 +199,25 @@ class _Worker:
         self.process: BaseProcess = context.Process(target=_work, args=(far,))
         with deaf_children():
             self.process.start()
-        far.close()  # so that the line ends when the process does
+        far.close()  # so that the connection closes when the process ends
         self.deadline, self._limit = float("inf"), float("inf")
         self._function: Callable[..., Any] | None = None
 
     def limit(self, seconds: float | None) -> None:
-        """Let the process be ended in so many seconds; None: not at all."""
+        """Set the time limit of the process, in seconds from now; None lifts it."""
         self._limit = float("inf") if seconds is None else seconds
         self.deadline = time.monotonic() + self._limit
 
     def late(self) -> bool:
-        """Whether its time is over."""
+        """Whether the time limit has passed."""
         return time.monotonic() > self.deadline
 
     def alive(self) -> bool:
-        """Whether the process is there; children of its own may keep its line open."""
+        """Whether the process runs; an open connection does not tell, its children may hold it."""
         return self.process.is_alive()
 
     def news(self) -> Message:
-        """The next message of the process, or ("ended", how) where there is none and will be none."""
+        """The next message of the process, or ("ended", `Ending`) if it has ended and sent no more."""
         try:
             if self.line.poll():
                 message: Message = self.line.recv()
@@ -227,13 +227,13 @@ class _Worker:
         return "ended", self._end()
 
     def _end(self) -> "Ending":
-        """Have the process be over; how it ended."""
+        """Kill the process if it still runs; returns how it ended."""
         late = self.late()
         self.process.kill()
         self.process.join()
         self.line.close()
         if self.process.exitcode == -signal.SIGKILL and not late:
-            time.sleep(TOGETHER_S)  # who ends all processes at once ends this one now, and has it say nothing
+            time.sleep(TOGETHER_S)  # a kill of the whole group reaches this process now, before it reports a failure
         return Ending(self.process.exitcode or 0, self._limit if late else None)
 
     def give(self, function: Callable[..., Any], task: tuple[Any, ...]) -> None:
@@ -244,7 +244,7 @@ class _Worker:
 
 
 class Here(Pool):
-    """The same interface with `run` in this process, one task after the other; what is followed still has a worker."""
+    """A pool whose `run` calls the tasks in this process, one after another; `follow` still starts a worker."""
 
     def __init__(self) -> None:
         super().__init__(1)
@@ -253,7 +253,7 @@ class Here(Pool):
         self,
         function: Callable[..., Any],
         tasks: Sequence[tuple[Any, ...]],
-        on_report: Callable[[float, str], None] = _unheard,
+        on_report: Callable[[float, str], None] = _drop,
         killed: Any = None,
     ) -> Iterator[tuple[int, Any]]:
         """Call `function(*task)` for each task; yield (position, result) as they finish."""
@@ -272,18 +272,18 @@ def available_cores() -> int:
 @ended_by_sigterm()
 @streams()
 def _work(line: Connection) -> None:
-    """Workers leave ctrl-C to the parent, which ends them, and end by themselves when the parent was killed."""
+    """The loop of a worker: it ignores ctrl-C, on which the parent ends it, and ends when the parent was killed."""
     global _up
     _up = partial(_send, line)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
-    function: Callable[..., Any] = print  # never called: the first message has another
+    function: Callable[..., Any] = print  # never called: the first message brings a function
     while True:
         try:
-            given, task = line.recv()
+            new_function, task = line.recv()
         except (EOFError, ConnectionError):
             return
-        function = given or function
+        function = new_function or function
         try:
             answer = "result", function(*task)
         except Exception as fault:
@@ -292,7 +292,7 @@ def _work(line: Connection) -> None:
 
 
 def _portable(fault: Exception) -> Exception:
-    """An exception that can be sent: itself, or its words."""
+    """The exception if it can be pickled, else a RuntimeError of its text."""
     try:
         pickle.loads(pickle.dumps(fault))
     except Exception:
@@ -301,7 +301,7 @@ def _portable(fault: Exception) -> Exception:
 
 
 def _send(line: Connection, message: Message) -> None:
-    """Tell the parent; where it was killed, end at once: its runs are not failed, but left for the next command."""
+    """Send a message; if the parent was killed, exit at once, so that its runs stay missing instead of failed."""
     try:
         line.send(message)
     except ConnectionError:
@@ -310,11 +310,11 @@ def _send(line: Connection, message: Message) -> None:
 
 @cache
 def end_with_parent() -> None:
-    """From now on this process ends when the one that started it does."""
-    threading.Thread(target=_outlive, args=(os.getppid(),), daemon=True).start()
+    """From now on this process ends when its parent does."""
+    threading.Thread(target=_exit_with, args=(os.getppid(),), daemon=True).start()
 
 
-def _outlive(parent: int) -> None:
+def _exit_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.2)
     os._exit(1)

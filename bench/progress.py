@@ -1,4 +1,4 @@
-"""What a user sees of long work: a rich progress bar on a terminal, plain lines elsewhere."""
+"""Progress of long work and messages: a rich progress bar on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Iterator
@@ -10,21 +10,21 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-console = Console(stderr=True, highlight=False)  # what happens
-results = Console(highlight=False)  # what was asked for
+console = Console(stderr=True, highlight=False)  # progress and messages
+results = Console(highlight=False)  # the output that was requested
 if not results.file.isatty():
     results.width = 140
 
 
 class Meter:
-    """Counts units of work under a title: `advance` as they get done, `note` what is going on.
+    """Counts units of work under a title: `advance` as they get done, with a `note` on the current state.
 
     Args:
         title: what is being done.
         total: units of work in all.
         unit: what is counted.
-        items: how many whole things, such as models, the work makes; their rate is shown.
-        item: what they are called.
+        items: how many products, such as models, the work makes in all; their rate is shown.
+        item: their name in the plural.
         every_s: seconds between two lines outside a terminal.
     """
 
@@ -91,13 +91,13 @@ def say(text: str) -> None:
 
 @cache
 def say_once(text: str) -> None:
-    """One line to the user, however often a process comes upon its reason."""
+    """One line to the user, printed once a process."""
     say(text)
 
 
 @contextmanager
 def stage(title: str) -> Iterator[None]:
-    """A named piece of work whose time is told at its end."""
+    """Print the wall time of the block under a title."""
     started = time.monotonic()
     yield
     say(f"{title}: {time.monotonic() - started:.0f} s")

@@ -1,4 +1,4 @@
-"""Counter-based random numbers: a value depends on its key and its place, never on what was drawn before.
+"""Counter-based random numbers: a value depends on its key and its place, never on earlier draws.
 
 The same 32-bit integer arithmetic runs on NumPy arrays and on torch tensors, on any device, and gives the same
 bits, so an image's noise, a step's batch or a model's latent sample do not change with the size of a fleet, the

@@ -1,9 +1,9 @@
 """Finds metrics, models and networks by file name, imports them only when they are used.
 
-Every file directly in `bench/metrics`, except `base.py`, is the metric of its name; so it is with `bench/models` and
-`bench/networks`; what they share lies in the folders `parts` beside them. Other distributions add theirs through the
-entry-point groups `bench.metrics`, `bench.models`, `bench.networks` and `bench.data` (name = module, or name =
-module:object). Nothing is imported to list names, and a plug-in that is broken breaks only itself.
+Every file directly in `bench/metrics`, except `base.py`, is the metric of its name; `bench/models` and
+`bench/networks` work the same way. Code that they share lies in their folders `parts`. Other distributions register
+theirs in the entry-point groups `bench.metrics`, `bench.models`, `bench.networks` and `bench.data` (name = module, or
+name = module:object). Listing names imports nothing, and a plug-in that cannot be imported fails alone.
 """
 
 import difflib
@@ -35,7 +35,7 @@ class PluginError(RuntimeError):
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Up to two names that one may have meant: those spelt alike, else those it abbreviates, as lr learning_rate."""
+    """Up to two known names that may be meant: spelt alike, else those that it abbreviates (lr: learning_rate)."""
     known = sorted(known)
     name = str(name)
     spelt_alike = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
@@ -44,7 +44,7 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
 
 
 def unknown(kind: str, name: str, known: Iterable[str], near: Sequence[str] | None = None) -> UnknownNameError:
-    """The error for an unknown name: what was asked, what is near, what there is."""
+    """The error for an unknown name; it lists the nearest names and all known ones."""
     known = sorted(set(known))
     near = nearest(name, known) if near is None else near
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
@@ -58,7 +58,7 @@ def entry_points(kind: str) -> dict[str, str]:
 
 @cache
 def modules(kind: str) -> dict[str, str]:
-    """Every registered name of `kind` (of `DEFINITIONS`) and where it is, "module" or "module:object"."""
+    """Registered name -> "module" or "module:object", for a `kind` of `DEFINITIONS`."""
     files = sorted((Path(__file__).parent / kind).glob("*.py"))
     shipped = {
         f.stem: f"bench.{kind}.{f.stem}" for f in files if f.stem not in ("__init__", "base") and f.name[0] != "."
@@ -72,7 +72,7 @@ def names(kind: str) -> list[str]:
 
 
 def import_plugin(kind: str, name: str, pointer: str) -> Any:
-    """What a pointer, "module" or "module:object", points at.
+    """The object that a pointer, "module" or "module:object", names.
 
     Raises:
         PluginError: the module cannot be imported or lacks the object; the message names its file and the fault.
@@ -92,7 +92,7 @@ def _import(kind: str, name: str, module: str) -> ModuleType:
         return importlib.import_module(module)
     except KeyboardInterrupt:
         raise
-    except BaseException as fault:  # a module may end the process, too
+    except BaseException as fault:  # a module may also raise SystemExit
         raise PluginError(
             f"the {kind} plug-in {name!r} ({module}) cannot be imported: "
             f"{type(fault).__name__}: {fault} [{_line(fault, module)}]"
@@ -100,7 +100,7 @@ def _import(kind: str, name: str, module: str) -> ModuleType:
 
 
 def _line(fault: BaseException, module: str) -> str:
-    """The line of a module that a fault comes from, as FILE:LINE; the module's name where it was not even begun."""
+    """The line of a module that raised, as FILE:LINE; the module's name if none of its lines ran."""
     if isinstance(fault, SyntaxError):
         return f"{fault.filename}:{fault.lineno}"
     lines = [
@@ -138,16 +138,15 @@ def load(kind: str, name: str) -> Any:
 
 
 def faults(kind: str, among: Iterable[str] | None = None) -> dict[str, PluginError]:
-    """Names that cannot be used, and why.
+    """Name -> error, of the names that cannot be used.
 
-    A metric cannot be used either where it declares a score that another one declares: then the one with the shorter
-    name, such as the one that the other is a copy of, is kept.
+    Where two metrics declare the same score, the one with the longer name, most often a copy of the other, is refused.
 
     Args:
         kind: of `DEFINITIONS`.
         among: registered names, which are imported; None: all of that kind.
     """
-    found, owner = {}, dict[str, str]()
+    broken, owner = {}, dict[str, str]()
     for name in sorted(names(kind) if among is None else among, key=lambda name: (len(name), name)):
         try:
             plugin = load(kind, name)
@@ -156,27 +155,29 @@ def faults(kind: str, among: Iterable[str] | None = None) -> dict[str, PluginErr
                 raise PluginError(f"the metric {name!r} declares {score!r}, a score of {other!r}: name it otherwise")
             owner |= dict.fromkeys(scores, name)
         except PluginError as fault:
-            found[name] = fault
-    return found
+            broken[name] = fault
+    return broken
 
 
 def _bears(value: Any, mark: str) -> bool:
-    """Whether a function or class is itself, not through a base class, under the decorator of that name."""
+    """Whether the decorator of that name was applied to a function or class itself, not to a base class."""
     declared = getattr(value, "__dict__", {}).get(mark)
     return type(declared).__module__ == f"bench.{mark}s.base"
 
 
 def _broken_promise(kind: str, name: str, module: ModuleType, defined: list[str]) -> str:
-    """What is wrong with a file whose content is not what its name says, and how to mend it."""
-    mark, wanted = kind.rstrip("s"), DEFINITIONS[kind].format(name=name)
+    """The error text for a module that does not define what its name promises, and how to mend it."""
+    mark, definition = kind.rstrip("s"), DEFINITIONS[kind].format(name=name)
     if not name.isidentifier():
-        mend = f"name the file in letters, digits and underscores, and define in it {wanted.replace(f' `{name}`', '')}"
+        mend = (
+            f"name the file in letters, digits and underscores, and define in it {definition.replace(f' `{name}`', '')}"
+        )
     elif defined:
-        mend = f"it defines {', '.join(defined)}; define {wanted} and nothing else under @{mark}"
+        mend = f"it defines {', '.join(defined)}; define {definition} and nothing else under @{mark}"
     elif callable(getattr(module, name, None)):
-        mend = f"`{name}` is there, but not under @{mark}; define {wanted}"
+        mend = f"`{name}` is there, but not under @{mark}; define {definition}"
     else:
-        mend = f"nothing in it is under @{mark}; define {wanted}"
+        mend = f"nothing in it is under @{mark}; define {definition}"
     return f"{_file(module)} must define the {mark} {name!r} and does not: {mend}"
 
 

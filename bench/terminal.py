@@ -1,4 +1,4 @@
-"""What a command does with its terminal: streams that cannot be written end nothing, ctrl-C ends it in one way."""
+"""How a command treats its terminal: streams that cannot be written do not end it, ctrl-C ends it cleanly."""
 
 import errno
 import io
@@ -16,11 +16,11 @@ READER_GONE = (errno.EPIPE, errno.EIO, errno.EBADF)  # a closed pipe, a terminal
 
 
 class Interrupted(SystemExit):
-    """A signal asks this process to end; the code is 128 + its number, as shells have it."""
+    """A signal asked this process to end; the exit code is 128 + its number, as in shells."""
 
 
 class _Lenient(io.FileIO):
-    """A descriptor to write to; `fault` is the first error of writing, which is not raised."""
+    """A file to write to whose errors are not raised; `fault` is the first of them."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(descriptor, "w", closefd=False)
@@ -36,15 +36,15 @@ class _Lenient(io.FileIO):
 
 @contextmanager
 def streams() -> Iterator[None]:
-    """In this block standard output and error can always be written to, whatever is behind them.
+    """In this block, writing to standard output and error never raises.
 
-    What is closed counts as the null device, what cannot be encoded is escaped, and what cannot be written is dropped,
-    so that work goes on whose messages nobody reads. A reader that left is no fault; any other error of standard
-    output, such as a full disk, ends the block with exit code 1.
+    A closed stream becomes the null device, letters that cannot be encoded are escaped, and text that cannot be written
+    is dropped, so that work continues though nobody reads its messages. A reader that closed its end is no error; any
+    other error of standard output, such as a full disk, ends the block with exit code 1.
     """
     for descriptor in range(3):
         _open(descriptor)
-    before = sys.stdout, sys.stderr
+    original = sys.stdout, sys.stderr
     sys.stdout, output = _lenient(sys.stdout, 1)
     sys.stderr, _ = _lenient(sys.stderr, 2)
     ended: SystemExit | None = None
@@ -55,7 +55,7 @@ def streams() -> Iterator[None]:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        sys.stdout, sys.stderr = before
+        sys.stdout, sys.stderr = original
     fault = output.fault if output is not None else None
     if fault is not None and fault.errno not in READER_GONE and not (ended is not None and ended.code):
         ended = SystemExit(f"standard output cannot be written: {fault.strerror}")
@@ -64,7 +64,7 @@ def streams() -> Iterator[None]:
 
 
 def _open(descriptor: int) -> None:
-    """Give a closed descriptor to the null device: the next file that is opened would get its number."""
+    """Open the null device at a closed descriptor: else the next opened file would get its number."""
     try:
         os.fstat(descriptor)
     except OSError:
@@ -76,7 +76,7 @@ def _open(descriptor: int) -> None:
 
 
 def _lenient(stream: TextIO | None, descriptor: int) -> tuple[TextIO, _Lenient | None]:
-    """A stream to write to in the place of one, and what is behind it; one without a descriptor stays as it is."""
+    """A lenient stream in place of one, and its file; a stream without a descriptor is returned unchanged."""
     if stream is not None:
         try:
             stream.flush()
@@ -92,9 +92,9 @@ def _lenient(stream: TextIO | None, descriptor: int) -> tuple[TextIO, _Lenient |
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """In this block ctrl-C, SIGTERM and SIGHUP end the command with one line, once what is open is cleaned up.
+    """In this block ctrl-C, SIGTERM and SIGHUP end the command with one line, after open contexts have cleaned up.
 
-    The second one ends it at once. Signals that are ignored, as under nohup, stay so.
+    A second signal ends it at once. Signals that were ignored before, as under nohup, stay ignored.
     """
     received: list[int] = []
 
@@ -112,7 +112,7 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if not received:  # else it is the interruption, perhaps as what a library made of it
+        if not received:  # else it is the interruption, perhaps converted by a library
             raise
     finally:
         for number, handler in handlers.items():
@@ -124,13 +124,13 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def deaf_children() -> Iterator[None]:
-    """Processes that are started in this block never get ctrl-C, not even while they start: this one ends them."""
-    resource_tracker.ensure_running()  # starting it would lift the block
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Processes started in this block never receive ctrl-C, not even while they start: this process ends them."""
+    resource_tracker.ensure_running()  # its start would unblock the signal
+    original = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, original)
 
 
 @contextmanager
@@ -140,7 +140,9 @@ def ended_by_sigterm() -> Iterator[None]:
     try:
         yield
     except Interrupted:
-        signal.raise_signal(signal.SIGTERM)  # whose answer is the default again: the parent sees what ended this one
+        signal.raise_signal(
+            signal.SIGTERM
+        )  # its handler is the default again: the parent sees which signal ended this process
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

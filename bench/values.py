@@ -1,4 +1,4 @@
-"""What the value of a setting may be: a name, a whole number, one of a closed set; errors name the key and the rule."""
+"""Checks of the values of settings, such as names, whole numbers or a closed set; errors name the key and the rule."""
 
 import dataclasses
 import math
@@ -10,7 +10,7 @@ from bench.registry import unknown
 
 LONGEST_NAME = 64
 NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{LONGEST_NAME - 1}}}")
-MOST = 10**12  # of anything that is counted
+MOST = 10**12  # the largest count that a setting may have
 
 
 class ConfigError(ValueError):
@@ -21,7 +21,7 @@ def check_name(key: str, name: Any) -> str:
     """The name of a study or of codes, which becomes the name of a folder.
 
     Raises:
-        ConfigError: it is no text, empty, too long, or holds characters that a name does not have.
+        ConfigError: it is not text, empty, too long, or holds characters that a name may not have.
     """
     if not NAME.fullmatch(text(key, name)):
         raise ConfigError(
@@ -42,6 +42,24 @@ def text(key: str, value: Any) -> str:
     return value
 
 
+def text_or_none(key: str, value: Any) -> str | None:
+    """A piece of text, or None.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    return None if value is None else text(key, value)
+
+
+def texts(key: str, value: Any) -> list[str]:
+    """Pieces of text: a list of them, or a single one.
+
+    Raises:
+        ConfigError: one of them is something else.
+    """
+    return [text(key, item) for item in listed(value)]
+
+
 def flag(key: str, value: Any) -> bool:
     """True or false.
 
@@ -57,7 +75,7 @@ def whole(key: str, value: Any, least: int = 1) -> int:
     """A whole number, which may be written as 1e3.
 
     Raises:
-        ConfigError: it is none, or below `least`.
+        ConfigError: it is not one, or below `least`.
     """
     if not _is_number(value) or value != int(value) or not least <= value <= MOST:
         raise ConfigError(f"{key} must be a whole number from {least}, got {shown(value)}")
@@ -118,7 +136,7 @@ def mapping(key: str, value: Any) -> Mapping[str, Any]:
 
 
 def plain(key: str, value: Any) -> None:
-    """Text, finite numbers, true, false, null, and lists and mappings of them: what is hashed and written down.
+    """Check a value that is hashed and stored: text, finite numbers, true, false, null, lists and mappings of them.
 
     Raises:
         ConfigError: a number is not finite.
@@ -151,7 +169,7 @@ def listed(value: Any) -> list[Any]:
 
 
 def shown(value: Any) -> str:
-    """A value as a message shows it: shortened where it is long."""
+    """A value as messages show it, shortened if it is long."""
     digits = isinstance(value, int) and abs(value) > 10**15
     written = "an integer of many digits" if digits else repr(value)
     return written if len(written) <= 80 else f"{written[:77]}..."
@@ -166,8 +184,8 @@ def build(cls: Any, group: str, entry: Any) -> Any:
     """An instance of a dataclass from plain values, each checked by the type of its field.
 
     Raises:
-        ConfigError: a value that has no default is missing, or one is not of its type.
-        UnknownNameError: there is a value that the dataclass has no field for.
+        ConfigError: a required value is missing, or a value is of the wrong type.
+        UnknownNameError: a value belongs to no field.
     """
     kinds = {f.name: f.type for f in dataclasses.fields(cls)}
     needed = {f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING}
@@ -180,7 +198,7 @@ def build(cls: Any, group: str, entry: Any) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether it is a finite number that a float can hold."""
+    """Whether a value is a finite number within the range of float."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return math.isfinite(value) if isinstance(value, float) else abs(value) < 1e300

@@ -151,7 +151,7 @@ def test_how_a_process_ended_is_told() -> None:
     ],
 )
 def test_how_a_process_ended_is_put_in_words(ending: Ending, words: str, asked: bool) -> None:
-    assert (str(ending), ending.asked) == (words, asked)
+    assert (str(ending), ending.requested) == (words, asked)
 
 
 def test_an_exception_that_cannot_be_sent_is_sent_in_words() -> None:

@@ -10,11 +10,11 @@ from bench.table.public import public_boards, public_rows
 
 
 def board(settings: Mapping[str, Any]) -> int:
-    """Write the pages of the reference table and of every submission that was accepted.
+    """Write the pages of the board: the reference table and every accepted submission.
 
     Raises:
-        ConfigError: the folder holds something else.
-        StoreError: a table or a submission cannot be read, or is not what it says.
+        ConfigError: the folder holds other files.
+        StoreError: a table or a submission cannot be read, or is inconsistent.
     """
     from bench.report.public_board import write_board
 

@@ -19,16 +19,16 @@ from bench.testing.behaviour import beside, curves
 
 
 def check_metrics(names: Sequence[str], store: Store) -> int:
-    """Print and draw the report card of each metric; the exit code is 1 where a property fails.
+    """Print and draw the report card of each metric; the exit code is 1 if a property fails.
 
-    Each is examined in a worker process, so that one that cannot be imported or ends its process costs its own card.
+    Each metric is examined in a worker process, so that one that cannot be imported or crashes loses only its own card.
     """
     passed = []
     with Pool() as pool:
         for position, kind, value in pool.follow(_examined, [(name,) for name in names]):
             if kind == "result":
-                verdicts, drawn = value
-                passed.append(_show(names[position], verdicts, drawn, store))
+                verdicts, behaviour = value
+                passed.append(_show(names[position], verdicts, behaviour, store))
             elif kind in ("raised", "ended"):
                 say(f"check: {names[position]}: {value}")
                 passed.append(False)
@@ -36,11 +36,11 @@ def check_metrics(names: Sequence[str], store: Store) -> int:
 
 
 def _examined(name: str) -> tuple[list[Verdict], Any]:
-    """In a worker: a verdict on every property, and the behaviour as a table, or why there is none.
+    """In a worker: a verdict on every property, and the behaviour as a table, or the error that prevented it.
 
-    None: it is that of a model, whose codes are not changed at will.
+    The behaviour is None for a metric of models: it does not score given codes, which an experiment could change.
     """
-    verdicts = [replace(verdict, fault=None) for verdict in examine(name)]  # an exception may not be sent
+    verdicts = [replace(verdict, fault=None) for verdict in examine(name)]  # it may not be picklable
     if declaration(name).reads == "model":
         return verdicts, None
     try:
@@ -49,29 +49,29 @@ def _examined(name: str) -> tuple[list[Verdict], Any]:
         return verdicts, f"{type(fault).__name__}: {fault}"
 
 
-def _floor(drawn: Any, name: str) -> str:
-    """What a metric says of codes that hold nothing, in words."""
-    points = drawn[(drawn["experiment"] == "nothing") & (drawn["metric"] == name)]
-    told = [f"{p.name} of {tuple(KINDS.values())[int(p.x)]} {p.score:.3f}" for p in points.itertuples(index=False)]
-    return f"floor: {', '.join(told) or 'none, it does not apply to such codes'}"
+def _floor(behaviour: Any, name: str) -> str:
+    """The scores that a metric gives to codes without information, in words."""
+    points = behaviour[(behaviour["experiment"] == "nothing") & (behaviour["metric"] == name)]
+    floors = [f"{p.name} of {tuple(KINDS.values())[int(p.x)]} {p.score:.3f}" for p in points.itertuples(index=False)]
+    return f"floor: {', '.join(floors) or 'none, it does not apply to such codes'}"
 
 
-def _show(name: str, verdicts: Sequence[Verdict], drawn: Any, store: Store) -> bool:
-    """Print and draw one card; whether every property holds."""
+def _show(name: str, verdicts: Sequence[Verdict], behaviour: Any, store: Store) -> bool:
+    """Print and draw one card; returns whether every property holds."""
     version = declaration(name).version
     table = Table("property", "verdict", "why", title=f"{name}, version {version}")
-    for found in verdicts:
-        colour = {"passed": "green", "failed": "bold red"}.get(found.state, "dim")
-        table.add_row(found.property, f"[{colour}]{found.state}[/]", escape(found.reason))
+    for verdict in verdicts:
+        colour = {"passed": "green", "failed": "bold red"}.get(verdict.state, "dim")
+        table.add_row(verdict.property, f"[{colour}]{verdict.state}[/]", escape(verdict.reason))
     results.print(table)
     holds = all(v.state != "failed" for v in verdicts)
-    if drawn is None:
+    if behaviour is None:
         say(f"check: no picture of {name}: it scores models, not codes that can be made worse")
         return holds
-    if isinstance(drawn, str):
-        say(f"check: no picture of {name}: {drawn}")
+    if isinstance(behaviour, str):
+        say(f"check: no picture of {name}: {behaviour}")
         return False
-    say(f"check: {_floor(drawn, name)}")
-    paths = save(draw_card(drawn, name), drawn, store.card(name), f"python -m bench check metric={name}")
+    say(f"check: {_floor(behaviour, name)}")
+    paths = save(draw_card(behaviour, name), behaviour, store.card(name), f"python -m bench check metric={name}")
     say(f"check: {paths[1]}")
     return holds

@@ -1,4 +1,4 @@
-"""`python -m bench claim 'A > B on SCORE'`: what the scores that there are say of a claim, or of a file of claims."""
+"""`python -m bench claim 'A > B on SCORE'`: a verdict on a claim, or on a file of claims, by the scores of a study."""
 
 from pathlib import Path
 
@@ -18,36 +18,36 @@ ENDINGS = (".yaml", ".yml")
 
 
 def judge(text: str | None, study: str | None, store: Store) -> int:
-    """Print a verdict on each claim; the exit code is 1 where one is contradicted, open or cannot be judged.
+    """Print a verdict on each claim; the exit code is 1 if one is contradicted, open or cannot be judged.
 
     Args:
         text: a claim, or the path of a yaml file with a list of them.
-        study: whose scores are read; None: the reference study's.
-        store: where they are.
+        study: name of the study whose scores are read; None: the reference study.
+        store: where its scores are.
 
     Raises:
-        ConfigError: no claim, or one that is not of the form.
+        ConfigError: no claim, or one of another form than `A > B on SCORE`.
         StoreError: a file of claims cannot be read.
     """
     claims = read_claims(text)
     table = apart(study_scores(study or REFERENCE, store)[0])
-    held = True
+    all_supported = True
     for claim in claims:
         for verdict in weigh(claim, table):
-            _tell(sentence(claim, verdict))
-            held &= verdict.word == "supported"
+            _print_line(sentence(claim, verdict))
+            all_supported &= verdict.word == "supported"
             sides = [(side.model, side.value) for side in (claim.more, claim.less)]
             for numbers in printed(sides[0], sides[1], claim.score, verdict.dataset):
-                _tell(f"  printed: {numbers.more:.3f} and {numbers.less:.3f}, {numbers.where}")
-    return 0 if held else 1
+                _print_line(f"  printed: {numbers.more:.3f} and {numbers.less:.3f}, {numbers.where}")
+    return 0 if all_supported else 1
 
 
-def _tell(line: str) -> None:
+def _print_line(line: str) -> None:
     results.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def read_claims(text: str | None) -> list[Claim]:
-    """The claims of a word: itself, or those of a file."""
+    """The claims that a word gives: itself, or those in the yaml file that it names."""
     if text is None:
         raise ConfigError("claim takes one: python -m bench claim 'factor_vae > beta_vae on mig, dsprites'")
     if not text.endswith(ENDINGS):

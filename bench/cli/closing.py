@@ -1,4 +1,4 @@
-"""How a command ends: a table of what failed and of what was not finished, and the exit code."""
+"""The end of a command: a table of failed and unfinished work, and the exit code."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +16,7 @@ from bench.table.ledger import NOTHING, Ledger, ledger
 
 Row = tuple[str, str, str]
 Keys = Mapping[str, Sequence[str]]  # id of a member -> the keys of its cells
-NAMED = 20  # unfinished runs that are named one by one
+NAMED = 20  # unfinished runs that are listed one by one; the others are counted
 
 
 def close(
@@ -29,37 +29,37 @@ def close(
     undrawn: Mapping[str, str] = NOTHING,
     whole: Plan | None = None,
 ) -> int:
-    """Name every failure, and what is missing though the stage was to make it.
+    """Print every failure, and the work that the stage should have done and that is missing.
 
     Args:
-        stage: the command's.
-        plan: the study, or what the command was to do of it.
+        stage: name of the command's stage.
+        plan: the study, or the part of it that the command was for.
         store: where its runs are.
         broken: errors of metrics that cannot be imported.
-        absent: data sets that cannot be had, and why.
-        lost: run id -> what the job that was to do it died of.
-        undrawn: picture -> what went wrong when it was drawn.
-        whole: the study, whose runs make the groups that are scored together; None: the plan is.
+        absent: data set -> why it is not available.
+        lost: run id -> how the job that should have done it died.
+        undrawn: picture -> the error of drawing it.
+        whole: the study, whose runs form the groups that are scored together; None: the plan.
 
     Returns:
-        The exit code: 1 where anything is named, else 0, also where the rest is being worked on elsewhere.
+        The exit code: 1 if anything is printed in the table, else 0; work that another process does is no failure.
     """
     known = ledger(store)
     rows: list[Row] = [("", "metric", fault) for fault in broken]
     rows += [(_counted([r for r in plan.runs if r.dataset == d]), "data", fault) for d, fault in absent.items()]
-    asked = cells_of(plan, lambda member: known.run(member) == "done", whole)
-    keys = {member: [cell.key for cell in wanted] for member, wanted in asked.items()}
+    cells = cells_of(plan, lambda member: known.run(member) == "done", whole)
+    keys = {member: [cell.key for cell in cells_of_member] for member, cells_of_member in cells.items()}
     rows += _failures(plan, keys, store, known)
     rows += [("", f"picture {name}", fault) for name, fault in undrawn.items()]
     unfinished = [r for r in _unfinished(stage, plan, keys, known) if r.dataset not in absent]
     elsewhere = [r for r in unfinished if is_claimed(store.run(r.id))]
     dropped = [r for r in unfinished if r not in elsewhere]
-    killed, scoring = "its process was killed", "its process was killed, or another one trained it meanwhile"
-    why = {run.id: lost.get(run.id, scoring if known.run(run) == "done" else killed) for run in dropped}
-    rows += [(str(run), "", f"not finished: {why[run.id]}; run it again") for run in dropped[:NAMED]]
+    untrained, unscored = "its process was killed", "its process was killed, or another one trained it meanwhile"
+    reasons = {run.id: lost.get(run.id, unscored if known.run(run) == "done" else untrained) for run in dropped}
+    rows += [(str(run), "", f"not finished: {reasons[run.id]}; run it again") for run in dropped[:NAMED]]
     rows += [(f"{_counted(dropped[NAMED:])} more", "", "not finished")] if dropped[NAMED:] else []
     if elsewhere:
-        say(f"{_counted(elsewhere)} being worked on elsewhere: left to those who do")
+        say(f"{_counted(elsewhere)} claimed by other processes: left to them")
     if rows:
         table = Table("run", "stage", "error", title=f"{len(rows)} failed; retry_failed=true tries again")
         for row in rows:
@@ -69,17 +69,17 @@ def close(
 
 
 def _failures(plan: Plan, keys: Keys, store: Store, known: Ledger) -> list[Row]:
-    """Runs that failed, and cells that the study wants: not those of another version, or of a metric that is gone."""
+    """Failed runs, unreadable runs and failed cells of the plan; cells that it does not have are left out."""
     failed = [(str(r), "train", error_of(store.run(r.id))) for r in plan.runs if known.run(r) == "failed"]
     named = {member.id: str(member) for member in plan.members}
-    closed = {d.run: d.fault for d in known.damaged if d.unreadable}
-    failed += [(named[run], "", fault) for run, fault in closed.items() if run in named]
+    unreadable = {d.run: d.fault for d in known.damaged if d.unreadable}
+    failed += [(named[run], "", fault) for run, fault in unreadable.items() if run in named]
     cell_failures = [(r, metric, error) for r, key, metric, error in known.failures if key in keys.get(r, ())]
     return failed + [(named[run], metric, error) for run, metric, error in cell_failures]
 
 
 def error_of(folder: RunFolder) -> str:
-    """What the training of a failed run ended in."""
+    """The error that ended the training of a failed run."""
     try:
         return read_record(folder.failed, FailedRecord)["error"]
     except StoreError:
@@ -87,7 +87,7 @@ def error_of(folder: RunFolder) -> str:
 
 
 def _unfinished(stage: str, plan: Plan, keys: Keys, known: Ledger) -> list[Member]:
-    """Runs of which a stage was to make something and has not."""
+    """Members that lack the weights or the scores that the stage should have made."""
     untrained = [r for r in plan.runs if stage in ("run", "train") and known.run(r) == "missing"]
     trained = [r for r in plan.members if stage in ("run", "score") and known.run(r) == "done"]
     return [*untrained, *(r for r in trained if any(known.cell(r, key) == "missing" for key in keys[r.id]))]

@@ -31,8 +31,9 @@ from bench.store.folders import Store
 from bench.store.shipped import in_checkout, trained_dir
 from bench.store.tables import TableFolder
 from bench.study import grid
+from bench.study.command import study_of
 from bench.study.plan import Plan
-from bench.study.record import extend, study_of
+from bench.study.record import extend
 from bench.study.run import Run
 from bench.table.ledger import mend
 from bench.table.reference import merge, undo_merge, write_reference
@@ -121,9 +122,9 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         return choose(whole, store, settings["rank_by"])
     try:
         with Pool(settings["processes"]) as pool:
-            ended = _work(name, part, whole, store, pool, settings)
-        # without an end, jobs go on by themselves
-        return 0 if ended is None else close(name, part, store, [str(fault) for fault in broken], *ended, whole)
+            outcome = _work(name, part, whole, store, pool, settings)
+        # None: the jobs go on after this command
+        return 0 if outcome is None else close(name, part, store, [str(fault) for fault in broken], *outcome, whole)
     finally:
         if settings["study"]["name"] is None:
             say(f"study: {whole.name} (the name of this grid: python -m bench report study={whole.name})")
@@ -132,31 +133,31 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
 def _work(
     name: str, part: Plan, whole: Plan, store: Store, pool: Pool, settings: Settings
 ) -> tuple[Mapping[str, str], Mapping[str, str], Mapping[str, str]] | None:
-    """Train and score what a command asks for; draw, report and export the study that it belongs to.
+    """Train and score the part of a study that a command is for; draw, report and export the whole study.
 
     Returns:
-        The data sets that cannot be had, the runs whose job died and the pictures that failed, and why. None: jobs are
-        not awaited.
+        Three mappings to reasons: of unavailable data sets, of runs whose job died and of pictures that failed. None:
+        the jobs were submitted and nobody waits for them.
     """
     absent: dict[str, str] = {}
     lost: Mapping[str, str] = {}
     undrawn: dict[str, str] = {}
     if name in ("run", "train", "score"):
         absent = _absent_data(part)
-        had = dataclasses.replace(part, runs=tuple(r for r in part.runs if r.dataset not in absent))
-        mend(had.runs, store)
-        if taken := take(untrained_runs(had, store, settings), store):
-            say(f"{name}: the weights of {len(taken):,} of the runs ship with the package and were taken")
-        if _here(settings):
-            train_and_score(name, had, store, pool, settings)
-        elif (died := _launch(name, had, store, settings)) is None:
+        available = dataclasses.replace(part, runs=tuple(r for r in part.runs if r.dataset not in absent))
+        mend(available.runs, store)
+        if shipped := take(untrained_runs(available, store, settings), store):
+            say(f"{name}: the weights of {len(shipped):,} of the runs ship with the package and were taken")
+        if _runs_locally(settings):
+            train_and_score(name, available, store, pool, settings)
+        elif (lost_jobs := _launch(name, available, store, settings)) is None:
             return None
         else:
-            lost = died
-            if had.codes and name != "train":
-                score(dataclasses.replace(had, runs=()), store, pool, settings)
+            lost = lost_jobs
+            if available.codes and name != "train":
+                score(dataclasses.replace(available, runs=()), store, pool, settings)
         if name != "train":
-            score_groups(had, whole, store, pool, settings)
+            score_groups(available, whole, store, pool, settings)
     if name in ("run", "floors"):
         with stage("floors"):
             make_floors(whole, store, pool)
@@ -169,8 +170,8 @@ def _work(
     return absent, lost, undrawn
 
 
-def _here(settings: Settings) -> bool:
-    """Whether this process and its workers do the jobs, and no launcher."""
+def _runs_locally(settings: Settings) -> bool:
+    """Whether this process and its workers do the jobs, not a launcher."""
     return settings["launcher"]["name"] == "local" or settings["checkpoint"] is not None
 
 
@@ -181,7 +182,7 @@ def _launch(name: str, plan: Plan, store: Store, settings: Settings) -> dict[str
 
 
 def _absent_data(plan: Plan) -> dict[str, str]:
-    """The data sets of a study that cannot be had, and where to get them: their runs are left out, the rest goes on."""
+    """Unavailable data sets of a plan -> how to get them. Their runs are left out; the others are worked on."""
     absent = {}
     for dataset in dict.fromkeys(r.dataset for r in plan.runs):
         try:
@@ -193,7 +194,7 @@ def _absent_data(plan: Plan) -> dict[str, str]:
 
 
 def analyze(plan: Plan, store: Store, pool: Pool) -> dict[str, str]:
-    """Draw every figure that the study's scores allow; say why for the others. Those that failed, and why."""
+    """Draw every figure that the study's scores allow, and say why the others are not; returns name -> error."""
     from bench.report.drawings import tell
     from bench.report.figures import draw_all
     from bench.report.reproduction import draw_reproduction
@@ -210,7 +211,7 @@ def analyze(plan: Plan, store: Store, pool: Pool) -> dict[str, str]:
 
 
 def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> dict[str, str]:
-    """Draw pictures of trained models, write the one-page summary and the leaderboard. What failed, and why."""
+    """Draw pictures of trained models, write the summary and the leaderboard; returns name of a picture -> error."""
     from bench.report.drawings import tell
     from bench.report.gallery import embed
     from bench.report.gradients import draw_gradients
@@ -224,21 +225,21 @@ def make_report(plan: Plan, store: Store, pool: Pool, settings: Settings) -> dic
         failed |= tell("pictures of gradients", draw_gradients(plan, store, pool))
         failed |= {o.name: o.why for o in embed(store.study(plan.name), pool) if o.state == "failed"}
         page = write_summary(table, plan, store, origin)
-        asked = _overrides(settings, "results_dir", "open", "processes", "device")
-        board = write_leaderboard(table, plan, store, asked, settings["rank_set"], settings["level"])
+        overrides = _overrides(settings, "results_dir", "open", "processes", "device")
+        board = write_leaderboard(table, plan, store, overrides, settings["rank_set"], settings["level"])
     say(f"summary: {page}\npictures: {page.parent}\nleaderboard: {board}")
     if settings["open"] and not webbrowser.open(board.as_uri()):
-        say("no browser was found to show it in")
+        say("there is no browser to show it in")
     return failed
 
 
 def _overrides(settings: Settings, *others: str) -> list[str]:
-    """What the command line asked for, without the stage and other words that do not matter."""
+    """The words of the command line, without the stage and the keys in `others`."""
     return [w for w in settings["overrides"] if w.partition("=")[0] not in ("stage", *others)]
 
 
 def hand_on(plan: Plan, store: Store) -> None:
-    """Write the study's score table as parquet and csv, and with its card where they can be taken from."""
+    """Write the study's score table as parquet and csv, and as an exported folder with its card."""
     table, folder = plan_scores(plan, store)[0], store.export(plan.name)
     say("\n".join(map(str, export(table, store.study(plan.name)))))
     write_reference(table, plan, store, folder)
@@ -249,7 +250,7 @@ def ship_models(plan: Plan, store: Store, folder: str | None) -> int:
     """Add the finished runs of a study to a catalogue of trained models.
 
     Raises:
-        ConfigError: there is no checkout to add them to, and no other folder was given.
+        ConfigError: there is neither a checkout to add them to nor a folder.
     """
     if folder is None and not in_checkout():
         raise ConfigError("ship adds to results/trained of a checkout, and there is none: give folder=DIR")
@@ -261,10 +262,10 @@ def ship_models(plan: Plan, store: Store, folder: str | None) -> int:
 
 
 def merge_table(settings: Settings) -> int:
-    """Add an exported table to the reference table, or take the last one that was added back.
+    """Add an exported table to the reference table, or undo the last merge.
 
     Raises:
-        ConfigError: neither a folder is given nor `undo`, or both.
+        ConfigError: `folder` and `undo` are both given, or neither.
     """
     if (settings["folder"] is None) != settings["undo"]:
         raise ConfigError(
@@ -287,7 +288,7 @@ def merge_table(settings: Settings) -> int:
 
 
 def dry_run(name: str, plan: Plan, store: Store, settings: Settings, whole: Plan | None = None) -> int:
-    """Show what a command would do of a plan, which may be part of a whole study, and do nothing."""
+    """Print what a command would do for a plan, which may be part of a whole study; nothing is done."""
     from bench.cli.dry_run import show_work
 
     lacking = untrained_runs(plan, store, settings) if name in ("run", "train", "score") else []
@@ -297,22 +298,22 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings, whole: Plan
     to_score = lacking if name == "run" else [run for run in lacking if name == "score" and run.id in shipped]
     missing = [*untrained, *(run for run, _ in unscored if isinstance(run, Run))]
     missing += [run for run in to_score if run.id in shipped]
-    wanted = cells(plan.metrics, plan.protocol)
-    unscored += [(run, wanted) for run in to_score]
+    all_cells = cells(plan.metrics, plan.protocol)
+    unscored += [(run, all_cells) for run in to_score]
     groups = unscored_groups(plan, whole or plan, store, settings, to_score) if name in ("run", "score") else []
-    unscored += [(member, list[Cell](missed)) for group, missed in groups for member in group]
+    unscored += [(member, list[Cell](missing_cells)) for group, missing_cells in groups for member in group]
     if shipped:
         say(f"the weights of {len(shipped):,} of the runs ship with the package and are taken")
-    launcher, here = settings["launcher"], _here(settings)
-    on_gpu = (accelerator_of(settings["device"]) if here else device_of(settings)) == "cuda"
-    jobs = jobs_of(missing, {} if here else launcher, on_gpu)
+    launcher, local = settings["launcher"], _runs_locally(settings)
+    on_gpu = (accelerator_of(settings["device"]) if local else device_of(settings)) == "cuda"
+    jobs = jobs_of(missing, {} if local else launcher, on_gpu)
     show_work(
         untrained, unscored, jobs, store, plan.protocol.name, f"To do, {described(jobs, launcher['name'], on_gpu)}"
     )
-    asked = ["dry_run", *(("model", "dataset") if here else ())]
-    command = " ".join(["python -m bench", name, *map(shlex.quote, _overrides(settings, *asked))])
-    apart = dict.fromkeys(run.group for run in [*missing, *(group[0] for group, _ in groups)])
-    for line in [f"{command} model={m} dataset={d}" for m, d in apart] if here else [command]:
+    left_out = ["dry_run", *(("model", "dataset") if local else ())]
+    command = " ".join(["python -m bench", name, *map(shlex.quote, _overrides(settings, *left_out))])
+    groups_of_runs = dict.fromkeys(run.group for run in [*missing, *(group[0] for group, _ in groups)])
+    for line in [f"{command} model={m} dataset={d}" for m, d in groups_of_runs] if local else [command]:
         results.print(line, markup=False, soft_wrap=True)
     for dataset in dict.fromkeys(run.dataset for run in untrained):
         if data.state(dataset) != "ready":

@@ -1,4 +1,4 @@
-"""`analyze compare=[a,b]`: from two names to their scores, and from what is found to files and words."""
+"""`analyze compare=[a,b]`: from two names to their scores, and from their comparison to files and printed tables."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from bench.analysis.pairs.compare import Comparison
     from bench.analysis.pairs.matching import Key
 
-SHOWN = 8  # pairs of metrics, and runs, that are printed; files have all
+SHOWN = 8  # printed pairs of metrics, and runs; the files have all
 
 
 @dataclass(frozen=True)
 class Sides:
-    """What is compared: two models by strength index, or two studies by setting."""
+    """The two sides of a comparison: models matched by strength index, or studies matched by setting."""
 
     names: tuple[str, str]
     tables: tuple["pd.DataFrame", "pd.DataFrame"]
@@ -33,11 +33,11 @@ class Sides:
 
 
 def compare_named(settings: Mapping[str, Any]) -> int:
-    """Compare two models of a study, or two studies, by rank correlation; the exit code.
+    """Compare two models of a study, or two studies, by rank correlation; returns the exit code.
 
     Raises:
-        ConfigError: not two different names of one kind that have something in common.
-        UnknownNameError: nothing is scored under a name.
+        ConfigError: the names are not two different ones of one kind, or nothing of them can be matched.
+        UnknownNameError: a name has no scores.
     """
     from bench.analysis.board.leaderboard import columns
     from bench.analysis.pairs.compare import compare
@@ -50,7 +50,7 @@ def compare_named(settings: Mapping[str, Any]) -> int:
         sides = find_sides(settings["compare"], settings["study"]["name"], Store(settings["results_dir"]))
         names = [c.name for c in columns(sides.tables[0])]
         try:
-            found = compare(*sides.tables, names, sides.on)
+            comparison = compare(*sides.tables, names, sides.on)
         except NothingInCommonError as fault:
             hint = "; codes from files have a strength index where they are scored with strength=INDEX"
             alone = any(t["strength_index"].isna().all() for t in sides.tables) and sides.on == "strength_index"
@@ -58,20 +58,20 @@ def compare_named(settings: Mapping[str, Any]) -> int:
         schedules = " | ".join(sorted({s for t in sides.tables for s in t["schedule"].unique()}))
         command = shlex.join(["python", "-m", "bench", settings["stage"], *settings["overrides"]])
         store = Store(settings["results_dir"], writable=True)
-        for path in write_comparison(found, sides.names, store.comparison(*sides.names), schedules, command):
+        for path in write_comparison(comparison, sides.names, store.comparison(*sides.names), schedules, command):
             say(f"  {path}")
-    for table in told(found, sides):
+    for table in tables_of(comparison, sides):
         results.print(table)
     return 0
 
 
-def find_sides(asked: Any, study: str | None, store: Store) -> Sides:
-    """The scores behind two names: models or codes of the study (None: of all that is there), or two studies."""
+def find_sides(names: Any, study: str | None, store: Store) -> Sides:
+    """The scores of two names: models or codes of the study (None: of the whole store), or two studies."""
     from bench.analysis.names import apart
 
-    if not isinstance(asked, list) or len(asked) != 2:
-        raise ConfigError(f"compare takes two names, compare=[a,b], got {asked!r}")
-    a, b = map(str, asked)
+    if not isinstance(names, list) or len(names) != 2:
+        raise ConfigError(f"compare takes two names, compare=[a,b], got {names!r}")
+    a, b = map(str, names)
     if a == b:
         raise ConfigError(f"compare takes two different names, got {a!r} twice")
     studies = studies_with_scores(store)
@@ -88,7 +88,7 @@ def find_sides(asked: Any, study: str | None, store: Store) -> Sides:
 
 
 def _of_study(name: str, store: Store) -> "pd.DataFrame":
-    """A study's scores; where it has several samplings, models are named with theirs."""
+    """A study's scores; if it has several samplings, each model's name includes its sampling."""
     from bench.analysis.names import apart, samplings_in
 
     table = study_scores(name, store)[0]
@@ -97,29 +97,29 @@ def _of_study(name: str, store: Store) -> "pd.DataFrame":
 
 def _of_model(table: "pd.DataFrame", model: str) -> "pd.DataFrame":
     """A model's scores, under one schedule and protocol."""
-    mine = table[table["model"] == model]
-    if mine["schedule"].nunique() > 1 or mine.duplicated(["run", "representation", "name", "factor"]).any():
-        raise ConfigError(f"{model} has scores of several schedules or protocols here: choose one with study=NAME")
-    return mine
+    rows = table[table["model"] == model]
+    if rows["schedule"].nunique() > 1 or rows.duplicated(["run", "representation", "name", "factor"]).any():
+        raise ConfigError(f"{model} has scores of several schedules or protocols: choose one with study=NAME")
+    return rows
 
 
-def told(found: "Comparison", sides: Sides) -> Iterator[Table]:
-    """What was found, in tables: agreement by score, pairs of scores that agree differently, runs that disagree."""
-    yield _scores(found, sides)
-    if not found.metrics.empty:
-        yield _pairs(found, sides)
-    if not found.runs.empty:
-        yield _runs(found, sides)
+def tables_of(comparison: "Comparison", sides: Sides) -> Iterator[Table]:
+    """Tables of a comparison: agreement by score, pairs of scores that agree differently, runs that disagree."""
+    yield _scores(comparison, sides)
+    if not comparison.metrics.empty:
+        yield _pairs(comparison, sides)
+    if not comparison.runs.empty:
+        yield _runs(comparison, sides)
 
 
-def _scores(found: "Comparison", sides: Sides) -> Table:
+def _scores(comparison: "Comparison", sides: Sides) -> Table:
     table = Table(title=f"{escape(sides.names[0])} and {escape(sides.names[1])}: Spearman [95% interval]")
     for name in ("data set", "score", "settings" if sides.on == "setting" else "strengths", "runs", "seeds"):
         table.add_column(name, justify="left" if name in ("data set", "score") else "right")
-    for row in found.scores.sort_values("strengths").to_dict("records"):
+    for row in comparison.scores.sort_values("strengths").to_dict("records"):
         shown = [_with_interval(row, k, k) for k in ("strengths", "runs", "seeds")]
         table.add_row(row["dataset"], row["name"], *shown)
-    first = found.scores.iloc[0]
+    first = comparison.scores.iloc[0]
     table.caption = (
         f"{first['settings']} settings of {first['fewest_seeds']} seeds or more, {first['pairs']} pairs of runs; "
         "seeds: without the median of their setting. The greatest disagreement first."
@@ -127,10 +127,10 @@ def _scores(found: "Comparison", sides: Sides) -> Table:
     return table
 
 
-def _pairs(found: "Comparison", sides: Sides) -> Table:
+def _pairs(comparison: "Comparison", sides: Sides) -> Table:
     from bench.report.comparison import differs
 
-    metrics = found.metrics
+    metrics = comparison.metrics
     differing = sum(differs(r.low, r.high, r.fewest_seeds) for r in metrics.itertuples())
     table = Table(title="Pairs of scores that agree differently")
     for name in ("data set", "score", "and", *sides.names, "difference"):
@@ -145,14 +145,14 @@ def _pairs(found: "Comparison", sides: Sides) -> Table:
     return table
 
 
-def _runs(found: "Comparison", sides: Sides) -> Table:
+def _runs(comparison: "Comparison", sides: Sides) -> Table:
     table = Table(title="Runs that contribute most to the disagreement")
     heads = [f"{escape(n)}: rank" for n in sides.names]
     setting = sides.on.replace("_", " ")
     for name in ("data set", "score", setting, "seed", *heads, "share of 1 - Spearman"):
         table.add_column(name, justify="left" if name in ("data set", "score", setting) else "right")
-    total = found.runs.groupby(["dataset", "name"])["contribution"].transform("sum")
-    runs = found.runs.assign(share=found.runs["contribution"] / total)
+    total = comparison.runs.groupby(["dataset", "name"])["contribution"].transform("sum")
+    runs = comparison.runs.assign(share=comparison.runs["contribution"] / total)
     for row in runs.sort_values("contribution", ascending=False).head(SHOWN).to_dict("records"):
         ranks = [f"{row[f'rank_{s}']:g} ({row[f'score_{s}']:.3f})" for s in "ab"]
         setting = escape(str(row["setting"]))

@@ -1,4 +1,4 @@
-"""Completion of words in a shell: what may stand at the cursor, and the script that asks for it."""
+"""Completion of words in a shell: the candidates at the cursor, and the script that requests them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,10 +12,10 @@ from bench.study.protocol import REPRESENTATIONS
 from bench.study.run import CONVOLUTIONS, PRECISIONS, UPDATES
 from bench.values import ConfigError, one_of
 
-FILES = ":files"  # said to the script: the shell completes a path
+FILES = ":files"  # tells the script that the shell completes a path
 YES_OR_NO = ["true", "false"]
 KINDS = ["models", "metrics", "datasets", "studies", "trained"]
-WITH_DATA = ["add", "list", "remove"]  # what is done with data sets of the user's own
+WITH_DATA = ["add", "list", "remove"]  # actions on the user's own data sets
 LISTS = (
     "model",
     "dataset",
@@ -23,7 +23,7 @@ LISTS = (
     "scoring.representations",
     "scoring.also_sampled",
     "scoring.also_held_out",
-)  # [a,b] may be given
+)  # keys whose value may be a list [a,b]
 
 VALUES: Mapping[str, Callable[[], Sequence[str]]] = {
     "dataset": data.names,
@@ -44,63 +44,63 @@ VALUES: Mapping[str, Callable[[], Sequence[str]]] = {
 
 
 def questions() -> list[str]:
-    """Names of the questions, without importing what draws them."""
+    """Names of the questions, without importing their modules."""
     folder = Path(__file__).parents[1] / "report" / "questions"
     return sorted(file.stem for file in folder.glob("[a-z]*.py") if file.stem != "asked")
 
 
 def candidates(words: Sequence[str]) -> str:
-    """What the word at the cursor may become, a line each.
+    """The completions of the word at the cursor, one a line.
 
     Args:
-        words: those behind the program's name, the one at the cursor last.
+        words: the words behind the program's name, up to the one at the cursor.
     """
     *before, word = words or [""]
     stage = next((w for w in before if w in (*STAGES, *OTHERS)), None)
     if before[-1:] in (["--cfg"], ["-c"]):
-        found: Sequence[str] = ["job"]
+        completions: Sequence[str] = ["job"]
     elif word.startswith("-"):
-        found = list(FLAGS)
+        completions = list(FLAGS)
     elif stage is None:
-        found = [*STAGES, *OTHERS]
+        completions = [*STAGES, *OTHERS]
     elif stage in OTHERS:
-        found = {"completion": list(SCRIPTS), "help": list(STAGES)}.get(stage, [])
+        completions = {"completion": list(SCRIPTS), "help": list(STAGES)}.get(stage, [])
     elif "=" in word:
         return _values(*word.partition("=")[::2], stage=stage)
     else:
         return _keys(word, stage, before)
-    return _that_begin(word, found)
+    return _starting_with(word, completions)
 
 
-def _that_begin(word: str, found: Sequence[str]) -> str:
-    return "\n".join(name for name in found if name.startswith(word))
+def _starting_with(word: str, completions: Sequence[str]) -> str:
+    return "\n".join(name for name in completions if name.startswith(word))
 
 
 def _keys(word: str, stage: str, before: Sequence[str]) -> str:
-    """Keys of the stage; further ones where its own do not begin like the word; those below a key behind its dot."""
+    """Completions of a word without =: keys of the stage, or all keys if none of these matches."""
     takes = STAGES[stage].takes
-    alone = [w for w in before if "=" not in w and not w.startswith("-") and w != stage]
-    standing = [] if takes is None or alone else _standing(takes, stage)
-    if standing == [FILES]:
+    without_key = [w for w in before if "=" not in w and not w.startswith("-") and w != stage]
+    values_without_key = [] if takes is None or without_key else _values_without_key(takes, stage)
+    if values_without_key == [FILES]:
         return FILES
-    own = [*standing, *(f"{key}=" for key in STAGES[stage].keys if key in keys.shipped())]
-    every = [f"{key}=" for key in keys.shipped() if key.count(".") == word.count(".")]
-    return _that_begin(word, own) or _that_begin(word, every)
+    of_stage = [*values_without_key, *(f"{key}=" for key in STAGES[stage].keys if key in keys.shipped())]
+    of_all_stages = [f"{key}=" for key in keys.shipped() if key.count(".") == word.count(".")]
+    return _starting_with(word, of_stage) or _starting_with(word, of_all_stages)
 
 
-def _standing(key: str, stage: str) -> list[str]:
-    """What may be the value of the key that a stage takes without its name."""
+def _values_without_key(key: str, stage: str) -> list[str]:
+    """Possible values of the key whose value a stage takes as a bare word."""
     if key in keys.PATHS:
         return [FILES]
     return {"question": questions, "list": lambda: KINDS, "data": lambda: WITH_DATA}.get(stage, list)()
 
 
 def _values(key: str, value: str, stage: str) -> str:
-    """Values of a key, each with the key and the names of a list that stand before it."""
+    """Completions KEY=VALUE of a word; in a list, each keeps the names before the last one and repeats none."""
     if key in keys.PATHS:
         return FILES
     if key == "what":
-        known: Sequence[str] = _standing(key, stage)
+        known: Sequence[str] = _values_without_key(key, stage)
     elif key in keys.groups():
         known = keys.groups()[key]
     else:
@@ -175,11 +175,11 @@ SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}
 
 
 def script(words: Sequence[str]) -> str:
-    """The script that a shell is to source.
+    """The completion script for a shell to source.
 
     Raises:
-        ConfigError: not one shell is named.
-        UnknownNameError: the shell is none of those that there is a script for.
+        ConfigError: `words` is not the name of one shell.
+        UnknownNameError: there is no script for this shell.
     """
     if len(words) != 1:
         raise ConfigError(f"completion takes the name of a shell: {', '.join(SCRIPTS)}")

@@ -1,4 +1,4 @@
-"""`python -m bench data`: data sets are fetched or drawn, verified, and shown."""
+"""`python -m bench data`: fetches or draws data sets, verifies and shows them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,9 +17,9 @@ from bench.values import ConfigError
 
 
 def data_sets(settings: Mapping[str, Any]) -> int:
-    """Fetch and verify the chosen data sets and draw a contact sheet of each; those that cannot be had are listed.
+    """Fetch and verify the chosen data sets and draw a contact sheet of each; exit code 1 if one is unavailable.
 
-    With a sampling the sheet is of what training draws.
+    With a sampling, the sheet shows images that training draws.
     """
     table = Table("data set", "images", "shape", "factors", "was", "now", "contact sheet")
     faults = []
@@ -32,7 +32,7 @@ def data_sets(settings: Mapping[str, Any]) -> int:
         try:
             card, before = data.card(name), data.state(name)
             samplings = samplings_of(settings.get("sampling"), card)
-        except data.DataError as fault:  # a card of the user's own that was changed
+        except data.DataError as fault:  # the card of a user's own data set is invalid
             faults.append(str(fault))
             continue
         sheet = None
@@ -49,6 +49,6 @@ def data_sets(settings: Mapping[str, Any]) -> int:
         shape = "x".join(map(str, card.image_shape))
         table.add_row(name, f"{card.num_images:,}", shape, factors, before, data.state(name), str(sheet or "none"))
     results.print(table)
-    for told in faults:
-        say(told)
+    for line in faults:
+        say(line)
     return 1 if faults else 0

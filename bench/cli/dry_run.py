@@ -1,4 +1,4 @@
-"""What a command would do and about how long it takes, by finished runs and by shipped times; nothing is written."""
+"""Prints what a command would do and estimates its time, from finished runs and shipped times; writes nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ class Prices:
 
     Attributes:
         training: (model, schedule) -> a run's training.
-        scoring: cell key -> the cell, without encoding.
-        metrics: metric -> any cell of it, for those of groups, whose keys change with their runs.
+        scoring: cell key -> computing the cell, without encoding.
+        metrics: metric -> computing one of its cells; for group cells, whose keys change with their runs.
     """
 
     training: Mapping[tuple[str, str], float]
@@ -37,11 +37,11 @@ class Prices:
     metrics: Mapping[str, float]
 
     def train(self, runs: Iterable[Run]) -> float | None:
-        """Seconds to train runs one after another; None where none like one of them was ever finished."""
+        """Seconds to train runs one after another; None if no run of some model and schedule has finished."""
         return total(self.training.get((run.model, run.label)) for run in runs)
 
     def score(self, unscored: Unscored) -> float | None:
-        """Seconds to compute cells one after another; None where one of them never was."""
+        """Seconds to compute cells one after another; None if some cell was never computed."""
         return total(self._score(cell) for _, cells in unscored for cell in cells)
 
     def _score(self, cell: Cell) -> float | None:
@@ -49,15 +49,15 @@ class Prices:
 
 
 def prices(store: Store) -> Prices:
-    """What the finished runs of a store cost."""
+    """Mean times of the finished runs of a store."""
     rows = contents(store, ["run", "model", "schedule", "train_seconds", "cell", "metric", "seconds"]).rows
-    (_, first) = np.unique(coded(rows["run"])[0], return_index=True)
-    runs = rows.select(["model", "schedule", "train_seconds"]).take(first).to_pylist()
-    trained: dict[tuple[str, str], list[float]] = {}
+    (_, first_rows) = np.unique(coded(rows["run"])[0], return_index=True)
+    runs = rows.select(["model", "schedule", "train_seconds"]).take(first_rows).to_pylist()
+    seconds_of: dict[tuple[str, str], list[float]] = {}
     for run in runs:
         if run["train_seconds"] is not None:
-            trained.setdefault((run["model"], run["schedule"]), []).append(run["train_seconds"])
-    means = {k: float(np.mean(v)) for k, v in trained.items()}
+            seconds_of.setdefault((run["model"], run["schedule"]), []).append(run["train_seconds"])
+    means = {k: float(np.mean(v)) for k, v in seconds_of.items()}
     return Prices(means, _mean_seconds(rows, "cell"), _mean_seconds(rows, "metric"))
 
 
@@ -75,40 +75,42 @@ def show_work(
     protocol: str,
     title: str,
 ) -> None:
-    """Print the jobs that are to be done and what they are estimated to cost.
+    """Print the jobs and the estimated time of each group of runs.
 
     Args:
         untrained: runs to train.
-        unscored: runs with the cells that they lack or will lack once they are trained.
-        jobs: how their runs are divided.
-        store: whose finished runs the first estimate comes from.
-        protocol: of the scores, by which shipped times are chosen.
-        title: who does the jobs.
+        unscored: runs with the cells that they lack, or will lack once they are trained.
+        jobs: the runs of each job.
+        store: its finished runs give the estimate named "here".
+        protocol: name of the protocol whose shipped times of scoring are used.
+        title: of the table; says who does the jobs.
     """
-    here, core, card = prices(store), ShippedCosts("cpu core", protocol), ShippedCosts("H200", protocol)
+    measured, cpu_core, gpu = prices(store), ShippedCosts("cpu core", protocol), ShippedCosts("H200", protocol)
     columns = ("model", "data set", "jobs", "runs to train", "here", "CPU core", "H200", "scores", "here", "CPU core")
     table = Table(*columns, title=title)
     for group in [*dict.fromkeys(run.group for run in [*untrained, *(run for run, _ in unscored)]), None]:
         runs = [run for run in untrained if group in (run.group, None)]
         lacking = [(run, cells) for run, cells in unscored if group in (run.group, None)]
-        training = (words(cost.train(runs)) for cost in (here, core, card))
-        scoring = (words(cost.score(lacking)) for cost in (here, core))
+        training = (words(cost.train(runs)) for cost in (measured, cpu_core, gpu))
+        scoring = (words(cost.score(lacking)) for cost in (measured, cpu_core))
         counts = (sum(group in (job[0].group, None) for job in jobs), len(runs), sum(len(c) for _, c in lacking))
         if group is None:
             table.add_section()
-        told = (f"{counts[0]:,}", f"{counts[1]:,}", *training, f"{counts[2]:,}", *scoring)
-        table.add_row(*(group or ("all", "")), *told)
+        cells = (f"{counts[0]:,}", f"{counts[1]:,}", *training, f"{counts[2]:,}", *scoring)
+        table.add_row(*(group or ("all", "")), *cells)
     results.print(table)
-    _tell(
+    _print_text(
         "Nothing was written. Times are of one run after another; here: by the means of finished runs of the same "
         f"model and schedule in {store.path}; CPU core, H200: by shipped times, not measured on this machine."
     )
-    in_all = {"train, CPU core": core.train(untrained), "train, H200": card.train(untrained)}
-    in_all |= {"score, CPU core": core.score(unscored)}
-    _tell("By shipped times in all: " + "; ".join(f"{what} {hours(seconds)}" for what, seconds in in_all.items()))
+    totals = {"train, CPU core": cpu_core.train(untrained), "train, H200": gpu.train(untrained)}
+    totals |= {"score, CPU core": cpu_core.score(unscored)}
+    _print_text(
+        "Total by shipped times: " + "; ".join(f"{label} {hours(seconds)}" for label, seconds in totals.items())
+    )
 
 
-def _tell(text: str) -> None:
+def _print_text(text: str) -> None:
     results.print(text, markup=False, soft_wrap=True)
 
 
@@ -122,5 +124,5 @@ def words(seconds: float | None) -> str:
 
 
 def hours(seconds: float | None) -> str:
-    """A time as a cluster's centre asks for it: in hours, unless there are few."""
+    """A time in hours if it is 10 hours or more, as applications for cluster time ask for it."""
     return words(seconds) if seconds is None or seconds < 10 * 3600 else f"{seconds / 3600:,.0f} h"

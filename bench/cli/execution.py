@@ -1,4 +1,4 @@
-"""How a study is carried out: the settings beside its grid, checked before anything is written."""
+"""Checks the settings that say how a study is carried out, before anything is written."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,24 +8,26 @@ from bench.launch import base as launchers
 from bench.metrics.base import RANK_SETS
 from bench.registry import PluginError
 from bench.table.records import FINAL
-from bench.values import ConfigError, flag, listed, mapping, number, one_of, positive, text, whole, whole_or_none
+from bench.values import (
+    ConfigError,
+    flag,
+    mapping,
+    number,
+    one_of,
+    positive,
+    text,
+    text_or_none,
+    texts,
+    whole,
+    whole_or_none,
+)
 
 DEVICES = ("auto", "cpu", "cuda")
-CRITERIA = (  # scores that need no factors, by which a setting can be picked
+CRITERIA = (  # scores without factors, by which the leaderboard can pick a model's best setting
     "reconstruction", "kl", "elbo", "gaussian_total_correlation_sampled",
     "udr_lasso", "udr_spearman", "model_centrality",
 )  # fmt: skip
 LEVELS = ("model", "setting", "best", *CRITERIA)  # rows of the leaderboard: a model, a setting, a model at a picked one
-
-
-def _text_or_none(key: str, value: Any) -> None:
-    if value is not None:
-        text(key, value)
-
-
-def _texts(key: str, value: Any) -> None:
-    for item in listed(value):
-        text(key, item)
 
 
 LAUNCHER: Mapping[str, Callable[[str, Any], Any]] = {
@@ -38,10 +40,10 @@ LAUNCHER: Mapping[str, Callable[[str, Any], Any]] = {
     "retries": lambda key, value: whole(key, value, 0),
     "minutes": whole,
     "memory_gb": positive,
-    "partition": _text_or_none,
-    "folder": _text_or_none,
+    "partition": text_or_none,
+    "folder": text_or_none,
     "sbatch": mapping,
-    "setup": _texts,
+    "setup": texts,
     "grace_seconds": lambda key, value: whole(key, value, 0),
     "wait": flag,
     "cancel": flag,
@@ -50,7 +52,7 @@ LAUNCHER: Mapping[str, Callable[[str, Any], Any]] = {
 
 
 def check_execution(settings: Mapping[str, Any]) -> None:
-    """Check device, processes, launcher, logger and what is a yes or a no.
+    """Check device, processes, launcher, logger and the flags.
 
     Raises:
         ConfigError: a value of the wrong type or out of range.
@@ -67,12 +69,12 @@ def check_execution(settings: Mapping[str, Any]) -> None:
             LAUNCHER[key](f"launcher.{key}", value)
     logger = mapping("logger", settings["logger"])
     text("logger.name", logger.get("name"))
-    _text_or_none("logger.target", logger.get("target"))
+    text_or_none("logger.target", logger.get("target"))
     mapping("logger.arguments", logger.get("arguments"))
 
 
 def check_board(rank_set: Any, level: Any) -> None:
-    """Check what the leaderboard ranks by, and what its rows are.
+    """Check the leaderboard's rank set and the level of its rows.
 
     Raises:
         UnknownNameError: no such rank set or level; the message offers the nearest.
@@ -82,10 +84,11 @@ def check_board(rank_set: Any, level: Any) -> None:
 
 
 def check_score(name: str) -> None:
-    """Check that a score is one that a metric declares, or one of a run's losses.
+    """Check that a metric declares a score, or that it is one of a run's losses.
 
     Raises:
         UnknownNameError: no such score; the message offers the nearest.
+        ConfigError: it is the score of one factor.
     """
     if name in FINAL:
         return
@@ -94,7 +97,7 @@ def check_score(name: str) -> None:
         try:
             declared = registry.load("metrics", metric).metric
         except PluginError:
-            continue  # a metric that cannot be imported is told of where metrics are asked for
+            continue  # reported when the metrics of the plan are loaded
         known += declared.scores
         try:
             declared.score(name)

@@ -1,4 +1,4 @@
-"""The keys of the command line, read from `conf/`: what there is, what each is for, which are text."""
+"""The keys of the command line, read from `conf/`: which there are, what each is for, and which are plain text."""
 
 import importlib.util
 import os
@@ -19,9 +19,9 @@ NAMES = (
     "name", "study.name", "study.title", "trainer.name", "scoring.name", "rank_by", "rank_set", "level", "what",
     "compare", "claim", "array", "contact", "paper", "code",
 )  # fmt: skip
-WITH_SIGNS = (*PATHS, "claim")  # what stands alone as a word and may hold =
-TEXT = (*PATHS, *NAMES)  # their values are taken as they are written
-# below these any name may stand
+WITH_SIGNS = (*PATHS, "claim")  # their values may contain = even as a bare word
+TEXT = (*PATHS, *NAMES)  # their values are plain text, which Hydra's grammar does not parse
+# below these keys any name is allowed
 OPEN = ("scoring.options", "strength_of", "launcher.sbatch", "logger.arguments", "sampling.held_out")
 _COMMENT = re.compile(r"^(?:  - )?(\w+):[^#\n]*# (.*)$", re.M)
 
@@ -42,7 +42,7 @@ def search_path(value: str) -> list[Path]:
     """The folders of `hydra.searchpath=[pkg://PACKAGE,file://FOLDER]`.
 
     Raises:
-        ConfigError: one of them is not there.
+        ConfigError: one of them does not exist.
     """
     return [_folder(entry) for entry in re.split(r"[\[\],\s'\"]+", value) if entry]
 
@@ -63,14 +63,14 @@ def _folder(entry: str) -> Path:
 
 @cache
 def comments() -> Mapping[str, str]:
-    """What the keys of the first level are for, as the comments of `conf/` say it."""
+    """Key of the first level -> its comment in `conf/`."""
     files = (conf_dir() / "study" / "custom.yaml", conf_dir() / "config.yaml")
-    return {key: said for file in files for key, said in _COMMENT.findall(file.read_text(encoding="utf-8"))}
+    return {key: comment for file in files for key, comment in _COMMENT.findall(file.read_text(encoding="utf-8"))}
 
 
 @cache
 def shipped() -> list[str]:
-    """Every key of the shipped configuration, with dots; of models none, there are as many as are asked for."""
+    """Every key of the shipped configuration with dots, without those below `model`, which depend on the models."""
     known = set(paths(_read(conf_dir() / "config.yaml")) - {"defaults", "stage"})
     for group in groups():
         for name in options(group) if group != "model" else []:
@@ -85,7 +85,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def paths(entry: Any) -> set[str]:
-    """Every key of nested mappings, with dots, inner ones too."""
+    """Every key of nested mappings with dots, of inner mappings too."""
     return set(_paths(entry, ""))
 
 
@@ -96,38 +96,38 @@ def _paths(entry: Any, prefix: str) -> Iterator[str]:
 
 
 def opened(key: str) -> str | None:
-    """The key below which any name may stand, where a key is it or stands below it."""
+    """The member of `OPEN` that a key is or lies below; None if there is none."""
     return next((known for known in OPEN if key == known or key.startswith(f"{known}.")), None)
 
 
 def is_below_open(key: str) -> bool:
-    """Whether a key is one of those that may have any name."""
+    """Whether a key lies below a member of `OPEN`, so that it may have any name."""
     return opened(key) not in (None, key)
 
 
 def _options_with(key: str) -> list[str]:
-    """The options of the key's group that have the key."""
+    """The options of the key's configuration group that contain the key."""
     group, key = key.partition(".")[0], opened(key) or key
     known = groups().get(group, []) if group not in ("model", "study") else []
     return [name for name in known if key in paths({group: _read(conf_dir() / group / f"{name}.yaml")})]
 
 
 def unknown_key(key: str, known: set[str]) -> UnknownNameError:
-    """The error for a key that is not there: the nearest one at its place, or of its name elsewhere."""
+    """The error for an unknown key; it offers the nearest keys beside it, or keys of the same name elsewhere."""
     if options_with_it := _options_with(key):
         group = key.partition(".")[0]
         return UnknownNameError(f"unknown key {key!r} here: it goes with {group}={', '.join(options_with_it)}.")
     parts = key.split(".")
     depth = next(n for n in range(len(parts), -1, -1) if n == 0 or ".".join(parts[:n]) in known)
-    if depth == len(parts):  # a key that is there, but not to be used this way
+    if depth == len(parts):  # the key exists, but cannot be set
         depth -= 1
     parent = "".join(f"{part}." for part in parts[:depth])
     siblings = {k.removeprefix(parent).partition(".")[0] for k in known if k.startswith(parent)}
     near = [".".join([parent + name, *parts[depth + 1 :]]) for name in nearest(parts[depth], siblings)]
-    there = [name for name in near if name in known]
-    elsewhere = [name for name in sorted(known) if name.rpartition(".")[2] == parts[-1]][:2]
-    at_its_place = [parent + name for name in nearest(parts[depth], siblings)]
-    at_its_place = at_its_place or nearest(key, (k for k in shipped() if parent and k.startswith(parent)))
+    existing = [name for name in near if name in known]
+    of_same_name = [name for name in sorted(known) if name.rpartition(".")[2] == parts[-1]][:2]
+    beside_it = [parent + name for name in nearest(parts[depth], siblings)]
+    beside_it = beside_it or nearest(key, (k for k in shipped() if parent and k.startswith(parent)))
     if not siblings:
         return UnknownNameError(f"unknown key {key!r}: {parent.rstrip('.')} has no keys below it.")
-    return unknown("key", key, [parent + name for name in siblings], there or elsewhere or at_its_place)
+    return unknown("key", key, [parent + name for name in siblings], existing or of_same_name or beside_it)

@@ -1,4 +1,4 @@
-"""`python -m bench list`: names of what there is; of metrics what is declared, of trained models what they are."""
+"""`python -m bench list`: names of one kind; for metrics and trained models a table with their properties."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -13,19 +13,19 @@ BLANK = ("",) * (len(HEAD) - 2)
 
 
 def list_names(what: str | None, options: Mapping[str, Sequence[str]], store: Store) -> int:
-    """Print the names of one kind of thing, or of every kind; plug-ins that cannot be used with the reason.
+    """Print the names of one kind (None: of every kind), and why some plug-ins cannot be used; the exit code.
 
-    Studies are the shipped ones and those of the store.
+    Studies are the shipped ones and those in the store.
     """
-    trained, own = catalogue(), data.owned()
+    trained, user_data = catalogue(), data.users_own()
     what = "datasets" if what == "data" else what
     kinds = {
         "models": list(options["model"]),
         "metrics": registry.names("metrics"),
-        "datasets": [f"{name} (your own)" if name in own else name for name in data.names()],
+        "datasets": [f"{name} (your own)" if name in user_data else name for name in data.names()],
         "studies": [
             s for s in dict.fromkeys((*options["study"], *store.studies())) if s != "custom"
-        ],  # a grid of one's own
+        ],  # the option for a user's own grid
         "trained": [f"{len(trained)} models"],
     }
     if what is not None and what not in kinds:
@@ -48,7 +48,7 @@ def list_names(what: str | None, options: Mapping[str, Sequence[str]], store: St
 
 
 def trained_table(entries: Iterable[Trained]) -> list[str]:
-    """Lines of a table, in Markdown: the models of a catalogue, and how each is loaded."""
+    """Lines of a Markdown table: the models of a catalogue, and how each is loaded."""
     rows: list[tuple[str, ...]] = [
         ("model", "data set", "strength", "value", "seed", "schedule", "trained with", "run", "MB", "weights")
     ]
@@ -57,23 +57,23 @@ def trained_table(entries: Iterable[Trained]) -> list[str]:
         numbers = ["" if number is None else f"{number:g}" for number in (strength, value, seed)]
         size = f"{e.path.stat().st_size / 1e6:.1f}" if e.path.exists() else ""
         of_release = bool(e.record.get("release"))
-        where = ("here" if of_release else "shipped") if size else "a release file" if of_release else "missing"
+        place = ("here" if of_release else "shipped") if size else "a release file" if of_release else "missing"
         revision = training.get("revision") or "unknown"
-        rows.append((e.model, e.dataset, *numbers, run["schedule_label"], revision, e.run, size, where))
+        rows.append((e.model, e.dataset, *numbers, run["schedule_label"], revision, e.run, size, place))
     return _lines(rows)
 
 
 def _unlisted(configured: Iterable[str]) -> list[str]:
-    """Model files of this package that no configuration belongs to."""
+    """Messages about model files of this package that have no configuration."""
     shipped = [name for name, where in registry.modules("models").items() if where == f"bench.models.{name}"]
     missing = sorted(set(shipped) - set(configured))
     return [f"bench/models/{name}.py is not listed: it needs its settings, conf/model/{name}.yaml" for name in missing]
 
 
 def metric_table(names: Iterable[str]) -> list[str]:
-    """Lines of a table, in Markdown: each metric's scores with their range and direction, its version and its paper.
+    """Lines of a Markdown table: each metric's scores with range and direction, its version and its paper.
 
-    One that cannot be used has the reason in the place of its scores.
+    A metric that cannot be used has the reason in place of its scores.
     """
     chosen = list(names)
     broken = registry.faults("metrics", chosen)
@@ -88,7 +88,7 @@ def _lines(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _row(name: str) -> tuple[str, ...]:
-    """One metric: its headline first, other ranges behind a semicolon."""
+    """The row of one metric; its headline score comes first, and semicolons separate scores of different ranges."""
     declared: Metric = registry.load("metrics", name).metric
     groups: dict[Score, list[str]] = {}
     for score in sorted(declared.scores, key=lambda s: (s != declared.headline, declared.scores[s].high)):
@@ -96,9 +96,9 @@ def _row(name: str) -> tuple[str, ...]:
     scores = "; ".join(", ".join(group) for group in groups.values())
     ranges, better = zip(*map(_range, groups), strict=True)
     directions = "; ".join(dict.fromkeys(better))
-    sets = ", ".join(declared.scores[declared.headline].ranks) if declared.headline else ""
+    rank_sets = ", ".join(declared.scores[declared.headline].ranks) if declared.headline else ""
     claims, version = ", ".join(declared.invariant_to), str(declared.version)
-    return f"`{name}`", scores, "; ".join(ranges), directions, sets, claims, version, declared.paper
+    return f"`{name}`", scores, "; ".join(ranges), directions, rank_sets, claims, version, declared.paper
 
 
 def _range(score: Score) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from bench import data
 from bench.data import adding, own
 from bench.data.base import Card
-from bench.data.pictures import BACKGROUNDS, CHANNELS, FITS, SIZES, Asked
+from bench.data.pictures import BACKGROUNDS, CHANNELS, FITS, SIZES, ImageOptions
 from bench.networks.base import every_network, sizes_taken
 from bench.progress import Meter, results, say
 from bench.registry import unknown
@@ -24,21 +24,21 @@ ADDING = ("images", "labels", "factors", "classes", "size", "fit", "channels", "
 
 
 def own_data(settings: Settings) -> int:
-    """Add a data set of the user's own, list them, or remove one; the exit code.
+    """Add a data set of the user's own, list them, or remove one; returns the exit code.
 
     Raises:
-        ConfigError: a key is missing, has no value that it can have, or does not go with what is asked for.
-        DataError: what is there cannot be a data set; nothing is left of it.
+        ConfigError: a key is missing, has an invalid value, or does not go with the action.
+        DataError: the files cannot be read as a data set; nothing of it is stored.
         StoreError: a folder cannot be written.
     """
     what = settings["what"]
-    wrong = [key for key in (*ADDING, "dataset", "accept") if key in settings["given"]]
+    misplaced = [key for key in (*ADDING, "dataset", "accept") if key in settings["given"]]
     if what == "add":
-        wrong = [key for key in wrong if key not in ADDING]
+        misplaced = [key for key in misplaced if key not in ADDING]
     if what == "list":
-        wrong += ["name"] if "name" in settings["given"] else []
-    if wrong:
-        raise ConfigError(f"{wrong[0]} does not go with data {what}")
+        misplaced += ["name"] if "name" in settings["given"] else []
+    if misplaced:
+        raise ConfigError(f"{misplaced[0]} does not go with data {what}")
     return {"add": _add, "list": lambda _: _list(), "remove": _remove}[what](settings)
 
 
@@ -47,21 +47,21 @@ def _add(settings: Settings) -> int:
         lacks = "name=NAME" if settings["name"] is None else "images=FOLDER, or images=FILE.npz"
         raise ConfigError(f"data add lacks {lacks}: python -m bench data add name=NAME images=FOLDER labels=LABELS.csv")
     name = str(settings["name"])
-    own.check_new(name, data.given())
-    asked = _asked(settings)
-    table = None if settings["labels"] is None else Path(settings["labels"])
-    chosen = settings["factors"]
-    if chosen is not None:
-        chosen = [str(column) for column in listed(chosen)]
+    own.check_new(name, data.packaged())
+    options = _image_options(settings)
+    labels = None if settings["labels"] is None else Path(settings["labels"])
+    columns = settings["factors"]
+    if columns is not None:
+        columns = [str(column) for column in listed(columns)]
     classes = whole("classes", settings["classes"], 2)
-    made = adding.source(Path(settings["images"]), table, asked, classes, chosen)
-    networks, words = _networks(made.images.size, settings)
-    for line in made.said:
+    source = adding.source(Path(settings["images"]), labels, options, classes, columns)
+    networks, words = _networks(source.images.size, settings)
+    for line in source.remarks:
         say(f"  {line}")
     if settings["dry_run"]:
         return 0
-    with Meter(f"adding {name}", made.images.count, "images") as meter:
-        adding.write(name, made, meter.advance)
+    with Meter(f"adding {name}", source.images.count, "images") as meter:
+        adding.write(name, source, meter.advance)
     data.forget()
     data.fetch(name)
     _draw(name, settings)
@@ -74,11 +74,11 @@ def _add(settings: Settings) -> int:
     return 0
 
 
-def _asked(settings: Settings) -> Asked:
-    """What the images are to become.
+def _image_options(settings: Settings) -> ImageOptions:
+    """How the images are to be converted.
 
     Raises:
-        ConfigError: a value that cannot be had.
+        ConfigError: a value is invalid.
     """
     size, bounds = settings["size"], settings["range"]
     if size is not None and not SIZES[0] <= whole("size", size) <= SIZES[1]:
@@ -89,7 +89,7 @@ def _asked(settings: Settings) -> Asked:
             raise ConfigError(f"range is two numbers, black and white, such as [-1,1], got {bounds}")
         bounds = (float(ends[0]), float(ends[1]))
     channels = settings["channels"]
-    return Asked(
+    return ImageOptions(
         None if size is None else int(size),
         one_of("fit", settings["fit"], FITS),
         None if channels is None else one_of("channels", channels, CHANNELS),
@@ -100,10 +100,10 @@ def _asked(settings: Settings) -> Asked:
 
 
 def _networks(size: int, settings: Settings) -> tuple[str, str]:
-    """The networks that take images of a size, at the size that they are seen at; the words by which they are chosen.
+    """The networks that take images of size x size pixels, or these averaged over blocks; the words that choose them.
 
     Raises:
-        ConfigError: only those of any size do, and this size was not asked for.
+        ConfigError: only networks of any image size take them, and the command did not set this size.
     """
     seen = next(s for s in range(min(size, LARGEST_SIZE), 0, -1) if size % s == 0)
     networks = every_network()
@@ -124,7 +124,7 @@ def _networks(size: int, settings: Settings) -> tuple[str, str]:
 def _draw(name: str, settings: Settings) -> None:
     sheet = Store(settings["results_dir"], writable=True).sheet(name)
     draw_sheet(data.load_data(name), sheet)
-    say(f"{name}: some of it: {sheet}")
+    say(f"{name}: contact sheet: {sheet}")
 
 
 def _facts(card: Card) -> str:
@@ -135,7 +135,7 @@ def _facts(card: Card) -> str:
 def _list() -> int:
     table = Table("data set", "is", "where")
     for name in own.names():
-        hidden = name not in data.owned()
+        hidden = name not in data.users_own()
         try:
             about = "hidden: a data set of this name comes with the package" if hidden else _facts(data.card(name))
         except data.DataError as fault:
@@ -153,9 +153,9 @@ def _remove(settings: Settings) -> int:
         raise ConfigError("data remove lacks name=NAME")
     name = str(settings["name"])
     if name not in own.names():
-        if name in data.given():
+        if name in data.packaged():
             raise ConfigError(f"name={name} comes with the package: only data sets of your own are removed")
         raise unknown("data set of your own", name, own.names())
-    say(f"removed: {own.remove(name)}; results on it stay, and are read when it is added as it was")
+    say(f"removed: {own.remove(name)}; its results stay, and are used again if the same data set is added again")
     data.forget()
     return 0

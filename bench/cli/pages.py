@@ -1,4 +1,4 @@
-"""What the command line says of itself: help of all stages, of one, and the version."""
+"""The help pages of the command line, for all stages and for one, and the version."""
 
 import sys
 from collections.abc import Iterable
@@ -20,13 +20,13 @@ EXAMPLES = (
     ("list metrics", ""),
     ("run study=quick --cfg job", "shows the composed configuration"),
 )
-BELOW = {"study.name": "what the study is called; its figures, tables and summary are kept under this name"}
+BELOW = {"study.name": "name of the study; its figures, tables and summary are stored under this name"}
 
 
 def program() -> str:
-    """How the command line was called."""
-    called = Path(sys.argv[0])
-    return "python -m bench" if called.name in ("__main__.py", "-m", "-c", "") else called.name
+    """The name that the program was called by."""
+    path = Path(sys.argv[0])
+    return "python -m bench" if path.name in ("__main__.py", "-m", "-c", "") else path.name
 
 
 def version() -> str:
@@ -36,16 +36,16 @@ def version() -> str:
 
 
 def help_page(stage: str | None = None) -> str:
-    """What there is: all stages, or the keys of one."""
+    """The help page of all stages (None), or of one stage and its keys."""
     return _overview() if stage is None else _of_stage(stage)
 
 
 def _overview() -> str:
     stages = [(name, stage.does) for name, stage in STAGES.items()]
-    examples = [(f"{program()} {words}", said) for words, said in EXAMPLES]
+    examples = [(f"{program()} {words}", comment) for words, comment in EXAMPLES]
     lines = [f"usage: {program()} STAGE [key=value ...] [--dry-run] [-m] [--cfg job]", "", "stages"]
     lines += _columns([*stages, *OTHERS.items()])
-    lines += ["", "examples", *(f"  {words}{f'   # {said}' if said else ''}" for words, said in examples)]
+    lines += ["", "examples", *(f"  {words}{f'   # {comment}' if comment else ''}" for words, comment in examples)]
     return "\n".join(lines)
 
 
@@ -53,9 +53,9 @@ def _of_stage(name: str) -> str:
     stage = STAGES[name]
     takes = f"[{stage.takes.upper()}] " if stage.takes else ""
     keys = [(key, BELOW.get(key) or comments().get(key, "")) for key in stage.keys]
-    flags = [(flag, said) for flag, said in FLAGS.items() if flag not in ("-h", "-V", "--multirun")]
+    flags = [(flag, description) for flag, description in FLAGS.items() if flag not in ("-h", "-V", "--multirun")]
     lines = [f"usage: {program()} {name} {takes}[key=value ...]", "", f"  {stage.does}", "", "keys"]
-    lines += _columns([(f"{key}=", said) for key, said in keys if said])
+    lines += _columns([(f"{key}=", description) for key, description in keys if description])
     return "\n".join([*lines, "", "flags", *_columns(flags), "", "example", f"  {program()} {name} {stage.example}"])
 
 

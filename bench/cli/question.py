@@ -12,14 +12,14 @@ from bench.training.train import load_learner
 
 
 def list_questions() -> int:
-    """Print the questions; the exit code."""
+    """Print the questions; returns the exit code."""
     width = max(map(len, QUESTIONS))
     print("\n".join(f"{n.ljust(width)}  {q.text}" for n, q in QUESTIONS.items()))
     return 0
 
 
 def answer(name: str, plan: Plan, store: Store) -> int:
-    """Draw the answer to a question; the exit code is 1 where there are too few runs for it.
+    """Draw the answer to a question; the exit code is 1 if there are too few runs for it.
 
     Raises:
         UnknownNameError: no such question.

@@ -15,8 +15,9 @@ from bench.scoring.groups import cells_of
 from bench.scoring.runs import cell_records, state
 from bench.store.folders import Store
 from bench.study import grid
+from bench.study.command import with_codes
 from bench.study.plan import Plan
-from bench.study.record import extend, with_codes
+from bench.study.record import extend
 from bench.table.ledger import mend
 from bench.values import ConfigError
 
@@ -24,10 +25,10 @@ Settings = Mapping[str, Any]
 
 
 def score_file(settings: Settings) -> int:
-    """Score a representation from elsewhere; the exit code is 1 where a metric failed.
+    """Score a representation from elsewhere; the exit code is 1 if a metric failed.
 
     Raises:
-        ConfigError: as `score_codes`, or another stage than `score` was asked for.
+        ConfigError: as `score_codes`, or the stage is not `score`.
     """
     if settings["stage"] != "score":
         raise ConfigError(f"codes=FILE is scored, not {settings['stage']}: python -m bench score codes=FILE name=NAME")
@@ -35,41 +36,41 @@ def score_file(settings: Settings) -> int:
 
 
 def score_codes(settings: Settings) -> tuple[Plan, int]:
-    """Score a representation from elsewhere: a plan of it alone, and 1 where a metric failed, else 0.
+    """Score a representation from elsewhere; returns a plan of it alone, and 1 if a metric failed, else 0.
 
     Raises:
-        ConfigError: it is not one file with one name, data set and seed.
+        ConfigError: the name is missing, or there is more than one data set or seed.
     """
     if settings["name"] is None:
         raise ConfigError("codes=FILE needs a name to be listed under: name=NAME")
     strength, value = _setting(settings)
-    given = foreign.read(
+    file_codes = foreign.read(
         Path(str(settings["codes"])).expanduser(), str(settings["name"]), single(settings, "dataset"),
         single(settings, "seed"), strength, value,
     )  # fmt: skip
-    study = with_codes(given.member, settings, Store(settings["results_dir"]))
+    study = with_codes(file_codes.member, settings, Store(settings["results_dir"]))
     chosen = settings["metric"] if "metric" in settings["given"] else "all"
     plan, broken = grid.usable(study.part, chosen)
-    store, wanted = Store(settings["results_dir"], writable=True), cells_of(plan, lambda _: True)[given.member.id]
-    folder = store.run(given.member.id)
-    mend([given.member], store)
-    foreign.put(given, store)
+    store, cells = Store(settings["results_dir"], writable=True), cells_of(plan, lambda _: True)[file_codes.member.id]
+    folder = store.run(file_codes.member.id)
+    mend([file_codes.member], store)
+    foreign.put(file_codes, store)
     if settings["study"]["name"] is not None:
         extend(study.whole, store)
-    again = {**settings, "retry_failed": True}  # what failed before is tried again
+    retrying = {**settings, "retry_failed": True}  # cells that failed before are computed again
     with Pool(settings["processes"]) as pool:
-        score(plan, store, pool, again)
-        score_groups(plan, plan, store, pool, again)
+        score(plan, store, pool, retrying)
+        score_groups(plan, plan, store, pool, retrying)
     records = cell_records(folder)
-    _show_scores(str(given.member), [records[c.key] for c in wanted])
+    _show_scores(str(file_codes.member), [records[c.key] for c in cells])
     for fault in broken:
         say(str(fault))
-    failed = broken or any(state(records[c.key]) == "failed" for c in wanted)
+    failed = broken or any(state(records[c.key]) == "failed" for c in cells)
     return plan, 1 if failed else 0
 
 
 def _setting(settings: Settings) -> tuple[int | None, float | None]:
-    """The strength index or the value that the codes are given, if any: an integer is an index, a float a value."""
+    """The (strength index, value) of the codes: an integer strength is an index, a float a value; None: not set."""
     if "strength" not in settings["given"]:
         return None, None
     strength = single(settings, "strength")
@@ -79,11 +80,15 @@ def _setting(settings: Settings) -> tuple[int | None, float | None]:
 
 
 def single(settings: Settings, key: str) -> Any:
-    """The one value of a key that may hold a list."""
-    found = settings[key] if isinstance(settings[key], list) else [settings[key]]
-    if len(found) != 1:
-        raise ConfigError(f"codes=FILE is of one {key}, got {found}")
-    return found[0]
+    """The only value of a key that may hold a list.
+
+    Raises:
+        ConfigError: the list does not hold one value.
+    """
+    values = settings[key] if isinstance(settings[key], list) else [settings[key]]
+    if len(values) != 1:
+        raise ConfigError(f"codes=FILE is of one {key}, got {values}")
+    return values[0]
 
 
 def _show_scores(title: str, records: Sequence[Mapping[str, Any]]) -> None:

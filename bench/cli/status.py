@@ -24,8 +24,8 @@ def status(plan: Plan, store: Store) -> int:
     table = Table("model", "data set", "trained", "failed", "missing", "scores", "skipped", "failed", "missing")
     table.title = f"{plan.title}: {len(plan.members)} runs ({plan.schedules})"
     columns = ("done", "failed", "missing", "cell done", "cell skipped", "cell failed", "cell missing")
-    for (model, dataset), counted in counts.items():
-        table.add_row(model, dataset, *(str(counted[c]) for c in columns))
+    for (model, dataset), tally in counts.items():
+        table.add_row(model, dataset, *(str(tally[c]) for c in columns))
     table.add_section()
     total = sum(counts.values(), Counter[str]())
     table.add_row("all", "", *(str(total[c]) for c in columns))
@@ -43,15 +43,15 @@ def status(plan: Plan, store: Store) -> int:
 
 
 def wanted_cells(plan: Plan, known: Ledger) -> dict[str, list[Cell]]:
-    """Id of each member -> the cells that are asked of it."""
+    """Id of each member -> the cells that the plan wants of it."""
     return cells_of(plan, lambda member: known.run(member) == "done")
 
 
-def count(plan: Plan, known: Ledger, wanted: Mapping[str, Sequence[Cell]]) -> dict[Group, Counter[str]]:
-    """Members of each group by state, and their wanted cells by "cell " and state."""
+def count(plan: Plan, known: Ledger, cells_of_member: Mapping[str, Sequence[Cell]]) -> dict[Group, Counter[str]]:
+    """For each group, the number of members by state and of wanted cells by "cell STATE"."""
     counts: dict[Group, Counter[str]] = {}
     for member in plan.members:
-        counted = counts.setdefault((member.named, member.dataset), Counter())
-        counted[known.run(member)] += 1
-        counted.update(f"cell {known.cell(member, cell.key)}" for cell in wanted[member.id])
+        tally = counts.setdefault((member.named, member.dataset), Counter())
+        tally[known.run(member)] += 1
+        tally.update(f"cell {known.cell(member, cell.key)}" for cell in cells_of_member[member.id])
     return counts

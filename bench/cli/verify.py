@@ -1,4 +1,4 @@
-"""`verify FOLDER`: whether a submission is what it says, and its scores computed again where codes or weights are."""
+"""`verify FOLDER`: checks a submission, and computes its scores again from the codes or weights that are available."""
 
 import os
 from collections.abc import Mapping
@@ -33,10 +33,10 @@ Settings = Mapping[str, Any]
 
 
 def verify(settings: Settings) -> int:
-    """Say what of a submission is right, what could not be checked, and what is wrong; the exit code is 1 for the last.
+    """Print what is right, not checked and wrong in a submission; the exit code is 1 if anything is wrong.
 
     Raises:
-        ConfigError: no folder is given.
+        ConfigError: there is no folder=DIR.
         StoreError: the folder is no submission, or one of its files cannot be read.
     """
     if settings["folder"] is None:
@@ -44,7 +44,7 @@ def verify(settings: Settings) -> int:
     store, submission = Store(settings["results_dir"]), read_submission(Path(settings["folder"]).expanduser())
     findings = check(submission, store)
     if findings.wrong:
-        findings.unchecked.append("whether its scores come out again: what is wrong has to be put right first")
+        findings.unchecked.append("whether its scores can be reproduced: correct the errors first")
     else:
         with TemporaryDirectory(prefix="bench-verify-") as folder:
             _compute_again(submission, _Place(store, Store(folder, writable=True), settings), findings)
@@ -52,9 +52,9 @@ def verify(settings: Settings) -> int:
         for line in lines:
             results.print(f"{word}: {printable(line)}", markup=False, highlight=False, soft_wrap=True)
     count = len(findings.wrong)
-    things = f"{count} thing{'s are' if count > 1 else ' is'} wrong"
-    how = things if count else "nothing is wrong, as far as it could be checked"
-    results.print(f"verify: {submission.name}: {how}", markup=False, highlight=False, soft_wrap=True)
+    problems = f"{count} thing{'s are' if count > 1 else ' is'} wrong"
+    result = problems if count else "nothing is wrong, as far as it could be checked"
+    results.print(f"verify: {submission.name}: {result}", markup=False, highlight=False, soft_wrap=True)
     return 1 if findings.wrong else 0
 
 
@@ -63,18 +63,18 @@ class _Place:
     """Where scores are computed again.
 
     Attributes:
-        store: which may have codes and weights.
-        again: an empty one.
+        store: may hold codes and weights.
+        scratch: an empty store for the new scores.
         settings: of the command.
     """
 
     store: Store
-    again: Store
+    scratch: Store
     settings: Settings
 
 
 def _compute_again(submission: Submission, place: _Place, findings: Findings) -> None:
-    """Score what codes and weights there are, and compare."""
+    """Score the codes and weights that are available, and compare with the submitted scores."""
     protocol, table = shipped_protocols()[submission.record["protocol"]], submission.table
     known = table[table["cell"].isin(keys_under(table, protocol))]
     codes, runs = _codes(submission, place, findings), _runs(submission, place, findings)
@@ -85,104 +85,105 @@ def _compute_again(submission: Submission, place: _Place, findings: Findings) ->
     )
     settings = {**place.settings, "retry_failed": False}
     with Pool(place.settings["processes"]) as pool:
-        score(plan, place.again, pool, settings)
-        score_groups(plan, plan, place.again, pool, settings)
+        score(plan, place.scratch, pool, settings)
+        score_groups(plan, plan, place.scratch, pool, settings)
     outcomes = {}
     for member in plan.members:
-        for key, record in cell_records(place.again.run(member.id)).items():
-            how = state(record)
-            outcomes[member.id, key] = how, str(record.get(how, ""))
+        for key, record in cell_records(place.scratch.run(member.id)).items():
+            outcome = state(record)
+            outcomes[member.id, key] = outcome, str(record.get(outcome, ""))
     of_members = known[known["run"].isin([member.id for member in plan.members])]
-    tried = [pair in outcomes for pair in _cells_of(of_members)]
-    again, there = stored_scores(place.again), {*_cells_of(known)}
-    compare(of_members[tried], again[[pair in there for pair in _cells_of(again)]], outcomes, findings)
-    untried = sorted(map(str, of_members[[not was for was in tried]]["metric"].unique()))
-    if untried:
-        findings.unchecked.append(f"some scores of {', '.join(untried)}: what they compare is not all here")
+    attempted = [pair in outcomes for pair in _cells_of(of_members)]
+    recomputed, known_cells = stored_scores(place.scratch), {*_cells_of(known)}
+    recomputed = recomputed[[pair in known_cells for pair in _cells_of(recomputed)]]
+    compare(of_members[attempted], recomputed, outcomes, findings)
+    incomplete = sorted(map(str, of_members[[not attempt for attempt in attempted]]["metric"].unique()))
+    if incomplete:
+        findings.unchecked.append(f"some scores of {', '.join(incomplete)}: a run that they compare is missing")
 
 
 def _cells_of(table: "pd.DataFrame") -> list[tuple[str, str]]:
-    """Run and cell of each row."""
+    """(run, cell) of each row."""
     return list(zip(table["run"], table["cell"], strict=True))
 
 
 def _codes(submission: Submission, place: _Place, findings: Findings) -> tuple[GivenCodes, ...]:
-    """The codes of a submission that can be had, put in the store where they are scored."""
+    """The codes of a submission that are available, put in the store where they are scored."""
     members, codes_file = given_codes(submission), place.settings["codes"]
     file = Path(str(codes_file)).expanduser() if codes_file is not None else submission.codes
-    had = []
+    available = []
     if not members:
         if codes_file is not None:
-            findings.unchecked.append(f"{file}: the submission is of no codes")
+            findings.unchecked.append(f"{file}: the submission has no codes")
         return ()
     if codes_file is None and not file.exists():
         for member in members:
             if place.store.run(member.id).state() == "done":
                 _link(member.id, place, sorted(place.store.run(member.id).path.glob("codes-*.safetensors")))
-                had.append(member)
+                available.append(member)
     else:
         try:
             digest = sha256_of(file)
-            had = [member for member in members if member.sha256 == digest]
-            for member in had:
-                of = member.strength_index, member.value
-                given = foreign.read(file, member.model, member.dataset, member.seed, *of)
-                foreign.put(replace(given, member=member), place.again)
+            available = [member for member in members if member.sha256 == digest]
+            for member in available:
+                strength = member.strength_index, member.value
+                file_codes = foreign.read(file, member.model, member.dataset, member.seed, *strength)
+                foreign.put(replace(file_codes, member=member), place.scratch)
         except (OSError, StoreError, ConfigError) as fault:
             findings.wrong.append(f"its codes cannot be scored: {fault}")
             return ()
-        if not had:
-            was = f"{str(members[0].sha256)[:12]}..."
-            findings.wrong.append(f"{file} has the sha256 {digest[:12]}..., and what was scored had {was}")
+        if not available:
+            scored = f"{str(members[0].sha256)[:12]}..."
+            findings.wrong.append(f"{file} has the sha256 {digest[:12]}..., and what was scored had {scored}")
             return ()
         findings.checked.append(f"{file} is the file that was scored, by its sha256")
-    if absent := len(members) - len(had):
+    if absent := len(members) - len(available):
         findings.unchecked.append(
             f"the scores of {absent:,} of {len(members):,} codes: they are neither in the folder nor in "
             f"{place.store.path}; codes=FILE gives them"
         )
     findings.unchecked.append("whether the codes are of the images that their factors say: no encoder comes with them")
-    return tuple(had)
+    return tuple(available)
 
 
 def _runs(submission: Submission, place: _Place, findings: Findings) -> tuple[Run, ...]:
-    """The trained runs of a submission whose weights and images can be had, with their weights in place."""
-    codes = {member.id for member in given_codes(submission)}
-    wanted = [str(run) for run in submission.table["run"].unique() if run not in codes]
-    if not wanted:
+    """The trained runs of a submission whose weights and images are available; puts the weights in place."""
+    code_ids = {member.id for member in given_codes(submission)}
+    ids = [str(run) for run in submission.table["run"].unique() if run not in code_ids]
+    if not ids:
         return ()
     plans = [plan for name in place.store.studies() if (plan := read(place.store, name)) is not None]
     known = {run.id: run for plan in plans for run in plan.runs if place.store.run(run.id).state() == "done"}
     shipped = {entry.run: entry.as_run() for entry in catalogue()}
-    here, absent = [run for run in wanted if run in known or run in shipped], dict[str, str]()
-    for dataset in {(known.get(run) or shipped[run]).dataset for run in here}:
+    available, absent = [run for run in ids if run in known or run in shipped], dict[str, str]()
+    for dataset in {(known.get(run) or shipped[run]).dataset for run in available}:
         try:
             data.fetch(dataset)
         except data.DataError as fault:
             absent[dataset] = str(fault)
             findings.unchecked.append(f"the scores of runs on {dataset}: {fault}")
-    had = []
-    for run in here:
+    runs = []
+    for run in available:
         member = known.get(run) or shipped[run]
         if member.dataset not in absent:
-            had.append(member)
+            runs.append(member)
             if run in known:
                 _link(run, place, [place.store.run(run).weights])
-    take([run for run in had if run.id not in known], place.again)
-    if lacking := len(wanted) - len(here):
+    take([run for run in runs if run.id not in known], place.scratch)
+    if lacking := len(ids) - len(available):
         findings.unchecked.append(
-            f"the scores of {lacking:,} of {len(wanted):,} runs: their weights are neither in {place.store.path} nor "
+            f"the scores of {lacking:,} of {len(ids):,} runs: their weights are neither in {place.store.path} nor "
             "among the models that ship"
         )
     findings.unchecked.append(
         "the losses of training, and that the weights are what the schedule makes: nothing is trained"
     )
-    return tuple(had)
+    return tuple(runs)
 
 
 def _link(run: str, place: _Place, files: list[Path]) -> None:
-    """Let a run of the store be a run of the other store, without its scores."""
-    folder = place.again.run(run).path
+    """Link a run of the store into the scratch store, without its scores."""
+    folder = place.scratch.run(run).path
     folder.mkdir(parents=True)
     for file in {*files, place.store.run(run).config, place.store.run(run).done}:
         os.symlink(file, folder / file.name)

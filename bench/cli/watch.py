@@ -1,7 +1,7 @@
 """`python -m bench watch study=NAME`: how far a study is while others work on it, from its store alone.
 
-Runs an hour are those that ended since the first record of the last hour. Where none did, as of runs that take hours,
-they are the steps by which checkpoints moved since watching began. Losses are those of the last checkpoint.
+Runs an hour are counted from the first record within the last hour. If none ended, as with runs that take hours, the
+rate is the progress of checkpoints since watching began. Losses are those of the last checkpoint.
 """
 
 import signal
@@ -29,7 +29,7 @@ from bench.table.ledger import Ledger, ledger
 
 EVERY_S = 3.0
 HOUR_S = 3600.0
-SHOWN = 5  # of the slowest runs, and of the failures
+SHOWN = 5  # the slowest runs, and the failures, that are listed
 CURVES = LOSSES[:3]
 
 
@@ -38,10 +38,10 @@ class Underway:
     """A run that is being trained, by its last checkpoint.
 
     Attributes:
-        run: which.
-        step: 0 where there is no checkpoint yet.
-        losses: the last that were recorded, of `CURVES`; none where there are none.
-        saved: when, in seconds of the epoch.
+        run: the run.
+        step: the step of the checkpoint; 0 if there is none yet.
+        losses: the last recorded values of `CURVES`; empty if there are none.
+        saved: when the checkpoint was written, in seconds since the epoch.
     """
 
     run: Run
@@ -51,33 +51,33 @@ class Underway:
 
     @property
     def share(self) -> float:
-        """How much of its steps is done, from 0 to 1."""
+        """The fraction of its steps that is done, from 0 to 1."""
         return min(self.step / self.run.schedule.steps, 1.0)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """How far training or scoring is, in runs.
+    """Numbers of runs at one stage, training or scoring.
 
     Attributes:
-        done: that ended well.
-        working: that a process works on.
-        waiting: that no process works on yet.
-        failed: that ended in an error, of scoring those with a score that did.
-        lately: that ended since the first record of the last hour.
-        share: what is done of those that are worked on.
+        done: runs that succeeded.
+        working: runs that a process works on.
+        waiting: runs that no process works on yet.
+        failed: runs that ended in an error; at scoring, runs with a failed score.
+        recent: runs that ended since the first record within the last hour.
+        share: the sum of the fractions that are done of the runs at work.
     """
 
     done: int
     working: int
     waiting: int
     failed: int
-    lately: int
+    recent: int
     share: float = 0.0
 
     @property
-    def left(self) -> float:
-        """Runs that are still to be done."""
+    def remaining(self) -> float:
+        """The number of runs that remain, less the fractions that are done."""
         return self.working + self.waiting - self.share
 
 
@@ -86,12 +86,12 @@ class State:
     """A study at one moment.
 
     Attributes:
-        at: seconds of the epoch.
-        span: seconds since the first record of the last hour.
+        at: seconds since the epoch.
+        span: seconds since the first record within the last hour.
         stages: "trained" and "scored".
-        scores: how many there are, by state.
+        scores: number of scores by state.
         underway: runs being trained, the slowest first.
-        failures: the last ones: (seconds of the epoch, run, stage, error), the latest first.
+        failures: the last ones: (seconds since the epoch, run, stage, error), the latest first.
     """
 
     at: float
@@ -102,21 +102,21 @@ class State:
     failures: Sequence[tuple[float, str, str, str]]
 
     def pace(self, name: str, first: "State") -> float | None:
-        """Runs a second at a stage; None where nothing tells it.
+        """Runs a second at a stage; None if nothing has ended or moved yet.
 
         Args:
             name: of the stage.
             first: the state when watching began.
         """
-        now, then = self.stages[name], first.stages[name]
-        if now.lately and self.span > 0:
-            return now.lately / self.span
-        moved = now.done + now.share - then.done - then.share
+        now, before = self.stages[name], first.stages[name]
+        if now.recent and self.span > 0:
+            return now.recent / self.span
+        moved = now.done + now.share - before.done - before.share
         return moved / (self.at - first.at) if moved > 0 else None
 
 
 def watch(plan: Plan, store: Store) -> int:
-    """Show how far a study is, on a terminal until ctrl-C, elsewhere once; what is added to it later is left out."""
+    """Show the progress of a study: on a terminal until ctrl-C, elsewhere once. Runs added to it later are left out."""
     first = state(plan, store)
     if not results.file.isatty():
         results.print(view(plan, first, first))
@@ -130,7 +130,7 @@ def watch(plan: Plan, store: Store) -> int:
 
 @contextmanager
 def _until_ctrl_c() -> Iterator[None]:
-    """A block that ctrl-C ends as it is meant to end, not as an interruption."""
+    """In this block ctrl-C is the normal end, not an interruption."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
@@ -141,14 +141,14 @@ def _until_ctrl_c() -> Iterator[None]:
 
 
 def state(plan: Plan, store: Store) -> State:
-    """How far a study is now."""
+    """The state of a study now."""
     known, now = ledger(store), time.time()
-    wanted = wanted_cells(plan, known)
-    total = sum(count(plan, known, wanted).values(), Counter[str]())
+    cells_of_member = wanted_cells(plan, known)
+    total = sum(count(plan, known, cells_of_member).values(), Counter[str]())
     members = {member.id: member for member in plan.members}
     listings = {run: listing for run, listing in known.listings.items() if run in members}
     scored = {
-        run: _whole(known.cell(member, cell.key) for cell in wanted[run])
+        run: _state_of_run(known.cell(member, cell.key) for cell in cells_of_member[run])
         for run, member in members.items()
         if known.run(member) == "done"
     }
@@ -158,8 +158,8 @@ def state(plan: Plan, store: Store) -> State:
     start = min((t for listing in listings.values() for t in _times(listing) if t > now - HOUR_S), default=now)
 
     def stage(ended: Iterable[str], record: str, counts: Mapping[str, int], working: int, share: float) -> Stage:
-        lately = sum(max(_times(listings[run], record), default=0.0) > start for run in ended)
-        return Stage(counts["done"], working, counts["missing"] - working, counts["failed"], lately, share)
+        recent = sum(max(_times(listings[run], record), default=0.0) > start for run in ended)
+        return Stage(counts["done"], working, counts["missing"] - working, counts["failed"], recent, share)
 
     by_score = Counter(scored.values()) + Counter(missing=total["missing"])
     stages = {
@@ -169,19 +169,19 @@ def state(plan: Plan, store: Store) -> State:
         ),
     }
     scores = {name: total[f"cell {name}"] for name in ("done", "skipped", "failed", "missing")}
-    keys = {run: {cell.key for cell in cells} for run, cells in wanted.items()}
+    keys = {run: {cell.key for cell in cells} for run, cells in cells_of_member.items()}
     failures = _failures(known, members, listings, keys, store)
     return State(now, now - start, stages, scores, sorted(underway, key=lambda one: one.share), failures)
 
 
-def _whole(states: Iterable[str]) -> str:
-    """The state of all scores of a run: "missing" while one is missing, "failed" where one failed, else "done"."""
-    found = set(states)
-    return next((name for name in ("missing", "failed") if name in found), "done")
+def _state_of_run(states: Iterable[str]) -> str:
+    """The state of all scores of a run: "missing" if one is missing, else "failed" if one failed, else "done"."""
+    distinct = set(states)
+    return next((name for name in ("missing", "failed") if name in distinct), "done")
 
 
 def _times(listing: Listing, record: str = "") -> list[float]:
-    """When a run's records were written, of those whose names begin so."""
+    """Times at which a run's records whose names start with `record` were written, in seconds since the epoch."""
     return [ns / 1e9 for name, _, ns in listing.records if name.startswith(record)]
 
 
@@ -192,7 +192,7 @@ def _underway(run: Run, store: Store) -> Underway:
         arrays, notes = read_arrays(path, only=("losses",))
         step, losses = int(notes["step"]), arrays["losses"]
         last = tuple(float(loss) for loss in losses[-1, 1 : 1 + len(CURVES)]) if len(losses) else ()
-    except (OSError, StoreError, LookupError, ValueError):  # none yet, or none that can be read: training tells of it
+    except (OSError, StoreError, LookupError, ValueError):  # none yet, or unreadable: training reports it
         return Underway(run)
     return Underway(run, step, last, saved)
 
@@ -204,25 +204,25 @@ def _failures(
     keys: Mapping[str, set[str]],
     store: Store,
 ) -> list[tuple[float, str, str, str]]:
-    """The last failed trainings and wanted scores; of a score the time is that of its run's last record."""
-    found = [(run, "train", "failed.json", "") for run in listings if known.runs[run] == "failed"]
-    found += [(run, metric, "scores-", why) for run, key, metric, why in known.failures if key in keys.get(run, ())]
-    timed = [(max(_times(listings[run], record), default=0.0), run, name, why) for run, name, record, why in found]
+    """The last failed trainings and wanted scores; the time of a score is that of its run's last record of scores."""
+    failures = [(run, "train", "failed.json", "") for run in listings if known.runs[run] == "failed"]
+    failures += [(run, metric, "scores-", why) for run, key, metric, why in known.failures if key in keys.get(run, ())]
+    timed = [(max(_times(listings[run], record), default=0.0), run, name, why) for run, name, record, why in failures]
     last = sorted(timed, key=lambda failure: -failure[0])[:SHOWN]
     return [(at, str(members[run]), name, why or error_of(store.run(run))) for at, run, name, why in last]
 
 
 def view(plan: Plan, now: State, first: State) -> RenderableType:
-    """A state as tables; `first` is that of when watching began."""
+    """A state as tables; `first` is the state when watching began."""
     title = f"{plan.title}: {len(plan.members):,} runs ({plan.schedules}), {time.strftime('%H:%M:%S')}"
     table = Table("", "done", "at work", "waiting", "failed", "an hour", "time left", title=escape(title))
     for name, stage in now.stages.items():
         pace = now.pace(name, first)
-        left = "" if not stage.left else words(None if pace is None else stage.left / pace)
+        remaining = "" if not stage.remaining else words(None if pace is None else stage.remaining / pace)
         counts = (f"{n:,}" for n in (stage.done, stage.working, stage.waiting, stage.failed))
-        table.add_row(name, *counts, "" if pace is None else f"{pace * HOUR_S:,.1f}", left)
+        table.add_row(name, *counts, "" if pace is None else f"{pace * HOUR_S:,.1f}", remaining)
     table.caption = "scores: " + ", ".join(f"{n:,} {name}" for name, n in now.scores.items())
-    shown: list[RenderableType] = [table]
+    parts: list[RenderableType] = [table]
     if now.underway:
         slowest = Table("the slowest at work", "step", "of", *CURVES, "saved before")
         for one in now.underway[:SHOWN]:
@@ -230,12 +230,12 @@ def view(plan: Plan, now: State, first: State) -> RenderableType:
             saved = "no checkpoint yet" if one.saved is None else words(max(now.at - one.saved, 0.0))
             steps = "fitted" if one.run.fitted else f"{one.run.schedule.steps:,}"
             slowest.add_row(escape(str(one.run)), f"{one.step:,}", steps, *losses, saved)
-        shown.append(slowest)
+        parts.append(slowest)
     if now.failures:
         failed = Table("last failures", "stage", "error", "before")
         for at, run, name, why in now.failures:
             failed.add_row(escape(run), name, escape(printable(why, 200)), words(max(now.at - at, 0.0)))
-        shown.append(failed)
-    if any(stage.left for stage in now.stages.values()) and not any(s.working for s in now.stages.values()):
-        shown.append(escape(f"nobody works on it: python -m bench run study={plan.name} goes on"))
-    return Group(*shown)
+        parts.append(failed)
+    if any(stage.remaining for stage in now.stages.values()) and not any(s.working for s in now.stages.values()):
+        parts.append(escape(f"nobody works on it: python -m bench run study={plan.name} goes on"))
+    return Group(*parts)

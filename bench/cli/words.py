@@ -1,4 +1,4 @@
-"""From the words of a command line to what is asked for; text is taken as it is written, the rest is left to Hydra."""
+"""Parses the words of a command line: stage, flags, keys with plain text, and keys whose values Hydra parses."""
 
 import os
 import re
@@ -19,41 +19,41 @@ ALIKE = ("results_dir", "device", "processes", "launcher", "logger", "retry_fail
 
 @dataclass(frozen=True)
 class Word:
-    """key=value, ~key, or such a pair as it was made of a single word.
+    """key=value or ~key; a bare word becomes the pair that it stands for.
 
     Attributes:
-        raw: as it was written.
+        raw: the word as it was written.
         key: without a sign.
-        value: what stands behind the first `=`; empty where a key is taken away.
-        taken_away: whether the word takes the key away.
+        value: the text behind the first `=`; empty if the word removes its key.
+        removes: whether the word, written ~key, removes its key.
     """
 
     raw: str
     key: str
     value: str
-    taken_away: bool = False
+    removes: bool = False
 
     @property
     def is_group(self) -> bool:
-        """Whether it chooses an option of a configuration group."""
-        return self.key in keys.groups() and not self.taken_away and not self.value.lstrip().startswith("{")
+        """Whether the word chooses an option of a configuration group."""
+        return self.key in keys.groups() and not self.removes and not self.value.lstrip().startswith("{")
 
     def for_hydra(self) -> str:
         """The word as Hydra reads it."""
-        if self.taken_away:
+        if self.removes:
             return f"~{self.key}"
         return f"{self.key}={self.value}"
 
 
 @dataclass(frozen=True)
 class Command:
-    """What a command line asks for.
+    """A parsed command line.
 
     Attributes:
         stage: its first word.
         words: the pairs of key and value, in their order.
-        flags: those that are given, by their long names.
-        folders: of configurations of one's own, from `hydra.searchpath`.
+        flags: long names of its flags.
+        folders: folders with the user's own configurations, from `hydra.searchpath`.
     """
 
     stage: str
@@ -63,66 +63,66 @@ class Command:
 
     @property
     def multirun(self) -> bool:
-        """Whether several commands are asked for."""
+        """Whether it may stand for several commands."""
         return "--multirun" in self.flags
 
     @property
-    def given(self) -> dict[str, str]:
-        """Key -> value, as written; of a key that is given twice, the last."""
-        return {word.key: word.value for word in self.words if not word.taken_away}
+    def values(self) -> dict[str, str]:
+        """Key -> value as written; a key that occurs twice has its last value."""
+        return {word.key: word.value for word in self.words if not word.removes}
 
     def is_text(self, word: Word) -> bool:
-        """Whether the value is text, which has no grammar. The name of a study that has no options file is."""
+        """Whether a word's value is plain text, not parsed; so is the name of a study that has no yaml."""
         names_a_study = word.key == "study" and self._names_a_study(word.value)
-        return (word.key in keys.TEXT or names_a_study) and not word.taken_away
+        return (word.key in keys.TEXT or names_a_study) and not word.removes
 
     def _names_a_study(self, value: str) -> bool:
         swept = self.multirun and re.search(r"[,(]", value)
         return value not in keys.options("study", self.folders) and not swept and not value.lstrip().startswith("{")
 
     def for_hydra(self) -> list[Word]:
-        """The words that Hydra composes; of words for one key the last."""
+        """The words that Hydra composes; for each key its last word."""
         last = {(word.key, word.is_group): word for word in self.words if not self.is_text(word)}
         return list(last.values())
 
     def text(self) -> dict[str, str | list[str]]:
-        """Key -> its text, paths with the home folder in place of ~; what is `null` is not given.
+        """Key -> plain text, in paths with the home folder for ~; a key whose value is `null` is left out.
 
         Raises:
             ConfigError: a value is empty.
         """
-        found: dict[str, str | list[str]] = {}
+        texts: dict[str, str | list[str]] = {}
         for word in filter(self.is_text, self.words):
             key = "study.name" if word.key == "study" else word.key
-            found.pop(key, None)
+            texts.pop(key, None)
             if not word.value:
                 raise ConfigError(f"{key}= has no value: {key}=null is as if it were not given")
             if word.value != "null":
-                found[key] = _items(word.value) if key == "compare" else _path(word.value, key)
-        if self.multirun and not {"study", "study.name"} & self.given.keys():
-            found["study.name"] = self.common_name()
-        return found
+                texts[key] = _items(word.value) if key == "compare" else _path(word.value, key)
+        if self.multirun and not {"study", "study.name"} & self.values.keys():
+            texts["study.name"] = self.common_name()
+        return texts
 
     def common_name(self) -> str:
-        """What the study of several commands is called: the same at every stage and on every machine."""
-        asked = [word.raw for word in self.words if word.key.partition(".")[0] not in ALIKE]
-        return f"sweep-{digest(asked, 8)}"
+        """The name of the study of several commands, the same at every stage and on every machine."""
+        words = [word.raw for word in self.words if word.key.partition(".")[0] not in ALIKE]
+        return f"sweep-{digest(words, 8)}"
 
 
 def read(arguments: Sequence[str]) -> Command:
-    """A command line with a stage, in parts.
+    """Parse a command line.
 
     Raises:
         UnknownNameError: no such stage or flag; the message offers the nearest.
-        ConfigError: a word that is no pair of key and value.
+        ConfigError: no stage, a word that is not key=value, or a flag that does not go with the stage.
     """
     flags: set[str] = set()
     words: list[Word] = []
     stage = None
-    waiting = iter(arguments)
-    for word in waiting:
+    remaining = iter(arguments)
+    for word in remaining:
         if word.startswith("-"):
-            flags.add(_flag(word, waiting))
+            flags.add(_flag(word, remaining))
         elif stage is None:
             stage = one_of("stage", word, (*STAGES, *OTHERS))
         else:
@@ -133,12 +133,12 @@ def read(arguments: Sequence[str]) -> Command:
         if flag in flags and stage not in stages:
             named = f"stage{'s' if len(stages) > 1 else ''} {' and '.join(stages)}"
             raise ConfigError(f"{flag} goes with the {named}, not with {stage}")
-    given = {word.key: word.value for word in words}
-    return Command(stage, tuple(words), frozenset(flags), tuple(keys.search_path(given.get("hydra.searchpath", ""))))
+    values = {word.key: word.value for word in words}
+    return Command(stage, tuple(words), frozenset(flags), tuple(keys.search_path(values.get("hydra.searchpath", ""))))
 
 
-def _flag(word: str, waiting: Iterator[str]) -> str:
-    """The long name of a flag; the value of `--cfg` is taken from the words that wait."""
+def _flag(word: str, remaining: Iterator[str]) -> str:
+    """The long name of a flag; takes the value of `--cfg` from the remaining words."""
     short: Mapping[str, str] = {"-m": "--multirun", "-h": "--help", "-V": "--version", "-c": "--cfg"}
     name, has_value, value = word.partition("=")
     name = short.get(name, name)
@@ -147,7 +147,7 @@ def _flag(word: str, waiting: Iterator[str]) -> str:
     if name not in FLAGS:
         raise unknown("flag", word, FLAGS)
     if name == "--cfg":
-        value = value if has_value else next(waiting, "")
+        value = value if has_value else next(remaining, "")
         if value != "job":
             raise unknown("configuration to show", value, ["job"])
     elif has_value:
@@ -171,14 +171,14 @@ def _word(word: str, stage: str, before: Sequence[Word]) -> Word:
 
 
 def _items(value: str) -> list[str]:
-    """The names of a list, [a,b] or a,b."""
+    """The names in a list that is written [a,b] or a,b."""
     inner = re.fullmatch(r"\s*\[(.*)\]\s*", value, re.DOTALL)
     names = (inner[1] if inner else value).split(",")
     return [re.sub(r"""^(['"])(.*)\1$""", r"\2", name.strip(), flags=re.DOTALL) for name in names]
 
 
 def _path(value: str, key: str) -> str:
-    """A value with the home folder in place of ~ or ~user, where it is a path; another text as it is."""
+    """The value of a path with ~ or ~user replaced by the home folder; other text unchanged."""
     if key not in keys.PATHS:
         return value
     expanded = os.path.expanduser(value)

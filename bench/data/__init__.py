@@ -1,6 +1,6 @@
-"""Data sets by name: a card says what one is and which module reads it; nothing is imported before it is used.
+"""Data sets by name: a card describes each and names the module that reads it, which is imported when it is used.
 
-A module that reads a data set defines `load(card, folder) -> DataSet`, which first puts the card's files in place.
+Such a module defines `load(card, folder) -> DataSet`, which first puts the card's files in place.
 """
 
 import dataclasses
@@ -21,27 +21,27 @@ from bench.store import shipped
 from bench.store.files import StoreError
 
 __all__ = [
-    "CUSTOM", "accept", "card", "factor_name", "fetch", "forget", "given", "load_data", "names", "owned", "state",
-    "verify",
+    "CUSTOM", "accept", "card", "factor_name", "fetch", "forget", "load_data", "names", "packaged", "state",
+    "users_own", "verify",
 ]  # fmt: skip
 
-SEEN = 32  # images of a data set that are looked at before it is used
-CUSTOM = "custom"  # what codes are of whose data set is not the suite's
+CHECKED = 32  # images of a data set whose images, factors and values `fetch` checks
+CUSTOM = "custom"  # the data set of codes whose factors come in their own file
 
 
 def names() -> list[str]:
     """Every data set with a card: shipped, from another distribution, or the user's own."""
-    return sorted({*given(), *own.names()})
+    return sorted({*packaged(), *own.names()})
 
 
-def given() -> list[str]:
-    """The data sets that are not the user's own: shipped, or from another distribution."""
+def packaged() -> list[str]:
+    """Data sets that come in a package: shipped with this one, or registered by another distribution."""
     return sorted({p.stem for p in shipped.cards_dir().glob("*.yaml")} | registry.entry_points("data").keys())
 
 
-def owned() -> list[str]:
-    """The user's own data sets; one whose name a shipped one has got meanwhile is not among them."""
-    return sorted(set(own.names()) - set(given()))
+def users_own() -> list[str]:
+    """The user's own data sets, without those whose name a packaged data set has as well."""
+    return sorted(set(own.names()) - set(packaged()))
 
 
 @cache
@@ -59,57 +59,57 @@ def card(name: str) -> Card:
 
 
 def factor_name(dataset: str, index: int) -> str:
-    """What a data set calls a factor; of a custom one, its index."""
+    """The name of a factor; in a custom data set, its index."""
     return str(index) if dataset == CUSTOM else card(dataset).factor_names[index]
 
 
 @cache
 def load_data(name: str) -> DataSet:
-    """A data set, ready to be read by index; fetched or drawn first where that has not been done.
+    """A data set, ready to be read by index; it is fetched or drawn first if necessary.
 
     Raises:
         UnknownNameError: no such data set.
-        DataError: its files cannot be had.
+        DataError: its files are not available.
         PluginError: the module that reads it cannot be imported.
     """
-    told = card(name)
-    module = _reader(name, f"bench.data.{told.loader}") if _card_path(name).exists() else _plugin(name)
-    return module.load(told, _folder(name))
+    entry = card(name)
+    module = _reader(name, f"bench.data.{entry.loader}") if _card_path(name).exists() else _plugin(name)
+    return module.load(entry, _folder(name))
 
 
 def forget() -> None:
-    """Read cards and images again when they are next asked for: a data set was added or removed."""
+    """Clear the caches of cards and data sets, because a data set was added or removed."""
     card.cache_clear()
     load_data.cache_clear()
 
 
 def fetch(name: str) -> None:
-    """Put a data set's files in place, each checked by its checksum, and look at some of its images and factors.
+    """Put a data set's files in place, verify their checksums, and check some of its images and factors.
 
-    Where its card has published means and deviations, those of all images are told beside them, once.
+    If its card has published means and deviations, those of all images are computed and logged beside them, once.
 
     Raises:
-        DataError: no source has them, the message lists the attempts; or they are not what the card says.
+        DataError: no source has the files (the message lists the attempts), or they do not match the card.
         StoreError: the folder cannot be written.
     """
     try:
         images = load_data(name)
-        some = np.linspace(0, len(images) - 1, min(SEEN, len(images))).astype(np.int64)
-        images.images(some)
-        _check_factors(images.factors(some), images.card)
-        _check_values(images.values(some), (len(some), len(images.card.factor_sizes)), images.card)
+        sample = np.linspace(0, len(images) - 1, min(CHECKED, len(images))).astype(np.int64)
+        images.images(sample)
+        _check_factors(images.factors(sample), images.card)
+        _check_values(images.values(sample), (len(sample), len(images.card.factor_sizes)), images.card)
         check_statistics(images, _folder(name))
     except (DataError, registry.PluginError, registry.UnknownNameError, StoreError):
         raise
-    except Exception as fault:  # a plug-in's own
+    except Exception as fault:  # of a plug-in
         raise DataError(f"{name} cannot be read: {type(fault).__name__}: {fault}") from fault
 
 
 def _check_factors(factors: Any, card: Card) -> None:
     width = len(card.factor_sizes)
     if not isinstance(factors, np.ndarray) or factors.dtype.kind not in "iu" or factors.shape[1:] != (width,):
-        there = f"{factors.dtype} {factors.shape}" if isinstance(factors, np.ndarray) else type(factors).__name__
-        raise DataError(f"factors() of {card.name} must be a numpy array of integers (n, {width}), got {there}")
+        got = f"{factors.dtype} {factors.shape}" if isinstance(factors, np.ndarray) else type(factors).__name__
+        raise DataError(f"factors() of {card.name} must be a numpy array of integers (n, {width}), got {got}")
     for name, size, column in zip(card.factor_names, card.factor_sizes, factors.T, strict=True):
         if ((column < 0) | (column >= size)).any():
             raise DataError(
@@ -119,8 +119,8 @@ def _check_factors(factors: Any, card: Card) -> None:
 
 def _check_values(values: Any, shape: tuple[int, int], card: Card) -> None:
     if not isinstance(values, np.ndarray) or values.dtype.kind != "f" or values.shape != shape:
-        there = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
-        raise DataError(f"values() of {card.name} must be a numpy array of floats {shape}, got {there}")
+        got = f"{values.dtype} {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
+        raise DataError(f"values() of {card.name} must be a numpy array of floats {shape}, got {got}")
     if not np.isfinite(values).all():
         raise DataError(f"values() of {card.name} has {(~np.isfinite(values)).sum()} NaN or infinite numbers")
 
@@ -133,21 +133,21 @@ def verify(name: str) -> None:
     """
     folder = _folder(name)
     for file in card(name).files:
-        if (found := state_of(file, folder, every_byte=True)) != "ready":
-            if name in owned():
+        if (file_state := state_of(file, folder, every_byte=True)) != "ready":
+            if name in users_own():
                 raise own.lost(name, place(file, folder))
             mend = f"`python -m bench data dataset={name}` replaces it or says where it comes from"
-            raise DataError(f"{place(file, folder)} is {found}: {mend}")
+            raise DataError(f"{place(file, folder)} is {file_state}: {mend}")
 
 
 def accept(name: str, sha256: str) -> Path:
-    """Take a file of a data set for the card's from now on, though it has another checksum; the user says which.
+    """Accept a file in place of the one that the card describes, by the checksum that it has.
 
     Returns:
-        The file.
+        The path of the file.
 
     Raises:
-        DataError: no file of the data set has that checksum; the message names those that there are.
+        DataError: no file of the data set has that checksum; the message names the checksums of its files.
         StoreError: the folder cannot be written.
     """
     return accepted(card(name), _folder(name), sha256)
@@ -156,17 +156,17 @@ def accept(name: str, sha256: str) -> Path:
 def state(name: str) -> State:
     """Whether a data set's files are all "ready", or else "damaged" or "not fetched"."""
     folder = _folder(name)
-    found = {state_of(file, folder) for file in card(name).files}
-    return "damaged" if "damaged" in found else "not fetched" if "not fetched" in found else "ready"
+    states = {state_of(file, folder) for file in card(name).files}
+    return "damaged" if "damaged" in states else "not fetched" if "not fetched" in states else "ready"
 
 
 def _card_path(name: str) -> Path:
-    return own.card_path(name) if name in owned() else shipped.cards_dir() / f"{name}.yaml"
+    return own.card_path(name) if name in users_own() else shipped.cards_dir() / f"{name}.yaml"
 
 
 def _folder(name: str) -> Path:
-    """Where the files of a data set lie."""
-    return shipped.own_data_dir() if name in owned() else shipped.downloads_dir()
+    """The folder with the files of a data set."""
+    return shipped.own_data_dir() if name in users_own() else shipped.downloads_dir()
 
 
 def _plugin(name: str) -> Any:
@@ -194,7 +194,11 @@ def _read_card(path: Path, name: str) -> Card:
 
 
 def _typed(entry: Any, name: str) -> Card:
-    """The card that plain YAML values describe."""
+    """The card that values of a YAML file describe.
+
+    Raises:
+        ValueError: a key is missing or unknown, or the name is another.
+    """
     if not isinstance(entry, dict):
         raise ValueError("it holds no keys and values")
     fields = {f.name: f for f in dataclasses.fields(Card)}

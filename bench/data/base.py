@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class DataError(RuntimeError):
-    """A data set's file is missing, damaged or not what its card promises; the message names it and the mend."""
+    """A file of a data set is missing, damaged or does not match its card; the message names it and the mend."""
 
 
 @dataclass(frozen=True)
 class File:
-    """One file a data set is made from, checked before use.
+    """One file of a data set, which is verified before use.
 
-    `own` marks a file of the user's choice, whose checksum no card can know: the one it has when it is first seen is
-    kept, and a file with another is not taken for it. So it is with what lies `unpacked` in one of these places, files
-    or folders, where the file itself is not there.
+    `own` marks a file of the user's choice, whose checksum no card can know: its checksum is recorded when it is first
+    used, and a file with another checksum is refused later. `unpacked` lists files or folders that may stand in for the
+    file; their checksums are recorded the same way.
 
     Raises:
-        ValueError: no checksum is given, or one is for a file of the user's choice.
+        ValueError: the checksum is missing, or a file of the user's choice has one.
     """
 
     name: str  # below the downloads folder
@@ -57,16 +57,15 @@ class File:
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of a data set: `datasets/cards/NAME.yaml`, typed.
+    """The description of a data set, `datasets/cards/NAME.yaml`, typed.
 
-    `factor_sizes` are the numbers of values of each factor. `grid` says that every combination of factor values
-    has exactly one image, in row-major order (the last factor fastest). `factor_divisors` say what the numbers of
-    values are divided by to be what they stand for, such as 31 for 32 positions from 0 to 1; none: by nothing.
-    `categorical` names the factors whose values have no order, such as shape.
-    `other_sizes` are sizes at which the data set gives its images (`DataSet.resized`), beside those to which averaging
-    blocks of pixels brings them.
-    `statistics` are what others published of all images, `mean` and `std` of each channel as `bench.data.statistics`
-    computes them, and `within` what they are to be met.
+    `factor_sizes` are the numbers of values of each factor. `grid`: every combination of factor values has exactly one
+    image, in row-major order (the last factor fastest). `factor_divisors` convert classes to values: a factor's class
+    is divided by its divisor, such as 31 for 32 positions from 0 to 1; empty: by 1. `categorical` names the factors
+    whose values have no order, such as shape. `other_sizes` are sizes at which the data set gives its images
+    (`DataSet.resized`), beside those to which averaging blocks of pixels brings them. `statistics` holds published
+    numbers about all images: `mean` and `std` of each channel as `bench.data.statistics` computes them, and the
+    tolerance `within`.
 
     Raises:
         ValueError: the numbers contradict each other.
@@ -109,7 +108,7 @@ class Card:
 
     @property
     def without_order(self) -> tuple[bool, ...]:
-        """Of each factor, whether its values have no order."""
+        """For each factor, whether its values have no order."""
         return tuple(name in self.categorical for name in self.factor_names)
 
     def _check_statistics(self) -> None:
@@ -120,20 +119,20 @@ class Card:
                 raise ValueError(f"statistics: {name} has {len(self.statistics[name])} numbers, not one a channel")
 
 
-LOOKED_AT = 256  # images a data set and process whose values are checked
+MAX_CHECKED = 256  # images whose values are checked, of each data set in a process
 
 
 class DataSet(ABC):
-    """Images in [0, 1] and their factors, read by index. Subclasses read storage; they hold little in memory.
+    """Images in [0, 1] and their factors, read by index. Subclasses read them from storage and hold little in memory.
 
     Attributes:
         rows: which images training draws, and how often; None: each is equally likely.
 
     Raises:
-        DataError: the card says that factors are no grid, and the subclass does not say what they are.
+        DataError: the card says grid: false, and the subclass defines no method `factors`.
     """
 
-    looked_at = 0
+    num_checked = 0
     rows: "Rows | None" = None
 
     def __init__(self, card: Card) -> None:
@@ -155,15 +154,15 @@ class DataSet(ABC):
 
     @abstractmethod
     def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Images at valid indices; `epoch` is one number for each image. Subclasses implement this.
+        """Images at valid indices; `epoch` holds one number for each image. Subclasses implement this.
 
-        They are floats in [0, 1] of the card's shape: `bench.data.image_contract`.
+        The images are floats in [0, 1] of the card's shape, as `bench.data.image_contract` checks.
         """
 
     def resident(self, device: "torch.device") -> Reader | None:
-        """A reader that holds the images on a device and makes them there, to the bit as `read` does; None: not made.
+        """A reader that holds the images in a device's memory and returns the same bits as `read`; None: there is none.
 
-        A data set without one trains on a GPU as well, its images read by the CPU in each step, which takes longer.
+        Without one, training on a GPU reads the images on the CPU in each step, which is slower.
         """
         return None
 
@@ -174,29 +173,29 @@ class DataSet(ABC):
     def images(self, index: ArrayLike, epoch: ArrayLike = 0) -> NDArray[np.float32]:
         """Images (n, height, width, channels), float32 in [0, 1].
 
-        A data set with noise draws it from (its seed, the image's index, `epoch`): epoch 0 is the image that
-        codes and pictures are made of, training uses others. `epoch` is one integer or one for each index.
+        Noise is a function of (the data set's seed, the image's index, `epoch`): codes and pictures are made of
+        epoch 0, training uses later ones. `epoch` is one integer or one for each index.
 
         Raises:
             IndexError: an index is outside the data set.
-            DataError: what `read` gives is no such images; the message says what there was, and the mend.
+            DataError: `read` returned something else; the message says what, and the mend.
         """
-        where = self._checked(index)
-        when = np.asarray(epoch).astype(np.int32, casting="same_kind")  # a TypeError for fractions
-        return self.batch(where, np.broadcast_to(when, where.shape))
+        rows = self._checked(index)
+        epochs = np.asarray(epoch).astype(np.int32, casting="same_kind")  # a TypeError for fractions
+        return self.batch(rows, np.broadcast_to(epochs, rows.shape))
 
     def batch(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
-        """What `read` gives for valid indices, held to the contract.
+        """What `read` returns for valid indices, checked against the contract.
 
         Raises:
-            DataError: it does not keep to it.
+            DataError: it violates the contract.
         """
         values = self.read(index, epoch)
         try:
             images = as_images(values, len(index), self.card.image_shape)
-            if self.looked_at < LOOKED_AT:
+            if self.num_checked < MAX_CHECKED:
                 check_values(images)
-                self.looked_at += len(images)
+                self.num_checked += len(images)
         except ValueError as fault:
             raise DataError(f"read() of {self.card.name} ({type(self).__name__}): {fault}") from fault
         return images
@@ -207,13 +206,13 @@ class DataSet(ABC):
         Raises:
             IndexError: an index is outside the data set.
         """
-        where = self._checked(index)
-        return np.stack(np.unravel_index(where, self.card.factor_sizes), axis=1).astype(np.int64)
+        rows = self._checked(index)
+        return np.stack(np.unravel_index(rows, self.card.factor_sizes), axis=1).astype(np.int64)
 
     def values(self, index: ArrayLike) -> NDArray[np.float64]:
-        """What the factors are worth, (n, number of factors): their classes, divided as the card says.
+        """Numeric values of the factors, (n, number of factors): their classes divided by the card's `factor_divisors`.
 
-        A data set whose factors were measured has values that lie anywhere within a class.
+        A data set whose factors were measured overrides this with the measurements.
 
         Raises:
             IndexError: an index is outside the data set.
@@ -239,18 +238,18 @@ class DataSet(ABC):
         return np.ravel_multi_index(tuple(values.T), card.factor_sizes).astype(np.int64)
 
     def choose(self, rng: np.random.Generator, most: int) -> NDArray[np.int64]:
-        """Indices of random images as training draws them: `most` different ones, all of them where there are fewer.
+        """Indices of random images as training draws them: `most` different ones, or all if there are fewer.
 
-        Where some are drawn more often than others, `most`, each by itself.
+        If a sampling draws some images more often than others, `most` independent draws, which may repeat.
         """
         if self.rows is None:
             return rng.choice(len(self), min(most, len(self)), replace=False)
         return self.rows.choose(rng, min(most, len(self)))
 
     def _checked(self, index: ArrayLike) -> NDArray[np.int64]:
-        where = np.asarray(index)
-        if where.ndim != 1 or where.dtype.kind not in "iu":
-            raise IndexError(f"index must be a one-dimensional integer array, got {where.dtype} {where.shape}")
-        if len(where) and (where.min() < 0 or where.max() >= len(self)):
-            raise IndexError(f"{self.card.name} has images 0..{len(self) - 1}, got {where.min()}..{where.max()}")
-        return where.astype(np.int64, copy=False)
+        rows = np.asarray(index)
+        if rows.ndim != 1 or rows.dtype.kind not in "iu":
+            raise IndexError(f"index must be a one-dimensional integer array, got {rows.dtype} {rows.shape}")
+        if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
+            raise IndexError(f"{self.card.name} has images 0..{len(self) - 1}, got {rows.min()}..{rows.max()}")
+        return rows.astype(np.int64, copy=False)

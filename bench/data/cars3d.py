@@ -37,7 +37,7 @@ class Cars3D(Converted):
         yield images[:, :, np.argsort(names)].reshape(self.shape)
 
     def _cars(self) -> Iterator[tuple[str, bytes]]:
-        """Name and file of each car, in the archive's order: to seek would unpack it again and again."""
+        """Name and file content of each car, in the archive's order: seeking would decompress it again each time."""
         if self.path.is_dir():
             yield from ((f"cars/{file.name}", file.read_bytes()) for file in sorted(self.path.glob("*.mat")))
             return
@@ -58,7 +58,7 @@ class Cars3D(Converted):
 
         try:
             im: NDArray[Any] = scipy.io.loadmat(io.BytesIO(car), variable_names=["im"])["im"]
-        except Exception as fault:  # what a damaged file raises is not documented
+        except Exception as fault:  # the errors for a damaged file are not documented
             raise self.fault(f"{name} holds no array `im`: {type(fault).__name__} {fault}") from fault
         if im.ndim != 5 or im.shape[2:] != axes or im.dtype != np.uint8:
             raise self.fault(f"`im` of {name} is {im.dtype} {im.shape}, not uint8 (height, width, {axes})")

@@ -1,4 +1,4 @@
-"""Some images of a data set, in an order, read where they are asked for: they need not fit memory."""
+"""Selected images of a data set in a given order, read on access, so that they need not fit into memory."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from bench.data.base import DataSet
 
 
 class ChosenImages:
-    """Images of a data set by their place among those chosen: `chosen[3]`, `chosen[:500]`, `chosen[[1, 2]]`.
+    """Images of a data set by their place in the selection: `chosen[3]`, `chosen[:500]`, `chosen[[1, 2]]`.
 
     Attributes:
-        shape: (n, height, width, channels), as of an array of them.
+        shape: (n, height, width, channels), as for an array.
     """
 
     def __init__(self, data: DataSet, index: NDArray[np.int64]) -> None:
@@ -22,9 +22,9 @@ class ChosenImages:
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, where: Any) -> NDArray[np.float32]:
+    def __getitem__(self, key: Any) -> NDArray[np.float32]:
         """Float32 in [0, 1]: one image for an integer, else (n, height, width, channels)."""
-        chosen = self.index[where]
+        chosen = self.index[key]
         return self.data.images(chosen) if np.ndim(chosen) else self.data.images([chosen])[0]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""dSprites (Matthey et al. 2017): drawn in seconds rather than downloaded, kept bit-packed (377 MB), read from disk.
+"""dSprites (Matthey et al. 2017): drawn in seconds instead of downloaded, stored bit-packed (377 MB), read from disk.
 
 Its variants derive from `Sprites`, each in a file of its own.
 """
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Sprites(DataSet):
-    """Binary 64x64 images, one channel; the file is drawn first where it is not in the folder.
+    """Binary 64x64 images, one channel; the file is drawn first if it is missing.
 
     Raises:
-        NoSourceError: what this machine draws is not dSprites.
+        NoSourceError: the file drawn on this machine does not have the checksum of dSprites.
         StoreError: the folder cannot be written.
     """
 
@@ -51,12 +51,12 @@ class Sprites(DataSet):
         return lambda index, epoch: sprites(index)[..., None].float()
 
     def resident_sprites(self, device: "torch.device") -> Callable[["Tensor"], "Tensor"]:
-        """Images (n, 64, 64) of 0 and 1 from indices, out of bits that lie on the device (377 MB)."""
+        """A function from indices to images (n, 64, 64) of 0 and 1, with the bits in the device's memory (377 MB)."""
         import torch
 
         packed = torch.tensor(self.packed, device=device)
-        places = torch.arange(7, -1, -1, dtype=torch.uint8, device=device)  # of a byte's bits, the first the highest
-        return lambda index: ((packed[index][..., None] >> places) & 1).flatten(2)
+        shifts = torch.arange(7, -1, -1, dtype=torch.uint8, device=device)  # of a byte's bits, the highest first
+        return lambda index: ((packed[index][..., None] >> shifts) & 1).flatten(2)
 
 
 def load(card: Card, folder: Path) -> DataSet:

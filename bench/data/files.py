@@ -1,7 +1,7 @@
-"""The files of data sets: checked against their card, taken from the first source that has them whole.
+"""The files of data sets: fetched from the first source that has them, and verified against the card.
 
-A file is read through once, when it comes. A small record beside it then vouches for its size and time of change, so
-that opening 377 MB costs nothing; a file that no record vouches for is read through again.
+A file is hashed once, when it arrives. A record beside it then keeps its checksum, size and modification time, so that
+opening 377 MB costs nothing; a file without a matching record is hashed again.
 """
 
 import gzip
@@ -28,30 +28,30 @@ log = logging.getLogger(__name__)
 State = Literal["ready", "not fetched", "damaged"]
 Contents = Mapping[str, Iterable[bytes]]  # a file's name -> its bytes, in pieces
 TIMEOUT_S = 5.0
-LARGEST = 1 << 30  # bytes of a file from a mirror, packed and unpacked
+LARGEST = 1 << 30  # most bytes of a file from a mirror, compressed and decompressed
 
 
 class NoSourceError(DataError):
-    """No source could give a data set's files; the message tells what became of each attempt."""
+    """No source has a data set's files; the message lists the error of each attempt."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Somewhere to have files from. `give` returns their contents, or raises a DataError that says why it cannot."""
+    """A place to get files from. `give` returns their contents, or raises a DataError that says why it cannot."""
 
-    title: str  # what is going on while it gives: "downloading from HOST"
+    title: str  # for messages, such as "downloading from HOST"
     give: Callable[[Sequence[File]], Contents]
 
 
 def place(file: File, folder: Path) -> Path:
-    """Where a file lies: under its name, or else where it was unpacked."""
-    named = folder / file.name
-    there = [folder / p for p in file.unpacked if (folder / p).is_file() or (folder / p).is_dir()]
-    return named if named.is_file() or not there else there[0]
+    """The path of a file: under its name, or else the first of its `unpacked` paths that exists."""
+    original = folder / file.name
+    stand_ins = [folder / p for p in file.unpacked if (folder / p).is_file() or (folder / p).is_dir()]
+    return original if original.is_file() or not stand_ins else stand_ins[0]
 
 
 def state_of(file: File, folder: Path, *, every_byte: bool = False) -> State:
-    """Whether a file is here and is what its card says; `every_byte` reads it through whatever its record says."""
+    """Whether a file exists and matches its card; `every_byte` hashes it even if its record matches."""
     path = place(file, folder)
     if not path.exists():
         return "not fetched"
@@ -59,35 +59,36 @@ def state_of(file: File, folder: Path, *, every_byte: bool = False) -> State:
     kind, expected = _expected(file, folder) or _pinned(recorded) or ("sha256", None)
     if not every_byte and recorded == _marks((kind, expected), path):
         return "ready"
-    found = _digest(path, kind)
-    if found != (expected or found):
-        if _expected(file, folder):  # what vouched for the file was wrong: the next `obtain` replaces it
+    checksum = _digest(path, kind)
+    if checksum != (expected or checksum):
+        if _expected(file, folder):  # its record is invalid: without it the next `obtain` replaces the file
             with suppress(OSError):
                 record_path(path).unlink(missing_ok=True)
         return "damaged"
-    _record(path, _marks((kind, found), path))
+    _record(path, _marks((kind, checksum), path))
     return "ready"
 
 
 def accepted(card: Card, folder: Path, sha256: str) -> Path:
-    """Write beside the file that has this checksum that it is to be taken for the card's; the file.
+    """Record that the file with this checksum is accepted in place of the card's; returns its path.
 
     Raises:
-        DataError: none has it; the message names the checksums that there are.
+        DataError: no file has it; the message names the checksums of all files.
         StoreError: the folder cannot be written.
     """
-    found = {folder / f.name: sha256_of(folder / f.name) for f in card.files if (folder / f.name).is_file()}
-    for path, digest in found.items():
+    digests = {folder / f.name: sha256_of(folder / f.name) for f in card.files if (folder / f.name).is_file()}
+    for path, digest in digests.items():
         if digest == sha256.strip().lower():
             with writing(_accepted_path(path)) as file:
                 file.write(f"{digest}\n".encode())
             return path
-    there = "".join(f"\n  {path}: sha256 {digest}" for path, digest in found.items()) or " none of its files is there"
-    raise DataError(f"no file of {card.name} has the sha256 {sha256}:{there}")
+    listing = "".join(f"\n  {path}: sha256 {digest}" for path, digest in digests.items())
+    listing = listing or " none of its files is there"
+    raise DataError(f"no file of {card.name} has the sha256 {sha256}:{listing}")
 
 
 def _expected(file: File, folder: Path) -> tuple[str, str] | None:
-    """The checksum that a file must have: one that the user accepted, or the card's. None: the one it had first."""
+    """The checksum that a file must have: accepted by the user, or the card's. None: the recorded first one."""
     path = place(file, folder)
     if path != folder / file.name:
         return None
@@ -97,52 +98,52 @@ def _expected(file: File, folder: Path) -> tuple[str, str] | None:
 
 
 def _digest(path: Path, kind: str = "sha256") -> str:
-    """Of a file, or of the names and contents of a folder's files."""
+    """The digest of a file, or of the names and contents of a folder's files."""
     if path.is_file():
         return sha256_of(path, kind)
-    whole = hashlib.new(kind)
+    hasher = hashlib.new(kind)
     for part in sorted(path.iterdir()):
         if part.is_file():
-            whole.update(f"{part.name} {sha256_of(part, kind)}\n".encode())
-    return whole.hexdigest()
+            hasher.update(f"{part.name} {sha256_of(part, kind)}\n".encode())
+    return hasher.hexdigest()
 
 
 def obtain(card: Card, folder: Path, sources: Iterable[Source]) -> None:
-    """Put every file of a card in place that is not there or is damaged, from the first source that has them.
+    """Put every missing or damaged file of a card in place, from the first source that has them.
 
     Raises:
         NoSourceError: no source has them; the message lists the attempts.
         StoreError: the folder cannot be written.
     """
-    for place in {(folder / file.name).parent for file in card.files}:
+    for parent in {(folder / file.name).parent for file in card.files}:
         with suppress(OSError):
-            remove_orphans(place, os.listdir(place))
+            remove_orphans(parent, os.listdir(parent))
     states = {file: state_of(file, folder) for file in card.files}
-    wanted = [file for file in card.files if states[file] != "ready"]
-    if not wanted:
+    missing = [file for file in card.files if states[file] != "ready"]
+    if not missing:
         return
-    for file in wanted:
+    for file in missing:
         if states[file] == "damaged":
             log.warning("%s: %s is damaged, replacing it", card.name, folder / file.name)
     failures = []
     for source in sources:
         log.info("%s: %s", card.name, source.title)
         try:
-            contents = source.give(wanted)
-            for file in wanted:
+            contents = source.give(missing)
+            for file in missing:
                 _save(file, folder, contents[file.name])
             return
         except DataError as fault:
             failures.append(f"\n  {source.title}: {fault}")
-    names = ", ".join(str(folder / file.name) for file in wanted)
+    names = ", ".join(str(folder / file.name) for file in missing)
     raise NoSourceError(f"{card.name} needs {names}; no source has them whole. Tried:{''.join(failures)}")
 
 
 def require(name: str, files: Iterable[File], folder: Path) -> None:
-    """Files of a data set that its user downloads by hand must be in place and whole.
+    """Check that the files that a user downloads by hand are in place and undamaged.
 
     Raises:
-        NoSourceError: some are not; the message tells where each comes from and where it goes.
+        NoSourceError: some are not; the message says where each comes from and where it goes.
     """
     states = {file: state_of(file, folder) for file in files}
     faults = "".join(f"\n  {_mend(name, file, folder, state)}" for file, state in states.items() if state != "ready")
@@ -151,7 +152,7 @@ def require(name: str, files: Iterable[File], folder: Path) -> None:
 
 
 def converted(card: Card, folder: Path, pieces: Callable[[], Iterable[bytes]], name: str = "images.npy") -> Path:
-    """NAME/images.npy or another, written once from a card's files; again when they, it or the card's version changed.
+    """NAME/images.npy or another file, written once from a card's files, and again after any of them changed.
 
     Raises:
         StoreError: the folder cannot be written.
@@ -168,14 +169,14 @@ def converted(card: Card, folder: Path, pieces: Callable[[], Iterable[bytes]], n
 
 
 def origin(file: File, folder: Path) -> list[str]:
-    """The checksum of what a file is converted from; of one that is the user's own, the one it had first."""
+    """The kind and value of the checksum of a file that another is converted from; empty if none is known."""
     unpacked = place(file, folder) != folder / file.name
     known = _pinned(_recorded(place(file, folder))) if unpacked else _expected(file, folder)
     return list(known or ())
 
 
 def beside(folder: Path) -> Source:
-    """What the user put into the folder: each file compressed, as NAME.gz."""
+    """A source: compressed files NAME.gz that the user put into the folder."""
 
     def give(files: Sequence[File]) -> Contents:
         return {f.name: _decompressed(_read(folder / f"{f.name}.gz")) for f in files}
@@ -184,7 +185,7 @@ def beside(folder: Path) -> Source:
 
 
 def mirrors(card: Card) -> list[Source]:
-    """The n-th addresses of a card's files make its n-th mirror."""
+    """A source for each mirror; the n-th consists of the n-th addresses of the card's files."""
 
     def give(mirror: int, files: Sequence[File]) -> Contents:
         return {f.name: _decompressed(_download(f.urls[mirror])) for f in files}
@@ -194,32 +195,32 @@ def mirrors(card: Card) -> list[Source]:
 
 
 def _save(file: File, folder: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file under its name only if its checksum is the card's."""
+    """Write a file, and keep it only if its checksum is the card's."""
     if file.checksum is None:
         raise DataError(f"{file.name} is a file of your choice: nothing else is put in its place")
     path = folder / file.name
     kind, expected = file.checksum
-    found = hashlib.new(kind)
+    hasher = hashlib.new(kind)
     with writing(path) as out:
         for piece in pieces:
-            found.update(piece)
+            hasher.update(piece)
             out.write(piece)
-        if found.hexdigest() != expected:
-            raise DataError(f"wrong checksum of {file.name}: {kind} {found.hexdigest()}, not {expected}")
-    _accepted_path(path).unlink(missing_ok=True)  # whatever was taken for it is gone
+        if hasher.hexdigest() != expected:
+            raise DataError(f"wrong checksum of {file.name}: {kind} {hasher.hexdigest()}, not {expected}")
+    _accepted_path(path).unlink(missing_ok=True)  # a file that was accepted in its place is replaced now
     _record(path, _marks(file.checksum, path))
 
 
 def _mend(name: str, file: File, folder: Path, state: State) -> str:
     path, url = place(file, folder), " or ".join(file.urls)
     if expected := _expected(file, folder):
-        wanted = " ".join(expected)
+        checksum = " ".join(expected)
         if state == "not fetched":
             unpacked = f", or unpack it to {folder / file.unpacked[0]}" if file.unpacked else ""
-            return f"{path} is not fetched: save {url} there ({wanted}){unpacked}"
+            return f"{path} is not fetched: save {url} there ({checksum}){unpacked}"
         sha256 = sha256_of(path)
         return (
-            f"{path} is damaged: save {url} there ({wanted}). What is there has the sha256 {sha256}: where its makers "
+            f"{path} is damaged: save {url} there ({checksum}). The file there has the sha256 {sha256}: if its makers "
             f"replaced the file and this is the new one, `python -m bench data dataset={name} accept={sha256}` takes it"
         )
     if state == "not fetched":
@@ -233,9 +234,9 @@ def _marks(checksum: tuple[str, str | None], path: Path) -> dict[str, Any]:
 
 
 def _size_and_time(path: Path) -> dict[str, Any]:
-    """Of a file, or of all files of a folder together."""
-    about = [part.stat() for part in (path.iterdir() if path.is_dir() else (path,)) if part.is_file()]
-    return {"size": sum(a.st_size for a in about), "changed_ns": max((a.st_mtime_ns for a in about), default=0)}
+    """Total size and last modification of a file, or of all files of a folder."""
+    stats = [part.stat() for part in (path.iterdir() if path.is_dir() else (path,)) if part.is_file()]
+    return {"size": sum(s.st_size for s in stats), "changed_ns": max((s.st_mtime_ns for s in stats), default=0)}
 
 
 def _accepted_path(path: Path) -> Path:
@@ -243,7 +244,7 @@ def _accepted_path(path: Path) -> Path:
 
 
 def _pinned(recorded: Any) -> tuple[str, str] | None:
-    """The checksum that a record holds."""
+    """The checksum in a record, if it is one of sha256."""
     match recorded:
         case {"checksum": ["sha256", str(value)]}:
             return "sha256", value
@@ -262,7 +263,7 @@ def _recorded(path: Path) -> Any:
 
 
 def _record(path: Path, marks: Mapping[str, Any]) -> None:
-    with suppress(StoreError):  # in a folder that others own, a file is read through each time instead
+    with suppress(StoreError):  # a read-only folder: the file is hashed each time instead
         write_json(record_path(path), marks)
 
 
@@ -285,7 +286,7 @@ def _download(url: str) -> bytes:
 
 
 def _decompressed(packed: bytes) -> Iterator[bytes]:
-    """The bytes of a gzip file, in pieces; its checksum is known only when all have come, so there is a limit."""
+    """The decompressed bytes of a gzip file, in pieces, up to `LARGEST`: they are verified only after the last one."""
     size = 0
     try:
         with gzip.open(io.BytesIO(packed)) as file:

@@ -16,10 +16,10 @@ Array = Any  # numpy.ndarray or torch.Tensor of dtype int32
 
 
 class Formula(DataSet):
-    """Images on a full grid of factors; a subclass says what they are.
+    """Images on a full grid of factors; a subclass defines them by `drawn`.
 
     Attributes:
-        white: what stands for 1 in what `drawn` gives.
+        white: the value of `drawn` that stands for 1.
     """
 
     white = 255
@@ -50,7 +50,7 @@ class Formula(DataSet):
 
     def _at(self, index: Array, row: Array, column: Array, channel: Array) -> Array:
         factors, rest = [], index.reshape(-1, 1, 1, 1)
-        for size in reversed(self.card.factor_sizes):  # the last factor is the fastest
+        for size in reversed(self.card.factor_sizes):  # the last factor varies fastest
             factors.append(_int32(rest % size))
             rest = rest // size
         return self.drawn(tuple(reversed(factors)), row.reshape(-1, 1, 1), column.reshape(-1, 1), channel)

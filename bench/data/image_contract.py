@@ -1,7 +1,7 @@
-"""What every data set's images are: float32 in [0, 1], (n, height, width, channels), of one or three channels.
+"""Checks the contract of every data set's images: float32 in [0, 1], (n, height, width, channels), 1 or 3 channels.
 
-Floats of other widths are converted. Whatever else would train on numbers that nobody meant, and is refused with the
-mend. The values of the first images that are read are looked at, type and shape of all.
+Floats of other widths are converted. Anything else is refused, and the message holds the mend. Type and shape of every
+batch are checked, values only of the first images that are read.
 """
 
 from typing import Any
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from bench.arrays import numbers
 
 CHANNELS = (1, 3)
-ROUNDING = 1e-4  # beyond the interval, by which sums of pixels may miss it
+ROUNDING = 1e-4  # tolerance outside [0, 1], for sums of pixels
 
 
 def check_shape(shape: tuple[int, ...]) -> None:
-    """What a card says its images are.
+    """Check the image shape of a card.
 
     Raises:
-        ValueError: not (height, width, channels) of one or three channels; the message holds the mend.
+        ValueError: it is not (height, width, channels) with one or three channels; the message holds the mend.
     """
     if len(shape) != 3 or not all(isinstance(n, int | np.integer) and n > 0 for n in shape):
         raise ValueError(f"image_shape {shape} is not (height, width, channels)")
@@ -35,10 +35,10 @@ def check_shape(shape: tuple[int, ...]) -> None:
 
 
 def as_images(values: Any, count: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """A batch that `read` gave, as float32 (count, *shape).
+    """A batch from `read`, as float32 (count, *shape).
 
     Raises:
-        ValueError: integers, or another shape; the message says what there was, and the mend.
+        ValueError: it holds integers or has another shape; the message says which, and the mend.
     """
     images = numbers(values, "the batch")
     if images.shape != (count, *shape):
@@ -49,20 +49,20 @@ def as_images(values: Any, count: int, shape: tuple[int, ...]) -> NDArray[np.flo
     return images.astype(np.float32, copy=False)
 
 
-def _reshaped(there: tuple[int, ...], count: int, shape: tuple[int, ...]) -> str:
+def _reshaped(got: tuple[int, ...], count: int, shape: tuple[int, ...]) -> str:
     height, width, channels = shape
-    if there == (count, channels, height, width):
+    if got == (count, channels, height, width):
         return ", channels first: np.moveaxis(images, 1, -1)"
-    if there == (count, height, width) and channels == 1:
+    if got == (count, height, width) and channels == 1:
         return ": images[..., None]"
     return ", as the card's image_shape and the number of indices say"
 
 
 def check_values(images: NDArray[np.float32]) -> None:
-    """All in [0, 1].
+    """Check that all values lie in [0, 1].
 
     Raises:
-        ValueError: some are not; the message holds the smallest, the largest and the mend.
+        ValueError: some do not; the message holds the smallest, the largest and the mend.
     """
     low, high = (float(images.min()), float(images.max())) if images.size else (0.0, 0.0)
     if low >= -ROUNDING and high <= 1 + ROUNDING:

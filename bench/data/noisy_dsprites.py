@@ -14,7 +14,7 @@ from bench.data.reader import Reader
 if TYPE_CHECKING:
     import torch
 
-CACHED = 4  # images whose noise is made at once: what fits a core's cache
+BLOCK = 4  # images whose noise is made at once: they fit a core's cache
 
 
 class NoisySprites(Sprites):
@@ -27,10 +27,10 @@ class NoisySprites(Sprites):
 
     def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
         images = np.empty((len(index), 64, 64, 3), np.float32)
-        for i in range(0, len(index), CACHED):
-            some = slice(i, i + CACHED)
-            images[some] = self.noise(index[some], epoch[some])
-        images[self.sprites(index).view(np.bool_)] = 1  # there, sprite + noise is above 1
+        for i in range(0, len(index), BLOCK):
+            block = slice(i, i + BLOCK)
+            images[block] = self.noise(index[block], epoch[block])
+        images[self.sprites(index).view(np.bool_)] = 1  # where sprite + noise exceeds 1
         return images
 
     def resident(self, device: "torch.device") -> Reader:

@@ -1,7 +1,7 @@
 """The user's own data sets: a folder each, `NAME/card.yaml` beside its images, classes and values.
 
-They are put there by `bench.data.adding`, whole or not at all, and read as any other data set. The folder is `own/` of
-the downloads, or where the environment variable BENCH_CARDS says.
+`bench.data.adding` writes them, completely or not at all; they are read like any other data set. The folder is `own/`
+of the downloads, or the one in the environment variable BENCH_CARDS.
 """
 
 import keyword
@@ -20,14 +20,14 @@ from bench.store.shipped import own_data_dir
 
 CARD, IMAGES, CLASSES, VALUES = "card.yaml", "images.npy", "classes.npy", "values.npy"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-WORDS = ("custom", "all", "null", "none", "true", "false", "nan", "inf")  # that mean something else in a command
+WORDS = ("custom", "all", "null", "none", "true", "false", "nan", "inf")  # that have another meaning in a command
 
 
 class OwnImages(Stored):
-    """Images that are kept as bytes, with factors that are kept beside them; of no labels there are no factors.
+    """Images stored as bytes, with their factors in files beside them; without labels there are no factors.
 
     Raises:
-        DataError: a file is missing, or is not the one that was put there.
+        DataError: a file is missing or was changed.
     """
 
     def __init__(self, card: Card, folder: Path) -> None:
@@ -36,8 +36,8 @@ class OwnImages(Stored):
                 raise lost(card.name, place(file, folder))
         super().__init__(card, folder)
         self.classes: NDArray[np.int64] = _array(folder / card.name / CLASSES)
-        self.worth: NDArray[np.float64] = _array(folder / card.name / VALUES)
-        if not self.classes.shape == self.worth.shape == (len(self), len(card.factor_sizes)):
+        self.factor_values: NDArray[np.float64] = _array(folder / card.name / VALUES)
+        if not self.classes.shape == self.factor_values.shape == (len(self), len(card.factor_sizes)):
             raise self.fault(f"factors of {self.classes.shape}")
 
     def mapped(self) -> Bytes:
@@ -47,11 +47,11 @@ class OwnImages(Stored):
         return self.classes[self._checked(index)]
 
     def values(self, index: ArrayLike) -> NDArray[np.float64]:
-        return self.worth[self._checked(index)]
+        return self.factor_values[self._checked(index)]
 
 
 def lost(name: str, path: Path) -> DataError:
-    """The error for a file of a data set of the user's own that is not there, or not as it was put there."""
+    """The error for a missing or changed file of a data set of the user's own."""
     state = "not as it was put there" if path.exists() else "missing"
     return DataError(
         f"{path} is {state}: put it back, or `python -m bench data remove name={name}` and add the data set again"
@@ -76,16 +76,16 @@ def names() -> list[str]:
 
 
 def card_path(name: str) -> Path:
-    """Where the card of a data set of the user's own lies."""
+    """The path of the card of a data set of the user's own."""
     return own_data_dir() / name / CARD
 
 
-def check_new(name: str, taken: list[str]) -> None:
-    """Check that a data set can be called this.
+def check_new(name: str, reserved: list[str]) -> None:
+    """Check the name of a new data set.
 
     Args:
-        name: what it is to be called.
-        taken: names of data sets that come with the package or a plug-in.
+        name: the name.
+        reserved: names of data sets that come with the package or a plug-in.
 
     Raises:
         DataError: it cannot; the message says why.
@@ -95,7 +95,7 @@ def check_new(name: str, taken: list[str]) -> None:
             f"name={name} cannot be the name of a data set: up to 64 letters, digits and _, a letter first, and no "
             "word that means something else, such as null"
         )
-    if name.lower() in map(str.lower, taken):
+    if name.lower() in map(str.lower, reserved):
         raise DataError(f"name={name} is a data set that comes with the package: choose another name")
     if same := [other for other in names() if other.lower() == name.lower()]:
         raise DataError(
@@ -106,7 +106,7 @@ def check_new(name: str, taken: list[str]) -> None:
 
 
 def remove(name: str) -> Path:
-    """Remove a data set of the user's own; the folder that it was in. Results made with it stay.
+    """Remove a data set of the user's own; returns its folder. Results made with it stay.
 
     Raises:
         StoreError: it cannot be removed.
@@ -114,10 +114,10 @@ def remove(name: str) -> Path:
     folder = card_path(name).parent
     files = [folder / file for file in (IMAGES, CLASSES, VALUES)]
     try:
-        card_path(name).unlink()  # first: what is left of it, should the rest fail, is no data set
+        card_path(name).unlink()  # first: without its card, the rest is no data set if removing it fails
         for file in (*files, *map(record_path, files)):
             file.unlink(missing_ok=True)
-        if not any(folder.iterdir()):  # else something else lies there, which is not ours
+        if not any(folder.iterdir()):  # else it holds files of the user
             folder.rmdir()
     except OSError as fault:
         raise StoreError(f"cannot remove {fault.filename or folder}: {fault.strerror or fault}") from fault

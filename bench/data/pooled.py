@@ -1,4 +1,4 @@
-"""A data set seen at a lower resolution: each pixel the average of a block of pixels."""
+"""A data set at a lower resolution: each pixel is the average of a block of pixels."""
 
 import dataclasses
 from typing import TYPE_CHECKING
@@ -33,16 +33,16 @@ class Pooled(DataSet):
         rows = images[:, :, 0].copy()
         for i in range(1, self.block):
             rows += images[:, :, i]
-        # a product with stacked identities sums each block's columns: far faster than strided slices of 3 channels
+        # a product with stacked identities sums each block's columns, much faster than strided slices of 3 channels
         return (rows.reshape(-1, self.block * channels) @ self.columns).reshape(-1, size, size, channels)
 
     def resident(self, device: "torch.device") -> Reader | None:
-        whole, size, block = self.data.resident(device), self.card.image_shape[0], self.block
-        if whole is None:
+        full_size, size, block = self.data.resident(device), self.card.image_shape[0], self.block
+        if full_size is None:
             return None
 
         def read(index: "torch.Tensor", epoch: "torch.Tensor") -> "torch.Tensor":
-            return whole(index, epoch).unflatten(2, (size, block)).unflatten(1, (size, block)).mean(dim=(2, 4))
+            return full_size(index, epoch).unflatten(2, (size, block)).unflatten(1, (size, block)).mean(dim=(2, 4))
 
         return read
 
@@ -54,7 +54,7 @@ class Pooled(DataSet):
 
 
 def at_size(data: DataSet, size: int) -> DataSet:
-    """The data set at `size` x `size` pixels: itself where it has that size already.
+    """The data set at `size` x `size` pixels: unchanged if it has that size.
 
     Raises:
         ValueError: it cannot be had at that size.

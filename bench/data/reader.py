@@ -1,4 +1,4 @@
-"""Images as tensors of a device: read there where a data set can, else by the CPU and sent over."""
+"""Images as tensors on a device: read from its memory if the data set supports it, else read by the CPU and copied."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ Reader = Callable[["Tensor", "Tensor"], "Tensor"]  # (index, epoch) -> images (n
 
 @dataclass(frozen=True)
 class DeviceImages:
-    """A data set's images for one device: held there once, whatever the number of models that read them.
+    """A data set's images for one device, held there once for all models that read them.
 
     Attributes:
         read: from indices (n,) int64 and epochs (n,) int32 to images (n, height, width, channels), float32.
-        total: how many images there are.
-        device: where they are wanted.
-        on_device: whether nothing passes through the CPU, as a CUDA graph needs it.
+        total: number of images.
+        device: of the returned tensors.
+        on_device: whether reading does not involve the CPU, as a CUDA graph requires; True on the CPU itself.
         grid: sizes of the factors whose every combination is one image, the last factor fastest; none: no grid.
         rows: which images training draws, and how often; None: each is equally likely.
     """
@@ -45,9 +45,9 @@ def images_on(device: "torch.device", data: "DataSet") -> DeviceImages:
 
 
 def shares(white: int, device: "torch.device") -> "Tensor":
-    """What whole numbers from 0 to `white` are of it, (white + 1,) float32: the bits that NumPy divides to.
+    """The quotients k / white for k from 0 to `white`, (white + 1,) float32, as NumPy computes them.
 
-    Looked up, they are the same on every device; a division that is compiled for a GPU rounds otherwise.
+    A look-up gives the same bits on every device, while a division compiled for a GPU may round differently.
     """
     import numpy as np
     import torch

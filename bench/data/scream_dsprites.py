@@ -27,7 +27,7 @@ class ScreamSprites(Sprites):
 
     Raises:
         NoSourceError: the painting is not in the folder, or is not the one first used.
-        DataError: it is no picture, or is too small.
+        DataError: it is not a picture, or too small.
     """
 
     def __init__(self, card: Card, folder: Path) -> None:
@@ -83,7 +83,7 @@ def _draws(
 
 
 def _painting(path: Path) -> NDArray[np.float32]:
-    """(height, width, 3) in [0, 1], shrunk as the 2019 study did."""
+    """The painting (height, width, 3) in [0, 1], shrunk as in the 2019 study."""
     from PIL import Image
 
     try:

@@ -1,7 +1,7 @@
 """SmallNORB (LeCun et al. 2004): photographs of 50 toys of 5 categories, seen by the left camera.
 
-Six files in a binary matrix format, each compressed or unpacked: for the training and the testing part the images `dat`
-(n, 2 cameras, 96, 96), the category `cat` (n,) and `info` (n, 4): instance, elevation, azimuth (0, 2, .., 34) and
+Six files in a binary matrix format, each compressed or unpacked. The training part and the test part have the images
+`dat` (n, 2 cameras, 96, 96), the category `cat` (n,) and `info` (n, 4): instance, elevation, azimuth (0, 2, .., 34) and
 lighting.
 """
 
@@ -22,16 +22,16 @@ from bench.data.stored import Bytes, Converted, shrunk
 TYPES: dict[int, np.dtype[Any]] = {
     0x1E3D4C55: np.dtype("u1"),
     0x1E3D4C54: np.dtype("<i4"),
-}  # by the number that a file begins with
+}  # by the magic number of a file
 BLOCK = 500  # images that are shrunk at a time
 
 
 class SmallNORB(Converted):
-    """96x96 photographs shrunk to 64x64, ordered by factors, then instance: the nuisance that no factor tells."""
+    """96x96 photographs shrunk to 64x64, ordered by factors, then by instance, which is no factor."""
 
     @property
     def instances(self) -> int:
-        """Images of each combination of factor values."""
+        """Number of images of each combination of factor values."""
         return int(self.card.options["instances"])
 
     def factors(self, index: ArrayLike) -> NDArray[np.int64]:
@@ -45,15 +45,15 @@ class SmallNORB(Converted):
         if wrong.any():
             raise self.fault(f"{wrong.sum()} combinations of factors and instance have no image, or several")
         images = np.empty(self.shape[:3], np.uint8)  # 199 MB, once
-        for dat, where in zip(paths[::3], places, strict=True):
+        for dat, part_places in zip(paths[::3], places, strict=True):
             done = 0
-            for block in _rows(dat, (len(where), 2, None, None)):
-                images[where[done : done + len(block)]] = shrunk(block[:, 0], *images.shape[1:])
+            for block in _rows(dat, (len(part_places), 2, None, None)):
+                images[part_places[done : done + len(block)]] = shrunk(block[:, 0], *images.shape[1:])
                 done += len(block)
         yield images[..., None]
 
     def _places(self, cat: Path, info: Path) -> NDArray[np.int64]:
-        """Where the images of a part go: (n,)."""
+        """The place of each image of a part among all, (n,)."""
         category = np.concatenate(list(_rows(cat, (None,))))
         instance, elevation, azimuth, lighting = np.concatenate(list(_rows(info, (len(category), 4)))).T
         values = (category, elevation, azimuth // 2, lighting, instance)
@@ -72,7 +72,7 @@ def _rows(path: Path, shape: tuple[int | None, ...]) -> Iterator[NDArray[Any]]:
     """The rows of a matrix, a block at a time; None in `shape` is any length.
 
     Raises:
-        DataError: it is cut short, no such matrix or of another shape; the message names the file.
+        DataError: the file is truncated, no such matrix or of another shape; the message names it.
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
@@ -80,8 +80,8 @@ def _rows(path: Path, shape: tuple[int | None, ...]) -> Iterator[NDArray[Any]]:
             if len(row) + 1 != len(shape) or any(s not in (None, n) for s, n in zip(shape, (rows, *row), strict=True)):
                 raise ValueError(f"a matrix {(rows, *row)}, not {shape}")
             for start in range(0, rows, BLOCK):
-                wanted = (min(BLOCK, rows - start), *row)
-                yield np.frombuffer(file.read(math.prod(wanted) * dtype.itemsize), dtype).reshape(wanted)
+                block_shape = (min(BLOCK, rows - start), *row)
+                yield np.frombuffer(file.read(math.prod(block_shape) * dtype.itemsize), dtype).reshape(block_shape)
             if file.read(1):
                 raise ValueError("more bytes than its header says")
     except (OSError, EOFError, zlib.error, ValueError) as fault:

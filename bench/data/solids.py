@@ -1,4 +1,4 @@
-"""The four objects of rooms3d as meshes, built as MuJoCo builds its own: 28 slices, 16 stacks, faces of cubes 4x4."""
+"""The four objects of rooms3d as meshes like MuJoCo's: 28 slices, 16 stacks, 4x4 squares on a face of a cube."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ RIGHT_ANGLE = np.pi / 2
 
 @dataclass(frozen=True)
 class Mesh:
-    """Vertices and their normals, (n, 3) each, and triangles: three rows of them each, (m, 3)."""
+    """Vertices and their normals, (n, 3) each, and triangles, each of three vertex indices (m, 3)."""
 
     vertices: Array
     normals: Array
@@ -25,7 +25,7 @@ class Mesh:
 
 
 def solid(shape: str, scale: float) -> Mesh:
-    """An object that stands on z = 0 at the origin; it is convex."""
+    """A convex object that stands on z = 0 at the origin."""
     if shape == "cube":
         return _cube(CUBE * scale)
     if shape == "cylinder":

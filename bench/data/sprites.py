@@ -1,7 +1,7 @@
 """The geometry of dSprites: every image of the official file, drawn.
 
 The official file is a deterministic drawing whose geometry is known to the pixel. Shapes are polygons on a 64x64
-canvas, row 0 on top; one sample a pixel centre, and every vertex lies on a grid of 1/256 pixel.
+canvas, row 0 on top, sampled once at each pixel's centre; vertices lie on a grid of 1/256 pixel.
 """
 
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ Array = NDArray[np.float64]
 RADIUS = 0.15 * 64  # of a shape at scale 1, in pixels
 SUBPIXELS = 256.0
 SCALES = np.linspace(0.5, 1.0, 6)
-ORIENTATIONS = np.linspace(0.0, 2 * np.pi, 40)  # both ends: index 0 and 39 are the same angle
+ORIENTATIONS = np.linspace(0.0, 2 * np.pi, 40)  # includes both ends: indices 0 and 39 are the same angle
 CENTRES = 16 + 32 * np.linspace(0.0, 1.0, 32)
 # bit 63 of a word is column 0; SUFFIX[c] has every column from c on
 SUFFIX = np.append(np.uint64(2**64 - 1) >> np.arange(64, dtype=np.uint64), np.uint64(0))
 
 
 def blocks() -> Iterator[bytes]:
-    """Bit-packed images, a bit a pixel, of one shape, scale and orientation at a time: 32 x by 32 y positions each."""
+    """Bit-packed images, a block for each shape, scale and orientation, with 32 x by 32 y positions each."""
     for vertices in (_square(), _ellipse(), _heart()):
         for scale in SCALES:
             for angle in ORIENTATIONS:

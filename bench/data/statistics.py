@@ -1,7 +1,7 @@
-"""Means and deviations of a whole data set beside published ones: a reader that is wrong is seen by them.
+"""Compares means and deviations of a whole data set with published ones, to detect a wrong reader.
 
-A checksum covers a file, not what a reader makes of it. Where others have published the statistics of all images, they
-are computed once and kept in NAME/statistics.json, and told with the published ones.
+A checksum covers a file, not how it is read. If statistics of all images have been published, they are computed once,
+stored in NAME/statistics.json and logged beside the published ones.
 """
 
 import logging
@@ -37,52 +37,62 @@ def measured(data: DataSet) -> dict[str, list[float]]:
 
 
 def check_statistics(data: DataSet, folder: Path) -> bool:
-    """Compute what the card has published statistics of, once for these files, and tell where they differ.
+    """Compute the statistics that the card has published values of, once for these files, and warn if they differ.
 
     Args:
-        data: a data set that is in place.
+        data: a data set whose files are in place.
         folder: of the downloads.
 
     Returns:
-        Whether they are those of the card, or it has none.
+        Whether they are within the card's tolerance; True if it has none.
     """
     card = data.card
     if not card.statistics:
         return True
     path = folder / card.name / "statistics.json"
     made_of = {"version": card.version, "files": [origin(file, folder) for file in card.files]}
-    found = _recorded(path, made_of)
-    if found is None:
+    statistics = _recorded(path, made_of)
+    if statistics is None:
         log.info("%s: means and deviations of all %s images (once)", card.name, f"{len(data):,}")
-        found = measured(data)
-        with suppress(StoreError):  # in a folder that others own they are computed each time
-            write_json(path, {"made_of": made_of, "statistics": found})
+        statistics = measured(data)
+        with suppress(StoreError):  # a read-only folder: they are computed each time
+            write_json(path, {"made_of": made_of, "statistics": statistics})
         for name in ("mean", "std"):
             if name in card.statistics:
-                log.info("%s: %s %s, published %s", card.name, name, _told(found[name]), _told(card.statistics[name]))
-    within = float(card.statistics["within"])
-    differ = [n for n in ("mean", "std") if n in card.statistics and _most(found[n], card.statistics[n]) > within]
-    for name in differ:
+                log.info(
+                    "%s: %s %s, published %s",
+                    card.name,
+                    name,
+                    _in_words(statistics[name]),
+                    _in_words(card.statistics[name]),
+                )
+    tolerance = float(card.statistics["within"])
+    different = [
+        n
+        for n in ("mean", "std")
+        if n in card.statistics and _largest_difference(statistics[n], card.statistics[n]) > tolerance
+    ]
+    for name in different:
         log.warning(
             "%s: the %s of all images is %s, published is %s, more than %g away: the file or its reader is another one",
-            card.name, name, _told(found[name]), _told(card.statistics[name]), within,
+            card.name, name, _in_words(statistics[name]), _in_words(card.statistics[name]), tolerance,
         )  # fmt: skip
-    return not differ
+    return not different
 
 
 def _recorded(path: Path, made_of: Mapping[str, Any]) -> Any:
     try:
         match read_json(path):
-            case {"made_of": kept, "statistics": {"mean": [*_], "std": [*_]} as found} if kept == made_of:
-                return found
+            case {"made_of": recorded, "statistics": {"mean": [*_], "std": [*_]} as statistics} if recorded == made_of:
+                return statistics
     except StoreError:
         pass
     return None
 
 
-def _most(found: Sequence[float], published: Sequence[float]) -> float:
-    return float(np.abs(np.subtract(found, published)).max())
+def _largest_difference(computed: Sequence[float], published: Sequence[float]) -> float:
+    return float(np.abs(np.subtract(computed, published)).max())
 
 
-def _told(values: Sequence[float]) -> str:
+def _in_words(values: Sequence[float]) -> str:
     return " ".join(f"{value:.6f}" for value in values)

@@ -1,4 +1,4 @@
-"""Data sets whose images lie as bytes in one array on disk, which is mapped into memory and read by index."""
+"""Data sets whose images are bytes in one array on disk, which is memory-mapped and read by index."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ class Stored(DataSet):
     """Images whose pixels are byte / 255.
 
     Raises:
-        NoSourceError: a file is missing or damaged; the message tells where it comes from and where it goes.
-        DataError: a file does not hold what the card says.
+        NoSourceError: a file is missing or damaged; the message says where it comes from and where it goes.
+        DataError: a file does not match the card.
         StoreError: the folder cannot be written.
     """
 
@@ -45,17 +45,17 @@ class Stored(DataSet):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the mapped array."""
+        """The shape of the mapped array."""
         return len(self), *self.card.image_shape
 
     @property
     def path(self) -> Path:
-        """The first file of the card, or what it was unpacked to."""
+        """The path of the first file of the card, or of its unpacked folder."""
         return place(self.card.files[0], self.folder)
 
-    def fault(self, what: object) -> DataError:
-        """An error that names the file."""
-        return DataError(f"{self.path} is not what the card of {self.card.name} says: {what}")
+    def fault(self, problem: object) -> DataError:
+        """A DataError that names the file and a problem with it."""
+        return DataError(f"{self.path} is not what the card of {self.card.name} says: {problem}")
 
     def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
         images = self.pixels[index].astype(np.float32)
@@ -77,14 +77,14 @@ class Stored(DataSet):
 
 
 class Converted(Stored):
-    """Images whose files hold them in another form: converted once into NAME/images.npy."""
+    """Images whose files have another format, converted once into NAME/images.npy."""
 
     @abstractmethod
     def pieces(self) -> Iterator[Bytes]:
-        """All images in order, some (n, height, width, channels) at a time. Subclasses implement this.
+        """All images in order, in blocks (n, height, width, channels). Subclasses implement this.
 
         Raises:
-            DataError: a file does not hold what the card says; the message names it.
+            DataError: a file does not match the card; the message names it.
         """
 
     def mapped(self) -> Bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.data.base import Card, DataSet
 from bench.data.formula import Array, Formula
 
-CELLS, SIDE = 8, 8  # cells in a row, and pixels in a side of one
+CELLS, SIDE = 8, 8  # cells in a row, and pixels along the side of a cell
 
 
 class Squares(Formula):
@@ -18,8 +18,8 @@ class Squares(Formula):
 
     def drawn(self, factors: tuple[Array, ...], row: Array, column: Array, channel: Array) -> Array:
         cells = [y * CELLS + x for x, y in zip(factors[0::2], factors[1::2], strict=True)]
-        own = sum(cell * (channel == c) for c, cell in enumerate(cells))  # (n, 1, 1, channels)
-        return row // SIDE * CELLS + column // SIDE == own
+        cell_of_channel = sum(cell * (channel == c) for c, cell in enumerate(cells))  # (n, 1, 1, channels)
+        return row // SIDE * CELLS + column // SIDE == cell_of_channel
 
 
 def load(card: Card, folder: Path) -> DataSet:

@@ -57,7 +57,7 @@ class Launcher(ABC):
 
     @abstractmethod
     def interrupt(self) -> str:
-        """Handle ctrl-C for the jobs that have not ended; return what was done with them, in words."""
+        """Handle ctrl-C for the jobs that have not ended; return what happened to them, in words."""
 
 
 def engine(module: str, extra: str) -> ModuleType:

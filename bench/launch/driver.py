@@ -1,4 +1,4 @@
-"""The driving process: split what is missing of a study into jobs, submit them, follow them until they end.
+"""The driving process: it splits the missing work of a study into jobs, submits them, and follows them to their end.
 
 Jobs of an engine that outlives this process are recorded in the store, so that the same command finds those that still
 run, leaves their runs to them, and follows them beside new ones.
@@ -56,7 +56,7 @@ class Work:
 
 
 def distribute(work: Work) -> dict[str, str] | None:
-    """Do everything that is missing by jobs.
+    """Do the missing work by jobs.
 
     Returns:
         Run id -> the error of its job, for runs that are still missing; None if jobs are not waited for.
@@ -69,22 +69,22 @@ def distribute(work: Work) -> dict[str, str] | None:
     waits = work.settings["launcher"].get("wait", True)
     if not waits and not launcher.outlives:
         raise ConfigError(f"launcher.wait=false, but the jobs of {launcher.name} end with this process")
-    jobs, tried, lost = _going_on(launcher, work.folder), set[str](), dict[str, str]()
+    jobs, attempted, errors = _going_on(launcher, work.folder), set[str](), dict[str, str]()
     while True:
-        taken = tried.union(*jobs.values())
-        jobs |= _submit(launcher, [r for r in work.missing() if r.id not in taken], work)
+        assigned = attempted.union(*jobs.values())
+        jobs |= _submit(launcher, [r for r in work.missing() if r.id not in assigned], work)
         if not jobs:
             break
         if not waits:
             say(f"{launcher.name}: {len(jobs)} jobs go on; the same command with launcher.wait=true follows them")
             return None
-        lost |= _follow(launcher, jobs, work)
-        tried.update(*jobs.values())
+        errors |= _follow(launcher, jobs, work)
+        attempted.update(*jobs.values())
         _forget(jobs, work.folder)
         jobs = {}
-    if not tried:
+    if not attempted:
         say(f"{work.stage}: nothing is missing")
-    return lost
+    return errors
 
 
 def _submit(launcher: Launcher, runs: Sequence[Run], work: Work) -> Jobs:
@@ -105,14 +105,14 @@ def _submit(launcher: Launcher, runs: Sequence[Run], work: Work) -> Jobs:
 def _going_on(launcher: Launcher, folder: Path) -> Jobs:
     """Jobs that an earlier command submitted and that have not ended."""
     jobs: Jobs = {}
-    for record, noted in _records(folder) if launcher.outlives else ():
-        if noted["launcher"] == launcher.name:
-            alive = {i: noted["jobs"][i] for i in launcher.adopt(list(noted["jobs"]))}
+    for record, content in _records(folder) if launcher.outlives else ():
+        if content["launcher"] == launcher.name:
+            alive = {i: content["jobs"][i] for i in launcher.adopt(list(content["jobs"]))}
             jobs |= alive
             if not alive:
                 record.unlink(missing_ok=True)
-            elif len(alive) < len(noted["jobs"]):  # ended jobs need not be followed any more
-                write_json(record, noted | {"jobs": alive})
+            elif len(alive) < len(content["jobs"]):  # ended jobs need not be followed any more
+                write_json(record, content | {"jobs": alive})
     if jobs:
         say(f"{launcher.name}: {len(jobs)} jobs of an earlier command go on: {', '.join(jobs)}")
     return jobs
@@ -129,33 +129,33 @@ def _records(folder: Path) -> Iterator[tuple[Path, JobsRecord]]:
 
 def _forget(jobs: Jobs, folder: Path) -> None:
     """Remove the records of jobs that have ended."""
-    for record, noted in _records(folder):
-        if noted["jobs"].keys() <= jobs.keys():
+    for record, content in _records(folder):
+        if content["jobs"].keys() <= jobs.keys():
             record.unlink(missing_ok=True)
 
 
 def _follow(launcher: Launcher, jobs: Jobs, work: Work) -> dict[str, str]:
     """Report the states of jobs until all have ended; return runs that are still missing, with their job's error."""
-    died: dict[str, str] = {}
+    errors: dict[str, str] = {}
     ended: set[str] = set()
-    said, last = -EVERY_S, ""
+    reported, last = -EVERY_S, ""
     try:
         while len(ended) < len(jobs):
             states = {i: s for i, s in launcher.poll().items() if i in jobs}
             for i in [i for i, s in states.items() if s.word in ENDED and i not in ended]:
                 ended.add(i)
                 if states[i].word == "failed":
-                    died[i] = states[i].why
-                    say(f"{launcher.name}: job {i} FAILED: {died[i]}")
+                    errors[i] = states[i].why
+                    say(f"{launcher.name}: job {i} FAILED: {errors[i]}")
             line = ", ".join(f"{n} {word}" for word, n in sorted(Counter(map(_described, states.values())).items()))
-            if len(ended) == len(jobs) or (line != last and time.monotonic() - said > EVERY_S):
-                said, last = time.monotonic(), line
+            if len(ended) == len(jobs) or (line != last and time.monotonic() - reported > EVERY_S):
+                reported, last = time.monotonic(), line
                 say(f"{launcher.name}: jobs: {line}; models to do: {len(work.missing())}")
     except (KeyboardInterrupt, Interrupted):
         say(f"{launcher.name}: {launcher.interrupt()}")
         raise
-    undone = {r.id for r in work.missing()}
-    return {run: f"job {i}: {why}" for i, why in died.items() for run in jobs[i] if run in undone}
+    missing = {r.id for r in work.missing()}
+    return {run: f"job {i}: {why}" for i, why in errors.items() for run in jobs[i] if run in missing}
 
 
 def _described(state: State) -> str:

@@ -1,4 +1,4 @@
-"""Trains and scores what is missing of a study: finds these runs and cells, and makes tasks for processes."""
+"""Trains and scores the missing runs and cells of a study, as tasks for worker processes."""
 
 import dataclasses
 import time
@@ -65,17 +65,19 @@ def missing_work(name: str, plan: Plan, store: Store, settings: Settings) -> lis
 
 def untrained_runs(plan: Plan, store: Store, settings: Settings) -> list[Run]:
     """The runs to train: missing ones, and with `retry_failed` also failed ones."""
-    wanted = ("missing", "failed") if settings["retry_failed"] else ("missing",)
+    states = ("missing", "failed") if settings["retry_failed"] else ("missing",)
     listings = store.listings()
-    return [r for r in plan.runs if (listings[r.id].state if r.id in listings else "missing") in wanted]
+    return [r for r in plan.runs if (listings[r.id].state if r.id in listings else "missing") in states]
 
 
 def unscored_cells(plan: Plan, store: Store, settings: Settings) -> list[tuple[Member, list[Cell]]]:
     """Trained runs and codes from elsewhere, each with its missing cells."""
-    again = ("missing", "failed") if settings["retry_failed"] else ("missing",)
-    wanted, states = {cell.key: cell for cell in cells(plan.metrics, plan.protocol)}, ledger(store)
-    trained = [member for member in plan.members if states.run(member) == "done"]
-    todo = [(member, [cell for key, cell in wanted.items() if states.cell(member, key) in again]) for member in trained]
+    states = ("missing", "failed") if settings["retry_failed"] else ("missing",)
+    all_cells, known = {cell.key: cell for cell in cells(plan.metrics, plan.protocol)}, ledger(store)
+    trained = [member for member in plan.members if known.run(member) == "done"]
+    todo = [
+        (member, [cell for key, cell in all_cells.items() if known.cell(member, key) in states]) for member in trained
+    ]
     return [(member, lacking) for member, lacking in todo if lacking]
 
 
@@ -92,16 +94,16 @@ def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
             groups = jobs_of(todo, {}, on_gpu=accelerator == "cuda")
             tasks = [(group, store.path, accelerator, report, logger) for group in groups]
             if accelerator == "cuda":
-                ended: Iterator[tuple[int, Any]] = (
+                results: Iterator[tuple[int, Any]] = (
                     (i, _train_task(*task[:3], meter.advance, logger)) for i, task in enumerate(tasks)
                 )
             else:
-                ended = pool.run(_train_task, tasks, meter.advance, killed=["KILLED"])
+                results = pool.run(_train_task, tasks, meter.advance, killed=["KILLED"])
             todo = []
-            for position, states in ended:
-                for run, how in zip(groups[position], states, strict=True):
-                    todo += [run] if how == "elsewhere" else []
-                    meter.advance(0, str(run) if how == "done" else f"{how.upper()} {run}")
+            for position, states in results:
+                for run, outcome in zip(groups[position], states, strict=True):
+                    todo += [run] if outcome == "elsewhere" else []
+                    meter.advance(0, str(run) if outcome == "done" else f"{outcome.upper()} {run}")
 
 
 def score(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
@@ -139,14 +141,14 @@ def unscored_groups(
         settings: say whether failed cells are computed again.
         soon: runs that count as trained already.
     """
-    again, states = ("missing", "failed") if settings["retry_failed"] else ("missing",), ledger(store)
+    states, known = ("missing", "failed") if settings["retry_failed"] else ("missing",), ledger(store)
     part_ids, trained = {member.id for member in part.members}, {run.id for run in soon}
-    trained |= {member.id for member in whole.members if states.run(member) == "done"}
+    trained |= {member.id for member in whole.members if known.run(member) == "done"}
     todo = []
     for group in groups_of(member for member in whole.members if member.id in trained):
         if any(member.id in part_ids for member in group):
-            wanted = group_cells(part.metrics, part.protocol, group)
-            lacking = [cell for cell in wanted if any(states.cell(member, cell.key) in again for member in group)]
+            all_cells = group_cells(part.metrics, part.protocol, group)
+            lacking = [cell for cell in all_cells if any(known.cell(member, cell.key) in states for member in group)]
             todo += [(group, lacking)] if lacking else []
     return todo
 
@@ -156,13 +158,13 @@ def score_groups(part: Plan, whole: Plan, store: Store, pool: Pool, settings: Se
 
     See `unscored_groups`.
     """
-    tried = set[str]()
+    attempted = set[str]()
     while todo := [
-        (group, fresh)
+        (group, untried)
         for group, lacking in unscored_groups(part, whole, store, settings)
-        if (fresh := [cell for cell in lacking if cell.key not in tried])
+        if (untried := [cell for cell in lacking if cell.key not in attempted])
     ]:
-        tried |= {cell.key for _, lacking in todo for cell in lacking}
+        attempted |= {cell.key for _, lacking in todo for cell in lacking}
         with Meter("score groups", sum(len(c) for _, c in todo), "scores") as meter:
             score_all([of_group(*pair) for pair in todo], store, pool, part.protocol.timeout, meter.advance)
 

@@ -30,7 +30,7 @@ OVER = (
 
 
 class Resumed:
-    """A call that is requeued unchanged when its time is over or it is pre-empted: it does what is still missing.
+    """A call that is requeued unchanged when its time is over or it is pre-empted: it then does the rest.
 
     Args:
         function: to call.
@@ -134,12 +134,12 @@ class Slurm(Launcher):
 
     def interrupt(self) -> str:
         """Let the jobs continue, or cancel them if `launcher.cancel` is set."""
-        left = [i for i, s in self.states.items() if s.word not in ENDED]
-        command = ["scancel", *_arrays(left).split()]
+        open_jobs = [i for i, s in self.states.items() if s.word not in ENDED]
+        command = ["scancel", *_arrays(open_jobs).split()]
         if self.settings["cancel"]:
             subprocess.run(command, check=False)
-            return f"{len(left)} jobs were cancelled"
-        return f"{len(left)} jobs go on, the same command follows them; `{' '.join(command)}` cancels them"
+            return f"{len(open_jobs)} jobs were cancelled"
+        return f"{len(open_jobs)} jobs go on, the same command follows them; `{' '.join(command)}` cancels them"
 
 
 def _arrays(jobs: Sequence[str]) -> str:
@@ -177,11 +177,11 @@ def _make_private(folder: Path) -> None:
     """Create the jobs folder for this user only, or check that nobody else can write in it."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        about = folder.stat()
+        status = folder.stat()
     except OSError as fault:
         raise LaunchError(f"cannot use {folder} for jobs: {fault.strerror}") from fault
     why = "jobs are pickles, so whoever can write there runs code as you"
-    if about.st_uid != os.geteuid():
+    if status.st_uid != os.geteuid():
         raise LaunchError(f"{folder} is another user's, and {why}: give one of your own, launcher.folder=FOLDER")
-    if about.st_mode & 0o022:
+    if status.st_mode & 0o022:
         raise LaunchError(f"others can write in {folder}, and {why}: chmod go-w {folder}")

@@ -25,8 +25,8 @@ Floor = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """A score column of one board: the row that is significantly the best, and the range of all rows."""
+class _ScoreColumn:
+    """A score column of one board: the key of the row that is significantly the best, and the range of all rows."""
 
     column: Column
     best: Any
@@ -37,34 +37,34 @@ class _Shown:
 def board_table(
     board: pd.DataFrame, chosen: Sequence[Column], level: str, by: str, number: int, floors: Floor | None = None
 ) -> Html:
-    """The board of one (representation, data set), with columns for each rank set, of which the page shows one set.
+    """The board of one (representation, data set), with columns for each rank set; the page shows those of one set.
 
     Args:
-        board: its rows for each rank set, as `leaderboard` gives them, in the order of the first set.
-        chosen: score columns; those the board lacks are left out.
-        level: what a row is.
+        board: its rows for each rank set, as `leaderboard` returns them, in the order of the first set.
+        chosen: score columns; those that the board lacks are left out.
+        level: the kind of its rows.
         by: the same in words.
         number: of the board on its page.
-        floors: kind of code -> score name -> floor, shown below the rows.
+        floors: kind of codes -> score name -> floor, shown below the rows.
     """
     sets = {str(name): rows for name, rows in board.groupby("rank_set", sort=False)}
     rows = next(iter(sets.values()))
-    first = rows.iloc[0]
+    first_row = rows.iloc[0]
     present = [c for c in chosen if c.name in board and board[c.name].notna().any()]
     present = sorted(present, key=lambda c: not c.disentanglement)
-    shown = [_Shown(c, sure_best(rows, c), *_ends(rows, c.name)) for c in present]
-    heading = f"{board_title(first['dataset'])}, {representation_title(first['representation'])}"
+    columns = [_ScoreColumn(c, sure_best(rows, c), *_ends(rows, c.name)) for c in present]
+    heading = f"{board_title(first_row['dataset'])}, {representation_title(first_row['representation'])}"
     standing = {name: {_key(row): row for _, row in part.iterrows()} for name, part in sets.items()}
     lines = [
-        _row(row, {n: rows[_key(row)] for n, rows in standing.items()}, shown, level) for _, row in rows.iterrows()
+        _row(row, {n: rows[_key(row)] for n, rows in standing.items()}, columns, level) for _, row in rows.iterrows()
     ]
-    below = [_floor(kind, values, present, list(sets), level) for kind, values in (floors or {}).items()]
+    floor_rows = [_floor(kind, values, present, list(sets), level) for kind, values in (floors or {}).items()]
     table = tag(
         "table",
         tag("caption", f"{heading}, {by}", class_="unseen"),
         _head(present, level, list(sets)),
         tag("tbody", *lines),
-        tag("tfoot", *below) if below else None,
+        tag("tfoot", *floor_rows) if floor_rows else None,
     )
     return tag(
         "section",
@@ -74,8 +74,8 @@ def board_table(
         _dead(rows) if level != SETTING else None,
         class_="board",
         id=f"board-{number}",
-        data_dataset=first["dataset"],
-        data_representation=first["representation"],
+        data_dataset=first_row["dataset"],
+        data_representation=first_row["representation"],
         data_level=level,
     )
 
@@ -85,14 +85,14 @@ def _key(row: pd.Series) -> tuple[str, str]:
 
 
 def _dead(rows: pd.DataFrame) -> Html | None:
-    """The dead runs of a board by name."""
+    """A paragraph with the names of the dead runs of a board; None if there are none."""
     names = [name for name in rows["dead_runs"] if name]
     return tag("p", tag("b", counted(rows["dead"].sum())), f": {'; '.join(names)}.") if names else None
 
 
 def _ends(board: pd.DataFrame, name: str) -> tuple[float, float]:
-    held = board[[name, f"{name}_low", f"{name}_high"]].to_numpy()
-    return float(np.nanmin(held)), float(np.nanmax(held))
+    numbers = board[[name, f"{name}_low", f"{name}_high"]].to_numpy()
+    return float(np.nanmin(numbers)), float(np.nanmax(numbers))
 
 
 def board_title(dataset: str) -> str:
@@ -101,7 +101,7 @@ def board_title(dataset: str) -> str:
 
 
 def representation_title(kind: str) -> str:
-    """Of what a board's scores are."""
+    """The representation that a board's scores are of, in words."""
     return "images held out of training" if kind == HELD_OUT else f"{kind} representation"
 
 
@@ -115,16 +115,16 @@ def _head(present: Sequence[Column], level: str, sets: Sequence[str]) -> Html:
     heads = [_header(*f) for f in fixed]
     heads += [_header(*column, ranks=name) for name in sets for column in STANDING]
     for column in present:
-        up = column.declared.higher_is_better
-        written = title(column.name)
-        first = "ascending" if up is False else "descending"
+        higher = column.declared.higher_is_better
+        heading = title(column.name)
+        first = "ascending" if higher is False else "descending"
         ranked_in = [name for name in sets if column.declared.counts_in(name)]
-        heads.append(_header(column.name, SHORT.get(written, written), first, _arrow(up), ranked_in))
+        heads.append(_header(column.name, SHORT.get(heading, heading), first, _arrow(higher), ranked_in))
     return tag("thead", tag("tr", *groups, class_="groups"), tag("tr", *heads))
 
 
-def _group(written: str, members: Sequence[Column]) -> Html | None:
-    return tag("th", written, colspan=len(members), scope="colgroup") if members else None
+def _group(heading: str, members: Sequence[Column]) -> Html | None:
+    return tag("th", heading, colspan=len(members), scope="colgroup") if members else None
 
 
 def _arrow(higher: bool | None) -> str:
@@ -132,16 +132,16 @@ def _arrow(higher: bool | None) -> str:
 
 
 def _header(
-    name: str, written: str, first: str, direction: str = "", ranked_in: Sequence[str] = (), ranks: str | None = None
+    name: str, label: str, first: str, direction: str = "", ranked_in: Sequence[str] = (), ranks: str | None = None
 ) -> Html:
-    """A header that is a button; `first` is the order after its first click: the best first.
+    """A column header with a button; `first` is the order after its first click, with the best on top.
 
-    It names the rank sets that count the column (`ranked_in`); a column of ranks belongs to one set (`ranks`).
+    `ranked_in` names the rank sets that count the column; a column of ranks belongs to one set, `ranks`.
     """
     mark = {"higher is better": "↑", "lower is better": "↓"}.get(direction)
     return tag(
         "th",
-        tag("button", written, tag("span", mark, aria_hidden="true", class_="way") if mark else None, type="button",
+        tag("button", label, tag("span", mark, aria_hidden="true", class_="way") if mark else None, type="button",
             title=direction or None),
         *(tag("small", "ranked", data_ranks=rank_set) for rank_set in ranked_in),
         scope="col",
@@ -153,7 +153,7 @@ def _header(
     )  # fmt: skip
 
 
-def _row(row: pd.Series, standing: Mapping[str, pd.Series], shown: Sequence[_Shown], level: str) -> Html:
+def _row(row: pd.Series, standing: Mapping[str, pd.Series], columns: Sequence[_ScoreColumn], level: str) -> Html:
     name = str(row["model"])
     notes = [] if name in registry.names("models") else [tag("small", "representation")]
     if row["dead"]:
@@ -168,32 +168,32 @@ def _row(row: pd.Series, standing: Mapping[str, pd.Series], shown: Sequence[_Sho
         cells.append(_cell(ranks["rank"], "{:.0f}", _interval(ranks, "rank", "{:.0f}"), ranks=rank_set))
         cells.append(_cell(ranks["rank_by_mean"], "{:.0f}", _interval(ranks, "rank_by_mean", "{:.0f}"), ranks=rank_set))
         cells.append(_cell(ranks["mean_score"], "{:.3f}", ranks=rank_set))
-        covered = np.floor(100 * ranks["coverage"] + 1e-9)  # never rounded up to 100 %
+        coverage = np.floor(100 * ranks["coverage"] + 1e-9)  # never rounded up to 100 %
         runs = f"{row['runs']:,} run{'' if row['runs'] == 1 else 's'}"
-        cells.append(_cell(covered, "{:.0f}%", runs, ranks=rank_set))
-    for score in shown:
-        name_, bold = score.column.name, row.name == score.best
-        whisker = _whisker(row, score) if level != SETTING else None
-        cells.append(_cell(row[name_], "{:.3f}", _interval(row, name_, "{:.3f}"), bold, whisker))
+        cells.append(_cell(coverage, "{:.0f}%", runs, ranks=rank_set))
+    for score_column in columns:
+        score_name, bold = score_column.column.name, row.name == score_column.best
+        whisker = _whisker(row, score_column) if level != SETTING else None
+        cells.append(_cell(row[score_name], "{:.3f}", _interval(row, score_name, "{:.3f}"), bold, whisker))
     return tag("tr", *cells, data_model=name, class_="unranked" if pd.isna(row["rank"]) else None)
 
 
 def _floor(kind: str, values: Mapping[str, float], present: Sequence[Column], sets: Sequence[str], level: str) -> Html:
-    """A row with the scores of codes of a kind that hold nothing."""
+    """A row with the floors of one kind of codes."""
     name = tag("th", KINDS[kind], tag("small", "floor"), scope="row", class_="name")
     blank = [tag("td")] * (level == SETTING) + [tag("td", data_ranks=n) for n in sets for _ in STANDING]
     return tag("tr", name, *blank, *(_cell(values.get(c.name, np.nan), "{:.3f}") for c in present))
 
 
-def _interval(row: pd.Series, name: str, written: str) -> str:
+def _interval(row: pd.Series, name: str, form: str) -> str:
     """The interval in words; a dash if there is none."""
     low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return f"{written.format(low)}–{written.format(high)}" if pd.notna(low) else "–"
+    return f"{form.format(low)}–{form.format(high)}" if pd.notna(low) else "–"
 
 
 def _cell(
     value: float,
-    written: str,
+    form: str,
     small: str | None = None,
     bold: bool = False,
     mark: Html | None = None,
@@ -201,12 +201,12 @@ def _cell(
 ) -> Html:
     if pd.isna(value):
         return tag("td", tag("span", "–", title="missing"), class_="none", data_ranks=ranks)
-    shown = tag("b", written.format(value)) if bold else written.format(value)
+    content = tag("b", form.format(value)) if bold else form.format(value)
     small = tag("small", small) if small else None
-    return tag("td", shown, small, mark, data_value=f"{value:.6g}", data_ranks=ranks)
+    return tag("td", content, small, mark, data_value=f"{value:.6g}", data_ranks=ranks)
 
 
-def _whisker(row: pd.Series, score: _Shown) -> Html | None:
+def _whisker(row: pd.Series, score: _ScoreColumn) -> Html | None:
     """The score and its interval as a mark on a line, scaled to the range of the board."""
     ends = [row[score.column.name + end] for end in ("_low", "", "_high")]
     if pd.isna(ends).any() or score.high <= score.low:

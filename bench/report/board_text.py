@@ -1,4 +1,4 @@
-"""Boards as tables of text: Markdown to read, LaTeX (booktabs) for a paper; the best in bold where it is sure."""
+"""Boards as tables of text: Markdown to read, LaTeX (booktabs) for a paper; a significant best is bold."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ class Boards:
     """Boards of one level and rank set.
 
     Attributes:
-        rows: as `leaderboard` gives them, of this level and set.
-        columns: score columns; those a board lacks are left out.
-        level: what a row is, and in words.
-        rank_set: what ranks rest on.
+        rows: as `leaderboard` returns them, of this level and rank set.
+        columns: score columns; those that a board lacks are left out.
+        level: the kind of rows, and the same in words.
+        rank_set: the set of scores that ranks rest on.
         study: its title, and the schedules of its runs.
         floors: of each data set.
     """
@@ -43,7 +43,7 @@ class Boards:
 
     @property
     def facts(self) -> str:
-        """What the numbers are."""
+        """A description of the numbers, in sentences."""
         return (
             f"IQM [95% interval] of {self.level[1]}; rank by Borda count over {RANK_SETS[self.rank_set]} "
             f"({self.rank_set}). Dead runs, whose codes have no active dimension, are not ranked. A score is bold "
@@ -79,7 +79,7 @@ def as_markdown(boards: Boards) -> str:
 
 
 def as_latex(boards: Boards) -> str:
-    """A table environment a board, for `booktabs`."""
+    """A table environment for each board, with rules of `booktabs`."""
     parts = [f"% {' '.join(boards.study[0].split())}: leaderboard; needs \\usepackage{{booktabs}}"]
     for text in _texts(boards):
         caption = f"{text.heading}. Schedule: {boards.study[1]}. {boards.facts} {text.note}".strip()
@@ -100,31 +100,31 @@ def _texts(boards: Boards) -> list[_Text]:
 
 def _text(boards: Boards, board: pd.DataFrame, heading: str) -> _Text:
     of_settings = boards.level[0] == SETTING
-    shown = [c for c in boards.columns if c.name in board and board[c.name].notna().any()]
-    best = {c.name: sure_best(board, c) for c in shown}
+    columns = [c for c in boards.columns if c.name in board and board[c.name].notna().any()]
+    best = {c.name: sure_best(board, c) for c in columns}
     heads = ["setting" if of_settings else "model", *FIXED]
-    heads += [title(c.name) + ("" if c.declared.counts_in(boards.rank_set) else " (not ranked)") for c in shown]
+    heads += [title(c.name) + ("" if c.declared.counts_in(boards.rank_set) else " (not ranked)") for c in columns]
     rows = []
     for key, row in board.iterrows():
-        named = (row["hyperparameter"], row["value"]) if of_settings else (None, None)
-        fixed = [setting_title(row["model"], *named), _number(row, "rank", "{:.0f}")]
+        hyperparameter = (row["hyperparameter"], row["value"]) if of_settings else (None, None)
+        fixed = [setting_title(row["model"], *hyperparameter), _number(row, "rank", "{:.0f}")]
         fixed += [f"{np.floor(100 * row['coverage'] + 1e-9):.0f}%", str(row["dead"])]
-        scores = [(_number(row, c.name, "{:.3f}"), best[c.name] is not None and key == best[c.name]) for c in shown]
+        scores = [(_number(row, c.name, "{:.3f}"), best[c.name] is not None and key == best[c.name]) for c in columns]
         rows.append([*((cell, False) for cell in fixed), *scores])
-    below = []
+    floor_rows = []
     for kind, floors in floors_below(board, boards.floors).items():
-        known = [f"{floors[c.name]:.3f}" if c.name in floors else MISSING for c in shown]
-        below.append([f"floor: {KINDS[kind]}", *[""] * len(FIXED), *known])
+        values = [f"{floors[c.name]:.3f}" if c.name in floors else MISSING for c in columns]
+        floor_rows.append([f"floor: {KINDS[kind]}", *[""] * len(FIXED), *values])
     dead = "" if of_settings else "; ".join(filter(None, board["dead_runs"]))
-    return _Text(heading, heads, rows, below, f"{counted(board['dead'].sum())}: {dead}." if dead else "")
+    return _Text(heading, heads, rows, floor_rows, f"{counted(board['dead'].sum())}: {dead}." if dead else "")
 
 
-def _number(row: pd.Series, name: str, written: str) -> str:
+def _number(row: pd.Series, name: str, form: str) -> str:
     if pd.isna(row[name]):
         return MISSING
     low, high = row[f"{name}_low"], row[f"{name}_high"]
-    interval = "" if pd.isna(low) else f" [{written.format(low)}, {written.format(high)}]"
-    return written.format(row[name]) + interval
+    interval = "" if pd.isna(low) else f" [{form.format(low)}, {form.format(high)}]"
+    return form.format(row[name]) + interval
 
 
 def _bold(text: str, bold: bool, form: str) -> str:

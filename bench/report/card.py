@@ -25,22 +25,22 @@ GROUPED = "It is beside two others: perfect codes with noise of their own, 0.1 o
 
 
 def draw_card(curves: pd.DataFrame, metric: str) -> Picture:
-    """Draw a metric's behaviour: a column an experiment; scores in 0..1 share a row, others have their own.
+    """Draw a metric's behaviour: a column for each experiment; scores in 0..1 share a row, others have their own.
 
     Args:
-        curves: of `bench.testing.behaviour`, for the metric and those it is compared with.
-        metric: of the card.
+        curves: from `bench.testing.behaviour`, of the metric and of those that it is compared with.
+        metric: its name.
     """
-    rows, looks = _rows(curves), _looks(curves, metric)
+    rows, styles = _rows(curves), _looks(curves, metric)
     heights = [1.8 if len(names) > 1 else 1.3 for names in rows]
     figure = new_figure(PAGE, 0.2 + sum(heights))
     axes = figure.subplots(len(rows), len(PANELS), squeeze=False, sharex="col", sharey="row", height_ratios=heights)
-    for line, names in zip(axes, rows, strict=True):
-        for ax, experiment in zip(line, PANELS, strict=True):
-            _panel(ax, curves[curves["experiment"] == experiment], names, looks)
-        line[0].set_ylabel("score" if len(names) > 1 else fill(title(names[0]), 18))
+    for axes_of_row, names in zip(axes, rows, strict=True):
+        for ax, experiment in zip(axes_of_row, PANELS, strict=True):
+            _panel(ax, curves[curves["experiment"] == experiment], names, styles)
+        axes_of_row[0].set_ylabel("score" if len(names) > 1 else fill(title(names[0]), 18))
         if len(names) > 1:
-            _label(line[-1])
+            _label(axes_of_row[-1])
     for ax, (heading, *_) in zip(axes[0], PANELS.values(), strict=True):
         ax.set_title(heading)
     for ax, (_, unit, _) in zip(axes[-1], PANELS.values(), strict=True):
@@ -63,7 +63,7 @@ def _rows(curves: pd.DataFrame) -> list[list[str]]:
 
 
 def _looks(curves: pd.DataFrame, metric: str) -> dict[str, dict[str, Any]]:
-    """The style of each score: those of the metric are thick and on top."""
+    """The style of each score; lines of the card's metric are thick and on top."""
     names = list(curves["name"].unique())
     of_metric = set(curves.loc[curves["metric"] == metric, "name"])
     thick = {"linewidth": 2, "markersize": 4.5, "zorder": 3}
@@ -73,11 +73,11 @@ def _looks(curves: pd.DataFrame, metric: str) -> dict[str, dict[str, Any]]:
     return {n: {"color": palette[n], "marker": markers[n]} | (thick if n in of_metric else thin) for n in names}
 
 
-def _panel(ax: Axes, curves: pd.DataFrame, names: Sequence[str], looks: Mapping[str, Mapping[str, Any]]) -> None:
+def _panel(ax: Axes, curves: pd.DataFrame, names: Sequence[str], styles: Mapping[str, Mapping[str, Any]]) -> None:
     experiment = curves["experiment"].iloc[0]
     for name in names:
         line = curves[curves["name"] == name]
-        ax.plot(line["x"], line["score"], label=name, linestyle="" if experiment == "nothing" else "-", **looks[name])
+        ax.plot(line["x"], line["score"], label=name, linestyle="" if experiment == "nothing" else "-", **styles[name])
     if len(names) > 1:
         ax.set_ylim(-0.04, 1.04)
     if experiment == "nothing":

@@ -26,8 +26,8 @@ def write_comparison(
     """Write a figure (pdf, png, csv) for each data set, and metrics.csv and runs.csv for all; yield the paths.
 
     Args:
-        found: of `compare`.
-        sides: names of the two.
+        comparison: from `compare`.
+        sides: names of the two models or studies.
         folder: to write into.
         schedules: of the runs.
         command: that makes the files.
@@ -69,9 +69,9 @@ def _correlations(ax: Axes, scores: pd.DataFrame) -> None:
     """Spearman of each score between the two sides."""
     palette = colours(KINDS)
     for i, (kind, (marker, label)) in enumerate(KINDS.items()):
-        at = np.arange(len(scores)) + 0.22 * (i - 1)
-        ax.hlines(at, scores[f"{kind}_low"], scores[f"{kind}_high"], color=palette[kind], linewidth=1.2)
-        ax.scatter(scores[kind], at, marker=marker, s=14, color=palette[kind], label=label, zorder=3)
+        heights = np.arange(len(scores)) + 0.22 * (i - 1)
+        ax.hlines(heights, scores[f"{kind}_low"], scores[f"{kind}_high"], color=palette[kind], linewidth=1.2)
+        ax.scatter(scores[kind], heights, marker=marker, s=14, color=palette[kind], label=label, zorder=3)
     ax.axvline(0, color="0.7", linewidth=0.8, zorder=0)
     ax.set(xlim=(-1.05, 1.05), ylim=(len(scores) - 0.5, -0.5), xlabel="Spearman between the two")
     ax.set_xticks([-1, -0.5, 0, 0.5, 1])
@@ -81,16 +81,16 @@ def _correlations(ax: Axes, scores: pd.DataFrame) -> None:
 
 def _differences(ax: Axes, pairs: pd.DataFrame, names: list[str]) -> None:
     """Below the diagonal the first side's rank correlations of scores, above it the second's; framed: they differ."""
-    place = {name: k for k, name in enumerate(names)}
-    number = {(name, name): np.nan for name in names}
+    position = {name: k for k, name in enumerate(names)}
+    correlation = {(name, name): np.nan for name in names}
     for pair in pairs.itertuples():
-        number[pair.column, pair.row], number[pair.row, pair.column] = pair.a, pair.b
-    cells = [{"row": row, "column": column, "spearman": number[row, column]} for row in names for column in names]
+        correlation[pair.column, pair.row], correlation[pair.row, pair.column] = pair.a, pair.b
+    cells = [{"row": row, "column": column, "spearman": correlation[row, column]} for row in names for column in names]
     heatmap(ax, pd.DataFrame(cells), CORRELATION, (title, title))
     for pair in pairs.itertuples():
         if differs(pair.low, pair.high, pair.fewest_seeds):
-            ax.add_patch(_frame(place[pair.row], place[pair.column]))
-            ax.add_patch(_frame(place[pair.column], place[pair.row]))
+            ax.add_patch(_frame(position[pair.row], position[pair.column]))
+            ax.add_patch(_frame(position[pair.column], position[pair.row]))
 
 
 def _frame(row: int, column: int) -> Rectangle:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from bench.report.sights import Images
 
 GREY = "#404040"
-Anchor = Literal["la", "rm", "ma", "lm"]  # of a text: left, middle or right; ascender or middle
+Anchor = Literal["la", "rm", "ma", "lm"]  # anchor of a text: left, middle or right; ascender or middle
 
 
 def page(width: int, height: int) -> Image.Image:
@@ -36,20 +36,20 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 
-def side(images: Images, wanted: int) -> int:
-    """The side of images enlarged by a whole number to at most `wanted` dots, but never reduced."""
-    return images.shape[-2] * max(1, wanted // images.shape[-2])
+def side(images: Images, most: int) -> int:
+    """The side of images enlarged by a whole factor to at most `most` dots, but never reduced."""
+    return images.shape[-2] * max(1, most // images.shape[-2])
 
 
-def enlarged(image: Images, wanted: int) -> Image.Image:
-    """An image (height, width, channels) in [0, 1], each of its pixels a square of dots."""
-    times = side(image, wanted) // image.shape[-2]
+def enlarged(image: Images, most: int) -> Image.Image:
+    """An image (height, width, channels) in [0, 1], enlarged, each of its pixels a square of dots."""
+    factor = side(image, most) // image.shape[-2]
     dots = (255 * image.clip(0, 1)).round().astype(np.uint8)
-    dots = np.broadcast_to(dots, (*dots.shape[:2], 3)).repeat(times, axis=0).repeat(times, axis=1)
+    dots = np.broadcast_to(dots, (*dots.shape[:2], 3)).repeat(factor, axis=0).repeat(factor, axis=1)
     return Image.fromarray(np.ascontiguousarray(dots))
 
 
-def paste(canvas: Image.Image, places: Sequence[tuple[int, int]], images: Images, wanted: int) -> None:
+def paste(canvas: Image.Image, places: Sequence[tuple[int, int]], images: Images, most: int) -> None:
     """Put images (N, height, width, channels) at N places, by their upper left corners."""
     for place, image in zip(places, images, strict=True):
-        canvas.paste(enlarged(image, wanted), place)
+        canvas.paste(enlarged(image, most), place)

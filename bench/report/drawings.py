@@ -84,7 +84,7 @@ class _Entry:
 def draw_changed(
     kind: str, drawings: Sequence[Drawing], draw: Callable[..., Sequence[Path]], folder: Path, pool: Pool
 ) -> Iterator[Outcome]:
-    """Make the drawings that have changed, and remove the files of those that are no longer wanted.
+    """Make the drawings that have changed, and remove the files of drawings that are no longer in the list.
 
     Args:
         kind: of the drawings; those of other kinds are left alone.
@@ -95,12 +95,12 @@ def draw_changed(
         pool: of the processes that draw.
 
     Yields:
-        An outcome for each drawing, first of those that are kept. A failure does not stop the others.
+        An outcome for each drawing, unchanged ones first. A failure does not stop the others.
     """
     recorded = _read(folder).get(kind, {})
-    wanted = {d.name for d in drawings}
-    entries = {n: e for n, e in recorded.items() if n in wanted}
-    stale = [p for n, e in recorded.items() if n not in wanted for p in e.paths(folder)]
+    names = {d.name for d in drawings}
+    entries = {n: e for n, e in recorded.items() if n in names}
+    stale = [p for n, e in recorded.items() if n not in names for p in e.paths(folder)]
     changed = []
     try:
         for drawing in drawings:
@@ -115,8 +115,8 @@ def draw_changed(
         for position, outcome in pool.run(partial(_attempt, draw), tasks, killed=killed):
             drawing = changed[position]
             outcome = replace(outcome, name=drawing.name)
-            old = entries.pop(drawing.name, None)
-            stale += [] if old is None else [p for p in old.paths(folder) if p not in outcome.files]
+            previous = entries.pop(drawing.name, None)
+            stale += [] if previous is None else [p for p in previous.paths(folder) if p not in outcome.files]
             if outcome.state != "failed":
                 files = {str(p.relative_to(folder)): sha256_of(p) for p in outcome.files}
                 entries[drawing.name] = _Entry(drawing.key, files, outcome.why)
@@ -204,5 +204,5 @@ def _write(folder: Path, kind: str, entries: dict[str, _Entry]) -> None:
     """Write the entries of one kind into the record, and keep those of other kinds."""
     recorded = _read(folder)
     if recorded.get(kind, {}) != entries:
-        whole = recorded | {kind: entries}
-        write_json(folder / RECORD, {k: {n: asdict(e) for n, e in of.items()} for k, of in whole.items() if of})
+        kinds = {k: by_name for k, by_name in (recorded | {kind: entries}).items() if by_name}
+        write_json(folder / RECORD, {k: {n: asdict(e) for n, e in by_name.items()} for k, by_name in kinds.items()})

@@ -1,7 +1,7 @@
 """The figures' typeface: a subset of DejaVu Sans, made once, because every pdf subsets it again to the glyphs it uses.
 
-Most of that time would go into glyphs and typographic features that no figure has. The copy has kerning, and the
-letters of European languages and of mathematics; other letters come from DejaVu Sans itself.
+Most of that time would go into glyphs and features that no figure uses. The copy has kerning and the letters of
+European languages and mathematics; other letters come from DejaVu Sans itself.
 """
 
 from functools import cache

@@ -76,7 +76,7 @@ def gallery(heading: str, anchor: str, shown: Sequence[Picture]) -> Html:
 
 def _figure(picture: Picture) -> Html:
     file = picture.file
-    heading, words = title_of(file.stem), file.with_suffix(".txt")
+    heading, caption_file = title_of(file.stem), file.with_suffix(".txt")
     with Image.open(file) as original:
         command = original.info.get("Description")
     with Image.open(picture.copy) as copy:
@@ -88,7 +88,7 @@ def _figure(picture: Picture) -> Html:
         tag(
             "figcaption",
             tag("b", heading),
-            tag("p", words.read_text(encoding="utf-8").strip()) if words.exists() else None,
+            tag("p", caption_file.read_text(encoding="utf-8").strip()) if caption_file.exists() else None,
             tag("p", tag("code", command)) if command else None,
             _links(file),
         ),
@@ -97,27 +97,27 @@ def _figure(picture: Picture) -> Html:
 
 def _links(file: Path) -> Html:
     """Links to the files of a picture, relative to the parent of its folder."""
-    present = {s: word for s, word in {file.suffix: "png", **FILES}.items() if file.with_suffix(s).exists()}
-    links = [tag("a", word, href=quote(f"{file.parent.name}/{file.stem}{s}")) for s, word in present.items()]
+    existing = {s: word for s, word in {file.suffix: "png", **FILES}.items() if file.with_suffix(s).exists()}
+    links = [tag("a", word, href=quote(f"{file.parent.name}/{file.stem}{s}")) for s, word in existing.items()]
     return tag("p", *(part for link in links for part in (link, " ")), class_="files")
 
 
 def title_of(stem: str) -> str:
     """The title of a picture from its file name: fig2_metric_agreement, selected_runs_dsprites, dsprites_beta_vae."""
-    where = ""
+    suffix = ""
     for dataset in sorted(data.names(), key=len, reverse=True):
         if stem.startswith(f"{dataset}_"):
             return f"{dataset_title(dataset)}: {model_title(stem.removeprefix(f'{dataset}_'))}"
         if stem.endswith(f"_{dataset}"):
-            stem, where = stem.removesuffix(f"_{dataset}"), f", {dataset_title(dataset)}"
+            stem, suffix = stem.removesuffix(f"_{dataset}"), f", {dataset_title(dataset)}"
     if stem.endswith("_all"):
-        stem, where = stem.removesuffix("_all"), f", all metrics{where}"
+        stem, suffix = stem.removesuffix("_all"), f", all metrics{suffix}"
     kinds = {"fig": "Figure", "table": "Table"}
     if match := re.fullmatch(r"(fig|table)(\d+)_(.+)", stem):
-        return f"{kinds[match[1]]} {match[2]} of the paper: {_words(match[3])}{where}"
+        return f"{kinds[match[1]]} {match[2]} of the paper: {_words(match[3])}{suffix}"
     if match := re.fullmatch(r"reproduction_(fig|table)(\d+)(.*)", stem):
         return f"{kinds[match[1]]} {match[2]}{_words(match[3])} of the paper beside ours"
-    return f"{_words(stem)[:1].upper()}{_words(stem)[1:]}{where}"
+    return f"{_words(stem)[:1].upper()}{_words(stem)[1:]}{suffix}"
 
 
 def _words(name: str) -> str:

@@ -76,16 +76,16 @@ def gradient_variances(runs: list[Run], store: Store) -> pd.DataFrame:
     from bench.training.gradients import encoder_gradients
     from bench.training.train import load_learner, new_learner
 
-    ends = {r.seed: load_learner(r, store.run(r.id)).state() for r in runs if r.model == "beta_vae"}
+    final_weights = {r.seed: load_learner(r, store.run(r.id)).state() for r in runs if r.model == "beta_vae"}
     rows = []
     for run in runs:
-        places = {"at the start": new_learner([run]).state()}
-        if run.seed in ends:
-            places["when trained"] = ends[run.seed]
-        for place, weights in places.items():
+        weights_of = {"at the start": new_learner([run]).state()}
+        if run.seed in final_weights:
+            weights_of["when trained"] = final_weights[run.seed]
+        for moment, weights in weights_of.items():
             g = encoder_gradients(run, weights, DRAWS)
             moments = {"variance": g.var(dim=0).sum().item(), "squared_mean": g.mean(dim=0).square().sum().item()}
-            rows.append(_named(run) | {"weights": place} | moments)
+            rows.append(_named(run) | {"weights": moment} | moments)
     return pd.DataFrame(rows)
 
 
@@ -102,8 +102,8 @@ def gradient_page(curves: pd.DataFrame, variances: pd.DataFrame, dataset: str, s
     left, right = figure.subplots(1, 2, width_ratios=[1.1, 1])
     for name, line in zip(names, LINES, strict=False):
         of_estimator = curves[curves["estimator"] == name]
-        for _, one in of_estimator.groupby("seed"):
-            left.plot(one["step"], one["loss"], color=palette[name], lw=0.6, alpha=0.35)
+        for _, curve in of_estimator.groupby("seed"):
+            left.plot(curve["step"], curve["loss"], color=palette[name], lw=0.6, alpha=0.35)
         mean = of_estimator.groupby("step")["loss"].mean()
         left.plot(mean.index, mean, line, color=palette[name], lw=1.6, label=name)
     left.set(xlabel="update", ylabel="loss (negative ELBO, nats)", yscale="log")

@@ -27,8 +27,8 @@ FILES = {
     "scores.csv": "every score of every run",
     "leaderboard.csv": "the boards, with every interval",
     "leaderboard.tex": "the boards as LaTeX tables",
-    "floors.csv": "what codes score that hold nothing",
-    "reproduction.md": "what papers print, and ours beside it",
+    "floors.csv": "the floors: scores of codes without information",
+    "reproduction.md": "published numbers beside ours",
 }
 
 
@@ -47,15 +47,15 @@ def write_leaderboard(
         plan: the study.
         store: of its runs.
         overrides: the command line's words after the stage.
-        rank_set: what ranks rest on in Markdown and LaTeX, and on the page at first.
-        level: what rows are there, likewise; models, where this table has no such rows.
+        rank_set: the scores that ranks rest on in Markdown and LaTeX, and initially on the page.
+        level: the kind of rows there; models if the table has no rows of this kind.
     """
     folder, table = store.study(plan.name), apart(table)
-    chosen, wanted, possible = columns(table), wanted_of(plan, store), levels(table)
-    first = level if level in possible else MODEL
-    order = [first, *(other for other in possible if other != first)]
+    chosen, cells, row_levels = columns(table), wanted_of(plan, store), levels(table)
+    first = level if level in row_levels else MODEL
+    order = [first, *(other for other in row_levels if other != first)]
     sets = [rank_set, *(other for other in RANK_SETS if other != rank_set)]
-    boards = leaderboards(table, chosen, wanted, order, sets)
+    boards = leaderboards(table, chosen, cells, order, sets)
     floors = floors_of(plan, store)
     with writing(folder / "floors.csv") as file:
         file.write(_floor_rows(floors).to_csv(index=False).encode())
@@ -63,19 +63,19 @@ def write_leaderboard(
         title=plan.title,
         facts=_facts(table, plan, store),
         boards=boards,
-        levels=possible,
+        levels=row_levels,
         columns=chosen,
         metrics=[m for m in plan.metrics if m in set(table["metric"])],
         figures=pictures(folder, "figures"),
         pictures=pictures(folder, "models"),
         commands=[shlex.join(["python", "-m", "bench", stage, *overrides]) for stage in STAGES],
-        files={name: what for name, what in FILES.items() if (folder / name).exists()},
+        files={name: description for name, description in FILES.items() if (folder / name).exists()},
         floors=floors,
     )
-    every = pd.concat([b.assign(level=level) for level, b in boards.items()], ignore_index=True)
-    rows = as_cells(every).to_csv(index=False)
-    of_set = boards[first][boards[first]["rank_set"] == rank_set]
-    text = Boards(of_set, chosen, (first, possible[first]), rank_set, (plan.title, plan.schedules), floors)
+    all_boards = pd.concat([b.assign(level=level) for level, b in boards.items()], ignore_index=True)
+    rows = as_cells(all_boards).to_csv(index=False)
+    rows_of_set = boards[first][boards[first]["rank_set"] == rank_set]
+    text = Boards(rows_of_set, chosen, (first, row_levels[first]), rank_set, (plan.title, plan.schedules), floors)
     texts = {"csv": rows, "md": as_markdown(text), "tex": as_latex(text), "html": render(page)}
     for suffix, text in texts.items():
         with writing(folder / f"leaderboard.{suffix}") as file:
@@ -86,14 +86,14 @@ def write_leaderboard(
 def wanted_of(plan: Plan, store: Store) -> pd.DataFrame:
     """The cells of a study's runs that apply to them, in the form of `leaderboard.wanted_cells`."""
     rows = []
-    wanted = cells_of(plan, lambda member: store.run(member.id).state() == "done")
+    cells_by_run = cells_of(plan, lambda member: store.run(member.id).state() == "done")
     for run in plan.members:
         records = cell_records(store.run(run.id))
-        for cell in wanted[run.id]:
+        for cell in cells_by_run[run.id]:
             if state(records.get(cell.key)) != "skipped":
                 rows.append((run.id, run.named, run.value, run.dataset, cell.representation, cell.metric))
-    named = ["run", "model", "value", "dataset", "representation", "metric"]
-    return pd.DataFrame(rows, columns=named).astype({"value": float})
+    names = ["run", "model", "value", "dataset", "representation", "metric"]
+    return pd.DataFrame(rows, columns=names).astype({"value": float})
 
 
 def _facts(table: pd.DataFrame, plan: Plan, store: Store) -> dict[str, str]:
@@ -117,7 +117,8 @@ def _facts(table: pd.DataFrame, plan: Plan, store: Store) -> dict[str, str]:
 
 def _floor_rows(floors: Mapping[str, Floors]) -> pd.DataFrame:
     """A row for each data set, kind of code and score; for a metric without floors one row with the reason."""
-    rows = [(dataset, kind, name, value, "", of.dims) for dataset, of in floors.items()
-            for kind, values in of.values.items() for name, value in values.items()]  # fmt: skip
-    rows += [(d, "", metric, np.nan, why, of.dims) for d, of in floors.items() for metric, why in of.without.items()]
+    rows = [(dataset, kind, name, value, "", entry.dims) for dataset, entry in floors.items()
+            for kind, values in entry.values.items() for name, value in values.items()]  # fmt: skip
+    rows += [(d, "", metric, np.nan, why, entry.dims) for d, entry in floors.items()
+             for metric, why in entry.reasons.items()]  # fmt: skip
     return as_cells(pd.DataFrame(rows, columns=["dataset", "codes", "score", "floor", "reason", "dims"]))

@@ -16,7 +16,7 @@ COARSE = [v // 8 * 255 // 31 for v in range(256)]  # 32 greys make half the file
 
 
 def write_traversals(sights: list[Sights], path: Path) -> None:
-    """Write a gif: a row a run, a column a dimension by falling KL, a frame a station of the walks, forwards and back.
+    """Write a gif: a row for each run, a column for each dimension by falling KL, a frame for each step, to and fro.
 
     Args:
         sights: of runs on one data set, their walks equally long.
@@ -36,36 +36,36 @@ def write_traversals(sights: list[Sights], path: Path) -> None:
 
 def _still(sights: list[Sights]) -> tuple[Image.Image, list[list[tuple[int, int]]]]:
     """The static parts of a frame, and the positions of each walk's images."""
-    labels = [length(text, TEXT) for seen in sights for text in seen.carried]
+    labels = [length(text, TEXT) for sights_of_run in sights for text in sights_of_run.captions]
     pitch = max(side(sights[0].images, CELL), *labels) + GAP
     row = 2 * LINE + pitch
-    what = "variance" if "variance" in sights[0].statistics else "KL in nats"
-    title = f"{dataset_title(sights[0].run.dataset)}: traversals from -{SPAN:g} to {SPAN:g} (dimension, {what})"
+    quantity = "variance" if "variance" in sights[0].statistics else "KL in nats"
+    title = f"{dataset_title(sights[0].run.dataset)}: traversals from -{SPAN:g} to {SPAN:g} (dimension, {quantity})"
     names = [f"{model_title(s.run.named)}, {s.setting}: {s.label}" for s in sights]
     width = max(max(len(s.walks) for s in sights) * pitch, *(length(t, TEXT) for t in (title, *names)))
     canvas = page(width + 2 * GAP, LINE + len(sights) * row)
     write(canvas, (GAP, 2), title, TEXT)
     places = []
-    for i, seen in enumerate(sights):
+    for i, sights_of_run in enumerate(sights):
         top = LINE + i * row
         write(canvas, (GAP, top + 2), names[i], TEXT)
-        places.append([(GAP + k * pitch, top + 2 * LINE) for k in range(len(seen.walks))])
-        for (left, below), text in zip(places[-1], seen.carried, strict=True):
+        places.append([(GAP + k * pitch, top + 2 * LINE) for k in range(len(sights_of_run.walks))])
+        for (left, below), text in zip(places[-1], sights_of_run.captions, strict=True):
             write(canvas, (left, below - LINE + 1), text, TEXT)
     return canvas, places
 
 
 def _frame(canvas: Image.Image, places: list[list[tuple[int, int]]], sights: list[Sights], station: int) -> Image.Image:
     frame = canvas.copy()
-    for seen, row in zip(sights, places, strict=True):
-        paste(frame, row, seen.walks[:, station], CELL)
+    for sights_of_run, row in zip(sights, places, strict=True):
+        paste(frame, row, sights_of_run.walks[:, station], CELL)
     return frame
 
 
 def _together(frames: list[Image.Image]) -> Image.Image:
     """Frames side by side, for a palette of all their colours."""
     width, height = frames[0].size
-    whole = page(len(frames) * width, height)
+    canvas = page(len(frames) * width, height)
     for k, frame in enumerate(frames):
-        whole.paste(frame, (k * width, 0))
-    return whole
+        canvas.paste(frame, (k * width, 0))
+    return canvas

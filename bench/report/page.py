@@ -52,9 +52,9 @@ def render(page: Page) -> str:
 
 def document(title: str, body: Html, script: str = "") -> str:
     """A whole page of HTML, with the style of the leaderboard."""
-    here = Path(__file__)
-    style = here.with_suffix(".css").read_text(encoding="utf-8")
-    return Template(here.with_suffix(".html").read_text(encoding="utf-8")).substitute(
+    module = Path(__file__)
+    style = module.with_suffix(".css").read_text(encoding="utf-8")
+    return Template(module.with_suffix(".html").read_text(encoding="utf-8")).substitute(
         title=join(title),
         style=style,
         style_hash=_fingerprint(style),
@@ -98,7 +98,7 @@ def _sections(page: Page) -> Iterator[Html]:
         yield gallery("Pictures of models", "models", page.pictures)
     yield _definitions(page.metrics, page.floors)
     commands = tag("pre", tag("code", "\n".join(page.commands)), tabindex="0", role="region", aria_label="Commands")
-    yield tag("section", tag("h2", "Commands"), tag("p", "What made this page, in order:"), commands, id="commands")
+    yield tag("section", tag("h2", "Commands"), tag("p", "Run in this order:"), commands, id="commands")
 
 
 def _boards(page: Page) -> Iterator[Html]:
@@ -115,7 +115,7 @@ def _boards(page: Page) -> Iterator[Html]:
         floors = floors_below(board, page.floors)
         yield board_table(board, page.columns, level, page.levels[level], i, floors)
     yield from _reading(page)
-    links = [tag("li", tag("a", name, href=name), f": {what}") for name, what in page.files.items()]
+    links = [tag("li", tag("a", name, href=name), f": {description}") for name, description in page.files.items()]
     yield tag("ul", *links, class_="files") if links else join()
 
 
@@ -148,14 +148,14 @@ def floors_in_words(floors: Mapping[str, Floors]) -> str:
 
 
 def _controls(boards: Mapping[str, pd.DataFrame], levels: Mapping[str, str]) -> Html:
-    every = pd.concat(boards.values())
-    datasets = {d: board_title(d) for d in every["dataset"].unique()}
-    sets = {name: f"{name}: {RANK_SETS[name]}" for name in every["rank_set"].unique()}
-    models = {"": "all"} | {m: model_title(m) for m in sorted(every["model"].unique())}
+    all_rows = pd.concat(boards.values())
+    datasets = {d: board_title(d) for d in all_rows["dataset"].unique()}
+    sets = {name: f"{name}: {RANK_SETS[name]}" for name in all_rows["rank_set"].unique()}
+    models = {"": "all"} | {m: model_title(m) for m in sorted(all_rows["model"].unique())}
     return tag(
         "form",
         _choice("Data set", "dataset", datasets),
-        _choice("Representation", "representation", {r: r for r in every["representation"].unique()}),
+        _choice("Representation", "representation", {r: r for r in all_rows["representation"].unique()}),
         _choice("Rows", "level", {k: levels[k] for k in boards}),
         _choice("Ranks", "ranks", sets),
         _choice("Model", "model", models),
@@ -203,7 +203,7 @@ def _reading(page: Page) -> Iterator[Html]:
             "scores are of this setting. Intervals take the choice as given.",
         )
     floor_note = floors_in_words(page.floors)
-    missing = [board_title(d) for d, of in page.floors.items() if not of.values]
+    missing = [board_title(d) for d, floors in page.floors.items() if not floors.values]
     if missing:
         floor_note += f" Not computed yet: {', '.join(missing)}; python -m bench floors does it."
     yield tag("p", floor_note)
@@ -234,14 +234,14 @@ def _definition(name: str, floors: Mapping[str, Floors]) -> Html:
 
 def _floors(declared: Metric, floors: Mapping[str, Floors]) -> Iterator[Html]:
     """The floors of a metric's headline score, or of all its scores, on each data set; or why it has none."""
-    for dataset, of in floors.items():
-        if declared.name in of.without:
-            yield tag("li", f"No floor on {board_title(dataset)}: {of.without[declared.name]}")
+    for dataset, entry in floors.items():
+        if declared.name in entry.reasons:
+            yield tag("li", f"No floor on {board_title(dataset)}: {entry.reasons[declared.name]}")
             continue
-        names = [declared.headline] if declared.headline else _names_of(declared, of)
+        names = [declared.headline] if declared.headline else _names_of(declared, entry)
         for name in names:
             values_text = ", ".join(
-                f"{KINDS[kind]} {values[name]:.3f}" for kind, values in of.values.items() if name in values
+                f"{KINDS[kind]} {values[name]:.3f}" for kind, values in entry.values.items() if name in values
             )
             yield tag("li", "Floor of ", tag("code", name), f" on {board_title(dataset)}: {values_text}")
 

@@ -84,7 +84,7 @@ def _draw(
 ) -> list[Path]:
     """Draw the page, the animation and the numbers of one group; return the files."""
     page, moving, numbers = (stem.with_suffix(suffix) for suffix in (".png", ".gif", ".csv"))
-    sights = [_seen(run, label, store) for label, run in shown.items()]
+    sights = [_sights_of(run, label, store) for label, run in shown.items()]
     _write(model_page(sights), page, command)
     write_traversals(sights, moving)
     with writing(numbers) as file:
@@ -101,15 +101,15 @@ def ranked(runs: list[Run], values: Mapping[str, float], rank_by: str) -> dict[s
     if 1 < len(runs) == len({r.value for r in runs}) <= MOST:
         ordered = sorted(runs, key=lambda r: r.value or 0)
         scores = {r.id: f": {title(rank_by)} {values[r.id]:.3f}" for r in runs if r.id in values}
-        named = (f"{r.sweeps} {r.value:g}" for r in ordered)
-        return {f"{name}{scores.get(r.id, '')}": r for name, r in zip(named, ordered, strict=True)}
+        setting_names = (f"{r.sweeps} {r.value:g}" for r in ordered)
+        return {f"{name}{scores.get(r.id, '')}": r for name, r in zip(setting_names, ordered, strict=True)}
     scored = sorted((r for r in runs if r.id in values), key=lambda r: -values[r.id])
     if not scored:
-        first = sorted((r for r in runs if r.seed == min(q.seed for q in runs)), key=lambda r: r.value or 0)
-        return {"middle strength": first[len(first) // 2]}
-    places = {"best": 0, "median": (len(scored) - 1) // 2, "worst": len(scored) - 1}
-    labels = {place: name for name, place in reversed(places.items())}  # of names of one place the first
-    chosen = {labels[place]: scored[place] for place in sorted(labels)}
+        of_first_seed = sorted((r for r in runs if r.seed == min(q.seed for q in runs)), key=lambda r: r.value or 0)
+        return {"middle strength": of_first_seed[len(of_first_seed) // 2]}
+    ranks = {"best": 0, "median": (len(scored) - 1) // 2, "worst": len(scored) - 1}
+    labels = {rank: name for name, rank in reversed(ranks.items())}  # of the names for one rank, the first
+    chosen = {labels[rank]: scored[rank] for rank in sorted(labels)}
     return {f"{label} {title(rank_by)} {values[run.id]:.3f}": run for label, run in chosen.items()}
 
 
@@ -119,7 +119,7 @@ def _values(table: pd.DataFrame, name: str) -> Mapping[str, float]:
     return {} if scores is None else scores.dropna().droplevel(["dataset", "model", "value", "seed"]).to_dict()
 
 
-def _seen(run: Run, label: str, store: Store) -> Sights:
+def _sights_of(run: Run, label: str, store: Store) -> Sights:
     from bench.training.train import load_learner
 
     data = at_size(load_data(run.dataset), run.schedule.image_size)

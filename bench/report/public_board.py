@@ -23,22 +23,22 @@ DOWNLOADS = {
     "runs.csv": "a row a run, a column a score",
     "runs.parquet": "the same",
 }
-OF_SCORES = ("score", "FactorVAE score")  # quantities of published figures and tables that are scores of models
+OF_SCORES = ("score", "FactorVAE score")  # published quantities that are scores of models
 LINKS = ("https://", "http://")
 
 
 def write_board(boards: Sequence[PublicBoard], folder: Path) -> Path:
-    """Write the pages into a folder that is new, empty or holds pages of this kind; return the index.
+    """Write the pages into a folder that is new, empty or already holds a board; return the index.
 
     Raises:
-        ConfigError: the folder holds something else.
+        ConfigError: the folder holds other files.
         StoreError: a file cannot be written, or there is nothing to show.
     """
     if not boards:
         raise StoreError("there is no table and no submission to make a board of")
     if folder.exists() and (not folder.is_dir() or (os.listdir(folder) and not (folder / MADE).exists())):
         raise ConfigError(f"{folder} is there and holds no board: give folder=DIR, one that is new")
-    write_json(folder / MADE, {"boards": [_described(board) for board in boards]})
+    write_json(folder / MADE, {"boards": [_record_of(board) for board in boards]})
     for board in boards:
         _write(folder / board.key / "index.html", render(_page(board)))
         export(board.table, folder / board.key)
@@ -51,7 +51,7 @@ def _write(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
-def _described(board: PublicBoard) -> dict[str, object]:
+def _record_of(board: PublicBoard) -> dict[str, object]:
     return {
         "board": board.key,
         "schedule": dict(board.schedule),
@@ -66,11 +66,11 @@ def _title(board: PublicBoard) -> str:
 
 
 def _page(board: PublicBoard) -> Page:
-    """The leaderboard of one budget and protocol. Of the columns of the reference table a submission changes none."""
+    """The leaderboard of one budget and protocol; its columns are those of the reference table, if it has such rows."""
     table = board.table
-    chosen = columns(table if board.reference.empty else board.reference)
-    possible = levels(table)
-    order = [MODEL, *(level for level in possible if level != MODEL)]
+    score_columns = columns(table if board.reference.empty else board.reference)
+    row_levels = levels(table)
+    order = [MODEL, *(level for level in row_levels if level != MODEL)]
     facts = {
         "Schedule": ", ".join(f"{key} {value}" for key, value in board.schedule.items()) or board.label,
         "Protocol": board.protocol.name,
@@ -80,10 +80,10 @@ def _page(board: PublicBoard) -> Page:
     return Page(
         title=_title(board),
         facts=facts,
-        boards=leaderboards(table, chosen, None, order, list(RANK_SETS)),
-        levels=possible,
-        columns=chosen,
-        metrics=sorted({column.metric for column in chosen}),
+        boards=leaderboards(table, score_columns, None, order, list(RANK_SETS)),
+        levels=row_levels,
+        columns=score_columns,
+        metrics=sorted({column.metric for column in score_columns}),
         figures=(),
         pictures=(),
         commands=[*(submission.record["command"] for submission in board.submissions), "python -m bench board"],
@@ -117,10 +117,10 @@ def _sections(boards: Sequence[PublicBoard]) -> Iterator[Html]:
 
 def _submission(submission: Submission) -> Html:
     record = submission.record
-    told = {key: record[key] for key in ("contact", "paper", "code")}
-    facts = [tag("div", tag("dt", key), tag("dd", _link(value))) for key, value in told.items() if value]
-    handed_on = "with its codes" if submission.codes.exists() else "without codes"
-    facts.append(tag("div", tag("dt", "made"), tag("dd", f"{record['made']}, {handed_on}")))
+    links = {key: record[key] for key in ("contact", "paper", "code")}
+    facts = [tag("div", tag("dt", key), tag("dd", _link(value))) for key, value in links.items() if value]
+    codes_note = "with its codes" if submission.codes.exists() else "without codes"
+    facts.append(tag("div", tag("dt", "made"), tag("dd", f"{record['made']}, {codes_note}")))
     if "codes" in record:
         part = record["codes"]
         facts.append(tag("div", tag("dt", f"sha256 of {part['file']}"), tag("dd", tag("code", part["sha256"]))))
@@ -132,14 +132,14 @@ def _link(text: str) -> Html:
     return tag("a", text, href=text, rel="nofollow noreferrer") if text.startswith(LINKS) else join(text)
 
 
-def _published(every: Sequence[Item]) -> Iterator[Html]:
-    """Scores that papers print: of protocols and budgets of their own, so that they have no ranks."""
+def _published(published_items: Sequence[Item]) -> Iterator[Html]:
+    """Scores that papers print; not ranked, because protocols and budgets differ from paper to paper."""
     yield tag(
         "p",
         "Scores that papers print of models that they trained and scored by themselves: another protocol, often "
         "another budget. They are not ranked, and stand beside no row of the boards above.",
     )
-    for item in every:
+    for item in published_items:
         if item.quantity in OF_SCORES:
             for dataset, matrix in item.values.items():
                 rows = [
@@ -147,9 +147,9 @@ def _published(every: Sequence[Item]) -> Iterator[Html]:
                     for name, values in zip(item.rows, matrix, strict=True)
                 ]
                 source = item.source
-                of = tag("a", source["title"], href=source["url"]) if "url" in source else join(source["title"])
+                link = tag("a", source["title"], href=source["url"]) if "url" in source else join(source["title"])
                 yield tag("h3", f"{item.title}, {dataset}")
-                yield tag("p", of, f", {item.where} ({item.exactness})")
+                yield tag("p", link, f", {item.where} ({item.exactness})")
                 if "defect" in source:
                     yield tag("p", tag("b", "Known defect. "), source["defect"])
                 yield _table(("model", *item.columns), rows)

@@ -123,10 +123,10 @@ def _forest(item: Item, numbers: pd.DataFrame, schedules: str) -> Picture:
     for ax in left_of(panels):
         ax.set_yticks(range(len(lines)), [label(item, k) for k in lines])
     panels[0].set_ylim(len(lines) - 0.5, -0.5)
-    where = ", ".join(map(dataset_title, numbers["dataset"].unique())).replace("all", "all data sets")
+    datasets = ", ".join(map(dataset_title, numbers["dataset"].unique())).replace("all", "all data sets")
     note = f"Shown: {item.quantity}. {_verdict(numbers)}"
     keys = panels[0].get_legend_handles_labels()
-    titled(figure, f"{name(item)}, {where}", _behind(numbers), schedules, note, keys)
+    titled(figure, f"{name(item)}, {datasets}", _behind(numbers), schedules, note, keys)
     return figure
 
 

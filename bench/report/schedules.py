@@ -19,11 +19,11 @@ def schedules_of(plan: Plan, table: pd.DataFrame) -> str:
     present = Counter(run.group for run in plan.runs if run.id in scored)
     if present == planned:
         return plan.schedules
-    several = len({dataset for _, dataset in planned}) > 1
-    names = {group: f"{group[0]} on {group[1]}" if several else group[0] for group in planned}
+    several_datasets = len({dataset for _, dataset in planned}) > 1
+    names = {group: f"{group[0]} on {group[1]}" if several_datasets else group[0] for group in planned}
     parts = [f"{present[g]} of {planned[g]} of {names[g]}" for g in planned if present[g]]
     if missing := [names[g] for g in planned if not present[g]]:
         parts.append(f"none of {', '.join(missing)}")
     common, _, others = plan.schedules.partition(" (")
-    inside = "; ".join([*([others.removesuffix(")")] if others else []), *parts])
-    return f"{common}; {present.total():,} of {planned.total():,} planned runs ({inside})"
+    details = "; ".join([*([others.removesuffix(")")] if others else []), *parts])
+    return f"{common}; {present.total():,} of {planned.total():,} planned runs ({details})"

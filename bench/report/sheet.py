@@ -19,7 +19,7 @@ CELL, GAP, LABELS, HEAD, MARGIN = 0.64, 0.06, 1.05, 0.62, 0.14
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the sheet: its label, a remark below it, and the images; how bright each is, 0 to 1, None: all 1."""
+    """A line of the sheet: its label, a remark below it, the images, and a factor 0..1 for the brightness of each."""
 
     label: str
     remark: str
@@ -30,18 +30,18 @@ class Row:
 def draw_sheet(data: DataSet, path: Path) -> None:
     """Write a png: a row for each factor, which varies while the others are fixed, then rows of random images.
 
-    Of data that training draws unevenly, in the place of sweeps, the two factors that are drawn least evenly: the rarer
-    a combination, the darker; and random images as they are drawn.
+    If a sampling draws images unevenly, the rows of factors show the two factors that are drawn least evenly, darker
+    for rarer combinations, and the random images are drawn by the sampling.
 
     Raises:
-        DataError: the data set gives no images or factors that can be drawn.
+        DataError: the images or factors of the data set cannot be drawn.
         StoreError: the picture cannot be written.
     """
     try:
         figure = _figure(data)
     except (DataError, StoreError):
         raise
-    except Exception as fault:  # a plug-in's own
+    except Exception as fault:  # of a plug-in
         raise DataError(f"the contact sheet of {data.card.name}: {type(fault).__name__}: {fault}") from fault
     with writing(path) as file:
         figure.savefig(file, format="png")
@@ -58,8 +58,8 @@ def _figure(data: DataSet) -> Figure:
     for i, row in enumerate(rows):
         bottom = height - HEAD - i * pitch - CELL
         _label(figure, row, (LABELS - 0.1) / width, (bottom + CELL / 2) / height)
-        bright = np.ones(len(row.index)) if row.brightness is None else row.brightness
-        for j, (image, share) in enumerate(zip(data.images(row.index), bright, strict=True)):
+        brightness = np.ones(len(row.index)) if row.brightness is None else row.brightness
+        for j, (image, share) in enumerate(zip(data.images(row.index), brightness, strict=True)):
             left = LABELS + j * pitch
             _picture(figure, image * np.float32(share), (left / width, bottom / height, CELL / width, CELL / height))
     _title(figure, data, LABELS / width, 1 - 0.17 / height, 0.2 / height)
@@ -111,21 +111,26 @@ def _classes(data: DataSet) -> list[Row]:
 
 
 def _joint(data: DataSet) -> list[Row]:
-    """A row for each of up to ten values of one factor, a column for each of another, the others in the middle."""
+    """A row for each of up to ten values of one factor, a column for each of another; the others have middle values."""
     assert data.rows is not None
     sizes = data.card.factor_sizes
     shares = data.rows.shares(len(data)).reshape(sizes)
     pairs = list(combinations(range(len(sizes)), 2))
     joints = [shares.sum(axis=tuple({*range(len(sizes))} - {*pair})) for pair in pairs]
-    (one, other), joint = max(zip(pairs, joints, strict=True), key=lambda of: float(np.abs(of[1] - of[1].mean()).sum()))
-    down, across = (np.linspace(0, sizes[k] - 1, min(COLUMNS, sizes[k])).round().astype(np.int64) for k in (one, other))
+    (one, other), joint = max(
+        zip(pairs, joints, strict=True),
+        key=lambda item: float(np.abs(item[1] - item[1].mean()).sum()),
+    )
+    row_values, column_values = (
+        np.linspace(0, sizes[k] - 1, min(COLUMNS, sizes[k])).round().astype(np.int64) for k in (one, other)
+    )
     rows = []
-    for value in down:
-        factors = np.tile(np.array(sizes) // 2, (len(across), 1))
-        factors[:, one], factors[:, other] = value, across
+    for value in row_values:
+        factors = np.tile(np.array(sizes) // 2, (len(column_values), 1))
+        factors[:, one], factors[:, other] = value, column_values
         label = f"{data.card.factor_names[one]} {value}"
-        bright = joint[value, across] / joint.max()
-        rows.append(Row(label, f"against {data.card.factor_names[other]}", data.index(factors), bright))
+        brightness = joint[value, column_values] / joint.max()
+        rows.append(Row(label, f"against {data.card.factor_names[other]}", data.index(factors), brightness))
     return rows
 
 

@@ -13,9 +13,9 @@ from bench.study.run import Run
 
 Images = NDArray[np.float32]
 SHOWN = 9  # images side by side
-SPAN = 2.5  # standard deviations of the prior that a walk goes to each side
+SPAN = 2.5  # a walk goes so many standard deviations of the prior to each side
 MOST_DIMS = 16  # traversals of a model
-LOOKED_AT = 512  # images over which a dimension's KL is averaged
+NUM_IMAGES = 512  # images over which a dimension's KL is averaged
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Sights:
         label: why it is shown, such as "best".
         images, decoded: (SHOWN, height, width, channels), and their reconstructions.
         samples: (2 SHOWN, ...), decoded from the prior.
-        walks: (dims, T, ...): T stations along each dimension, at most `MOST_DIMS`; the others stay at the first
-            image's code.
+        walks: (dims, T, ...): T stations along each of at most `MOST_DIMS` dimensions, with the other dimensions at
+            the first image's code.
         statistics: dim, kl (nats; "variance" for a deterministic code), mean_variance; largest first, in the order
             of the walks.
     """
@@ -43,28 +43,28 @@ class Sights:
 
     @property
     def setting(self) -> str:
-        """What is swept and the seed, in words."""
+        """The value of the swept hyper-parameter and the seed, in words."""
         swept = "" if self.run.value is None else f"{self.run.sweeps} {self.run.value:g}, "
         return f"{swept}seed {self.run.seed}"
 
     @property
-    def carried(self) -> list[str]:
-        """Each dimension with its KL or variance, such as "z3  2.31"."""
+    def captions(self) -> list[str]:
+        """A caption for each walk, its dimension with KL or variance, such as "z3  2.31"."""
         return [f"z{row.iloc[0]:.0f}  {row.iloc[1]:.2f}" for _, row in self.statistics[: len(self.walks)].iterrows()]
 
 
 def look(learner: Learner, data: DataSet, run: Run, label: str, stations: int = SHOWN) -> Sights:
-    """Encode some images of a data set and decode what is shown.
+    """Encode images of a data set, and decode reconstructions, samples and walks.
 
     Args:
         learner: of the run.
         data: its data set, at its size.
         run: the run.
         label: why it is shown.
-        stations: of a walk.
+        stations: number of images of a walk.
     """
     rng = generator_of(["pictures", run.dataset])
-    images = data.images(rng.choice(len(data), min(LOOKED_AT, len(data)), replace=False))
+    images = data.images(rng.choice(len(data), min(NUM_IMAGES, len(data)), replace=False))
     mean, logvar = learner.encode(images)
     statistics = _statistics(mean, logvar)
     prior = rng.standard_normal((2 * SHOWN, mean.shape[1])).astype(np.float32)
@@ -75,11 +75,11 @@ def look(learner: Learner, data: DataSet, run: Run, label: str, stations: int = 
 
 def _statistics(mean: Images, logvar: Images | None) -> pd.DataFrame:
     if logvar is None:
-        carried, what = mean.var(axis=0), "variance"
+        information, quantity = mean.var(axis=0), "variance"
     else:
-        carried, what = 0.5 * (mean**2 + np.exp(logvar) - logvar - 1).mean(axis=0), "kl"
-    order = np.argsort(-carried, kind="stable")
-    return pd.DataFrame({"dim": order, what: carried[order], "mean_variance": mean.var(axis=0)[order]})
+        information, quantity = 0.5 * (mean**2 + np.exp(logvar) - logvar - 1).mean(axis=0), "kl"
+    order = np.argsort(-information, kind="stable")
+    return pd.DataFrame({"dim": order, quantity: information[order], "mean_variance": mean.var(axis=0)[order]})
 
 
 def _walk(learner: Learner, code: Images, dim: int, stations: int) -> Images:

@@ -131,7 +131,7 @@ def titled(
     Args:
         figure: with its panels.
         heading: wrapped, at most two lines.
-        standing: numbers of runs and seeds; "" if the schedules say it.
+        standing: numbers of runs and seeds, in words; "" if the schedules say it.
         schedules: of the runs; the foot has the most common one, the caption all.
         note: more sentences for the caption.
         keys: handles and labels of the legend.
@@ -184,14 +184,14 @@ def wrapped(figure: Figure, text: str, size: float) -> list[str]:
 
 def breadth(figure: Figure, text: str, size: float) -> float:
     """The width in inches of a text of a size in points."""
-    shown = figure.text(0, 0, text, fontsize=size)
-    width = shown.get_window_extent().width / figure.dpi
-    shown.remove()
+    label = figure.text(0, 0, text, fontsize=size)
+    width = label.get_window_extent().width / figure.dpi
+    label.remove()
     return width
 
 
 def key_of(look: dict[str, Any], line: bool = True) -> Line2D:
-    """The handle of a look in a legend: with its line, or as a point."""
+    """The legend handle of a style: with its line, or as a point."""
     return Line2D([], [], **(look if line else look | {"linestyle": ""}))
 
 

@@ -48,19 +48,19 @@ def write_summary(table: pd.DataFrame, plan: Plan, store: Store, origin: str = "
 
 def _head(table: pd.DataFrame, plan: Plan, store: Store, origin: str) -> str:
     seconds = training_seconds(table)
-    spent = f" {seconds / 60:,.1f} minutes of training stand behind them." if seconds else ""
+    training_time = f" {seconds / 60:,.1f} minutes of training in all." if seconds else ""
     source = f"{markdown(origin[0].upper() + origin[1:])}.\n\n" if origin else ""
     return (
         f"# {markdown(plan.title)}\n\n"
         f"Schedule: **{markdown(plan.schedules)}**; scored under the **{markdown(plan.protocol.name)}** protocol. "
-        f"{run_counts(table, plan, store)}.{spent}\n\n{source}"
+        f"{run_counts(table, plan, store)}.{training_time}\n\n{source}"
         f"Remake it with {markdown_code(f'python -m bench run study={plan.name}')}; "
         "every score is in [scores.csv](scores.csv)."
     )
 
 
 def run_counts(table: pd.DataFrame, plan: Plan, store: Store) -> str:
-    """How many runs of a plan were trained here, have scores from a table, failed or are missing; how many are scored.
+    """Numbers of a plan's runs by state, such as trained here, from a table or missing, and of scored ones, in words.
 
     Args:
         table: the plan's scores, from the store or a table.
@@ -92,19 +92,19 @@ def _score_tables(table: pd.DataFrame) -> list[str]:
     if table.empty:
         return ["No scores yet."]
     scores = wide(table)
-    wanted = [*disentanglement_scores(table), *downstream_scores(scores.columns), *scores_without_factors(table)]
+    names = [*disentanglement_scores(table), *downstream_scores(scores.columns), *scores_without_factors(table)]
     sections, swept_by = [], hyperparameters(table)
     for dataset in scores.index.unique("dataset"):
-        of_dataset = scores.xs(dataset).reindex(columns=wanted).dropna(axis="columns", how="all")
+        of_dataset = scores.xs(dataset).reindex(columns=names).dropna(axis="columns", how="all")
         lines = [_row(["setting", "seeds", *map(title, of_dataset.columns)]), _row(["---"] * (2 + of_dataset.shape[1]))]
         for (model, value), group in of_dataset.groupby(["model", "value"], dropna=False):
-            shown = ["" if pd.isna(v) else f"{v:.3f}" for v in group.mean()]
-            named = setting_title(str(model), swept_by.get(str(model)), value)
-            lines.append(_row([markdown(named), str(len(group)), *shown]))
+            means = ["" if pd.isna(v) else f"{v:.3f}" for v in group.mean()]
+            setting = setting_title(str(model), swept_by.get(str(model)), value)
+            lines.append(_row([markdown(setting), str(len(group)), *means]))
         heading = markdown(dataset_title(str(dataset)))
         dead = dead_sentence(table[table["dataset"] == dataset])
-        above = [_sizes(table, str(dataset)), *([markdown(dead)] if dead else [])]
-        sections.append(f"## {heading}\n\n{' '.join(above)}\n\n" + "\n".join(lines))
+        sentences = [_sizes(table, str(dataset)), *([markdown(dead)] if dead else [])]
+        sections.append(f"## {heading}\n\n{' '.join(sentences)}\n\n" + "\n".join(lines))
     return sections
 
 
@@ -116,11 +116,11 @@ def _sizes(table: pd.DataFrame, dataset: str) -> str:
 
 def _skipped(plan: Plan, store: Store) -> str:
     reasons = set()
-    wanted_cells = cells_of(plan, lambda member: store.run(member.id).state() == "done")
+    cells = cells_of(plan, lambda member: store.run(member.id).state() == "done")
     for run in plan.members:
-        wanted = {cell.key for cell in wanted_cells[run.id]}
+        keys = {cell.key for cell in cells[run.id]}
         for key, record in cell_records(store.run(run.id)).items():
-            if "skipped" in record and key in wanted:
+            if "skipped" in record and key in keys:
                 reasons.add(f"- {markdown(dataset_title(run.dataset))}: {markdown(record['skipped'])}")
     return "## Not applicable\n\n" + "\n".join(sorted(reasons)) if reasons else ""
 

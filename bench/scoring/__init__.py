@@ -1,1 +1,1 @@
-"""Codes, encoded once or given by others, and the scores of runs and of groups of runs."""
+"""Codes, encoded once or read from files, and the scores of runs and of groups of runs."""

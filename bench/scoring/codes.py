@@ -16,11 +16,11 @@ from bench.store.files import StoreError, generator_of, read_arrays, write_array
 from bench.store.folders import RunFolder
 
 Encoder = Callable[[NDArray[np.float32]], Any]
-LARGEST_LOGVAR = 170.0  # of a normal distribution beyond it, draws leave the 1e38 that codes may have
+LARGEST_LOGVAR = 170.0  # beyond it, draws of the normal distribution may exceed the 1e38 that codes may have
 
 
 class EncodingError(ValueError):
-    """A model's codes are not usable: no array or pair of arrays, wrong shape, NaN or infinite."""
+    """A model's codes cannot be used: no array or pair of arrays, wrong shape, NaN or infinite values."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,8 +31,7 @@ class Codes:
         mean: (N, D) float32.
         logvar: (N, D) float32, or None for a deterministic code.
         index: (N,) which images.
-        values: (N, F) what the factors of the images are worth, as `DataSet.values` has it; None: no more is known than
-            their classes.
+        values: (N, F) numeric values of the images' factors, as in `DataSet.values`; None: only classes are known.
     """
 
     mean: NDArray[np.float32]
@@ -41,10 +40,11 @@ class Codes:
     values: NDArray[np.float64] | None = None
 
     def representation(self, kind: str, identity: str) -> NDArray[np.float32]:
-        """The codes a metric reads: "mean", or "sampled" from N(mean, exp(logvar)), the same for an identity.
+        """The codes that a metric reads: "mean", or "sampled" from N(mean, exp(logvar)) with a seed made of `identity`.
 
         Raises:
-            ValueError: sampled codes of a deterministic model, or (EncodingError) too large a log-variance.
+            ValueError: sampled codes of a deterministic model.
+            EncodingError: a log-variance is too large.
         """
         if kind == "mean":
             return self.mean
@@ -67,29 +67,29 @@ class Codes:
 
 
 def load(folder: RunFolder, index: NDArray[np.int64], rows: NDArray[np.int64] | None = None) -> Codes | None:
-    """Stored codes of exactly these images; None where there are none (unreadable ones count as none).
+    """Stored codes of exactly these images; None if there are none, or they cannot be read.
 
     Args:
         folder: of the run.
         index: the images that are encoded.
-        rows: which of them are read; None: all.
+        rows: the rows of the index to read; None: all.
     """
-    wanted = index if rows is None else index[rows]
+    expected = index if rows is None else index[rows]
     try:
         arrays, _ = read_arrays(folder.codes(len(index)), rows)
-        if not np.array_equal(arrays["index"], wanted):
+        if not np.array_equal(arrays["index"], expected):
             return None
-        mean, logvar = (_checked(n, arrays[n], len(wanted)) if n in arrays else None for n in ("mean", "logvar"))
+        mean, logvar = (_checked(n, arrays[n], len(expected)) if n in arrays else None for n in ("mean", "logvar"))
     except (StoreError, LookupError, ValueError):
         return None
     return None if mean is None else Codes(mean, logvar, arrays["index"])
 
 
 def check_logvar(logvar: NDArray[Any], shape: tuple[int, ...], name: str = "logvar") -> None:
-    """A log-variance must have the mean's shape, and a standard deviation that is a number.
+    """Check that a log-variance has the mean's shape, and that its standard deviation fits 32-bit floats.
 
     Raises:
-        EncodingError: it has not; the message says where.
+        EncodingError: it does not; the message says where.
     """
     if logvar.shape != shape:
         raise EncodingError(f"{name} has shape {logvar.shape}, codes have {shape}")
@@ -104,7 +104,7 @@ def check_logvar(logvar: NDArray[Any], shape: tuple[int, ...], name: str = "logv
 def encode(
     encoder: Any, data: DataSet, index: "ArrayLike | None" = None, batch_size: int = 512, device: str = "auto"
 ) -> Codes:
-    """Encode images of a data set, all of them unless `index` says which.
+    """Encode images of a data set: those of `index`, or all.
 
     Args:
         encoder: a learner or any object with `encode`, or any callable, from images (n, height, width, channels),
@@ -112,33 +112,33 @@ def encode(
             normal distribution with mean and logvar, std or variance under one of their usual names (those of
             `bench.scoring.encoder_output`). Arrays and tensors may be of any library and on any device.
         data: the data set.
-        index: which images, (N,).
-        batch_size: images a call, but on a GPU.
-        device: where a model of the suite encodes: "auto" (a GPU, where there is one), "cpu" or as torch names it;
-            any other encoder computes where it is.
+        index: which images, (N,); None: all.
+        batch_size: images a call; a GPU has its own.
+        device: where a model of the suite encodes: "auto" (a GPU if there is one), "cpu" or a device of torch; any
+            other encoder computes where it is.
 
     Raises:
         EncodingError: the encoder cannot be called, or its codes are not (n, D) real finite numbers; the message says
-            what there was and what is wanted.
+            which, and what an encoder should return.
         IndexError: an index is outside the data set.
     """
-    where = np.arange(len(data)) if index is None else numbers(index, "index")
+    rows = np.arange(len(data)) if index is None else numbers(index, "index")
     call: Encoder = encoder.encode if hasattr(encoder, "encode") else encoder
-    if isinstance(encoder, str) or not callable(call):  # text has a method of that name
+    if isinstance(encoder, str) or not callable(call):  # `str` has a method `encode`
         raise EncodingError(f"a {type(encoder).__name__} is no encoder: a function of images, or an object with encode")
-    if where.size == 0 or batch_size < 1:
-        raise EncodingError(f"nothing to encode: {where.size} images, {batch_size} a call")
-    if (on_gpu := _on_gpu(encoder, data, where, device)) is not None:
-        return on_gpu
-    batches = [where[i : i + batch_size] for i in range(0, len(where), batch_size)]
-    mean, logvar = _gathered((_read(call(data.images(batch)), len(batch)) for batch in batches), len(where))
-    if logvar is not None and not isinstance(encoder, Learner):  # those of the suite are scored by their means anyway
+    if rows.size == 0 or batch_size < 1:
+        raise EncodingError(f"nothing to encode: {rows.size} images, {batch_size} a call")
+    if (gpu_codes := _on_gpu(encoder, data, rows, device)) is not None:
+        return gpu_codes
+    batches = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
+    mean, logvar = _gathered((_read(call(data.images(batch)), len(batch)) for batch in batches), len(rows))
+    if logvar is not None and not isinstance(encoder, Learner):  # models of the suite are still scored by their means
         check_logvar(logvar, mean.shape, "the encoder's log-variance")
-    return Codes(mean, logvar, where.astype(np.int64, copy=False))
+    return Codes(mean, logvar, rows.astype(np.int64, copy=False))
 
 
 def _on_gpu(encoder: Any, data: DataSet, index: NDArray[Any], device: str) -> Codes | None:
-    """Codes by a GPU; None: there is none, or none is wanted, or the encoder is not a model that could be moved."""
+    """Codes from a GPU; None if there is none, it may not be used, or the encoder is not a model that can be moved."""
     if device == "cpu" or not isinstance(encoder, Learner) or isinstance(encoder, Fitted):
         return None
     import torch
@@ -154,7 +154,7 @@ def _on_gpu(encoder: Any, data: DataSet, index: NDArray[Any], device: str) -> Co
 
 
 def checked_codes(mean: NDArray[Any], logvar: NDArray[Any] | None, index: NDArray[Any]) -> Codes:
-    """Codes of images, of a model of the suite.
+    """Codes of images from the arrays that a model returned.
 
     Raises:
         EncodingError: they are not (N, D) finite numbers.
@@ -165,21 +165,21 @@ def checked_codes(mean: NDArray[Any], logvar: NDArray[Any] | None, index: NDArra
 
 
 def pool(data: DataSet, size: int | None) -> NDArray[np.int64]:
-    """The images that are encoded for scoring, the same for every run: `size` random ones, or all (None)."""
+    """Indices of the images that are encoded for scoring, the same for every run: `size` random ones, or all (None)."""
     return places(data, len(data), size)
 
 
-def places(data: DataSet, among: int, size: int | None) -> NDArray[np.int64]:
-    """`size` random numbers below `among`, the same for every run on a data set, in order; or all (None)."""
-    if size is None or size >= among:
-        return np.arange(among)
-    return np.sort(generator_of(["pool", data.card.name, size]).choice(among, size, replace=False))
+def places(data: DataSet, total: int, size: int | None) -> NDArray[np.int64]:
+    """`size` random numbers below `total`, sorted, the same for every run on a data set; or all (None)."""
+    if size is None or size >= total:
+        return np.arange(total)
+    return np.sort(generator_of(["pool", data.card.name, size]).choice(total, size, replace=False))
 
 
 def pool_size(dataset: str, size: int | None) -> int:
-    """How many images of a data set `pool` chooses."""
-    there = card(dataset).num_images
-    return there if size is None else min(size, there)
+    """The number of images of a data set that `pool` chooses."""
+    available = card(dataset).num_images
+    return available if size is None else min(size, available)
 
 
 def _read(output: Any, rows: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
@@ -195,7 +195,7 @@ def _read(output: Any, rows: int) -> tuple[NDArray[np.float32], NDArray[np.float
 
 
 def _checked(name: str, values: NDArray[Any], rows: int) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):  # what 32-bit floats cannot hold is infinite
+    with np.errstate(over="ignore"):  # values beyond 32-bit floats become infinite
         codes = values.astype(np.float32, copy=False)
     if codes.ndim != 2 or len(codes) != rows or not codes.size:
         mend = ": .reshape(len(images), -1) flattens it" if codes.ndim > 2 and len(codes) == rows else ""
@@ -210,9 +210,9 @@ def _gathered(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Mean and log-variance of all batches, (rows, D) each, written into one array as they come.
 
-    Kept apart, thousands of small arrays between large ones would keep the process from giving memory back.
+    A list of thousands of small arrays would fragment memory, so that the process could not return it.
     """
-    whole: dict[str, NDArray[np.float32]] = {}
+    arrays: dict[str, NDArray[np.float32]] = {}
     widths: dict[str, set[int]] = {"mean": set(), "log-variance": set()}
     start = 0
     for batch in batches:
@@ -223,10 +223,10 @@ def _gathered(
                 raise EncodingError(f"the encoder's {name} has {shown} dims")
             if part is not None:
                 if start == 0:
-                    whole[name] = np.empty((rows, part.shape[1]), np.float32)
-                whole[name][start : start + len(part)] = part
+                    arrays[name] = np.empty((rows, part.shape[1]), np.float32)
+                arrays[name][start : start + len(part)] = part
         start += len(batch[0])
-    return whole["mean"], whole.get("log-variance")
+    return arrays["mean"], arrays.get("log-variance")
 
 
 def _standard_normal(identity: str, shape: tuple[int, int]) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
-"""Codes of trained models, encoded on a GPU: each batch of images is read there once, for several models.
+"""Codes of trained models, encoded on a GPU: each batch of images is read once, for several models.
 
-They are those of a CPU within rounding: products are of 32-bit floats, never of tf32, whatever the models trained with.
+They equal those of a CPU within rounding: products are of 32-bit floats, never tf32, whatever the models trained with.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
     from bench.models.parts.stacked import Stacked
 
-IMAGES = 2048  # a batch; halved where the device's memory does not do
-MODELS = 12  # that read each batch: their codes of all of dSprites take 59 MB each
+IMAGES = 2048  # a batch; halved if the device runs out of memory
+MODELS = 12  # that encode each batch; the codes of all of dSprites take 59 MB for each
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """Trained runs without stored codes, all of models that are trained by gradient steps.
+    """Trained runs to encode, without stored codes, of models that are trained by gradient steps.
 
     Attributes:
         runs: of any models and data sets.
-        pool: how many images of a data set are encoded; None: all.
-        device: where, as torch names it.
+        pool: number of images of a data set to encode; None: all.
+        device: of torch.
     """
 
     runs: tuple[Run, ...]
@@ -47,12 +47,12 @@ class Encoding:
 
 
 def encode_runs(encoding: Encoding, path: Path) -> None:
-    """In a worker: encode runs and store their codes; the parent is told the id of each, in the order of storing.
+    """In a worker: encode runs and store their codes; the id of each is sent to the parent after it is stored.
 
-    A run whose weights or codes are not usable is passed over: whoever scores it finds out and writes down why.
+    A run whose weights or codes cannot be used is skipped; its scoring will record the reason.
 
     Args:
-        encoding: which runs.
+        encoding: the runs.
         path: of their store.
     """
     import torch
@@ -61,7 +61,7 @@ def encode_runs(encoding: Encoding, path: Path) -> None:
     from bench.training.train import load_learner
 
     store, device = Store(path), torch.device(encoding.device)
-    for runs in _alike(encoding.runs):
+    for runs in _batches_of_runs(encoding.runs):
         data = at_size(load_data(runs[0].dataset), runs[0].schedule.image_size)
         index, models = coding.pool(data, encoding.pool), list[Stacked]()
         readable = []
@@ -83,10 +83,10 @@ def encode_runs(encoding: Encoding, path: Path) -> None:
 def device_codes(
     models: "Sequence[Stacked]", data: DataSet, index: NDArray[np.int64], device: "torch.device"
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any] | None]]:
-    """Mean and log-variance (N, D) of images for each model, which is left where it was; None: it has no variance.
+    """Yield mean and log-variance (N, D) of images for each model; None: it has no variance.
 
     Args:
-        models: single ones, for images of the same size.
+        models: single models for images of the same size; they are moved back to their devices at the end.
         data: the data set.
         index: which images, (N,).
         device: where they are encoded.
@@ -95,31 +95,31 @@ def device_codes(
 
     from bench.data.reader import images_on
 
-    source, places = images_on(device, data), [next(model.parameters()).device for model in models]
-    parts: list[list[tuple[torch.Tensor, torch.Tensor | None]]] = [[] for _ in models]
+    source, origins = images_on(device, data), [next(model.parameters()).device for model in models]
+    batches_of: list[list[tuple[torch.Tensor, torch.Tensor | None]]] = [[] for _ in models]
     size, start, rows = IMAGES, 0, torch.from_numpy(np.ascontiguousarray(index, np.int64)).to(device)
     try:
         for model in models:
             model.to(device)
-        with torch.inference_mode(), _whole_products():
+        with torch.inference_mode(), _without_tf32():
             while start < len(rows):
                 batch = rows[start : start + size]
                 try:
                     images = source.read(batch, torch.zeros(len(batch), dtype=torch.int32, device=device))[None]
-                    coded = [model.codes_of(images) for model in models]
+                    outputs = [model.codes_of(images) for model in models]
                 except torch.OutOfMemoryError:
                     if size == 1:
                         raise
                     size //= 2
                     continue
-                for known, (mean, logvar) in zip(parts, coded, strict=True):
-                    known.append((mean[0], None if logvar is None else logvar[0]))
+                for batches, (mean, logvar) in zip(batches_of, outputs, strict=True):
+                    batches.append((mean[0], None if logvar is None else logvar[0]))
                 start += size
     finally:
-        for model, place in zip(models, places, strict=True):
-            model.to(place)
-    for known in parts:
-        means, logvars = zip(*known, strict=True)
+        for model, origin in zip(models, origins, strict=True):
+            model.to(origin)
+    for batches in batches_of:
+        means, logvars = zip(*batches, strict=True)
         yield _joined(means), None if logvars[0] is None else _joined(logvars)
 
 
@@ -131,8 +131,8 @@ def _joined(batches: "Sequence[torch.Tensor]") -> NDArray[Any]:
 
 
 @contextmanager
-def _whole_products() -> Iterator[None]:
-    """No tf32 in here, whatever the process was set to."""
+def _without_tf32() -> Iterator[None]:
+    """In this block products do not use tf32, whatever the settings of the process."""
     import torch
 
     matmul, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
@@ -145,8 +145,8 @@ def _whole_products() -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = convolutions
 
 
-def _alike(runs: Sequence[Run]) -> Iterator[list[Run]]:
-    """Runs of one data set and size of image, a few at a time."""
+def _batches_of_runs(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """Up to `MODELS` runs of one data set and image size at a time."""
     groups: dict[tuple[str, int], list[Run]] = {}
     for run in runs:
         groups.setdefault((run.dataset, run.schedule.image_size), []).append(run)

@@ -1,6 +1,6 @@
-"""What an encoder returned, or a file holds, as mean and log-variance: arrays, pairs, dicts, outputs, distributions.
+"""Reads mean and log-variance from the output of an encoder or a file: arrays, pairs, dicts, objects, distributions.
 
-Fields are looked up by the names below; what they do not say is not guessed.
+Fields are looked up by the names below; nothing else is guessed.
 """
 
 from collections.abc import Mapping
@@ -25,10 +25,10 @@ UNCLEAR = (
     "covariance_matrix",
     "scale_tril",
     "precision_matrix",
-)  # of what, or not of single dims
-INSIDE = ("latent_dist", "posterior")  # fields that hold a distribution
+)  # a deviation or a variance? or not one number for each dim
+INSIDE = ("latent_dist", "posterior")  # fields that may hold a distribution
 WANTED = "return an array (n, D), a pair (mean, logvar), or fields mean and logvar (or std, or variance)"
-LEAST = 1e-37  # a deviation of 0 as one that 32-bit floats hold
+LEAST = 1e-37  # replaces a deviation of 0; representable in 32-bit floats
 
 
 def mean_and_logvar(output: Any, name: str) -> tuple[Array, Array | None]:
@@ -37,14 +37,14 @@ def mean_and_logvar(output: Any, name: str) -> tuple[Array, Array | None]:
     Args:
         output: an array (n, D); a pair (mean, logvar), the second perhaps None; or a dict, named tuple, dataclass or
             object with one of `MEANS` and perhaps one of `SPREADS`, or with a distribution under one of `INSIDE`.
-        name: what it is called in errors.
+        name: of the output, for errors.
 
     Raises:
-        ValueError: none of these, or fields that contradict each other; the message names what was there.
+        ValueError: the output is none of these, or its fields contradict each other; the message names them.
     """
-    named = _fields(output, name)
-    if named is not None:
-        return _from_fields(named, name)
+    fields_of_output = _fields(output, name)
+    if fields_of_output is not None:
+        return _from_fields(fields_of_output, name)
     if not isinstance(output, list | tuple) or not any(v is None or _axes(v) > 1 for v in output):
         return numbers(output, name), None
     if len(output) > 2:
@@ -56,31 +56,34 @@ def mean_and_logvar(output: Any, name: str) -> tuple[Array, Array | None]:
     return mean, numbers(second, f"{name}, second of 2")
 
 
-def log_variance(named: Mapping[str, Any], name: str) -> Array | None:
-    """The log-variance that is there under one of `SPREADS`, as such, as a deviation or as a variance; None: none is.
+def log_variance(values: Mapping[str, Any], name: str) -> Array | None:
+    """The log-variance, computed from whichever of `SPREADS` is present; None if none is.
 
     Raises:
-        ValueError: two of them differ, or one is negative where it cannot be.
+        ValueError: two of them contradict each other, or a deviation or variance is negative.
     """
-    return _agreed({n: _as_log_variance(n, named[n], name) for n in SPREADS if named.get(n) is not None}, name)
+    return _agreed({n: _as_log_variance(n, values[n], name) for n in SPREADS if values.get(n) is not None}, name)
 
 
-def _from_fields(named: Mapping[str, Any], name: str) -> tuple[Array, Array | None]:
-    held = [n for n, value in named.items() if value is not None]
-    if inside := [n for n in INSIDE if n in held]:
-        if len(inside) > 1 or any(n in held for n in (*MEANS, *SPREADS)):
-            raise ValueError(f"{name} has {', '.join(n for n in held if n in (*INSIDE, *MEANS, *SPREADS))}: {WANTED}")
-        return mean_and_logvar(named[inside[0]], f"{inside[0]} of {name}")
-    if unclear := [n for n in UNCLEAR if n in held]:
+def _from_fields(values: Mapping[str, Any], name: str) -> tuple[Array, Array | None]:
+    present = [n for n, value in values.items() if value is not None]
+    if nested := [n for n in INSIDE if n in present]:
+        if len(nested) > 1 or any(n in present for n in (*MEANS, *SPREADS)):
+            names = ", ".join(n for n in present if n in (*INSIDE, *MEANS, *SPREADS))
+            raise ValueError(f"{name} has {names}: {WANTED}")
+        return mean_and_logvar(values[nested[0]], f"{nested[0]} of {name}")
+    if unclear := [n for n in UNCLEAR if n in present]:
         raise ValueError(f"{name} has {unclear[0]}, which may mean several things: {WANTED}")
-    mean = _agreed({n: numbers(named[n], f"{n} of {name}") for n in MEANS if n in held}, name)
+    mean = _agreed({n: numbers(values[n], f"{n} of {name}") for n in MEANS if n in present}, name)
     if mean is None:
-        raise ValueError(f"{name} has none of the fields {', '.join(MEANS)} but {', '.join(held) or 'none'}: {WANTED}")
-    return mean, log_variance(named, name)
+        raise ValueError(
+            f"{name} has none of the fields {', '.join(MEANS)} but {', '.join(present) or 'none'}: {WANTED}"
+        )
+    return mean, log_variance(values, name)
 
 
 def _fields(output: Any, name: str) -> Mapping[str, Any] | None:
-    """What an output calls its parts; None where it is an array, or parts without names."""
+    """The named parts of an output; None if it is an array or has parts without names."""
     if isinstance(output, Mapping):
         return {str(key): value for key, value in output.items()}
     if hasattr(output, "_asdict"):
@@ -90,10 +93,10 @@ def _fields(output: Any, name: str) -> Mapping[str, Any] | None:
     if hasattr(output, "log_prob"):
         _refuse_unless_normal(output, name)
     known = (*MEANS, *SPREADS, *UNCLEAR, *INSIDE)
-    own = [f.name for f in fields(output)] if is_dataclass(output) else list(getattr(output, "__dict__", ()))
-    values = {n: _attribute(output, n) for n in dict.fromkeys((*known, *own))}
-    held = {n: value for n, value in values.items() if value is not None and not callable(value)}
-    return held or None
+    attributes = [f.name for f in fields(output)] if is_dataclass(output) else list(getattr(output, "__dict__", ()))
+    values = {n: _attribute(output, n) for n in dict.fromkeys((*known, *attributes))}
+    present = {n: value for n, value in values.items() if value is not None and not callable(value)}
+    return present or None
 
 
 def _refuse_unless_normal(distribution: Any, name: str) -> None:
@@ -107,12 +110,12 @@ def _refuse_unless_normal(distribution: Any, name: str) -> None:
 def _attribute(output: Any, name: str) -> Any:
     try:
         return getattr(output, name, None)
-    except Exception:  # a property that is not there for this kind of object
+    except Exception:  # a property that this kind of object does not support
         return None
 
 
 def _agreed(candidates: Mapping[str, Array], name: str) -> Array | None:
-    """The one array of several names, the first where they are the same numbers."""
+    """The first of several arrays, which must be equal; None if there are none."""
     arrays = list(candidates.values())
     for other in arrays[1:]:
         if other.shape != arrays[0].shape or not np.allclose(other, arrays[0], rtol=1e-3, atol=1e-3, equal_nan=True):
@@ -131,7 +134,7 @@ def _as_log_variance(field: str, value: Any, name: str) -> Array:
 
 
 def _axes(value: Any) -> int:
-    """How many axes an entry of a list has; one that is no array counts as having several."""
+    """Number of axes of an entry of a list; an entry that is no array counts as 2."""
     if isinstance(value, list | tuple):
         return 1 + max((_axes(v) for v in value[:1]), default=0)
     if isinstance(value, int | float | np.generic):

@@ -1,4 +1,4 @@
-"""Codes that hold nothing: what a metric says of them is its floor."""
+"""Codes without information: the score that a metric gives to them is its floor."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,12 @@ KINDS = {
     "collapsed": "a collapsed code",
 }
 VERSION = 1  # raised when a change moves the codes
-DIMS = 10  # as the models of the study have
-COLLAPSED = 0.01  # standard deviation: no dimension of it is active
+DIMS = 10  # as many as the study's models have
+COLLAPSED = 0.01  # standard deviation; so small that no dimension is active
 
 
 def floor_codes(kind: str, rows: int, dims: int = DIMS) -> NDArray[np.float64]:
-    """Codes (rows, dims) of a kind; the same for the same arguments.
+    """Codes (rows, dims) of a kind; the same arguments give the same codes.
 
     Raises:
         KeyError: there is no such kind.

@@ -1,13 +1,13 @@
-"""Floors: what every metric says of codes that hold nothing, under a study's protocol and on a data set's factors.
+"""Floors: the scores that every metric gives to codes without information, under a study's protocol and factors.
 
 There are four such codes (`bench.scoring.floor_codes`), of as many dimensions as the study's schedule gives its models:
-Gaussian noise, noise of Student's t with three degrees of freedom, a constant, and a collapsed code, which is the
-prior's mean but for a deviation of 0.01. A score means something as far as it is above its floor. Codes of another
-width have other floors; sampled codes of a model that encodes nothing are the prior's, so Gaussian noise is theirs.
+Gaussian noise, noise of Student's t with three degrees of freedom, a constant, and a collapsed code, which has mean 0
+and deviation 0.01. A score has a meaning as far as it is above its floor. Codes of another width have other floors;
+sampled codes of a model that encodes nothing are the prior's, so Gaussian noise is theirs.
 
-A floor is kept under the id of its codes and factors and the key of its cell, which holds metric, version, sample sizes
-and options: it is computed once, and again where one of them changes. `floors/` of a store is itself a store, whose
-runs are those codes, so a metric that fails or hangs costs its own floor alone.
+A floor is stored under the id of its codes and factors and the key of its cell (metric, version, sample sizes,
+options): it is computed once, and again after one of them changed. `floors/` of a store is itself a store, whose runs
+are those codes, so that a metric that fails or hangs loses only its own floor.
 """
 
 import dataclasses
@@ -37,63 +37,63 @@ class Floors:
     """Floors of one data set.
 
     Attributes:
-        values: kind -> score name -> floor, of all factors together.
-        without: metric -> why it has none.
+        values: kind of codes -> score name -> floor, of all factors together.
+        reasons: metric without a floor -> why it has none.
         dims: of the codes.
     """
 
     values: Mapping[str, Mapping[str, float]]
-    without: Mapping[str, str]
+    reasons: Mapping[str, str]
     dims: int = DIMS
 
 
 def identity(kind: str, dataset: str, dims: int = DIMS) -> str:
-    """The id of a kind of codes on the factors of a data set."""
+    """The run id of a kind of codes on a data set."""
     return digest({"floor": kind, "version": VERSION, "dims": dims, "dataset": [dataset, data.card(dataset).version]})
 
 
 def make_floors(plan: Plan, store: Store, pool: Pool) -> None:
-    """Compute the floors that are missing of a study's metrics, protocol and data sets.
+    """Compute the missing floors of a study's metrics, under its protocol and on its data sets.
 
     Raises:
         StoreError: a file cannot be written.
     """
-    kept, dims = _store(store, writable=True), _dims(plan)
-    wanted, todo = _cells(plan)[0], []
+    floor_store, dims = _store(store, writable=True), _dims(plan)
+    all_cells, todo = _cells(plan)[0], []
     for dataset in _datasets(plan):
         if data.state(dataset) != "ready":
             say(f"floors: {dataset} is {data.state(dataset)}: `python -m bench data dataset={dataset}`")
             continue
         for kind in KINDS:
             run = identity(kind, dataset, dims)
-            records = cell_records(kept.run(run))
-            lacking = [cell for cell in wanted if state(records.get(cell.key)) in ("missing", "failed")]
+            records = cell_records(floor_store.run(run))
+            lacking = [cell for cell in all_cells if state(records.get(cell.key)) in ("missing", "failed")]
             if lacking:
                 title = f"floor of {dataset}: {KINDS[kind]}"
                 todo.append(Scoring((run,), title, tuple(lacking), partial(_read, run, kind, dims, dataset)))
     if not todo:
         return say("floors: nothing is missing")
     with Meter("floors", sum(len(scoring.cells) for scoring in todo), "scores") as meter:
-        score_all(todo, kept, pool, plan.protocol.timeout, meter.advance)
+        score_all(todo, floor_store, pool, plan.protocol.timeout, meter.advance)
 
 
 def floors_of(plan: Plan, store: Store) -> dict[str, Floors]:
-    """Data set -> its floors, as far as they are computed."""
-    kept, dims, (wanted, unread) = _store(store), _dims(plan), _cells(plan)
-    found = {}
+    """Data set -> its floors, and the reasons for missing ones."""
+    floor_store, dims, (all_cells, reasons_of_metrics) = _store(store), _dims(plan), _cells(plan)
+    floors = {}
     for dataset in _datasets(plan):
         values: dict[str, dict[str, float]] = {}
-        without = dict(unread)
+        reasons = dict(reasons_of_metrics)
         for kind in KINDS:
-            records = cell_records(kept.run(identity(kind, dataset, dims)))
-            for cell in wanted:
+            records = cell_records(floor_store.run(identity(kind, dataset, dims)))
+            for cell in all_cells:
                 record = records.get(cell.key)
                 if record is not None and "values" in record:
                     values.setdefault(kind, {}).update({n: v for n, v in record["values"].items() if "/" not in n})
                 else:
-                    without[cell.metric] = _reason(record, plan)
-        found[dataset] = Floors(values, without, dims)
-    return found
+                    reasons[cell.metric] = _reason(record, plan)
+        floors[dataset] = Floors(values, reasons, dims)
+    return floors
 
 
 def _reason(record: Mapping[str, str] | None, plan: Plan) -> str:
@@ -112,24 +112,24 @@ def _dims(plan: Plan) -> int:
 
 
 def _datasets(plan: Plan) -> list[str]:
-    """Those of the suite; the factors of codes from elsewhere are known with the codes alone."""
+    """Data sets of the plan with a card; a custom one has its factors in the files of its codes alone."""
     return [d for d in dict.fromkeys(member.dataset for member in plan.members) if d in data.names()]
 
 
 def _cells(plan: Plan) -> tuple[list[Cell], dict[str, str]]:
-    """The cells that have a floor, of mean codes; and the metrics that have none, and why."""
+    """The cells of mean codes that have a floor, and metric -> why it has none."""
     protocol = dataclasses.replace(plan.protocol, representations=("mean",), also_sampled=(), also_held_out=())
     reads = {name: declaration(name).reads for name in plan.metrics}
-    without = {name: f"{name} {OTHERWISE[kind]}" for name, kind in reads.items() if kind not in OF_CODES}
-    return cells(_others(plan.metrics, without), protocol), without
+    reasons = {name: f"{name} {OTHERWISE[kind]}" for name, kind in reads.items() if kind not in OF_CODES}
+    return cells(_others(plan.metrics, reasons), protocol), reasons
 
 
-def _others(names: Iterable[str], without: Mapping[str, str]) -> list[str]:
-    return [name for name in names if name not in without]
+def _others(names: Iterable[str], reasons: Mapping[str, str]) -> list[str]:
+    return [name for name in names if name not in reasons]
 
 
 def _read(run: str, kind: str, dims: int, dataset: str, folders: Sequence[RunFolder], lacking: Sequence[Cell]) -> OfRun:
-    """In a worker: the codes of a kind, for the images that runs are scored on, and those images' factors."""
+    """In a worker: codes of a kind with the factors of the images that runs are scored on."""
     images = data.load_data(dataset)
     index = coding.pool(images, lacking[0].pool)
     codes = Codes(floor_codes(kind, len(index), dims).astype(np.float32), None, index, images.values(index))

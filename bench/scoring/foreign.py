@@ -1,8 +1,8 @@
-"""A representation from elsewhere: the arrays of a file, put in the store and scored like the codes of a trained run.
+"""A representation from elsewhere: arrays of a file, put in the store and scored like the codes of a trained run.
 
-FILE.npz holds `codes` (N, D), `factors` (N, F) and perhaps `logvar` (N, D), or a deviation or variance under one of its
-usual names. The representation gets a run folder of its own, whose model is the name it is given, so that the score
-table shows it beside the trained models.
+FILE.npz holds `codes` (N, D), `factors` (N, F) and optionally `logvar` (N, D), or a deviation or variance under a usual
+name. The representation gets a run folder, with its name as the model, so that the score table lists it beside the
+trained models.
 """
 
 from collections.abc import Sequence
@@ -31,12 +31,12 @@ from bench.values import ConfigError, check_name
 
 CODES = ("codes", *MEANS)
 FACTORS = ("factors", "labels", "latents_classes")
-SHOWN = 12  # names of a file's arrays that a line has room for
+SHOWN = 12  # names of arrays that a message lists
 
 
 @dataclass(frozen=True)
 class Representation:
-    """Codes and factors of a file, and which member of a study they are."""
+    """Codes and factors of a file, and the member of a study that they become."""
 
     member: GivenCodes
     codes: Codes
@@ -46,18 +46,18 @@ class Representation:
 def read(
     path: Path, name: str, dataset: str, seed: int, strength: int | None = None, value: float | None = None
 ) -> Representation:
-    """Read and check a file, and what it is to be called.
+    """Read and check a file and the name of its representation.
 
     Args:
         path: the .npz file.
-        name: the model it is listed as.
+        name: listed as its model.
         dataset: the data set whose factors these are, or "custom".
-        seed: told apart by it are several representations of one name.
-        strength: index of their setting, if they have one.
-        value: the hyper-parameter of their setting, if they have one.
+        seed: distinguishes several representations of one name.
+        strength: strength index of their setting, if they have one.
+        value: hyper-parameter of their setting, if they have one.
 
     Raises:
-        ConfigError: a name that cannot be had; arrays that are missing or wrong; the message names file and array.
+        ConfigError: the name is reserved, or an array is missing or invalid; the message names file and array.
         StoreError: the file cannot be read.
         UnknownNameError: no such data set.
     """
@@ -72,7 +72,7 @@ def read(
         _check_card(factors, dataset)
     except ValueError as fault:
         raise ConfigError(f"{path}: {fault}") from fault
-    codes = Codes(mean, logvar, np.arange(len(mean)))  # as precise as they came
+    codes = Codes(mean, logvar, np.arange(len(mean)))  # with the precision of the file
     version = None if dataset == data.CUSTOM else data.card(dataset).version
     member = GivenCodes(name, seed, dataset, version, sha256_of(path), path.name, strength, value)
     return Representation(member, codes, factors)
@@ -85,26 +85,26 @@ def _check_name(name: str) -> None:
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """`codes`, `factors` and what tells the variance, under these names or one that means the same."""
-    arrays, held = read_npz(path, {*CODES, *FACTORS, *SPREADS})
-    used = {key: _only(names, held, path) for key, names in (("codes", CODES), ("factors", FACTORS))}
-    if unused := [n for n in held if n not in (*used.values(), *SPREADS)]:
+    """`codes`, `factors` and arrays of the variance, from these names or their synonyms."""
+    arrays, names_in_file = read_npz(path, {*CODES, *FACTORS, *SPREADS})
+    used = {key: _only(names, names_in_file, path) for key, names in (("codes", CODES), ("factors", FACTORS))}
+    if unused := [n for n in names_in_file if n not in (*used.values(), *SPREADS)]:
         say(f"{path}: not used: {_listed(unused)}")
     return {key: arrays[name] for key, name in used.items()} | {n: a for n, a in arrays.items() if n in SPREADS}
 
 
-def _only(names: Sequence[str], held: Sequence[str], path: Path) -> str:
-    """The name that an array has in the file: the first, or the only one of the others."""
-    there = [name for name in names if name in held]
-    if not there:
-        raise ConfigError(f"{path} has no array {names[0]!r}, it holds {_listed(held)}")
-    if len(there) > 1 and there[0] != names[0]:
-        raise ConfigError(f"{path} holds {' and '.join(there)}: name the one that is meant {names[0]!r}")
-    return there[0]
+def _only(names: Sequence[str], names_in_file: Sequence[str], path: Path) -> str:
+    """The name of an array in the file: the first of `names`, else the only other one that is present."""
+    present = [name for name in names if name in names_in_file]
+    if not present:
+        raise ConfigError(f"{path} has no array {names[0]!r}, it holds {_listed(names_in_file)}")
+    if len(present) > 1 and present[0] != names[0]:
+        raise ConfigError(f"{path} holds {' and '.join(present)}: name the one that is meant {names[0]!r}")
+    return present[0]
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Some names of a stranger's file, as they can be shown."""
+    """The first names in a file, safe to print."""
     shown = [name[:40] if name.isprintable() else ascii(name[:40]) for name in names[:SHOWN]]
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
     return ", ".join(shown) + more or "nothing"
@@ -134,23 +134,24 @@ def _check_card(factors: Ints, dataset: str) -> None:
             raise ValueError(f"factors has the value {most} of {name}, which has {size} values in {dataset}")
 
 
-def put(given: Representation, store: Store) -> None:
-    """Put a representation in the store; one that is there stays as it is.
+def put(representation: Representation, store: Store) -> None:
+    """Put a representation in the store, unless it is there already.
 
     Raises:
         ConfigError: other codes have its name, setting, data set and seed.
     """
-    folder = store.run(given.member.id)
+    folder = store.run(representation.member.id)
     if folder.done.exists():
         return
-    _check_free(given.member, store)
+    _check_free(representation.member, store)
     from bench.training.train import provenance
 
-    arrays: dict[str, NDArray[Any]] = {"mean": given.codes.mean, "index": given.codes.index, "factors": given.factors}
-    if given.codes.logvar is not None:
-        arrays["logvar"] = given.codes.logvar
-    write_arrays(folder.codes(len(given.factors)), arrays)
-    write_json(folder.config, given.member.record())
+    codes, factors = representation.codes, representation.factors
+    arrays: dict[str, NDArray[Any]] = {"mean": codes.mean, "index": codes.index, "factors": factors}
+    if codes.logvar is not None:
+        arrays["logvar"] = codes.logvar
+    write_arrays(folder.codes(len(factors)), arrays)
+    write_json(folder.config, representation.member.record())
     write_json(folder.done, provenance() | {"device": "none: codes were given", "seconds": 0.0})
 
 
@@ -166,13 +167,13 @@ def _check_free(member: GivenCodes, store: Store) -> None:
             )
 
 
-def of_codes(member: GivenCodes, wanted: Sequence[Cell]) -> Scoring:
-    """Cells of codes that are in the store."""
-    return Scoring((member.id,), str(member), tuple(wanted), partial(pooled, member))
+def of_codes(member: GivenCodes, cells: Sequence[Cell]) -> Scoring:
+    """The scoring of cells of codes that are in the store."""
+    return Scoring((member.id,), str(member), tuple(cells), partial(pooled, member))
 
 
 def pooled(member: GivenCodes, folders: Sequence[RunFolder], cells: Sequence[Cell]) -> OfRun:
-    """The rows that are scored: as many random ones as the protocol encodes of a data set, or all.
+    """The stored codes and factors to score: as many random rows as the protocol's pool, or all.
 
     Raises:
         StoreError: the codes are not in the store or cannot be read.

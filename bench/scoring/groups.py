@@ -1,4 +1,4 @@
-"""Groups of runs that differ in their seed alone, and every cell that a study asks of a member."""
+"""Groups of runs that differ in their seed alone, and all cells that a study wants of a member."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -18,19 +18,19 @@ Group = tuple[Member, ...]
 
 
 def groups_of(members: Iterable[Member]) -> list[Group]:
-    """The members by what they have in common beside the seed, each group in the order of seeds.
+    """Members grouped by everything but the seed, each group sorted by seed.
 
-    Codes from elsewhere are alone: nothing tells whether they are of the images that others are of.
+    Codes from elsewhere are groups of one: whether two files are codes of the same images is not known.
     """
-    found: dict[str, list[Member]] = {}
+    groups: dict[str, list[Member]] = {}
     for member in members:
         shared = member.id if isinstance(member, GivenCodes) else digest(member.config() | {"seed": None})
-        found.setdefault(shared, []).append(member)
-    return [tuple(sorted(group, key=lambda member: (member.seed, member.id))) for group in found.values()]
+        groups.setdefault(shared, []).append(member)
+    return [tuple(sorted(group, key=lambda member: (member.seed, member.id))) for group in groups.values()]
 
 
 def group_cells(metrics: Iterable[str], protocol: Protocol, group: Sequence[Member]) -> list[GroupCell]:
-    """The cells that a protocol asks of a group: they change with its members."""
+    """The cells of a group under a protocol; their keys change with its members."""
     ids = [member.id for member in group]
     return [group_cell(m, protocol, group[0].dataset, ids) for m in metrics if declaration(m).reads == "group"]
 
@@ -45,38 +45,38 @@ def group_cell(metric: str, protocol: Protocol, dataset: str, runs: Iterable[str
 
 
 def cells_of(plan: Plan, trained: Callable[[Member], bool], whole: Plan | None = None) -> dict[str, list[Cell]]:
-    """Id of each member -> the cells that are asked of it: its own, and those of its group.
+    """Id of each member -> the cells that the plan wants of it: its own, and those of its group.
 
     Args:
-        plan: whose members, metrics and protocol.
-        trained: whether a member has been trained. A group is of those that have; a member that has not been is in the
-            group as it will be.
-        whole: the study that the plan is a part of; its members make the groups.
+        plan: members, metrics and protocol.
+        trained: whether a member has been trained. The trained members of a group get its current cells; the others
+            get the cells that the complete group will have.
+        whole: the study that the plan is a part of, whose members form the groups; None: the plan.
     """
-    alone = cells(plan.metrics, plan.protocol)
-    compared = [metric for metric in plan.metrics if declaration(metric).reads == "group"]
-    found = {member.id: list(alone) for member in plan.members}
-    for group in groups_of((whole or plan).members) if compared else []:
-        there = [member for member in group if trained(member)]
-        those, ids = group_cells(compared, plan.protocol, there or group), {member.id for member in there}
-        later = those if len(there) == len(group) else group_cells(compared, plan.protocol, group)
+    single_cells = cells(plan.metrics, plan.protocol)
+    group_metrics = [metric for metric in plan.metrics if declaration(metric).reads == "group"]
+    cells_by_id = {member.id: list(single_cells) for member in plan.members}
+    for group in groups_of((whole or plan).members) if group_metrics else []:
+        present = [member for member in group if trained(member)]
+        current, ids = group_cells(group_metrics, plan.protocol, present or group), {member.id for member in present}
+        full = current if len(present) == len(group) else group_cells(group_metrics, plan.protocol, group)
         for member in group:
-            if member.id in found:
-                found[member.id] += those if member.id in ids else later
-    return found
+            if member.id in cells_by_id:
+                cells_by_id[member.id] += current if member.id in ids else full
+    return cells_by_id
 
 
 def of_groups(metrics: Iterable[str]) -> set[str]:
-    """Those of the names that are registered metrics of groups, and can be used."""
-    found = set()
+    """The names that are registered, usable metrics of groups."""
+    usable = set()
     for name in set(metrics) & set(registry.names("metrics")):
-        with suppress(registry.PluginError):  # is told where the metric is asked for
-            found |= {name} if declaration(name).reads == "group" else set()
-    return found
+        with suppress(registry.PluginError):  # reported where the metric is requested
+            usable |= {name} if declaration(name).reads == "group" else set()
+    return usable
 
 
 def groups_in(table: "pd.DataFrame") -> dict[str, tuple[str, str, list[str]]]:
-    """The cells of groups in a score table: key -> metric, data set and the ids of the runs that have it."""
+    """The cells of groups in a score table: key -> (metric, data set, sorted ids of its runs)."""
     rows = table[table["metric"].isin(of_groups(table["metric"].unique()))]
-    found = rows.groupby(["cell", "metric", "dataset"], observed=True)["run"].unique()
-    return {cell: (metric, dataset, sorted(runs)) for (cell, metric, dataset), runs in found.items()}
+    runs_of_cell = rows.groupby(["cell", "metric", "dataset"], observed=True)["run"].unique()
+    return {cell: (metric, dataset, sorted(runs)) for (cell, metric, dataset), runs in runs_of_cell.items()}

@@ -1,9 +1,9 @@
-"""Scoring in worker processes, so that a metric that misbehaves costs its own cell and nothing else.
+"""Scoring in worker processes, so that a metric that crashes or hangs loses only its own cell.
 
-A worker tells which cell it begins and each one that it finishes, as a record for each run that the cell is of. Where
-its process ends (a crash, `os._exit`, the kernel's want of memory) or a cell takes longer than its limit, the parent
-writes down what was finished, and the cell that the worker was at as failed; another worker goes on with the rest.
-Otherwise the worker writes all its records as one file a run.
+A worker reports each cell that it begins, and the records (one a run) of each cell that it finishes. If its process
+ends (a crash, `os._exit`, out of memory) or a cell exceeds its time limit, the parent writes the finished records, and
+the current cell as failed; another worker continues with the rest. Otherwise the worker writes all its records as one
+file a run.
 """
 
 import signal
@@ -27,18 +27,18 @@ DONE, ELSEWHERE = "done", "elsewhere"
 
 
 class LostWeightsError(RuntimeError):
-    """The weights of a trained run cannot be read: unless they may be whole, the run counts as failed."""
+    """The weights of a trained run cannot be read; damaged, not merely inaccessible ones make the run a failed one."""
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """What is to be scored.
+    """Cells to score for a run or a group of runs.
 
     Attributes:
-        runs: ids of the runs whose folders take the scores: one, or a group's.
-        title: what messages call it.
-        cells: to compute, of one protocol.
-        read: called as read(folders of the runs, cells to compute) in the worker, to which it is sent: what is scored.
+        runs: ids of the runs whose folders get the scores: one, or a group's.
+        title: for messages.
+        cells: to compute, under one protocol.
+        read: called in the worker as read(folders of the runs, cells to compute); returns the subject to score.
     """
 
     runs: tuple[str, ...]
@@ -52,125 +52,126 @@ def score_all(
     store: Store,
     pool: Pool,
     seconds: float | None,
-    told: Callable[[float, str], None],
+    on_progress: Callable[[float, str], None],
     encoding: Encoding | None = None,
 ) -> None:
     """Compute cells and write their records.
 
-    What another process works on is tried once more at the end, in case that process died, and else left to it.
+    Runs that another process has claimed are tried once more at the end, in case that process died.
 
     Args:
         scorings: what to compute.
         store: where the runs are.
         pool: of workers.
-        seconds: that one cell may take; None: any.
-        told: hears of progress, (cells, note).
-        encoding: runs that one worker encodes on a GPU, while the others score what is encoded. Runs that it cannot
-            encode are encoded by who scores them.
+        seconds: time limit of one cell; None: no limit.
+        on_progress: called with (number of cells done, note).
+        encoding: runs that one worker encodes on a GPU while the others score encoded runs. Runs that it cannot
+            encode are encoded by the worker that scores them.
 
     Raises:
         StoreError: a file cannot be written.
     """
     for _ in range(2):
-        waiting = {run.id for run in encoding.runs} if encoding is not None else set()
-        watched: list[_Watched | None] = [_Watched(s) for s in scorings if not waiting.intersection(s.runs)]
-        held = [s for s in scorings if waiting.intersection(s.runs)]
-        tasks: list[Task] = [(s, store.path, seconds) for s in scorings if not waiting.intersection(s.runs)]
+        unencoded = {run.id for run in encoding.runs} if encoding is not None else set()
+        ready = [s for s in scorings if not unencoded.intersection(s.runs)]
+        deferred = [s for s in scorings if unencoded.intersection(s.runs)]
+        watched: list[_WatchedTask | None] = [_WatchedTask(s) for s in ready]
+        tasks: list[Task] = [(s, store.path, seconds) for s in ready]
         if encoding is not None:
             watched.insert(0, None)
             tasks.insert(0, (encoding, store.path, None))
-        encoding, left = None, []
+        encoding, claimed = None, []
         for position, kind, value in pool.follow(_work, tasks):
-            if (now := watched[position]) is None:
-                waiting = _still_waiting(waiting, kind, value, told)
-                ready = [s for s in held if not waiting.intersection(s.runs)]
-                held = [s for s in held if waiting.intersection(s.runs)]
-                watched += [_Watched(s) for s in ready]
+            if (task := watched[position]) is None:
+                unencoded = _still_waiting(unencoded, kind, value, on_progress)
+                ready = [s for s in deferred if not unencoded.intersection(s.runs)]
+                deferred = [s for s in deferred if unencoded.intersection(s.runs)]
+                watched += [_WatchedTask(s) for s in ready]
                 tasks += [(s, store.path, seconds) for s in ready]
             elif kind == "told":
-                told(*now.hear(value))
+                on_progress(*task.receive(value))
             elif kind == "raised":
                 raise value
             elif kind == "result" and value == ELSEWHERE:
-                left.append(now.scoring)
+                claimed.append(task.scoring)
             elif kind == "result" and value != DONE:
-                told(len(now.scoring.cells), f"FAILED {now.scoring.title}: {value}")
+                on_progress(len(task.scoring.cells), f"FAILED {task.scoring.title}: {value}")
             elif kind == "ended":
-                rest = now.bury(value, store)
-                over = len(now.scoring.cells) - len(now.finished) - len(rest.cells)
-                told(over, f"FAILED {now.scoring.title}: {now.words(value)}")
-                if rest.cells:
-                    watched.append(_Watched(rest))
-                    tasks.append((rest, store.path, seconds))
-        scorings = left
+                remaining = task.close(value, store)
+                num_lost = len(task.scoring.cells) - len(task.finished) - len(remaining.cells)
+                on_progress(num_lost, f"FAILED {task.scoring.title}: {task.words(value)}")
+                if remaining.cells:
+                    watched.append(_WatchedTask(remaining))
+                    tasks.append((remaining, store.path, seconds))
+        scorings = claimed
 
 
 def _work(task: Scoring | Encoding, path: Path, seconds: float | None) -> str:
-    """What a worker does with a task."""
+    """In a worker: carry out a task."""
     if isinstance(task, Scoring):
         return score_cells(task, path, seconds)
     encode_runs(task, path)
     return DONE
 
 
-def _still_waiting(runs: set[str], kind: str, value: Any, told: Callable[[float, str], None]) -> set[str]:
-    """The runs that are not encoded yet, after news of the worker that encodes them: none where it is at its end."""
+def _still_waiting(runs: set[str], kind: str, value: Any, on_progress: Callable[[float, str], None]) -> set[str]:
+    """The runs to wait for after a message of the encoding worker; none after it has ended."""
     if kind == "told":
         return runs - {value}
     if kind == "report":
-        told(*value)
+        on_progress(*value)
         return runs
     if kind != "result":
-        told(0, f"FAILED encoding on the GPU, the CPU goes on: {value}")
+        on_progress(0, f"FAILED encoding on the GPU, the CPU goes on: {value}")
     return set()
 
 
 @dataclass
-class _Watched:
-    """What a worker has told of its work."""
+class _WatchedTask:
+    """The state of a task, from the messages of its worker."""
 
     scoring: Scoring
     finished: list[Sequence[Record]] = field(default_factory=list)
-    at: Cell | None = None
+    current: Cell | None = None
     since: float = 0.0
 
-    def hear(self, news: Cell | Sequence[Record]) -> tuple[float, str]:
-        """Take in what a worker tells: a cell that it begins, or its records; what of that is progress."""
+    def receive(self, news: Cell | Sequence[Record]) -> tuple[float, str]:
+        """Take a message, a cell that begins or the records of one; returns it as progress (cells, note)."""
         if isinstance(news, Cell):
-            self.at, self.since = news, time.monotonic()
+            self.current, self.since = news, time.monotonic()
             return 0, f"{self.scoring.title}: {news.metric}"
-        self.at = None
+        self.current = None
         self.finished.append(news)
         failed = f"FAILED {self.scoring.title}: {news[0]['metric']}" if "failed" in news[0] else self.scoring.title
         return 1, failed
 
-    def words(self, how: Ending) -> str:
-        """How its process ended, and at what."""
-        return f"{self.at.metric}: {how}" if self.at is not None else str(how)
+    def words(self, ending: Ending) -> str:
+        """How the worker's process ended, and at which metric."""
+        return f"{self.current.metric}: {ending}" if self.current is not None else str(ending)
 
-    def bury(self, how: Ending, store: Store) -> Scoring:
-        """Write down what a worker did whose process ended, and the cell it was at as failed; what is left to do.
+    def close(self, ending: Ending, store: Store) -> Scoring:
+        """After the worker's process ended, write its records, and the current cell as failed; returns what remains.
 
-        Nothing is left where it was at no cell, or was asked to end: no metric is at fault then.
+        If it was at no cell or was asked to end, no metric is to blame, and nothing remains for another worker.
         """
-        computed, tried, runs = list(self.finished), None if how.asked else self.at, self.scoring.runs
-        if tried is not None:
+        computed, blamed, runs = list(self.finished), None if ending.requested else self.current, self.scoring.runs
+        if blamed is not None:
             seconds = round((time.monotonic() - self.since) / len(runs), 4)
-            failed = described(tried) | {"failed": self.words(how), "traceback": "", "seconds": seconds}
+            failed = described(blamed) | {"failed": self.words(ending), "traceback": "", "seconds": seconds}
             computed.append([failed] * len(runs))
         write_records(store, runs, computed)
-        over = {records[0]["key"] for records in computed}
-        left = tuple(cell for cell in self.scoring.cells if cell.key not in over) if tried is not None else ()
-        return replace(self.scoring, cells=left)
+        keys = {records[0]["key"] for records in computed}
+        remaining = tuple(cell for cell in self.scoring.cells if cell.key not in keys) if blamed is not None else ()
+        return replace(self.scoring, cells=remaining)
 
 
 def score_cells(scoring: Scoring, path: Path, seconds: float | None) -> str:
     """In a worker: compute the cells that are missing and write their records.
 
-    Codes that cannot be had leave the reason in every cell; weights that cannot be read are set aside.
+    If the codes cannot be read or encoded, every cell fails with the reason; unreadable weights are set aside.
 
     Returns:
-        DONE; ELSEWHERE where another process works on the run; or what is wrong with the run's weights.
+        DONE; ELSEWHERE if another process has claimed the run; or what is wrong with the run's weights.
 
     Raises:
         StoreError: a file cannot be written.
@@ -180,7 +181,7 @@ def score_cells(scoring: Scoring, path: Path, seconds: float | None) -> str:
     with claiming(folders) as claims:
         if None in claims:
             return ELSEWHERE
-        known = [cell_records(folder) for folder in folders]  # another process may have been here
+        known = [cell_records(folder) for folder in folders]  # another process may have scored some
         todo = [c for c in scoring.cells if any(state(k.get(c.key)) in ("missing", "failed") for k in known)]
         if not todo:
             return DONE
@@ -202,9 +203,9 @@ def score_cells(scoring: Scoring, path: Path, seconds: float | None) -> str:
 
 
 def _watched_records(cell: Cell, subject: Subject, seconds: float | None) -> Sequence[Record]:
-    """The records of a cell, and the parent told before and after.
+    """The records of a cell; reports its begin and its end to the parent.
 
-    Meanwhile SIGTERM ends the process at once, as if no handler were there: one that raises would do so in the metric.
+    Meanwhile SIGTERM has its default handler, which ends the process at once: another would raise within the metric.
     """
     tell(cell)
     limit(seconds)
@@ -217,9 +218,9 @@ def _watched_records(cell: Cell, subject: Subject, seconds: float | None) -> Seq
 
 
 def write_records(store: Store, runs: Sequence[str], computed: Sequence[Sequence[Record]]) -> None:
-    """Write the records of cells, each a record for each run, as one file a run; no file where there are none.
+    """Write the records of cells as one file a run; none if there are no records.
 
-    They are in the order of the runs that the subject has.
+    `computed` holds for each cell one record a run, in the order of `runs`.
     """
     if not computed:
         return

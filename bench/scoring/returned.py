@@ -1,4 +1,4 @@
-"""What a metric returned, held to what it declares: numbers that can be written, read back and ranked."""
+"""Checks what a metric returned against its declaration: finite numbers of declared names and ranges."""
 
 import math
 import re
@@ -7,19 +7,19 @@ from typing import Any
 
 from bench.metrics.base import Metric, Score
 
-ROUNDING = 1e-6  # by how much a score may leave its range, as a share of the bound where that is above 1
+ROUNDING = 1e-6  # tolerance of a score's range; relative to the bound if that is above 1
 
 
 class ScoreError(ValueError):
-    """What a metric returned is no score of it; the message names the metric and what it returned."""
+    """A metric returned something that it does not declare; the message names the metric and the value."""
 
 
 def checked(declared: Metric, values: Any, num_factors: int) -> dict[str, float]:
-    """The scores that a metric returned, which can be written and read back.
+    """The returned scores of a metric, as floats.
 
     Raises:
-        ScoreError: no dict of scores; a name that is not declared or not one of a factor; a value that is no finite
-            number or out of its declared range.
+        ScoreError: no dict of scores, a name that is not declared or whose factor does not exist, or a value that is
+            not finite or out of its declared range.
     """
     if not isinstance(values, Mapping):
         raise ScoreError(f"{declared.name} returned {_short(values)}, not a dict of score names to numbers")
@@ -39,7 +39,7 @@ def checked(declared: Metric, values: Any, num_factors: int) -> dict[str, float]
 
 
 def _declaration(declared: Metric, name: Any, num_factors: int) -> Score:
-    """The declaration behind a returned name."""
+    """The declaration of a returned score name."""
     match = re.fullmatch(r"[\w.-]+(?:/(0|[1-9]\d{0,8}))?", name, re.ASCII) if isinstance(name, str) else None
     if match is None:
         raise ScoreError(f"{declared.name} returned a score named {_short(name)}; a name is one it declares, or NAME/3")
@@ -53,7 +53,7 @@ def _declaration(declared: Metric, name: Any, num_factors: int) -> Score:
 
 
 def _number(value: Any) -> float | None:
-    """A number of Python, numpy or another library as a float; None: it is none."""
+    """A number of Python, numpy or another library as a float; None if it is not a number."""
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()
     try:
@@ -63,6 +63,6 @@ def _number(value: Any) -> float | None:
 
 
 def _short(value: Any) -> str:
-    """A value as it is written in a message."""
+    """A value as messages show it."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:60]}... ({type(value).__name__})"

@@ -1,4 +1,4 @@
-"""What trained runs are scored by: their codes, stored or encoded and stored, and their models, from their folders."""
+"""Reads what trained runs are scored by: codes, which are encoded and stored if missing, and models."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,20 +26,20 @@ from bench.study.run import Run
 Rows = NDArray[np.int64]
 
 
-def of_run(run: Run, wanted: Sequence[Cell]) -> Scoring:
-    """Cells of a trained run, which is encoded where its codes are not stored."""
-    return Scoring((run.id,), str(run), tuple(wanted), partial(read_run, run))
+def of_run(run: Run, cells: Sequence[Cell]) -> Scoring:
+    """The scoring of cells of a trained run; it is encoded if its codes are not stored."""
+    return Scoring((run.id,), str(run), tuple(cells), partial(read_run, run))
 
 
-def of_group(group: Sequence[Member], wanted: Sequence[Cell]) -> Scoring:
-    """Cells of runs that differ in their seed alone, each of which is encoded where its codes are not stored."""
+def of_group(group: Sequence[Member], cells: Sequence[Cell]) -> Scoring:
+    """The scoring of cells of a group of runs; each run is encoded if its codes are not stored."""
     seeds = ", ".join(str(member.seed) for member in group)
     title = f"{group[0].setting}, seeds {seeds}, on {group[0].dataset}"
-    return Scoring(tuple(m.id for m in group), title, tuple(wanted), partial(read_group, tuple(group)))
+    return Scoring(tuple(m.id for m in group), title, tuple(cells), partial(read_group, tuple(group)))
 
 
 def read_run(run: Run, folders: Sequence[RunFolder], cells: Sequence[Cell]) -> OfRun:
-    """A run's codes and the factors of the images, and its model, whichever its cells read.
+    """A run's codes, factors and model, as far as its cells read them.
 
     Raises:
         LostWeightsError: its weights cannot be read.
@@ -56,12 +56,12 @@ def read_run(run: Run, folders: Sequence[RunFolder], cells: Sequence[Cell]) -> O
 
 
 def read_group(group: Sequence[Member], folders: Sequence[RunFolder], cells: Sequence[Cell]) -> OfGroup:
-    """The codes of each run of a group, at the images that each cell reads; of too few runs nothing is read.
+    """The codes of each run of a group at the images that each cell reads; empty if there are too few runs.
 
     Raises:
         LostWeightsError: the weights of one of them cannot be read.
     """
-    read: dict[str, list[tuple[Floats, Floats | None]]] = {}
+    codes_of_cell: dict[str, list[tuple[Floats, Floats | None]]] = {}
     runs = [run for run in group if not isinstance(run, GivenCodes)]
     if all(len(runs) < declaration(cell.metric).min_runs for cell in cells):
         return OfGroup([member.id for member in group], {})
@@ -70,23 +70,23 @@ def read_group(group: Sequence[Member], folders: Sequence[RunFolder], cells: Seq
     for cell in cells:
         rows = compared_images(cell.metric, runs[0].dataset, len(index), cell.sizes["num_points"])
         codes = [_codes(run, folder, data, index, rows) for run, folder in zip(runs, folders, strict=True)]
-        read[cell.key] = [(c.mean, mean_kl(c)) for c in codes]
-    return OfGroup([run.id for run in runs], read)
+        codes_of_cell[cell.key] = [(c.mean, mean_kl(c)) for c in codes]
+    return OfGroup([run.id for run in runs], codes_of_cell)
 
 
 def _codes(run: Run, folder: RunFolder, data: DataSet, index: Rows, rows: Rows | None = None) -> Codes:
-    """Codes of some rows of an index, all without `rows`; the whole is encoded and stored where it is not."""
+    """Codes of some rows of an index (None: all); if they are not stored, the whole index is encoded and stored."""
     if (stored := coding.load(folder, index, rows)) is not None:
         return stored
-    fresh = coding.encode(_learner(run, folder), data, index, device="cpu")
-    fresh.save(folder)
+    encoded = coding.encode(_learner(run, folder), data, index, device="cpu")
+    encoded.save(folder)
     if rows is None:
-        return fresh
-    return Codes(fresh.mean[rows], None if fresh.logvar is None else fresh.logvar[rows], fresh.index[rows])
+        return encoded
+    return Codes(encoded.mean[rows], None if encoded.logvar is None else encoded.logvar[rows], encoded.index[rows])
 
 
 def _learner(run: Run, folder: RunFolder) -> Learner:
-    """The trained model of a run; weights that cannot be read are set aside, and the run counts as failed."""
+    """The trained model of a run; damaged weights are set aside, and the run is recorded as failed."""
     from bench.training.train import load_learner  # imports torch
 
     try:
@@ -94,7 +94,7 @@ def _learner(run: Run, folder: RunFolder) -> Learner:
     except StoreError as fault:
         if is_out_of_reach(fault.__cause__):
             raise LostWeightsError(f"{fault}; the run is left alone") from fault
-        aside = [folder.set_aside(file).name for file in (folder.weights, folder.done) if file.exists()]
-        lost = LostWeightsError(f"{fault}; kept as {aside[0] if aside else 'nothing'}")
-        write_json(folder.failed, failure(fault) | {"error": f"StoreError: {lost}"})
-        raise lost from fault
+        kept_files = [folder.set_aside(file).name for file in (folder.weights, folder.done) if file.exists()]
+        error = LostWeightsError(f"{fault}; kept as {kept_files[0] if kept_files else 'nothing'}")
+        write_json(folder.failed, failure(fault) | {"error": f"StoreError: {error}"})
+        raise error from fault

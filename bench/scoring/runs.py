@@ -1,8 +1,7 @@
 """The scoring stage: every metric on every representation of a run, from codes computed once.
 
-A *cell* is one (metric, representation) under one protocol for one run, or for a group of runs. It is computed from
-rows and a seed that depend on the run or the group, the metric and its version alone, so adding a metric changes no
-other number.
+A *cell* is one (metric, representation) under one protocol for one run, or for a group of runs. Its rows and its seed
+depend on the run or group, the metric and its version alone, so that adding a metric changes no other number.
 """
 
 import dataclasses
@@ -30,7 +29,7 @@ from bench.study.protocol import Protocol
 Flags = NDArray[np.bool_]
 PUBLISHED = Protocol("published", None, None, None, None, ("mean",), (), {})
 SIZES = {"points": ("num_points",), "split": ("num_train", "num_test"), "all": (), "model": ("num_points",)}
-OTHERWISE = {  # what a metric needs that codes alone are not
+OTHERWISE = {  # why codes alone do not suffice for a metric
     "group": "compares the codes of runs that differ in their seed alone; these are codes of one",
     "model": "needs a trained model; these are codes without one",
 }
@@ -40,7 +39,7 @@ LONGEST = 2_000  # letters of a failure's message
 
 @dataclass(frozen=True)
 class Cell:
-    """One metric on one representation under a protocol: what is computed, and the key it is stored under."""
+    """One metric on one representation under a protocol: what is computed, and the key that it is stored under."""
 
     metric: str
     version: int
@@ -51,7 +50,7 @@ class Cell:
 
     @property
     def content(self) -> dict[str, Any] | list[Any]:
-        """What the key is the hash of: everything above."""
+        """The content that the key is a hash of: all fields."""
         return dataclasses.asdict(self)
 
     @cached_property
@@ -72,25 +71,25 @@ class GroupCell(Cell):
 
     @property
     def content(self) -> list[Any]:
-        """The sizes are left out: they are those that the metric's version declares."""
+        """As above, without sizes, which the metric's version declares."""
         options = [dict(self.options)] if self.options else []
         return [self.metric, self.version, self.pool, list(self.group), *options]
 
 
 def declaration(metric: str) -> Metric:
-    """What a registered metric declares."""
+    """The declaration of a registered metric."""
     declared: Metric = registry.load("metrics", metric).metric
     return declared
 
 
 def cells(metrics: Iterable[str], protocol: Protocol) -> list[Cell]:
-    """The cells that a protocol asks of every run by itself; see `groups.group_cells` for those of its group."""
-    alone = [declared for declared in map(declaration, metrics) if declared.reads != "group"]
-    return [cell_of(declared, kind, protocol) for declared in alone for kind in _kinds(declared, protocol)]
+    """The cells of every single run under a protocol; `groups.group_cells` has those of groups."""
+    single_run = [declared for declared in map(declaration, metrics) if declared.reads != "group"]
+    return [cell_of(declared, kind, protocol) for declared in single_run for kind in _kinds(declared, protocol)]
 
 
 def _kinds(declared: Metric, protocol: Protocol) -> list[str]:
-    """The representations that are scored; a model has one, with the means. Those of images held out count as one."""
+    """The representations to score, perhaps with `HELD_OUT`; a metric of models has no others but "mean"."""
     held_out = (HELD_OUT,) if declared.name in protocol.also_held_out else ()
     if declared.reads not in OF_CODES:
         return ["mean", *held_out]
@@ -106,7 +105,7 @@ def cell_of(declared: Metric, kind: str, protocol: Protocol) -> Cell:
 
 
 class Subject(Interface):
-    """What cells are computed for; see `bench.scoring.subjects`.
+    """A run or a group that cells are computed for; see `bench.scoring.subjects`.
 
     Attributes:
         runs: the ids of the runs whose scores these are.
@@ -116,7 +115,7 @@ class Subject(Interface):
     def runs(self) -> Sequence[str]: ...
 
     def evaluate(self, cell: Cell) -> tuple[Sequence[dict[str, float]], dict[str, int]]:
-        """The values of each run, and the numbers of rows they rest on; it may raise whatever the metric does."""
+        """The values of each run, and the numbers of rows they rest on; raises the exceptions of the metric."""
 
 
 def evaluate(
@@ -133,14 +132,14 @@ def evaluate(
         cell: what to compute.
         codes: (N, D).
         factors: (N, F), or None.
-        identity: whose codes these are; with the metric and its version it seeds every random choice.
-        values: (N, F) what the factors are worth; None: their classes.
-        held_out: (N,) of which images it is the score; what is fitted, is to the others. None: of all.
+        identity: id of the run; with the metric and its version it seeds every random choice.
+        values: (N, F) numeric values of the factors; None: their classes.
+        held_out: (N,) images to score; the metric fits to the others. None: it does both with all.
 
     Raises:
-        SkippedError: the metric needs more than codes, or more factors than there are, or says itself that it does not
+        SkippedError: the metric needs more than codes, more factors than there are, or itself says that it does not
             apply.
-        ScoreError: what it returned is no score of it.
+        ScoreError: it returned something that it does not declare.
     """
     returned, rows = compute(cell, codes, factors, identity, values, held_out)
     return checked(declaration(cell.metric), returned, 0 if factors is None else factors.shape[1]), rows
@@ -154,26 +153,26 @@ def compute(
     values: Floats | None = None,
     held_out: Flags | None = None,
 ) -> tuple[Any, dict[str, int]]:
-    """What the metric of a cell returns, as it is, and the numbers of rows it was given; see `evaluate`."""
+    """The unchecked result of a cell's metric, and the numbers of rows that it got; see `evaluate`."""
     declared = declaration(cell.metric)
     if declared.reads not in OF_CODES:
         raise SkippedError(f"{cell.metric} {OTHERWISE[declared.reads]}")
     check_width(declared, codes.shape[1])
     rows = rows_of(cell, declared, len(codes), identity, held_out)
-    available = 0 if factors is None else int((np.ptp(factors[next(iter(rows.values()))], axis=0) > 0).sum())
-    if available < declared.min_factors:
+    num_varying = 0 if factors is None else int((np.ptp(factors[next(iter(rows.values()))], axis=0) > 0).sum())
+    if num_varying < declared.min_factors:
         needed = f"{declared.min_factors} factor{'s' if declared.min_factors > 1 else ''} of two values or more"
-        raise SkippedError(f"{cell.metric} needs at least {needed}, got {available}")
-    worth, named = factors if values is None else values, {}
-    if declared.reads_values and worth is not None:  # of a split, those of both parts
-        parts = tuple(np.asarray(worth[r], np.float64) for r in rows.values())
-        named["values"] = parts[0] if len(parts) == 1 else parts
+        raise SkippedError(f"{cell.metric} needs at least {needed}, got {num_varying}")
+    factor_values, keywords = factors if values is None else values, {}
+    if declared.reads_values and factor_values is not None:  # for a split, the values of both parts
+        parts = tuple(np.asarray(factor_values[r], np.float64) for r in rows.values())
+        keywords["values"] = parts[0] if len(parts) == 1 else parts
     arguments = [a[r] for r in rows.values() for a in (codes, factors) if a is not None and _wants(declared, a, codes)]
-    return called(cell, arguments, identity, **named), {n: len(r) for n, r in rows.items()}
+    return called(cell, arguments, identity, **keywords), {n: len(r) for n, r in rows.items()}
 
 
 def check_width(declared: Metric, dims: int) -> None:
-    """Codes that are too wide for a metric are not begun with.
+    """Check that codes are not too wide for a metric.
 
     Raises:
         SkippedError: they are; the message names the bound.
@@ -183,13 +182,13 @@ def check_width(declared: Metric, dims: int) -> None:
         raise SkippedError(f"{bound}: reduce them, such as to their principal components")
 
 
-def called(cell: Cell, arguments: Sequence[Any], identity: str | Sequence[str], **named: Any) -> Any:
-    """What the metric of a cell returns for its arguments, the protocol's options and, where it takes one, a seed."""
+def called(cell: Cell, arguments: Sequence[Any], identity: str | Sequence[str], **keywords: Any) -> Any:
+    """The result of a cell's metric for its arguments, the protocol's options and, if it takes one, a seed."""
     function = registry.load("metrics", cell.metric)
     if function.metric.seeded:
-        named["seed"] = int(digest([identity, cell.metric, cell.version], 8), 16)
-    with np.errstate(), warnings.catch_warnings():  # what it sets there is not for the next one
-        return function(*arguments, **cell.options, **named)
+        keywords["seed"] = int(digest([identity, cell.metric, cell.version], 8), 16)
+    with np.errstate(), warnings.catch_warnings():  # settings that it changes do not reach the next metric
+        return function(*arguments, **cell.options, **keywords)
 
 
 def _wants(declared: Metric, array: Any, codes: Floats) -> bool:
@@ -197,18 +196,18 @@ def _wants(declared: Metric, array: Any, codes: Floats) -> bool:
 
 
 def rows_of(cell: Cell, declared: Metric, total: int, identity: str, held_out: Flags | None = None) -> dict[str, Any]:
-    """Which rows a metric reads; where there are too few, train and test shrink in their own proportion."""
+    """The rows that a metric reads; if there are too few, train and test shrink in proportion."""
     order = generator_of([identity, "rows"]).permutation(total)
-    seen = held = order
+    train_order = test_order = order
     if held_out is not None:
-        seen, held = order[~held_out[order]], order[held_out[order]]
+        train_order, test_order = order[~held_out[order]], order[held_out[order]]
     if declared.reads == "all":
-        return {"num_points": np.sort(held)}
+        return {"num_points": np.sort(test_order)}
     if declared.reads == "points":
-        return {"num_points": held[: cell.sizes["num_points"]]}
+        return {"num_points": test_order[: cell.sizes["num_points"]]}
     train, test = cell.sizes["num_train"], cell.sizes["num_test"]
     if held_out is not None:
-        return {"num_train": seen[:train], "num_test": held[:test]}
+        return {"num_train": train_order[:train], "num_test": test_order[:test]}
     if train + test > total:
         train = max(1, round(total * train / (train + test)))
         test = total - train
@@ -216,10 +215,10 @@ def rows_of(cell: Cell, declared: Metric, total: int, identity: str, held_out: F
 
 
 def records_of(cell: Cell, subject: Subject) -> list[dict[str, Any]]:
-    """Compute one cell: for each run its values and the rows they rest on, or why it was skipped, or how it failed.
+    """Compute one cell: for each run a record of its values and rows, of why it was skipped, or of how it failed.
 
-    Nothing that a metric raises leaves this function, not even what ends a process: a worker calls it, which ctrl-C
-    does not reach.
+    Every exception of a metric is caught, SystemExit and KeyboardInterrupt too: workers call this, which ctrl-C does
+    not reach.
     """
     started = time.perf_counter()
     try:
@@ -234,12 +233,12 @@ def records_of(cell: Cell, subject: Subject) -> list[dict[str, Any]]:
 
 
 def described(cell: Cell) -> dict[str, Any]:
-    """What the record of a cell says of the cell itself."""
+    """The fields of a record that describe the cell itself."""
     return dataclasses.asdict(cell) | {"key": cell.key}
 
 
 def failure(fault: BaseException) -> dict[str, str]:
-    """What a record says of a fault."""
+    """The fields of a record that describe an exception."""
     try:
         words = f"{type(fault).__name__}: {fault}"
     except Exception:
@@ -249,30 +248,30 @@ def failure(fault: BaseException) -> dict[str, str]:
 
 
 def _text(text: str) -> str:
-    """Text that can be written and read back."""
+    """Text without surrogates, which cannot be encoded."""
     return text.encode(errors="backslashreplace").decode()
 
 
 def cell_records(folder: RunFolder) -> dict[str, dict[str, Any]]:
-    """Cell key -> its record, of every cell that was tried; one that succeeded outweighs one that failed.
+    """Cell key -> record, of every computed cell; a successful record wins over a failed one.
 
-    A file that cannot be read is named and counts for nothing.
+    A file that cannot be read is reported and ignored.
     """
     records: dict[str, dict[str, Any]] = {}
     for path in folder.score_files():
         try:
-            tried = read_record(path, ScoresRecord)["cells"]
+            records_in_file = read_record(path, ScoresRecord)["cells"]
         except StoreError as fault:
             say_once(str(fault))
             continue
-        for record in tried:
+        for record in records_in_file:
             if "failed" in records.get(record["key"], {"failed": ""}):
                 records[record["key"]] = dict(record)
     return records
 
 
 def state(record: dict[str, Any] | None) -> str:
-    """ "done", "skipped", "failed", or "missing" where there is no record."""
+    """ "done", "skipped", "failed", or "missing" if there is no record."""
     if record is None:
         return "missing"
     return next((s for s in ("skipped", "failed") if s in record), "done")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Advance = Callable[[float, str], None]
-Scored = Callable[[str, Floats, Ints | None], dict[str, float]]
+ScoreOf = Callable[[str, Floats, Ints | None], dict[str, float]]
 
 
 class Scores(dict[str, float]):
@@ -25,7 +25,7 @@ class Scores(dict[str, float]):
 
     Attributes:
         skipped: metric -> why it was left out.
-        metrics: score name -> the metric that it is of.
+        metrics: score name -> its metric.
     """
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ def score(
     seed: int = 0,
     convention: str | None = None,
 ) -> "Scores | ScoresOfSeveral":
-    """Scores of a representation, under the published protocol as far as the rows go.
+    """Scores of a representation under the published protocol, or with fewer rows if there are not enough.
 
     Arrays may be lists, numpy arrays, frames, or arrays and tensors of any library and on any device. On a terminal a
     progress bar shows what is computed.
@@ -103,15 +103,15 @@ def score(
             column of a frame is taken by its codes. None: only metrics of codes alone apply.
         metrics: a name or several; None: every registered metric that applies.
         seed: of the metrics that draw random rows.
-        convention: in whose form the metrics are computed, such as "ubisoft" (docs/conventions.md has all), and without
-            `metrics`, every one that has it; None: in this suite's.
+        convention: compute the metrics as another repository does, such as "ubisoft" (listed in docs/conventions.md);
+            without `metrics`, all that have this form. None: as this suite does.
 
     Returns:
-        Score name -> value, where "name/3" is the value for factor 3 alone; its `skipped` tells which metrics were left
-        out, and why, its `frame()` is a table. Of several representations, name -> such scores.
+        Score name -> value, where "name/3" is the value for factor 3 alone; its `skipped` says which metrics were left
+        out, and why; its `frame()` is a table. For several representations, name -> such scores.
 
     Raises:
-        ValueError: bad codes or factors, an unknown metric, or one asked for by name that does not apply.
+        ValueError: bad codes or factors, an unknown metric, or a metric requested by name that does not apply.
 
     Example:
         >>> import numpy as np
@@ -124,33 +124,33 @@ def score(
         >>> nothing["irs"], nothing.skipped
         (0.0, {})
     """
-    several = isinstance(codes, Mapping)
-    given = _named(codes) if isinstance(codes, Mapping) else {"codes": check_codes(codes, min_rows=2)}
-    classes = None if factors is None else check_factors(factors, len(next(iter(given.values()))))
+    is_mapping = isinstance(codes, Mapping)
+    arrays = _named(codes) if isinstance(codes, Mapping) else {"codes": check_codes(codes, min_rows=2)}
+    classes = None if factors is None else check_factors(factors, len(next(iter(arrays.values()))))
     known = registry.names("metrics")
     names = known if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
     for name in names:
         if name not in known:
             raise registry.unknown("metric", name, known)
-    scored: Scored = partial(_score, seed=seed)
+    score_of: ScoreOf = partial(_score, seed=seed)
     if convention is not None:
         from bench.scoring.by_convention import metrics_of, score_by
 
         names = metrics_of(convention, None if metrics is None else names)
-        scored = partial(score_by, convention, seed=seed)
+        score_of = partial(score_by, convention, seed=seed)
     faults = registry.faults("metrics") if metrics is None else {}
     names = [name for name in names if name not in faults]
     scored_codes = ScoresOfSeveral()
-    with _progress(len(names) * len(given)) as advance:
-        for whose, array in given.items():
-            prefix = f"{whose}: " if several else ""
-            scored_codes[whose] = _scores(array, classes, names, scored, metrics is None, prefix, advance)
-            scored_codes[whose].skipped |= {name: str(fault) for name, fault in faults.items()}
-    return scored_codes if several else scored_codes["codes"]
+    with _progress(len(names) * len(arrays)) as advance:
+        for label, array in arrays.items():
+            prefix = f"{label}: " if is_mapping else ""
+            scored_codes[label] = _scores(array, classes, names, score_of, metrics is None, prefix, advance)
+            scored_codes[label].skipped |= {name: str(fault) for name, fault in faults.items()}
+    return scored_codes if is_mapping else scored_codes["codes"]
 
 
 def _named(codes: Mapping[str, ArrayLike]) -> dict[str, Floats]:
-    """Several representations, checked one by one and against each other."""
+    """Several representations, each checked, all of the same number of rows."""
     if not codes:
         raise ValueError("codes names no representation")
     arrays = {str(name): check_codes(array, f"codes of {name}", min_rows=2) for name, array in codes.items()}
@@ -169,17 +169,17 @@ def _scores(
     codes: Floats,
     factors: Ints | None,
     names: Sequence[str],
-    scored: Scored,
+    score_of: ScoreOf,
     lenient: bool,
     prefix: str,
     advance: Advance,
 ) -> Scores:
-    """Scores of one representation; what does not apply is left out if lenient, and raised if not."""
+    """Scores of one representation; a metric that does not apply is left out if lenient, else raised."""
     scores = Scores()
     for name in names:
         advance(0, f"{prefix}{name}")
         try:
-            values = scored(name, codes, factors)
+            values = score_of(name, codes, factors)
         except (SkippedError, ScoreError) as reason:
             if not lenient:
                 raise type(reason)(f"{prefix}{reason}") from reason
@@ -209,42 +209,42 @@ def _parts(key: str) -> tuple[str, int | None]:
     return name, int(factor) if factor else None
 
 
-def _table(of: Mapping[str, Scores]) -> list[tuple[str, ...]]:
-    """A head, and a line for each score of all factors together: its name, and its value of each representation."""
-    keys = dict.fromkeys(key for scores in of.values() for key in scores if "/" not in key)
-    lines = [(key, *(f"{scores[key]:.4g}" if key in scores else "" for scores in of.values())) for key in keys]
-    return [("", *of), *lines]
+def _table(scores_of: Mapping[str, Scores]) -> list[tuple[str, ...]]:
+    """A header, and a line for each score of all factors together: its name and its value for each representation."""
+    keys = dict.fromkeys(key for scores in scores_of.values() for key in scores if "/" not in key)
+    lines = [(key, *(f"{scores[key]:.4g}" if key in scores else "" for scores in scores_of.values())) for key in keys]
+    return [("", *scores_of), *lines]
 
 
-def _notes(of: Mapping[str, Scores]) -> list[str]:
-    """What the table does not show: values of single factors, and what was left out with the reasons."""
-    singles = next((key for scores in of.values() for key in scores if "/" in key), None)
+def _notes(scores_of: Mapping[str, Scores]) -> list[str]:
+    """Notes below the table: that there are values of single factors, and which metrics were left out, and why."""
+    singles = next((key for scores in scores_of.values() for key in scores if "/" in key), None)
     notes = [f"values of single factors as well, such as [{singles!r}]"] if singles else []
     reasons: dict[tuple[str, str], list[str]] = {}
-    for name, scores in of.items():
+    for name, scores in scores_of.items():
         for item in scores.skipped.items():
             reasons.setdefault(item, []).append(name)
     for (metric, reason), names in reasons.items():
-        of_some = f" of {', '.join(names)}" if len(names) < len(of) else ""
+        of_some = f" of {', '.join(names)}" if len(names) < len(scores_of) else ""
         named = reason if reason.startswith(metric) else f"{metric}: {reason}"
         notes.append(f"left out{of_some}: {named}")
     return notes
 
 
-def _text(of: Mapping[str, Scores]) -> str:
-    table = _table(of)
+def _text(scores_of: Mapping[str, Scores]) -> str:
+    table = _table(scores_of)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     cells = ([c.rjust(w) if i else c.ljust(w) for i, (c, w) in enumerate(zip(t, widths, strict=True))] for t in table)
-    return "\n".join([*("  ".join(line) for line in cells), *_notes(of)])
+    return "\n".join([*("  ".join(line) for line in cells), *_notes(scores_of)])
 
 
-def _html(of: Mapping[str, Scores]) -> str:
+def _html(scores_of: Mapping[str, Scores]) -> str:
     from html import escape
 
-    head, *lines = _table(of)
+    head, *lines = _table(scores_of)
     rows = [f"<tr>{''.join(f'<th>{escape(name)}</th>' for name in head)}</tr>"]
     for name, *values in lines:
         numbers = "".join(f"<td>{value}</td>" for value in values)
         rows.append(f"<tr><th>{escape(name)}</th>{numbers}</tr>")
-    notes = "".join(f"<p>{escape(note)}</p>" for note in _notes(of))
+    notes = "".join(f"<p>{escape(note)}</p>" for note in _notes(scores_of))
     return f"<table>{''.join(rows)}</table>{notes}"

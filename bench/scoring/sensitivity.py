@@ -1,7 +1,7 @@
-"""Scores of the same stored codes, evaluated in other ways: other bins, fewer rows, other draws, sampled codes.
+"""Scores of the same stored codes under variations of the protocol: other bins, fewer rows, other draws, sampled codes.
 
-Each way differs from the study's protocol in one choice. As with floors, the scores are kept in a store of their own,
-`sensitivity/`, whose runs are (run, evaluation): what is there is not computed again. Nothing is trained or encoded.
+Each variation changes one choice. Like floors, the scores are in a store of their own, `sensitivity/`, whose runs are
+(run, evaluation); stored ones are not computed again. Nothing is trained or encoded.
 """
 
 import dataclasses
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BINS = (10, 40)
-SHARES = (0.25, 0.5)  # of the rows that the protocol reads
-EVALUATIONS = 3  # with draws of their own; the first is what other choices are compared with
-SIZES = ("num_train", "num_test", "num_variance")  # options that are numbers of rows or of votes
+SHARES = (0.25, 0.5)  # fractions of the protocol's rows
+EVALUATIONS = 3  # with different seeds; other choices are compared with the first
+SIZES = ("num_train", "num_test", "num_variance")  # options of metrics that are numbers of rows or of votes
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way of evaluating: `choice` is what differs from the protocol ("" nothing), `level` how."""
+    """One way of evaluating: `choice` is the choice that differs from the protocol ("": none), `level` its value."""
 
     choice: str
     level: str
@@ -47,28 +47,28 @@ class Way:
 def ways(plan: Plan) -> list[Way]:
     """Every way of evaluating the headline scores of a study's metrics."""
     protocol = dataclasses.replace(plan.protocol, representations=("mean",), also_sampled=(), also_held_out=())
-    every = {name: declaration(name) for name in plan.metrics}
-    names = [name for name, declared in every.items() if declared.headline and declared.reads in OF_CODES]
-    found = []
+    declarations = {name: declaration(name) for name in plan.metrics}
+    names = [name for name, declared in declarations.items() if declared.headline and declared.reads in OF_CODES]
+    result = []
     for cell in cells(names, protocol):
-        found.append(Way("", "protocol", 0, cell))
-        found += [Way("evaluation seed", f"draw {k}", k, cell) for k in range(1, EVALUATIONS)]
-        found += [Way(*way, 0, other) for way, other in _others(cell)]
-    return found
+        result.append(Way("", "protocol", 0, cell))
+        result += [Way("evaluation seed", f"draw {k}", k, cell) for k in range(1, EVALUATIONS)]
+        result += [Way(*way, 0, other) for way, other in _others(cell)]
+    return result
 
 
 def _others(cell: Cell) -> Iterator[tuple[tuple[str, str], Cell]]:
     function = registry.load("metrics", cell.metric)
     parameters = inspect.signature(function).parameters
     if "num_bins" in parameters:
-        used = {"num_bins": parameters["num_bins"].default} | dict(cell.options)
+        options_used = {"num_bins": parameters["num_bins"].default} | dict(cell.options)
         for bins in BINS:
-            if bins != used["num_bins"]:
+            if bins != options_used["num_bins"]:
                 yield ("bins", f"{bins} bins"), _with_options(cell, num_bins=bins)
     for share in SHARES:
         sizes = {name: max(2, round(size * share)) for name, size in cell.sizes.items()}
-        given = {n: p.default for n, p in parameters.items() if n in SIZES} | dict(cell.options)
-        options = {name: max(2, round(given[name] * share)) for name in SIZES if name in given}
+        row_counts = {n: p.default for n, p in parameters.items() if n in SIZES} | dict(cell.options)
+        options = {name: max(2, round(row_counts[name] * share)) for name in SIZES if name in row_counts}
         yield ("rows", f"{share:.0%} of the rows"), _with_options(dataclasses.replace(cell, sizes=sizes), **options)
     yield ("codes", "sampled codes"), dataclasses.replace(cell, representation="sampled")
 
@@ -78,34 +78,34 @@ def _with_options(cell: Cell, **options: Any) -> Cell:
 
 
 def evaluate_again(plan: Plan, store: Store, pool: Pool) -> None:
-    """Compute the scores that are missing of the runs whose codes are stored.
+    """Compute the missing scores of the runs whose codes are stored.
 
     Raises:
         StoreError: a file cannot be written.
     """
-    kept, every, todo = Store(store.path / "sensitivity", writable=True), ways(plan), []
+    sensitivity_store, all_ways, todo = Store(store.path / "sensitivity", writable=True), ways(plan), []
     for run in with_codes(plan, store):
         for evaluation in range(EVALUATIONS):
             identity = _identity(run, evaluation)
-            known = cell_records(kept.run(identity))
-            lacking = [w.cell for w in every if w.evaluation == evaluation and w.cell.key not in known]
+            records = cell_records(sensitivity_store.run(identity))
+            lacking = [w.cell for w in all_ways if w.evaluation == evaluation and w.cell.key not in records]
             if lacking:
                 read = partial(_stored, identity, run, store.path)
                 todo.append(Scoring((identity,), f"{run}, evaluation {evaluation + 1}", tuple(lacking), read))
     if todo:
         with Meter("sensitivity", sum(len(scoring.cells) for scoring in todo), "scores") as meter:
-            score_all(todo, kept, pool, plan.protocol.timeout, meter.advance)
+            score_all(todo, sensitivity_store, pool, plan.protocol.timeout, meter.advance)
 
 
 def scores_again(plan: Plan, store: Store) -> "pd.DataFrame":
     """A row for each run, way and headline score: run, dataset, model, value, seed, choice, level, name, score."""
     import pandas as pd
 
-    kept, every, rows = Store(store.path / "sensitivity"), ways(plan), []
+    sensitivity_store, all_ways, rows = Store(store.path / "sensitivity"), ways(plan), []
     for run in with_codes(plan, store):
-        records = [cell_records(kept.run(_identity(run, k))) for k in range(EVALUATIONS)]
+        records = [cell_records(sensitivity_store.run(_identity(run, k))) for k in range(EVALUATIONS)]
         of_run = {"run": run.id, "dataset": run.dataset, "model": run.model, "value": run.value, "seed": run.seed}
-        for way in every:
+        for way in all_ways:
             headline = declaration(way.cell.metric).headline
             values = records[way.evaluation].get(way.cell.key, {}).get("values", {})
             if headline in values:
@@ -116,9 +116,9 @@ def scores_again(plan: Plan, store: Store) -> "pd.DataFrame":
 
 
 def with_codes(plan: Plan, store: Store) -> list[Run]:
-    """The runs of a study whose codes are stored, of data sets that are there."""
+    """The runs of a study whose codes are stored and whose data set is in place."""
     ready = {d: data.state(d) == "ready" for d in {run.dataset for run in plan.runs}}
-    rows = {d: len(coding.pool(data.load_data(d), plan.protocol.pool)) for d, there in ready.items() if there}
+    rows = {d: len(coding.pool(data.load_data(d), plan.protocol.pool)) for d, is_ready in ready.items() if is_ready}
     return [r for r in plan.runs if r.dataset in rows and store.run(r.id).codes(rows[r.dataset]).exists()]
 
 
@@ -137,8 +137,8 @@ def _stored(identity: str, run: Run, path: Path, folders: Sequence[RunFolder], l
     codes = coding.load(Store(path).run(run.id), index)
     if codes is None:
         raise StoreError(f"the stored codes of {run} cannot be read: python -m bench score makes them again")
-    valued = dataclasses.replace(codes, values=images.values(codes.index))
-    return OfRun(identity, valued, images.factors(codes.index))
+    codes_with_values = dataclasses.replace(codes, values=images.values(codes.index))
+    return OfRun(identity, codes_with_values, images.factors(codes.index))
 
 
 def choices(names: Iterable[str]) -> list[str]:

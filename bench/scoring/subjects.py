@@ -1,4 +1,4 @@
-"""What is scored: one run, by its codes and its trained model; or a group of runs that differ in their seed alone."""
+"""The subjects of scoring: one run with its codes and its model, or a group of runs that differ in their seed alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,10 +24,11 @@ class OfRun:
 
     Attributes:
         run: its id, which seeds every random choice.
-        codes: what its encoder gives; None where no cell reads them.
+        codes: its codes; None if no cell reads them.
         factors: (N, F) of the codes' images.
-        model: the trained learner, and the data set as it was shown it; None where no cell reads them or none is there.
-        held_out: the images of the data set that training never draws; None: there are none, or none are known.
+        model: the trained learner, and the data set at the size that it was trained on; None if no cell reads them, or
+            there is none.
+        held_out: indices of the images that training never draws; None if there are none or they are not known.
     """
 
     run: str
@@ -41,27 +42,27 @@ class OfRun:
         return (self.run,)
 
     def evaluate(self, cell: Cell) -> tuple[list[dict[str, float]], dict[str, int]]:
-        """The values of a cell, and the numbers of rows or images they rest on."""
+        """The values of a cell, and the numbers of rows or images that they rest on."""
         if cell.representation == HELD_OUT and self.held_out is None:
             raise SkippedError("no image is held out: training may draw every one, or what it drew is not known")
         if declaration(cell.metric).reads == "model":
             values, rows = self._of_model(cell)
         else:
             codes = self._representation(cell.representation)
-            worth = self.codes.values if self.codes else None
-            values, rows = evaluate(cell, codes, self.factors, self.run, worth, self._apart(cell))
+            factor_values = self.codes.values if self.codes else None
+            values, rows = evaluate(cell, codes, self.factors, self.run, factor_values, self._held_out_rows(cell))
         return [values], rows
 
-    def _apart(self, cell: Cell) -> NDArray[np.bool_] | None:
-        """Which of the encoded images are held out, where a cell is of those."""
+    def _held_out_rows(self, cell: Cell) -> NDArray[np.bool_] | None:
+        """Mask of the encoded images that are held out, if the cell is of those; else None."""
         if cell.representation != HELD_OUT:
             return None
         assert self.codes is not None
         assert self.held_out is not None
-        apart = np.isin(self.codes.index, self.held_out)
-        if not 0 < apart.sum() < len(apart):
-            raise SkippedError(f"of the {len(apart):,} images that are encoded {int(apart.sum()):,} are held out")
-        return apart
+        mask = np.isin(self.codes.index, self.held_out)
+        if not 0 < mask.sum() < len(mask):
+            raise SkippedError(f"of the {len(mask):,} images that are encoded {int(mask.sum()):,} are held out")
+        return mask
 
     def _representation(self, kind: str) -> Floats:
         assert self.codes is not None
@@ -78,8 +79,8 @@ class OfRun:
             assert self.held_out is not None
             index = self.held_out[coding.places(data, len(self.held_out), cell.sizes["num_points"])]
         factors = data.factors(index) if declared.min_factors else np.zeros((len(index), 0), np.int64)
-        if (varied := int((np.ptp(factors, axis=0) > 0).sum())) < declared.min_factors:
-            raise SkippedError(f"{cell.metric} needs at least {declared.min_factors} factors that vary, got {varied}")
+        if (varying := int((np.ptp(factors, axis=0) > 0).sum())) < declared.min_factors:
+            raise SkippedError(f"{cell.metric} needs at least {declared.min_factors} factors that vary, got {varying}")
         images: Any = ChosenImages(data, index)
         arguments = [learner, images, factors] if declared.min_factors else [learner, images]
         values = called(cell, arguments, self.run)
@@ -92,35 +93,35 @@ class OfGroup:
 
     Attributes:
         runs: their ids, in the order of their seeds.
-        codes: key of a cell -> the mean codes (n, D) of each run at the images that the cell reads, and the mean KL of
-            each dimension (D,), where there is one; empty where the runs are too few.
+        codes: key of a cell -> for each run its mean codes (n, D) at the images that the cell reads, and the mean KL of
+            each dimension (D,) or None; empty if there are too few runs.
     """
 
     runs: Sequence[str]
     codes: Mapping[str, Sequence[tuple[Floats, Floats | None]]]
 
     def evaluate(self, cell: Cell) -> tuple[list[dict[str, float]], dict[str, int]]:
-        """The values of each run, and the number of images they rest on."""
+        """The values of each run, and the number of images that they rest on."""
         declared = declaration(cell.metric)
         if len(self.runs) < declared.min_runs:
             least = f"at least {declared.min_runs} trained runs that differ in their seed alone"
             raise SkippedError(f"{cell.metric} compares the codes of {least}")
         means, divergences = zip(*self.codes[cell.key], strict=True)
         check_width(declared, max(mean.shape[1] for mean in means))
-        given = {}
+        keywords = {}
         if declared.reads_kl:
             if any(kl is None for kl in divergences):
                 raise SkippedError(f"{cell.metric} reads the KL of each dimension, which a deterministic code has not")
-            given["kl"] = np.stack(divergences)
-        values = called(cell, [list(means)], sorted(self.runs), **given)
+            keywords["kl"] = np.stack(divergences)
+        values = called(cell, [list(means)], sorted(self.runs), **keywords)
         return _of_each(cell, values, len(self.runs)), {"num_points": len(means[0])}
 
 
 def _of_each(cell: Cell, values: Any, runs: int) -> list[dict[str, float]]:
-    """What a metric of groups returned, run by run.
+    """The scores of each run from the result of a metric of groups.
 
     Raises:
-        ScoreError: it is no score of it, or not one number a run.
+        ScoreError: the result is not declared, or not one number a run.
     """
     declared = declaration(cell.metric)
     if not isinstance(values, Mapping):
@@ -134,7 +135,7 @@ def _of_each(cell: Cell, values: Any, runs: int) -> list[dict[str, float]]:
 
 
 def compared_images(metric: str, dataset: str, encoded: int, most: int) -> NDArray[np.int64]:
-    """Which of the encoded images the runs on a data set are compared on: the same for every group."""
+    """Rows of the encoded images on which runs are compared, (n,): the same for every group on a data set."""
     return np.sort(generator_of([metric, dataset, encoded]).permutation(encoded)[:most])
 
 
@@ -143,6 +144,6 @@ def mean_kl(codes: Codes) -> Floats | None:
     if codes.logvar is None:
         return None
     mean, logvar = codes.mean.astype(np.float64), codes.logvar.astype(np.float64)
-    with np.errstate(over="ignore"):  # an infinite KL is above any threshold like others
+    with np.errstate(over="ignore"):  # an infinite KL compares with thresholds as intended
         kl: Floats = (mean**2 + np.exp(logvar) - logvar - 1).mean(axis=0) / 2
     return kl

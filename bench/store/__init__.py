@@ -1,1 +1,1 @@
-"""The results folder: where its files lie, how they are written whole, what records hold, who works on which run."""
+"""The results folder: paths, atomic writing, types of records, and claims on runs."""

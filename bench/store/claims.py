@@ -102,7 +102,7 @@ def _claiming(folder: RunFolder, required: bool) -> Iterator[Claim | None]:
 
 
 def _write(file: Any, token: str) -> None:
-    """Write who claims the run; the file is locked before others can see it and until this process ends."""
+    """Write the claimant of the run; the file is locked before others can see it and until this process ends."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         machine = this_boot()
@@ -181,22 +181,22 @@ class _Link:
 def _chain(folder: RunFolder) -> list[_Link]:
     """The claims on a run, each the successor of the one before; none if it is free."""
     chain: list[_Link] = []
-    met = {"0"}
-    while (link := _read(folder.claim(chain[-1].token if chain else "0"), met)) is not None:
+    tokens = {"0"}
+    while (link := _read(folder.claim(chain[-1].token if chain else "0"), tokens)) is not None:
         chain.append(link)
-        met.add(link.token)
+        tokens.add(link.token)
     return chain
 
 
-def _read(path: Path, met: set[str]) -> _Link | None:
-    """A claim, or None; a damaged one, such as one whose token is in `met`, gets a token made from its name."""
+def _read(path: Path, tokens: set[str]) -> _Link | None:
+    """A claim, or None; a damaged one, such as one whose token is in `tokens`, gets a token made from its name."""
     token = f"{path.name}-damaged"
     try:
-        about = path.lstat()
-        check_regular(about)
+        status = path.lstat()
+        check_regular(status)
         note = parsed(read_whole(path), ClaimRecord)
-        if note["token"] not in met:
-            return _Link(path, note["token"], note["machine"], about.st_mtime)
+        if note["token"] not in tokens:
+            return _Link(path, note["token"], note["machine"], status.st_mtime)
     except FileNotFoundError:
         return None
     except PermissionError as fault:
@@ -206,7 +206,7 @@ def _read(path: Path, met: set[str]) -> _Link | None:
         pass
     except OSError as fault:
         raise StoreError(f"cannot read {path}: {fault.strerror}") from fault
-    return _Link(path, token, "", about.st_mtime)
+    return _Link(path, token, "", status.st_mtime)
 
 
 def _locked(path: Path) -> bool:
@@ -221,18 +221,18 @@ def _locked(path: Path) -> bool:
 @contextmanager
 def _heartbeat(paths: Sequence[Path]) -> Iterator[None]:
     """Touch claims every minute, from a thread."""
-    over = threading.Event()
-    thread = threading.Thread(target=_beat, args=(paths, over.wait), daemon=True)
+    stop = threading.Event()
+    thread = threading.Thread(target=_beat, args=(paths, stop.wait), daemon=True)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        stop.set()
         thread.join()
 
 
-def _beat(paths: Sequence[Path], over: Callable[[float], bool]) -> None:
-    while not over(HEARTBEAT_S):
+def _beat(paths: Sequence[Path], stopped: Callable[[float], bool]) -> None:
+    while not stopped(HEARTBEAT_S):
         for path in paths:
-            with suppress(OSError):  # a claim that cannot be touched expires, which `Claim.holds` tells
+            with suppress(OSError):  # a claim that cannot be touched expires: see `Claim.holds`
                 os.utime(path)

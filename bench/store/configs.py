@@ -9,7 +9,7 @@ from bench.store.record_types import ConfigRecord, identity, read_record
 
 
 def run_configs(store: Store) -> Iterator[tuple[str, ConfigRecord]]:
-    """The id and the config.json of every run of a store; folders that are no run are left out."""
+    """The id and the config.json of every run of a store; other folders are left out."""
     for run in store.listings():
         with suppress(StoreError):
             config = read_record(store.run(run).config, ConfigRecord)

@@ -1,4 +1,4 @@
-"""Files are written atomically (whole or not at all) and read back with a limit on their size.
+"""Files are written atomically (completely or not at all) and read back with a limit on their size.
 
 A file is written as `.NAME.MACHINE-RANDOM`, synced, and renamed. Its writer holds a lock on it until the rename, which
 tells a file that is being written from an orphan of a killed writer: a file of this machine is an orphan when its lock
@@ -144,21 +144,21 @@ def read_whole(path: Path | str, size: int = -1) -> bytes:
     try:
         if size >= 0 and len(text := os.read(file, size + 1)) == size:
             return text
-        about = os.fstat(file)
-        check_regular(about, LARGEST_RECORD)
+        status = os.fstat(file)
+        check_regular(status, LARGEST_RECORD)
         os.lseek(file, 0, os.SEEK_SET)
-        with os.fdopen(file, "rb", closefd=False) as whole:
-            return whole.read(about.st_size)  # allocates the buffer once
+        with os.fdopen(file, "rb", closefd=False) as opened:
+            return opened.read(status.st_size)  # allocates the buffer once
     finally:
         os.close(file)
 
 
-def check_regular(about: os.stat_result, largest: float = math.inf) -> None:
+def check_regular(status: os.stat_result, largest: float = math.inf) -> None:
     """Raise a ValueError unless this is a regular file of at most `largest` bytes."""
-    if not stat.S_ISREG(about.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is no regular file")
-    if about.st_size > largest:
-        raise ValueError(f"it has {about.st_size / 2**20:,.0f} MB, more than any record")
+    if status.st_size > largest:
+        raise ValueError(f"it has {status.st_size / 2**20:,.0f} MB, more than any record")
 
 
 def is_out_of_reach(fault: BaseException | None) -> bool:

@@ -1,4 +1,4 @@
-"""Where things lie in a results folder. How files are written and read back: see bench.store.files.
+"""The layout of a results folder; bench.store.files writes and reads the files.
 
 ```
 RESULTS/runs/ID/            one folder a run
@@ -21,7 +21,7 @@ RESULTS/studies/NAME/       plan.json, figures, tables and summary: a view over 
 RESULTS/reference/          the reference table and its card, which need no runs
 RESULTS/reference_before/   the reference table before each of the last merges
 RESULTS/submissions/NAME/   submissions that were accepted for the public board; see bench.table.submission
-RESULTS/submitted/SHA256/   a store of codes as they are handed on, in half precision
+RESULTS/submitted/SHA256/   a store of submitted codes in half precision
 ```
 """
 
@@ -90,11 +90,11 @@ class RunFolder:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a listing of a run's folder says, without opening a file.
+    """The content of a run's folder, listed without opening a file.
 
     Attributes:
         run: its id.
-        state: "done", "failed" or "missing"; "unreadable" where the folder cannot be listed.
+        state: "done", "failed" or "missing"; "unreadable" if the folder cannot be listed.
         records: (name, bytes, ns of last change) of config.json, done.json or failed.json, losses.csv and the files of
             scores.
         faults: (name, error) of records that cannot be read, such as a folder of that name; "" names the run's folder.
@@ -130,12 +130,12 @@ def _listing(entry: "os.DirEntry[str]", clear_at: float | None) -> Listing:
     records, faults = list[tuple[str, int, int]](), list[tuple[str, Exception]]()
     for name in names:
         try:
-            about = files_by_name[name].stat()
-            check_regular(about, LARGEST_RECORD)
+            status = files_by_name[name].stat()
+            check_regular(status, LARGEST_RECORD)
         except (OSError, ValueError) as fault:
             faults.append((name, fault))
         else:
-            records.append((name, about.st_size, about.st_mtime_ns))
+            records.append((name, status.st_size, status.st_mtime_ns))
     return Listing(entry.name, state, tuple(records), tuple(faults))
 
 
@@ -160,8 +160,8 @@ class Store:
     """
 
     def __init__(self, results_dir: Path | str | None = None, *, writable: bool = False) -> None:
-        given = Path(results_dir).expanduser() if results_dir else default_results_dir()
-        self.path = Path(os.path.realpath(given))  # takes a loop of links, unlike `resolve`; it is reported below
+        path = Path(results_dir).expanduser() if results_dir else default_results_dir()
+        self.path = Path(os.path.realpath(path))  # takes a loop of links, unlike `resolve`; it is reported below
         self.writable = writable
         self._began: float | None = None  # by the file system's clock
         if writable:
@@ -182,11 +182,11 @@ class Store:
         return RunFolder(self.path / "runs" / run_id)
 
     def record(self, run_id: str, name: str) -> str:
-        """The path of a file in a run's folder, as text: cheap where there are thousands."""
+        """The path of a file in a run's folder, as text: faster than a Path for thousands of runs."""
         return f"{self.path}/runs/{run_id}/{name}"
 
     def listings(self) -> dict[str, Listing]:
-        """Run id -> what its folder holds, in the order of ids; 12,600 folders take about 0.3 s.
+        """Run id -> the listing of its folder, sorted by id; 12,600 folders take about 0.3 s.
 
         Raises:
             StoreError: the folder of the runs cannot be read.
@@ -229,7 +229,7 @@ class Store:
         return self.path / "submissions"
 
     def submitted(self, sha256: str) -> Path:
-        """The store of codes as they are handed on, in half precision: other codes of the same name are in this one."""
+        """The store of submitted codes in half precision: this store may have other codes of the same name."""
         return self.path / "submitted" / sha256[:12]
 
     @property

@@ -1,6 +1,6 @@
-"""The arrays of an .npz file from elsewhere: nothing is unpickled, none takes more memory than there is to spare.
+"""The arrays of an .npz file from elsewhere: nothing is unpickled, and no array may take too much memory.
 
-`read_npz` gives arrays whole; `heads` says what each is, and `rows` gives some rows at a time of one that is larger.
+`read_npz` returns whole arrays, `heads` the header of each, and `rows` yields a large array block by block.
 """
 
 import io
@@ -21,13 +21,13 @@ from bench.store.files import StoreError
 MEND = "np.savez('mine.npz', codes=codes, factors=factors) writes one that can be read"
 HEADER = 2**16  # bytes at the start of an array that hold its type and shape
 PIECE = 2**20
-SHARE = 8  # of the machine's memory, one array may take a part in this many: scores need several times its size
+SHARE = 8  # an array may take 1/SHARE of the machine's memory: scoring needs several times its size
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the two ways that numpy writes
 
 
 @dataclass(frozen=True)
 class Head:
-    """What the header of an array says; the array begins `start` bytes behind it."""
+    """The header of an array; its content begins `start` bytes after the beginning of the member."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -35,39 +35,39 @@ class Head:
     start: int
 
 
-def read_npz(path: Path, wanted: Container[str]) -> tuple[dict[str, NDArray[Any]], list[str]]:
-    """Those arrays of a file that are wanted, by name, and the names of all that it holds.
+def read_npz(path: Path, names: Container[str]) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """The named arrays of a file that exist, by name, and the names of all its arrays.
 
     Raises:
-        StoreError: it is no .npz file, is damaged, or an array holds objects or too much; the message is one line that
-            names the file.
+        StoreError: it is no .npz file, is damaged, or an array holds objects or is too large; the message is one line
+            that names the file.
     """
     with _opened(path) as (archive, members):
-        return {n: _array(archive, n, m) for n, m in members.items() if n in wanted}, list(members)
+        return {n: _array(archive, n, m) for n, m in members.items() if n in names}, list(members)
 
 
 def heads(path: Path, mend: str = MEND) -> dict[str, Head]:
-    """The header of each array of a file, by name; what cannot be read as an array is left out.
+    """The header of each array of a file, by name; members that are no arrays are left out.
 
     Args:
         path: the file.
-        mend: how one is written, said where it is none.
+        mend: how to write a valid file, for the error message.
 
     Raises:
         StoreError: it is no .npz file, or is damaged.
     """
-    found = {}
+    headers = {}
     with _opened(path, mend) as (archive, members):
         for name, member in members.items():
             try:
-                found[name] = _head(archive, name, member)
+                headers[name] = _head(archive, name, member)
             except ValueError:
                 continue
-    return found
+    return headers
 
 
 def rows(path: Path, name: str, step: int) -> Iterator[NDArray[Any]]:
-    """An array of a file, `step` rows at a time; no more is held in memory.
+    """Yield an array of a file, `step` rows at a time.
 
     Raises:
         StoreError: the file is damaged, the array holds objects or is stored by columns.
@@ -77,20 +77,20 @@ def rows(path: Path, name: str, step: int) -> Iterator[NDArray[Any]]:
         head = _checked(archive, name, member)
         if head.by_columns and len(head.shape) > 1:
             raise ValueError(f"{name} is stored by columns; save np.ascontiguousarray({name})")
-        a_row = math.prod(head.shape[1:])
+        row_size = math.prod(head.shape[1:])
         with archive.open(member) as file:
             file.read(head.start)
             for first in range(0, head.shape[0], step):
                 count = min(step, head.shape[0] - first)
-                content = file.read(count * a_row * head.dtype.itemsize)
-                if len(content) < count * a_row * head.dtype.itemsize:
+                content = file.read(count * row_size * head.dtype.itemsize)
+                if len(content) < count * row_size * head.dtype.itemsize:
                     raise ValueError(f"{member.filename} is cut short")
                 yield np.frombuffer(content, head.dtype).reshape(count, *head.shape[1:])
 
 
 @contextmanager
 def _opened(path: Path, mend: str = MEND) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
-    """The archive and its members by the names of their arrays; whatever fails is a StoreError of one line."""
+    """The archive and its members by the names of their arrays; any failure becomes a StoreError of one line."""
     try:
         if path.exists() and not path.is_file():
             raise ValueError("it is not a file")
@@ -103,13 +103,13 @@ def _opened(path: Path, mend: str = MEND) -> Iterator[tuple[zipfile.ZipFile, dic
         raise StoreError(f"cannot read {path}: {_not_zipped(path, mend) or fault}") from fault
     except OSError as fault:
         raise StoreError(f"cannot read {path}: {fault.strerror or fault}") from fault
-    except Exception as fault:  # what damaged archives and headers raise is not documented
+    except Exception as fault:  # the errors for damaged archives and headers are not documented
         lines = str(fault).strip().splitlines() or [type(fault).__name__]
         raise StoreError(f"cannot read {path}: {lines[0][:300]}") from fault
 
 
 def _not_zipped(path: Path, mend: str) -> str:
-    """What a file is that is no archive; nothing where it is one, or half of one."""
+    """What a file is that is no zip archive, in words; "" if it begins like an archive."""
     with path.open("rb") as file:
         first = file.read(6)
     if first == np.lib.format.MAGIC_PREFIX:
@@ -132,9 +132,9 @@ def _checked(archive: zipfile.ZipFile, name: str, member: zipfile.ZipInfo) -> He
         raise ValueError(f"{name} holds pickled objects, which are never unpickled; save it as numbers")
     if not all(type(length) is int and length >= 0 for length in head.shape):
         raise ValueError(f"the header of {name} says the shape {head.shape}")
-    size, held = math.prod(head.shape) * head.dtype.itemsize, member.file_size - head.start
-    if size != held:
-        raise ValueError(f"the header of {name} says {size:,} bytes, it holds {held:,}")
+    size, actual = math.prod(head.shape) * head.dtype.itemsize, member.file_size - head.start
+    if size != actual:
+        raise ValueError(f"the header of {name} says {size:,} bytes, it holds {actual:,}")
     return head
 
 
@@ -154,7 +154,7 @@ def _head(archive: zipfile.ZipFile, name: str, member: zipfile.ZipInfo) -> Head:
 
 
 def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, start: int) -> bytearray:
-    """What follows the header, unpacked piece by piece and never beyond what the archive says of its size."""
+    """The content behind the header, decompressed piece by piece, at most as long as the archive says."""
     content = bytearray()
     with archive.open(member) as file:
         file.read(start)
@@ -166,7 +166,7 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, start: int) -> b
 
 
 def _memory() -> int:
-    """Bytes of the machine's memory; where it does not tell, 8 GB."""
+    """Bytes of the machine's memory; 8 GB if unknown."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):

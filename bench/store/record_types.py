@@ -1,6 +1,6 @@
-"""The json records of a store: their fields and types, and one reader that says what is wrong with a record.
+"""The json records of a store: their fields and types, and a reader that checks them.
 
-Anybody who shares the store may have written a record, so everything in it is checked: names that reach tables and
+Anyone who shares the store may have written a record, so everything in it is checked: names that reach tables and
 pages are letters, digits, dots, dashes and underscores, other text is one printable line without markup, numbers are
 finite and fit their column.
 """
@@ -18,7 +18,7 @@ import orjson
 
 from bench.store.files import StoreError, canonical, digest_of, printable, read_whole
 
-Place = tuple[str, str]  # the field of a value that is wrong, such as ".model.name", and what is wrong
+Place = tuple[str, str]  # field of a wrong value, such as ".model.name", and the fault in words
 Fault = Callable[[Any], Place | None]
 
 LARGEST = 2**63 - 1
@@ -26,7 +26,7 @@ TRAINING = "training"  # the metric, and the cell, of scores that come from a ru
 
 
 def must(test: Callable[[Any], object], words: str) -> Fault:
-    """A rule for values; `words` say what the rule asks for."""
+    """A rule for values; `words` describe valid ones."""
     return lambda value: None if test(value) else ("", f"is {printable(repr(value), 60)}, not {words}")
 
 
@@ -72,7 +72,7 @@ class ModelPart(TypedDict):
 
 
 class DatasetPart(TypedDict):
-    """The data set of a run; version None: it is not one of the suite's."""
+    """The data set of a run; version None: it is not in the suite."""
 
     name: Name
     version: Positive | None
@@ -85,13 +85,13 @@ class SchedulePart(TypedDict):
 
 
 class SamplingPart(TypedDict):
-    """Which images a run was trained on, where that is not every one alike; what else it holds goes by its kind."""
+    """The sampling of a run, unless it is all images; further fields depend on its kind."""
 
     kind: Name
 
 
 class ConfigRecord(TypedDict):
-    """config.json: what a run is. Its id is the hash of everything but the fields in `SHOWN`."""
+    """config.json: the definition of a run. Its id is a hash of all fields except those in `SHOWN`."""
 
     id: Id
     model: ModelPart
@@ -145,7 +145,7 @@ class ScoresRecord(TypedDict):
 
 
 class ClaimRecord(TypedDict):
-    """claim-*: who works on a run."""
+    """claim-*: the process that works on a run."""
 
     token: Annotated[str, _matching("[0-9a-f]{32}", "a token of 32 hex digits")]
     machine: str
@@ -176,17 +176,17 @@ def _encoded(part: bytes) -> str:
 
 
 def parsed(text: bytes, kind: type[Record]) -> Record:
-    """A record from its text.
+    """Parse and check the text of a record.
 
     Raises:
-        ValueError: it is no JSON, or not such a record; the message names the field.
+        ValueError: it is not JSON, or not a valid record; the message names the field.
     """
     record: Record = checked(orjson.loads(text), kind)
     return record
 
 
 def checked(content: Any, kind: Any) -> Any:
-    """Content, once it is checked to be of a type, such as `ConfigRecord` or `list[Name]`.
+    """Check that content is of a type, such as `ConfigRecord` or `list[Name]`, and return it.
 
     Raises:
         ValueError: it is not; the message names the field.
@@ -198,10 +198,10 @@ def checked(content: Any, kind: Any) -> Any:
 
 
 def read_record(path: Path, kind: type[Record]) -> Record:
-    """A record of a file.
+    """Read and check the record in a file.
 
     Raises:
-        StoreError: it cannot be read, or is not such a record; the message names file and field.
+        StoreError: it cannot be read, or is not a valid record; the message names file and field.
     """
     try:
         return parsed(read_whole(path), kind)
@@ -217,8 +217,8 @@ def _fault_of(kind: Any) -> Fault:
         rule: Fault = parts[1]
         return rule
     if origin in (Union, UnionType):
-        (some,) = (_fault_of(part) for part in parts if part is not NoneType)
-        return lambda value: None if value is None else some(value)
+        (rule_of_value,) = (_fault_of(part) for part in parts if part is not NoneType)
+        return lambda value: None if value is None else rule_of_value(value)
     if origin is Literal:
         return must(lambda value: type(value) is str and value in parts, " or ".join(map(repr, parts)))
     if origin is NotRequired:
@@ -264,7 +264,7 @@ def _dict_rule(of_key: Fault, of_value: Fault) -> Fault:
 
 def _record_rule(kind: Any) -> Fault:
     hints = get_type_hints(kind, include_extras=True)
-    fields = [(name, name in kind.__required_keys__, _fault_of(of)) for name, of in hints.items()]
+    fields = [(name, name in kind.__required_keys__, _fault_of(field_type)) for name, field_type in hints.items()]
 
     def fault(value: Any) -> Place | None:
         if type(value) is not dict:

@@ -69,7 +69,7 @@ def downloads_dir() -> Path:
 
 
 def own_data_dir() -> Path:
-    """Where data sets of the user's own lie, cards and images: $BENCH_CARDS, else own/ of the downloads."""
+    """The folder of the user's own data sets, with cards and images: $BENCH_CARDS, else own/ of the downloads."""
     chosen = os.environ.get("BENCH_CARDS")
     return Path(chosen).expanduser().resolve() if chosen else downloads_dir() / "own"
 

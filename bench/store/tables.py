@@ -1,10 +1,10 @@
-"""The files of a score table that stands alone."""
+"""The files of a standalone score table."""
 
 from pathlib import Path
 
 
 class TableFolder:
-    """A score table that stands alone, without its runs, and the card that says where it comes from."""
+    """A score table without its runs, and the card that says where it comes from."""
 
     def __init__(self, path: Path, mend: str = "export it again") -> None:
         self.path, self.mend = path, mend  # what to do if a file is damaged

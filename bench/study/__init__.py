@@ -1,1 +1,1 @@
-"""What a study consists of: its runs and their identity, its protocol, its plan, and its record in the store."""
+"""Studies: runs and their identity, protocols, plans, records in the store, and the study of a command."""

@@ -16,7 +16,7 @@ class GivenCodes:
     Attributes:
         model: the name they are listed under.
         seed: tells several representations of one name apart.
-        dataset: whose factors they have; "custom" for factors of no data set of the suite.
+        dataset: the data set of their factors; "custom" if it is not one of the suite.
         dataset_version: of its card; None for "custom".
         sha256: of their file.
         file: its name.
@@ -36,7 +36,7 @@ class GivenCodes:
     label: ClassVar[str] = LABEL  # takes the place of a schedule's label
 
     def config(self) -> dict[str, Any]:
-        """What the id is the hash of."""
+        """The content that the id is a hash of."""
         settings = {"strength": self.strength_index, "value": self.value}
         return {
             "model": {"name": self.model, "version": 1, "hyper": {}},
@@ -57,12 +57,12 @@ class GivenCodes:
 
     @property
     def group(self) -> tuple[str, str]:
-        """(model, data set), as of a run."""
+        """(model, data set), like a run's."""
         return self.model, self.dataset
 
     @property
     def named(self) -> str:
-        """As of a run."""
+        """Its name in tables and figures, like a run's."""
         return self.model
 
     def __str__(self) -> str:

@@ -37,8 +37,8 @@ def plan(config: Mapping[str, Any]) -> Plan:
         ConfigError: a key is missing, of the wrong type, or out of range.
         UnknownNameError: no such data set, model or metric; the message offers the nearest.
     """
-    named, titled = config["study"]["name"], config["study"]["title"]
-    name = None if named is None else check_name("study.name", named)
+    study_name, study_title = config["study"]["name"], config["study"]["title"]
+    name = None if study_name is None else check_name("study.name", study_name)
     schedule = schedule_of(config["trainer"])
     protocol = protocol_of(config["scoring"])
     metrics = metric_names(config["metric"])
@@ -46,22 +46,22 @@ def plan(config: Mapping[str, Any]) -> Plan:
     if config["checkpoint"] is not None:
         runs = (_from_checkpoint(runs, Path(config["checkpoint"])),)
     name = name or _content_name(runs, protocol)
-    title = f"Study {name}" if titled is None else text("study.title", titled)
+    title = f"Study {name}" if study_title is None else text("study.title", study_title)
     return Plan(name, title, runs, metrics, protocol, schedule, every_metric=config["metric"] == "all")
 
 
-def metric_names(wanted: Any) -> tuple[str, ...]:
-    """The names of the wanted metrics: "all", one, or a list.
+def metric_names(requested: Any) -> tuple[str, ...]:
+    """The names of the requested metrics: "all", one, or a list.
 
     Raises:
         UnknownNameError: no such metric; the message offers the nearest.
     """
     registered = registry.names("metrics")
-    names = dict.fromkeys(one_of("metric", name, [*registered, "all"]) for name in listed(wanted))
+    names = dict.fromkeys(one_of("metric", name, [*registered, "all"]) for name in listed(requested))
     return tuple(registered if "all" in names else names)
 
 
-def usable(plan: Plan, wanted: Any) -> tuple[Plan, list[registry.PluginError]]:
+def usable(plan: Plan, requested: Any) -> tuple[Plan, list[registry.PluginError]]:
     """The plan without metrics that cannot be used, and their faults; one that was named is an error.
 
     Raises:
@@ -70,7 +70,7 @@ def usable(plan: Plan, wanted: Any) -> tuple[Plan, list[registry.PluginError]]:
         ConfigError: the protocol gives sampled codes to a metric that reads a group or a model.
     """
     broken = registry.faults("metrics", plan.metrics)
-    if broken and wanted != "all":
+    if broken and requested != "all":
         raise next(iter(broken.values()))
     for name in plan.metrics:
         if name not in broken:
@@ -168,7 +168,7 @@ def _schedule_on(card: Card, schedule: Schedule, trained: bool) -> Schedule:
         ConfigError: the data set cannot be had at that size, or the networks do not take it.
     """
     size, sizes = schedule.image_size, sizes_of(card)
-    if schedule.sized_by_data and sizes and (card.name in data.owned() or size not in sizes):
+    if schedule.sized_by_data and sizes and (card.name in data.users_own() or size not in sizes):
         size = next(s for s in sizes if s <= LARGEST_SIZE)
     try:
         check_size(card, size)
@@ -185,38 +185,38 @@ def _schedule_on(card: Card, schedule: Schedule, trained: bool) -> Schedule:
     return dataclasses.replace(schedule, image_size=size)
 
 
-def datasets_of(wanted: Any) -> list[str]:
-    """The names of the wanted data sets: one, or a list.
+def datasets_of(requested: Any) -> list[str]:
+    """The names of the requested data sets: one, or a list.
 
     Raises:
         UnknownNameError: no such data set; the message offers the nearest.
     """
-    return [one_of("data set", name, data.names()) for name in listed(wanted)]
+    return [one_of("data set", name, data.names()) for name in listed(requested)]
 
 
-def samplings_of(wanted: Any, card: Card) -> list[Sampling]:
-    """What models are trained on of a data set: the one that `sampling` says, or those of its `each`.
+def samplings_of(requested: Any, card: Card) -> list[Sampling]:
+    """The samplings of a data set that models are trained with: that of `sampling`, or those of its `each`.
 
     Raises:
         ConfigError: the data set does not have one of them.
         UnknownNameError: no such kind, key or factor; the message offers the nearest.
     """
-    if wanted is None:  # as in a configuration of before there were any
+    if requested is None:  # configurations older than samplings
         return [ALL]
-    one = {key: value for key, value in mapping("sampling", wanted).items() if key != "each"}
-    each = wanted.get("each")
+    single = {key: value for key, value in mapping("sampling", requested).items() if key != "each"}
+    each = requested.get("each")
     if each == []:
         raise ConfigError("sampling.each is empty: give a list of samplings, or null")
-    return list(dict.fromkeys(of_card(entry, card) for entry in ([one] if each is None else listed(each))))
+    return list(dict.fromkeys(of_card(entry, card) for entry in ([single] if each is None else listed(each))))
 
 
-def spans_of(wanted: Any) -> list[Sequence[int]]:
-    """The wanted seeds: one, a span, or a list of both.
+def spans_of(requested: Any) -> list[Sequence[int]]:
+    """The requested seeds: one, a span, or a list of both.
 
     Raises:
         ConfigError: one of them is no seed, or too large.
     """
-    return [_span(entry) for entry in listed(wanted)]
+    return [_span(entry) for entry in listed(requested)]
 
 
 def _span(entry: Any) -> Sequence[int]:
@@ -231,10 +231,10 @@ def _span(entry: Any) -> Sequence[int]:
 
 def _strengths(model: str, config: Mapping[str, Any]) -> list[Any]:
     """The strengths of one model: its list in `strength_of`, else those of all models."""
-    given = mapping("strength_of", config["strength_of"] or {})
-    for name in given.keys() - config["model"].keys():
+    strength_of = mapping("strength_of", config["strength_of"] or {})
+    for name in strength_of.keys() - config["model"].keys():
         one_of("model", name, [*config["model"], *registry.names("models")])
-    return listed(given.get(model, config["strength"]))
+    return listed(strength_of.get(model, config["strength"]))
 
 
 def _settings(
@@ -263,7 +263,7 @@ def _settings(
 def _content_name(runs: Sequence[Run], protocol: Protocol) -> str:
     """A name for a grid without one: the same for the same runs and protocol."""
     counted = {k: v for k, v in dataclasses.asdict(protocol).items() if k not in UNCOUNTED}
-    if not protocol.also_held_out:  # names are older
+    if not protocol.also_held_out:  # names are older than held-out scores
         del counted["also_held_out"]
     return f"grid-{files.digest([[run.id for run in runs], counted], 8)}"
 

@@ -1,4 +1,4 @@
-"""What `conf/model/NAME.yaml` says of a learner, checked."""
+"""The settings of a learner: the checked content of `conf/model/NAME.yaml`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Entry:
     pairs: str
 
 
-def entry_of(model: str, given: Any) -> Entry:
+def entry_of(model: str, settings: Any) -> Entry:
     """The entry that plain values describe.
 
     Raises:
@@ -50,7 +50,7 @@ def entry_of(model: str, given: Any) -> Entry:
         UnknownNameError: no such key or hyper-parameter; the message offers the nearest.
     """
     group = f"model.{model}"
-    entry = mapping(group, given)
+    entry = mapping(group, settings)
     if missing := [key for key in REQUIRED if key not in entry]:
         raise ConfigError(f"{group} lacks {', '.join(missing)}")
     if extra := [key for key in entry if key not in (*REQUIRED, *OPTIONAL)]:

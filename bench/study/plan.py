@@ -1,4 +1,4 @@
-"""A study made concrete: its members, the metrics that score them, and how."""
+"""The plan of a study: its members, the metrics that score them, and the protocol."""
 
 from dataclasses import dataclass
 
@@ -14,15 +14,15 @@ Member = Run | GivenCodes
 
 @dataclass(frozen=True)
 class Plan:
-    """A study made concrete.
+    """The plan of a study.
 
     Attributes:
         name: of its folder in the store.
         title: in words.
-        runs: what is trained.
+        runs: the runs to train.
         metrics: names of the metrics that score them.
         protocol: how they are scored.
-        schedule: from which the runs' schedules are derived; None where nothing is trained.
+        schedule: from which the runs' schedules are derived; None if nothing is trained.
         codes: its members from elsewhere, which are scored but not trained.
         every_metric: whether the study takes metrics that are added later.
     """
@@ -38,7 +38,7 @@ class Plan:
 
     @property
     def members(self) -> tuple[Member, ...]:
-        """All that is scored."""
+        """The runs and codes that are scored."""
         return (*self.runs, *self.codes)
 
     @property

@@ -1,4 +1,4 @@
-"""How runs are scored: what `conf/scoring/NAME.yaml` says, checked."""
+"""How runs are scored: the checked content of `conf/scoring/NAME.yaml`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Protocol:
 
     `pool` images are encoded for each data set (None: all of them), the same ones for every run; a metric's sizes
     are its published ones unless given here. The metrics of `also_sampled` also read sampled codes; those of
-    `also_held_out` also read the images that training never draws, and fit what they fit to those that it does. A cell
+    `also_held_out` also score the images that training never draws, with predictors fitted to the others. A cell
     that takes longer than `timeout` seconds (None: no limit) fails; it changes no number, so no key depends on it.
     """
 

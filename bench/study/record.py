@@ -1,19 +1,16 @@
-"""The plans of a store's studies, as records that commands extend and never shrink.
+"""The plan of a study as a record in the store, which commands extend and never shrink.
 
-A study has one schedule and one protocol. A command that names a study acts on its plan and adds its own grid to it;
-what the grid does not give (models, strengths, seeds, data sets, schedule, protocol, metrics) is taken from the study.
-Codes from elsewhere are members like trained runs.
+A study has one schedule and one protocol.
 """
 
 import dataclasses
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from bench import registry
-from bench.data.sampling import ALL, of_entry
+from bench.data.sampling import of_entry
 from bench.progress import say
 from bench.store.claims import claiming
 from bench.store.files import StoreError, read_json, write_json
@@ -26,171 +23,23 @@ from bench.study.protocol import Protocol, protocol_of
 from bench.study.run import Frozen, Run, Schedule
 from bench.values import ConfigError
 
-Settings = Mapping[str, Any]
-
 FORMAT = 2
 OF_SCHEDULE = (*Schedule.HASHED, "updates")  # equal for all runs of a study; the steps of a model follow from both
-AXES = ("model", "strength", "strength_of", "seed", "dataset", "sampling")
-BELOW_AXES = ("model.", "sampling.")  # keys that also change a grid
 NAMED = 3  # the most differing settings that an error names
 WAIT_S = 0.05
 
 
-@dataclass(frozen=True)
-class Study:
-    """The study of a command.
-
-    Attributes:
-        whole: the study, with what this command adds to it.
-        part: what this command trains and scores: its grid, or the whole if it gives none.
-    """
-
-    whole: Plan
-    part: Plan
-
-
-def study_of(settings: Settings, store: Store) -> Study:
-    """The study that a command names, from its record in the store and from the command's grid; writes nothing.
-
-    Args:
-        settings: the composed configuration; `given` holds the words of the command line, and `shipped` tells whether
-            the study is one of the configuration's.
-        store: where the record is.
+def check_same(stored: Plan, schedule: Schedule | None, protocol: Protocol) -> None:
+    """Check that a schedule and a protocol are the study's.
 
     Raises:
-        ConfigError: the grid has another schedule or protocol than the study.
-        UnknownNameError: there is no such study, and no grid to begin it with.
-        StoreError: its record cannot be read.
+        ConfigError: one is not; the message names the settings that differ.
     """
-    given, name = settings["given"], settings["study"]["name"]
-    stored = None if name is None else read(store, name)
-    has_grid = any(key in AXES or key.startswith(BELOW_AXES) for key in given) or settings["checkpoint"] is not None
-    if stored is None:
-        begins = (
-            has_grid or name is None or settings["shipped"] or any(_group(k) in ("trainer", "scoring") for k in given)
-        )
-        if not begins or ("study" in given and not settings["shipped"]):
-            raise registry.unknown("study", str(name), names(settings, store))
-        plan = grid.plan(settings)
-        return Study(plan, plan)
-    metrics = grid.metric_names(settings["metric"]) if "metric" in given else stored.metrics
-    every = stored.every_metric or ("metric" in given and settings["metric"] == "all")
-    stored = dataclasses.replace(
-        stored,
-        metrics=tuple(registry.names("metrics") if every else dict.fromkeys((*stored.metrics, *metrics))),
-        every_metric=every,
-    )
-    settled = _as_in(stored, settings)
-    if settings["shipped"]:
-        _tell_of_other_beginnings(stored, settings)
-    if has_grid or (settings["shipped"] and settings["stage"] in ("run", "train")):
-        added = dataclasses.replace(grid.plan(settled), metrics=metrics)
-        whole = union(stored, added)
-        return Study(whole, added if has_grid else dataclasses.replace(whole, metrics=metrics))
-    protocol, schedule = protocol_of(settled["scoring"]), grid.schedule_of(settled["trainer"])
-    _check_same(stored, schedule, protocol)
-    if "trainer" in map(_group, given):
-        stored = dataclasses.replace(stored, runs=tuple(_handled(stored.runs, schedule)))
-    stored = dataclasses.replace(stored, protocol=protocol)
-    return Study(stored, dataclasses.replace(stored, metrics=metrics))
-
-
-def _tell_of_other_beginnings(stored: Plan, settings: Settings) -> None:
-    """Say that a shipped study was begun here with another schedule than the shipped one, and keeps that schedule."""
-    if stored.schedule is None:
-        return
-    shipped = grid.schedule_of(settings["trainer"])
-    if differing := _differences("trainer", stored.schedule, shipped, OF_SCHEDULE):
-        say(f"study {stored.name} was begun here with another schedule, and goes on so: {'; '.join(differing)}")
-
-
-def with_codes(codes: GivenCodes, settings: Settings, store: Store) -> Study:
-    """The study with codes added as a member; without a study's name, a plan of these codes alone.
-
-    Raises:
-        ConfigError: another protocol is asked for than the study's.
-        UnknownNameError: there is no such study.
-        StoreError: its record cannot be read.
-    """
-    name = settings["study"]["name"]
-    stored = None if name is None else read(store, name)
-    if stored is None and "study" in settings["given"] and not settings["shipped"]:
-        raise registry.unknown("study", str(name), names(settings, store))
-    settled = settings if stored is None else _as_in(stored, settings)
-    protocol, metrics = protocol_of(settled["scoring"]), grid.metric_names(settled["metric"])
-    title = settings["study"]["title"] or f"Study {name}"
-    every = settled["metric"] == "all"
-    part = Plan(name or "", title, (), metrics, protocol, codes=(codes,), every_metric=every)
-    return Study(part if stored is None else union(stored, part), part)
-
-
-def names(settings: Settings, store: Store) -> list[str]:
-    """Studies that a command can name: shipped ones, and those of the store."""
-    return sorted({*settings.get("studies", ()), *store.studies()})
-
-
-def axes(store: Store, name: str) -> dict[str, Any]:
-    """The axes of a study, for a grid that is added to it: defaults of what the command line does not give.
-
-    Returns:
-        Key of the configuration -> value: model, seed, dataset, and the strengths of each model as `strength_of`, of
-        others as `strength`; samplings as `sampling.each`, where there is another than all images. Empty for a study
-        without runs.
-
-    Raises:
-        StoreError: the record cannot be read.
-    """
-    plan = read(store, name)
-    if plan is None or not plan.runs:
-        return {}
-    strengths: dict[str, dict[Any, None]] = {}
-    for run in plan.runs:
-        if run.sweeps is not None:
-            index = run.strength_index
-            strengths.setdefault(run.model, {})[run.value if index is None else index] = None
-    indices = sorted({s for of_model in strengths.values() for s in of_model if isinstance(s, int)})
-    samplings = _distinct(run.sampling for run in plan.runs)
-    several = {} if samplings == [ALL] else {"sampling.each": [sampling.entry() for sampling in samplings]}
-    return (
-        several
-        | {
-            "model": _distinct(run.model for run in plan.runs),
-            "seed": _distinct(run.seed for run in plan.runs),
-            "dataset": _distinct(run.dataset for run in plan.runs),
-            "strength_of": {model: list(of_model) for model, of_model in strengths.items()},
-        }
-        | ({"strength": indices} if indices else {})
-    )
-
-
-def _distinct(values: Iterable[Any]) -> list[Any]:
-    return list(dict.fromkeys(values))
-
-
-def _group(key: str) -> str:
-    return key.partition(".")[0]
-
-
-def _as_in(stored: Plan, settings: Settings) -> dict[str, Any]:
-    """The settings, with the study's schedule and protocol where the command line does not give them."""
-    settled = dict(settings)
-    for group, kept in (("trainer", stored.schedule), ("scoring", stored.protocol)):
-        if kept is not None and group not in settings["given"]:
-            words = {key.split(".")[1] for key in settings["given"] if _group(key) == group}
-            words |= {"sized_by_data"} if "image_size" in words else set()
-            settled[group] = dataclasses.asdict(kept) | {key: settings[group][key] for key in words}
-    if "metric" not in settings["given"]:
-        settled["metric"] = "all" if stored.every_metric else list(stored.metrics)
-    return settled
-
-
-def _check_same(stored: Plan, schedule: Schedule | None, protocol: Protocol) -> None:
-    """Refuse another schedule or protocol than the study's."""
     differing = []
     if stored.schedule is not None and schedule is not None:
-        differing += _differences("trainer", stored.schedule, schedule, OF_SCHEDULE)
+        differing += differences("trainer", stored.schedule, schedule, OF_SCHEDULE)
     compared = [f.name for f in dataclasses.fields(Protocol) if f.name not in UNCOUNTED]
-    differing += _differences("scoring", stored.protocol, protocol, compared)
+    differing += differences("scoring", stored.protocol, protocol, compared)
     if differing:
         raise ConfigError(
             f"study {stored.name} has one schedule and one protocol, and this command asks for others: "
@@ -199,19 +48,12 @@ def _check_same(stored: Plan, schedule: Schedule | None, protocol: Protocol) -> 
         )
 
 
-def _differences(group: str, stored: Any, other: Any, fields: Iterable[str]) -> list[str]:
+def differences(group: str, stored: Any, other: Any, fields: Iterable[str]) -> list[str]:
+    """The settings in which two schedules or protocols differ, in words; at most `NAMED` are named."""
     pairs = [(name, getattr(stored, name), getattr(other, name)) for name in fields]
     differing = [f"{group}.{name} is {old} in the study, {new} here" for name, old, new in pairs if old != new]
     more = len(differing) - NAMED
     return differing[:NAMED] + ([f"{more} more of {group}"] if more > 0 else [])
-
-
-def _handled(runs: Iterable[Run], schedule: Schedule) -> Iterator[Run]:
-    """Runs, their schedules with those fields of another schedule that change no number."""
-    kept = (*Schedule.HASHED, "name")
-    fields = {f.name: getattr(schedule, f.name) for f in dataclasses.fields(Schedule) if f.name not in kept}
-    for run in runs:
-        yield dataclasses.replace(run, schedule=dataclasses.replace(run.schedule, **fields))
 
 
 def union(stored: Plan, added: Plan) -> Plan:
@@ -221,7 +63,7 @@ def union(stored: Plan, added: Plan) -> Plan:
         ConfigError: the two have different schedules or protocols, or settings of one model that differ in more than
             its strength.
     """
-    _check_same(stored, added.schedule, added.protocol)
+    check_same(stored, added.schedule, added.protocol)
     runs = {_slot(run): run for run in stored.runs}
     superseded = [run for run in added.runs if _slot(run) in runs and runs[_slot(run)].id != run.id]
     runs |= {_slot(run): run for run in added.runs}
@@ -240,12 +82,12 @@ def union(stored: Plan, added: Plan) -> Plan:
 
 
 def _slot(run: Run) -> tuple[Any, ...]:
-    """What one run of a study is, whatever the version of its model and data set."""
+    """The place of a run in a study, which does not depend on the versions of its model and data set."""
     return run.model, run.hyper, run.pairs, run.sampling, run.seed, run.dataset, run.checkpoint
 
 
 def _check_models(runs: Iterable[Run], study: str) -> None:
-    """Refuse a model that is trained in two ways: only its strengths, seeds and data sets may differ."""
+    """Check that each model is trained in one way: only strengths, seeds and data sets may differ."""
     first: dict[tuple[Any, ...], tuple[Run, dict[str, Any]]] = {}
     for run in runs:
         for key, fields in (
@@ -254,11 +96,11 @@ def _check_models(runs: Iterable[Run], study: str) -> None:
             ((run.dataset, run.dataset_version), {f"image_size of {run.dataset}": run.schedule.image_size}),
             ((run.model, run.value), {f"{run.model}.hyper.{k}": v for k, v in run.hyper.items()}),
         ):
-            before = first.setdefault(key, (run, fields))[1]
+            known = first.setdefault(key, (run, fields))[1]
             for name, value in fields.items():
-                if before.get(name) != value:
+                if known.get(name) != value:
                     raise ConfigError(
-                        f"study {study} has {before.get(name)} as {name}, and this command asks for {value}: give the "
+                        f"study {study} has {known.get(name)} as {name}, and this command asks for {value}: give the "
                         f"settings of {run.model} with which the study was begun, or another study.name"
                     )
 
@@ -319,8 +161,8 @@ def _record(plan: Plan) -> dict[str, Any]:
     schedules = list(dict.fromkeys(run.schedule for run in plan.runs))
     settings: dict[tuple[Any, ...], list[int]] = {}
     for run in plan.runs:
-        described = tuple(getattr(run, name) for name in OF_SETTING)
-        settings.setdefault((*described, schedules.index(run.schedule)), []).append(run.seed)
+        fields_of_setting = tuple(getattr(run, name) for name in OF_SETTING)
+        settings.setdefault((*fields_of_setting, schedules.index(run.schedule)), []).append(run.seed)
     return {
         "format": FORMAT,
         "name": plan.name,
@@ -345,14 +187,18 @@ def _key(field: str) -> str:
 
 
 OF_SETTING = tuple(f.name for f in dataclasses.fields(Run) if f.name not in ("seed", "schedule"))
-LATER = ("networks_version", "pairs", "sampling")  # that records written before lack: they mean its default
+
+
+LATER = ("networks_version", "pairs", "sampling")  # missing in older records, which mean the default
 KEYS = tuple(map(_key, OF_SETTING))
+
+
 OF_CODES = tuple(f.name for f in dataclasses.fields(GivenCodes))
 
 
 def _plan(entry: Mapping[str, Any]) -> Plan:
     schedules = [_schedule_of(schedule) for schedule in entry["schedules"]]
-    every = entry["metrics"] == "all"
+    every_metric = entry["metrics"] == "all"
     runs = [
         Run(
             **{name: setting[_key(name)] for name in OF_SETTING if name in setting or name not in LATER}
@@ -365,19 +211,19 @@ def _plan(entry: Mapping[str, Any]) -> Plan:
         for seed in setting["seeds"]
     ]
     registered = registry.names("metrics")
-    for gone in [] if every else sorted(set(entry["metrics"]) - set(registered)):
-        say(f"study {entry['name']}: the metric {gone} is no longer there and is left out")
+    for name in [] if every_metric else sorted(set(entry["metrics"]) - set(registered)):
+        say(f"study {entry['name']}: the metric {name} is no longer there and is left out")
     return Plan(
         name=entry["name"],
         title=entry["title"],
         runs=tuple(runs),
-        metrics=tuple(registered if every else (m for m in entry["metrics"] if m in registered)),
+        metrics=tuple(registered if every_metric else (m for m in entry["metrics"] if m in registered)),
         protocol=protocol_of(entry["protocol"]),
         schedule=None if entry["schedule"] is None else _schedule_of(entry["schedule"]),
         codes=tuple(
             GivenCodes(**{f: codes[_key(f)] for f in OF_CODES if _key(f) in codes}) for codes in entry["codes"]
         ),
-        every_metric=every,
+        every_metric=every_metric,
     )
 
 

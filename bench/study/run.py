@@ -18,7 +18,7 @@ from bench.values import ConfigError, one_of
 # columns of losses.csv after the step; a model may record more
 LOSSES = ("loss", "reconstruction", "kl", "regulariser", "total_correlation")
 PRECISIONS = ("float32", "tf32", "bfloat16")
-UPDATES = ("even", "published")  # updates of a model: as many as all others, or the share that it had in its study
+UPDATES = ("even", "published")  # updates of a model: the schedule's, or the fraction that it had in its study
 # the names in `bench.networks.parts.convolutions`, which needs torch; auto: the fastest on the device
 CONVOLUTIONS = ("auto", "grouped", "matmul", "triton")
 FIRST_PAIRS = "paper"  # is in no id: ids are older than rules of pairs
@@ -99,26 +99,26 @@ class Run:
     dataset: str
     dataset_version: int
     schedule: Schedule
-    checkpoint: str | None = None  # sha256 of weights that took the place of training
+    checkpoint: str | None = None  # sha256 of weights that replaced training
     networks_version: int = 1
-    pairs: str = FIRST_PAIRS  # of a model of pairs: the rule by which they are drawn
+    pairs: str = FIRST_PAIRS  # for a model of pairs, the rule that draws them
     sampling: Sampling = ALL  # which images it is trained on, and how often
 
     def config(self) -> dict[str, Any]:
-        """What the id is the hash of; that of a fitted learner does not depend on steps."""
+        """The content that the id is a hash of; for a fitted learner it does not depend on steps."""
         hashed = ("image_size",) if self.fitted else Schedule.HASHED
-        first = self.fitted or (self.networks_version == 1 and self.schedule.architecture in FIRST_NETWORKS)
-        versioned = {} if first else {"architecture_version": self.networks_version}
+        unversioned = self.fitted or (self.networks_version == 1 and self.schedule.architecture in FIRST_NETWORKS)
+        versioned = {} if unversioned else {"architecture_version": self.networks_version}
         if not self.fitted and TRAINING > 1:
             versioned["training_version"] = TRAINING
-        taken = {} if self.checkpoint is None else {"checkpoint": self.checkpoint}
-        paired = {} if self.pairs == FIRST_PAIRS else {"pairs": self.pairs}
+        adopted = {} if self.checkpoint is None else {"checkpoint": self.checkpoint}
+        pair_rule = {} if self.pairs == FIRST_PAIRS else {"pairs": self.pairs}
         trained_on = {} if self.sampling == ALL else {"sampling": self.sampling.entry()}
         return (
-            taken
+            adopted
             | trained_on
             | {
-                "model": {"name": self.model, "version": self.version, "hyper": dict(self.hyper)} | paired,
+                "model": {"name": self.model, "version": self.version, "hyper": dict(self.hyper)} | pair_rule,
                 "seed": self.seed,
                 "dataset": {"name": self.dataset, "version": self.dataset_version},
                 "schedule": {k: getattr(self.schedule, k) for k in hashed} | versioned,
@@ -126,7 +126,7 @@ class Run:
         )
 
     def record(self) -> dict[str, Any]:
-        """The config.json of a run's folder: the configuration, and what readers see beside its scores."""
+        """The config.json of a run's folder: the configuration, and labels for readers."""
         return self.config() | {
             "id": self.id,
             "hyperparameter": self.sweeps,
@@ -142,7 +142,7 @@ class Run:
 
     @property
     def label(self) -> str:
-        """The schedule in words, and what is trained on where that is not every image alike."""
+        """The schedule in words, with the sampling if it is not all images."""
         return (
             self.schedule.label if self.sampling == ALL else f"{self.schedule.label}{TRAINED_ON}{self.sampling.label}"
         )
@@ -163,7 +163,7 @@ class Run:
 
     @property
     def named(self) -> str:
-        """The model as tables and figures name it: with what it is trained on, where that is not every image alike."""
+        """The model as tables and figures name it, with the sampling if it is not all images."""
         return self.model if self.sampling == ALL else f"{self.model}{ON}{self.sampling.label}"
 
     def __str__(self) -> str:
@@ -172,7 +172,7 @@ class Run:
 
     @property
     def setting(self) -> str:
-        """The model and what is swept, in words."""
+        """The model and its swept hyper-parameter, in words."""
         return self.model if self.value is None else f"{self.model}, {self.sweeps} {self.value:g}"
 
 

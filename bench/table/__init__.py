@@ -1,1 +1,1 @@
-"""The score table: of a store, of a study, and as files that stand alone, which are checked and merged."""
+"""The score table: of a store, of a study, and as standalone files, which are checked and merged."""

@@ -1,4 +1,4 @@
-"""The content of a score table's card: what its rows are, and how they were made."""
+"""The content of a score table's card: a summary of its rows, and how they were made."""
 
 import datetime
 from collections import Counter

@@ -48,7 +48,7 @@ class _Part:
     """A file of the copy: its rows, its runs, and those of them whose folders have not changed."""
 
     path: Path
-    held: Mapping[str, str]
+    fingerprints: Mapping[str, str]
     current: frozenset[str]
     rows: "pa.Table"
 
@@ -65,12 +65,12 @@ def contents(store: Store, columns: Sequence[str] | None = None) -> Contents:
     listings = store.listings()
     parts = list(_parts(store, listings, columns))
     current = frozenset[str]().union(*(p.current for p in parts))
-    fresh = [listing for run, listing in listings.items() if run not in current]
-    rows, damaged = read_records(store, fresh)
-    if store.writable and len(fresh) >= WORTHWHILE:
+    new_listings = [listing for run, listing in listings.items() if run not in current]
+    rows, damaged = read_records(store, new_listings)
+    if store.writable and len(new_listings) >= WORTHWHILE:
         unread = {d.run for d in damaged}
-        kept = [listing for listing in fresh if listing.run not in unread]
-        _append(store, _only(rows, (listing.run for listing in kept)) if unread else rows, kept, parts)
+        readable = [listing for listing in new_listings if listing.run not in unread]
+        _append(store, _only(rows, (listing.run for listing in readable)) if unread else rows, readable, parts)
     rows = rows.select(columns or rows.column_names)
     tables = [table for table in (*(p.rows for p in parts), rows) if len(table)]  # a single table is not copied
     return Contents(listings, pa.concat_tables(tables) if tables else rows, damaged)
@@ -80,10 +80,10 @@ def _parts(store: Store, listings: Mapping[str, Listing], columns: Sequence[str]
     """The files of the copy that can be read; each run belongs to one of them."""
     import pyarrow as pa
 
-    taken: set[str] = set()
+    assigned: set[str] = set()
     for path in sorted(store.compact.glob("*.parquet")):
         try:
-            held, rows = _read(path, columns)
+            fingerprints, rows = _read(path, columns)
         except FileNotFoundError:  # merged by another process meanwhile
             continue
         except (OSError, ValueError, KeyError, pa.ArrowException) as fault:
@@ -93,9 +93,10 @@ def _parts(store: Store, listings: Mapping[str, Listing], columns: Sequence[str]
                 with suppress(OSError):
                     path.unlink()
             continue
-        current = frozenset(r for r, p in held.items() if r in listings and listings[r].fingerprint == p) - taken
-        taken |= current
-        yield _Part(path, held, current, rows if len(current) == len(held) else _only(rows, current))
+        unchanged = (r for r, p in fingerprints.items() if r in listings and listings[r].fingerprint == p)
+        current = frozenset(unchanged) - assigned
+        assigned |= current
+        yield _Part(path, fingerprints, current, rows if len(current) == len(fingerprints) else _only(rows, current))
 
 
 def _read(path: Path, columns: Sequence[str] | None) -> tuple[dict[str, str], "pa.Table"]:
@@ -112,12 +113,12 @@ def _read(path: Path, columns: Sequence[str] | None) -> tuple[dict[str, str], "p
         if notes.get(b"format") != FORMAT.encode() or not file.schema_arrow.equals(arrow_schema(SCHEMA)):
             raise ValueError("it is of another version")
         rows = file.read(columns)
-    held: dict[str, str] = checked(orjson.loads(notes[b"runs"]), dict[Id, str])
+    fingerprints: dict[str, str] = checked(orjson.loads(notes[b"runs"]), dict[Id, str])
     for name in {"run", "model", "dataset", "metric"}.intersection(rows.column_names):
         checked(coded(rows[name])[1].tolist(), list[Name])
-    if not held.keys() >= set(coded(rows["run"])[1].tolist()):
+    if not fingerprints.keys() >= set(coded(rows["run"])[1].tolist()):
         raise ValueError("it has rows of runs that it does not name")
-    return held, rows.replace_schema_metadata()
+    return fingerprints, rows.replace_schema_metadata()
 
 
 def _only(rows: "pa.Table", runs: Iterable[str]) -> "pa.Table":
@@ -127,19 +128,19 @@ def _only(rows: "pa.Table", runs: Iterable[str]) -> "pa.Table":
     return rows.filter(pc.is_in(rows["run"], pa.array(sorted(runs), pa.string())))
 
 
-def _append(store: Store, rows: "pa.Table", fresh: Sequence[Listing], parts: Sequence[_Part]) -> None:
+def _append(store: Store, rows: "pa.Table", new_listings: Sequence[Listing], parts: Sequence[_Part]) -> None:
     """Add a file of new runs, merged with all files if there are many, else with those that are mostly out of date."""
     import pyarrow as pa
 
-    stale = [p for p in parts if 2 * len(p.current) < len(p.held)]
+    stale = [p for p in parts if 2 * len(p.current) < len(p.fingerprints)]
     merged = parts if len(parts) >= MANY else stale
-    held = {listing.run: listing.fingerprint for listing in fresh}
+    fingerprints = {listing.run: listing.fingerprint for listing in new_listings}
     tables = [rows]
     try:
         for part in merged:
-            held |= {run: part.held[run] for run in part.current}
+            fingerprints |= {run: part.fingerprints[run] for run in part.current}
             tables.append(_only(_read(part.path, None)[1], part.current))
-        _write(store.compact / f"rows-{digest(held)}.parquet", pa.concat_tables(tables), held)
+        _write(store.compact / f"rows-{digest(fingerprints)}.parquet", pa.concat_tables(tables), fingerprints)
     except (StoreError, OSError, ValueError, KeyError, pa.ArrowException) as fault:
         return say(f"the compacted copy is not kept: {fault}")
     for part in merged:
@@ -147,10 +148,12 @@ def _append(store: Store, rows: "pa.Table", fresh: Sequence[Listing], parts: Seq
             part.path.unlink()
 
 
-def _write(path: Path, rows: "pa.Table", held: Mapping[str, str]) -> None:
+def _write(path: Path, rows: "pa.Table", fingerprints: Mapping[str, str]) -> None:
     import pyarrow.parquet as pq
 
-    noted = rows.unify_dictionaries().replace_schema_metadata({"format": FORMAT, "runs": orjson.dumps(held)})
-    kept = {"compression": "zstd", "write_page_checksum": True, "write_statistics": False}  # statistics: half the time
+    notes = {"format": FORMAT, "runs": orjson.dumps(fingerprints)}
+    annotated = rows.unify_dictionaries().replace_schema_metadata(notes)
+    # without statistics, which would take half of the time
+    options = {"compression": "zstd", "write_page_checksum": True, "write_statistics": False}
     with writing(path) as file:
-        pq.write_table(noted, file, max(1, len(rows)), **kept)  # one group of rows is read as one chunk
+        pq.write_table(annotated, file, max(1, len(rows)), **options)  # one group of rows is read as one chunk

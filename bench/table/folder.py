@@ -1,6 +1,6 @@
-"""The files of a score table that stands alone: read within limits, and written so that they are always consistent.
+"""The files of a standalone score table: read within limits, and written so that they are always consistent.
 
-A folder may come from anybody. A file may be of any size, so a table is expanded in chunks, and the card's YAML has no
+A folder may come from anyone. A file may be of any size, so a table is expanded in chunks, and the card's YAML has no
 aliases and limited depth. `bench.table.rules` checks the rows.
 
 `format` in the card is raised when a column changes its meaning or a new one cannot be missing. Any other new column
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 FORMAT = 2  # `bench.table.former` reads format 1
 OPTIONAL = ("seconds", "device", "train_seconds", "versions", "revision")  # and every column that is added later
 REQUIRED = [c for c in COLUMNS if c not in OPTIONAL]
-MOST_ROWS = 5_000_000  # the full study has 1.5 million
-LARGEST_FILE = 200_000_000  # bytes; of the full study's table 20 million
-LARGEST_TEXT = 2_000_000_000  # bytes; 0.4 billion
-MOST_EXPANDED = 100  # times; a table of scores shrinks 25 times
+MOST_ROWS = 5_000_000  # most rows; the full study has 1.5 million
+LARGEST_FILE = 200_000_000  # bytes of a compressed table; the full study's has 20 million
+LARGEST_TEXT = 2_000_000_000  # bytes of its text; the full study's has 0.4 billion
+MOST_EXPANDED = 100  # factor of compression; that of a score table is about 25
 LONGEST_ROW = 1_000_000  # bytes
 SMALL = 50_000_000  # bytes of text that any table may have
-LARGEST_IDENTITIES = 20_000_000  # bytes of text; of the full study's runs 6 million
+LARGEST_IDENTITIES = 20_000_000  # bytes of text; the full study's have 6 million
 LARGEST_CARD, LONGEST_TEXT, DEEPEST = 1_000_000, 2_000, 10
 ORDER = ["dataset", "schedule", "model", "value", "seed", "run", "cell", "name", "factor"]
 
@@ -52,10 +52,10 @@ Studies = Mapping[str, list[str] | None]
 
 
 def read_table(folder: TableFolder, card: Mapping[str, Any]) -> "pd.DataFrame":
-    """The rows of a folder's table, with the columns and types of `columns.COLUMNS`, whatever format it has.
+    """The rows of a folder's table, with the columns and types of `columns.COLUMNS`, for every format.
 
     Args:
-        folder: where it lies.
+        folder: of the table.
         card: of the table, with its format and checksum (the first cards had neither).
 
     Raises:
@@ -95,7 +95,7 @@ def read_card(folder: TableFolder) -> dict[str, Any]:
 
 
 def read_identities(folder: TableFolder) -> Identities:
-    """What the run ids and cell keys of a folder's table are the hashes of; empty if there is no such file.
+    """Run id or cell key -> the content that it is the hash of; empty if there is no such file.
 
     Raises:
         StoreError: it is damaged or too large; the message names it.
@@ -148,7 +148,7 @@ def write_folder(
     Args:
         table: its rows.
         parts: of the card, one a study.
-        identities: what its ids are the hashes of.
+        identities: id or key -> the content that it is the hash of.
         folder: to overwrite.
         studies: the ids of each study's runs; None: unknown.
 
@@ -157,19 +157,19 @@ def write_folder(
     """
     text, identities_text = text_of(table), orjson.dumps(identities, option=orjson.OPT_SORT_KEYS)
     packed = gzip.compress(text, mtime=0)  # no time stamp inside: the same table is the same file
-    named = {"format": FORMAT, "sha256": hashlib.sha256(packed).hexdigest()} | contents(table)
-    named |= {"studies": {name: len(runs) for name, runs in studies.items()}} if studies else {}
-    named |= {"parts": parts}
-    card = yaml.dump(named, Dumper=_Dumper, sort_keys=False, allow_unicode=True).encode()
+    entries = {"format": FORMAT, "sha256": hashlib.sha256(packed).hexdigest()} | contents(table)
+    entries |= {"studies": {name: len(runs) for name, runs in studies.items()}} if studies else {}
+    entries |= {"parts": parts}
+    card = yaml.dump(entries, Dumper=_Dumper, sort_keys=False, allow_unicode=True).encode()
     limits = {
         "rows": (len(table), MOST_ROWS),
         "bytes": (len(text), _most_text(len(packed))),
         "bytes of identities": (len(identities_text), LARGEST_IDENTITIES),
         "bytes of its card": (len(card), LARGEST_CARD),
     }
-    for what, (count, most) in limits.items():
+    for unit, (count, most) in limits.items():
         if count > most:
-            raise StoreError(f"{folder.table} is not written: it would have {count:,} {what}, more than {most:,}")
+            raise StoreError(f"{folder.table} is not written: it would have {count:,} {unit}, more than {most:,}")
     with writing(folder.table) as file:
         file.write(packed)
     with writing(folder.identities) as file:
@@ -190,11 +190,11 @@ def text_of(table: "pd.DataFrame") -> bytes:
 
 def _bounded(path: Path, most: int) -> Path:
     """Check that a file is regular (opening a pipe would block) and has at most `most` bytes; return its path."""
-    about = path.stat()
-    if not stat.S_ISREG(about.st_mode):
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is not a file")
-    if about.st_size > most:
-        raise ValueError(f"it has {about.st_size:,} bytes, more than {most:,}")
+    if status.st_size > most:
+        raise ValueError(f"it has {status.st_size:,} bytes, more than {most:,}")
     return path
 
 
@@ -210,15 +210,15 @@ def _expanded(path: Path, most: int) -> IO[bytes]:
 
 class _Expanded(io.RawIOBase):
     def __init__(self, path: Path, most: int) -> None:
-        self.file, self.left, self.most = gzip.open(path), most, most  # noqa: SIM115 closed below
+        self.file, self.remaining, self.most = gzip.open(path), most, most  # noqa: SIM115 closed below
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         count = self.file.readinto(buffer)
-        self.left -= count
-        if self.left < 0:
+        self.remaining -= count
+        if self.remaining < 0:
             raise ValueError(f"it expands to more than {self.most:,} bytes")
         return count
 
@@ -227,24 +227,24 @@ class _Expanded(io.RawIOBase):
         super().close()
 
 
-def _rows(text: IO[bytes], path: Path, called: Mapping[str, str], lacking: Collection[str]) -> "pa.Table":
-    """The columns of this version; a table may have some under other names (`called`) and lack others (`lacking`)."""
+def _rows(text: IO[bytes], path: Path, former: Mapping[str, str], new: Collection[str]) -> "pa.Table":
+    """The columns of this version; a former format has some under other names and lacks others."""
     import pyarrow as pa
     from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
     names = next(csv.reader([text.readline(10_000).decode()]), [])
-    if missing := [called.get(c, c) for c in REQUIRED if c not in lacking and called.get(c, c) not in names]:
+    if missing := [former.get(c, c) for c in REQUIRED if c not in new and former.get(c, c) not in names]:
         raise ValueError(f"it has no column {', '.join(missing)}")
     if len(set(names)) < len(names):
         raise ValueError("it has two columns of one name")
-    column_of = {called.get(c, c): c for c in COLUMNS if c not in lacking}
+    column_of = {former.get(c, c): c for c in COLUMNS if c not in new}
     if extra := [c for c in names if c not in column_of]:
         say(f"{path} has columns that this version does not know and leaves out: {ascii(', '.join(extra))[:200]}")
     names = [column_of.get(c, f"{c} (unknown)") for c in names]
-    kept = {c: kind for c, kind in COLUMNS.items() if c in names}
-    schema = arrow_schema(kept)
+    known_columns = {c: kind for c, kind in COLUMNS.items() if c in names}
+    schema = arrow_schema(known_columns)
     convert = ConvertOptions(
-        column_types=schema, include_columns=list(kept), strings_can_be_null=True, null_values=[""]
+        column_types=schema, include_columns=list(known_columns), strings_can_be_null=True, null_values=[""]
     )
     parse = ParseOptions(newlines_in_values=False)
     options = ReadOptions(column_names=names, block_size=LONGEST_ROW)

@@ -20,14 +20,14 @@ from bench.store.folders import Store
 from bench.store.tables import TableFolder
 from bench.table.folder import read_card
 
-KEPT = 10  # merges that can be taken back
+KEPT = 10  # merges that can be undone
 
 
 def standing(folder: TableFolder) -> TableFolder | None:
     """The folder of the table that counts: the reference folder, or its backup if a merge was not finished; or None."""
-    kept = _last(folder)
-    if kept is not None and _unfinished(kept, folder):
-        folder = TableFolder(kept, folder.mend)
+    backup = _last(folder)
+    if backup is not None and _unfinished(backup, folder):
+        folder = TableFolder(backup, folder.mend)
     return folder if folder.table.exists() or folder.card.exists() else None
 
 
@@ -61,12 +61,12 @@ def replacing(folder: TableFolder, note: Mapping[str, Any]) -> Iterator[None]:
     clear(folder)
     last = _last(folder)
     path = folder.before / f"{1 + int(last.name) if last else 1:06}"
-    fresh = path.with_name(f".{path.name}")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir()
-    _copy(folder, TableFolder(fresh))
-    write_json(fresh / "merge.json", dict(note))
-    fresh.rename(path)
+    draft = path.with_name(f".{path.name}")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    _copy(folder, TableFolder(draft))
+    write_json(draft / "merge.json", dict(note))
+    draft.rename(path)
     try:
         yield
     except BaseException:
@@ -74,16 +74,16 @@ def replacing(folder: TableFolder, note: Mapping[str, Any]) -> Iterator[None]:
             _restore(path, folder)
         raise
     write_json(path / "merge.json", {**note, "card": _sum(folder.card)})
-    for old in _all(folder)[:-KEPT]:
-        shutil.rmtree(old)
+    for expired in _all(folder)[:-KEPT]:
+        shutil.rmtree(expired)
 
 
 def clear(folder: TableFolder) -> bool:
     """Restore the table from before a merge that was killed; return whether there was one."""
-    kept = _last(folder)
-    if kept is None or not _unfinished(kept, folder):
+    backup = _last(folder)
+    if backup is None or not _unfinished(backup, folder):
         return False
-    _restore(kept, folder)
+    _restore(backup, folder)
     return True
 
 
@@ -93,15 +93,15 @@ def take_back(folder: TableFolder) -> dict[str, Any]:
     Raises:
         StoreError: there is none, or the table has been changed since by something else.
     """
-    kept = _last(folder)
-    if kept is None:
+    backup = _last(folder)
+    if backup is None:
         raise StoreError(f"nothing was merged into {folder.path}: there is nothing to take back")
-    note = _note(kept)
+    note = _note(backup)
     if note.get("card", _sum(folder.card)) != _sum(folder.card) and _readable(folder):
         raise StoreError(
-            f"{folder.card} is not what the last merge wrote; what was before it lies in {kept}, to be copied by hand"
+            f"{folder.card} is not what the last merge wrote; the files before it are in {backup}, to be copied by hand"
         )
-    _restore(kept, folder)
+    _restore(backup, folder)
     return note
 
 
@@ -113,22 +113,22 @@ def _last(folder: TableFolder) -> Path | None:
     return next(iter(_all(folder)[::-1]), None)
 
 
-def _note(kept: Path) -> dict[str, Any]:
+def _note(backup: Path) -> dict[str, Any]:
     """The note on the merge that followed a backup."""
-    path = kept / "merge.json"
+    path = backup / "merge.json"
     try:
         note = read_json(path)
         if not isinstance(note, dict) or not {"folder", "rows", "date"} <= note.keys():
             raise StoreError(f"{path} is not what a merge wrote")
     except StoreError as fault:
         raise StoreError(
-            f"{fault}; without {kept.parent} the table counts as it is, and no merge can be taken back"
+            f"{fault}; without {backup.parent} the table counts as it is, and no merge can be taken back"
         ) from fault
     return note
 
 
-def _unfinished(kept: Path, folder: TableFolder) -> bool:
-    return "card" not in _note(kept) and _sum(TableFolder(kept).card) == _sum(folder.card)
+def _unfinished(backup: Path, folder: TableFolder) -> bool:
+    return "card" not in _note(backup) and _sum(TableFolder(backup).card) == _sum(folder.card)
 
 
 def _readable(folder: TableFolder) -> bool:
@@ -142,13 +142,13 @@ def _sum(path: Path) -> str | None:
     return sha256_of(path) if path.exists() else None
 
 
-def _restore(kept: Path, folder: TableFolder) -> None:
+def _restore(backup: Path, folder: TableFolder) -> None:
     """Restore a backup and remove it; the card is restored first, from when on the backup counts."""
-    write_json(kept / "merge.json", {k: v for k, v in _note(kept).items() if k != "card"})
-    _copy(TableFolder(kept), folder)
-    removed = kept.with_name(f".{kept.name}")
+    write_json(backup / "merge.json", {k: v for k, v in _note(backup).items() if k != "card"})
+    _copy(TableFolder(backup), folder)
+    removed = backup.with_name(f".{backup.name}")
     shutil.rmtree(removed, ignore_errors=True)
-    kept.rename(removed)
+    backup.rename(removed)
     shutil.rmtree(removed)
 
 

@@ -1,8 +1,8 @@
-"""What run ids and cell keys are the hashes of, exported beside a score table, so that its rows can be verified.
+"""Identities: the contents that run ids and cell keys are hashes of, exported beside a table to verify its rows.
 
-A row has the model, seed and data set of a run, but not all that the run's id is the hash of. With the hashed content
-the id can be verified: nobody finds another run, or another protocol, with the same hash. Tables of older exports come
-without it: their rows are taken unverified, and counted.
+A row has the model, seed and data set of a run, but not everything that the run's id is a hash of. With the hashed
+content the id can be verified: nobody can construct another run or protocol with the same hash. Tables of older exports
+lack identities: their rows are accepted unverified, and counted.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def identities_of(table: "pd.DataFrame", plan: Plan, store: Store) -> Identities:
-    """Id or key -> what it is the hash of, of the runs and cells of a study's table; some may be missing."""
+    """Id or key -> the content that it is the hash of, for runs and cells of a study's table; some may be missing."""
     planned = {member.id: member.config() for member in plan.members}
     identities: Identities = {cell.key: cell.content for cell in cells(plan.metrics, plan.protocol)}
     for run in table["run"].unique():
@@ -48,10 +48,10 @@ def check_identities(identities: Identities, table: "pd.DataFrame") -> int:
     """Check that ids and keys are the hashes of their content, and that a table's rows agree with it.
 
     Returns:
-        The runs of the table that have no identity.
+        Number of runs of the table without an identity.
 
     Raises:
-        ValueError: one is not, or a row does not; the message names the run or the cell.
+        ValueError: a hash is wrong or a row disagrees; the message names the run or the cell.
     """
     for name, content in identities.items():
         if not _is_hash_of(name, content):
@@ -73,7 +73,7 @@ def check_store(table: "pd.DataFrame", store: Store) -> None:
     """Check that a table describes its runs as a store does, as far as the store has them.
 
     Raises:
-        ValueError: one is not; the message names the run.
+        ValueError: a run differs; the message names it.
         StoreError: a run's record cannot be read.
     """
     import pandas as pd
@@ -114,7 +114,7 @@ def _other_run(run: Any, content: Any) -> str | None:
         pixels = "{0}x{0} px".format(schedule["image_size"]) if schedule else LABEL
         trained_on = of_entry(content["sampling"]).label if "sampling" in content else ""
         steps = f"{schedule['steps']:,} steps, " if "steps" in schedule else ""
-        agrees = {
+        agreement = {
             "model": run.model == model["name"],
             "hyper-parameter": run.hyperparameter != run.hyperparameter or run.hyperparameter in model["hyper"],
             "seed": run.seed == content["seed"],
@@ -125,7 +125,7 @@ def _other_run(run: Any, content: Any) -> str | None:
         }
     except (LookupError, TypeError, ValueError, AttributeError):
         return "form"
-    return next((name for name, same in agrees.items() if not same), None)
+    return next((name for name, same in agreement.items() if not same), None)
 
 
 def _same_cell(cell: Any, content: Any, members: Iterable[str]) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NUMBERS = ["score", "num_train", "num_test"]  # must be equal in both tables
-SAME = ["run", *MEANING, "num_train", "num_test", "name", "factor"]  # what a score is of, without the key of its cell
+SAME = ["run", *MEANING, "num_train", "num_test", "name", "factor"]  # identify a score without the key of its cell
 OF_GROUP = ["run", *MEANING, "name", "factor"]
 
 
@@ -44,12 +44,12 @@ class Joined:
 
 
 def join(table: "pd.DataFrame", added: "pd.DataFrame", identities: Identities) -> Joined:
-    """Add rows to a table; both are as `rules.check_rows` wants them.
+    """Add rows to a table; both satisfy `rules.check_rows`.
 
     Args:
         table: the one that grows.
         added: the other one; messages have its row numbers.
-        known: what the ids are the hashes of, as far as known.
+        identities: id or key -> the content that it is the hash of, as far as known.
 
     Raises:
         ConflictError: a score that both have differs.
@@ -57,24 +57,24 @@ def join(table: "pd.DataFrame", added: "pd.DataFrame", identities: Identities) -
     """
     import pandas as pd
 
-    both = pd.concat([added, table], ignore_index=True).astype(COLUMNS)  # its rows first: messages have their numbers
+    both = pd.concat([added, table], ignore_index=True).astype(COLUMNS)  # added rows first: messages have their numbers
     both = one_label(both, identities, preferred=table)
     both = _one_hyperparameter(both)
-    for column, of in (("run", DESCRIPTION), ("cell", MEANING)):
-        check_one(both, column, of)
+    for column, dependent in (("run", DESCRIPTION), ("cell", MEANING)):
+        check_one(both, column, dependent)
     new = pd.Series(both.index < len(added), both.index)
-    again = both.duplicated(KEY, keep=False)
-    _check_equal(both[again & ~new], both[again & new])
-    once = both[~both.duplicated(KEY, keep="last")]
-    kept = without_small_groups(once)
-    doubled = kept.duplicated(SAME, keep=False) & new[kept.index]
+    in_both = both.duplicated(KEY, keep=False)
+    _check_equal(both[in_both & ~new], both[in_both & new])
+    unique = both[~both.duplicated(KEY, keep="last")]
+    without_small = without_small_groups(unique)
+    doubled = without_small.duplicated(SAME, keep=False) & new[without_small.index]
     refuse(
         both, doubled.reindex(both.index, fill_value=False),
         lambda row: f"its {row['name']} is in the reference table under another cell key than {row['cell']}",
     )  # fmt: skip
-    fresh = new[kept.index]
-    result = pd.concat([kept[~fresh], kept[fresh]], ignore_index=True).astype(COLUMNS)
-    return Joined(result, int(fresh.sum()), int((again & new).sum()), len(once) - len(kept))
+    fresh = new[without_small.index]
+    result = pd.concat([without_small[~fresh], without_small[fresh]], ignore_index=True).astype(COLUMNS)
+    return Joined(result, int(fresh.sum()), int((in_both & new).sum()), len(unique) - len(without_small))
 
 
 def one_label(table: "pd.DataFrame", identities: Identities, preferred: "pd.DataFrame | None" = None) -> "pd.DataFrame":
@@ -149,7 +149,7 @@ def largest_groups(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _groups_and_largest(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Group scores of runs that have several of a kind, each beside that of the largest group.
+    """Repeated group scores of runs, each paired with the score of the largest group.
 
     Returns:
         row (of the table), run, name, cell, score, size of the group; cell_largest, score_largest; same: whether both
@@ -157,13 +157,14 @@ def _groups_and_largest(table: "pd.DataFrame") -> "pd.DataFrame":
     """
     import pandas as pd
 
-    twice = table.duplicated(OF_GROUP, keep=False)
-    compared = of_groups(table.loc[twice, "metric"].unique()) if twice.any() else set[str]()
-    if not compared:
+    repeated = table.duplicated(OF_GROUP, keep=False)
+    group_metrics = of_groups(table.loc[repeated, "metric"].unique()) if repeated.any() else set[str]()
+    if not group_metrics:
         return pd.DataFrame(
             {"row": [], "cell": [], "cell_largest": [], "score": [], "score_largest": [], "same": np.zeros(0, bool)}
         )
-    scores = table[table["metric"].isin(compared)].astype({"cell": str, "run": str}).rename_axis("row").reset_index()
+    scores = table[table["metric"].isin(group_metrics)].astype({"cell": str, "run": str})
+    scores = scores.rename_axis("row").reset_index()
     members = scores.groupby("cell")["run"].agg(frozenset)
     ordered = scores.assign(size=scores["cell"].map(members.map(len)))
     ordered = ordered.sort_values(["size", "cell"], ascending=[False, True])
@@ -178,17 +179,17 @@ def _hashed(label: str, run: str, identities: Identities) -> str:
     return hashed.partition(" steps, ")[2] or hashed if is_fitted(identities.get(run)) else hashed
 
 
-def _check_equal(ours: "pd.DataFrame", theirs: "pd.DataFrame") -> None:
+def _check_equal(old: "pd.DataFrame", new: "pd.DataFrame") -> None:
     """Rows of the same keys must have the same numbers."""
-    ours, theirs = (t.astype(dict.fromkeys(KEY, "str")).sort_values(KEY, ignore_index=True) for t in (ours, theirs))
-    differ = (ours[NUMBERS].to_numpy() != theirs[NUMBERS].to_numpy()).any(axis=1)
+    old, new = (t.astype(dict.fromkeys(KEY, "str")).sort_values(KEY, ignore_index=True) for t in (old, new))
+    differ = (old[NUMBERS].to_numpy() != new[NUMBERS].to_numpy()).any(axis=1)
     if differ.any():
-        a, b = ours[differ].iloc[0], theirs[differ].iloc[0]
-        of = f" of {a['factor']}" if isinstance(a["factor"], str) else ""
+        a, b = old[differ].iloc[0], new[differ].iloc[0]
+        factor = f" of {a['factor']}" if isinstance(a["factor"], str) else ""
         column = next(n for n in NUMBERS if a[n] != b[n])
         raise ConflictError(
-            f"run {a['run']} has {a['name']}{of} {_number(a, column)} in the reference table and {_number(b, column)} "
-            f"in the other; {differ.sum()} scores of {ours[differ]['run'].nunique()} runs differ"
+            f"run {a['run']} has {a['name']}{factor} {_number(a, column)} in the reference table and "
+            f"{_number(b, column)} in the other; {differ.sum()} scores of {old[differ]['run'].nunique()} runs differ"
         )
 
 

@@ -27,7 +27,7 @@ class Ledger:
         cells: run id -> cell key -> "done", "skipped" or "failed", of the cells that were computed.
         failures: (run id, cell key, metric, error) of each failed cell.
         damaged: records that cannot be read and are ignored.
-        listings: run id -> what its folder holds.
+        listings: run id -> listing of its folder.
     """
 
     runs: Mapping[str, str]

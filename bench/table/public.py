@@ -1,8 +1,8 @@
-"""What the public board shows: the studies of the reference table and the submissions that were accepted.
+"""The rows of the public board: studies of the reference table and accepted submissions.
 
-Rows are ranked together only where budget and protocol are the same. A budget is the schedule that a run's id is the
-hash of, whatever it is called; a protocol is known by the keys of its cells. Nobody's rows change another's: a run that
-is there already is left out, and the rows of a submitted study bear its name.
+Rows are ranked together only if budget and protocol are the same. A budget is the schedule that is part of a run's id,
+whatever its name; a protocol is recognised by the keys of its cells. No submission changes other rows: a run that is
+already on the board is left out, and rows of a submitted study include its name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from bench.table.verification import check, keys_under
 if TYPE_CHECKING:
     import pandas as pd
 
-STUDIES = ("reference", "full")  # of the reference table
+STUDIES = ("reference", "full")  # studies of the reference table that are on the board
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Rows:
     """Rows of one origin.
 
     Attributes:
-        table: the rows, under the names that the board has for them.
-        identities: what their ids are the hashes of.
-        submission: which they are of; None: the reference table.
+        table: the rows, with the names that the board shows.
+        identities: id or key -> the content that it is the hash of.
+        submission: their submission; None: the reference table.
     """
 
     table: "pd.DataFrame"
@@ -45,16 +45,16 @@ class Rows:
 
 @dataclass(frozen=True)
 class PublicBoard:
-    """What is ranked together.
+    """Rows that are ranked together.
 
     Attributes:
         key: a name for its folder.
         label: its schedule in words.
-        schedule: what is hashed of the schedule; empty: codes from a file.
-        protocol: by which all of it was scored.
+        schedule: the hashed part of the schedule; empty: codes from a file.
+        protocol: by which all rows were scored.
         table: its rows.
-        reference: those that are of the reference table.
-        submissions: those whose rows are among them.
+        reference: the rows of the reference table among them.
+        submissions: the submissions with rows among them.
     """
 
     key: str
@@ -70,22 +70,22 @@ def public_rows(store: Store) -> list[Rows]:
     """The rows of the reference table, then those of each submission, by name.
 
     Raises:
-        StoreError: a table or a submission cannot be read, or is not what it says; the message names it.
+        StoreError: a table or a submission cannot be read, or is inconsistent; the message names it.
     """
     collected = [rows for rows in [_of_reference(store)] if rows is not None]
-    taken = {run for rows in collected for run in rows.table["run"].unique()}
+    runs_on_board = {run for rows in collected for run in rows.table["run"].unique()}
     for path in submissions_in(store.submissions):
         submission = read_submission(path)
         if wrong := check(submission, store).wrong:
             raise StoreError(f"{path}: {wrong[0]}; `python -m bench verify {path}` says all that is wrong")
         table = submission.table
-        if there := taken & {*table["run"].unique()}:
-            say(f"{path}: {len(there):,} runs of it are on the board already and are left out")
-            table = table[~table["run"].isin(there)]
+        if repeated := runs_on_board & {*table["run"].unique()}:
+            say(f"{path}: {len(repeated):,} runs of it are on the board already and are left out")
+            table = table[~table["run"].isin(repeated)]
         if "codes" not in submission.record:
             names = table["model"].astype(str) + f" ({submission.name})"  # no name has a space
             table = table.assign(model=names).astype({"model": COLUMNS["model"]})
-        taken |= {*table["run"].unique()}
+        runs_on_board |= {*table["run"].unique()}
         collected.append(Rows(table, submission.identities, submission))
     return collected
 
@@ -101,7 +101,7 @@ def _of_reference(store: Store) -> Rows | None:
 
 
 def public_boards(origins: Sequence[Rows]) -> list[PublicBoard]:
-    """The boards of some rows, the largest first; rows of other protocols and metric versions are left out."""
+    """The boards of rows, largest first; rows of other protocols and metric versions are left out."""
     boards = [
         board
         for protocol in shipped_protocols().values()
@@ -112,7 +112,7 @@ def public_boards(origins: Sequence[Rows]) -> list[PublicBoard]:
 
 
 def _by_schedule(origins: Sequence[Rows], protocol: Protocol) -> dict[str, list[tuple[Mapping[str, Any], Rows]]]:
-    """Digest of a schedule -> it, and the rows of each origin that are of it and of the protocol."""
+    """Digest of a schedule -> for each origin, the schedule and its rows under the protocol."""
     collected: dict[str, list[tuple[Mapping[str, Any], Rows]]] = {}
     for rows in origins:
         of_protocol = rows.table[rows.table["cell"].isin(keys_under(rows.table, protocol))]
@@ -123,15 +123,15 @@ def _by_schedule(origins: Sequence[Rows], protocol: Protocol) -> dict[str, list[
                 continue
             schedule = rows.identities[run].get("schedule", {})
             runs.setdefault(digest(schedule), (schedule, []))[1].append(run)
-        for key, (schedule, of_it) in runs.items():
-            ends = rows.table[rows.table["metric"] == TRAINING]
-            table = _joined([of_protocol[of_protocol["run"].isin(of_it)], ends[ends["run"].isin(of_it)]])
+        for key, (schedule, run_ids) in runs.items():
+            losses = rows.table[rows.table["metric"] == TRAINING]
+            table = _joined([of_protocol[of_protocol["run"].isin(run_ids)], losses[losses["run"].isin(run_ids)]])
             collected.setdefault(key, []).append((schedule, Rows(table, rows.identities, rows.submission)))
     return collected
 
 
 def _board(key: str, protocol: Protocol, parts: Sequence[tuple[Mapping[str, Any], Rows]]) -> PublicBoard | None:
-    """A board of the rows of several origins; None where there are none."""
+    """A board with the rows of several origins; None if there are no rows."""
     table = _joined([rows.table for _, rows in parts])
     if table.empty:
         return None
@@ -145,9 +145,9 @@ def _board(key: str, protocol: Protocol, parts: Sequence[tuple[Mapping[str, Any]
 
 
 def _words(schedule: Mapping[str, Any], label: str) -> str:
-    """A schedule in words: its label without the name, which anybody gives as he likes."""
+    """A schedule in words: its label without the name, which users choose freely."""
     words = (label.partition(": ")[2] or label) if schedule else LABEL
-    if is_fitted({"schedule": schedule}):  # it takes no steps, whatever the label of its study says
+    if is_fitted({"schedule": schedule}):  # no steps, although the label of its study names some
         return f"fitted directly, {words.partition(' steps, ')[2] or words}"
     return words
 

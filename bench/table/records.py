@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 SCHEMA = COLUMNS | OUTCOME
 TRAINING_VERSION = 1
 FINAL = ("training_reconstruction", "training_kl", "training_elbo")
-LAST = 0.2  # the share of training over which final losses are averaged
+LAST = 0.2  # last fraction of training over which losses are averaged
 NUMBERS = frozenset((float, int))
-FAULTS = (OSError, LookupError, TypeError, AttributeError, ValueError, RuntimeError)  # that a malformed record raises
+FAULTS = (OSError, LookupError, TypeError, AttributeError, ValueError, RuntimeError)  # of a malformed record
 
 Cell = tuple[tuple[Any, ...], int, list[float]]  # description, its number; seconds, then the values
 
@@ -68,7 +68,7 @@ class Damage:
 
 
 def read_records(store: Store, listings: Iterable[Listing]) -> tuple["pa.Table", list[Damage]]:
-    """The rows of runs, and those of their records that cannot be read (the others count).
+    """The rows of runs, and their damaged records, which are left out.
 
     A folder whose config.json describes another run than its name is no run and has no rows.
 
@@ -213,8 +213,8 @@ def _cells(content: ScoresRecord, run: Mapping[str, Any], rows: "_Rows") -> dict
         state = "skipped" if "skipped" in record else "failed" if "failed" in record or not values else "done"
         reason = None if state == "done" else record.get(state, "it gave no scores")
         num_train, num_test = sizes.get("num_train", sizes.get("num_points", 0)), sizes.get("num_test", 0)
-        kept = record["metric"], record["representation"], version, key
-        head = (*kept, num_train, num_test, state, reason, tuple(values))
+        identity_fields = record["metric"], record["representation"], version, key
+        head = (*identity_fields, num_train, num_test, state, reason, tuple(values))
         block = blocks.get(head)
         if block is None:
             checked(record, CellRecord)
@@ -313,18 +313,18 @@ def _factor(dataset: str, index: int) -> str:
 def _repeated(names: Iterable[str], rows: list[dict[str, Any]], index: np.ndarray) -> dict[str, Any]:
     """Columns of few distinct rows, repeated by `index`."""
     return {
-        field.name: _taken([row.get(field.name) for row in rows], field.type, index)
+        field.name: _repeat([row.get(field.name) for row in rows], field.type, index)
         for field in arrow_schema({name: SCHEMA[name] for name in names})
     }
 
 
-def _taken(values: list[Any], kind: "pa.DataType", index: np.ndarray) -> "pa.Array":
+def _repeat(values: list[Any], kind: "pa.DataType", index: np.ndarray) -> "pa.Array":
     """`pa.array(values, kind).take(index)`; numpy allocates large arrays much faster than Arrow."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(kind):
         few = pa.array(values, kind.value_type).dictionary_encode()
-        return pa.DictionaryArray.from_arrays(_taken(few.indices.to_pylist(), kind.index_type, index), few.dictionary)
+        return pa.DictionaryArray.from_arrays(_repeat(few.indices.to_pylist(), kind.index_type, index), few.dictionary)
     missing = np.array([value is None for value in values])
     few = pa.array(values, kind).fill_null(0).to_numpy()
     return pa.array(few[index], mask=missing[index] if missing.any() else None)

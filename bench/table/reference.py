@@ -1,9 +1,9 @@
-"""Score tables that stand alone: a study's scores and their card, without its runs; and how two become one.
+"""Standalone score tables: a study's scores and their card, without its runs; and how two are merged.
 
-The reference table that comes with the package is one, so that its figures are drawn anywhere, in seconds. A folder
+The reference table that comes with the package is one, so that its figures can be drawn anywhere, in seconds. A folder
 holds `scores.csv.gz`: the table with the columns of `bench.columns`; `card.yaml`: what the rows are, and a part for
-each study with its devices, versions, training time, revision, date and command; `identities.json.gz`: what the ids are
-the hashes of; and `studies.json`: which runs belong to which study, as a table may hold several.
+each study with its devices, versions, training time, revision, date and command; `identities.json.gz`: the contents
+that ids are hashes of; and `studies.json`: which runs belong to which study, as a table may hold several.
 """
 
 import datetime
@@ -81,7 +81,7 @@ def write_reference(
         command: that makes it; None: `export`.
 
     Raises:
-        StoreError: there are no scores, a row is not what `bench.table.rules` wants, or the folder cannot be written.
+        StoreError: there are no scores, a row violates `bench.table.rules`, or the folder cannot be written.
     """
     if table.empty:
         raise StoreError(f"study {plan.name} has no scores to export")
@@ -163,33 +163,33 @@ def merge(new: TableFolder, store: Store, replace: bool = False) -> Merged:
     identities = read_identities(new)
     with merging(store) as folder:
         base = reference_of(store)
-        table, kept = read_reference(base) if base else (pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS), {})
-        studies = _runs_of(read_studies(base, kept), table) if base else {}
-        coming = _runs_of(read_studies(new, card), added)
-        before, rows = kept.get("parts", []), len(table)
+        table, base_card = read_reference(base) if base else (pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS), {})
+        studies = _runs_of(read_studies(base, base_card), table) if base else {}
+        new_studies = _runs_of(read_studies(new, card), added)
+        base_parts, rows = base_card.get("parts", []), len(table)
         if replace:
-            studies = {name: runs for name, runs in studies.items() if name not in coming}
+            studies = {name: runs for name, runs in studies.items() if name not in new_studies}
             table = table[table["run"].isin(set().union(*studies.values()))]
-            kept = {"parts": [part for part in before if part.get("study") not in coming]}
-        both = (read_identities(base) if base else {}) | identities
+            base_card = {"parts": [part for part in base_parts if part.get("study") not in new_studies]}
+        all_identities = (read_identities(base) if base else {}) | identities
         try:
             unverified = check_identities(identities, added)
             check_scores(added)
             check_store(added, store)
-            joined = join(table, added, both)
+            joined = join(table, added, all_identities)
         except ConflictError as fault:
             raise ConflictError(f"{new.table}: {fault}; nothing was merged") from fault
         except ValueError as fault:
             raise StoreError(f"{new.table}: {fault}; nothing was merged") from fault
-        earlier = kept.get("parts", [])
-        parts = [*earlier, *(p for p in card["parts"] if p not in earlier)]
-        studies |= {name: sorted({*studies.get(name, ()), *runs}) for name, runs in coming.items()}
-        both = among(both, joined.table)
-        if joined.added or joined.superseded or parts != before or len(table) < rows:
+        kept_parts = base_card.get("parts", [])
+        parts = [*kept_parts, *(p for p in card["parts"] if p not in kept_parts)]
+        studies |= {name: sorted({*studies.get(name, ()), *runs}) for name, runs in new_studies.items()}
+        all_identities = among(all_identities, joined.table)
+        if joined.added or joined.superseded or parts != base_parts or len(table) < rows:
             runs = int(added["run"].nunique())
             note = {"folder": str(new.path.absolute()), "rows": joined.added, "runs": runs, "date": _today()}
             with replacing(folder, note):
-                write_folder(joined.table, parts, both, folder, studies)
+                write_folder(joined.table, parts, all_identities, folder, studies)
     return Merged(joined.added, joined.equal, joined.superseded, unverified, rows - len(table))
 
 

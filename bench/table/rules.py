@@ -22,7 +22,7 @@ from bench.table.records import FINAL, TRAINING_VERSION
 if TYPE_CHECKING:
     import pandas as pd
 
-KEY = ["run", "cell", "name", "factor"]  # what a score is the score of
+KEY = ["run", "cell", "name", "factor"]  # identify a score
 # the same in all rows of a run
 DESCRIPTION = ["model", "hyperparameter", "strength_index", "value", "seed", "dataset", "schedule"]
 MEANING = ["metric", "version", "representation"]  # the same in all rows of a cell
@@ -46,7 +46,7 @@ WORDS = {
 }
 ALWAYS = ("run", "model", "dataset", "schedule", "metric", "name", "cell", "score")  # integers have no missing values
 LEAST = {"strength_index": 0, "seed": 0, "version": 1, "num_train": 0, "num_test": 0, "seconds": 0, "train_seconds": 0}
-SLACK = 1e-6  # by which rounding may put a score out of its range
+SLACK = 1e-6  # tolerance of a score's range, for rounding
 OTHERS = {  # scores of no registered metric: version, scores
     TRAINING: (TRAINING_VERSION, dict.fromkeys(FINAL, Score(-math.inf, math.inf))),
 }
@@ -103,25 +103,25 @@ def check_scores(table: "pd.DataFrame") -> None:
         refuse(table, wrong, lambda row: f"{row['dataset']} has no factor {row['factor']}")
 
 
-def check_one(table: "pd.DataFrame", column: str, of: list[str], within: list[str] | None = None) -> None:
-    """Check that rows with one value of `column` (and of `within`) agree in the columns `of`.
+def check_one(table: "pd.DataFrame", column: str, columns: list[str], within: list[str] | None = None) -> None:
+    """Check that rows with one value of `column` (and of `within`) agree in other columns.
 
     Raises:
         ValueError: two rows do not; the message names both values.
     """
     owner = [*(within or []), column]
-    kinds = table.drop_duplicates([*owner, *of])
-    again = kinds.duplicated(owner)
-    if not again.any():
+    kinds = table.drop_duplicates([*owner, *columns])
+    repeated = kinds.duplicated(owner)
+    if not repeated.any():
         return
-    second = kinds[again].iloc[0]
-    same = np.logical_and.reduce([kinds[c] == second[c] for c in owner])
-    first = kinds[same].iloc[0]
-    other = next((c for c in of if shown(first[c]) != shown(second[c])), of[0])
+    second = kinds[repeated].iloc[0]
+    of_owner = np.logical_and.reduce([kinds[c] == second[c] for c in owner])
+    first = kinds[of_owner].iloc[0]
+    other = next((c for c in columns if shown(first[c]) != shown(second[c])), columns[0])
     wrong = np.zeros(len(table), bool)
     wrong[table.index.get_loc(first.name)] = True
-    two = f"{other} {shown(first[other])} in one row and {shown(second[other])} in another"
-    refuse(table, wrong, lambda row: f"{column} {shown(row[column])} has {two}")
+    values = f"{other} {shown(first[other])} in one row and {shown(second[other])} in another"
+    refuse(table, wrong, lambda row: f"{column} {shown(row[column])} has {values}")
 
 
 def refuse(table: "pd.DataFrame", wrong: "pd.Series[bool] | NDArray[np.bool_]", why: Callable[[Any], str]) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def scores(study: str | None = None, results_dir: Path | str | None = None) -> "pd.DataFrame":
-    """The long score table, of one study or of the whole store; of a run's group scores that of the largest group.
+    """The long score table of one study or of the whole store; group scores are those of a run's largest group.
 
     Args:
         study: a study that was started in this store, or one whose scores come with the package, such as "reference".
@@ -72,7 +72,7 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
 
     The scores of a run in the store are read from the store. A run that was never started there has those of the
     reference table, if it has some of this protocol and these metric versions. A run with shipped weights in place of
-    training also has the table's, where the store has not scored it: they are scores of the same weights.
+    training also has the table's, if the store has not scored it: they are scores of the same weights.
 
     Raises:
         StoreError: the reference table cannot be read, or describes a run of the plan wrongly.
@@ -86,24 +86,24 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
     folder = reference_of(store)
     if folder is None:
         return of_store, ""
-    kept = read_reference(folder)[0]
-    of_groups = _groups_of(plan, kept)
-    wanted = {run.id for run in plan.runs} & set(kept["run"])
-    kept = kept[kept["run"].isin({run for run in wanted if _has_scores_elsewhere(store.run(run))})]
-    kept = kept[~_kinds(kept).isin(_kinds(of_store))]
-    if kept.empty:
-        return of_store, _no_match(plan, folder) if not wanted else ""
+    reference = read_reference(folder)[0]
+    of_groups = _groups_of(plan, reference)
+    in_reference = {run.id for run in plan.runs} & set(reference["run"])
+    reference = reference[reference["run"].isin({run for run in in_reference if _has_scores_elsewhere(store.run(run))})]
+    reference = reference[~_kinds(reference).isin(_kinds(of_store))]
+    if reference.empty:
+        return of_store, _no_match(plan, folder) if not in_reference else ""
     try:
-        check_identities({run.id: run.config() for run in plan.runs if run.id in wanted}, kept)
+        check_identities({run.id: run.config() for run in plan.runs if run.id in in_reference}, reference)
     except ValueError as fault:
         raise unreadable(folder.table, fault, folder) from fault
-    current = kept["cell"].isin(keys | of_groups) | kept["representation"].isna()  # scores of the run itself
-    rest = kept[current]
-    origin = f"scores of {rest['run'].nunique()} runs from the table {folder.table}"
+    current = reference["cell"].isin(keys | of_groups) | reference["representation"].isna()  # scores of the run itself
+    from_reference = reference[current]
+    origin = f"scores of {from_reference['run'].nunique()} runs from the table {folder.table}"
     origin += f", of {of_store['run'].nunique()} from runs in {store.path}"
     if not current.all():
         origin += f"; {(~current).sum():,} rows of the table are of another protocol or metric version and left out"
-    return pd.concat([of_store, rest], ignore_index=True).astype(COLUMNS), origin
+    return pd.concat([of_store, from_reference], ignore_index=True).astype(COLUMNS), origin
 
 
 def _no_match(plan: Plan, folder: TableFolder) -> str:
@@ -144,7 +144,7 @@ def _has_scores_elsewhere(folder: RunFolder) -> bool:
 
 
 def _kinds(table: "pd.DataFrame") -> "pd.MultiIndex":
-    """What each row is the score of: its run, metric and representation."""
+    """Run, metric and representation of each row."""
     import pandas as pd
 
     return pd.MultiIndex.from_frame(table[["run", "metric", "representation"]].astype("str"))

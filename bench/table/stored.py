@@ -33,13 +33,13 @@ def stored_scores(
 
 
 def _among(rows: "pa.Table", **allowed: Iterable[str]) -> "pa.Table":
-    """Rows whose text is one of those allowed, in each column given."""
-    kept = np.ones(len(rows), bool)
-    for column, words in allowed.items():
+    """Rows whose text is among the allowed ones in each of the columns."""
+    mask = np.ones(len(rows), bool)
+    for column, texts in allowed.items():
         codes, vocabulary = coded(rows[column])
-        among = set(words)
-        kept &= np.array([*(word in among for word in vocabulary), False])[codes]
-    return rows if kept.all() else rows.filter(kept)
+        words_allowed = set(texts)
+        mask &= np.array([*(word in words_allowed for word in vocabulary), False])[codes]
+    return rows if mask.all() else rows.filter(mask)
 
 
 def _frame(rows: "pa.Table") -> "pd.DataFrame":
@@ -68,7 +68,7 @@ def _category(column: "pa.ChunkedArray") -> "pd.Categorical":
 def export(table: "pd.DataFrame", folder: Path) -> list[Path]:
     """Write a table into a folder: scores.parquet and .csv, and with a row a run runs.parquet and .csv; the files.
 
-    Parquet is exact. Csv is too where names are names: `bench.escaping.as_cells` marks others.
+    Parquet is exact; so is csv, except for names that `bench.escaping.as_cells` escapes.
     """
     import pyarrow as pa
     from pyarrow import csv, parquet
@@ -85,7 +85,7 @@ def export(table: "pd.DataFrame", folder: Path) -> list[Path]:
 def a_row_a_run(table: "pd.DataFrame") -> "pd.DataFrame":
     """A score table with a row for each run and representation, and a column for each score.
 
-    Columns are what is known of the run, then scores by name ("mig", "lr_100/3" of factor 3); a hole is missing.
+    Columns describe the run, then hold scores by name ("mig", "lr_100/3" for factor 3), missing where there is none.
     """
     runs = table.drop_duplicates("run")[[c for c in OF_RUN if c in table]]
     names = table["name"].astype(str) + ("/" + table["factor"].astype(str)).where(table["factor"].notna(), "")

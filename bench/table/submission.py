@@ -1,12 +1,12 @@
-"""A submission: a folder that holds what a stranger needs to check scores that are to stand on the public board.
+"""A submission to the public board: a folder with everything that a stranger needs to check its scores.
 
 ```
-submission.json     who answers for it; its paper, code, protocol, versions and command; of codes the checksum
+submission.json     contact, paper, code, protocol, versions and command; for codes their checksum
 scores.csv.gz, card.yaml, identities.json.gz, studies.json    the scores, as `export` writes them
-codes.npz           the codes in half precision, where they are handed on; the scores are of this very file
+codes.npz           optional: the codes in half precision, from which the scores were computed
 ```
 
-It may come from anybody: nothing is unpickled, and no file is read that is larger than such a file may be.
+It may come from anybody: nothing is unpickled, and files beyond the limits below are not read.
 """
 
 import datetime
@@ -52,7 +52,7 @@ LARGEST = {
     "studies.json": LARGEST_IDENTITIES,
 }
 MEND = "make it again with `python -m bench submit`"
-COARSEST = 0.01  # of a dimension's deviation: what rounding to half precision may move its codes by
+COARSEST = 0.01  # largest change of codes by half precision, as a fraction of the dimension's deviation
 
 
 class CodesPart(TypedDict):
@@ -80,14 +80,14 @@ class SubmissionRecord(TypedDict):
 
 @dataclass(frozen=True)
 class Submission:
-    """A submission as it was read: its form is right, what it says is not checked yet.
+    """A submission as read from its folder: its form is valid, its content is not checked yet.
 
     Attributes:
         path: its folder.
         record: submission.json.
         table: its scores.
         card: of the table.
-        identities: what the ids of its rows are the hashes of.
+        identities: id or key -> the content that it is the hash of.
     """
 
     path: Path
@@ -98,12 +98,12 @@ class Submission:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its name."""
         return self.record["name"]
 
     @property
     def codes(self) -> Path:
-        """The codes that it may hand on."""
+        """The path of its codes, which may not exist."""
         return self.path / CODES
 
 
@@ -111,7 +111,7 @@ def read_submission(path: Path) -> Submission:
     """A submission from its folder.
 
     Raises:
-        StoreError: the folder is none, or one of its files is missing, damaged, too large or not its own; one line.
+        StoreError: the folder is no submission, or a file is missing, damaged, too large or foreign; one line.
     """
     _check_files(path)
     record = read_record(path / RECORD, SubmissionRecord)
@@ -129,7 +129,7 @@ def submissions_in(folder: Path) -> list[Path]:
 
 
 def _check_files(path: Path) -> None:
-    """Look at the files of a folder without opening one."""
+    """Check names, kinds and sizes of a folder's files without opening one."""
     try:
         with os.scandir(path) as entries:
             files = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
@@ -137,33 +137,33 @@ def _check_files(path: Path) -> None:
         raise StoreError(f"{path} is no submission: {fault.strerror or fault}") from fault
     if RECORD not in files:
         raise StoreError(f"{path} is no submission, it has no {RECORD}: `python -m bench submit` makes one")
-    for name, about in sorted(files.items()):
+    for name, status in sorted(files.items()):
         if name not in LARGEST:
             raise StoreError(f"{path} holds {printable(name, 60)}, which is no part of a submission: take it out")
         try:
-            check_regular(about)
+            check_regular(status)
         except ValueError as fault:
             raise StoreError(f"cannot read {path / name}: {fault}") from fault
-        if about.st_size > LARGEST[name]:
-            raise StoreError(f"{path / name} has {about.st_size:,} bytes, more than {LARGEST[name]:,}: {MEND}")
+        if status.st_size > LARGEST[name]:
+            raise StoreError(f"{path / name} has {status.st_size:,} bytes, more than {LARGEST[name]:,}: {MEND}")
 
 
 def check_free(path: Path, name: str) -> None:
-    """A submission is written into a folder that is new, empty or holds the same submission.
+    """Check that a folder is new, empty or holds the same submission.
 
     Raises:
         ConfigError: it holds something else.
-        StoreError: what it holds cannot be read.
+        StoreError: its record cannot be read.
     """
     try:
-        held = os.listdir(path)
+        names = os.listdir(path)
     except FileNotFoundError:
         return
     except OSError as fault:
         raise StoreError(f"cannot use {path}: {fault.strerror or fault}") from fault
-    if not held:
+    if not names:
         return
-    if RECORD not in held:
+    if RECORD not in names:
         raise ConfigError(f"{path} is there and holds no submission: give folder=DIR, one that is new")
     if (other := read_record(path / RECORD, SubmissionRecord)["name"]) != name:
         raise ConfigError(f"{path} holds the submission {other}: give folder=DIR, one that is new")
@@ -178,7 +178,7 @@ def write_half(path: Path, codes: Floats, factors: Ints, logvar: Floats | None) 
     """Write codes in half precision, and their factors, as a file that `score codes=FILE` takes.
 
     Raises:
-        ConfigError: half precision cannot hold them, or the file would be too large to hand on.
+        ConfigError: half precision cannot hold them, or the file would be too large.
         StoreError: it cannot be written.
     """
     arrays: dict[str, NDArray[Any]] = {"codes": _halved("codes", codes)}
@@ -196,7 +196,7 @@ def write_half(path: Path, codes: Floats, factors: Ints, logvar: Floats | None) 
 
 
 def _halved(name: str, array: Floats) -> NDArray[np.float16]:
-    with np.errstate(over="ignore"):  # what half precision cannot hold is infinite
+    with np.errstate(over="ignore"):  # numbers beyond half precision become infinite
         halved = array.astype(np.float16)
     if not np.isfinite(halved).all():
         raise ConfigError(f"{name} has numbers beyond 65,504, which half precision cannot hold: leave with_codes out")

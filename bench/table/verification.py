@@ -1,4 +1,4 @@
-"""What can be said of a submission without trusting it: its rules, and its scores beside those computed again."""
+"""Checks a submission without trusting it: its rules, and its scores against recomputed ones."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,18 +22,18 @@ from bench.table.submission import CODES, Submission
 if TYPE_CHECKING:
     import pandas as pd
 
-TOLERANCE = 0.005  # of a score, or of its size where that is above 1: what another machine's arithmetic may move it by
+TOLERANCE = 0.005  # largest difference between machines: absolute, or relative for scores above 1
 Outcomes = Mapping[tuple[str, str], tuple[str, str]]  # run and cell -> "done", "skipped" or "failed", and why
 
 
 @dataclass
 class Findings:
-    """What was found of a submission, in lines.
+    """The result of checking a submission, in lines.
 
     Attributes:
-        wrong: what is not as the submission says.
-        unchecked: what could not be looked at, and why.
-        checked: what was found right.
+        wrong: contradictions.
+        unchecked: what could not be checked, and why.
+        checked: what is right.
     """
 
     wrong: list[str] = field(default_factory=list)
@@ -42,11 +42,11 @@ class Findings:
 
 
 def check(submission: Submission, store: Store) -> Findings:
-    """Check what needs no computation: ids, ranges, names, data sets, checksums, versions of metrics, the protocol.
+    """Check all that needs no computation: ids, ranges, names, data sets, checksums, versions of metrics, the protocol.
 
     Args:
         submission: as it was read.
-        store: whose accepted submissions and reference table have names that are taken.
+        store: its accepted submissions and reference table have names that are taken.
     """
     findings = Findings()
     findings.wrong += _wrong_rows(submission)
@@ -58,12 +58,12 @@ def check(submission: Submission, store: Store) -> Findings:
 
 
 def keys_under(table: "pd.DataFrame", protocol: Protocol) -> set[str]:
-    """The keys of a table's cells that are of a protocol and of the versions that the metrics have here."""
-    findings = group_keys(protocol, table[table["dataset"].isin(data.given())])
+    """The keys of a table's cells under a protocol, for the installed versions of metrics."""
+    keys = group_keys(protocol, table[table["dataset"].isin(data.packaged())])
     for metric in table["metric"].unique():
         if _version(metric) is not None:
-            findings |= {cell.key for cell in cells([metric], protocol)}
-    return findings & {*table["cell"].unique()}
+            keys |= {cell.key for cell in cells([metric], protocol)}
+    return keys & {*table["cell"].unique()}
 
 
 def given_codes(submission: Submission) -> list[GivenCodes]:
@@ -72,14 +72,14 @@ def given_codes(submission: Submission) -> list[GivenCodes]:
     Raises:
         ValueError: the identity of one is not of the form that codes have; the message names it.
     """
-    findings = []
+    members = []
     for run in submission.table["run"].unique():
         content = submission.identities.get(run)
         if isinstance(content, dict) and "codes" in content:
-            findings.append(_codes_of(run, content))
+            members.append(_codes_of(run, content))
         elif isinstance(content, dict) and not content.get("schedule"):
             raise ValueError(f"nothing says how run {run} was trained")
-    return findings
+    return members
 
 
 def _codes_of(run: str, content: Mapping[str, Any]) -> GivenCodes:
@@ -97,7 +97,7 @@ def _codes_of(run: str, content: Mapping[str, Any]) -> GivenCodes:
 
 
 def _wrong_rows(submission: Submission) -> Iterator[str]:
-    """What the table says that its ids, its metrics or its card do not."""
+    """Contradictions between the table and its ids, metrics or card."""
     table, card = submission.table, submission.card
     try:
         if unknown := check_identities(submission.identities, table):
@@ -122,8 +122,8 @@ def _differing(on_card: Any, in_table: Any) -> tuple[Any, Any]:
 
 def _wrong_name(submission: Submission, store: Store) -> Iterator[str]:
     name, path = submission.name, submission.path.resolve()
-    if of := name_taken(name, store):
-        yield f"its name {name} is that of {of}: choose another"
+    if owner := name_taken(name, store):
+        yield f"its name {name} is that of {owner}: choose another"
     accepted = store.submissions.resolve()
     if path.parent == accepted and path.name != name:
         yield f"its folder is called {shown(path.name)} and it is called {name}"
@@ -132,7 +132,7 @@ def _wrong_name(submission: Submission, store: Store) -> Iterator[str]:
 
 
 def name_taken(name: str, store: Store) -> str | None:
-    """What on the board has a name, submissions aside: a model of the suite, or a row of the reference table."""
+    """The owner of a name on the board, except submissions: a model of the suite or a row of the reference table."""
     if name in registry.names("models"):
         return "a model of the suite"
     reference = reference_of(store)
@@ -141,7 +141,7 @@ def name_taken(name: str, store: Store) -> str | None:
 
 
 def _wrong_codes(submission: Submission) -> Iterator[str]:
-    """Of codes from a file: one row, called like the submission, with the checksum that it says."""
+    """Errors of a submission of codes: it has one run, of the submission's name, with the recorded checksum."""
     try:
         members = given_codes(submission)
     except ValueError as fault:
@@ -165,7 +165,7 @@ def _wrong_codes(submission: Submission) -> Iterator[str]:
 
 
 def _check_datasets(submission: Submission, findings: Findings) -> None:
-    known = data.given()
+    known = data.packaged()
     for name in submission.table["dataset"].unique():
         if name not in known:
             findings.wrong.append(f"its data set {name} is none of the suite, and the board compares rows of those")
@@ -179,7 +179,7 @@ def _check_datasets(submission: Submission, findings: Findings) -> None:
 
 
 def _check_cells(submission: Submission, findings: Findings) -> None:
-    """Each metric is known here in the version that scored, and scored by the protocol that is named."""
+    """Check that each metric is installed in the version that scored, and was scored by the named protocol."""
     protocols = shipped_protocols()
     name, table = submission.record["protocol"], submission.table
     if name not in protocols:
@@ -219,45 +219,45 @@ def _version(metric: str) -> int | None:
         return None
 
 
-def compare(table: "pd.DataFrame", again: "pd.DataFrame", outcomes: Outcomes, findings: Findings) -> None:
-    """Compare scores with those that were computed again, and say what was found.
+def compare(table: "pd.DataFrame", recomputed: "pd.DataFrame", outcomes: Outcomes, findings: Findings) -> None:
+    """Compare scores with recomputed ones, and add the result to the findings.
 
     Args:
         table: of the submission, of the cells in `outcomes`.
-        again: the scores that were computed again.
-        outcomes: what became of each cell that was computed again.
-        findings: is added to.
+        recomputed: the recomputed scores.
+        outcomes: the outcome of each recomputed cell.
+        findings: extended in place.
     """
     columns = [*KEY, "metric"]
     sides = [
         side[[*columns, *NUMBERS]].astype(dict.fromkeys(columns, object)).fillna({"factor": ""})
-        for side in (table, again)
+        for side in (table, recomputed)
     ]
     both = sides[0].merge(sides[1], on=columns, how="outer", suffixes=("", "_again"), indicator="side")
     states = [outcomes[pair] for pair in zip(both["run"], both["cell"], strict=True)]
-    for metric, (how, why) in sorted({*zip(both["metric"], states, strict=True)}):
-        if how == "skipped":
+    for metric, (outcome, why) in sorted({*zip(both["metric"], states, strict=True)}):
+        if outcome == "skipped":
             findings.wrong.append(f"it has scores of {metric}, which does not apply: {why}")
-        elif how == "failed":
+        elif outcome == "failed":
             findings.unchecked.append(f"{metric}: it failed here, {why}")
-    both = both[[how == "done" for how, _ in states]]
-    off = (both["score"] - both["score_again"]).abs() / both["score"].abs().clip(lower=1)
-    for row, distance in zip(both.itertuples(), off, strict=True):
+    both = both[[outcome == "done" for outcome, _ in states]]
+    differences = (both["score"] - both["score_again"]).abs() / both["score"].abs().clip(lower=1)
+    for row, distance in zip(both.itertuples(), differences, strict=True):
         if wrong := _wrong_score(row, distance):
             findings.wrong.append(f"{row.name}{row.factor and f' of {row.factor}'} of run {row.run} {wrong}")
-    if near := int(((off > 0) & (off <= TOLERANCE)).sum()):
-        close = f", {near:,} within {TOLERANCE:g} (at most {off[off <= TOLERANCE].max():.2g} off)"
+    if near := int(((differences > 0) & (differences <= TOLERANCE)).sum()):
+        close = f", {near:,} within {TOLERANCE:g} (at most {differences[differences <= TOLERANCE].max():.2g} off)"
     else:
         close = ""
     if len(both):
-        runs, equal = both["run"].nunique(), int((off == 0).sum())
+        runs, equal = both["run"].nunique(), int((differences == 0).sum())
         findings.checked.append(
             f"{len(both):,} scores of {runs:,} run{'s' * (runs > 1)} were computed again: {equal:,} equal{close}"
         )
 
 
 def _wrong_score(row: Any, distance: float) -> str | None:
-    """What is wrong with a score beside the one that was computed again; None: nothing."""
+    """The difference between a score and the recomputed one, in words; None if there is none."""
     if row.side == "right_only":
         return f"is not in the folder; computed again it is {row.score_again:.6g}"
     if row.side == "left_only":

@@ -113,5 +113,5 @@ def test_another_stage_does_not_compare(store: Store) -> None:
 def test_scores_of_several_schedules_are_not_mixed(store: Store) -> None:
     fill(store, "longer", {"rise": 0.1}, range(2), "published")
     everything = settings(store, ["rise", "fall"], study={"name": None})
-    with pytest.raises(ConfigError, match="rise has scores of several schedules or protocols here"):
+    with pytest.raises(ConfigError, match="rise has scores of several schedules or protocols"):
         compare_named(everything)

@@ -88,8 +88,8 @@ def shown(store: Store, plan: Plan = PLAN) -> str:
 
 def test_runs_are_counted_by_stage_and_state(store: Store) -> None:
     now = state(PLAN, store)
-    assert now.stages["trained"] == Stage(done=2, working=3, waiting=2, failed=1, lately=2, share=1.4)
-    assert now.stages["scored"] == Stage(done=0, working=0, waiting=6, failed=1, lately=1)
+    assert now.stages["trained"] == Stage(done=2, working=3, waiting=2, failed=1, recent=2, share=1.4)
+    assert now.stages["scored"] == Stage(done=0, working=0, waiting=6, failed=1, recent=1)
     assert now.scores == {"done": 1, "skipped": 0, "failed": 1, "missing": 14}
 
 

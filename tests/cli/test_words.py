@@ -11,8 +11,9 @@ from bench.__main__ import compose_all
 from bench.cli.words import read
 from bench.registry import UnknownNameError
 from bench.store.folders import Store
+from bench.study.command import study_of
 from bench.study.grid import plan
-from bench.study.record import extend, study_of
+from bench.study.record import extend
 from bench.values import ConfigError
 
 Settings = dict[str, Any]
@@ -248,9 +249,9 @@ def test_an_unknown_word_is_answered_with_the_nearest_name(words: str, message: 
     [
         ("run model", "'model' is neither key=value nor a flag. Did you mean model=..."),
         ("run ", "'' is neither key=value nor a flag."),
-        ("run ~seed", "this key cannot be taken away"),
-        ("run ~strength_of", "this key cannot be taken away"),
-        ("run ~scoring.options.sap", "there is nothing of that name to take away"),
+        ("run ~seed", "this key cannot be removed"),
+        ("run ~strength_of", "this key cannot be removed"),
+        ("run ~scoring.options.sap", "there is no such key to remove"),
         ("run seed=[0,1", r"seed=\[0,1: this value cannot be read"),
         ("run seed=${nothing}", "cannot be composed: Interpolation key 'nothing' not found"),
         ("train --open", "--open goes with the stages run and report, not with train"),

@@ -185,7 +185,7 @@ def _of(file: Any, made: Files) -> Any:
     return replace(file, **{kind: hashlib.new(kind, made[Path(file.name).name]).hexdigest()})
 
 
-@pytest.fixture(params=data.given())
+@pytest.fixture(params=data.packaged())
 def dataset(request: pytest.FixtureRequest) -> DataSet:
     if request.param not in STAND_INS:
         return opened(request.param)

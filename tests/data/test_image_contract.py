@@ -66,9 +66,9 @@ def test_what_is_no_image_in_the_unit_interval_is_told_with_the_mend(what: str) 
             images.images([0, 300, 599])
 
 
-def test_values_are_looked_at_once_a_data_set() -> None:
+def test_values_are_checked_once_a_data_set() -> None:
     made = Made(lambda images: images)
-    made.images(np.arange(base.LOOKED_AT))
+    made.images(np.arange(base.MAX_CHECKED))
     made.change = lambda images: 255 * images
     assert made.images([599]).max() == 255
     made.change = lambda images: (255 * images).astype(np.uint8)

@@ -14,7 +14,7 @@ from PIL import Image
 from bench import data
 from bench.data import adding, own
 from bench.data.base import DataError, DataSet
-from bench.data.pictures import Asked
+from bench.data.pictures import ImageOptions
 from bench.store.files import StoreError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8)
@@ -34,8 +34,8 @@ def add(folder: Path, name: str = "mine", **changes: Any) -> DataSet:
     """A data set of an .npz whose images are a shuffled grid of words and places, with these arrays changed."""
     arrays = {"images": PIXELS, "shape": WORDS, "place": PLACE / 3} | changes
     np.savez(folder / "made.npz", **{n: a for n, a in arrays.items() if a is not None})
-    made = adding.source(folder / "made.npz", None, Asked())
-    own.check_new(name, data.given())
+    made = adding.source(folder / "made.npz", None, ImageOptions())
+    own.check_new(name, data.packaged())
     adding.write(name, made)
     data.forget()
     return data.load_data(name)
@@ -67,7 +67,7 @@ def test_without_a_grid_images_keep_their_order(tmp_path: Path) -> None:
 def test_measured_values_stand_beside_their_classes(tmp_path: Path) -> None:
     measured = np.random.default_rng(2).normal(size=12)
     np.savez(tmp_path / "made.npz", images=PIXELS, size=measured)
-    adding.write("mine", adding.source(tmp_path / "made.npz", None, Asked(), num_classes=3))
+    adding.write("mine", adding.source(tmp_path / "made.npz", None, ImageOptions(), num_classes=3))
     there = data.load_data("mine")
     np.testing.assert_array_equal(there.values(np.arange(12))[:, 0], measured)
     assert np.bincount(there.factors(np.arange(12))[:, 0]).tolist() == [4, 4, 4]
@@ -83,15 +83,15 @@ def test_without_labels_there_are_no_factors(tmp_path: Path) -> None:
 def test_columns_of_a_table_and_arrays_that_are_asked_for_are_factors(tmp_path: Path) -> None:
     table = np.stack([SHAPE, PLACE], axis=1)
     np.savez(tmp_path / "made.npz", images=PIXELS, labels=table, place=PLACE)
-    names = [f.name for f in adding.source(tmp_path / "made.npz", None, Asked()).factors]
+    names = [f.name for f in adding.source(tmp_path / "made.npz", None, ImageOptions()).factors]
     assert names == ["labels_0", "labels_1"]
     for chosen, taken in (["labels"], names), (["labels_1"], ["labels_1"]), (["place", "labels"], ["place", *names]):
-        made = adding.source(tmp_path / "made.npz", None, Asked(), chosen=chosen)
+        made = adding.source(tmp_path / "made.npz", None, ImageOptions(), chosen=chosen)
         assert [f.name for f in made.factors] == taken
-    (place,) = adding.source(tmp_path / "made.npz", None, Asked(), chosen=["place"]).factors
+    (place,) = adding.source(tmp_path / "made.npz", None, ImageOptions(), chosen=["place"]).factors
     assert place.classes.tolist() == PLACE.tolist()
     with pytest.raises(DataError, match=r"no column 'size': factors= may name labels_0, labels_1"):
-        adding.source(tmp_path / "made.npz", None, Asked(), chosen=["size"])
+        adding.source(tmp_path / "made.npz", None, ImageOptions(), chosen=["size"])
 
 
 def folder_of(path: Path, rows: str) -> tuple[Path, Path]:
@@ -104,31 +104,31 @@ def folder_of(path: Path, rows: str) -> tuple[Path, Path]:
 
 def test_rows_of_a_csv_file_go_with_the_files_that_they_name(tmp_path: Path) -> None:
     images, table = folder_of(tmp_path / "pics", "3.png,a,9\n1.png,b,8\n0.png,a,7\n2.png,b,6\n")
-    made = adding.source(images, table, Asked())
+    made = adding.source(images, table, ImageOptions())
     adding.write("mine", made)
     there = data.load_data("mine")
     np.testing.assert_array_equal(there.images(np.arange(4)) * 255, PIXELS[:4])
     assert there.values(np.arange(4)).tolist() == [[0, 7], [1, 8], [1, 6], [0, 9]]
-    assert "size: whole numbers, 4 classes, 6 to 9" in made.said
-    (size,) = adding.source(images, table, Asked(), chosen=["size"]).factors
+    assert "size: whole numbers, 4 classes, 6 to 9" in made.remarks
+    (size,) = adding.source(images, table, ImageOptions(), chosen=["size"]).factors
     assert size.name == "size"
 
 
 def test_rows_of_a_csv_file_beside_an_archive_are_in_the_order_of_its_images(tmp_path: Path) -> None:
     np.savez(tmp_path / "made.npz", images=PIXELS)
     (tmp_path / "labels.csv").write_text("shape\n" + "\n".join(WORDS))
-    (shape,) = adding.source(tmp_path / "made.npz", tmp_path / "labels.csv", Asked()).factors
+    (shape,) = adding.source(tmp_path / "made.npz", tmp_path / "labels.csv", ImageOptions()).factors
     assert shape.classes.tolist() == SHAPE.tolist()
     (tmp_path / "labels.csv").write_text("shape\na\nb\n")
     with pytest.raises(DataError, match=r"labels\.csv has 2 rows, .*made\.npz has 12 images"):
-        adding.source(tmp_path / "made.npz", tmp_path / "labels.csv", Asked())
+        adding.source(tmp_path / "made.npz", tmp_path / "labels.csv", ImageOptions())
 
 
 def test_it_is_among_the_data_sets_and_its_card_says_what_it_is(tmp_path: Path, home: Path) -> None:
     add(tmp_path)
     assert "mine" in data.names()
-    assert data.owned() == ["mine"]
-    assert "mine" not in data.given()
+    assert data.users_own() == ["mine"]
+    assert "mine" not in data.packaged()
     card = data.card("mine")
     assert "shape: text, 3 classes, circle to square" in card.description
     assert card.options["classes"]["shape"] == ["circle", "heart", "square"]
@@ -182,7 +182,7 @@ def test_a_removed_one_is_gone_and_what_else_lay_there_stays(tmp_path: Path, hom
     for name in ("mine", "other"):
         own.remove(name)
     data.forget()
-    assert data.owned() == []
+    assert data.users_own() == []
     assert left(home) == ["other"]
     assert os.listdir(home / "other") == ["notes.txt"]
 
@@ -203,7 +203,7 @@ def test_a_name_that_is_taken_or_is_none_is_refused(name: str, fault: str, tmp_p
     (home / "way").mkdir()
     (home / "way" / "a.png").write_text("somebody's")
     with pytest.raises(DataError, match=fault):
-        own.check_new(name, data.given())
+        own.check_new(name, data.packaged())
 
 
 def broken(made: adding.Source, fault: BaseException) -> adding.Source:
@@ -220,7 +220,7 @@ def broken(made: adding.Source, fault: BaseException) -> adding.Source:
 @pytest.mark.parametrize("fault", [DataError("broken"), KeyboardInterrupt(), OSError(28, "No space left on device")])
 def test_nothing_is_left_of_one_that_could_not_be_written(fault: BaseException, tmp_path: Path, home: Path) -> None:
     np.savez(tmp_path / "made.npz", images=PIXELS)
-    made = broken(adding.source(tmp_path / "made.npz", None, Asked()), fault)
+    made = broken(adding.source(tmp_path / "made.npz", None, ImageOptions()), fault)
     with pytest.raises(StoreError if isinstance(fault, OSError) else type(fault)):
         adding.write("mine", made)
     assert left(home) == []
@@ -263,16 +263,16 @@ def test_they_lie_below_the_downloads_unless_told(tmp_path: Path, monkeypatch: p
 
 def test_one_whose_name_a_shipped_set_has_got_is_hidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add(tmp_path)
-    shipped = data.given()
-    monkeypatch.setattr(data, "given", lambda: [*shipped, "mine"])
-    assert data.owned() == []
+    shipped = data.packaged()
+    monkeypatch.setattr(data, "packaged", lambda: [*shipped, "mine"])
+    assert data.users_own() == []
     assert own.names() == ["mine"]
 
 
 def test_a_row_or_a_file_more_leaves_nothing(tmp_path: Path, home: Path) -> None:
     images, table = folder_of(tmp_path / "pics", "3.png,a,9\n1.png,b,8\n0.png,a,7\n")
     with pytest.raises(DataError, match=r"has no row of 2\.png"):
-        adding.source(images, table, Asked())
+        adding.source(images, table, ImageOptions())
     assert left(home) == []
 
 

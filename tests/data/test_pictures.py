@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data.base import DataError
-from bench.data.pictures import Array, Asked, Files, Pictures, pictures
+from bench.data.pictures import Array, Files, ImageOptions, Pictures, pictures
 from bench.store.files import StoreError
 
 GREY = np.random.default_rng(0).integers(0, 256, (5, 8, 8), np.uint8)
@@ -38,20 +38,20 @@ def test_files_are_read_in_the_order_of_their_names_below_the_folder(tmp_path: P
     folder_of(tmp_path / "c", d=GREY[2])
     folder_of(tmp_path / ".hidden", e=GREY[3])
     (tmp_path / "notes.txt").write_text("of mine")
-    there = Files(tmp_path, Asked())
+    there = Files(tmp_path, ImageOptions())
     assert there.names == ["a.png", "b.png", "c/d.png"]
     np.testing.assert_array_equal(read(there)[..., 0], GREY[:3])
-    assert there.said == ["3 files: grey 3", "left out, neither PNG nor JPEG: notes.txt"]
+    assert there.remarks == ["3 files: grey 3", "left out, neither PNG nor JPEG: notes.txt"]
 
 
 def test_images_are_grey_where_all_are(tmp_path: Path) -> None:
     folder_of(tmp_path, a=GREY[0], b=COLOUR[0])
-    images = read(Files(tmp_path, Asked()))
+    images = read(Files(tmp_path, ImageOptions()))
     np.testing.assert_array_equal(images[0], np.repeat(GREY[0][..., None], 3, axis=-1))
     np.testing.assert_array_equal(images[1], COLOUR[0])
-    grey = Files(tmp_path, Asked(channels="grey"))
+    grey = Files(tmp_path, ImageOptions(channels="grey"))
     assert read(grey).shape == (2, 8, 8, 1)
-    assert "colours are made grey" in grey.said
+    assert "colours are made grey" in grey.remarks
 
 
 def test_transparent_pixels_show_the_background(tmp_path: Path) -> None:
@@ -59,11 +59,11 @@ def test_transparent_pixels_show_the_background(tmp_path: Path) -> None:
     rgba[0, 0, 3] = 255
     folder_of(tmp_path, a=rgba)
     for background, level in (("black", 0), ("white", 255)):
-        there = Files(tmp_path, Asked(background=background))
+        there = Files(tmp_path, ImageOptions(background=background))
         (image,) = read(there)
         np.testing.assert_array_equal(image[0, 0], COLOUR[0, 0, 0])
         assert (image[1:] == level).all()
-        assert f"transparent pixels are laid on {background}" in there.said
+        assert f"transparent pixels are laid on {background}" in there.remarks
 
 
 def test_every_kind_of_png_keeps_its_brightness(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_every_kind_of_png_keeps_its_brightness(tmp_path: Path) -> None:
         "alpha": Image.merge("LA", [Image.new("L", (8, 8), 200), Image.new("L", (8, 8), 255)]),
     }
     folder_of(tmp_path, **kinds)
-    there = Files(tmp_path, Asked())
+    there = Files(tmp_path, ImageOptions())
     alpha, bits, deep = read(there)[..., 0]
     assert there.channels == 1
     assert (alpha == 200).all()
@@ -87,7 +87,7 @@ def test_a_palette_is_colour_and_may_be_transparent(tmp_path: Path) -> None:
     picture.putpixel((0, 0), 0)
     tmp_path.mkdir(exist_ok=True)
     picture.save(tmp_path / "a.png", transparency=0)
-    (image,) = read(Files(tmp_path, Asked(background="white")))
+    (image,) = read(Files(tmp_path, ImageOptions(background="white")))
     assert image[0, 0].tolist() == [255, 255, 255]
     assert image[1, 1].tolist() == [10, 200, 30]
 
@@ -97,8 +97,8 @@ def test_a_photograph_is_turned_as_its_camera_says(tmp_path: Path) -> None:
     exif[0x0112] = 6
     Image.new("RGB", (8, 16)).save(tmp_path / "a.jpg", exif=exif)
     with pytest.raises(DataError, match="images of 8x16 pixels are not square"):
-        Files(tmp_path, Asked())
-    assert read(Files(tmp_path, Asked(size=4))).shape == (1, 4, 4, 3)
+        Files(tmp_path, ImageOptions())
+    assert read(Files(tmp_path, ImageOptions(size=4))).shape == (1, 4, 4, 3)
 
 
 WIDE = np.repeat(np.array([[0] * 4 + [200] * 8 + [0] * 4], np.uint8), 8, axis=0)  # a bright square in the middle
@@ -109,44 +109,44 @@ WIDE = np.repeat(np.array([[0] * 4 + [200] * 8 + [0] * 4], np.uint8), 8, axis=0)
 )  # of the image that is bright
 def test_an_image_becomes_square_as_told(fit: str, share: float, tmp_path: Path) -> None:
     folder_of(tmp_path, a=WIDE)
-    there = Files(tmp_path, Asked(size=16, fit=fit))
+    there = Files(tmp_path, ImageOptions(size=16, fit=fit))
     image = read(there)[0]
     assert image.shape == (16, 16, 1)
     assert image.mean() / 200 == pytest.approx(share, abs=0.03)
-    assert f"(fit={fit})" in there.said[-1]
+    assert f"(fit={fit})" in there.remarks[-1]
 
 
 def test_what_is_added_around_an_image_is_the_background(tmp_path: Path) -> None:
     folder_of(tmp_path, a=WIDE)
-    image = read(Files(tmp_path, Asked(size=16, fit="pad", background="white")))[0]
+    image = read(Files(tmp_path, ImageOptions(size=16, fit="pad", background="white")))[0]
     assert (image[0] == 255).all()
 
 
 def test_images_of_two_sizes_need_a_size(tmp_path: Path) -> None:
     folder_of(tmp_path, a=GREY[0], b=GREY[1, :6, :6])
     with pytest.raises(DataError, match=r"images of 2 sizes, such as 8x8 and 6x6: size=64 makes them 64x64"):
-        Files(tmp_path, Asked())
-    assert read(Files(tmp_path, Asked(size=8))).shape == (2, 8, 8, 1)
+        Files(tmp_path, ImageOptions())
+    assert read(Files(tmp_path, ImageOptions(size=8))).shape == (2, 8, 8, 1)
 
 
 def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
     folder_of(tmp_path, a=GREY[0])
     (tmp_path / "b.png").write_text("not an image")
     with pytest.raises(DataError, match=r"b\.png is no PNG or JPEG image"):
-        Files(tmp_path, Asked())
+        Files(tmp_path, ImageOptions())
 
 
 def test_an_image_of_another_format_is_none_whatever_its_name(tmp_path: Path) -> None:
     Image.fromarray(GREY[0]).save(tmp_path / "a.png", format="BMP")
     with pytest.raises(DataError, match=r"a\.png is no PNG or JPEG image"):
-        Files(tmp_path, Asked())
+        Files(tmp_path, ImageOptions())
 
 
 def test_a_broken_image_is_named(tmp_path: Path) -> None:
     folder_of(tmp_path, a=GREY[0], b=np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
     whole = (tmp_path / "b.png").read_bytes()
     (tmp_path / "b.png").write_bytes(whole[: len(whole) // 2])
-    there = Files(tmp_path, Asked(size=8))
+    there = Files(tmp_path, ImageOptions(size=8))
     with pytest.raises(DataError, match=r"b\.png is broken"):
         read(there)
 
@@ -156,13 +156,13 @@ def test_a_folder_without_images_is_named(other: str | None, fault: str, tmp_pat
     if other:
         Image.fromarray(GREY[0]).save(tmp_path / other)
     with pytest.raises(DataError, match=f"holds no PNG or JPEG files.*{fault}"):
-        Files(tmp_path, Asked())
+        Files(tmp_path, ImageOptions())
 
 
 def test_what_is_of_an_archive_does_not_go_with_a_folder(tmp_path: Path) -> None:
     folder_of(tmp_path, a=GREY[0])
     with pytest.raises(DataError, match=r"array= and range= are of an \.npz"):
-        Files(tmp_path, Asked(range=(0, 1)))
+        Files(tmp_path, ImageOptions(range=(0, 1)))
 
 
 @pytest.mark.parametrize(
@@ -176,14 +176,14 @@ def test_what_is_of_an_archive_does_not_go_with_a_folder(tmp_path: Path) -> None
     ],
 )
 def test_where_channels_stand_is_recognised_and_said(images: NDArray[np.uint8], kind: str, tmp_path: Path) -> None:
-    there = Array(array_of(tmp_path, images=np.ascontiguousarray(images)), Asked())
-    assert kind in there.said[0]
+    there = Array(array_of(tmp_path, images=np.ascontiguousarray(images)), ImageOptions())
+    assert kind in there.remarks[0]
     np.testing.assert_array_equal(read(there), GREY[..., None] if kind.startswith("grey") else COLOUR)
 
 
 def test_transparency_of_an_array_shows_the_background(tmp_path: Path) -> None:
     rgba = np.concatenate([COLOUR, np.zeros((5, 8, 8, 1), np.uint8)], axis=-1)
-    assert (read(Array(array_of(tmp_path, images=rgba), Asked(background="white"))) == 255).all()
+    assert (read(Array(array_of(tmp_path, images=rgba), ImageOptions(background="white"))) == 255).all()
 
 
 @pytest.mark.parametrize(
@@ -203,10 +203,10 @@ def test_transparency_of_an_array_shows_the_background(tmp_path: Path) -> None:
 def test_black_and_white_are_known_by_type_or_told(
     images: NDArray[Any], asked: tuple[float, float] | None, bounds: tuple[int, int], tmp_path: Path
 ) -> None:
-    there = Array(array_of(tmp_path, images=images), Asked(range=asked))
+    there = Array(array_of(tmp_path, images=images), ImageOptions(range=asked))
     expected = 255 * (GREY > 127) if images.dtype == bool or images.max() == 1 == images[images > 0].min() else GREY
     np.testing.assert_array_equal(read(there)[..., 0], expected)
-    assert f"black is {bounds[0]} and white {bounds[1]}" in there.said[1]
+    assert f"black is {bounds[0]} and white {bounds[1]}" in there.remarks[1]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_black_and_white_are_known_by_type_or_told(
 )
 def test_an_array_that_is_no_images_is_named_with_the_mend(images: NDArray[Any], mend: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=mend):
-        Array(array_of(tmp_path, images=images), Asked())
+        Array(array_of(tmp_path, images=images), ImageOptions())
 
 
 def test_objects_are_never_unpickled(tmp_path: Path) -> None:
@@ -235,8 +235,8 @@ def test_objects_are_never_unpickled(tmp_path: Path) -> None:
 
     trap = np.array([Trap()], dtype=object)
     with pytest.raises(DataError, match="images holds pickled objects, which are never unpickled"):
-        Array(array_of(tmp_path, images=trap), Asked())
-    there = Array(array_of(tmp_path, imgs=GREY, metadata=trap), Asked())
+        Array(array_of(tmp_path, images=trap), ImageOptions())
+    there = Array(array_of(tmp_path, imgs=GREY, metadata=trap), ImageOptions())
     assert len(read(there)) == 5
     assert not (tmp_path / "sprung").exists()
 
@@ -244,19 +244,19 @@ def test_objects_are_never_unpickled(tmp_path: Path) -> None:
 def test_the_array_is_the_one_named_or_asked_for_or_the_only_one(tmp_path: Path) -> None:
     both = array_of(tmp_path, a=GREY, b=COLOUR, n=np.arange(5))
     with pytest.raises(DataError, match=r"2 arrays can be the images, it holds a \(5, 8, 8\), .*array=a takes that"):
-        Array(both, Asked())
+        Array(both, ImageOptions())
     with pytest.raises(DataError, match=r"has no array 'c', it holds a \(5, 8, 8\)"):
-        Array(both, Asked(array="c"))
-    assert Array(both, Asked(array="b")).channels == 3
-    assert Array(array_of(tmp_path, a=GREY, images=COLOUR), Asked()).array == "images"
+        Array(both, ImageOptions(array="c"))
+    assert Array(both, ImageOptions(array="b")).channels == 3
+    assert Array(array_of(tmp_path, a=GREY, images=COLOUR), ImageOptions()).array == "images"
 
 
 def test_what_is_neither_a_folder_nor_an_archive_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there is no .*nowhere: images= is a folder of PNG and JPEG files"):
-        pictures(tmp_path / "nowhere", Asked())
+        pictures(tmp_path / "nowhere", ImageOptions())
     (tmp_path / "a.npz").write_text("no archive")
     with pytest.raises(StoreError, match=r"a\.npz: it is no \.npz file; np\.savez\('mine\.npz', images=images\)"):
-        pictures(tmp_path / "a.npz", Asked())
+        pictures(tmp_path / "a.npz", ImageOptions())
     np.savez(tmp_path / "b.npz", images=np.asfortranarray(COLOUR))
     with pytest.raises(StoreError, match="images is stored by columns"):
-        pictures(tmp_path / "b.npz", Asked())
+        pictures(tmp_path / "b.npz", ImageOptions())

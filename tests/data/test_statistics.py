@@ -85,7 +85,7 @@ def test_a_card_with_other_statistics_is_wrong(statistics: dict[str, Any]) -> No
 
 
 def test_cards_of_files_that_others_measured_have_them() -> None:
-    assert {name for name in data.given() if data.card(name).statistics} >= {
+    assert {name for name in data.packaged() if data.card(name).statistics} >= {
         "cars3d", "mpi3d_real", "mpi3d_toy", "shapes3d", "smallnorb",
     }  # fmt: skip
 

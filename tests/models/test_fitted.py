@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench import registry
 from bench.data import load_data
-from bench.data.base import LOOKED_AT, Card, DataSet
+from bench.data.base import MAX_CHECKED, Card, DataSet
 from bench.data.pooled import at_size
 from bench.metrics.mig import mig
 from bench.models.base import Fitted, ModelError
@@ -35,7 +35,7 @@ Array = NDArray[Any]
 class Given(DataSet):
     """Rows of an array as images of one row of pixels, whose values may lie anywhere."""
 
-    looked_at = LOOKED_AT
+    num_checked = MAX_CHECKED
 
     def __init__(self, pixels: Array) -> None:
         shape = (1, pixels.shape[1], 1)

@@ -46,7 +46,7 @@ def test_boxes_of_settings_without_a_run_are_drawn_all_the_same() -> None:
 @pytest.mark.parametrize(
     ("table", "dataset", "reason"),
     [
-        (at("median", label="quick: 2,000 steps, 32x32 px"), "dsprites", "300,000 steps, which no run here has"),
+        (at("median", label="quick: 2,000 steps, 32x32 px"), "dsprites", "300,000 steps, which no run has"),
         (at("median", models=("dip_vae_i",)), "dsprites", "has a setting of which box plots were published"),
         (at("median"), "mnist", "no box plots were published of mnist"),
     ],

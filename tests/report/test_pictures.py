@@ -104,7 +104,7 @@ def test_dimensions_come_in_falling_order_of_kl_and_walks_change_one_alone() -> 
     assert seen.statistics["dim"].tolist() == [2, 1, 0]
     greys = np.stack([i[0, 0, 0] for i in Stripes(1).images(np.arange(40))])
     np.testing.assert_allclose(seen.statistics["kl"], [0.5 * np.mean((k * greys) ** 2) for k in (2, 1, 0)], rtol=1e-5)
-    assert seen.carried[2] == "z0  0.00"
+    assert seen.captions[2] == "z0  0.00"
     expected = 1 / (1 + np.exp(-np.linspace(-SPAN, SPAN, 5)))
     np.testing.assert_allclose(seen.walks[0, :, 0, 0, 0], expected, rtol=1e-5)
     assert (np.ptp(seen.walks[1:], axis=1) == 0).all()
@@ -154,4 +154,4 @@ def test_what_a_dimension_carries_has_room_above_images_that_are_narrower(tmp_pa
     wide = dataclasses.replace(seen, statistics=seen.statistics.assign(variance=123456.789))
     write_traversals([wide], tmp_path / "a.gif")
     with Image.open(tmp_path / "a.gif") as moving:
-        assert moving.width >= sum(length(text, TEXT) for text in wide.carried)
+        assert moving.width >= sum(length(text, TEXT) for text in wide.captions)

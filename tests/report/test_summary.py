@@ -47,6 +47,6 @@ def test_training_time_is_that_of_the_scored_runs_and_not_told_of_where_there_is
     assert training_seconds(scored(RUNS)) == 120
     page = write_summary(scored(RUNS), PLAN, Store(tmp_path), "scores of 4 runs from the table elsewhere")
     text = page.read_text()
-    assert "4 runs: 4 from a table; 4 scored. 2.0 minutes of training stand behind them." in text
+    assert "4 runs: 4 from a table; 4 scored. 2.0 minutes of training in all." in text
     assert "Scores of 4 runs from the table elsewhere." in text
     assert "minutes of training" not in write_summary(scored(()), PLAN, Store(tmp_path)).read_text()

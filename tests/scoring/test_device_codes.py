@@ -100,7 +100,7 @@ def test_products_are_whole_while_a_device_encodes_and_as_before_afterwards() ->
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("high")
     try:
-        with device_codes._whole_products():
+        with device_codes._without_tf32():
             assert torch.get_float32_matmul_precision() == "highest"
             assert not torch.backends.cudnn.allow_tf32
         assert torch.get_float32_matmul_precision() == "high"

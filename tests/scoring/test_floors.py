@@ -49,7 +49,7 @@ def test_heavy_tails_raise_the_irs() -> None:
 
 def test_every_metric_has_a_floor_for_each_kind_of_code(made: tuple[Plan, Store]) -> None:
     found = floors_of(*made)["dsprites"]
-    assert found.without == {}
+    assert found.reasons == {}
     assert found.values.keys() == KINDS.keys()
     assert all(of.keys() == {"mig", "irs", "irs_active", "active_dims"} for of in found.values.values())
     assert found.values["constant"]["mig"] == 0
@@ -63,7 +63,7 @@ def test_what_is_computed_is_not_computed_again_and_another_protocol_is(
     make_floors(plan, store, in_process)
     assert "floors: nothing is missing" in capsys.readouterr().err
     other = dataclasses.replace(plan, protocol=dataclasses.replace(PROTOCOL, options={}))
-    assert "not computed: python -m bench floors" in floors_of(other, store)["dsprites"].without["mig"]
+    assert "not computed: python -m bench floors" in floors_of(other, store)["dsprites"].reasons["mig"]
     assert "mig" not in floors_of(other, store)["dsprites"].values["gaussian"]
     make_floors(other, store, in_process)
     before, after = (floors_of(p, store)["dsprites"].values["gaussian"] for p in (plan, other))
@@ -71,13 +71,11 @@ def test_what_is_computed_is_not_computed_again_and_another_protocol_is(
     assert before["irs"] == after["irs"]
 
 
-def test_floors_are_of_codes_as_wide_as_the_schedule_makes_them(
-    made: tuple[Plan, Store], in_process: Here
-) -> None:
+def test_floors_are_of_codes_as_wide_as_the_schedule_makes_them(made: tuple[Plan, Store], in_process: Here) -> None:
     plan, store = made
     assert floors_of(plan, store)["dsprites"].dims == 10
     wide = dataclasses.replace(plan, schedule=dataclasses.replace(SCHEDULE, latent_dim=64))
-    assert "not computed" in floors_of(wide, store)["dsprites"].without["active_dims"]
+    assert "not computed" in floors_of(wide, store)["dsprites"].reasons["active_dims"]
     make_floors(wide, store, in_process)
     floors = floors_of(wide, store)["dsprites"]
     assert (floors.dims, floors.values["gaussian"]["active_dims"]) == (64, 64)
@@ -94,7 +92,7 @@ def test_floors_are_the_same_in_every_store(made: tuple[Plan, Store], in_process
 def test_a_metric_without_a_floor_is_told_with_the_reason(made: tuple[Plan, Store]) -> None:
     plan, store = made
     more = dataclasses.replace(plan, metrics=(*plan.metrics, "clusterability", "elbo", "udr"))
-    without = floors_of(more, store)["dsprites"].without
+    without = floors_of(more, store)["dsprites"].reasons
     assert "not computed" in without["clusterability"]
     assert "needs a trained model" in without["elbo"]
     assert "codes of runs that differ in their seed" in without["udr"]

@@ -22,9 +22,10 @@ from bench.store.folders import Store
 from bench.store.record_types import identity
 from bench.store.shipped import conf_dir
 from bench.study import record
+from bench.study.command import axes, study_of, with_codes
 from bench.study.given import GivenCodes
 from bench.study.plan import Plan
-from bench.study.record import axes, extend, read, study_of, with_codes
+from bench.study.record import extend, read
 from bench.study.run import Run
 from bench.table.scores import plan_scores
 from bench.values import ConfigError

@@ -138,7 +138,7 @@ def test_a_failure_of_a_cell_that_the_study_does_not_want_is_not_told(
 def test_runs_worked_on_elsewhere_are_told_and_are_no_failure(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     with claiming([store.run(PLAN.runs[3].id)]):
         assert close("train", plan(*PLAN.runs[1::2]), store, [], {}) == 0
-    assert "1 run being worked on elsewhere" in capsys.readouterr().err
+    assert "1 run claimed by other processes" in capsys.readouterr().err
     assert close("train", plan(*PLAN.runs[1::2]), store, [], {}) == 1
 
 

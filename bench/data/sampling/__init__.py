@@ -1,7 +1,7 @@
-"""Which images of a data set training draws, and how often: every one alike, or as a configuration says.
+"""Which images of a data set training draws, and how often: all with equal chance, or as a configuration says.
 
-A sampling is plain data that a run's id can hold; `of_card` turns what a configuration says into it. What is drawn are
-row numbers (`bench.data.sampling.rows`), so images, factors and codes are those of the whole data set.
+A sampling is plain data that a run's id can include; `of_card` makes it from a configuration. It draws row numbers
+(`bench.data.sampling.rows`), so that images, factors and codes stay those of the whole data set.
 """
 
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ __all__ = ["ALL", "KINDS", "Sampling", "of_card", "of_entry", "sampled"]
 
 KINDS: Mapping[str, type[Sampling]] = {
     kind.kind: kind for kind in (Sampling, Correlated, HeldOut, Subset)
-}  # what `sampling.kind` may be
+}  # by the value of `sampling.kind`
 
 
 def of_card(entry: Any, card: Card) -> Sampling:
-    """The sampling that a configuration describes, of a data set.
+    """The sampling of a data set that a configuration describes.
 
     Raises:
-        ConfigError: it cannot be had of the data set; the message names the key, or the factor.
+        ConfigError: the data set does not support it; the message names the key or the factor.
         UnknownNameError: no such kind, key or factor; the message offers the nearest.
     """
     kind = _kind(entry)
@@ -38,7 +38,7 @@ def of_entry(entry: Any) -> Sampling:
     """The sampling that a record describes, as `Sampling.entry` wrote it.
 
     Raises:
-        ConfigError: it is no such record.
+        ConfigError: the record is invalid.
         UnknownNameError: no such kind or key.
     """
     kind = _kind(entry)
@@ -46,7 +46,7 @@ def of_entry(entry: Any) -> Sampling:
 
 
 def _kind(entry: Any) -> type[Sampling]:
-    """The kind of an entry, which has its keys and no others."""
+    """The kind of an entry; its keys are checked."""
     if "kind" not in mapping("sampling", entry):
         raise ConfigError("sampling lacks kind")
     kind = KINDS[one_of("kind of sampling", entry["kind"], KINDS)]
@@ -58,5 +58,5 @@ def _kind(entry: Any) -> type[Sampling]:
 
 
 def sampled(data: DataSet, sampling: Sampling) -> DataSet:
-    """A data set as training draws it: itself where every image is drawn alike."""
+    """A data set with a sampling; unchanged if every image is equally likely."""
     return data if sampling == ALL else Sampled(data, sampling.rows(data.card))

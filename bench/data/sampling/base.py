@@ -1,4 +1,4 @@
-"""The contract of a sampling: what a run's id holds of it, how it is told, and which rows it draws."""
+"""The contract of a sampling: its entry in a run's id, its label, and the rows that it draws."""
 
 import re
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ class Sampling:
     """Every image, each equally likely; the other kinds derive from it.
 
     Attributes:
-        kind: what `sampling.kind` calls it.
+        kind: the value of `sampling.kind`.
         keys: of its entry, beside the kind.
-        optional: those that a configuration may leave out.
-        leaves_out: whether images that it does not draw are held out by intent, so that nothing else may show them.
+        optional: keys that a configuration may leave out.
+        leaves_out: whether the images that it does not draw are held out on purpose.
     """
 
     kind: ClassVar[str] = "all"
@@ -32,63 +32,63 @@ class Sampling:
 
     @classmethod
     def of_card(cls, settings: Mapping[str, Any], card: Card) -> "Sampling":
-        """From what a configuration says, checked against a data set, with every short form written out.
+        """A sampling from a configuration, checked against a data set, with every short form expanded.
 
         Raises:
-            ConfigError: the data set does not have it.
+            ConfigError: a value is invalid, or the data set does not support it.
             UnknownNameError: no such factor.
         """
         return cls()
 
     @classmethod
     def of_entry(cls, settings: Mapping[str, Any]) -> "Sampling":
-        """From what `entry` gave, without the kind; no data set is needed.
+        """A sampling from the result of `entry`, without the kind; needs no data set.
 
         Raises:
-            ConfigError: it did not give that.
+            ConfigError: a value is invalid.
         """
         return cls()
 
     def entry(self) -> dict[str, Any]:
-        """What a run's id is the hash of, and what records hold: plain values, the same for what is the same."""
+        """Plain values for records and the hash of a run's id; equal samplings have equal entries."""
         return {"kind": self.kind}
 
     @property
     def label(self) -> str:
-        """What models are trained on, in words: one line of letters, digits and ordinary marks."""
+        """The images that models are trained on, in words: one line of letters, digits and ordinary marks."""
         return "all images"
 
     @property
     def stem(self) -> str:
-        """As part of the name of a file: the label without marks, and digits that no other has."""
+        """A part of a file name: the label with - for every mark, and digits of the hash of the entry."""
         return f"{re.sub('[^A-Za-z0-9]+', '-', self.label)}-{digest(self.entry())[:4]}"
 
     def rows(self, card: Card) -> Rows:
-        """What is drawn of a data set."""
+        """The rows of a data set that training draws."""
         raise NotImplementedError("every image of a data set is drawn without a table of rows")
 
     def held_out(self, card: Card) -> NDArray[np.int64] | None:
-        """The rows of a data set that training never draws, in order; None: it may draw all."""
+        """The rows of a data set that training never draws, in order; None if nothing is held out on purpose."""
         if not self.leaves_out:
             return None
-        left = np.setdiff1d(np.arange(card.num_images), self.rows(card).every(), assume_unique=True)
-        return left if len(left) else None
+        excluded = np.setdiff1d(np.arange(card.num_images), self.rows(card).every(), assume_unique=True)
+        return excluded if len(excluded) else None
 
 
 ALL = Sampling()
-LONGEST = 160  # letters of what a label tells in full
+LONGEST = 160  # letters up to which a label lists every part
 
 
 def short(words: str, count: str, sampling: Sampling) -> str:
-    """Words of a sampling; where they are too long for a label, a count, and digits that no other has."""
+    """The words of a label; if they are longer than `LONGEST`, a count and digits of the hash of the entry."""
     return words if len(words) <= LONGEST else f"{count}, {digest(sampling.entry())[:8]}"
 
 
 def check_grid(kind: str, card: Card) -> None:
-    """Refuse a data set that does not have every combination of its factors.
+    """Check that a data set has a grid of factors.
 
     Raises:
-        ConfigError: it does not.
+        ConfigError: it has none.
     """
     if not card.grid:
         raise ConfigError(f"sampling={kind} goes by the factors of a grid: {card.name} has no factor grid")

@@ -1,4 +1,4 @@
-"""Factors whose values go together (Träuble et al. 2021): the nearer they are, the likelier the combination."""
+"""Correlated factors (Träuble et al. 2021): the nearer two values are, the likelier is their combination."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from bench.data.sampling.base import Sampling, check_grid, short
 from bench.data.sampling.rows import Rows, combinations, rows_of
 from bench.values import ConfigError, flag, one_of, positive, shown
 
-EVERY = "all"  # in the place of a factor: each of the others
+EVERY = "all"  # in place of a factor's name: every other factor
 
 
 @dataclass(frozen=True)
 class Correlated(Sampling):
     """p(c) is proportional to the product over pairs of exp(-(c1 - c2)^2 / (2 sigma^2)), factors scaled to [0, 1].
 
-    Inverse, it is of c1 - (1 - c2). Factors of no pair are independent of all, and uniform.
+    With `inverse`, c2 is replaced by 1 - c2. Factors in no pair are uniform and independent of all others.
 
     Attributes:
-        pairs: of names of factors, in the order of the data set's.
-        sigma: of every pair.
+        pairs: pairs of factor names, in the order of the data set's factors.
+        sigma: of every pair; smaller is more correlated.
         inverse: whether high values go with low ones.
     """
 
@@ -37,13 +37,13 @@ class Correlated(Sampling):
     @classmethod
     def of_card(cls, settings: Mapping[str, Any], card: Card) -> "Correlated":
         check_grid(cls.kind, card)
-        given = cls.of_entry(settings)
-        pairs = [pair for one, other in given.pairs for pair in _written_out(one, other, card)]
+        parsed = cls.of_entry(settings)
+        pairs = [pair for one, other in parsed.pairs for pair in _written_out(one, other, card)]
         places = sorted(tuple(sorted(map(card.factor_names.index, pair))) for pair in pairs)
-        if twice := [place for i, place in enumerate(places) if place in places[:i]]:
-            raise ConfigError(f"sampling.pairs has {'-'.join(card.factor_names[i] for i in twice[0])} twice")
-        named = tuple((card.factor_names[first], card.factor_names[second]) for first, second in places)
-        return cls(named, given.sigma, given.inverse)
+        if repeated := [place for i, place in enumerate(places) if place in places[:i]]:
+            raise ConfigError(f"sampling.pairs has {'-'.join(card.factor_names[i] for i in repeated[0])} twice")
+        ordered = tuple((card.factor_names[first], card.factor_names[second]) for first, second in places)
+        return cls(ordered, parsed.sigma, parsed.inverse)
 
     @classmethod
     def of_entry(cls, settings: Mapping[str, Any]) -> "Correlated":
@@ -63,18 +63,18 @@ class Correlated(Sampling):
 
     @property
     def label(self) -> str:
-        together = short(", ".join("-".join(pair) for pair in self.pairs), f"{len(self.pairs)} pairs", self)
-        return f"{together} {'inversely ' if self.inverse else ''}correlated, sigma {self.sigma}"
+        pairs = short(", ".join("-".join(pair) for pair in self.pairs), f"{len(self.pairs)} pairs", self)
+        return f"{pairs} {'inversely ' if self.inverse else ''}correlated, sigma {self.sigma}"
 
     def rows(self, card: Card) -> Rows:
         factors = sorted({card.factor_names.index(name) for pair in self.pairs for name in pair})
         values = combinations(card, factors)[0]
         scaled = {card.factor_names[i]: v / (card.factor_sizes[i] - 1) for i, v in zip(factors, values.T, strict=True)}
-        apart = np.zeros(len(values))
+        distance = np.zeros(len(values))
         for first, second in self.pairs:
-            apart += (scaled[first] - (1 - scaled[second] if self.inverse else scaled[second])) ** 2
-        with np.errstate(over="ignore"):  # a sigma so small that all but the nearest have no chance
-            exponent = (apart - apart.min()) / self.sigma / self.sigma / 2
+            distance += (scaled[first] - (1 - scaled[second] if self.inverse else scaled[second])) ** 2
+        with np.errstate(over="ignore"):  # a tiny sigma: all but the nearest combinations have chance 0
+            exponent = (distance - distance.min()) / self.sigma / self.sigma / 2
         return rows_of(card, factors, None, np.exp(-exponent))
 
 
@@ -83,7 +83,7 @@ def _is_list(value: Any) -> bool:
 
 
 def _written_out(one: str, other: str, card: Card) -> list[tuple[str, str]]:
-    """The pairs that a pair stands for, of factors of the data set: itself, or one with each of the others."""
+    """The pairs that a pair stands for: itself, or with `EVERY` one factor with each of the others."""
     for name in (one, other):
         if name != EVERY:
             _check_factor(name, card)

@@ -16,22 +16,24 @@ from bench.data.sampling.subset import shuffled
 from bench.values import ConfigError, listed, mapping, number, one_of, shown, whole
 
 Values = tuple[int, ...]
-Box = tuple[tuple[str, Values], ...]  # factors with the values of each: an image is in it that has one of each
+Box = tuple[
+    tuple[str, Values], ...
+]  # (factor, values) pairs; an image is in the box if each factor has one of its values
 RANDOM = "random"
-SHARE = 0.3  # of the combinations, where no other is given
-LARGEST = 10**6  # value of a factor
+SHARE = 0.3  # default fraction of the combinations
+LARGEST = 10**6  # value of a factor that a predicate may name
 _SPAN = re.compile(r"([0-9]{1,7})\.\.([0-9]{1,7})")
 
 
 @dataclass(frozen=True)
 class HeldOut(Sampling):
-    """All images but those of some boxes of the grid of factors, or but a share of them at random.
+    """All images except some boxes of the grid of factors, or except a random fraction.
 
     Attributes:
-        boxes: what is held out: images of any of them.
-        share: of the images, held out at random where there are no boxes.
-        draw: the number of the order that they are the first of.
-        split: the name that the boxes have, of `splits.NAMED` with the share that these have by themselves; "": none.
+        boxes: images in any of them are held out.
+        share: fraction of the images that is held out at random, if there are no boxes.
+        draw: seed of the random order whose first images are held out.
+        split: name of the boxes in `splits.NAMED`, if they are such a split with its default share; else "".
     """
 
     boxes: tuple[Box, ...] = ()
@@ -47,32 +49,33 @@ class HeldOut(Sampling):
     @classmethod
     def of_card(cls, settings: Mapping[str, Any], card: Card) -> "HeldOut":
         check_grid(cls.kind, card)
-        wanted, given = settings["held_out"], dict(settings)
-        if isinstance(wanted, str) and wanted != RANDOM:
-            split = one_of("held-out split", wanted, (RANDOM, *NAMED))
-            given["held_out"] = boxes_of(split, _share(settings.get("share")), card)
-        sampling = cls.of_entry(given)
+        predicates, config = settings["held_out"], dict(settings)
+        if isinstance(predicates, str) and predicates != RANDOM:
+            split = one_of("held-out split", predicates, (RANDOM, *NAMED))
+            config["held_out"] = boxes_of(split, _share(settings.get("share")), card)
+        sampling = cls.of_entry(config)
         if sampling.boxes:
             boxes = _in_order(sampling.boxes, card)
             sampling = cls(boxes, split=next((s for s in NAMED if _boxes_of(s, card) == boxes), ""))
-        kept = len(sampling.rows(card))
-        if kept in (0, card.num_images):
-            fault = "keeps nothing of" if kept == 0 else "holds nothing out of"
-            raise ConfigError(f"sampling.held_out {fault} {card.name}: {shown(wanted)}")
+        num_drawn = len(sampling.rows(card))
+        if num_drawn in (0, card.num_images):
+            fault = "keeps nothing of" if num_drawn == 0 else "holds nothing out of"
+            raise ConfigError(f"sampling.held_out {fault} {card.name}: {shown(predicates)}")
         return sampling
 
     @classmethod
     def of_entry(cls, settings: Mapping[str, Any]) -> "HeldOut":
-        wanted, split = settings["held_out"], ""
-        if wanted == RANDOM:
+        predicates, split = settings["held_out"], ""
+        if predicates == RANDOM:
             return cls((), _share(settings.get("share")), whole("sampling.draw", settings.get("draw", 0), 0))
-        if isinstance(wanted, Mapping) and len(wanted) == 1 and next(iter(wanted)) in NAMED:
-            ((split, wanted),) = wanted.items()
-        if isinstance(wanted, str) or not listed(wanted):
+        if isinstance(predicates, Mapping) and len(predicates) == 1 and next(iter(predicates)) in NAMED:
+            ((split, predicates),) = predicates.items()
+        if isinstance(predicates, str) or not listed(predicates):
             raise ConfigError(
-                f"sampling.held_out must be the name of a split, or predicates as [{{x: 16..31}}], got {shown(wanted)}"
+                f"sampling.held_out must be the name of a split, or predicates as [{{x: 16..31}}], "
+                f"got {shown(predicates)}"
             )
-        return cls(tuple(_box(box) for box in listed(wanted)), split=split)
+        return cls(tuple(_box(box) for box in listed(predicates)), split=split)
 
     def entry(self) -> dict[str, Any]:
         if not self.boxes:
@@ -86,7 +89,7 @@ class HeldOut(Sampling):
             return f"all but a random share of {self.share}" + (f", draw {self.draw}" if self.draw else "")
         if self.split:
             return f"the {self.split.replace('_', ' ')} split"
-        boxes = (" and ".join(f"{f} {_told(values)}" for f, values in box) for box in self.boxes)
+        boxes = (" and ".join(f"{f} {_spans_in_words(values)}" for f, values in box) for box in self.boxes)
         return f"all but {short(', or '.join(boxes), f'{len(self.boxes)} parts of the grid', self)}"
 
     def rows(self, card: Card) -> Rows:
@@ -95,10 +98,10 @@ class HeldOut(Sampling):
             return rows_alone(np.sort(shuffled(card, self.draw)[count:]))
         factors = sorted({card.factor_names.index(factor) for box in self.boxes for factor, _ in box})
         values = dict(zip((card.factor_names[i] for i in factors), combinations(card, factors)[0].T, strict=True))
-        held: NDArray[np.bool_] = np.zeros(len(next(iter(values.values()))), bool)
+        held_out: NDArray[np.bool_] = np.zeros(len(next(iter(values.values()))), bool)
         for box in self.boxes:
-            held |= np.logical_and.reduce([np.isin(values[factor], chosen) for factor, chosen in box])
-        return rows_of(card, factors, ~held, None)
+            held_out |= np.logical_and.reduce([np.isin(values[factor], chosen) for factor, chosen in box])
+        return rows_of(card, factors, ~held_out, None)
 
 
 def _share(value: Any) -> float:
@@ -115,25 +118,25 @@ def _box(entry: Any) -> Box:
     return tuple((factor, _values(factor, values)) for factor, values in entry.items())
 
 
-def _values(factor: str, given: Any) -> Values:
-    values_held: set[int] = set()
-    for value in listed(given):
+def _values(factor: str, entry: Any) -> Values:
+    distinct: set[int] = set()
+    for value in listed(entry):
         span = _SPAN.fullmatch(value) if isinstance(value, str) else None
         if span and int(span[1]) <= int(span[2]) <= LARGEST:
-            values_held |= set(range(int(span[1]), int(span[2]) + 1))
+            distinct |= set(range(int(span[1]), int(span[2]) + 1))
         elif isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST:
-            values_held.add(value)
+            distinct.add(value)
         else:
             raise ConfigError(
                 f"sampling.held_out: {factor} must be whole numbers from 0, or spans such as 16..31, got {shown(value)}"
             )
-    if not values_held:
+    if not distinct:
         raise ConfigError(f"sampling.held_out: {factor} has no value")
-    return tuple(sorted(values_held))
+    return tuple(sorted(distinct))
 
 
 def _boxes_of(split: str, card: Card) -> tuple[Box, ...] | None:
-    """The boxes of a split with the share that it has by itself; None: the data set has no such split."""
+    """The boxes of a split with its default share; None if the data set has no such split."""
     try:
         return _in_order(tuple(map(_box, boxes_of(split, SHARE, card))), card)
     except ConfigError:
@@ -141,7 +144,7 @@ def _boxes_of(split: str, card: Card) -> tuple[Box, ...] | None:
 
 
 def _in_order(boxes: Sequence[Box], card: Card) -> tuple[Box, ...]:
-    """Boxes that a data set has, each once, with their factors in its order: the same for what is the same."""
+    """Checked boxes in canonical form: each once, sorted, with factors in the data set's order."""
     for box in boxes:
         _check_box(box, card)
     ordered = {tuple(sorted(box, key=lambda part: card.factor_names.index(part[0]))) for box in boxes}
@@ -149,7 +152,7 @@ def _in_order(boxes: Sequence[Box], card: Card) -> tuple[Box, ...]:
 
 
 def _check_box(box: Box, card: Card) -> None:
-    """Refuse a predicate on factors, or values, that a data set does not have."""
+    """Check that a data set has the factors and values of a box."""
     for factor, values in box:
         size = card.factor_sizes[card.factor_names.index(one_of(f"factor of {card.name}", factor, card.factor_names))]
         if values[-1] >= size:
@@ -157,7 +160,7 @@ def _check_box(box: Box, card: Card) -> None:
 
 
 def _runs(values: Sequence[int]) -> list[tuple[int, int]]:
-    """Ends of the longest spans that values, in order, are made of."""
+    """First and last values of the maximal runs of consecutive numbers in sorted values."""
     cuts = [i for i in range(1, len(values)) if values[i] != values[i - 1] + 1]
     return [(values[a], values[b - 1]) for a, b in zip((0, *cuts), (*cuts, len(values)), strict=True)]
 
@@ -166,5 +169,5 @@ def _spans(values: Values) -> list[int | str]:
     return [first if first == last else f"{first}..{last}" for first, last in _runs(values)]
 
 
-def _told(values: Values) -> str:
+def _spans_in_words(values: Values) -> str:
     return "+".join(map(str, _spans(values)))

@@ -1,4 +1,4 @@
-"""A data set of which training draws some images more often than others, or never."""
+"""A data set with a sampling: training draws some images more often than others, or never."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Sampled(DataSet):
-    """Another data set, with the rows that are drawn of it; every row of the whole can be read."""
+    """Another data set with the rows that training draws; every row can still be read."""
 
     def __init__(self, data: DataSet, rows: Rows) -> None:
         super().__init__(data.card)

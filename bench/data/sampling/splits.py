@@ -1,8 +1,8 @@
-"""Splits by name: those of Montero et al. 2021, as their code has them, and three in the manner of Schott et al. 2022.
+"""Named splits: those of Montero et al. 2021, as in their code, and three in the manner of Schott et al. 2022.
 
-Montero's are predicates on the factors of a data set. Schott's are rules for any grid; the files they published hold
-the images and not the rule, so the numbers here are this project's: of the ordered factors of three values or more,
-as many values each as leave about the given share of all combinations for the test.
+Montero's are predicates on the factors of a data set. Schott's are rules for any grid; their published files hold
+images and no rule, so the counts here are this project's: of each ordered factor of three values or more, so many
+values are held out that the test has about the requested share of all combinations.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ MPI3D = (
     "object_colour", "object_shape", "object_size", "camera_height", "background", "horizontal_axis", "vertical_axis",
 )  # fmt: skip
 
-# names of factors -> predicates on their classes. Their code has the square for dSprites' recombination to a range
-# (value 1 of 1, 2, 3) and the ellipse for that to an element (class 1); 120 to 240 degrees are orientations 14 to 25.
+# names of factors -> predicates on their classes. In their code, dSprites' recombination_to_range holds out the
+# square (value 1 of 1, 2, 3), recombination_to_element the ellipse (class 1); orientations 14..25 are 120..240 degrees.
 MONTERO: Mapping[str, Mapping[tuple[str, ...], Mapping[str, Any]]] = {
     "blank_side": {
         DSPRITES: {"x": "16..31"},
@@ -53,7 +53,7 @@ def boxes_of(split: str, share: float, card: Card) -> list[Mapping[str, Any]]:
 
     Args:
         split: of `NAMED`.
-        share: of the combinations that Schott's leave out, about.
+        share: approximate fraction of the combinations that Schott's splits hold out.
         card: of the data set.
 
     Raises:
@@ -68,21 +68,23 @@ def boxes_of(split: str, share: float, card: Card) -> list[Mapping[str, Any]]:
         return [MONTERO[split][card.factor_names]]
     sizes = {
         name: size
-        for name, size, without in zip(card.factor_names, card.factor_sizes, card.without_order, strict=True)
-        if size > 2 and not without
+        for name, size, categorical in zip(card.factor_names, card.factor_sizes, card.without_order, strict=True)
+        if size > 2 and not categorical
     }
     if not sizes:
         raise ConfigError(f"sampling.held_out={split} goes by ordered factors of three values: {card.name} has none")
-    if split == "composition":  # each value is seen, those of the upper corner never together
+    if split == "composition":  # each value is seen, but the upper values of all factors never together
         return [{name: _upper(sizes[name], count) for name, count in _counts(sizes, share, 1).items()}]
-    seen = _counts(sizes, 1 - share, 2)
+    num_seen = _counts(sizes, 1 - share, 2)
     if split == "extrapolation":  # the highest values are never seen
-        return [{name: _upper(size, size - seen[name])} for name, size in sizes.items()]
-    return [{name: _inner(size, size - seen[name])} for name, size in sizes.items()]  # some between others never are
+        return [{name: _upper(size, size - num_seen[name])} for name, size in sizes.items()]
+    return [
+        {name: _inner(size, size - num_seen[name])} for name, size in sizes.items()
+    ]  # some values between others are never seen
 
 
 def _counts(sizes: Mapping[str, int], share: float, least: int) -> dict[str, int]:
-    """So many values of each factor that their combinations are about a share of all; `least` to all but one."""
+    """Numbers of values of each factor, from `least` to all but one, whose combinations are about a share of all."""
     counts: dict[str, int] = {}
     for place, (name, size) in enumerate(sorted(sizes.items(), key=lambda item: item[1])):  # the coarsest first
         counts[name] = min(size - 1, max(least, round(size * share ** (1 / (len(sizes) - place)))))
@@ -95,5 +97,5 @@ def _upper(size: int, count: int) -> str:
 
 
 def _inner(size: int, count: int) -> Sequence[int]:
-    """Values in even steps, neither the lowest nor the highest."""
+    """`count` evenly spaced values without the lowest and the highest."""
     return [int(v) for v in np.unique(np.round(np.linspace(0, size - 1, count + 2)[1:-1]).astype(int))]

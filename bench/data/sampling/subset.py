@@ -1,4 +1,4 @@
-"""Some images of a data set, fixed by their number: how many does a representation need?"""
+"""A random subset of a data set, to study how many images a representation needs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from bench.values import ConfigError, whole
 
 @dataclass(frozen=True)
 class Subset(Sampling):
-    """So many random images of a data set, the same ones for every run; a smaller number is part of a larger one.
+    """A fixed number of random images, the same for every run; a smaller subset is part of a larger one.
 
     Attributes:
-        images: how many.
-        draw: the number of the order that they are the first of.
+        images: number of images.
+        draw: seed of the random order whose first images are drawn.
     """
 
     images: int = 1
@@ -33,10 +33,10 @@ class Subset(Sampling):
 
     @classmethod
     def of_card(cls, settings: Mapping[str, Any], card: Card) -> "Subset":
-        given = cls.of_entry(settings)
-        if given.images > card.num_images:
-            raise ConfigError(f"sampling.images is {given.images:,}: {card.name} has {card.num_images:,} images")
-        return given
+        parsed = cls.of_entry(settings)
+        if parsed.images > card.num_images:
+            raise ConfigError(f"sampling.images is {parsed.images:,}: {card.name} has {card.num_images:,} images")
+        return parsed
 
     @classmethod
     def of_entry(cls, settings: Mapping[str, Any]) -> "Subset":
@@ -54,5 +54,5 @@ class Subset(Sampling):
 
 
 def shuffled(card: Card, draw: int) -> NDArray[np.int64]:
-    """All rows of a data set in a random order: that of a number."""
+    """All rows of a data set in the random order of a seed."""
     return generator_of(["subset", card.name, draw]).permutation(card.num_images)

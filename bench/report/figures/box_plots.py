@@ -25,11 +25,11 @@ def runs_in_box_plots(table: pd.DataFrame, dataset: str, schedules: str) -> Draw
     boxes = published.boxes[published.boxes["dataset"] == dataset]
     if boxes.empty:
         raise TooFewRunsError(f"no box plots were published of {dataset}")
-    alike = {label for label in table["schedule"].unique() if published.is_of(label)}
-    if not alike:
+    labels = {label for label in table["schedule"].unique() if published.is_of(label)}
+    if not labels:
         steps = published.source["schedule"]["steps"]
-        raise TooFewRunsError(f"the published box plots are of models of {steps:,} steps, which no run here has")
-    placement = placed(dataset_scores(table[table["schedule"].isin(alike)], dataset), boxes)
+        raise TooFewRunsError(f"the published box plots are of models of {steps:,} steps, which no run has")
+    placement = placed(dataset_scores(table[table["schedule"].isin(labels)], dataset), boxes)
     if placement.empty:
         raise TooFewRunsError(f"no run on {dataset} has a setting of which box plots were published")
     (model,) = boxes["model"].unique()
@@ -44,8 +44,8 @@ def runs_in_box_plots(table: pd.DataFrame, dataset: str, schedules: str) -> Draw
         ax.locator_params(axis="y", nbins=5)
     for ax in bottom_of(axes):
         ax.set_xlabel(hyperparameters(table)[model])
-    kept = ["dataset", "model", "value", "name", *ENDS]
-    rows = boxes[kept].merge(placement[[*kept, "run", "seed", "score", "place"]], how="left", on=kept)
+    columns = ["dataset", "model", "value", "name", *ENDS]
+    rows = boxes[columns].merge(placement[[*columns, "run", "seed", "score", "place"]], how="left", on=columns)
     seeds = placement.drop_duplicates("run").groupby("value").size()
     behind = standing(int(seeds.sum()), int(seeds.min()))
     heading = f"{dataset_title(dataset)}: {model_title(model)} runs among the published scores"

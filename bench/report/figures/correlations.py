@@ -29,7 +29,7 @@ def metric_agreement(table: pd.DataFrame, schedules: str, every: bool = False) -
     cells = _correlated(wide(table), metrics, metrics, dead_runs(table), least=2)
     shown = shown_of(list(dict.fromkeys(cells["row"])), every)
     cells = cells[cells["row"].isin(shown) & cells["column"].isin(shown)]
-    return _drawn(cells, "Rank correlation of metrics", schedules, moved(cells, table))
+    return _figure(cells, "Rank correlation of metrics", schedules, moved(cells, table))
 
 
 def metrics_and_downstream(table: pd.DataFrame, schedules: str, every: bool = False) -> Drawn:
@@ -37,21 +37,21 @@ def metrics_and_downstream(table: pd.DataFrame, schedules: str, every: bool = Fa
     cells = _correlated(wide(table), _metrics(table), lambda s: downstream_scores(s.columns), dead_runs(table))
     cells = cells[cells["row"].isin(shown_of(list(dict.fromkeys(cells["row"])), every))]
     heading = "Rank correlation of metrics with downstream accuracy and efficiency"
-    return _drawn(cells, heading, schedules, moved(cells, table))
+    return _figure(cells, heading, schedules, moved(cells, table))
 
 
 def unsupervised_and_metrics(table: pd.DataFrame, schedules: str, every: bool = False) -> Drawn:
     """Figures 4 (centre) and 16: rank correlation of scores that need no factors with metrics."""
     cells = _correlated(with_sampled_tc(table), _unsupervised, _metrics(table))
     cells = cells[cells["column"].isin(shown_of(list(dict.fromkeys(cells["column"])), every))]
-    return _drawn(cells, "Rank correlation of unsupervised scores with metrics", schedules, ARROWS)
+    return _figure(cells, "Rank correlation of unsupervised scores with metrics", schedules, ARROWS)
 
 
 def unsupervised_and_downstream(table: pd.DataFrame, schedules: str) -> Drawn:
     """Figure 24: rank correlation of scores that need no factors with downstream accuracy and efficiency."""
     heading = "Rank correlation of unsupervised scores with downstream accuracy and efficiency"
     cells = _correlated(with_sampled_tc(table), _unsupervised, lambda s: downstream_scores(s.columns))
-    return _drawn(cells, heading, schedules, ARROWS)
+    return _figure(cells, heading, schedules, ARROWS)
 
 
 def _metrics(table: pd.DataFrame) -> Names:
@@ -77,13 +77,13 @@ def _correlated(
     return adjusted(each_dataset(scores, analyse))
 
 
-def _drawn(cells: pd.DataFrame, heading: str, schedules: str, note: str = "") -> Drawn:
+def _figure(cells: pd.DataFrame, heading: str, schedules: str, note: str = "") -> Drawn:
     runs = cells.groupby("dataset", sort=False)["runs"].first()
     figure = heatmaps(cells, "dataset", CORRELATION, (dataset_title, _row, title))
     counts = ", ".join(f"{dataset_title(d)} {n:,}" for d, n in runs.items())
     note = f"{note.strip()} Runs: {counts}. ".lstrip()
-    said = "Spearman x 100 over all runs of a data set; false discovery rates are those of every score of the suite. "
-    titled(figure, heading, standing(runs.sum(), cells["seeds"].min()), schedules, f"{said}{note}{reading(cells, '0')}")
+    first = "Spearman x 100 over all runs of a data set; false discovery rates are those of every score of the suite. "
+    titled(figure, heading, standing(runs.sum(), cells["seeds"].min()), schedules, first + note + reading(cells, "0"))
     return figure, cells
 
 

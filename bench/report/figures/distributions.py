@@ -85,21 +85,21 @@ def _setting_axis(figure: Picture, ax: Axes, settings: pd.DataFrame, starts: Seq
     """Label an axis of settings by their values, and below them by model and hyper-parameter."""
     values = [f"{v:g}" if pd.notna(v) else f"index {i}" for v, i in settings[["value", "strength_index"]].to_numpy()]
     widest = max(breadth(figure, v, TICK) for v in values)
-    turned = widest > 0.75 * PAGE / len(values)  # of the width of a label
-    ax.set_xticks(range(len(values)), values, rotation=90 if turned else 0)
+    rotated = widest > 0.75 * PAGE / len(values)  # of the width of a label
+    ax.set_xticks(range(len(values)), values, rotation=90 if rotated else 0)
     names = settings["model"].map(model_title) + "\n" + settings["hyperparameter"].fillna("")
     titles = [names.iloc[k] for k in starts]
-    lean = 0 if max(breadth(figure, t, LABEL) for t in titles) < 0.85 * PAGE / len(starts) else 90
+    rotation = 0 if max(breadth(figure, t, LABEL) for t in titles) < 0.85 * PAGE / len(starts) else 90
     middles = [(a + b - 1) / 2 for a, b in pairwise([*starts, len(values)])]
     ax.xaxis.remove_overlapping_locs = False  # keeps both labels of the middle of three settings
-    ax.set_xticks(middles, titles, minor=True, fontsize=LABEL, rotation=lean)
-    ax.tick_params(axis="x", which="minor", pad=6 + (72 * widest if turned else TICK))
+    ax.set_xticks(middles, titles, minor=True, fontsize=LABEL, rotation=rotation)
+    ax.tick_params(axis="x", which="minor", pad=6 + (72 * widest if rotated else TICK))
 
 
 def _rows(table: pd.DataFrame, dataset: str, every: bool) -> tuple[pd.DataFrame, list[str]]:
     names = shown_of(metrics_of(table, dataset_scores(table, dataset)), every)
-    kept = ["dataset", "model", "hyperparameter", "strength_index", "value", "seed", "run", "name", "score"]
-    return of_runs(table[table["dataset"] == dataset], names)[kept], names
+    columns = ["dataset", "model", "hyperparameter", "strength_index", "value", "seed", "run", "name", "score"]
+    return of_runs(table[table["dataset"] == dataset], names)[columns], names
 
 
 def _violins(ax: Axes, rows: pd.DataFrame, by: str, order: list[str], colours: list[Any]) -> None:

@@ -35,7 +35,7 @@ def selected_runs(table: pd.DataFrame, dataset: str, schedules: str) -> Drawn:
 
 
 def chosen_by(by: str) -> str:
-    """What a criterion picks, in words; what is no criterion as it is.
+    """The pick of a criterion, in words; other text unchanged.
 
     Example:
         >>> chosen_by("reconstruction"), chosen_by("udr_lasso"), chosen_by("median run")

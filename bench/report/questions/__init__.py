@@ -29,13 +29,13 @@ class Question:
 
 QUESTIONS: Mapping[str, Question] = {
     "identifiability": Question("Do data and objective say along which axes a code lies?", draw_identifiability),
-    "noisy_or": Question("Can discrete causes be found again from what they cause?", draw_noisy_or),
+    "noisy_or": Question("Can discrete causes be recovered from their effects?", draw_noisy_or),
     "rate_distortion": Question("What do reconstruction and disentanglement cost each other?", draw_rate_distortion),
     "posterior": Question("Are mean codes as independent as sampled ones?", draw_posterior),
     "clusters": Question("Do codes of one class lie together?", draw_clusters),
-    "interpolation": Question("Is what lies between two codes an image as well?", draw_interpolation),
+    "interpolation": Question("Does a point between two codes decode to an image?", draw_interpolation),
     "sensitivity": Question("What do scores depend on beside the codes?", draw_sensitivity),
-    "entanglement": Question("Do factors that went together lie in the same dimensions?", draw_entanglement),
+    "entanglement": Question("Do factors correlated in training lie in the same dimensions?", draw_entanglement),
     "generalisation": Question("Do disentangled codes hold what training never showed?", draw_generalisation),
     "fairness": Question("Is a disentangled code a fair one?", draw_fairness),
     "conventions": Question("Why do two papers have different numbers for one model?", draw_conventions),

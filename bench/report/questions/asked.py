@@ -36,7 +36,7 @@ class Asked:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """Its score table, models named with what they were trained on."""
+        """Its score table; names of models include their sampling."""
         return apart(plan_scores(self.plan, self.store)[0])
 
     def trained(self) -> Iterator[Run]:

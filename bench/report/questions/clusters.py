@@ -33,16 +33,16 @@ def draw_clusters(study: Asked) -> Iterator[NamedDrawing]:
         raise TooFewRunsError(f"the {len(index)} images of {runs[0].dataset} that are shown are of one class")
     codes = {"pixels": source.images(index).reshape(len(index), -1)}
     codes |= {run.setting: encode(study.learner(run), source, index, device="cpu").mean for run in runs}
-    placed = [_placed(name, array, classes) for name, array in codes.items()]
-    figure, axes, _ = panel_grid(len(placed), 2.2)
+    layouts = [_layout(name, array, classes) for name, array in codes.items()]
+    figure, axes, _ = panel_grid(len(layouts), 2.2)
     headings = ["pixels", *(setting_of(run) for run in runs)]
-    for ax, numbers, written in zip(axes, placed, headings, strict=True):
+    for ax, numbers, heading_of_panel in zip(axes, layouts, headings, strict=True):
         _panel(ax, numbers)
-        ax.set_title(written)
+        ax.set_title(heading_of_panel)
     heading = f"{dataset_title(runs[0].dataset)}: t-SNE of pixels and of codes"
     note = f"Scores are of {len(index):,} images, half of them the neighbours that vote."
     titled(figure, heading, f"one run a model, {min(SHOWN, len(index)):,} images", study.plan.schedules, note)
-    yield "clusters", figure, pd.concat(placed, ignore_index=True)
+    yield "clusters", figure, pd.concat(layouts, ignore_index=True)
 
 
 def _first_of_models(study: Asked) -> list[Run]:
@@ -54,23 +54,23 @@ def _first_of_models(study: Asked) -> list[Run]:
     firsts: dict[str, Run] = {}
     for run in study.trained():
         sizes = data.card(run.dataset).factor_sizes
-        one = len(sizes) == 1 and sizes[0] <= MOST_CLASSES
-        if one and run.dataset == next(iter(firsts.values()), run).dataset:
+        suitable = len(sizes) == 1 and sizes[0] <= MOST_CLASSES
+        if suitable and run.dataset == next(iter(firsts.values()), run).dataset:
             firsts.setdefault(run.named, run)
     if not firsts:
         raise TooFewRunsError(f"study {study.plan.name!r} has no trained run on a data set of classes, such as mnist")
     return list(firsts.values())
 
 
-def _placed(name: str, codes: NDArray[Any], classes: NDArray[np.int64]) -> pd.DataFrame:
+def _layout(name: str, codes: NDArray[Any], classes: NDArray[np.int64]) -> pd.DataFrame:
     """A row an image: x, y, label; and the scores of the code, the same in each row."""
     from sklearn.manifold import TSNE
 
     half = len(codes) // 2
     scores = clusterability(codes[:half], classes[:half], codes[half:], classes[half:])
-    shown = codes[:SHOWN].astype(np.float64)
-    layout = TSNE(perplexity=min(30, (len(shown) - 1) / 3), random_state=SEED, init="pca").fit_transform(shown)
-    numbers = pd.DataFrame({"code": name, "x": layout[:, 0], "y": layout[:, 1], "label": classes[:SHOWN, 0]})
+    sample = codes[:SHOWN].astype(np.float64)
+    positions = TSNE(perplexity=min(30, (len(sample) - 1) / 3), random_state=SEED, init="pca").fit_transform(sample)
+    numbers = pd.DataFrame({"code": name, "x": positions[:, 0], "y": positions[:, 1], "label": classes[:SHOWN, 0]})
     return numbers.assign(**{n: v for n, v in scores.items() if "/" not in n})
 
 

@@ -26,7 +26,7 @@ NOISE = 0.3
 SHIPPED = ("beta_vae", 5)  # model and strength: most regularised, so that some dimensions are dead
 SEED = 2019
 ROW = 0.165  # inches
-SAID = (
+EXPLANATION = (
     "Every convention reads the same rows. Lines: the value of this suite. A convention is named as its repository, "
     "with a variant after a point; docs/conventions.md and the csv say what each does otherwise, and how far that "
     "moves the score."
@@ -35,9 +35,9 @@ SAID = (
 
 def draw_conventions(study: Asked) -> Iterator[NamedDrawing]:
     """A panel a metric, a row a convention, a mark for each of three codes of dSprites; no study is read."""
-    shown_here = [c for c in CONVENTIONS if c.metric in METRICS]
-    found = scores_by_convention(dsprites_codes(), conventions=shown_here)
-    shown = found[found["name"].notna()].drop_duplicates(["codes", "metric", "convention"])
+    shown_conventions = [c for c in CONVENTIONS if c.metric in METRICS]
+    scores = scores_by_convention(dsprites_codes(), conventions=shown_conventions)
+    shown = scores[scores["name"].notna()].drop_duplicates(["codes", "metric", "convention"])
     metrics = list(dict.fromkeys(shown["metric"]))
     styles = looks(dict.fromkeys(shown["codes"]))
     pairs = [metrics[i : i + 2] for i in range(0, len(metrics), 2)]
@@ -50,8 +50,8 @@ def draw_conventions(study: Asked) -> Iterator[NamedDrawing]:
         _panel(ax, shown[shown["metric"] == metric], styles)
     keys = [key_of(style, line=False) for style in styles.values()], list(styles)
     heading = "The same codes score differently in each repository"
-    titled(figure, heading, f"{TRAIN:,} training and {TEST:,} test rows", "nothing is trained", SAID, keys)
-    yield "conventions", figure, found
+    titled(figure, heading, f"{TRAIN:,} training and {TEST:,} test rows", "nothing is trained", EXPLANATION, keys)
+    yield "conventions", figure, scores
 
 
 def dsprites_codes() -> dict[str, Split]:
@@ -72,14 +72,14 @@ def dsprites_codes() -> dict[str, Split]:
     return {name: (c[:TRAIN], factors[:TRAIN], c[TRAIN:], factors[TRAIN:]) for name, c in codes.items()}
 
 
-def _panel(ax: Axes, found: pd.DataFrame, styles: Looks) -> None:
-    names = list(dict.fromkeys(found["convention"]))
-    for codes, part in found.groupby("codes", sort=False):
+def _panel(ax: Axes, scores: pd.DataFrame, styles: Looks) -> None:
+    names = list(dict.fromkeys(scores["convention"]))
+    for codes, part in scores.groupby("codes", sort=False):
         style = styles[str(codes)]
         places = [names.index(name) for name in part["convention"]]
         ax.plot(part["score"], places, **{**style, "linestyle": ""}, alpha=0.85, clip_on=False)
-        for own in part.loc[part["convention"] == OURS, "score"]:
-            ax.axvline(own, color=style["color"], linewidth=0.7, alpha=0.6, zorder=0)
+        for suite_score in part.loc[part["convention"] == OURS, "score"]:
+            ax.axvline(suite_score, color=style["color"], linewidth=0.7, alpha=0.6, zorder=0)
     ax.set_yticks(range(len(names)), ["this suite" if name == OURS else name for name in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
-    ax.set_title(title(found["name"].iloc[0]))
+    ax.set_title(title(scores["name"].iloc[0]))

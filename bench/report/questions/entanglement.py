@@ -1,4 +1,4 @@
-"""Do factors that went together in training lie in the same dimensions? (Träuble et al. 2021)"""
+"""Do factors that are correlated in training lie in the same dimensions? (Träuble et al. 2021)"""
 
 from collections.abc import Iterator, Mapping
 
@@ -20,61 +20,61 @@ from bench.report.style import Picture, titled
 from bench.scoring import codes as coding
 from bench.study.run import Run
 
-MOST = 10_000  # images whose codes are looked at
+MOST = 10_000  # images whose codes are compared
 COLOURS = {"correlated": "#d55e00", "all images": "#0072b2"}
 NOTE = (
-    "What two factors share: the sum over dimensions of the lesser of both shares of mutual information, 0 to 1, of "
+    "Overlap of two factors: the sum over dimensions of the lesser of both shares of mutual information, 0 to 1, of "
     f"codes of {MOST:,} images of the whole grid, whatever was trained on. Of factors that a code tells nothing of it "
     "is near 1 as well. Marks: mean over seeds; lines: 95% interval, none below five seeds."
 )
 
 
 def draw_entanglement(study: Asked) -> Iterator[NamedDrawing]:
-    """A picture a data set: a panel a sampling, a row a setting, its correlated factors beside those of its twin.
+    """A picture for each data set, with a panel for each sampling and a row for each setting beside its twin.
 
     Raises:
         TooFewRunsError: no run is trained on correlated factors, or none has a twin trained on all images.
     """
     runs = [run for run in study.trained() if isinstance(run.sampling, Correlated)]
-    plain = {_twin(run): run for run in study.trained() if run.sampling == ALL}
-    runs = [run for run in runs if _twin(run) in plain]
+    twins = {_twin(run): run for run in study.trained() if run.sampling == ALL}
+    runs = [run for run in runs if _twin(run) in twins]
     if not runs:
         raise TooFewRunsError(
             "trained runs on correlated factors are needed, and their twins on all images: study=correlated"
         )
-    shared: dict[str, Floats] = {}
+    overlaps: dict[str, Floats] = {}
     rows = []
     for run in runs:
         assert isinstance(run.sampling, Correlated)
-        for kind, one in (("correlated", run), ("all images", plain[_twin(run)])):
-            overlap = shared.setdefault(one.id, _shared(study, one))
+        for kind, compared in (("correlated", run), ("all images", twins[_twin(run)])):
+            overlap = overlaps.setdefault(compared.id, _shared(study, compared))
             places = [[study.data(run).card.factor_names.index(name) for name in pair] for pair in run.sampling.pairs]
-            rows.append({"dataset": run.dataset, "sampling": run.sampling.label, "trained_on": kind, "run": one.id,
+            rows.append({"dataset": run.dataset, "sampling": run.sampling.label, "trained_on": kind, "run": compared.id,
                          "model": run.model, "hyperparameter": run.sweeps, "value": run.value, "seed": run.seed,
                          "shared": float(np.mean([overlap[i, j] for i, j in places]))})  # fmt: skip
     numbers = pd.DataFrame(rows)
     for dataset, part in numbers.groupby("dataset", sort=False):
-        yield f"entanglement_{dataset}", _drawn(part, str(dataset), study.plan.schedules), part
+        yield f"entanglement_{dataset}", _figure(part, str(dataset), study.plan.schedules), part
 
 
 def _twin(run: Run) -> tuple[object, ...]:
-    """What a run has in common with its twin that is trained on other images."""
+    """The properties that a run shares with its twin, which is trained on other images."""
     return run.model, run.hyper, run.pairs, run.seed, run.dataset, run.schedule
 
 
 def _shared(study: Asked, run: Run) -> Floats:
     data = study.data(run)
     index = coding.pool(data, study.plan.protocol.pool)
-    chosen = coding.places(data, len(index), MOST)
-    return entanglement(_codes(study, run, data, index, chosen), data.factors(index[chosen]))
+    rows = coding.places(data, len(index), MOST)
+    return entanglement(_codes(study, run, data, index, rows), data.factors(index[rows]))
 
 
-def _codes(study: Asked, run: Run, data: DataSet, index: np.ndarray, chosen: np.ndarray) -> Floats:
-    stored = coding.load(study.store.run(run.id), index, chosen)
-    return coding.encode(study.learner(run), data, index[chosen]).mean if stored is None else stored.mean
+def _codes(study: Asked, run: Run, data: DataSet, index: np.ndarray, rows: np.ndarray) -> Floats:
+    stored = coding.load(study.store.run(run.id), index, rows)
+    return coding.encode(study.learner(run), data, index[rows]).mean if stored is None else stored.mean
 
 
-def _drawn(numbers: pd.DataFrame, dataset: str, schedules: str) -> Picture:
+def _figure(numbers: pd.DataFrame, dataset: str, schedules: str) -> Picture:
     panels: Mapping[str, pd.DataFrame] = dict(list(numbers.groupby("sampling", sort=False)))
     settings = numbers[["model", "value"]].drop_duplicates()
     figure, axes, _ = panel_grid(len(panels), 0.16 * len(settings) + 0.5, sharey=True)
@@ -83,7 +83,7 @@ def _drawn(numbers: pd.DataFrame, dataset: str, schedules: str) -> Picture:
         ax.set_title(label)
         ax.set_xlabel("shared by the factors")
     seeds = int(numbers.groupby(["sampling", "trained_on", "model", "value"], dropna=False).size().min())
-    heading = f"{dataset_title(dataset)}: do factors that went together lie in the same dimensions?"
+    heading = f"{dataset_title(dataset)}: do correlated factors lie in the same dimensions?"
     keys = axes[0].get_legend_handles_labels()
     titled(figure, heading, standing(numbers["run"].nunique(), seeds), schedules, NOTE, keys)
     return figure
@@ -106,7 +106,7 @@ def _marks(ax: Axes, numbers: pd.DataFrame) -> None:
 
 
 def _mean(values: "pd.Series[float]") -> tuple[float, float, float]:
-    """The mean over seeds and its 95 % t interval, which few seeds do not have."""
+    """The mean over seeds and its 95 % t interval, NaN for fewer than `MIN_SEEDS` seeds."""
     known = values.dropna()
     if len(known) < MIN_SEEDS:
         return float(known.mean()), np.nan, np.nan

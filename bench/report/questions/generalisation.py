@@ -29,20 +29,20 @@ def draw_generalisation(study: Asked) -> Iterator[NamedDrawing]:
         TooFewRunsError: no model has enough runs with scores of images held out and a disentanglement score.
     """
     table = study.table
-    every, held_out = wide(table), wide(table, HELD_OUT)
+    all_images, held_out = wide(table), wide(table, HELD_OUT)
     held_out = held_out[[c for c in ("reconstruction", "r2", *accuracies(held_out.columns)[-1:]) if c in held_out]]
-    across = next((name for name in DISENTANGLEMENT if name in every), None)
-    if across is None or held_out.dropna(how="all").empty:
+    reference = next((name for name in DISENTANGLEMENT if name in all_images), None)
+    if reference is None or held_out.dropna(how="all").empty:
         raise TooFewRunsError(
             f"runs with {' or '.join(DISENTANGLEMENT)}, and scores of images held out, are needed: study=generalise"
         )
-    scores = held_out.assign(**{across: every[across]}).dropna(how="all", subset=list(held_out.columns))
-    numbers = _correlations(scores, list(held_out.columns), across)
+    scores = held_out.assign(**{reference: all_images[reference]}).dropna(how="all", subset=list(held_out.columns))
+    numbers = _correlations(scores, list(held_out.columns), reference)
     for dataset, part in numbers.groupby("dataset", sort=False):
-        yield f"generalisation_{dataset}", _drawn(part, across, str(dataset), study.plan.schedules), part
+        yield f"generalisation_{dataset}", _drawn(part, reference, str(dataset), study.plan.schedules), part
 
 
-def _correlations(scores: pd.DataFrame, names: Sequence[str], across: str) -> pd.DataFrame:
+def _correlations(scores: pd.DataFrame, names: Sequence[str], reference: str) -> pd.DataFrame:
     """Those of the runs of each model and split: a row a score, with the median of it on what was held out.
 
     Raises:
@@ -53,7 +53,7 @@ def _correlations(scores: pd.DataFrame, names: Sequence[str], across: str) -> pd
         known = [name for name in names if runs[name].notna().any()]
         model, _, split = named.partition(ON)
         try:
-            cells = rank_correlations(runs, known, [across])
+            cells = rank_correlations(runs, known, [reference])
         except TooFewRunsError as reason:
             reasons.append(f"{named} on {dataset}: {reason}")
             continue
@@ -65,19 +65,19 @@ def _correlations(scores: pd.DataFrame, names: Sequence[str], across: str) -> pd
     return pd.concat(parts, ignore_index=True)
 
 
-def _drawn(numbers: pd.DataFrame, across: str, dataset: str, schedules: str) -> Picture:
+def _drawn(numbers: pd.DataFrame, reference: str, dataset: str, schedules: str) -> Picture:
     names, splits, models = (list(dict.fromkeys(numbers[c])) for c in ("row", "split", "model"))
     styles = looks_of(numbers)
     figure, axes, _ = panel_grid(len(names), 0.5 + (0.08 + 0.08 * len(models)) * len(splits), sharey=True)
     for ax, name in zip(axes, names, strict=True):
         _panel(ax, numbers[numbers["row"] == name], splits, models, styles)
         ax.set_title(f"{title(name)}, held out")
-        ax.set_xlabel(f"Spearman with\n{title(across)}")
+        ax.set_xlabel(f"Spearman with\n{title(reference)}")
     groups = numbers.drop_duplicates(["model", "split"])
     heading = f"{dataset_title(dataset)}: combinations that training never showed, against disentanglement"
     behind = standing(int(groups["runs"].sum()), int(groups["seeds"].min()))
     titled(
-        figure, heading, behind, schedules, NOTE.format(across=title(across)), model_keys(models, styles, line=False)
+        figure, heading, behind, schedules, NOTE.format(across=title(reference)), model_keys(models, styles, line=False)
     )
     return figure
 

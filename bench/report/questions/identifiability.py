@@ -22,8 +22,12 @@ from bench.study.run import Run
 Floats = NDArray[np.float64]
 DIMS, PIXELS, NOISE = 4, 20, 0.2
 BLIND = ("knn_accuracy", "lr_1000")  # scores that a rotation hardly changes, shown for comparison
-FOUND = {"color": "#08519c", "linestyle": "-"}
-OF_SOURCES: dict[str, dict[str, Any]] = {"ceiling": {"color": "0.6", "linestyle": "-."}, "mig": FOUND, "amari": FOUND}
+ICA_STYLE = {"color": "#08519c", "linestyle": "-"}
+SOURCE_STYLES: dict[str, dict[str, Any]] = {
+    "ceiling": {"color": "0.6", "linestyle": "-."},
+    "mig": ICA_STYLE,
+    "amari": ICA_STYLE,
+}
 LEAST = 1e-17  # where a change of exactly 0 is drawn
 
 
@@ -43,15 +47,15 @@ def draw_identifiability(study: Asked) -> Iterator[NamedDrawing]:
     for ax in axes[0, 1 : len(columns)]:
         ax.set_ylabel("")
     _sources(axes[0, -1], axes[1, -1], sources)
-    handles = [key_of(look) for look in (*styles.values(), OF_SOURCES["ceiling"], FOUND)]
-    keys = handles, [*(title(n) for n in styles), "the sources", "what ICA finds"]
+    handles = [key_of(look) for look in (*styles.values(), SOURCE_STYLES["ceiling"], ICA_STYLE)]
+    keys = handles, [*(title(n) for n in styles), "the sources", "recovered by ICA"]
     titled(
         figure, "A rotated code has the same bound and other scores; sources that are not Gaussian have axes",
         f"{ROWS:,} rows; sources: {sources['seed'].nunique()} seeds",
         study.plan.schedules if len(columns) > 1 else "nothing is trained",
         "Left: scores, of small samples, and the evidence lower bound against rotation; LR and k-NN, logistic "
-        "regression and neighbours, read the code as a whole. Right: MIG of independent sources and of what ICA finds, "
-        "and its distance from a permutation of them, against the shape of their density; lines: median over seeds.",
+        "regression and neighbours, read the code as a whole. Right: MIG of independent sources and of those that ICA "
+        "recovers, and its distance from a permutation of them, against the shape of their density; lines: medians.",
         keys,
     )  # fmt: skip
     numbers = pd.concat([*(rows.assign(panel=k) for k, rows in columns.items()), sources.assign(panel="sources")])
@@ -77,21 +81,21 @@ def trained(study: Asked, run: Run) -> pd.DataFrame:
     assert logvar is not None
     kl = (mean**2 + np.exp(logvar) - logvar - 1).mean(axis=0)
     order = np.eye(len(kl))[np.argsort(-kl)]
-    few = index[:256]
-    images = data.images(few)
+    few_index = index[:256]
+    images = data.images(few_index)
 
     def bound(turn: Floats) -> Floats:
         return rotated_elbo(images, mean[:256], logvar[:256], learner.decode, turn @ order, np.random.default_rng(0))
 
-    scored = scores_under_rotation(mean @ order.T, data.factors(index), registry.names("metrics"))
-    return pd.concat([scored, _changes(len(kl), bound)])
+    scores = scores_under_rotation(mean @ order.T, data.factors(index), registry.names("metrics"))
+    return pd.concat([scores, _changes(len(kl), bound)])
 
 
 def _changes(dims: int, bound: Callable[[Floats], Floats]) -> pd.DataFrame:
     """The largest change of a row's bound, divided by the mean absolute bound, for each angle."""
-    upright = bound(np.eye(dims))
-    changed = [np.abs(bound(plane_rotation(dims, d)) - upright).max() / np.abs(upright).mean() for d in DEGREES]
-    return pd.DataFrame({"degrees": DEGREES, "name": "elbo_change", "score": changed})
+    unrotated = bound(np.eye(dims))
+    changes = [np.abs(bound(plane_rotation(dims, d)) - unrotated).max() / np.abs(unrotated).mean() for d in DEGREES]
+    return pd.DataFrame({"degrees": DEGREES, "name": "elbo_change", "score": changes})
 
 
 def _is_vae(run: Run) -> bool:
@@ -131,9 +135,9 @@ def _sources(upper: Axes, lower: Axes, sources: pd.DataFrame) -> None:
     """MIG above, distance from a permutation below, against the shape of the sources' density."""
     for ax, names in ((upper, ("ceiling", "mig")), (lower, ("amari",))):
         for name in names:
-            ax.scatter(sources["shape"], sources[name], s=5, color=OF_SOURCES[name]["color"], alpha=0.5, linewidth=0)
+            ax.scatter(sources["shape"], sources[name], s=5, color=SOURCE_STYLES[name]["color"], alpha=0.5, linewidth=0)
             median = sources.groupby("shape")[name].median()
-            ax.plot(median.index, median, **OF_SOURCES[name])
+            ax.plot(median.index, median, **SOURCE_STYLES[name])
         ax.axvline(2, color="0.6", linewidth=0.8, linestyle="--")
         ax.set_xscale("log")
         ax.set_xticks([1, 2, 4, 8], ["1\nLaplace", "2\nGauss", "4", "8"])

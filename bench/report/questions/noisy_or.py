@@ -46,7 +46,7 @@ def draw_noisy_or(study: Asked) -> Iterator[NamedDrawing]:
         "Exact expectation maximisation, the best of 4 starts. Numbers: strength x 100. Lines: the median over seeds, "
         "and the inverse of the square root of the rows (dashed)."
     )
-    heading = "A noisy-OR network is found again, up to the order of its causes"
+    heading = "A noisy-OR network is recovered, up to the order of its causes"
     keys = right.get_legend_handles_labels()
     titled(figure, heading, f"{SEEDS} seeds", "nothing is trained", note, keys)
     yield "noisy_or", figure, errors

@@ -1,4 +1,4 @@
-"""What scores and their rank correlations depend on beside the codes: choices of the evaluation, the training seed."""
+"""The dependence of scores and their rank correlations on choices of the evaluation and on the training seed."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,7 +19,7 @@ COLOURS = {
     "codes": "#0072b2",
 }  # fmt: skip
 WORDS = {"codes": "mean or sampled codes", "rows": "number of rows", "bins": "number of bins", SETTING: "setting"}
-SAID = (
+EXPLANATION = (
     "Each choice is moved alone: 10 and 40 bins, a quarter and a half of the rows, three draws, sampled codes for mean "
     "ones. Bars: variance with each choice, as shares of what all make together."
 )
@@ -37,15 +37,17 @@ def draw_sensitivity(study: Asked) -> Iterator[NamedDrawing]:
     if scores.empty:
         raise TooFewRunsError("no run of the study has stored codes: python -m bench score encodes them")
     shares = score_shares(scores)
-    yield "sensitivity_of_scores", _drawn(shares, shares["name"].map(title), "a score", study, scores), shares
+    yield "sensitivity_of_scores", _figure(shares, shares["name"].map(title), "a score", study, scores), shares
     names = [n for n in PAPER.values() if n in set(scores["name"])]
     of_pairs = correlation_shares(scores, names)
     if of_pairs["share"].notna().any():
         pairs = of_pairs["row"].map(title) + ", " + of_pairs["column"].map(title)
-        yield "sensitivity_of_correlations", _drawn(of_pairs, pairs, "a rank correlation", study, scores), of_pairs
+        yield "sensitivity_of_correlations", _figure(of_pairs, pairs, "a rank correlation", study, scores), of_pairs
 
 
-def _drawn(shares: pd.DataFrame, labels: "pd.Series[str]", of: str, study: Asked, scores: pd.DataFrame) -> Picture:
+def _figure(
+    shares: pd.DataFrame, labels: "pd.Series[str]", subject: str, study: Asked, scores: pd.DataFrame
+) -> Picture:
     rows = list(dict.fromkeys(labels))
     sources = [s for s in (SETTING, SEED, *choices(shares["source"])) if s in set(shares["source"])]
     places = list(shares.assign(label=labels).groupby("dataset", sort=False))
@@ -54,9 +56,9 @@ def _drawn(shares: pd.DataFrame, labels: "pd.Series[str]", of: str, study: Asked
         _bars(ax, part, rows, sources)
         ax.set_title(dataset_title(str(dataset)))
         ax.set_xlabel("share of variance (%)")
-    heading = f"What {of} depends on beside the codes"
+    heading = f"What {subject} depends on beside the codes"
     keys = axes[0].get_legend_handles_labels()
-    titled(figure, heading, sizes_of(scores), study.plan.schedules, SAID, keys)
+    titled(figure, heading, sizes_of(scores), study.plan.schedules, EXPLANATION, keys)
     return figure
 
 

@@ -143,7 +143,7 @@ def test_a_damaged_note_of_a_merge_says_the_way_back(results: Store, tmp_path: P
 def test_a_table_that_something_else_has_changed_is_not_overwritten(results: Store, tmp_path: Path) -> None:
     merge(folder_of(tmp_path / "a", scored(RUNS[0])), results)
     other = folder_of(results.reference().path, scored(RUNS[1]))
-    with pytest.raises(StoreError, match=r"card.yaml is not what the last merge wrote; what was before it lies in"):
+    with pytest.raises(StoreError, match=r"card.yaml is not what the last merge wrote; the files before it are in"):
         undo_merge(results)
     assert len(read_reference(other)[0]) == 2
 
