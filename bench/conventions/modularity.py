@@ -17,7 +17,7 @@ ITERATIONS = 1  # of a regression whose score is not used
 def without_constant(
     codes: ArrayLike, factors: ArrayLike, *, num_bins: int, bin_factors: bool = False
 ) -> dict[str, float]:
-    """This suite's in unit bins, of codes that have no constant dimension."""
+    """The suite's modularity in the bins of dcf and ubisoft; codes with a constant dimension are refused."""
     refuse_constant(codes)
     return in_unit_bins(modularity, codes, factors, num_bins=num_bins, bin_factors=bin_factors)
 

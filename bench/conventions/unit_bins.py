@@ -1,4 +1,4 @@
-"""Bins of columns that were brought to [0, 1] before, as several repositories have them."""
+"""Bins of columns that were first rescaled to [0, 1], as in several repositories."""
 
 from collections.abc import Callable
 
@@ -31,6 +31,6 @@ def in_unit_bins(
     num_bins: int,
     bin_factors: bool = False,
 ) -> dict[str, float]:
-    """A metric of this suite, of codes (and factors) in bins that are made as those repositories make them."""
+    """A metric of this suite for codes (and, with `bin_factors`, factors) in these bins."""
     classes = unit_bins(factors, num_bins) if bin_factors else factors
     return metric(unit_bins(codes, num_bins), classes, num_bins=num_bins)

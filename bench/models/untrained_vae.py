@@ -9,15 +9,15 @@ from bench.data.base import DataSet
 from bench.models.base import Codes, Fitted, Images, State, model
 from bench.models.parts.vae import GaussianVAE
 
-LARGE = 64  # pixels a side of the least images that the study's networks are taken for
+LARGE = 64  # least height of images, in pixels, for which the study's networks are used
 
 
 @model()
 class UntrainedVAE(Fitted):
-    """Encoder and decoder of a VAE at the weights that a seed gives them before any update.
+    """Encoder and decoder of a VAE at the initial weights of a seed, before any update.
 
-    The architecture is the study's from 64x64 pixels on, below it `small`; the weights are those every VAE of that seed
-    starts from.
+    The architecture is the study's for images of 64x64 pixels or more, else `small`. Every VAE of that architecture and
+    seed starts from these weights.
 
     Raises:
         ModelError: the architecture does not take images of this size.

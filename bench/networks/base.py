@@ -66,12 +66,12 @@ class Networks(ABC):
 
     @classmethod
     def takes(cls, size: int) -> bool:
-        """Whether they take images of this height and width: by default of the size that they are made for alone."""
+        """Whether the networks accept images of this height and width; by default only `image_size`."""
         return cls.image_size in (None, size)
 
     @classmethod
     def sizes(cls) -> str:
-        """The sizes that they take, in words."""
+        """The accepted image sizes, in words."""
         return "any size" if cls.image_size is None else f"{cls.image_size}x{cls.image_size}"
 
     @abstractmethod
@@ -98,7 +98,7 @@ def image_sizes() -> dict[str, int | None]:
 
 
 def sizes_taken() -> str:
-    """Which networks take which sizes, in words."""
+    """The image sizes that each of the networks accepts, in words."""
     names: dict[str, list[str]] = {}
     for name, networks in every_network().items():
         names.setdefault(networks.sizes(), []).append(name)

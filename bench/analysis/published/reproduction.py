@@ -33,7 +33,7 @@ SCALES: dict[str, Scale] = {
     "fig5": OF_CORRELATION,
     "table5": OF_SHARE,
     "table5_mean": OF_SHARE,
-}  # where the interval is symmetric
+}  # transformations after which the interval is symmetric
 
 
 class NothingToCompareError(ValueError):
@@ -107,19 +107,19 @@ def _widened(merged: pd.DataFrame, item: Item) -> pd.DataFrame:
     return merged.assign(**{n: v / item.scale for n, v in ({"ours": ours, "low": low, "high": high} | ends).items()})
 
 
-def _judged(both: pd.DataFrame, item: Item, reasons: list[str], missing: str) -> pd.DataFrame:
-    wanted = item.source.get("study", {}).get("seeds", 0)
-    verdicts, why = [], []
-    for line in both.itertuples():
+def _judged(merged: pd.DataFrame, item: Item, reasons: list[str], missing: str) -> pd.DataFrame:
+    published_seeds = item.source.get("study", {}).get("seeds", 0)
+    verdicts, explanations = [], []
+    for line in merged.itertuples():
         count = f"{line.seeds:.0f} seed{'' if line.seeds == 1 else 's'} a setting"
-        fewer = [f"{count} for {wanted or MIN_SEEDS}"] if line.seeds < MIN_SEEDS else []
-        unknown = [] if fewer or not np.isnan(line.low) else ["ours has no interval"]
+        few_seeds = [f"{count} for {published_seeds or MIN_SEEDS}"] if line.seeds < MIN_SEEDS else []
+        no_interval = [] if few_seeds or not np.isnan(line.low) else ["ours has no interval"]
         absent = missing if np.isnan(line.runs) else "a score is the same in all of its runs"
-        against = [absent] if np.isnan(line.ours) else reasons + fewer + unknown
+        against = [absent] if np.isnan(line.ours) else reasons + few_seeds + no_interval
         low, high = line.low_of_difference - item.tolerance, line.high_of_difference + item.tolerance
         verdicts.append("not comparable" if against else "covered" if low <= line.published <= high else "not covered")
-        why.append("; ".join(against))
-    return both.assign(difference=both["ours"] - both["published"], verdict=verdicts, reason=why)
+        explanations.append("; ".join(against))
+    return merged.assign(difference=merged["ours"] - merged["published"], verdict=verdicts, reason=explanations)
 
 
 def shortfalls(runs: list[Run], protocol: Protocol, study: Mapping[str, Any] | None) -> list[str]:

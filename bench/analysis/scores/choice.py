@@ -1,4 +1,4 @@
-"""Which run to take without factors, and what that costs: its scores beside those of the run that factors choose."""
+"""The choice of a run without factors, and its regret: its scores compared with the best run's."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError, fewest_se
 from bench.analysis.statistics.intervals import DRAWS, MIN_SEEDS, numbered, percentile_interval, resamples, stretched
 from bench.metrics.base import Score
 
-CRITERIA: Mapping[str, Score] = {**OF_TRAINING, **UNSUPERVISED}  # what needs no factors: losses, then scores
-METRICS = ("elbo", "unsupervised", "udr", "model_centrality")  # whose scores they are, beside losses
-ANY = "any run"  # in the place of a criterion: each is as likely
+CRITERIA: Mapping[str, Score] = {**OF_TRAINING, **UNSUPERVISED}  # criteria without factors: losses, then scores
+METRICS = ("elbo", "unsupervised", "udr", "model_centrality")  # the metrics of these scores
+ANY = "any run"  # in place of a criterion: a uniformly random run
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What criteria choose among the runs of each model on one data set.
+    """The runs that criteria choose among those of each model on one data set.
 
     Attributes:
-        picks: a row a model and criterion: model, by (of `CRITERIA`), criterion (its value), run, value (of what the
-            model sweeps), seed, runs (chosen among), incomplete (runs left out: they lack a score).
-        regrets: a row a model, criterion and metric: model, metric, by (of `CRITERIA`, or `ANY`: the mean over runs),
-            regret, low, high (95 %), score (of the pick), best, run (picked), runs, seeds. Empty without metrics.
-        reasons: model -> why its regret is not known, though there are metrics.
+        picks: a row per model and criterion: model, by (of `CRITERIA`), criterion (its value), run, value (of the swept
+            hyper-parameter), seed, runs (number of candidates), incomplete (runs left out because they lack a score).
+        regrets: a row per model, criterion and metric: model, metric, by (of `CRITERIA`, or `ANY`: the mean over runs),
+            regret, low, high (95 %), score (of the picked run), best, run (picked), runs, seeds. Empty without metrics.
+        reasons: model -> why its regret is not known, although there are metrics.
     """
 
     picks: pd.DataFrame
@@ -35,17 +35,17 @@ class Choice:
 
 
 def choose(scores: pd.DataFrame, names: Sequence[str], rng: np.random.Generator) -> Choice:
-    """The run that each criterion picks among all strengths and seeds of a model, and how far below the best it is.
+    """The run that each criterion picks among all strengths and seeds of a model, and its gap to the best run.
 
     Args:
-        scores: as `with_sampled_tc` gives it, of one data set.
-        names: metrics, higher is better; none where factors are unknown. A model whose runs lack them all is chosen
-            from without a regret.
-        rng: of the bootstrap over seeds: best and pick are found anew among the runs drawn. No interval below
-            `MIN_SEEDS` seeds.
+        scores: as `with_sampled_tc` returns them, of one data set.
+        names: metrics, higher is better; empty if factors are unknown. A model without any of these scores has picks
+            but no regrets.
+        rng: of the bootstrap over seeds, which determines the best and the picked run again in each draw. No interval
+            below `MIN_SEEDS` seeds.
 
     Returns:
-        Picks and regrets over the same runs: those of a model that have every score which some run of it has.
+        Picks and regrets over the same runs: the runs of a model that have every score that any of its runs has.
 
     Raises:
         TooFewRunsError: no model has a run with a criterion; the message counts them.
@@ -54,23 +54,23 @@ def choose(scores: pd.DataFrame, names: Sequence[str], rng: np.random.Generator)
     regrets: list[pd.DataFrame] = []
     reasons: dict[str, str] = {}
     for model, runs in scores.groupby(level="model", sort=False):
-        ways, known = ([c for c in among if c in runs and runs[c].notna().any()] for among in (CRITERIA, names))
-        if not ways:
+        criteria, metrics = ([n for n in group if n in runs and runs[n].notna().any()] for group in (CRITERIA, names))
+        if not criteria:
             continue
-        complete = runs[[*known, *ways]].dropna()
+        complete = runs[[*metrics, *criteria]].dropna()
         if complete.empty:
             reasons[str(model)] = f"none of its {len(runs)} runs has every score"
             continue
-        picks.append(_picks(complete, ways).assign(model=model, incomplete=len(runs) - len(complete)))
-        if known and len(complete) >= MIN_RUNS:
-            regrets.append(_regrets(complete, known, ways, rng).assign(model=model))
+        picks.append(_picks(complete, criteria).assign(model=model, incomplete=len(runs) - len(complete)))
+        if metrics and len(complete) >= MIN_RUNS:
+            regrets.append(_regrets(complete, metrics, criteria, rng).assign(model=model))
         elif names:
-            lacking = f"{len(complete)} runs, {MIN_RUNS} are needed" if known else "its runs have no such score"
-            reasons[str(model)] = lacking
+            few = f"{len(complete)} runs, {MIN_RUNS} are needed"
+            reasons[str(model)] = few if metrics else "its runs have no such score"
     if not picks:
-        lacking = "; ".join(f"{model}: {why}" for model, why in reasons.items())
-        mend = f"score them with metric=[{','.join(METRICS)}]"
-        raise TooFewRunsError(lacking or f"none of {len(scores)} runs has a score that needs no factors: {mend}")
+        explained = "; ".join(f"{model}: {reason}" for model, reason in reasons.items())
+        remedy = f"score them with metric=[{','.join(METRICS)}]"
+        raise TooFewRunsError(explained or f"none of {len(scores)} runs has a score that needs no factors: {remedy}")
     return Choice(
         pd.concat(picks, ignore_index=True), pd.concat(regrets, ignore_index=True) if regrets else _NONE, reasons
     )
@@ -81,38 +81,39 @@ _NONE = pd.DataFrame(
 )
 
 
-def _merits(runs: pd.DataFrame, way: str) -> NDArray[np.float64]:
-    """A criterion of each run, turned so that the highest is chosen."""
-    return runs[way].to_numpy() * (1 if CRITERIA[way].higher_is_better else -1)
+def _merits(runs: pd.DataFrame, criterion: str) -> NDArray[np.float64]:
+    """A criterion of each run, with the sign that makes the highest the best."""
+    return runs[criterion].to_numpy() * (1 if CRITERIA[criterion].higher_is_better else -1)
 
 
-def _picks(runs: pd.DataFrame, ways: Sequence[str]) -> pd.DataFrame:
+def _picks(runs: pd.DataFrame, criteria: Sequence[str]) -> pd.DataFrame:
     rows = []
-    for way in ways:
-        place = int(_merits(runs, way).argmax())
+    for name in criteria:
+        place = int(_merits(runs, name).argmax())
         _, _, value, seed, run = runs.index[place]
-        rows.append({"by": way, "criterion": runs[way].iloc[place], "run": run, "value": value, "seed": seed})
+        rows.append({"by": name, "criterion": runs[name].iloc[place], "run": run, "value": value, "seed": seed})
     return pd.DataFrame(rows).assign(runs=len(runs))
 
 
-def _regrets(runs: pd.DataFrame, names: Sequence[str], ways: Sequence[str], rng: np.random.Generator) -> pd.DataFrame:
+def _regrets(
+    runs: pd.DataFrame, names: Sequence[str], criteria: Sequence[str], rng: np.random.Generator
+) -> pd.DataFrame:
     cells, seeds = settings(runs), fewest_seeds(runs)
-    drawn, x = resamples(cells, DRAWS, rng), runs[list(names)].to_numpy()
-    best, best_drawn = x.max(axis=0), x[drawn].max(axis=1)
+    resampled, x = resamples(cells, DRAWS, rng), runs[list(names)].to_numpy()
+    best, best_of_draws = x.max(axis=0), x[resampled].max(axis=1)
     lines = []
-    for way in (*ways, ANY):
-        if way == ANY:
-            picked, picked_drawn, run = x.mean(axis=0), x[drawn].mean(axis=1), ""
+    for criterion in (*criteria, ANY):
+        if criterion == ANY:
+            picked, picked_of_draws, run = x.mean(axis=0), x[resampled].mean(axis=1), ""
         else:
-            merit = _merits(runs, way)
+            merit = _merits(runs, criterion)
             picked, run = x[merit.argmax()], str(runs.index[merit.argmax()][-1])
-            picked_drawn = x[drawn[np.arange(DRAWS), merit[drawn].argmax(axis=1)]]
-        point, spread = best - picked, best_drawn - picked_drawn
-        known = seeds >= MIN_SEEDS
-        ends = stretched(point, spread, numbered(cells)) if known else np.full_like(spread, np.nan)
+            picked_of_draws = x[resampled[np.arange(DRAWS), merit[resampled].argmax(axis=1)]]
+        point, draws = best - picked, best_of_draws - picked_of_draws
+        ends = stretched(point, draws, numbered(cells)) if seeds >= MIN_SEEDS else np.full_like(draws, np.nan)
         low, high = percentile_interval(np.maximum(ends, 0))
         lines += [
-            {"metric": n, "by": way, "regret": point[k], "low": low[k], "high": high[k], "score": picked[k],
+            {"metric": n, "by": criterion, "regret": point[k], "low": low[k], "high": high[k], "score": picked[k],
              "best": best[k], "run": run}
             for k, n in enumerate(names)
         ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""How much of a score's variance the model and its strength explain, the rest being the seed (paper: table 5)."""
+"""The share of a score's variance that the model and its strength explain, and not the seed (paper: table 5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ class Explained:
     """Shares of the variance of S scores that a grouping of settings explains.
 
     Attributes:
-        omega: (S,) omega squared, without what seeds alone would explain: unbiased, so sometimes below 0.
-        plain: (S,) R squared of least squares on one indicator a group, as papers print it.
-        low: (S,) of the 95 % interval of omega.
-        high: (S,).
+        omega: (S,) omega squared, corrected for the variance that seeds alone explain: unbiased, so it can be below 0.
+        plain: (S,) R squared of least squares on an indicator per group, which papers print.
+        low: (S,) low end of the 95 % interval of omega.
+        high: (S,) high end.
     """
 
     omega: Floats
@@ -42,62 +42,63 @@ class Mean:
 
 
 def explained(scores: Floats, groups: Labels) -> Explained:
-    """Variance between groups of settings, as a share of all of it.
+    """Variance between groups of settings, as a share of the total variance.
 
-    The interval is a t interval of -log(1 - omega). Each setting's part of the variance of omega is the larger of two:
-    as its seeds show it, and as normal seeds of the same variance would.
+    The interval is a t interval of -log(1 - omega). Each setting contributes to the variance of omega the larger of
+    two estimates: one from its seeds, and one for normal seeds of the same variance.
 
     Args:
         scores: (K, n, S): settings, seeds, scores.
         groups: (K,) the group of each setting, numbered from 0.
 
     Returns:
-        The ends are missing with fewer than `MIN_SEEDS` seeds; everything is missing where a score is constant.
+        The shares; the ends are missing below `MIN_SEEDS` seeds, and everything is missing for a constant score.
     """
-    seeds, moves = scores.shape[1], _moves(scores, groups)
+    seeds, influence = scores.shape[1], _influences(scores, groups)
+    omega, plain = influence.omega, influence.plain
     if seeds < MIN_SEEDS:
-        missing = np.full_like(moves.omega, np.nan)
-        return Explained(moves.omega, moves.plain, missing, missing)
+        missing = np.full_like(omega, np.nan)
+        return Explained(omega, plain, missing, missing)
     variances = scores.var(axis=1, ddof=1)
-    normal = moves.by_mean**2 * variances / seeds + moves.by_variance**2 * 2 * variances**2 / (seeds + 1)
-    parts = np.maximum(moves.by_run.var(axis=1, ddof=1) / seeds, normal)
-    return Explained(moves.omega, moves.plain, *_ends(moves.omega, parts, seeds - 1))
+    normal = influence.by_mean**2 * variances / seeds + influence.by_variance**2 * 2 * variances**2 / (seeds + 1)
+    parts = np.maximum(influence.by_run.var(axis=1, ddof=1) / seeds, normal)
+    return Explained(omega, plain, *_ends(omega, parts, seeds - 1))
 
 
 def mean_explained(blocks: Sequence[tuple[Floats, Labels]]) -> Mean:
-    """The mean of omega squared over scores and data sets, with an interval made as that of each.
+    """The mean of omega squared over scores and data sets, with an interval as in `explained`.
 
-    A run moves the shares of all its scores at once, so their variances and covariances within each setting count; runs
-    of different data sets are independent.
+    A run changes the shares of all its scores together, so their covariances within each setting count as well as their
+    variances; runs of different data sets are independent.
 
     Args:
         blocks: scores (K, n, S) and groups (K,) of each data set, as `explained` takes them.
 
     Returns:
-        Everything is missing where a score is constant on a data set, the ends with fewer than `MIN_SEEDS` seeds.
+        Everything is missing if a score is constant on a data set, the ends also below `MIN_SEEDS` seeds.
     """
-    each = [_moves(*block) for block in blocks]
-    shares = np.concatenate([moves.omega for moves in each])
+    influences = [_influences(*block) for block in blocks]
+    shares = np.concatenate([influence.omega for influence in influences])
     omega = float(shares.mean())
     if min(scores.shape[1] for scores, _ in blocks) < MIN_SEEDS or not omega < 1:
         return Mean(omega, np.nan, np.nan)
     parts, freedoms = [], []
-    for (scores, _), moves in zip(blocks, each, strict=True):
+    for (scores, _), influence in zip(blocks, influences, strict=True):
         seeds = scores.shape[1]
-        weights = (1 - moves.omega) / len(shares) / (1 - omega)  # in -log(1 - mean), of -log(1 - omega) of each
-        by_mean, by_variance = moves.by_mean * weights, moves.by_variance * weights
+        weights = (1 - influence.omega) / len(shares) / (1 - omega)  # derivatives of -log(1 - mean)
+        by_mean, by_variance = influence.by_mean * weights, influence.by_variance * weights
         residuals = scores - scores.mean(axis=1, keepdims=True)
         covariances = residuals.swapaxes(1, 2) @ residuals / (seeds - 1)
         normal = np.einsum("ks,kst,kt->k", by_mean, covariances, by_mean) / seeds
         normal += np.einsum("s,kst,t->k", by_variance, 2 * covariances**2, by_variance) / (seeds + 1)
-        parts.append(np.maximum((moves.by_run @ weights).var(axis=1, ddof=1) / seeds, normal))
+        parts.append(np.maximum((influence.by_run @ weights).var(axis=1, ddof=1) / seeds, normal))
         freedoms.append(np.full(len(scores), seeds - 1))
     low, high = _ends(omega, np.concatenate(parts), np.concatenate(freedoms))
     return Mean(omega, float(low), float(high))
 
 
 def _ends(omega: ArrayLike, parts: Floats, freedom: ArrayLike) -> tuple[Floats, Floats]:
-    """Ends of the t interval of -log(1 - omega), as shares, from each setting's part of its variance (K, ...)."""
+    """Ends, as shares, of the t interval of -log(1 - omega), from the contribution of each setting to its variance."""
     variance = parts.sum(axis=0)
     freedoms = np.reshape(freedom, (-1, *[1] * (parts.ndim - 1)))
     together = variance**2 / np.maximum((parts**2 / freedoms).sum(axis=0), 1e-300)
@@ -107,15 +108,15 @@ def _ends(omega: ArrayLike, parts: Floats, freedom: ArrayLike) -> tuple[Floats, 
 
 
 @dataclass(frozen=True)
-class _Moves:
-    """Shares explained of S scores, and what moves -log(1 - omega).
+class _Influences:
+    """Shares explained of S scores, and derivatives of -log(1 - omega).
 
     Attributes:
         omega: (S,).
         plain: (S,) R squared.
-        by_mean: (K, S) by the mean of each setting.
-        by_variance: (S,) by the variance of each setting.
-        by_run: (K, n, S) by each run, up to its part in the mean.
+        by_mean: (K, S) with respect to the mean of each setting.
+        by_variance: (S,) with respect to the variance of each setting.
+        by_run: (K, n, S) influence of each run, n times its contribution.
     """
 
     omega: Floats
@@ -125,32 +126,32 @@ class _Moves:
     by_run: Floats
 
 
-def _moves(scores: Floats, groups: Labels) -> _Moves:
+def _influences(scores: Floats, groups: Labels) -> _Influences:
     settings, seeds, _ = scores.shape
     means, variances = scores.mean(axis=1), scores.var(axis=1, ddof=1)
     within = variances.mean(axis=0)
-    off, between = _between(means, groups, within, seeds)
-    off_each, between_each = _between(means, np.arange(settings), within, seeds)
+    group_offset, between = _between(means, groups, within, seeds)
+    setting_offset, between_settings = _between(means, np.arange(settings), within, seeds)
     spread = scores.var(axis=(0, 1))
     spread = np.where(spread > 1e-12 * (scores**2).mean(axis=(0, 1)), spread, np.nan)
-    total = np.where(np.isnan(spread), np.nan, between_each + within)
-    omega, plain = between / total, (off**2).mean(axis=0) / spread
+    total = np.where(np.isnan(spread), np.nan, between_settings + within)
+    omega, plain = between / total, (group_offset**2).mean(axis=0) / spread
     count, group_count = settings * seeds, int(groups.max()) + 1
-    scale = total * np.where(omega < 1, 1 - omega, np.nan) * settings  # without seeds that differ there is no interval
-    by_mean = 2 * (off - omega * off_each) / scale
+    scale = total * np.where(omega < 1, 1 - omega, np.nan) * settings  # NaN if all seeds are equal: no interval
+    by_mean = 2 * (group_offset - omega * setting_offset) / scale
     by_variance = -((group_count - 1) / count + omega * (1 - (settings - 1) / count)) / scale
     residuals = scores - means[:, None]
     surplus = (residuals**2 * seeds / (seeds - 1) - variances[:, None]) * np.sqrt((seeds - 1) / max(seeds - 2, 1))
-    return _Moves(omega, plain, by_mean, by_variance, by_mean[:, None] * residuals + by_variance * surplus)
+    return _Influences(omega, plain, by_mean, by_variance, by_mean[:, None] * residuals + by_variance * surplus)
 
 
 def _between(means: Floats, groups: Labels, within: Floats, seeds: int) -> tuple[Floats, Floats]:
-    """Offset of each setting's group from the mean of all (K, S), and its variance without the seeds' part."""
+    """Offset of each setting's group from the grand mean (K, S), and its variance, corrected for that of the seeds."""
     member = np.eye(int(groups.max()) + 1)[groups]  # (K, groups)
-    of_group = (member.T @ means) / member.sum(axis=0)[:, None]
-    off = of_group[groups] - means.mean(axis=0)
+    group_means = (member.T @ means) / member.sum(axis=0)[:, None]
+    offset = group_means[groups] - means.mean(axis=0)
     noise = (member.shape[1] - 1) / (len(means) * seeds) * within
-    return off, (off**2).mean(axis=0) - noise
+    return offset, (offset**2).mean(axis=0) - noise
 
 
 def omega_of_plain(plain: float, full: float, groups: int, settings: int, runs: int) -> float:
@@ -158,10 +159,10 @@ def omega_of_plain(plain: float, full: float, groups: int, settings: int, runs: 
 
     Args:
         plain: R squared of the grouping.
-        full: R squared of the settings (model x strength) themselves.
-        groups: how many groups.
-        settings: how many settings.
-        runs: how many runs.
+        full: R squared of the settings (model x strength).
+        groups: number of groups.
+        settings: number of settings.
+        runs: number of runs.
     """
     noise = (1 - full) / (runs - settings)
     return (plain - (groups - 1) * noise) / (1 + noise)
@@ -173,7 +174,7 @@ def variance_explained(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFra
     Settings have equal weight: each contributes as many seeds as the smallest one has.
 
     Args:
-        scores: as `wide` gives it, of one data set.
+        scores: as `wide` returns them, of one data set.
         names: score names.
 
     Returns:
@@ -183,9 +184,9 @@ def variance_explained(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFra
     Raises:
         TooFewRunsError: fewer than two models, or a setting with a single seed.
     """
-    block, owners = balanced(scores, names)
+    block, model_of_setting = balanced(scores, names)
     parts = []
-    for by, groups in groupings(owners).items():
+    for by, groups in groupings(model_of_setting).items():
         share = explained(block, groups)
         ends = {"low": share.low, "high": share.high, "plain": share.plain}
         parts.append(pd.DataFrame({"name": list(names), "by": by, "explained": share.omega} | ends))
@@ -193,10 +194,10 @@ def variance_explained(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFra
 
 
 def mean_variance_explained(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    """Mean over scores and data sets of what `variance_explained` gives.
+    """Mean over scores and data sets of the shares of `variance_explained`.
 
     Args:
-        scores: as `wide` gives it, of any data sets.
+        scores: as `wide` returns them, of any data sets.
         names: score names.
 
     Returns:
@@ -208,19 +209,19 @@ def mean_variance_explained(scores: pd.DataFrame, names: Sequence[str]) -> pd.Da
     blocks = [balanced(scores.xs(d, drop_level=False), names) for d in scores.index.unique("dataset")]
     rows = []
     for by in groupings(blocks[0][1]):
-        mean = mean_explained([(block, groupings(owners)[by]) for block, owners in blocks])
+        mean = mean_explained([(block, groupings(model_of_setting)[by]) for block, model_of_setting in blocks])
         rows.append({"by": by, "explained": mean.omega, "low": mean.low, "high": mean.high})
     counts = {"runs": sum(b[..., 0].size for b, _ in blocks), "seeds": min(b.shape[1] for b, _ in blocks)}
     return pd.DataFrame(rows).assign(**counts)
 
 
-def groupings(owners: Labels) -> dict[str, Labels]:
-    """What the variance between settings is explained by: the group of each setting, from its model (K,)."""
-    return {"model": owners, "model x strength": np.arange(len(owners))}
+def groupings(model_of_setting: Labels) -> dict[str, Labels]:
+    """Groupings that explain variance, by name: the group of each setting (K,), from the model of each setting."""
+    return {"model": model_of_setting, "model x strength": np.arange(len(model_of_setting))}
 
 
 def balanced(scores: pd.DataFrame, names: Sequence[str]) -> tuple[Floats, Labels]:
-    """Scores (K, n, S) of one data set, and the model (K,) of each setting; n is the seeds of the smallest setting.
+    """Scores (K, n, S) of one data set, and the model (K,) of each setting; the smallest setting has n seeds.
 
     Raises:
         TooFewRunsError: fewer than two models, or a setting with a single seed.
