@@ -29,11 +29,11 @@ GROUP = kernels.GROUP.value
 WAYS: dict[str, tuple[tuple[Any, ...], ...]] = {
     "_convolution": (
         (128, 4, 2, True), (128, 8, 2, True), (64, 4, 2, True), (64, 4, 3, True), (64, 4, 3, False),
-        (32, 4, 3, True), (32, 2, 3, True),
+        (32, 4, 2, True), (32, 8, 2, True),
     ),
     "_transposed": (
         (128, 4, 2, True), (128, 8, 2, True), (64, 4, 2, True), (64, 4, 3, False), (64, 2, 2, True),
-        (32, 4, 2, True), (32, 2, 2, True),
+        (32, 4, 2, True), (32, 8, 2, True),
     ),
     "_transposed_to_few": (
         (128, 4, 2, True), (128, 4, 3, True), (128, 8, 2, True), (64, 4, 3, False), (64, 4, 2, True), (64, 4, 3, True),
