@@ -206,7 +206,7 @@ def _classes(array: Array, where: str) -> NDArray[np.int64]:
         )
     if wrong.any():
         _refuse(array, wrong, f"{where} must be integers from 0, the class index of each factor")
-    whole = array.astype(np.int64, copy=False)
+    whole = array.astype(np.int64, copy=False) if array.size else np.empty(array.shape, np.int64)
     if (whole < 0).any():
         _refuse(array, whole < 0, f"{where} must not be negative")
     return whole

@@ -1,6 +1,7 @@
 """Arrays of any library are read as they are meant, or refused with the argument, the place and the mend."""
 
 import datetime
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -189,6 +190,12 @@ def test_what_are_no_classes_is_told_with_the_mend(kind: str) -> None:
     values, message = NO_CLASSES[kind]
     with pytest.raises(ValueError, match=f"^{message}"):
         classes(values, "factors")
+
+
+def test_no_value_of_any_kind_is_no_class() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert classes(np.zeros((3, 0), np.complex128), "factors").shape == (3, 0)
 
 
 def test_the_mend_makes_classes_of_a_column() -> None:
