@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bench.analysis.names import accuracies, dataset_title, title
+from bench.analysis.names import accuracies, dataset_title, model_title, title
 from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations, wide
 from bench.report.figures.panels import Looks, looks_of, model_keys, panel_grid, standing
 from bench.report.questions.asked import Asked, NamedDrawing
@@ -37,16 +37,20 @@ def draw_generalisation(study: Asked) -> Iterator[NamedDrawing]:
             f"runs with {' or '.join(DISENTANGLEMENT)}, and scores of images held out, are needed: study=generalise"
         )
     scores = held_out.assign(**{reference: all_images[reference]}).dropna(how="all", subset=list(held_out.columns))
-    numbers = _correlations(scores, list(held_out.columns), reference)
+    numbers, reasons = _correlations(scores, list(held_out.columns), reference)
+    note = NOTE.format(across=title(reference)) + (f" Left out: {'; '.join(reasons)}." if reasons else "")
     for dataset, part in numbers.groupby("dataset", sort=False):
-        yield f"generalisation_{dataset}", _drawn(part, reference, str(dataset), study.plan.schedules), part
+        yield f"generalisation_{dataset}", _drawn(part, reference, study.plan.schedules, note), part
 
 
-def _correlations(scores: pd.DataFrame, names: Sequence[str], reference: str) -> pd.DataFrame:
+def _correlations(scores: pd.DataFrame, names: Sequence[str], reference: str) -> tuple[pd.DataFrame, list[str]]:
     """Those of the runs of each model and split: a row a score, with the median of it on what was held out.
 
+    Returns:
+        The rows, and why models are left out.
+
     Raises:
-        TooFewRunsError: none has enough runs; the message has the reason of each.
+        TooFewRunsError: every model is; the message has the reason of each.
     """
     parts, reasons = [], []
     for (dataset, named), runs in scores.groupby(level=["dataset", "model"], sort=False):
@@ -55,17 +59,17 @@ def _correlations(scores: pd.DataFrame, names: Sequence[str], reference: str) ->
         try:
             cells = rank_correlations(runs, known, [reference])
         except TooFewRunsError as reason:
-            reasons.append(f"{named} on {dataset}: {reason}")
+            reasons.append(f"{model_title(named)}, {dataset_title(dataset)}: {reason}")
             continue
         split = split.removeprefix("the ").removesuffix(" split") or "all images"
         medians = cells["row"].map(runs[known].median())
         parts.append(cells.assign(held_out=medians, model=model, split=split, dataset=dataset))
     if not parts:
         raise TooFewRunsError("; ".join(reasons))
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True), reasons
 
 
-def _drawn(numbers: pd.DataFrame, reference: str, dataset: str, schedules: str) -> Picture:
+def _drawn(numbers: pd.DataFrame, reference: str, schedules: str, note: str) -> Picture:
     names, splits, models = (list(dict.fromkeys(numbers[c])) for c in ("row", "split", "model"))
     styles = looks_of(numbers)
     figure, axes, _ = panel_grid(len(names), 0.5 + (0.08 + 0.08 * len(models)) * len(splits), sharey=True)
@@ -74,11 +78,10 @@ def _drawn(numbers: pd.DataFrame, reference: str, dataset: str, schedules: str) 
         ax.set_title(f"{title(name)}, held out")
         ax.set_xlabel(f"Spearman with\n{title(reference)}")
     groups = numbers.drop_duplicates(["model", "split"])
-    heading = f"{dataset_title(dataset)}: combinations that training never showed, against disentanglement"
+    dataset = dataset_title(str(numbers["dataset"].iloc[0]))
+    heading = f"{dataset}: combinations that training never showed, against disentanglement"
     behind = standing(int(groups["runs"].sum()), int(groups["seeds"].min()))
-    titled(
-        figure, heading, behind, schedules, NOTE.format(across=title(reference)), model_keys(models, styles, line=False)
-    )
+    titled(figure, heading, behind, schedules, note, model_keys(models, styles, line=False))
     return figure
 
 
