@@ -128,11 +128,6 @@ def compose_all(command: Command) -> Iterator[dict[str, Any]]:
         yield settings
 
 
-def group_options(group: str) -> list[str]:
-    """The shipped options of a configuration group, such as the studies."""
-    return keys.options(group)
-
-
 def _jobs(asked: Sequence[Word], command: Command) -> list[list[Word]]:
     """The words that Hydra composes, of each command that is asked for."""
     choices = [_choices(word, command) for word in asked]

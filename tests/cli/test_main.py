@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from bench import __main__
-from bench.__main__ import group_options, main
-from bench.cli import commands
+from bench.__main__ import main
+from bench.cli import commands, keys
 
 
 def bench(*words: str | bytes) -> subprocess.CompletedProcess[str]:
@@ -17,7 +17,7 @@ def bench(*words: str | bytes) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_line_lists_names() -> None:
     done = bench("list", "models")
-    assert (done.returncode, done.stdout.split()) == (0, group_options("model"))
+    assert (done.returncode, done.stdout.split()) == (0, keys.options("model"))
 
 
 def told(*words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
