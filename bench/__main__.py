@@ -128,11 +128,6 @@ def compose_all(command: Command) -> Iterator[dict[str, Any]]:
         yield settings
 
 
-def group_options(group: str) -> list[str]:
-    """The shipped options of a configuration group, such as the studies."""
-    return keys.options(group)
-
-
 def _jobs(templates: Sequence[Word], command: Command) -> list[list[Word]]:
     """The words of each command: every combination of the values that -m gives to the templates."""
     choices = [_choices(word, command) for word in templates]

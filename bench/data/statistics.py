@@ -19,7 +19,6 @@ from bench.store.files import StoreError, read_json, write_json
 log = logging.getLogger(__name__)
 
 BLOCK = 1024  # images that are read at a time
-Statistics = Mapping[str, Sequence[float]]
 
 
 def measured(data: DataSet) -> dict[str, list[float]]:

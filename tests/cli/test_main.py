@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from bench import __main__
-from bench.__main__ import compose_all, group_options, main
-from bench.cli import commands
+from bench.__main__ import compose_all, main
+from bench.cli import commands, keys
 from bench.cli.words import read
 
 
@@ -18,7 +18,7 @@ def bench(*words: str | bytes) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_line_lists_names() -> None:
     done = bench("list", "models")
-    assert (done.returncode, done.stdout.split()) == (0, group_options("model"))
+    assert (done.returncode, done.stdout.split()) == (0, keys.options("model"))
 
 
 def told(*words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -45,7 +45,7 @@ def test_what_is_wrong_is_one_line_and_exit_code_one(words: str, line: str, caps
     assert said.startswith(line)
 
 
-@pytest.mark.parametrize("study", group_options("study"))
+@pytest.mark.parametrize("study", keys.options("study"))
 def test_any_one_model_of_a_shipped_study_may_be_chosen(study: str) -> None:
     (whole,) = compose_all(read(["train", f"study={study}"]))
     model = next(iter(whole["model"]))

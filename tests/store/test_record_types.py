@@ -6,7 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from bench.__main__ import group_options
+from bench.cli import keys
 from bench.store import shipped
 from bench.store.files import StoreError
 from bench.store.record_types import ConfigRecord, DoneRecord, Name, checked, identity, parsed, read_record
@@ -17,7 +17,7 @@ from bench.training.train import provenance
 from bench.values import ConfigError
 
 
-@pytest.mark.parametrize("study", group_options("study"))
+@pytest.mark.parametrize("study", keys.options("study"))
 def test_the_record_of_every_run_of_a_shipped_study_has_its_id(study: str) -> None:
     with initialize_config_dir(str(shipped.conf_dir()), version_base="1.3"):
         settings = OmegaConf.to_container(compose("config", [f"study={study}"]), resolve=True)

@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from bench import data, registry
-from bench.__main__ import group_options
+from bench.cli import keys
 from bench.data.sampling import ALL
 from bench.networks.base import Network
 from bench.registry import UnknownNameError
@@ -33,7 +33,7 @@ def composed(*overrides: str) -> Composed:
 
 @pytest.mark.parametrize("group", ["model", "study", "trainer", "scoring", "logger", "sampling"])
 def test_every_shipped_configuration_composes_into_a_plan(group: str) -> None:
-    for option in group_options(group):
+    for option in keys.options(group):
         assert plan(composed(f"{group}={option}")).runs
 
 
