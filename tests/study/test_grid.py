@@ -361,7 +361,7 @@ def mine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         cards["mine"] = replace(cards["mnist"], name="mine", image_shape=(size, size, 1), other_sizes=())
         monkeypatch.setattr(data, "card", cards.__getitem__)
         monkeypatch.setattr(data, "names", lambda: sorted(cards))
-        monkeypatch.setattr(data, "owned", lambda: ["mine"] if owned else [])
+        monkeypatch.setattr(data, "users_own", lambda: ["mine"] if owned else [])
 
     return put
 

@@ -351,7 +351,7 @@ def test_a_study_of_before_sees_data_of_ones_own_at_the_size_of_its_schedule(
     cards["own"] = dataclasses.replace(cards["dsprites"], name="own")
     monkeypatch.setattr(data, "card", cards.__getitem__)
     monkeypatch.setattr(data, "names", lambda: sorted(cards))
-    monkeypatch.setattr(data, "owned", lambda: ["own"])
+    monkeypatch.setattr(data, "users_own", lambda: ["own"])
     grid = (*GRID, "dataset=own")
     begun(target, *grid, "trainer.sized_by_data=false")
     entry = json.loads(target.study_plan("mine").read_text())
