@@ -90,7 +90,7 @@ def test_a_fitted_learner_claims_no_steps() -> None:
 def test_the_studies_have_the_sizes_that_the_page_says() -> None:
     page = (Path(__file__).parents[2] / "docs" / "studies.md").read_text(encoding="utf-8")
     said = {s: int(n.replace(",", "")) for s, n in re.findall(r"^\| `(\w+)` \| ([\d,]+)", page, re.MULTILINE)}
-    assert len(said) == 12
+    assert len(said) == 13
     assert {study: len(plan(composed(f"study={study}")).runs) for study in said} == said
     assert {r.seed for r in plan(composed("study=locatello2019", "dataset=dsprites", "model=beta_vae")).runs} == {
         *range(50)
