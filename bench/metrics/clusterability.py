@@ -116,7 +116,7 @@ def _kmeans(points: Floats, classes: Ints, seed: int) -> tuple[dict[int, float],
     with warnings.catch_warnings():  # codes that differ by less than rounding give fewer clusters, as documented
         warnings.filterwarnings("ignore", "Number of distinct clusters", ConvergenceWarning)
         clusters = {c: KMeans(c, n_init=3, random_state=seed).fit_predict(points) for c in set(counts.values())}
-    nmi = {k: float(normalized_mutual_info_score(classes[:, k], clusters[c])) for k, c in counts.items()}
+    nmi = {k: min(float(normalized_mutual_info_score(classes[:, k], clusters[c])), 1.0) for k, c in counts.items()}
     ari = {k: float(adjusted_rand_score(classes[:, k], clusters[c])) for k, c in counts.items()}
     return nmi, ari
 

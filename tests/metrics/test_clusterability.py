@@ -8,6 +8,7 @@ from sklearn.metrics import normalized_mutual_info_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from bench.metrics.clusterability import clusterability
+from bench.testing.random_inputs import random_input, scored_or_refused
 
 Scores = dict[str, float]
 
@@ -90,3 +91,7 @@ def test_codes_that_differ_by_less_than_rounding_give_fewer_clusters_without_a_w
         warnings.simplefilter("error")
         scores = scored(codes, factors)
     assert scores["kmeans_nmi"] == pytest.approx(0.73, abs=0.01)  # two clusters where there are three classes
+
+
+def test_clusters_that_are_the_classes_have_no_more_than_all_of_their_information() -> None:
+    assert scored_or_refused("clusterability", *random_input(936))  # 1 + 2e-16 by scikit-learn

@@ -88,13 +88,12 @@ def test_a_fitted_learner_claims_no_steps() -> None:
 
 
 def test_the_studies_have_the_sizes_that_the_page_says() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "studies.md").read_text(encoding="utf-8")
+    page = Path(__file__).parents[2].joinpath("docs", "studies.md").read_text(encoding="utf-8")
     said = {s: int(n.replace(",", "")) for s, n in re.findall(r"^\| `(\w+)` \| ([\d,]+)", page, re.MULTILINE)}
     assert len(said) == 13
     assert {study: len(plan(composed(f"study={study}")).runs) for study in said} == said
-    assert {r.seed for r in plan(composed("study=locatello2019", "dataset=dsprites", "model=beta_vae")).runs} == {
-        *range(50)
-    }
+    of_study = plan(composed("study=locatello2019", "dataset=dsprites", "model=beta_vae")).runs
+    assert {run.seed for run in of_study} == {*range(50)}
 
 
 def test_the_study_of_weak_supervision_draws_the_same_pairs_for_all_and_has_the_published_schedule_by_its_words() -> (
