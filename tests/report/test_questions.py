@@ -186,6 +186,14 @@ def test_generative_models_stand_beside_what_is_printed_of_others_and_are_not_ra
     assert "under another protocol, which are not ranked" in said(beside[1]).replace("\n", " ")
 
 
+@pytest.mark.parametrize("name", ["clusters", "interpolation"])
+@pytest.mark.usefixtures("small")
+def test_a_picture_of_some_runs_names_their_schedules(name: str, trained: Asked) -> None:
+    others = replace(trained, plan=plan(VAE, PCA, replace(PCA, seed=1), replace(PCA, seed=2)))  # most are fitted
+    ((_, figure, _),) = QUESTIONS[name].draw(others)
+    assert "tiny: 6 steps, 32x32 px" in said(figure)
+
+
 def test_generative_models_without_scores_are_drawn_alone(trained: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generative_models, "ROWS", 50)
     ((stem, _, numbers),) = QUESTIONS["generative_models"].draw(trained)

@@ -41,7 +41,8 @@ def draw_clusters(study: Asked) -> Iterator[NamedDrawing]:
         ax.set_title(heading_of_panel)
     heading = f"{dataset_title(runs[0].dataset)}: t-SNE of pixels and of codes"
     note = f"Scores are of {len(index):,} images, half of them the neighbours that vote."
-    titled(figure, heading, f"one run a model, {min(SHOWN, len(index)):,} images", study.plan.schedules, note)
+    schedules = "; ".join(dict.fromkeys(run.training for run in sorted(runs, key=lambda run: run.fitted)))
+    titled(figure, heading, f"one run a model, {min(SHOWN, len(index)):,} images", schedules, note)
     yield "clusters", figure, pd.concat(layouts, ignore_index=True)
 
 

@@ -9,14 +9,13 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from bench import registry
-from bench.analysis.names import dataset_title, setting_of, title
+from bench.analysis.names import PAPER, dataset_title, setting_of, title
 from bench.analysis.representations.identifiability import LinearGaussian, plane_rotation, random_rotation, rotated_elbo
 from bench.analysis.representations.rotation import DEGREES, ROWS, scores_under_rotation
 from bench.analysis.representations.sources import classes, source_recovery
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import NOTE, PAGE, key_of, looks, new_figure, titled
 from bench.scoring.codes import encode
-from bench.scoring.runs import declaration
 from bench.study.run import Run
 
 Floats = NDArray[np.float64]
@@ -105,8 +104,7 @@ def _is_vae(run: Run) -> bool:
 
 
 def _looks(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    headlines = [declaration(m).headline for m in dict.fromkeys(rows["metric"].dropna())]
-    names = [h for h in headlines if h is not None and h in set(rows["name"])]
+    names = [name for name in PAPER.values() if name in set(rows["name"])]  # the csv has those of every metric
     grey = {n: {"color": "0.45", "linestyle": s} for n, s in zip(BLIND, ("--", ":"), strict=True)}
     return looks(names) | {n: look for n, look in grey.items() if n in set(rows["name"])}
 

@@ -62,7 +62,7 @@ def _picture(study: Asked, run: Run) -> NamedDrawing:
     heading = f"{dataset_title(run.dataset)}: between two images, by pixels and by codes of {setting_of(run)}"
     counts = f"one run, {pairs:,} pairs, {len(index) - 2 * pairs:,} other images"
     note = "Right: distance to the nearest of the other images; dashed: the means."
-    titled(figure, heading, counts, study.plan.schedules, note, (keys, labels))
+    titled(figure, heading, counts, run.training, note, (keys, labels))
     return f"interpolation_{run.dataset}", figure, numbers.rename_axis("pair").reset_index()
 
 
