@@ -8,6 +8,8 @@ import pytest
 from bench.testing.random_inputs import metrics_of_codes
 from bench.testing.samples import is_valid, values
 
+pytestmark = pytest.mark.long  # left out of `make check`
+
 ROWS = 48
 RNG = np.random.default_rng(0)
 FACTORS = np.stack([RNG.integers(n, size=ROWS) for n in (2, 3, 4)], axis=1)
