@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bench.data.base import DataSet
 
@@ -26,6 +26,14 @@ class ChosenImages:
         """Float32 in [0, 1]: one image for an integer, else (n, height, width, channels)."""
         chosen = self.index[key]
         return self.data.images(chosen) if np.ndim(chosen) else self.data.images([chosen])[0]
+
+    def with_factors(self, factors: ArrayLike) -> "ChosenImages | None":
+        """The data set's images with these factors (n, F), chosen or not; None: it is no grid, of one image each.
+
+        Raises:
+            ValueError: a value is not one of its factor's.
+        """
+        return ChosenImages(self.data, self.data.index(factors)) if self.data.card.grid else None
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return self[:].astype(dtype or np.float32, copy=False)

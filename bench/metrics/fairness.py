@@ -1,9 +1,11 @@
 """Unfairness of predictions made from codes (Locatello et al. 2019b)."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Ints, Score, SkippedError, check_codes, check_count, check_factors, metric
+from bench.metrics.base import Floats, Ints, Score, SkippedError, check_codes, check_count, check_factors, metric
 from bench.metrics.parts.counterfactuals import counterfactuals
 from bench.metrics.parts.exact_trees import boost
 from bench.metrics.parts.information import dense
@@ -44,8 +46,9 @@ def fairness(
     largest of all pairs.
 
     The interventions are looked up: rows that agree in all factors but s, on a data set that is a grid of its factors
-    and of which every image is encoded. A sensitive factor without one such set of rows that has all its values is
-    left out; where that leaves none the metric does not apply. Factors with a single value are left out.
+    and of which every image is encoded; `encoded_fairness` encodes them where they are not. A sensitive factor without
+    one such set of rows that has all its values is left out; where that leaves none the metric does not apply. Factors
+    with a single value are left out.
 
     Shares of 100 points differ by chance: a prediction that does not depend on s at all, but on noise, has an
     unfairness above 0, the more so the more classes are predicted. A constant code is fair.
@@ -81,19 +84,32 @@ def fairness(
     if not seen:
         raise SkippedError(
             "fairness needs rows that agree in all factors but one, and have every value of that one: encode every "
-            "image of a data set that is a grid (scoring.pool=null)"
+            "image of a data set that is a grid (scoring.pool=null), or take encoded_fairness, which encodes them"
         )
-    table = np.full((len(varied), len(varied)), np.nan)  # (target, sensitive)
-    for target in range(len(varied)):
-        others = {s: rows for s, rows in seen.items() if s != target}
+    tests = {s: array[rows] for s, rows in seen.items()}
+    return summary("unfairness", pairs(array[train], classes[train], tests, rounds), varied)
+
+
+def pairs(codes: Floats, classes: Ints, tests: Mapping[int, Floats], num_rounds: int) -> Floats:
+    """The unfairness of each target and sensitive factor, (F, F); NaN where there is none.
+
+    Args:
+        codes: (n, D) that trees are fitted to.
+        classes: (n, F) of them.
+        tests: sensitive factor -> codes (points, values, D) of points under each of its values.
+        num_rounds: of boosting.
+    """
+    table = np.full((classes.shape[1], classes.shape[1]), np.nan)
+    for target in range(len(table)):
+        others = {s: test.reshape(-1, codes.shape[1]) for s, test in tests.items() if s != target}
         if not others:
             continue
-        test = np.concatenate([rows.ravel() for rows in others.values()])
-        predicted = boost(array[train], classes[train, target], array[test], num_rounds=rounds).test
-        parts = np.split(predicted, np.cumsum([rows.size for rows in others.values()])[:-1])
-        for (sensitive, rows), labels in zip(others.items(), parts, strict=True):
-            table[target, sensitive] = _total_variation(labels.reshape(rows.shape))
-    return _summary(table, varied)
+        test = np.concatenate(list(others.values()))
+        predicted = boost(codes, classes[:, target], test, num_rounds=num_rounds).test
+        parts = np.split(predicted, np.cumsum([len(rows) for rows in others.values()])[:-1])
+        for sensitive, labels in zip(others, parts, strict=True):
+            table[target, sensitive] = _total_variation(labels.reshape(tests[sensitive].shape[:2]))
+    return table
 
 
 def _total_variation(labels: Ints) -> float:
@@ -108,14 +124,20 @@ def _total_variation(labels: Ints) -> float:
     return float(apart.sum() / (2 * points * values**2))
 
 
-def _summary(table: np.ndarray, varied: Ints) -> dict[str, float]:
-    """Every pair that there is, and the means and the largest of them; factors are named by their columns."""
+def summary(name: str, table: Floats, varied: Ints) -> dict[str, float]:
+    """Every pair that there is, and the means and the largest of them; factors are named by their columns.
+
+    Args:
+        name: of the mean over all pairs; other names begin with it.
+        table: (F, F) target and sensitive factor; NaN: there is no such pair.
+        varied: (F,) columns of the factors.
+    """
     there = ~np.isnan(table)
-    scores = {"unfairness": float(table[there].mean()), "unfairness_max": float(table[there].max())}
+    scores = {name: float(table[there].mean()), f"{name}_max": float(table[there].max())}
     for target in np.flatnonzero(there.any(axis=1)):
-        scores[f"unfairness/{varied[target]}"] = float(table[target, there[target]].mean())
+        scores[f"{name}/{varied[target]}"] = float(table[target, there[target]].mean())
     for sensitive in np.flatnonzero(there.any(axis=0)):
-        pairs, name = there[:, sensitive], f"unfairness_by_{varied[sensitive]}"
-        scores[name] = float(table[pairs, sensitive].mean())
-        scores |= {f"{name}/{varied[k]}": float(table[k, sensitive]) for k in np.flatnonzero(pairs)}
+        targets, by = there[:, sensitive], f"{name}_by_{varied[sensitive]}"
+        scores[by] = float(table[targets, sensitive].mean())
+        scores |= {f"{by}/{varied[k]}": float(table[k, sensitive]) for k in np.flatnonzero(targets)}
     return scores

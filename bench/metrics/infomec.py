@@ -74,26 +74,32 @@ def infomec(
         raise SkippedError(f"factors has {classes.shape[1]} columns of two values or more, infomec needs 2")
     near = check_count(neighbours, "neighbours")
     steps = None if iterations is None else check_count(iterations, "iterations")
-    mean, deviation = moments(array)
-    standard = (array - mean) / deviation
-    ranges = np.ptp(array, axis=0)
-    shares = _shares(standard[:, ranges > ranges.max() * LEAST_SHARE], classes, near, seed)
+    standard, active = standardised(array)
+    informed = neighbour_information.information(jittered(active, np.random.default_rng(seed)), classes, near)
+    shares = informed / entropy(classes)
     return {
-        "infomec_modularity": _dominance(shares),
-        "infomec_compactness": _dominance(shares.T),
+        "infomec_modularity": dominance(shares),
+        "infomec_compactness": dominance(shares.T),
         "infomec_explicitness": float(np.mean([_explained(standard, y, steps) for y in classes.T])),
     }
 
 
-def _shares(codes: Floats, classes: Ints, neighbours: int, seed: int) -> Floats:
-    """Information of each dimension on each factor, as a share of the factor's entropy; the codes are jittered."""
-    rng = np.random.default_rng(seed)
-    for column in codes.T:
-        column += JITTER * rng.standard_normal(len(codes))
-    return neighbour_information.information(codes, classes, neighbours) / entropy(classes)
+def standardised(codes: Floats) -> tuple[Floats, Floats]:
+    """Codes in units of standard deviations, and those of their dimensions that are active."""
+    mean, deviation = moments(codes)
+    standard, ranges = (codes - mean) / deviation, np.ptp(codes, axis=0)
+    return standard, standard[:, ranges > ranges.max() * LEAST_SHARE]
 
 
-def _dominance(shares: Floats) -> float:
+def jittered(table: Floats, rng: np.random.Generator) -> Floats:
+    """Columns with noise added, so that no two rows are equal."""
+    jittered_table = table.copy()
+    for column in jittered_table.T:
+        column += JITTER * rng.standard_normal(len(table))
+    return jittered_table
+
+
+def dominance(shares: Floats) -> float:
     """Mean over rows of how far the largest entry has the sum to itself: 0 (even, or nothing) to 1 (alone)."""
     totals, width = shares.sum(axis=1), shares.shape[1]
     if len(shares) == 0 or width < 2:

@@ -10,11 +10,11 @@ from bench.metrics.modularity import mean_modularity
 from bench.metrics.parts.concentration import concentration
 from bench.metrics.parts.exact_trees import boost
 from bench.metrics.parts.information import dense, discretise, entropy, mutual_information
+from bench.metrics.parts.tree_work import check_tree_work
 from bench.metrics.sap import accuracies, gap
 from bench.registry import unknown
 
 MATRICES = ("gbt", "mi", "svm")
-MOST_VISITS = 6e10  # rows x dimensions x classes x rounds of boosting: ten minutes of one core
 
 
 @metric(
@@ -75,7 +75,8 @@ def unified(
 
     Raises:
         ValueError: bad codes, factors or counts, or an unknown matrix.
-        SkippedError: fewer than two factors vary in the training rows, or trees would take above ten minutes.
+        SkippedError: fewer than two factors vary in the training rows, or the codes are too wide for trees of
+            these factors: `matrices=[mi, svm]` leaves them out.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 3, (300, 2))
@@ -105,12 +106,7 @@ def unified(
 
 
 def _importances(x: Floats, y: Ints, test: Floats, num_rounds: int) -> Floats:
-    visits = x.size * int((dense(y).max(axis=0) + 1).sum()) * num_rounds
-    if visits > MOST_VISITS:
-        raise SkippedError(
-            f"boosted trees on {x.shape[1]} dims of {len(x)} train_codes would take above ten minutes ({visits:.1g} "
-            f"visits, the bound is {MOST_VISITS:.0g}): matrices=[mi, svm] leaves them out"
-        )
+    check_tree_work(x.shape[1], y.T, num_rounds)
     return np.stack([boost(x, labels, test, num_rounds=num_rounds).importances for labels in y.T], axis=1)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bench import registry
 from bench.metrics.base import OF_CODES
-from bench.testing.samples import declared, smaller
+from bench.testing.samples import declared, smaller, worth
 
 Array = NDArray[Any]
 OPTIONS: Mapping[str, Any] = {
@@ -147,7 +147,7 @@ def scored_or_refused(name: str, codes: Array, factors: Array) -> bool:
     """
     function = registry.load("metrics", name)
     try:
-        scores = function(*_arguments(name, codes, factors), **smaller(function, OPTIONS))
+        scores = function(*_arguments(name, codes, factors), **_values(name, factors), **smaller(function, OPTIONS))
     except ValueError as fault:
         assert any(word in str(fault) for word in ("codes", "factors")), f"no argument is named: {fault}"
         return False
@@ -158,6 +158,12 @@ def scored_or_refused(name: str, codes: Array, factors: Array) -> bool:
         assert math.isfinite(value), f"{key} is {value}"
         assert score.low <= value <= score.high, f"{key} = {value} is outside its declared range"
     return True
+
+
+def _values(name: str, factors: Array) -> dict[str, Array]:
+    """What factors are worth, where they are numbers and the metric reads it."""
+    read = declared(name).reads_values and declared(name).reads != "split" and factors.dtype.kind in "iuf"
+    return {"values": worth(name, factors)} if read else {}
 
 
 def _arguments(name: str, codes: Array, factors: Array) -> list[Array]:

@@ -55,7 +55,7 @@ def values(
 ) -> dict[str, float]:
     """The unchecked scores of codes (N, D), with those of the options that are parameters of the metric."""
     classes = factors if declared(name).min_factors else None
-    returned, _ = compute(_cell(name, options), codes, classes, f"seed {seed}")
+    returned, _ = compute(_cell(name, options), codes, classes, f"seed {seed}", worth(name, factors))
     return {key: float(value) for key, value in returned.items()}
 
 
@@ -65,7 +65,13 @@ def scored(name: str, codes: Codes, factors: Factors) -> dict[str, float]:
     Raises:
         ScoreError: the metric returned something else than its declared scores.
     """
-    return evaluate(_cell(name, SMALLER), codes, factors, "seed 0")[0]
+    return evaluate(_cell(name, SMALLER), codes, factors, "seed 0", worth(name, factors))[0]
+
+
+def worth(name: str, factors: Factors) -> Codes | None:
+    """What factors are worth, anywhere within their classes; None: the metric does not read it."""
+    within = np.random.default_rng(3).random(factors.shape)
+    return factors + within if declared(name).reads_values else None
 
 
 def _cell(name: str, options: Mapping[str, Any]) -> Cell:

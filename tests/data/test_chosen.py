@@ -18,3 +18,10 @@ def test_they_are_the_images_of_the_data_set_in_their_order() -> None:
     assert (chosen[2] == images[2]).all()
     assert (np.asarray(chosen) == images).all()
     assert chosen[4:].shape == (0, 64, 64, 1)
+
+
+def test_images_of_other_factors_are_those_of_the_grid() -> None:
+    data = load_data("dsprites")
+    shown = ChosenImages(data, np.array([7])).with_factors(np.array([[2, 5, 39, 31, 31], [0, 0, 0, 0, 1]]))
+    assert shown is not None
+    assert shown.index.tolist() == [len(data) - 1, 1]

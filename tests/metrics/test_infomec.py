@@ -10,7 +10,7 @@ from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 
 from bench.metrics.base import SkippedError
-from bench.metrics.infomec import _dominance, infomec
+from bench.metrics.infomec import dominance, infomec
 from bench.metrics.parts import multinomial
 from bench.metrics.parts.information import entropy
 from bench.metrics.parts.multinomial import _step
@@ -119,8 +119,8 @@ def test_what_is_nothing_over_nothing_counts_nothing() -> None:
     assert modularity == pytest.approx(1, abs=0.05)
     assert compactness == 0
     assert 0.4 < explicitness < 0.6
-    assert _dominance(np.zeros((2, 3))) == 0
-    assert _dominance(np.array([[0.0, 0.0], [3.0, 0.0]])) == 0.5
+    assert dominance(np.zeros((2, 3))) == 0
+    assert dominance(np.array([[0.0, 0.0], [3.0, 0.0]])) == 0.5
 
 
 def test_a_seed_decides_how_ties_are_broken() -> None:

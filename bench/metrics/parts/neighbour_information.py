@@ -1,15 +1,24 @@
-"""Mutual information of continuous dimensions and classes, from nearest neighbours (Ross 2014, PLoS ONE 9(2)).
+"""Mutual information of continuous dimensions and factors, from nearest neighbours.
 
-Of a row, let d be the distance to its k-th nearest neighbour of the same class, and m the number of rows of any class
-that are nearer than d, itself included. Then
+Of a dimension and classes (Ross 2014, PLoS ONE 9(2)): of a row, let d be the distance to its k-th nearest neighbour of
+the same class, and m the number of rows of any class that are nearer than d, itself included. Then
 
     I = digamma(n) + mean digamma(k) - mean digamma(n_class) - mean digamma(m),
 
 where a class of fewer than k + 1 rows has as many neighbours as it has, and rows alone in their class are left out.
 Dimensions are taken one at a time, so that neighbours are found by sorting.
+
+Of a dimension and a factor that is continuous as well (Kraskov et al. 2004, Phys. Rev. E 69): d is the distance to the
+k-th nearest row in the plane of the two, the larger of the distances in either, and m_x, m_y are the numbers of rows
+that are nearer than d in one of them, itself included:
+
+    I = digamma(n) + digamma(k) - mean digamma(m_x) - mean digamma(m_y),
+
+which is digamma(n) - digamma(k) of a factor and itself.
 """
 
 import numpy as np
+from scipy.spatial import cKDTree
 from scipy.special import digamma
 
 from bench.metrics.base import Floats, Ints
@@ -32,6 +41,31 @@ def information(codes: Floats, classes: Ints, neighbours: int) -> Floats:
     for d, column in enumerate(codes.T):
         order = np.argsort(column)
         table[d] = [_of_pair(column[order], labels[order], neighbours) for labels in classes.T]
+    return np.maximum(table, 0.0)
+
+
+def continuous_information(codes: Floats, values: Floats, neighbours: int) -> Floats:
+    """Nats of dimensions and continuous factors, 0 where the estimate is below it: (D, F).
+
+    Args:
+        codes: (N, D) of which no two rows are equal, in units of standard deviations.
+        values: (N, F) likewise.
+        neighbours: k, below N.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=(2000, 1))
+        >>> y = 0.8 * x + 0.6 * rng.normal(size=(2000, 1))
+        >>> continuous_information(x, y, 3).round(1)  # of Gaussians -log(1 - 0.8^2) / 2 = 0.51
+        array([[0.5]])
+    """
+    table = np.empty((codes.shape[1], values.shape[1]))
+    for d, x in enumerate(codes.T):
+        for f, y in enumerate(values.T):
+            plane = np.column_stack([x, y])
+            reach = cKDTree(plane).query(plane, neighbours + 1, p=np.inf)[0][:, -1]
+            nearer = [digamma(_nearer(np.sort(column), column, reach)).mean() for column in (x, y)]
+            table[d, f] = digamma(len(x)) + digamma(neighbours) - sum(nearer)
     return np.maximum(table, 0.0)
 
 

@@ -1,0 +1,98 @@
+"""Unfairness of predictions from codes, of interventions whose images are encoded (Locatello et al. 2019b)."""
+
+from typing import Any
+
+import numpy as np
+
+from bench.metrics.base import Floats, Ints, Score, SkippedError, batches, check_count, check_factors, metric
+from bench.metrics.fairness import pairs, summary
+from bench.metrics.parts.counterfactuals import counterfactuals
+from bench.metrics.parts.tree_work import check_tree_work
+from bench.models.base import Learner
+
+
+@metric(
+    version=1,
+    reads="model",
+    min_factors=2,
+    num_points=10_000,
+    scores={
+        "encoded_unfairness": Score(0, 1, higher_is_better=False, title="Unfairness (encoded)"),
+        "encoded_unfairness_max": Score(0, 1, higher_is_better=False, title="Unfairness (encoded, worst pair)"),
+        "encoded_unfairness_by_*": Score(0, 1, higher_is_better=False, title="Unfairness (encoded) by factor *"),
+    },
+    paper="Locatello et al. 2019, arXiv:1905.13662",
+)
+def encoded_fairness(
+    model: Learner, images: Any, factors: Ints, *, seed: int = 0, num_test_points: int = 100, num_rounds: int = 100
+) -> dict[str, float]:
+    """How much predictions of one factor move when another, the sensitive one, is intervened on: 0 is fair.
+
+    The score is that of `fairness`, for studies that encode a part of the images. Trees are fitted to the mean codes of
+    the images. Points are drawn among them, and their counterfactuals, which differ in the sensitive factor alone, are
+    taken from the data set, where it is a grid of its factors, and encoded; elsewhere they are looked up among the
+    images. The values of a factor are those that the images have.
+
+    Args:
+        model: a learner.
+        images: (n, height, width, channels) in [0, 1].
+        factors: (n, F) class indices, F >= 2.
+        seed: of the points.
+        num_test_points: points of each sensitive factor.
+        num_rounds: of boosting.
+
+    Returns:
+        "encoded_unfairness" and so on, named as those of `fairness`.
+
+    Raises:
+        SkippedError: fewer than two factors vary, no image has its counterfactuals, or the codes are too wide.
+        ValueError: bad factors or numbers.
+    """
+    classes = check_factors(factors, len(images))
+    varied = np.flatnonzero(np.ptp(classes, axis=0) > 0)
+    if len(varied) < 2:
+        raise SkippedError(f"the images have {len(varied)} factors that vary; a target and a sensitive one are 2")
+    rounds, points = check_count(num_rounds, "num_rounds"), check_count(num_test_points, "num_test_points")
+    codes = _encoded(model, images)
+    check_tree_work(codes.shape[1], classes[:, varied].T, rounds)
+    rng, tests = np.random.default_rng(seed), {}
+    for place, sensitive in enumerate(varied):
+        shown, values = _intervened(images, classes, int(sensitive), points, rng)
+        if len(shown):
+            tests[place] = _encoded(model, shown).reshape(-1, values, codes.shape[1])
+    if not tests:
+        raise SkippedError("no image has others that differ from it in one factor alone: the data set is no grid")
+    return summary("encoded_unfairness", pairs(codes, classes[:, varied], tests, rounds), varied)
+
+
+def _intervened(
+    images: Any, factors: Ints, sensitive: int, num_points: int, rng: np.random.Generator
+) -> tuple[Any, int]:
+    """Images of random points under each value of a factor in turn, and the number of its values; none: no images."""
+    labels, classes = np.unique(factors[:, sensitive], return_inverse=True)
+    if (with_factors := getattr(images, "with_factors", None)) is not None:
+        drawn = np.repeat(factors[rng.integers(len(factors), size=num_points)], len(labels), axis=0)
+        drawn[:, sensitive] = np.tile(labels, num_points)
+        if (shown := with_factors(drawn)) is not None:
+            return shown, len(labels)
+    numbered = np.stack([np.unique(column, return_inverse=True)[1] for column in factors.T], axis=1)
+    numbered[:, sensitive] = classes
+    return _Rows(images, counterfactuals(numbered, sensitive, num_points, rng).ravel()), len(labels)
+
+
+class _Rows:
+    """Images by an index, which are read where they are sliced."""
+
+    def __init__(self, images: Any, index: Ints) -> None:
+        self.images, self.index = images, index
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, where: Any) -> Floats:
+        return np.asarray(self.images[self.index[where]])
+
+
+def _encoded(model: Learner, images: Any) -> Floats:
+    """Mean codes (n, D) in double precision."""
+    return np.concatenate([model.encode(batch)[0] for batch in batches(images)]).astype(np.float64)
