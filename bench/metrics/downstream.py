@@ -84,8 +84,7 @@ def downstream(
     rounds = check_count(num_rounds, "num_rounds")
     predictors = _predictors(predictor, rounds, trees, seed)
     if predictors.keys() != {"lr"}:
-        labels = [column for size in sizes for column in y[:size, varied].T]
-        check_tree_work(x.shape[1], labels, rounds, exact=trees == "exact")
+        check_tree_work(x.shape[1], [labels for size in sizes for labels in y[:size, varied].T], rounds)
     for name, predict in predictors.items():
         for size in sizes:
             hits = _accuracies(predict, x[:size], y[:size, varied], test, expected[:, varied])

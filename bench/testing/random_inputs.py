@@ -163,7 +163,7 @@ def scored_or_refused(name: str, codes: Array, factors: Array) -> bool:
 def _values(name: str, factors: Array) -> dict[str, Array]:
     """What factors are worth, where they are numbers and the metric reads it."""
     read = declared(name).reads_values and declared(name).reads != "split" and factors.dtype.kind in "iuf"
-    return {"values": worth(name, factors)} if read else {}
+    return {"values": np.asarray(worth(name, factors))} if read else {}
 
 
 def _arguments(name: str, codes: Array, factors: Array) -> list[Array]:

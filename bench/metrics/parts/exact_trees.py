@@ -1,14 +1,12 @@
 """Gradient boosted trees exactly as the study's: scikit-learn's `GradientBoostingClassifier`, compiled.
 
 No other library gives its importances, for they are sums of the squared-error reductions of exact splits. Per round and
-class a tree of depth 3 is fitted to the residuals; every feature is sorted once. Trees of one round are independent of
-each other: they grow in groups, and groups on as many threads as OMP_NUM_THREADS allows.
+class a tree of depth 3 is fitted to the residuals; every feature is sorted once, and a node's rows stay sorted as nodes
+are split. Trees of one round are independent of each other and grow on as many threads as OMP_NUM_THREADS allows.
 """
 
 import hashlib
-import math
 import os
-import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,24 +16,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bench.metrics.base import Floats, Ints
-from bench.metrics.parts.split_bounds import (
-    ALIGNED,
-    LANES,
-    NEVER,
-    WIDTH,
-    add_positive,
-    bound_node,
-    describe,
-    mask,
-    pack,
-    sort_features,
-)
-from bench.metrics.parts.split_search import best_split
 
 DEPTH = 3
 NODES = 2**DEPTH - 1  # in heap order: the children of node n are 2 n + 1 and 2 n + 2
 LEARNING_RATE = 0.1
-NOWHERE = 255  # the node of no row
 LEAST_IMPURITY = float(np.finfo(np.float64).eps)  # a node whose residuals differ by less is a leaf
 REMEMBERED = 64  # fits: DCI's and the downstream task's with the most labels are the same
 
@@ -90,43 +74,23 @@ def _fit(x: NDArray[np.float32], test: NDArray[np.float32], codes: Ints, classes
     """Boost trees on features (D, n); two classes share one tree a round, more have one each."""
     trees = len(classes) if len(classes) > 2 else 1
     scale = (trees - 1) / trees if trees > 1 else 1.0
+    order = np.argsort(x, axis=1, kind="stable").astype(np.uint32)  # unsigned: compiled, such indices need no check
     positive = (codes == np.arange(len(classes))[-trees:, None]).astype(np.float64)
     share = positive.mean(axis=1, keepdims=True)
     start = np.log(share if trees > 1 else share / (1 - share))
     raw, raw_test = (np.repeat(start, a.shape[1], axis=1) for a in (x, test))
     residuals, reductions, grown = np.empty_like(raw), np.zeros((trees, 2, len(x))), 0
-    features = _different(x)
-    columns, first = x[features], np.argsort(x[0], kind="stable")
-    order, differs = sort_features(columns)
-    groups = [slice(k, min(k + LANES, trees)) for k in range(0, trees, LANES)]
-    lanes = [-(-(group.stop - group.start) // ALIGNED) * ALIGNED for group in groups]
-    segments = order.shape[1] // WIDTH
-    room = threading.local()
 
-    def grow(which: int) -> int:
-        group = groups[which]
-        shape = len(features), segments, lanes[which]
-        if not hasattr(room, "sums"):  # of the first group, which is as wide as any
-            most = len(features) * segments * lanes[0]
-            room.sums, room.rises = np.empty(NODES * most, np.int32), np.empty(most, np.float32)
-        size = math.prod(shape)
-        sums, rises = room.sums[: NODES * size].reshape(NODES, *shape), room.rises[:size].reshape(shape)
-        arrays = residuals[group], positive[group], test, raw[group], raw_test[group], reductions[group]
-        return int(_grow(columns, order, differs, first, rises, sums, *arrays, features, scale))
+    def grow(k: int) -> int:
+        return int(_grow(x, order, residuals[k], positive[k], test, raw[k], raw_test[k], reductions[k], scale))
 
     with ThreadPoolExecutor(_threads()) as pool:
         for _ in range(num_rounds):
             _residuals(raw, positive, residuals)
-            grown += sum(pool.map(grow, range(len(groups))))
+            grown += sum(pool.map(grow, range(trees)))
     whole, by_tree = reductions.sum(axis=0)
     train, predicted = (classes[r.argmax(axis=0) if trees > 1 else (r[0] >= 0).astype(int)] for r in (raw, raw_test))
     return Boosted(train, predicted, whole / (whole.sum() or 1.0), by_tree / max(grown, 1))
-
-
-def _different(x: NDArray[np.float32]) -> Ints:
-    """Features (D, n) that can be split, each once, for of equal ones a split takes the first; the first of none."""
-    seen = {row.tobytes(): f for f, row in reversed(list(enumerate(x))) if row.min() < row.max()}
-    return np.array(sorted(seen.values()) or [0], np.int64)
 
 
 def _threads() -> int:
@@ -154,56 +118,133 @@ def _residuals(raw, positive, residuals):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _grow(x, order, differs, first, rises, sums, residual, positive, test, raw, raw_test, reductions, features, scale):  # type: ignore[no-untyped-def]
-    """Fit up to LANES trees, add them to the raw scores of training and test rows; how many have a split."""
-    trees, n = residual.shape
-    node = np.zeros((trees, n + 1), np.uint8)
-    node[:, n] = NOWHERE
-    feature, threshold = np.zeros((trees, NODES), np.int64), np.full((trees, NODES), np.inf, np.float32)
-    gain, lanes, none = np.zeros((trees, NODES)), sums.shape[3], sums[0, :0]
-    packed, of_node = np.empty((n + 1, lanes), np.int32), np.empty((n + 1, lanes), np.int32)
-    upper, lower = np.empty((len(x), 2, lanes), np.float32), np.empty(lanes, np.float32)
-    scales = pack(residual, packed)
-    add_positive(order, residual, positive, rises)
+def _grow(x, order, residual, positive, test, raw, raw_test, reductions, scale):  # type: ignore[no-untyped-def]
+    """Fit one tree, add it to the raw scores of training and test rows; 1, or 0 where the root is a leaf."""
+    n = x.shape[1]
+    feature, threshold, gain = np.zeros(NODES, np.int64), np.full(NODES, np.inf, np.float32), np.zeros(NODES)
+    node, bounds, rows = np.zeros(n, np.uint8), np.array([0, n]), order
+    prefix, weights = np.empty((2, n)), np.empty(n)
     for depth in range(DEPTH):
-        start = 2**depth - 1
-        known, means, splits = describe(residual, node, start, first, scales, lanes, LEAST_IMPURITY)
-        for m in range(start, 2 * start + 1):
-            right, q = m > 0 and m % 2 == 0, m - start
-            if not right:
-                mask(packed, node, m, of_node)
-            left, parent = (sums[m - 1], sums[(m - 1) // 2]) if right else (none, none)
-            lower[:] = NEVER
-            bound_node(order, differs, rises, of_node, left, parent, sums[m], known[q], upper, lower)
-            for k in range(trees):
-                if splits[q, k]:
-                    feature[k, m], threshold[k, m], gain[k, m] = best_split(
-                        x, order, differs, rises, sums[m], residual[k], node[k], m, known[q], means[q, k],
-                        upper, lower[k], k,
-                    )  # fmt: skip
-        for k in range(trees):
-            for i in range(n):
-                m = node[k, i]
-                node[k, i] = 2 * m + 1 + (x[feature[k, m], i] > threshold[k, m])
-    grown = 0
-    for k in range(trees):
-        total = gain[k].sum()
-        grown += total > 0
-        for m in range(NODES):
-            f = features[feature[k, m]]
-            reductions[k, 0, f] += gain[k, m]
-            if total > 0:
-                reductions[k, 1, f] += gain[k, m] / total
-        leaf = node[k, :n] - NODES
-        values = _leaves(residual[k], positive[k], leaf, scale)
-        for i in range(n):
-            raw[k, i] += values[leaf[i]]
-        for i in range(test.shape[1]):
-            m = 0
-            for _ in range(DEPTH):
-                m = 2 * m + 1 + (test[features[feature[k, m]], i] > threshold[k, m])
-            raw_test[k, i] += values[m - NODES]
-    return grown
+        first = 2**depth - 1
+        for m in range(2**depth):
+            found = _split(x, rows, residual, bounds[m], bounds[m + 1], prefix, weights)
+            feature[first + m], threshold[first + m], gain[first + m] = found
+        bounds = _descend(x, rows[0], node, bounds, feature[first:], threshold[first:])
+        if depth + 1 < DEPTH:
+            rows = _partition(rows, node, bounds)
+    total = gain.sum()
+    for m in range(NODES):
+        reductions[0, feature[m]] += gain[m]
+        if total > 0:
+            reductions[1, feature[m]] += gain[m] / total
+    values = _leaves(residual, positive, node, scale)
+    for i in range(n):
+        raw[i] += values[node[i]]
+    for i in range(test.shape[1]):
+        m = 0
+        for _ in range(DEPTH):
+            m = 2 * m + 1 + (test[feature[m], i] > threshold[m])
+        raw_test[i] += values[m - NODES]
+    return 1 if total > 0 else 0
+
+
+@njit(nogil=True, cache=True)
+def _split(x, rows, residual, low, high, prefix, weights):  # type: ignore[no-untyped-def]
+    """The split of a node that takes most squared error away: feature, threshold (inf: none) and how much.
+
+    With residuals r_i - mean, cutting the first c of m rows off takes m / (c (m - c)) (sum_c r)^2 away.
+    """
+    size = high - low
+    total, squares = 0.0, 0.0
+    for p in range(low, high):
+        r = residual[rows[0, p]]
+        total += r
+        squares += r * r
+    if size < 2 or squares / size - (total / size) ** 2 <= LEAST_IMPURITY:
+        return 0, np.float32(np.inf), 0.0
+    for c in range(1, size):
+        weights[c - 1] = size / (float(c) * float(size - c))
+    best, feature, place = -1.0, 0, -1
+    for f in range(x.shape[0]):
+        if f % 2 == 0:
+            other = min(f + 1, x.shape[0] - 1)
+            highest = _cut_two(residual, total / size, rows[f, low:high], rows[other, low:high], prefix, weights)
+        if highest[f % 2] > best:
+            gain, at = _first_best(x[f], rows[f, low:high], prefix[f % 2], weights, highest[f % 2])
+            if gain > best:
+                best, feature, place = gain, f, at
+    if place < 0:
+        return 0, np.float32(np.inf), 0.0
+    below, above = x[feature, rows[feature, low + place]], x[feature, rows[feature, low + place + 1]]
+    middle = below / np.float32(2) + above / np.float32(2)
+    return feature, middle if middle < above else below, best
+
+
+@njit(nogil=True, cache=True)
+def _cut_two(residual, mean, first, second, prefix, weights):  # type: ignore[no-untyped-def]
+    """Cumulative residuals along the sorted rows of two features, for one sum waits for its last addition.
+
+    Returns the most that a cut of each takes away, equal values of the feature or not.
+    """
+    a = b = 0.0
+    highest_a = highest_b = -1.0
+    for p in range(np.uint64(len(first) - 1)):
+        a += residual[first[p]] - mean
+        b += residual[second[p]] - mean
+        prefix[0, p], prefix[1, p] = a, b
+        highest_a, highest_b = max(highest_a, a * a * weights[p]), max(highest_b, b * b * weights[p])
+    return highest_a, highest_b
+
+
+@njit(nogil=True, cache=True)
+def _first_best(column, rows, prefix, weights, highest):  # type: ignore[no-untyped-def]
+    """The best cut between different values and the place before it (-1: none); `highest` if values allow it."""
+    last = np.uint64(len(rows) - 1)
+    for p in range(last):
+        if prefix[p] * prefix[p] * weights[p] >= highest:
+            if column[rows[p + 1]] > column[rows[p]]:
+                return highest, np.int64(p)
+            break
+    best, place = -1.0, -1
+    for p in range(last):
+        gain = prefix[p] * prefix[p] * weights[p]
+        if gain > best and column[rows[p + 1]] > column[rows[p]]:
+            best, place = gain, np.int64(p)
+    return best, place
+
+
+@njit(nogil=True, cache=True)
+def _descend(x, rows, node, bounds, feature, threshold):  # type: ignore[no-untyped-def]
+    """Send each row to its child; the children's bounds among the sorted rows."""
+    children = np.zeros(2 * len(bounds) - 1, np.int64)
+    for m in range(len(bounds) - 1):
+        right, column = 0, x[feature[m]]
+        for p in range(bounds[m], bounds[m + 1]):
+            goes = column[rows[p]] > threshold[m]
+            node[rows[p]] = 2 * m + goes
+            right += goes
+        children[2 * m + 1] = bounds[m + 1] - right
+        children[2 * m + 2] = bounds[m + 1]
+    return children
+
+
+@njit(nogil=True, cache=True)
+def _partition(rows, node, bounds):  # type: ignore[no-untyped-def]
+    """The rows of every feature by child, still sorted within each; without branches, which would be guesses."""
+    dims, n = rows.shape
+    parted, rights = np.empty((dims, n + 1), np.uint32), np.empty(n + 1, np.uint32)
+    for f in range(dims):
+        own, out = rows[f], parted[f]
+        for m in range(0, len(bounds) - 1, 2):
+            a, b = np.uint64(bounds[m]), np.uint64(0)
+            for p in range(a, np.uint64(bounds[m + 2])):
+                i = own[p]
+                right = np.uint64(node[i] & 1)
+                out[a], rights[b] = i, i
+                a += np.uint64(1) - right
+                b += right
+            out[a : a + b] = rights[:b]
+    return parted[:, :n]
 
 
 @njit(nogil=True, cache=True)
