@@ -47,6 +47,15 @@ def encoded_fairness(
     Raises:
         SkippedError: fewer than two factors vary, no image has its counterfactuals, or the codes are too wide.
         ValueError: bad factors or numbers.
+
+    Example:
+        Codes that are the two factors of a grid, of images that are their codes: no prediction moves.
+
+        >>> from types import SimpleNamespace
+        >>> grid = np.stack([np.arange(16) // 4, np.arange(16) % 4], axis=1)
+        >>> model = SimpleNamespace(encode=lambda images: (images[:, 0, 0], None))
+        >>> encoded_fairness(model, grid[:, None, None].astype(np.float32), grid, num_rounds=20)["encoded_unfairness"]
+        0.0
     """
     classes = check_factors(factors, len(images))
     varied = np.flatnonzero(np.ptp(classes, axis=0) > 0)

@@ -32,7 +32,7 @@ INPUTS = {
 }
 
 
-@pytest.mark.parametrize("what", INPUTS)
+@pytest.mark.parametrize("what", [pytest.param(n, marks=pytest.mark.slow if "4,096" in n else ()) for n in INPUTS])
 def test_every_metric_has_a_number_in_range_or_a_reason(what: str) -> None:
     codes, factors = INPUTS[what]
     for name in metrics_of_codes():

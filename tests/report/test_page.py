@@ -88,7 +88,7 @@ def test_figures_carry_their_commands(page: str) -> None:
 
 def test_metrics_are_defined(page: str) -> None:
     text = Reader(page).text
-    assert "how much more the most informative dimension tells of it" in text
+    assert "the two dimensions most informative about a factor" in text
     assert "Chen et al. 2018, arXiv:1802.04942" in text
     assert "mig 0 to 1, higher is better" in text
     assert "lr_efficiency 0 to ∞, higher is better" in text
