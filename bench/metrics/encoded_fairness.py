@@ -24,7 +24,14 @@ from bench.models.base import Learner
     paper="Locatello et al. 2019, arXiv:1905.13662",
 )
 def encoded_fairness(
-    model: Learner, images: Any, factors: Ints, *, seed: int = 0, num_test_points: int = 100, num_rounds: int = 100
+    model: Learner,
+    images: Any,
+    factors: Ints,
+    *,
+    seed: int = 0,
+    num_train: int = 10_000,
+    num_test_points: int = 100,
+    num_rounds: int = 100,
 ) -> dict[str, float]:
     """How much predictions of one factor move when another, the sensitive one, is intervened on: 0 is fair.
 
@@ -37,7 +44,8 @@ def encoded_fairness(
         model: a learner.
         images: (n, height, width, channels) in [0, 1].
         factors: (n, F) class indices, F >= 2.
-        seed: of the points.
+        seed: of the training images and the points.
+        num_train: images whose codes trees are fitted to, where there are more.
         num_test_points: points of each sensitive factor.
         num_rounds: of boosting.
 
@@ -62,16 +70,17 @@ def encoded_fairness(
     if len(varied) < 2:
         raise SkippedError(f"the images have {len(varied)} factors that vary; a target and a sensitive one are 2")
     rounds, points = check_count(num_rounds, "num_rounds"), check_count(num_test_points, "num_test_points")
-    codes = _encoded(model, images)
-    check_tree_work(codes.shape[1], classes[:, varied].T, rounds)
     rng, tests = np.random.default_rng(seed), {}
+    train = np.sort(rng.permutation(len(images))[: check_count(num_train, "num_train")])
+    codes, labels = _encoded(model, _Rows(images, train)), classes[np.ix_(train, varied)]
+    check_tree_work(codes.shape[1], labels.T, rounds)
     for place, sensitive in enumerate(varied):
         shown, values = _intervened(images, classes, int(sensitive), points, rng)
         if len(shown):
             tests[place] = _encoded(model, shown).reshape(-1, values, codes.shape[1])
     if not tests:
         raise SkippedError("no image has others that differ from it in one factor alone: the data set is no grid")
-    return summary("encoded_unfairness", pairs(codes, classes[:, varied], tests, rounds), varied)
+    return summary("encoded_unfairness", pairs(codes, labels, tests, rounds), varied)
 
 
 def _intervened(

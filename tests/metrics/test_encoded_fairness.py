@@ -72,3 +72,16 @@ def test_images_at_hand_give_what_their_stored_codes_give() -> None:
 def test_one_factor_is_a_reason() -> None:
     with pytest.raises(SkippedError, match="the images have 1 factors that vary"):
         encoded_fairness(QuarterCode(), drawn(GRID), GRID * [1, 0, 0])
+
+
+def test_trees_are_fitted_to_as_many_images_as_are_asked_for() -> None:
+    encoded: list[int] = []
+
+    class Counting(QuarterCode):
+        def encode(self, images: Any) -> Any:
+            encoded.append(len(images))
+            return super().encode(images)
+
+    factors = np.repeat(GRID, 4, axis=0)
+    encoded_fairness(Counting(), OfGrid(factors), factors, num_train=50, num_test_points=2, num_rounds=2)
+    assert encoded == [50, 2 * 2, 2 * 3, 2 * 4]
