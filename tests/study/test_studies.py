@@ -96,7 +96,7 @@ def test_the_stages_that_read_never_widen_a_shipped_study_and_those_that_train_c
     assert study_of(settings("study=quick", stage="report"), target).whole == small
     whole = study_of(settings("study=quick", stage="run"), target).whole
     assert set(small.runs) < set(whole.runs)
-    assert len(whole.runs) == 54 + 3
+    assert len(whole.runs) == 48 + 3
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_codes_are_members_and_stay_members(target: Store) -> None:
     assert study_of(settings("study.name=quick", stage="report"), target).whole == alone
     whole = begun(target, "study=quick")
     assert whole.codes == (CODES,)
-    assert len(whole.runs) == 54
+    assert len(whole.runs) == 48
     assert whole.title == "The quick study"
     assert whole.members[-1] == CODES
 
