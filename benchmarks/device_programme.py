@@ -83,9 +83,9 @@ class Job:
         return self.process.poll()
 
     def steps(self) -> tuple[int, int]:
-        """Model-steps that its log tells of: done, and to do in all."""
-        told = re.findall(r"train: ([\d,]+)/([\d,]+)", self.log.read_text(errors="replace"))
-        return (int(told[-1][0].replace(",", "")), int(told[-1][1].replace(",", ""))) if told else (0, 0)
+        """Model-steps by its log: done, and in all."""
+        counts = re.findall(r"train: ([\d,]+)/([\d,]+)", self.log.read_text(errors="replace"))
+        return (int(counts[-1][0].replace(",", "")), int(counts[-1][1].replace(",", ""))) if counts else (0, 0)
 
     def stop(self) -> None:
         """End it, as ctrl-C would, then for good."""
@@ -162,7 +162,7 @@ class Programme:
         self.work, self.device = work, device
         self.began = time.monotonic()
         self.packed: set[tuple[str, str]] = set()  # runs, and what of them
-        self.told: set[str] = set()
+        self.reported: set[str] = set()
         self.shards = 0
         (work / "packed").mkdir(exist_ok=True)
 
@@ -221,8 +221,8 @@ class Programme:
         awaited = [tests, *grid, *full] if grid or full else jobs
         while self.left > 0:
             for job in jobs:
-                if job.ended is not None and job.name not in self.told:
-                    self.told.add(job.name)
+                if job.ended is not None and job.name not in self.reported:
+                    self.reported.add(job.name)
                     self.say(f"{job.name}: exit status {job.ended}, {job.steps()[0]:,} model-steps")
                     if job.ended != 0:
                         self.say(job.log.read_text(errors="replace")[-3000:])

@@ -63,8 +63,8 @@ class Studies:
 
     def of(self, population: Population, rng: np.random.Generator) -> pd.DataFrame:
         """The score table of a study drawn from a population."""
-        drawn = population.draw(self.seeds, rng)  # (D, K, n, S)
-        return self.table.assign(score=np.moveaxis(drawn, -1, 0).ravel())
+        scores = population.draw(self.seeds, rng)  # (D, K, n, S)
+        return self.table.assign(score=np.moveaxis(scores, -1, 0).ravel())
 
 
 def printed(item: Item, table: pd.DataFrame) -> Item:

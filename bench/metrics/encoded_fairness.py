@@ -89,9 +89,9 @@ def _intervened(
     """Images of random points under each value of a factor in turn, and the number of its values; none: no images."""
     labels, classes = np.unique(factors[:, sensitive], return_inverse=True)
     if (with_factors := getattr(images, "with_factors", None)) is not None:
-        drawn = np.repeat(factors[rng.integers(len(factors), size=num_points)], len(labels), axis=0)
-        drawn[:, sensitive] = np.tile(labels, num_points)
-        if (shown := with_factors(drawn)) is not None:
+        changed = np.repeat(factors[rng.integers(len(factors), size=num_points)], len(labels), axis=0)
+        changed[:, sensitive] = np.tile(labels, num_points)
+        if (shown := with_factors(changed)) is not None:
             return shown, len(labels)
     numbered = np.stack([np.unique(column, return_inverse=True)[1] for column in factors.T], axis=1)
     numbered[:, sensitive] = classes

@@ -50,12 +50,12 @@ class DCIGN(GaussianVAE):
                 f"dc_ign varies each of {self.factors} factors in a step: trainer.batch_size is {batch}, fewer"
             )
         random = words(others * len(factor_sizes)).unflatten(2, (others, -1))
-        drawn = [random_bits.below(random[..., i], size) for i, size in enumerate(factor_sizes)]
+        new_factors = [random_bits.below(random[..., i], size) for i, size in enumerate(factor_sizes)]
         turns = iter(self.turns(batch, self.factors, index.device).unbind(1))
         never = torch.zeros(batch, dtype=torch.bool, device=index.device)
         varied = torch.stack([next(turns) if size > 1 else never for size in factor_sizes], dim=1)
         held = factors_of(index, factor_sizes)[:, :, None]
-        rows = rows_of(torch.where(varied[:, None], torch.stack(drawn, dim=-1), held), factor_sizes)
+        rows = rows_of(torch.where(varied[:, None], torch.stack(new_factors, dim=-1), held), factor_sizes)
         return rows.transpose(1, 2).flatten(1)
 
     def turns(self, groups: int, count: int, device: torch.device) -> Tensor:
@@ -66,8 +66,8 @@ class DCIGN(GaussianVAE):
     def clamped(self, z: Tensor) -> Tensor:
         """Codes (K, images * groups, D) with the group's mean in all dimensions but that of the factor that varies."""
         codes = z.unflatten(1, (self.views, -1))
-        own = self.turns(codes.shape[2], self.latent_dim, z.device)
-        return torch.where(own, codes, codes.mean(dim=1, keepdim=True).detach()).flatten(1, 2)
+        varies = self.turns(codes.shape[2], self.latent_dim, z.device)
+        return torch.where(varies, codes, codes.mean(dim=1, keepdim=True).detach()).flatten(1, 2)
 
     def reconstruction(self, latent: Latent, images: Tensor) -> Tensor:
         return bernoulli_reconstruction(self.decoder(self.clamped(latent.z)), images)

@@ -72,11 +72,11 @@ class InfoGAN(Stacked):
 
     def losses(self, images: Tensor, noise: Tensor, step: Tensor, *, curves: bool = False) -> dict[str, Tensor]:
         given = self.given(step, images.shape[1])
-        both = torch.cat([images, self.decoder(given).sigmoid()], dim=1)
-        beside = both.detach() + SHIFT * self.directions(step, both)
-        outputs, shifted = self.encoder(torch.cat([both, beside], dim=1))[0].chunk(2, dim=1)
-        (real, recognised), (fake, found) = (o.split([1, self.latent_dim], dim=2) for o in outputs.chunk(2, dim=1))
-        informed = self.hyper["info"] * code_nll(found, given[..., : self.latent_dim])
+        real_and_fake = torch.cat([images, self.decoder(given).sigmoid()], dim=1)
+        nearby = real_and_fake.detach() + SHIFT * self.directions(step, real_and_fake)
+        outputs, shifted = self.encoder(torch.cat([real_and_fake, nearby], dim=1))[0].chunk(2, dim=1)
+        (real, recognised), (fake, recovered) = (o.split([1, self.latent_dim], dim=2) for o in outputs.chunk(2, dim=1))
+        informed = self.hyper["info"] * code_nll(recovered, given[..., : self.latent_dim])
         steepness = ((shifted - outputs)[..., 0] / SHIFT).square().mean(dim=1)
         judged = surprise(real.sigmoid()) + surprise(1 - fake.sigmoid())
         watched = {}
@@ -108,6 +108,6 @@ def surprise(probability: Tensor) -> Tensor:
     return -(probability + EPSILON).log().mean(dim=(1, 2))
 
 
-def code_nll(found: Tensor, codes: Tensor) -> Tensor:
-    """-E[log N(codes; found, I)], summed over dimensions: (K,), of codes (K, batch, D)."""
-    return (0.5 * (found - codes).square() + 0.5 * math.log(2 * math.pi)).sum(dim=2).mean(dim=1)
+def code_nll(recognised: Tensor, codes: Tensor) -> Tensor:
+    """-E[log N(codes; recognised, I)], summed over dimensions: (K,), of codes (K, batch, D)."""
+    return (0.5 * (recognised - codes).square() + 0.5 * math.log(2 * math.pi)).sum(dim=2).mean(dim=1)

@@ -61,8 +61,10 @@ def boost(x: Floats, y: Ints, test: Floats, *, num_rounds: int = 100) -> Boosted
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) == 1:
         return Boosted(y, np.repeat(classes, len(test)), np.zeros(x.shape[1]), np.zeros(x.shape[1]))
-    told = b"".join(a.tobytes() for a in (columns, test_columns, codes, classes)) + str((x.shape, num_rounds)).encode()
-    key = hashlib.sha256(told).hexdigest()
+    content = (
+        b"".join(a.tobytes() for a in (columns, test_columns, codes, classes)) + str((x.shape, num_rounds)).encode()
+    )
+    key = hashlib.sha256(content).hexdigest()
     if key not in _fits:
         _fits[key] = _fit(columns, test_columns, codes, classes, num_rounds)
         if len(_fits) > REMEMBERED:
@@ -127,8 +129,8 @@ def _grow(x, order, residual, positive, test, raw, raw_test, reductions, scale):
     for depth in range(DEPTH):
         first = 2**depth - 1
         for m in range(2**depth):
-            found = _split(x, rows, residual, bounds[m], bounds[m + 1], prefix, weights)
-            feature[first + m], threshold[first + m], gain[first + m] = found
+            best = _split(x, rows, residual, bounds[m], bounds[m + 1], prefix, weights)
+            feature[first + m], threshold[first + m], gain[first + m] = best
         bounds = _descend(x, rows[0], node, bounds, feature[first:], threshold[first:])
         if depth + 1 < DEPTH:
             rows = _partition(rows, node, bounds)

@@ -42,7 +42,7 @@ def accuracies(x: Floats, y: Ints, test: Floats, expected: Ints, *, depths: Ints
     classes = int(y.max()) + 1
     alone = depths[depths <= ALONE]
     groups = [group for group in (*alone[:, None], depths[depths > ALONE]) if len(group)]
-    found = []
+    accuracies = []
     for group in groups:
         shares = np.zeros((len(group), len(test), classes))
         for of_tree in np.random.RandomState(seed).randint(LARGEST, size=num_trees):
@@ -51,8 +51,8 @@ def accuracies(x: Floats, y: Ints, test: Floats, expected: Ints, *, depths: Ints
             state = np.array([np.random.RandomState(of_tree).randint(LARGEST)], np.uint32)
             tree = _grow(columns, rows, y, weights, classes, int(group[-1]), state)
             _read(test, group, tree, shares)
-        found.append((shares.argmax(axis=2) == expected).mean(axis=1))
-    return np.concatenate(found)
+        accuracies.append((shares.argmax(axis=2) == expected).mean(axis=1))
+    return np.concatenate(accuracies)
 
 
 @njit(nogil=True, cache=True)

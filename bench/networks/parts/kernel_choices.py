@@ -168,7 +168,7 @@ class Choices:
         self.file = folder / f"{plain}-{of_this}.json"
         self.chosen: dict[str, Way] = {}
         self.left = SECONDS
-        self.told = False
+        self.warned = False
 
     def way(self, launch: Launch) -> Way:
         """The way of a launch; it is measured now where that was not done before and can be."""
@@ -228,9 +228,9 @@ class Choices:
         try:
             write_json(self.file, self.about | {"chosen": self._kept() | {name: list(way)}})
         except StoreError as fault:
-            if not self.told:
+            if not self.warned:
                 say(f"how kernels run best on this card is measured in every process: {fault}")
-            self.told = True
+            self.warned = True
 
     @contextmanager
     def _alone(self, name: str) -> Iterator[bool]:
