@@ -4,11 +4,9 @@ Recognised properties (grey or colour, the axis of channels, the values of black
 be recognised is an error that names the key to set. Only some images at a time are held in memory.
 """
 
-import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from bench.data.base import DataError
 from bench.data.image_contract import ROUNDING
+from bench.data.one_picture import composited, fitted, mode, opened
 from bench.store import npz
 from bench.store.files import printable
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 Bytes = NDArray[np.uint8]
 ENDINGS = (".png", ".jpg", ".jpeg")
-FORMATS = ("PNG", "JPEG")  # the only formats that are tried, whatever the file name says
 FITS = ("crop", "pad", "stretch")
 CHANNELS = {"grey": 1, "rgb": 3}
 BACKGROUNDS = {"black": 0, "white": 255}
@@ -118,10 +116,11 @@ class Pictures(ABC):
 
     def _converted(self, picture: "Picture") -> Bytes:
         """One converted image, (size, size, channels)."""
-        flat = _composited(picture, BACKGROUNDS[self.options.background])
+        background = BACKGROUNDS[self.options.background]
+        flat = composited(picture, background)
         flat = flat.convert("L" if self.channels == 1 else "RGB")
-        fitted = _fitted(flat, self.size, self.options)
-        return np.asarray(fitted, np.uint8).reshape(self.size, self.size, self.channels)
+        square = fitted(flat, self.size, self.options.fit, background)
+        return np.asarray(square, np.uint8).reshape(self.size, self.size, self.channels)
 
 
 SIZED = "size=64 makes them 64x64, and fit=crop, pad or stretch says how others become square"
@@ -148,11 +147,11 @@ class Files(Pictures):
             self.remarks.append(f"left out, neither PNG nor JPEG: {printable(others[0], 80)}{more}")
         sizes, modes = Counter[tuple[int, int]](), Counter[str]()
         for name in self.names:
-            with _opened(path / name) as picture:
+            with opened(path / name) as picture:
                 width, height = picture.size
                 rotated = picture.format != "PNG" and picture.getexif().get(0x0112, 1) >= 5  # by 90 degrees
                 sizes[(width, height) if rotated else (height, width)] += 1
-                modes[_mode(picture)] += 1
+                modes[mode(picture)] += 1
         self.remarks.insert(0, f"{self.count:,} files: {', '.join(f'{kind} {n:,}' for kind, n in modes.items())}")
         if any("transparency" in kind for kind in modes):
             self.remarks.append(f"transparent pixels are laid on {options.background}")
@@ -162,7 +161,7 @@ class Files(Pictures):
         from PIL import ImageOps
 
         for name in self.names:
-            with _opened(self.path / name) as picture:
+            with opened(self.path / name) as picture:
                 picture.load()
                 yield self._converted(ImageOps.exif_transpose(picture))[None]
 
@@ -266,67 +265,6 @@ def _listed(folder: Path) -> tuple[list[str], list[str]]:
         raise DataError(f"cannot read {fault.filename or folder}: {fault.strerror or fault}") from fault
     visible = [name for name in paths if not any(part.startswith(".") for part in name.split("/"))]
     return [n for n in visible if n.lower().endswith(ENDINGS)], [n for n in visible if not n.lower().endswith(ENDINGS)]
-
-
-@contextmanager
-def _opened(path: Path) -> "Iterator[Picture]":
-    """An opened image file; any fault of it is raised as a DataError that names it."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as picture:
-                yield picture
-    except DataError:
-        raise
-    except UnidentifiedImageError as fault:
-        raise DataError(f"{path} is no PNG or JPEG image: replace it or take it out of the folder") from fault
-    except Exception as fault:  # the errors for a damaged file are not documented
-        raise DataError(f"{path} is broken: {printable(str(fault), 200) or type(fault).__name__}") from fault
-
-
-def _mode(picture: "Picture") -> str:
-    """The kind of an image, in words, such as "grey of 16 bits"."""
-    grey = picture.mode in ("1", "L", "LA", "La") or picture.mode.startswith("I")
-    deep = " of 16 bits" if picture.mode.startswith("I") else ""
-    return ("grey" if grey else "colour") + deep + (" with transparency" if picture.has_transparency_data else "")
-
-
-def _composited(picture: "Picture", background: int) -> "Picture":
-    """An image without transparency, of 8 bits: L or RGB."""
-    from PIL import Image
-
-    if picture.mode.startswith("I"):  # 16 bits, which `convert` would clip at 255
-        deep = np.clip(np.asarray(picture, np.int64), 0, 65535)
-        return Image.fromarray(np.rint(deep / 257).astype(np.uint8))
-    if not picture.has_transparency_data:
-        return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
-    grey = picture.mode in ("L", "LA", "La")
-    above = picture.convert("RGBA")
-    below = Image.new("RGBA", above.size, (background,) * 3 + (255,))
-    return Image.alpha_composite(below, above).convert("L" if grey else "RGB")
-
-
-def _fitted(picture: "Picture", size: int, options: ImageOptions) -> "Picture":
-    """An image fitted into a square of `size` pixels."""
-    from PIL import Image
-
-    width, height = picture.size
-    if (width, height) == (size, size):
-        return picture
-    box = (0.0, 0.0, float(width), float(height))
-    if options.fit == "crop":
-        side = min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
-        box = (left, top, left + side, top + side)
-    elif options.fit == "pad" and width != height:
-        side = max(width, height)
-        colour = (BACKGROUNDS[options.background],) * len(picture.getbands())
-        padded = Image.new(picture.mode, (side, side), colour if len(colour) > 1 else colour[0])
-        padded.paste(picture, ((side - width) // 2, (side - height) // 2))
-        picture, box = padded, (0.0, 0.0, float(side), float(side))
-    return picture.resize((size, size), Image.Resampling.LANCZOS, box=box)
 
 
 def _chosen(heads: dict[str, npz.Head], path: Path, requested: str | None) -> str:

@@ -72,12 +72,12 @@ def encoded_fairness(
     rounds, points = check_count(num_rounds, "num_rounds"), check_count(num_test_points, "num_test_points")
     rng, tests = np.random.default_rng(seed), {}
     train = np.sort(rng.permutation(len(images))[: check_count(num_train, "num_train")])
-    codes, labels = _encoded(model, _Rows(images, train)), classes[np.ix_(train, varied)]
+    codes, labels = _encoded(model, images, train), classes[np.ix_(train, varied)]
     check_tree_work(codes.shape[1], labels.T, rounds)
     for place, sensitive in enumerate(varied):
-        shown, values = _intervened(images, classes, int(sensitive), points, rng)
-        if len(shown):
-            tests[place] = _encoded(model, shown).reshape(-1, values, codes.shape[1])
+        shown, index, values = _intervened(images, classes, int(sensitive), points, rng)
+        if len(index):
+            tests[place] = _encoded(model, shown, index).reshape(-1, values, codes.shape[1])
     if not tests:
         raise SkippedError("no image has others that differ from it in one factor alone: the data set is no grid")
     return summary("encoded_unfairness", pairs(codes, labels, tests, rounds), varied)
@@ -85,32 +85,19 @@ def encoded_fairness(
 
 def _intervened(
     images: Any, factors: Ints, sensitive: int, num_points: int, rng: np.random.Generator
-) -> tuple[Any, int]:
-    """Images of random points under each value of a factor in turn, and the number of its values; none: no images."""
+) -> tuple[Any, Ints, int]:
+    """Images, those of them that show random points under each value of a factor in turn, and the number of values."""
     labels, classes = np.unique(factors[:, sensitive], return_inverse=True)
     if (with_factors := getattr(images, "with_factors", None)) is not None:
         changed = np.repeat(factors[rng.integers(len(factors), size=num_points)], len(labels), axis=0)
         changed[:, sensitive] = np.tile(labels, num_points)
         if (shown := with_factors(changed)) is not None:
-            return shown, len(labels)
+            return shown, np.arange(len(shown)), len(labels)
     numbered = np.stack([np.unique(column, return_inverse=True)[1] for column in factors.T], axis=1)
     numbered[:, sensitive] = classes
-    return _Rows(images, counterfactuals(numbered, sensitive, num_points, rng).ravel()), len(labels)
+    return images, counterfactuals(numbered, sensitive, num_points, rng).ravel(), len(labels)
 
 
-class _Rows:
-    """Images by an index, which are read where they are sliced."""
-
-    def __init__(self, images: Any, index: Ints) -> None:
-        self.images, self.index = images, index
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __getitem__(self, where: Any) -> Floats:
-        return np.asarray(self.images[self.index[where]])
-
-
-def _encoded(model: Learner, images: Any) -> Floats:
-    """Mean codes (n, D) in double precision."""
-    return np.concatenate([model.encode(batch)[0] for batch in batches(images)]).astype(np.float64)
+def _encoded(model: Learner, images: Any, index: Ints) -> Floats:
+    """Mean codes (n, D) of the images at an index, in double precision."""
+    return np.concatenate([model.encode(batch)[0] for batch in batches(images, index)]).astype(np.float64)
