@@ -77,7 +77,7 @@ def fit(x: Floats, y: Ints, c: float = 1.0) -> OneVsRest:
     rows = np.column_stack([x, np.ones(len(x))])
     start = np.zeros((len(classes), rows.shape[1]))
     start[:, -1] = _log_odds(positive)
-    axes = _principal_axes(rows) if rows.shape[1] > NARROW else np.eye(rows.shape[1])
+    axes = _axes(rows)
     weights = Problems(rows @ axes, positive).solve(np.full(rows.shape[1], 1 / c), start @ axes) @ axes.T
     return OneVsRest(classes, weights[:, :-1], weights[:, -1])
 
@@ -132,12 +132,14 @@ def fit_cross_validated(x: Floats, y: Ints, cs: Floats = CS) -> OneVsRest:
     """
     classes, positive = _one_hot(y)
     mean = x.mean(axis=0)  # large means spoil the Newton steps; the free intercept makes up for the shift
-    rows = np.column_stack([x - mean, np.ones(len(x))])
+    axes = _axes(x - mean)
+    rows = np.column_stack([(x - mean) @ axes, np.ones(len(x))])
     penalties = np.column_stack([np.repeat(1 / cs[:, None], x.shape[1], axis=1), np.zeros(len(cs))])
     paths = _path(rows, positive, penalties)
     best = _accuracies(rows, positive, penalties, paths).argmax(axis=0)
-    weights = paths[best, np.arange(len(classes))]
-    return OneVsRest(classes, weights[:, :-1], weights[:, -1] - weights[:, :-1] @ mean)
+    fitted = paths[best, np.arange(len(classes))]
+    weights = fitted[:, :-1] @ axes.T
+    return OneVsRest(classes, weights, fitted[:, -1] - weights @ mean)
 
 
 def _one_hot(y: Ints) -> tuple[Ints, Floats]:
@@ -151,8 +153,10 @@ def _log_odds(positive: Floats) -> Floats:
     return logit((positive.sum(axis=1) + 0.5) / (positive.shape[1] + 1))
 
 
-def _principal_axes(rows: Floats) -> Floats:
-    """An orthogonal basis (d, d) in which columns are uncorrelated, so that conjugate gradients take few steps."""
+def _axes(rows: Floats) -> Floats:
+    """An orthogonal basis (d, d) in which many columns are uncorrelated: conjugate gradients take few steps then."""
+    if rows.shape[1] <= NARROW:
+        return np.eye(rows.shape[1])
     axes: Floats = np.linalg.eigh(rows.T @ rows)[1]
     return axes
 
