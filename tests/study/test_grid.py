@@ -275,6 +275,7 @@ def test_a_fitted_model_does_not_depend_on_the_steps_it_does_not_take() -> None:
         (["sampling.each=[]"], ConfigError, "sampling.each is empty"),
         (["sampling.each=[3]"], ConfigError, "sampling must be names with values"),
         (["sampling.each=[{kind:subset,image:3}]"], UnknownNameError, "Did you mean 'images'"),
+        (["model=ada_gvae", "dataset=mnist"], ConfigError, "ada_gvae trains on pairs .* mnist has no factor grid"),
         (["sampling=subset", "model=slow_vae"], ConfigError, "slow_vae trains on pairs .* with sampling=subset some"),
         (["trainer.name='a; trained on b'"], ConfigError, "trainer.name must not hold '; trained on '"),
         (["seed=true"], ConfigError, "seed must be integers"),
