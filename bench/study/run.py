@@ -27,8 +27,7 @@ PAIRS = {FIRST_PAIRS: "changes", "dlib": "changes", "uniform": None, "laplace": 
 TRAINED_ON = "; trained on "  # in a label, before the sampling: nothing else has it
 ON = " on "  # between a model and its sampling, where the two are one name
 TRAINING = 1  # version of batches, noise and optimiser (`bench/training`): of every model; the first is in no id
-# images of an update and the learning rate of schedules called "published", and of others: a label leaves them out
-PUBLISHED_UPDATE, USUAL_UPDATE = (64, 1e-4), (32, 1e-3)
+USUAL_UPDATES = ((32, 1e-3), (64, 1e-4))  # images of an update and the learning rate, of `quick` and of `published`
 USUAL_DIMS = 10
 FIRST_NETWORKS = ("locatello2019", "small")  # their first version is in no id: ids are older than versions of networks
 
@@ -81,9 +80,8 @@ class Schedule:
         parts = [] if self.architecture in FIRST_NETWORKS else [self.architecture]
         parts += [] if self.precision == "float32" else [self.precision]
         parts += [] if self.latent_dim == USUAL_DIMS else [f"{self.latent_dim} dims"]
-        images, rate = PUBLISHED_UPDATE if self.name == "published" else USUAL_UPDATE
-        parts += [] if self.batch_size == images else [f"{self.batch_size} images an update"]
-        parts += [] if self.learning_rate == rate else [f"learning rate {self.learning_rate:g}"]
+        if (self.batch_size, self.learning_rate) not in USUAL_UPDATES:
+            parts += [f"{self.batch_size} images an update", f"learning rate {self.learning_rate:g}"]
         return ", ".join([f"{self.name}: {self.steps:,} steps", f"{self.image_size}x{self.image_size} px", *parts])
 
 

@@ -89,13 +89,14 @@ def test_a_study_is_submitted_and_what_cannot_be_computed_again_is_told(
     assert read_json(folder / "submission.json")["protocol"] == "quick"
 
 
-def test_budgets_that_differ_are_apart_also_under_one_label(tmp_path: Path) -> None:
+def test_budgets_that_differ_are_apart(tmp_path: Path) -> None:
     store = Store(tmp_path / "results")
     submitted(store, "a", run(0), run(1))
     submitted(store, "b", run(2))
     submitted(store, "larger", run(3, batch_size=512))
     label = "100 steps, 32x32 px"
-    assert boards(store) == [(label, {"beta_vae (a)", "beta_vae (b)"}), (label, {"beta_vae (larger)"})]
+    larger = f"{label}, 512 images an update, learning rate 0.0001"
+    assert boards(store) == [(label, {"beta_vae (a)", "beta_vae (b)"}), (larger, {"beta_vae (larger)"})]
 
 
 def test_what_is_fitted_takes_no_steps_whatever_its_study_takes(tmp_path: Path) -> None:
