@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
+from matplotlib.lines import Line2D
 
 from bench.analysis.names import dataset_title
 from bench.analysis.scores.agreement import TooFewRunsError, wide
@@ -14,6 +15,7 @@ from bench.report.figures.panels import bottom_of, left_of, model_keys, panel_gr
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import MARKERS, titled
 
+RING, EQUAL = "0.3", "0.85"
 NEEDED = ["reconstruction", "kl", "mig"]
 
 
@@ -34,11 +36,14 @@ def draw_rate_distortion(study: Asked) -> Iterator[NamedDrawing]:
     for ax in bottom_of(axes):
         ax.set_xlabel("rate: KL (nats)")
     figure.colorbar(axes[-1].collections[-1], ax=axes, label="MIG", shrink=0.85)
-    keys = model_keys(models, {m: {"color": "0.3", "marker": markers[m]} for m in models}, line=False)
+    handles, labels = model_keys(models, {m: {"color": "0.3", "marker": markers[m]} for m in models}, line=False)
+    ring = Line2D([], [], linestyle="", marker="o", markersize=7, markerfacecolor="none", markeredgecolor=RING)
+    line = Line2D([], [], color=EQUAL)
+    keys = [*handles, ring, line], [*labels, "strongest", "equal ELBO"]
     heading = "Rate and distortion as regularisation grows"
     note = (
-        "A point is a run. Lines join the medians of a model's strengths, of which a ring has the strongest. "
-        "Grey: equal ELBO."
+        "A point is a run. Dark lines join the medians of a model's strengths, of which a ring has the strongest. "
+        "On a light line the ELBO is the same."
     )
     titled(figure, heading, sizes_of(scores), study.plan.schedules, note, keys)
     yield "rate_distortion", figure, scores
@@ -49,7 +54,7 @@ def _panel(ax: Axes, runs: pd.DataFrame, markers: dict[str, str], colour: Normal
         middle = of_model.groupby("value")[["kl", "reconstruction"]].median()
         ax.plot(middle["kl"], middle["reconstruction"], color="0.7", linewidth=0.8, zorder=1)
         strongest = middle.iloc[-1]
-        ax.scatter(strongest["kl"], strongest["reconstruction"], s=55, facecolors="none", edgecolors="0.3",
+        ax.scatter(strongest["kl"], strongest["reconstruction"], s=55, facecolors="none", edgecolors=RING,
                    linewidth=0.8, zorder=1)  # fmt: skip
         ax.scatter(of_model["kl"], of_model["reconstruction"], c=of_model["mig"], norm=colour, cmap="viridis", s=14,
                    zorder=2, marker=markers[str(model)], edgecolor="black", linewidth=0.4)  # fmt: skip
@@ -61,5 +66,5 @@ def _equal_bounds(ax: Axes) -> None:
     """Lines on which rate + distortion is the same."""
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     for total in np.linspace(left + bottom, right + top, 8)[1:-1]:
-        ax.plot([left, right], [total - left, total - right], color="0.88", linewidth=0.7, zorder=0)
+        ax.plot([left, right], [total - left, total - right], color=EQUAL, linewidth=0.7, zorder=0)
     ax.set(xlim=(left, right), ylim=(bottom, top))
