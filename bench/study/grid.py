@@ -162,8 +162,8 @@ def _check_pairs(model: str, card: Card, sampling: Sampling) -> None:
         )
     if sampling.leaves_out:
         raise ConfigError(
-            f"{model} trains on pairs whose second images are chosen from all: with sampling={sampling.kind} some would "
-            "be those that are held out"
+            f"{model} trains on pairs whose second images are chosen from all: with sampling={sampling.kind} some "
+            "would be those that are held out"
         )
 
 

@@ -110,8 +110,8 @@ class Problems:
         search = residual / diagonal
         size = first = (residual * search).sum(axis=1)
         for _ in range(MAX_CONJUGATE_STEPS):
-            image = (curvature * (search.astype(np.float32) @ self._single.T)) @ self._single
-            image = image + (penalty + RIDGE) * search
+            moves = search.astype(np.float32) @ self._single.T
+            image = (curvature * moves) @ self._single + (penalty + RIDGE) * search
             length = _ratio(size, (search * image).sum(axis=1))
             solution += length * search
             residual -= length * image

@@ -2,8 +2,9 @@
 
 Each tree is grown on rows drawn with replacement; a node is split where the Gini impurity of its parts is least among
 dimensions drawn anew, the square root of how many there are; rows are predicted by the mean of the trees' class shares.
-Every dimension is sorted once a tree, and a node's rows stay sorted as nodes are split. Rows and dimensions are drawn
-as scikit-learn draws them, so that a seed gives the forest that it gives there, but for splits that tie.
+Every dimension is sorted once a forest: a node's rows are marked at their places in that order and read off. Rows and
+dimensions are drawn as scikit-learn draws them, so that a seed gives the forest that it gives there, but for splits
+that tie.
 
 How a node is split depends on nothing below it, so a tree that is cut is a tree grown to the cut. Forests up to depth 8
 are grown each by itself, for few nodes decide over them; beyond, one is grown and read at every depth.
@@ -17,6 +18,11 @@ from numba import njit
 from bench.metrics.base import Floats, Ints
 
 ALONE = 8  # depth up to which each forest is grown by itself
+FEW = 16  # rows that are sorted by insertion
+DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)  # its 64 runs of six bits differ: they tell which bit of a word is the lowest
+BIT = np.zeros(64, np.int64)
+for _bit in range(64):
+    BIT[((int(DE_BRUIJN) << _bit) & (2**64 - 1)) >> 58] = _bit
 LARGEST = np.iinfo(np.int32).max  # that scikit-learn draws as a seed
 
 
@@ -39,6 +45,8 @@ def accuracies(x: Floats, y: Ints, test: Floats, expected: Ints, *, depths: Ints
     """
     columns, test, y = np.ascontiguousarray(x.T), np.ascontiguousarray(test), y.astype(np.int64)  # one to compile for
     order = np.argsort(columns, axis=1, kind="stable").astype(np.int32)
+    places = np.empty_like(order)
+    np.put_along_axis(places, order, np.arange(len(y), dtype=np.int32)[None], axis=1)
     classes = int(y.max()) + 1
     alone = depths[depths <= ALONE]
     groups = [group for group in (*alone[:, None], depths[depths > ALONE]) if len(group)]
@@ -47,33 +55,36 @@ def accuracies(x: Floats, y: Ints, test: Floats, expected: Ints, *, depths: Ints
         shares = np.zeros((len(group), len(test), classes))
         for of_tree in np.random.RandomState(seed).randint(LARGEST, size=num_trees):
             weights = np.bincount(np.random.RandomState(of_tree).randint(len(y), size=len(y)), minlength=len(y))
-            rows = order[weights[order] > 0].reshape(len(order), -1)
+            rows = np.flatnonzero(weights).astype(np.int32)
             state = np.array([np.random.RandomState(of_tree).randint(LARGEST)], np.uint32)
-            tree = _grow(columns, rows, y, weights, classes, int(group[-1]), state)
+            tree = _grow(columns, order, places, rows, y, weights, classes, int(group[-1]), state)
             _read(test, group, tree, shares)
         accuracies.append((shares.argmax(axis=2) == expected).mean(axis=1))
     return np.concatenate(accuracies)
 
 
 @njit(nogil=True, cache=True)
-def _grow(x, rows, y, weights, classes, depth, state):  # type: ignore[no-untyped-def]
+def _grow(x, order, places, rows, y, weights, classes, depth, state):  # type: ignore[no-untyped-def]
     """Grow one tree: of each node its children (-1: a leaf), feature, threshold and class shares.
 
     Args:
         x: (D, n).
-        rows: (D, m) those of the tree, ascending in each dimension; they are sorted anew.
+        order: (D, n) rows in the order of each dimension.
+        places: (D, n) of each row in that order.
+        rows: (m,) those of the tree; they are sorted anew.
         y: (n,) classes.
         weights: (n,) how often each row was drawn.
         classes: how many.
         depth: at which nodes are leaves.
         state: (1,) of the generator that draws dimensions.
     """
-    dims, size = rows.shape
+    dims, size = len(x), len(rows)
     left, right, feature = np.full(2 * size, -1), np.full(2 * size, -1), np.zeros(2 * size, np.int64)
     threshold, shares = np.zeros(2 * size), np.zeros((2 * size, classes))
     bounds, levels = np.zeros((2 * size, 2), np.int64), np.zeros(2 * size, np.int64)
-    order, constant, constants = np.arange(dims), np.zeros(dims, np.int64), np.zeros(2 * size, np.int64)
-    before, goes_right, moved = np.zeros(classes), np.zeros(x.shape[1], np.bool_), np.empty(size, rows.dtype)
+    dimensions, constant, constants = np.arange(dims), np.zeros(dims, np.int64), np.zeros(2 * size, np.int64)
+    before, ascending, moved = np.zeros(classes), np.empty(size, rows.dtype), np.empty(size, rows.dtype)
+    marks = np.zeros(x.shape[1] // 64 + 1, np.uint64)
     waiting, last, nodes = np.zeros(2 * size, np.int64), 0, 1
     bounds[0, 1] = size
     while last >= 0:
@@ -82,23 +93,19 @@ def _grow(x, rows, y, weights, classes, depth, state):  # type: ignore[no-untype
         start, stop = bounds[node]
         total = most = 0.0
         for p in range(start, stop):
-            row = rows[0, p]
+            row = rows[p]
             shares[node, y[row]] += weights[row]
             total += weights[row]
             most = max(most, shares[node, y[row]])
         if levels[node] < depth and most < total:
-            place, feature[node], known = _split(
-                x, rows, start, stop, y, weights, shares[node], total, order, constant, constants[node], before, state
-            )
+            place, feature[node], below, above, known = _split(
+                x, order, places, rows[start:stop], y, weights, shares[node], total, dimensions, constant,
+                constants[node], before, marks, ascending, state
+            )  # fmt: skip
             if place > 0:
-                column, middle = rows[feature[node]], start + place
-                below, above = x[feature[node], column[middle - 1]], x[feature[node], column[middle]]
-                halfway = below / 2 + above / 2
+                middle, halfway = start + place, below / 2 + above / 2
                 threshold[node] = halfway if below <= halfway < above else below
-                for p in range(start, stop):
-                    goes_right[column[p]] = p >= middle
-                for f in range(dims if levels[node] + 1 < depth else 1):  # leaves are counted in the first alone
-                    _partition(rows[f], start, stop, goes_right, moved)
+                _partition(x[feature[node]], rows[start:stop], below, moved)
                 left[node], right[node] = nodes, nodes + 1
                 bounds[nodes, 0], bounds[nodes, 1] = start, middle
                 bounds[nodes + 1, 0], bounds[nodes + 1, 1] = middle, stop
@@ -114,14 +121,15 @@ def _grow(x, rows, y, weights, classes, depth, state):  # type: ignore[no-untype
 
 @njit(nogil=True, cache=True)
 def _split(  # type: ignore[no-untyped-def]
-    x, rows, start, stop, y, weights, counts, total, order, constant, known, before, state
+    x, order, places, rows, y, weights, counts, total, dimensions, constant, known, before, marks, ascending, state
 ):
-    """How many of a node's rows go left (0: it is a leaf), the feature that is cut, and how many are constant here.
+    """How many of a node's rows go left (0: it is a leaf), the feature and the two values between which it is cut.
 
-    Dimensions are drawn until there are as many as the square root, and one that is not constant. The first in `order`
-    are those that are known to be constant, from the node above, where they count as drawn but need no look.
+    And how many features are constant here. They are drawn until there are as many as the square root, and one that is
+    not constant. The first of `dimensions` are those that are known to be constant, from the node above, where they
+    count as drawn but need no look.
     """
-    dims, squares = len(x), 0.0
+    dims, squares, below, above = len(x), 0.0, 0.0, 0.0
     for count in counts:
         squares += count * count
     best, place, feature = -1.0, 0, 0
@@ -130,29 +138,62 @@ def _split(  # type: ignore[no-untyped-def]
         drawn += 1
         pick = drawn_known + _random(state) % (end - found - drawn_known)
         if pick < known:
-            order[drawn_known], order[pick] = order[pick], order[drawn_known]
+            dimensions[drawn_known], dimensions[pick] = dimensions[pick], dimensions[drawn_known]
             drawn_known += 1
             continue
         pick += found
-        f = order[pick]
-        if x[f, rows[f, start]] == x[f, rows[f, stop - 1]]:
-            order[pick], order[known + found] = order[known + found], f
+        f = dimensions[pick]
+        of_node = _sort(order[f], places[f], rows, marks, ascending)
+        if x[f, of_node[0]] == x[f, of_node[-1]]:
+            dimensions[pick], dimensions[known + found] = dimensions[known + found], f
             found += 1
             continue
         end -= 1
-        order[pick], order[end] = order[end], f
-        purity, at = _cut(x[f], rows[f], start, stop, y, weights, counts, squares, total, before)
+        dimensions[pick], dimensions[end] = dimensions[end], f
+        purity, at = _cut(x[f], of_node, y, weights, counts, squares, total, before)
         if purity > best:
-            best, place, feature = purity, at, f
+            best, place, feature, below, above = purity, at, f, x[f, of_node[at - 1]], x[f, of_node[at]]
     for t in range(known):
-        order[t] = constant[t]
+        dimensions[t] = constant[t]
     for t in range(known, known + found):
-        constant[t] = order[t]
-    return place, feature, known + found
+        constant[t] = dimensions[t]
+    return place, feature, below, above, known + found
 
 
 @njit(nogil=True, cache=True)
-def _cut(column, rows, start, stop, y, weights, counts, squares, total, before):  # type: ignore[no-untyped-def]
+def _sort(order, places, rows, marks, ascending):  # type: ignore[no-untyped-def]
+    """A node's rows in the order of a dimension: those at the places that are marked, 64 of them a word.
+
+    Args:
+        order: (n,) rows in that order.
+        places: (n,) of each row in it.
+        rows: (m,) of the node.
+        marks: (n // 64 + 1,) room, 0.
+        ascending: (m or more,) room.
+    """
+    if len(rows) <= FEW:
+        for p in range(len(rows)):
+            at = p
+            while at > 0 and places[ascending[at - 1]] > places[rows[p]]:
+                ascending[at] = ascending[at - 1]
+                at -= 1
+            ascending[at] = rows[p]
+        return ascending[: len(rows)]
+    for row in rows:
+        marks[places[row] >> 6] |= np.uint64(1) << np.uint64(places[row] & 63)
+    count = 0
+    for word in range(len(marks)):
+        bits, marks[word] = marks[word], np.uint64(0)
+        while bits != 0:
+            lowest = bits & (~bits + np.uint64(1))
+            ascending[count] = order[64 * word + BIT[(lowest * DE_BRUIJN) >> np.uint64(58)]]
+            bits ^= lowest
+            count += 1
+    return ascending[:count]
+
+
+@njit(nogil=True, cache=True)
+def _cut(column, rows, y, weights, counts, squares, total, before):  # type: ignore[no-untyped-def]
     """The most that a cut makes of the sum of squared class counts over rows, left and right, and its place.
 
     There the Gini impurity is least.
@@ -161,7 +202,7 @@ def _cut(column, rows, start, stop, y, weights, counts, squares, total, before):
         before[c] = 0
     left, right, weight = 0.0, squares, 0.0
     best, place = -1.0, 0
-    for p in range(start, stop - 1):
+    for p in range(len(rows) - 1):
         row = rows[p]
         c, w = y[row], float(weights[row])
         left += w * (2 * before[c] + w)
@@ -171,7 +212,7 @@ def _cut(column, rows, start, stop, y, weights, counts, squares, total, before):
         if column[rows[p + 1]] > column[row]:
             purity = left / weight + right / (total - weight)
             if purity > best:
-                best, place = purity, p + 1 - start
+                best, place = purity, p + 1
     return best, place
 
 
@@ -187,17 +228,15 @@ def _random(state):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _partition(rows, start, stop, goes_right, moved):  # type: ignore[no-untyped-def]
-    """Move the rows that go right behind the others, both in their order."""
-    a, b = start, 0
-    for p in range(start, stop):
-        row = rows[p]
-        right = goes_right[row]
+def _partition(column, rows, below, moved):  # type: ignore[no-untyped-def]
+    """Move the rows with values above `below` behind the others, both in their order."""
+    a, b = 0, 0
+    for row in rows:
+        right = column[row] > below
         rows[a], moved[b] = row, row
         a += 1 - right
         b += right
-    for p in range(b):
-        rows[a + p] = moved[p]
+    rows[a:] = moved[:b]
 
 
 @njit(nogil=True, cache=True)
