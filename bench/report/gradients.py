@@ -4,9 +4,10 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bench.analysis.names import dataset_title
 from bench.pool import Pool
@@ -25,6 +26,7 @@ ESTIMATORS = {
     ("score_function_vae", 1.0): "score function, baseline",
     ("score_function_vae", 0.0): "score function",
 }
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LINES = ("-", "--", ":")
 PLACES = {"at the start": ("o", False, -0.12), "when trained": ("s", True, 0.12)}  # marker, filled, shift
 
@@ -134,5 +136,5 @@ def _variances(ax: Axes, variances: pd.DataFrame, names: list[str]) -> None:
             ax.scatter(x, y, s=12, marker=marker, facecolors=inside, edgecolors=[palette[name]])
         ax.scatter([], [], s=12, marker=marker, facecolors="0.4" if filled else "none", edgecolors="0.4", label=place)
     ax.set(xscale="log", xlabel="variance of the gradient, nats²", ylim=(len(names) - 0.4, -0.6))
-    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "10" + f"{np.log10(x):.0f}".translate(RAISED)))
     ax.set_yticks(range(len(names)), [n.replace(", ", ",\n") for n in names])
