@@ -15,6 +15,9 @@ from bench.models.parts.pairs import Words
 from bench.networks.base import Networks, sizes_taken
 
 
+CPU_IMAGES = 32  # encoded at a time on a CPU: of more, what layers give each other leaves its cache
+
+
 class Updates(NamedTuple):
     """How the optimiser updates the weights of a player.
 
@@ -191,8 +194,10 @@ class Stacked(Learner, nn.Module):
 
     @torch.inference_mode()
     def encode(self, images: Images) -> tuple[Codes, Codes | None]:
-        mean, logvar = self.codes_of(self._batch(images))
-        return mean[0].cpu().numpy(), None if logvar is None else logvar[0].cpu().numpy()
+        at_once = CPU_IMAGES if self._device.type == "cpu" else len(images)
+        starts = range(0, len(images), at_once) if len(images) else [0]
+        means, logvars = zip(*(self.codes_of(self._batch(images[i : i + at_once])) for i in starts), strict=True)
+        return _joined(means), None if logvars[0] is None else _joined(logvars)
 
     @torch.inference_mode()
     def decode(self, codes: Codes) -> Images:
@@ -209,6 +214,11 @@ class Stacked(Learner, nn.Module):
     @property
     def _device(self) -> torch.device:
         return next(self.parameters()).device
+
+
+def _joined(parts: Sequence[Tensor]) -> Codes:
+    """Codes (n, D) of the parts (1, n, D) of a stack of one model."""
+    return torch.cat(parts, dim=1)[0].cpu().numpy()
 
 
 def member(stacked: Mapping[str, Tensor], k: int) -> State:
