@@ -131,6 +131,19 @@ def _remarks(choice: Choice) -> Iterator[str]:
             yield f"{model_title(model)}: the regret is not known: {why}."
         else:
             yield f"{model_title(model)}: nothing is chosen: {why}."
+    yield from verdict(choice.regrets)
+
+
+def verdict(regrets: pd.DataFrame) -> Iterator[str]:
+    """How many picks, each by one metric, are better and worse than any run: their intervals are apart."""
+    known = regrets.dropna(subset=["low", "high"])
+    picks = known[known["by"] != ANY].merge(known[known["by"] == ANY], on=["model", "metric"], suffixes=("", "_of_any"))
+    if len(picks):
+        better, worse = (picks["high"] < picks["low_of_any"]).sum(), (picks["low"] > picks["high_of_any"]).sum()
+        yield (
+            f"Of {len(picks):,} picks with an interval, each by one metric, {better:,} are surely better than a run at "
+            f"random, {worse:,} surely worse: intervals are apart."
+        )
 
 
 def write_choice(chosen: Sequence[Chosen], plan: Plan, styles: Looks, folder: Path, command: str) -> Iterator[Path]:

@@ -144,3 +144,12 @@ def test_a_data_set_on_which_nothing_is_chosen_is_told_beside_those_where_someth
     lacking = both.assign(name=both["name"].astype(str).mask(of_mnist, "kl_dim_0"))
     assert chosen(lacking.drop_duplicates(["run", "name"]), tmp_path, monkeypatch) == 0
     assert "nothing is chosen on mnist: none of 10 runs has a score that needs no factors" in capsys.readouterr().err
+
+
+def test_picks_surely_better_and_worse_than_any_run_are_counted() -> None:
+    ends = {choice.ANY: (0.3, 0.5), "elbo": (0.1, 0.2), "kl": (0.6, 0.7), "udr": (0.2, 0.4), "mcc": (np.nan, np.nan)}
+    regrets = pd.DataFrame(ends.values(), columns=["low", "high"]).assign(by=list(ends), model="beta_vae", metric="mig")
+    (sentence,) = choice.verdict(regrets)
+    assert sentence.startswith("Of 3 picks with an interval, each by one metric, 1 are surely better")
+    assert "1 surely worse" in sentence
+    assert not list(choice.verdict(regrets.assign(low=np.nan)))
