@@ -14,7 +14,6 @@ from bench.models.base import Codes, Images, Learner, ModelError, State
 from bench.models.parts.pairs import Words
 from bench.networks.base import Networks, sizes_taken
 
-
 CPU_IMAGES = 32  # encoded at a time on a CPU: of more, what layers give each other leaves its cache
 
 
@@ -216,7 +215,7 @@ class Stacked(Learner, nn.Module):
         return next(self.parameters()).device
 
 
-def _joined(parts: Sequence[Tensor]) -> Codes:
+def _joined(parts: tuple[Tensor, ...]) -> Codes:
     """Codes (n, D) of the parts (1, n, D) of a stack of one model."""
     return torch.cat(parts, dim=1)[0].cpu().numpy()
 
