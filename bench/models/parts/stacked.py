@@ -14,7 +14,7 @@ from bench.models.base import Codes, Images, Learner, ModelError, State
 from bench.models.parts.pairs import Words
 from bench.networks.base import Networks, sizes_taken
 
-CPU_IMAGES = 32  # encoded at a time on a CPU: of more, what layers give each other leaves its cache
+CPU_IMAGES = 32  # encoded at a time by each thread of a CPU: of more, what layers give each other leaves its cache
 
 
 class Updates(NamedTuple):
@@ -193,7 +193,7 @@ class Stacked(Learner, nn.Module):
 
     @torch.inference_mode()
     def encode(self, images: Images) -> tuple[Codes, Codes | None]:
-        at_once = CPU_IMAGES if self._device.type == "cpu" else len(images)
+        at_once = CPU_IMAGES * torch.get_num_threads() if self._device.type == "cpu" else len(images)
         starts = range(0, len(images), at_once) if len(images) else [0]
         means, logvars = zip(*(self.codes_of(self._batch(images[i : i + at_once])) for i in starts), strict=True)
         return _joined(means), None if logvars[0] is None else _joined(logvars)
