@@ -81,7 +81,7 @@ def boost(x: Floats, y: Ints, test: Floats, *, num_rounds: int = 100) -> Boosted
     )
     key = hashlib.sha256(content).hexdigest()
     if key not in _fits:
-        wide = is_wide(*x.shape, len(classes))
+        wide = is_wide(len(x), len(columns), len(classes))
         _fits[key] = _fit(columns, test_columns, codes, classes, num_rounds, wide)
         if len(_fits) > REMEMBERED:
             _fits.popitem(last=False)
@@ -116,8 +116,9 @@ def _fit(
             return int(_grow(x, order, residuals[k], positive[k], test, raw[k], raw_test[k], reductions[k], scale))
         if not hasattr(room, "sums"):
             room.sums = np.empty((LEAVES // 2 + 1, *binned.cuts.shape, LANES), np.int32)
-        of_group = (a[k : k + LANES] for a in (residuals, positive, raw, raw_test, reductions))
-        return int(_grow_together(x, binned, test, room.sums, *of_group, scale))
+        group = slice(k, k + LANES)
+        of_trees = residuals[group], positive[group], raw[group], raw_test[group], reductions[group]
+        return int(_grow_together(x, binned, test, room.sums, of_trees, scale))
 
     with ThreadPoolExecutor(_threads()) as pool:
         for _ in range(num_rounds):
@@ -172,8 +173,9 @@ def _grow(x, order, residual, positive, test, raw, raw_test, reductions, scale):
 
 
 @njit(nogil=True, cache=True)
-def _grow_together(x, binned, test, sums, residual, positive, raw, raw_test, reductions, scale):  # type: ignore[no-untyped-def]
+def _grow_together(x, binned, test, sums, of_trees, scale):  # type: ignore[no-untyped-def]
     """`_grow` for up to LANES trees, of many features, whose bounds spare most; how many of the trees have a split."""
+    residual, positive, raw, raw_test, reductions = of_trees
     trees, n = residual.shape
     feature, gain = np.zeros((trees, NODES), np.int64), np.zeros((trees, NODES))
     threshold, node = np.full((trees, NODES), np.inf, np.float32), np.zeros((trees, n), np.uint8)
