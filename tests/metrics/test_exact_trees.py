@@ -99,8 +99,11 @@ def test_bounds_that_spare_features_change_no_bit(kind: str, rows: int, dims: in
     assert_same_bits(both_ways(awkward, y, rng.normal(size=(20, dims)), 6))
 
 
-@pytest.mark.parametrize("classes", [3, 10])
-def test_bounds_change_no_bit_where_classes_are_parted_without_error(classes: int) -> None:
+@pytest.mark.parametrize("classes", [3, 20])
+def test_bounds_change_no_bit_where_classes_are_parted_without_error_on_several_threads(
+    classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
     y = np.arange(600) % classes
     x = np.random.default_rng(1).normal(size=(classes, 60))[y]
     assert_same_bits(both_ways(x, y, x[:30], 10))
