@@ -84,7 +84,8 @@ def downstream(
     rounds = check_count(num_rounds, "num_rounds")
     predictors = _predictors(predictor, rounds, trees, seed)
     if predictors.keys() != {"lr"}:
-        check_tree_work(x.shape[1], [labels for size in sizes for labels in y[:size, varied].T], rounds)
+        fits = [labels for size in sizes for labels in y[:size, varied].T]
+        check_tree_work(x.shape[1], fits, rounds, exact=trees == "exact")
     for name, predict in predictors.items():
         for size in sizes:
             hits = _accuracies(predict, x[:size], y[:size, varied], test, expected[:, varied])

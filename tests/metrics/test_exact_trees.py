@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 
-from bench.metrics.parts.exact_trees import boost
+from bench.metrics.parts.exact_trees import Boosted, _fit, boost, is_wide
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 4)).astype(np.float32)
@@ -68,3 +68,49 @@ def test_constant_codes_predict_the_most_frequent_label() -> None:
     assert set(fit.test) == {1}
     assert not fit.importances.any()
     assert not fit.per_tree.any()
+
+
+def both_ways(x: np.ndarray, y: np.ndarray, test: np.ndarray, rounds: int) -> list[Boosted]:
+    """A fit in which every feature is looked at, and one in which bounds spare most."""
+    classes, codes = np.unique(y, return_inverse=True)
+    columns, test_columns = (np.ascontiguousarray(a.T, np.float32) for a in (x, test))
+    return [_fit(columns, test_columns, codes, classes, rounds, wide) for wide in (False, True)]
+
+
+def assert_same_bits(fits: list[Boosted]) -> None:
+    for field in ("train", "test", "importances", "per_tree"):
+        np.testing.assert_array_equal(*(getattr(fit, field) for fit in fits), err_msg=field)
+
+
+@pytest.mark.parametrize("kind", ["continuous", "tied", "constant", "repeated", "rectified", "opposite"])
+@pytest.mark.parametrize(("rows", "dims", "classes"), [(2, 1, 2), (37, 80, 2), (150, 20, 41), (400, 48, 6)])
+def test_bounds_that_spare_features_change_no_bit(kind: str, rows: int, dims: int, classes: int) -> None:
+    rng = np.random.default_rng(rows)
+    y = np.arange(rows) % classes
+    x = rng.normal(size=(classes, dims))[y] + rng.normal(size=(rows, dims))
+    awkward = {
+        "continuous": x,
+        "tied": np.round(x),
+        "constant": np.where(rng.random(dims) < 0.5, 0.1, x),
+        "repeated": x[:, rng.integers(dims, size=dims)] * rng.choice([1, 1e-3], size=dims),
+        "rectified": np.maximum(x - 1, 0),
+        "opposite": np.where(np.arange(dims) % 2, -x[:, :1], x),
+    }[kind]
+    assert_same_bits(both_ways(awkward, y, rng.normal(size=(20, dims)), 6))
+
+
+@pytest.mark.parametrize("classes", [3, 20])
+def test_bounds_change_no_bit_where_classes_are_parted_without_error_on_several_threads(
+    classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    y = np.arange(600) % classes
+    x = np.random.default_rng(1).normal(size=(classes, 60))[y]
+    assert_same_bits(both_ways(x, y, x[:30], 10))
+
+
+def test_fits_of_many_rows_dims_and_classes_are_those_that_bounds_are_for() -> None:
+    assert is_wide(10_000, 768, 40)
+    assert not is_wide(10_000, 10, 40)
+    assert not is_wide(100, 768, 40)
+    assert not is_wide(10_000, 768, 2)

@@ -14,19 +14,28 @@ ROWS = 10_000
 FACTORS = np.stack([np.arange(ROWS) % n for n in (3, 6, 40, 32, 32)], axis=1)
 
 
-@pytest.mark.parametrize("metric", ["dci", "downstream", "unified"])
+@pytest.mark.parametrize("metric", ["dci", "downstream", "fairness", "unified"])
 def test_trees_of_codes_that_would_take_minutes_are_refused(metric: str) -> None:
-    codes = np.broadcast_to(np.zeros((ROWS, 1)), (ROWS, 768))
+    codes = np.broadcast_to(np.zeros((ROWS, 1)), (ROWS, 2_048))
     (cell,) = cells([metric], PUBLISHED)
-    with pytest.raises(SkippedError, match=r"codes of 1\d\d dims at most, got 768: they would take \d CPU minutes"):
+    with pytest.raises(SkippedError, match=r"codes of [\d,]+ dims at most, got 2,048: they would take \d CPU minutes"):
         evaluate(cell, codes, FACTORS, "run")
 
 
+def test_features_of_a_pretrained_network_are_taken() -> None:
+    check_tree_work(768, FACTORS.T, 100)
+    check_tree_work(768, [labels[:size] for size in (10, 100, 1_000, 10_000) for labels in FACTORS.T], 100)
+    with pytest.raises(SkippedError, match="codes of 1,176 dims at most, got 1,177: they would take 2 CPU minutes"):
+        check_tree_work(1_177, FACTORS.T, 100)
+    with pytest.raises(SkippedError, match="codes of 132 dims at most, got 768"):
+        check_tree_work(768, FACTORS.T, 100, exact=False)
+
+
 def test_the_bound_is_of_rows_dims_trees_and_rounds() -> None:
-    labels = np.arange(1_000) % 10
-    most = int(MOST / (1_000 * 10 * 100))
+    labels = np.arange(100) % 10
+    most = int(MOST * 1e9 / (8 * 100 * 10 * 100))
     check_tree_work(most, [labels], 100)
-    check_tree_work(2 * most, [labels[:500]], 100)
+    check_tree_work(2 * most, [labels[:50]], 100)
     check_tree_work(2 * most, [labels], 50)
     with pytest.raises(SkippedError, match=f"codes of {most // 2:,} dims at most, got {most:,}"):
         check_tree_work(most, [labels, labels], 100)
