@@ -11,6 +11,7 @@ fast: the odds of the right class, from which the probability of the wrong class
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.metrics.base import Floats, Ints
 
@@ -53,7 +54,7 @@ class Problems:
         margins = weights @ self.rows.T
         for _ in range(MAX_STEPS):
             gradient, step = self._step(margins, unsolved, penalty, weights[unsolved])
-            moves = step @ self.rows.T
+            moves = self._moves(step)
             furthest = np.abs(moves).max(axis=1)
             lengths = np.ones(len(step))
             if (far := np.flatnonzero(furthest > FULL_STEP)).size:
@@ -66,6 +67,12 @@ class Problems:
             margins = margins[active] + lengths[active, None] * moves[active]
             unsolved = unsolved[active]
         return weights
+
+    def _moves(self, step: Floats) -> NDArray[np.floating]:
+        """How far a step (K, d) moves each margin, (K, n): of many columns in single precision, twice as fast."""
+        if self.rows.shape[1] <= NARROW:
+            return step @ self.rows.T
+        return step.astype(np.float32) @ self._single.T
 
     def _step(self, margins: Floats, unsolved: Ints, penalty: Floats, weights: Floats) -> tuple[Floats, Floats]:
         """Gradients and full Newton steps, (unsolved, d) each."""
@@ -103,15 +110,14 @@ class Problems:
     def _conjugate(self, curvature: Floats, penalty: Floats, gradient: Floats) -> Floats:
         """Solve approximately by conjugate gradients, preconditioned with the diagonal; no Hessian is formed.
 
-        A direction need not be exact, so its products are in single precision, twice as fast.
+        A direction need not be exact, so its products are in single precision.
         """
         diagonal = curvature @ self._squares + penalty + RIDGE
         solution, residual = np.zeros_like(gradient), gradient.copy()
         search = residual / diagonal
         size = first = (residual * search).sum(axis=1)
         for _ in range(MAX_CONJUGATE_STEPS):
-            moves = search.astype(np.float32) @ self._single.T
-            image = (curvature * moves) @ self._single + (penalty + RIDGE) * search
+            image = (curvature * self._moves(search)) @ self._single + (penalty + RIDGE) * search
             length = _ratio(size, (search * image).sum(axis=1))
             solution += length * search
             residual -= length * image
