@@ -79,10 +79,25 @@ class Schedule:
         """The schedule in words, as printed beside every result of its runs: what is as usual is left out."""
         parts = [] if self.architecture in FIRST_NETWORKS else [self.architecture]
         parts += [] if self.precision == "float32" else [self.precision]
-        parts += [] if self.latent_dim == USUAL_DIMS else [f"{self.latent_dim} dims"]
-        if (self.batch_size, self.learning_rate) not in USUAL_UPDATES:
-            parts += [f"{self.batch_size} images an update", f"learning rate {self.learning_rate:g}"]
-        return ", ".join([f"{self.name}: {self.steps:,} steps", f"{self.image_size}x{self.image_size} px", *parts])
+        label = ", ".join([f"{self.name}: {self.steps:,} steps", f"{self.image_size}x{self.image_size} px", *parts])
+        return with_unusual(label, vars(self))
+
+
+def with_unusual(label: str, schedule: Mapping[str, Any]) -> str:
+    """A label with dims, images an update and learning rate that are not as usual: older records lack them.
+
+    Args:
+        label: of a schedule or a run.
+        schedule: its hashed fields; a fitted learner has none of these.
+    """
+    dims, update = schedule.get("latent_dim", USUAL_DIMS), USUAL_UPDATES[0]
+    images, rate = (
+        schedule.get(key, usual) for key, usual in zip(("batch_size", "learning_rate"), update, strict=True)
+    )
+    words = [] if dims == USUAL_DIMS else [f"{dims} dims"]
+    words += [] if (images, rate) in USUAL_UPDATES else [f"{images} images an update", f"learning rate {rate:g}"]
+    of_schedule, mark, trained_on = label.partition(TRAINED_ON)
+    return ", ".join([of_schedule, *(word for word in words if word not in of_schedule)]) + mark + trained_on
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Joining two score tables: what must agree, which of two group scores stays, and which label is shown."""
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from bench.table.rules import DESCRIPTION, KEY, MEANING, check_one, refuse, show
 if TYPE_CHECKING:
     import pandas as pd
 
+UNUSUAL = re.compile(r", (\d+ dims|\d+ images an update|learning rate [-+.\de]+)")  # of `bench.study.run.with_unusual`
 NUMBERS = ["score", "num_train", "num_test"]  # must be equal in both tables
 SAME = ["run", *MEANING, "num_train", "num_test", "name", "factor"]  # identify a score without the key of its cell
 OF_GROUP = ["run", *MEANING, "name", "factor"]
@@ -174,8 +176,8 @@ def _groups_and_largest(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _hashed(label: str, run: str, identities: Identities) -> str:
-    """The part of a label that the run's id depends on."""
-    hashed = label.partition(": ")[2] or label
+    """The part of a label that the run's id depends on, less what labels of older tables do not say."""
+    hashed = UNUSUAL.sub("", label.partition(": ")[2] or label)
     return hashed.partition(" steps, ")[2] or hashed if is_fitted(identities.get(run)) else hashed
 
 

@@ -33,6 +33,7 @@ from bench.store.record_types import (
     read_record,
 )
 from bench.study.learner import swept
+from bench.study.run import with_unusual
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -139,7 +140,7 @@ def _described_run(text: bytes, run: str) -> dict[str, Any]:
         "value": config["value"],
         "seed": config["seed"],
         "dataset": config["dataset"]["name"],
-        "schedule": config["schedule_label"],
+        "schedule": with_unusual(config["schedule_label"], config.get("schedule", {})),
         "batch_size": config.get("schedule", {}).get("batch_size", 0),
     }
 

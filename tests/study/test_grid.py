@@ -17,7 +17,7 @@ from bench.networks.base import Network
 from bench.registry import UnknownNameError
 from bench.store import shipped
 from bench.study.grid import plan, usable
-from bench.study.run import CONVOLUTIONS
+from bench.study.run import CONVOLUTIONS, with_unusual
 from bench.values import ConfigError
 
 Composed = dict[str, Any]
@@ -364,6 +364,14 @@ def test_networks_that_are_not_the_first_are_said_in_the_schedule() -> None:
 )
 def test_what_is_not_as_usual_is_said_in_the_schedule(overrides: str, label: str) -> None:
     assert plan(composed(*overrides.split(), "model=beta_vae")).schedules == label
+
+
+def test_labels_of_older_records_are_completed() -> None:
+    schedule = {"latent_dim": 64, "batch_size": 64, "learning_rate": 1e-3}
+    told = "q: 9 steps, 32x32 px, 64 dims, 64 images an update, learning rate 0.001; trained on 100 images"
+    for label in ("q: 9 steps, 32x32 px; trained on 100 images", told):
+        assert with_unusual(label, schedule) == told
+    assert with_unusual("q: fitted directly, 32x32 px", {"image_size": 32}) == "q: fitted directly, 32x32 px"
 
 
 @pytest.fixture
