@@ -78,7 +78,7 @@ def fit(x: Floats, y: Ints, c: float = 1.0) -> OneVsRest:
     start = np.zeros((len(classes), rows.shape[1]))
     start[:, -1] = _log_odds(positive)
     axes = _axes(rows)
-    weights = Problems(rows @ axes, positive).solve(np.full(rows.shape[1], 1 / c), start @ axes) @ axes.T
+    weights = Problems(rows @ axes, positive).solve(np.full(axes.shape[1], 1 / c), start @ axes) @ axes.T
     return OneVsRest(classes, weights[:, :-1], weights[:, -1])
 
 
@@ -134,7 +134,7 @@ def fit_cross_validated(x: Floats, y: Ints, cs: Floats = CS) -> OneVsRest:
     mean = x.mean(axis=0)  # large means spoil the Newton steps; the free intercept makes up for the shift
     axes = _axes(x - mean)
     rows = np.column_stack([(x - mean) @ axes, np.ones(len(x))])
-    penalties = np.column_stack([np.repeat(1 / cs[:, None], x.shape[1], axis=1), np.zeros(len(cs))])
+    penalties = np.column_stack([np.repeat(1 / cs[:, None], axes.shape[1], axis=1), np.zeros(len(cs))])
     paths = _path(rows, positive, penalties)
     best = _accuracies(rows, positive, penalties, paths).argmax(axis=0)
     fitted = paths[best, np.arange(len(classes))]
@@ -154,10 +154,17 @@ def _log_odds(positive: Floats) -> Floats:
 
 
 def _axes(rows: Floats) -> Floats:
-    """An orthogonal basis (d, d) in which many columns are uncorrelated: conjugate gradients take few steps then."""
+    """Orthogonal axes (d, at most d) in which many columns are uncorrelated: conjugate gradients take few steps then.
+
+    They span the rows, and so the weights of least penalty: fewer than columns where there are fewer rows.
+    """
     if rows.shape[1] <= NARROW:
         return np.eye(rows.shape[1])
-    axes: Floats = np.linalg.eigh(rows.T @ rows)[1]
+    axes: Floats = (
+        np.linalg.eigh(rows.T @ rows)[1]
+        if len(rows) >= rows.shape[1]
+        else np.linalg.svd(rows, full_matrices=False)[2].T
+    )
     return axes
 
 
