@@ -13,7 +13,6 @@ import resource
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +41,12 @@ SIZES = (10, 100, 1_000, 10_000)
 
 
 def spent(work: Callable[[], object]) -> float:
-    """CPU seconds of the process; those until it is refused, for a metric that does not apply to these codes."""
+    """CPU seconds of the process; NaN for a metric that does not apply to these codes."""
     started = time.process_time()
-    with suppress(SkippedError):
+    try:
         work()
+    except SkippedError:
+        return float("nan")
     return time.process_time() - started
 
 
@@ -109,9 +110,14 @@ def show(seconds: dict[str, float], sklearn_seconds: dict[str, float]) -> None:
     table = Table("metric", "CPU s", "scikit-learn, CPU s", "ratio")
     for name, value in seconds.items():
         other = sklearn_seconds.get(name)
-        table.add_row(name, f"{value:.2f}", f"{other:.0f}" if other else "", f"{other / value:.0f}" if other else "")
+        table.add_row(
+            name,
+            "does not apply" if np.isnan(value) else f"{value:.2f}",
+            f"{other:.0f}" if other else "",
+            f"{other / value:.0f}" if other else "",
+        )
     table.add_section()
-    table.add_row("all", f"{sum(seconds.values()):.1f}", "", "")
+    table.add_row("all", f"{np.nansum(list(seconds.values())):.1f}", "", "")
     console = Console()
     console.print(table)
     console.print(f"largest memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")

@@ -131,10 +131,10 @@ def _remarks(choice: Choice) -> Iterator[str]:
             yield f"{model_title(model)}: the regret is not known: {why}."
         else:
             yield f"{model_title(model)}: nothing is chosen: {why}."
-    yield from verdict(choice.regrets)
+    yield from sure_picks(choice.regrets)
 
 
-def verdict(regrets: pd.DataFrame) -> Iterator[str]:
+def sure_picks(regrets: pd.DataFrame) -> Iterator[str]:
     """How many picks, each by one metric, are better and worse than any run: their intervals are apart."""
     known = regrets.dropna(subset=["low", "high"])
     picks = known[known["by"] != ANY].merge(known[known["by"] == ANY], on=["model", "metric"], suffixes=("", "_of_any"))

@@ -90,10 +90,8 @@ def with_unusual(label: str, schedule: Mapping[str, Any]) -> str:
         label: of a schedule or a run.
         schedule: its hashed fields; a fitted learner has none of these.
     """
-    dims, update = schedule.get("latent_dim", USUAL_DIMS), USUAL_UPDATES[0]
-    images, rate = (
-        schedule.get(key, usual) for key, usual in zip(("batch_size", "learning_rate"), update, strict=True)
-    )
+    dims = schedule.get("latent_dim", USUAL_DIMS)
+    images, rate = schedule.get("batch_size", 32), schedule.get("learning_rate", 1e-3)
     words = [] if dims == USUAL_DIMS else [f"{dims} dims"]
     words += [] if (images, rate) in USUAL_UPDATES else [f"{images} images an update", f"learning rate {rate:g}"]
     of_schedule, mark, trained_on = label.partition(TRAINED_ON)

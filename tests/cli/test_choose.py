@@ -149,7 +149,7 @@ def test_a_data_set_on_which_nothing_is_chosen_is_told_beside_those_where_someth
 def test_picks_surely_better_and_worse_than_any_run_are_counted() -> None:
     ends = {choice.ANY: (0.3, 0.5), "elbo": (0.1, 0.2), "kl": (0.6, 0.7), "udr": (0.2, 0.4), "mcc": (np.nan, np.nan)}
     regrets = pd.DataFrame(ends.values(), columns=["low", "high"]).assign(by=list(ends), model="beta_vae", metric="mig")
-    (sentence,) = choice.verdict(regrets)
+    (sentence,) = choice.sure_picks(regrets)
     assert sentence.startswith("Of 3 picks with an interval, each by one metric, 1 are surely better")
     assert "1 surely worse" in sentence
-    assert not list(choice.verdict(regrets.assign(low=np.nan)))
+    assert not list(choice.sure_picks(regrets.assign(low=np.nan)))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 
-from bench.metrics.parts.exact_trees import Boosted, _fit, boost, is_wide
+from bench.metrics.parts.exact_trees import Boosted, _fit, boost
+from bench.metrics.parts.split_bounds import is_wide
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 4)).astype(np.float32)

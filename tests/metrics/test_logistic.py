@@ -86,3 +86,14 @@ def test_large_means_do_not_matter_to_a_free_intercept() -> None:
 def test_a_code_of_a_thousand_dimensions_needs_no_hessian() -> None:
     wide = np.hstack([10 * np.eye(4)[LABELS[:100]], RNG.normal(size=(100, 996))])
     assert np.mean(fit(wide, LABELS[:100]).predict(wide) == LABELS[:100]) == 1
+
+
+@pytest.mark.parametrize("c", [0.01, 1])
+def test_fewer_rows_than_dims_have_the_same_solution_along_axes_of_their_own(c: float) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    x = RNG.normal(size=(40, 60))
+    y = (x[:, 0] > 0).astype(int)
+    theirs = LogisticRegression(solver="liblinear", C=c, tol=1e-8).fit(x, y)
+    np.testing.assert_allclose(fit(x, y, c).weights[1], theirs.coef_[0], atol=2e-3)
+    assert fit_cross_validated(x, y).weights.shape == (2, 60)

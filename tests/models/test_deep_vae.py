@@ -119,3 +119,14 @@ def test_a_stack_of_different_depths_is_refused_with_the_mend() -> None:
     depths = ({"layers": 1, "layer": 1}, {"layers": 2, "layer": 1})
     with pytest.raises(ModelError, match=r"trainer.stack=1"):
         DeepVAE(SHAPE, "small", 6, (0, 1), depths)
+
+
+def test_many_images_are_encoded_as_each_is_alone_and_none_as_none() -> None:
+    model = BetaVAE((32, 32, 1), "small", 4, (0,), ({"beta": 1.0},))
+    images = np.random.default_rng(0).random((300, 32, 32, 1), np.float32)
+    mean, logvar = model.encode(images)
+    assert logvar is not None
+    for i in (0, 31, 32, 299):
+        for part, alone in zip((mean[i], logvar[i]), model.encode(images[i : i + 1]), strict=True):
+            np.testing.assert_allclose(part, alone[0], atol=1e-5)  # type: ignore[index]
+    assert model.encode(images[:0])[0].shape == (0, 4)

@@ -25,6 +25,7 @@ from bench.metrics.parts.split_bounds import (
     candidates,
     describe,
     is_leaf,
+    is_wide,
     pack,
     rows_of,
     send,
@@ -88,11 +89,6 @@ def boost(x: Floats, y: Ints, test: Floats, *, num_rounds: int = 100) -> Boosted
     return _fits[key]
 
 
-def is_wide(rows: int, dims: int, classes: int) -> bool:
-    """Whether a fit is one that is faster, as measured, where bounds spare features: its result is the same."""
-    return rows >= 1_000 and dims >= 48 and classes > 2
-
-
 def _fit(
     x: NDArray[np.float32], test: NDArray[np.float32], codes: Ints, classes: Ints, num_rounds: int, wide: bool
 ) -> Boosted:
@@ -120,7 +116,8 @@ def _fit(
         of_trees = residuals[group], positive[group], raw[group], raw_test[group], reductions[group]
         return int(_grow_together(x, binned, test, room.sums, of_trees, scale))
 
-    with ThreadPoolExecutor(_threads()) as pool:
+    # as many threads as numerical libraries are allowed: workers of a pool are allowed one
+    with ThreadPoolExecutor(int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)) as pool:
         for _ in range(num_rounds):
             _residuals(raw, positive, residuals)
             grown += sum(pool.map(grow, range(0, trees, 1 if binned is None else LANES)))
@@ -128,11 +125,6 @@ def _fit(
     whole, by_tree = importances
     train, predicted = (classes[r.argmax(axis=0) if trees > 1 else (r[0] >= 0).astype(int)] for r in (raw, raw_test))
     return Boosted(train, predicted, whole / (whole.sum() or 1.0), by_tree / max(grown, 1))
-
-
-def _threads() -> int:
-    """As many as numerical libraries are allowed: workers of a pool are allowed one."""
-    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
 
 
 @njit(nogil=True, cache=True)

@@ -160,11 +160,8 @@ def _axes(rows: Floats) -> Floats:
     """
     if rows.shape[1] <= NARROW:
         return np.eye(rows.shape[1])
-    axes: Floats = (
-        np.linalg.eigh(rows.T @ rows)[1]
-        if len(rows) >= rows.shape[1]
-        else np.linalg.svd(rows, full_matrices=False)[2].T
-    )
+    few = len(rows) < rows.shape[1]
+    axes: Floats = np.linalg.svd(rows, full_matrices=False)[2].T if few else np.linalg.eigh(rows.T @ rows)[1]
     return axes
 
 

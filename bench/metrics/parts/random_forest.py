@@ -20,9 +20,7 @@ from bench.metrics.base import Floats, Ints
 ALONE = 8  # depth up to which each forest is grown by itself
 FEW = 16  # rows that are sorted by insertion
 DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)  # its 64 runs of six bits differ: they tell which bit of a word is the lowest
-BIT = np.zeros(64, np.int64)
-for _bit in range(64):
-    BIT[((int(DE_BRUIJN) << _bit) & (2**64 - 1)) >> 58] = _bit
+BIT = np.argsort([(int(DE_BRUIJN) << bit) % 2**64 >> 58 for bit in range(64)])  # run of six bits -> lowest bit
 LARGEST = np.iinfo(np.int32).max  # that scikit-learn draws as a seed
 
 

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from bench.metrics.base import Ints, SkippedError
-from bench.metrics.parts.exact_trees import is_wide
-from bench.metrics.parts.split_bounds import LANES
+from bench.metrics.parts.split_bounds import LANES, is_wide
 
 MOST = 120.0  # CPU seconds of a metric's fits together
 
