@@ -93,7 +93,7 @@ def _setting_axis(figure: Picture, ax: Axes, settings: pd.DataFrame, starts: Seq
     middles = [(a + b - 1) / 2 for a, b in pairwise([*starts, len(values)])]
     ax.xaxis.remove_overlapping_locs = False  # keeps both labels of the middle of three settings
     ax.set_xticks(middles, titles, minor=True, fontsize=LABEL, rotation=rotation)
-    ax.tick_params(axis="x", which="minor", pad=6 + (72 * widest if rotated else TICK))
+    ax.tick_params(axis="x", which="minor", pad=9 + (72 * widest if rotated else TICK))
 
 
 def _rows(table: pd.DataFrame, dataset: str, every: bool) -> tuple[pd.DataFrame, list[str]]:

@@ -130,21 +130,24 @@ def broken(name: str) -> str:
     return name.replace(" ", "\n", 1) if len(name) > 10 else name
 
 
-def standing(count: int, seeds: int, of: str = "runs") -> str:
-    """The number of runs, and of seeds a setting, in words."""
+def standing(count: int, seeds: int, of: str = "runs", most: int = 0) -> str:
+    """The number of runs, and of seeds a setting, in words; where settings differ, the fewest and the most."""
     few = ": too few to be sure" if seeds < MIN_SEEDS else ""
-    return f"{count:,} {of}, {seeds} seed{'s' if seeds != 1 else ''} a setting{few}"
+    span = f"{seeds} to {most} seeds" if most > seeds else f"{seeds} seed{'s' if seeds != 1 else ''}"
+    return f"{count:,} {of}, {span} a setting{few}"
 
 
 def standing_of(scores: pd.DataFrame) -> str:
     """The same for a wide table."""
-    return standing(len(scores), min(Counter(settings(scores)).values()))
+    seeds = Counter(settings(scores)).values()
+    return standing(len(scores), min(seeds), most=max(seeds))
 
 
 def sizes_of(rows: pd.DataFrame) -> str:
     """The same for a long table with a row a run and score."""
     runs = rows.drop_duplicates("run")
-    return standing(len(runs), int(runs.groupby(["dataset", "model", "value"], dropna=False).size().min()))
+    seeds = runs.groupby(["dataset", "model", "value"], dropna=False).size()
+    return standing(len(runs), int(seeds.min()), most=int(seeds.max()))
 
 
 def model_keys(models: Sequence[str], styles: Looks, line: bool = True) -> tuple[list[Line2D], list[str]]:

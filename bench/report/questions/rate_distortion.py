@@ -39,7 +39,7 @@ def draw_rate_distortion(study: Asked) -> Iterator[NamedDrawing]:
     handles, labels = model_keys(models, {m: {"color": "0.3", "marker": markers[m]} for m in models}, line=False)
     ring = Line2D([], [], linestyle="", marker="o", markersize=7, markerfacecolor="none", markeredgecolor=RING)
     line = Line2D([], [], color=EQUAL)
-    keys = [*handles, ring, line], [*labels, "strongest", "equal ELBO"]
+    keys = [*handles, ring, line], [*labels, "median of the strongest", "equal ELBO"]
     heading = "Rate and distortion as regularisation grows"
     note = (
         "A point is a run. Dark lines join the medians of a model's strengths, of which a ring has the strongest. "
