@@ -18,7 +18,7 @@ from bench.data.base import DataError, DataSet
 from bench.data.pooled import at_size
 from bench.data.reader import DeviceImages, images_on
 from bench.data.sampling import sampled
-from bench.models.base import Fitted, Learner, State
+from bench.models.base import Fitted, Learner, ModelError, State
 from bench.models.parts.paired_vae import PairedVAE
 from bench.models.parts.stacked import Stacked
 from bench.progress import say
@@ -232,7 +232,7 @@ def _train_together(
     compiled = schedule.compile and accelerator == "cuda" and source.on_device
     if compiled:
         torch.compiler.reset()  # compilations for earlier fleets count against a limit
-    convolution, size = way_of(schedule, accelerator)
+    convolution, size = way_of(schedule, accelerator, registry.load("models", runs[0].model).second_order)
     parts = [members[i : i + size] for i in range(0, len(members), size)]
     fleet = Fleet([_stack(part, source, compiled, convolution) for part in parts], schedule.log_every)
     started = [logger.start(run, folder) for run, folder in zip(runs, folders, strict=True)]
@@ -261,15 +261,20 @@ def _train_together(
     return faults
 
 
-def way_of(schedule: Schedule, accelerator: str) -> tuple[str, int]:
+def way_of(schedule: Schedule, accelerator: str, second_order: bool = False) -> tuple[str, int]:
     """How convolutions are computed and how many models are stacked, if the schedule leaves it to the device.
 
     The kernels of `triton`, with the whole fleet as one stack, are the fastest on GPUs that support them; elsewhere the
     library's convolutions with a branch for each model are.
+
+    Raises:
+        ModelError: a model of `second_order` is to be trained by kernels.
     """
     chosen, stack = schedule.convolution, schedule.stack
+    if second_order and chosen == "triton":
+        raise ModelError("the model takes gradients of gradients, which trainer.convolution=triton lacks: set auto")
     if chosen == "auto":
-        chosen = "triton" if accelerator == "cuda" and _runs_kernels() else "grouped"
+        chosen = "triton" if accelerator == "cuda" and not second_order and _runs_kernels() else "grouped"
     return chosen, stack or (schedule.fleet if chosen == "triton" else 1)
 
 

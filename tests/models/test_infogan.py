@@ -30,7 +30,7 @@ def test_losses_and_gradients_are_the_references(monkeypatch: pytest.MonkeyPatch
     )
     monkeypatch.setattr(model, "given", lambda step, batch: given)
     judged = torch.cat([torch.cat([real, torch.zeros_like(q)], dim=2), torch.cat([fake, q], dim=2)], dim=1)
-    model.encoder.forward = lambda images: (judged.repeat(1, 2, 1), None)
+    model.encoder.forward = lambda images: (judged + 0 * images.sum(), None)
     losses = model.losses(torch.zeros(1, 64, 32, 32, 1), torch.empty(0), at(0))
     assert losses["loss"].item() == pytest.approx(values["de_loss"], rel=1e-5)
     assert losses["critic"].item() == pytest.approx(values["infod_loss"], rel=1e-5)
@@ -55,7 +55,7 @@ def test_the_generator_and_the_critic_share_no_weight_and_all_are_stored() -> No
 
 
 def test_a_steep_critic_costs_its_squared_gradient() -> None:
-    images = torch.rand(2, 400, 32, 32, 1, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(2, 8, 32, 32, 1, generator=torch.Generator().manual_seed(0))
     slope = torch.linspace(-0.1, 0.1, 1024)
     critics = []
     for smooth in (0.0, 3.0):
@@ -66,7 +66,7 @@ def test_a_steep_critic_costs_its_squared_gradient() -> None:
         )
         critics.append(model.losses(images, torch.empty(0), at(0))["critic"])
     expected = 3 * slope.square().sum().item()
-    np.testing.assert_allclose((critics[1] - critics[0]).detach(), [expected] * 2, rtol=0.15)
+    np.testing.assert_allclose((critics[1] - critics[0]).detach(), [expected] * 2, rtol=1e-3)
 
 
 def test_what_the_generator_is_given_is_uniform_and_a_function_of_seed_and_step() -> None:

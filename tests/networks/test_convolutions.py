@@ -23,6 +23,7 @@ LAYERS = [
     (32, 3, 4, 8, True, True),
     (32, 1, 4, 8, True, True),
 ]
+Layer = tuple[int, int, int, int, bool, bool]
 WAYS = ["grouped", "matmul", "triton"]
 
 
@@ -32,8 +33,8 @@ def _way(name: str, fleet: int) -> Convolutions:
     return convolutions(name, fleet)
 
 
-def _result(name: str, fleet: int, layer: tuple[int, int, int, int, bool, bool]) -> list[torch.Tensor]:
-    """Output of a layer and the gradients of its input, weights and biases."""
+def _layer(name: str, fleet: int, layer: Layer) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Output of a layer, and its input, weights and biases."""
     inputs, outputs, kernel, size, transposed, relu = layer
     rng = torch.Generator().manual_seed(0)
     shape = (inputs, outputs) if transposed else (outputs, inputs)
@@ -41,14 +42,19 @@ def _result(name: str, fleet: int, layer: tuple[int, int, int, int, bool, bool])
     w = torch.randn(3, *shape, kernel, kernel, generator=rng)[:fleet].requires_grad_()
     b = torch.randn(3, outputs, generator=rng)[:fleet].requires_grad_()
     way = _way(name, fleet)
-    y = way.leave((way.transpose if transposed else way.convolve)(way.enter(x), w, b, relu=relu))
-    upstream = torch.randn(3, *y.shape[1:], generator=rng)[:fleet]
-    return [y, *torch.autograd.grad((y * upstream).sum(), (x, w, b))]
+    return way.leave((way.transpose if transposed else way.convolve)(way.enter(x), w, b, relu=relu)), [x, w, b]
+
+
+def _result(name: str, fleet: int, layer: Layer) -> list[torch.Tensor]:
+    """Output of a layer and the gradients of its input, weights and biases."""
+    y, leaves = _layer(name, fleet, layer)
+    upstream = torch.randn(3, *y.shape[1:], generator=torch.Generator().manual_seed(1))[:fleet]
+    return [y, *torch.autograd.grad((y * upstream).sum(), leaves)]
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
 @pytest.mark.parametrize("name", WAYS[1:])
-def test_every_way_gives_the_same_values_and_gradients(name: str, layer: tuple[int, int, int, int, bool, bool]) -> None:
+def test_every_way_gives_the_same_values_and_gradients(name: str, layer: Layer) -> None:
     for ours, expected in zip(_result(name, 3, layer), _result("grouped", 3, layer), strict=True):
         assert ours.shape == expected.shape
         assert (ours - expected).abs().max() <= 2e-6 * expected.abs().max()
@@ -77,6 +83,22 @@ def test_layers_compute_in_the_type_that_autocast_asks_for(name: str, device: st
         reduced = way.leave(way.convolve(way.enter(x), w, b, relu=True))
     assert reduced.dtype == torch.bfloat16
     assert (reduced.float() - exact).abs().max() < 0.03 * exact.abs().max()
+
+
+@pytest.mark.parametrize("layer", [LAYERS[2], LAYERS[6]], ids=str)
+def test_gradients_of_gradients_are_the_same_in_the_ways_that_have_them(layer: Layer) -> None:
+    grouped, matmul = _second_order("grouped", layer), _second_order("matmul", layer)
+    assert (grouped - matmul).abs().max() <= 1e-5 * grouped.abs().max()
+    with pytest.raises(RuntimeError, match="no gradients of gradients"):
+        _second_order("triton", layer)
+
+
+def _second_order(name: str, layer: Layer) -> torch.Tensor:
+    """The gradient by the weights of the squared gradient by the input."""
+    y, (x, w, _) = _layer(name, 3, layer)
+    (slope,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+    (gradient,) = torch.autograd.grad(slope.square().sum(), w)
+    return gradient
 
 
 def test_an_unknown_way_is_offered_the_nearest() -> None:

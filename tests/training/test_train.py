@@ -149,6 +149,15 @@ def test_what_the_schedule_leaves_to_the_device_is_the_fastest_that_it_runs(
     assert stage.way_of(schedule, accelerator) == way
 
 
+def test_gradients_of_gradients_are_those_of_the_librarys_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
+    monkeypatch.setattr(stage, "find_spec", lambda name: name)
+    assert stage.way_of(SCHEDULE, "cuda", second_order=True) == ("grouped", 1)
+    assert stage.way_of(replace(SCHEDULE, convolution="matmul"), "cuda", second_order=True) == ("matmul", 1)
+    with pytest.raises(ModelError, match="triton lacks: set auto"):
+        stage.way_of(replace(SCHEDULE, convolution="triton"), "cuda", second_order=True)
+
+
 def test_without_triton_convolutions_are_the_librarys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
     monkeypatch.setattr(stage, "find_spec", lambda name: None)

@@ -51,12 +51,15 @@ class Stacked(Learner, nn.Module):
         views: images that a step reads for each row drawn, 1 by default. A model with more views defines `partners` and
             `check_views`; its batches hold all first images, then all second ones, and so on.
         sees_factors: whether `losses` also gets the factors of all images, `factors` (K, views * batch, F).
+        second_order: whether `losses` takes gradients of gradients of the networks, by `create_graph`: the kernels of
+            `trainer.convolution=triton` have none.
         updates: by name of a player, for players that do not use the defaults of `Updates`.
         recorded: further names that `losses` returns: columns of losses.csv after those of every model.
     """
 
     views: ClassVar[int] = 1
     sees_factors: ClassVar[bool] = False
+    second_order: ClassVar[bool] = False
     updates: ClassVar[Mapping[str, Updates]] = {}
     recorded: ClassVar[tuple[str, ...]] = ()
 

@@ -83,6 +83,7 @@ class _Convolution(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None, None]:
+        _refuse_second_order()
         x, w = ctx.saved_tensors
         dy = dy.contiguous()
         dw, db = weight_gradient(x, dy, w.shape[2], relu_large=ctx.relu)
@@ -102,11 +103,18 @@ class _Transposed(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        _refuse_second_order()
         x, w = ctx.saved_tensors
         dy = dy.contiguous()
         dw, _ = weight_gradient(dy, x, 4, relu_small=ctx.relu)
         dx, db = convolution_and_sums(dy, w, x, masked=ctx.relu)
         return dx, dw, db, None, None
+
+
+def _refuse_second_order() -> None:
+    """Raise an error where a gradient is to be differentiated in its turn: no kernel's is, and it would be lost."""
+    if torch.is_grad_enabled():
+        raise RuntimeError("the kernels of trainer.convolution=triton have no gradients of gradients")
 
 
 def convolution(x: Tensor, w: Tensor, bias: Tensor | None = None, *, relu: bool = False) -> Tensor:
