@@ -23,8 +23,9 @@ pytestmark = pytest.mark.long  # left out of `make check`
 # relative, of all weights after 20 steps in one stack: products of another shape round otherwise, and Adam enlarges
 # the difference where gradients are tiny
 TOLERANCE = 1e-3
-# of an objective that jumps: rounding decides for one pair in hundreds whether it shares a dimension
-TOLERANCES = {"ada_gvae": 1e-2}
+# of an objective that jumps: rounding decides for one pair in hundreds whether it shares a dimension; and of two
+# players who answer each other: initial weights that are changed by 1e-6 give weights that differ by 5e-3
+TOLERANCES = {"ada_gvae": 1e-2, "infogan": 2e-2}
 CARD = Card("toy", "Toy", "toy", 64, (32, 32, 1), ("row", "column"), (8, 8), True, "", "", "", "", 1)
 # the denoising autoencoder, Ada-GVAE and GVAE do all that these do
 SIMPLER = {"autoencoder", "sparse_autoencoder", "ada_ml_vae", "ml_vae"}

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.gpu
 # weights that are changed by 1e-6 give weights that differ by up to 1.0e-2.
 TOLERANCE = 2e-2
 LOSS_TOLERANCE = 2e-3  # relative, of every recorded loss
+OF_A_CRITIC = 2e-2  # of InfoGAN: on a CPU alone, initial weights that are changed by 1e-6 move its losses by 3e-3
 MODELS = [
     "beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii", "deep_vae",
     "denoising_autoencoder", "score_function_vae", "ada_gvae", "bio_ae", "control_vae",
@@ -67,9 +68,10 @@ def test_the_graph_of_a_fleet_gives_the_weights_of_the_cpu(name: str) -> None:
     fleet = trained([stack(name, [s], "cuda") for s in (5, 0)])
     assert fleet.graph is not None
     assert fleet.graph.graph is not None
+    tolerance = OF_A_CRITIC if name == "infogan" else LOSS_TOLERANCE
     for k, seed in enumerate((5, 0)):
         alone = trained([stack(name, [seed], "cpu")])
-        np.testing.assert_allclose(fleet.losses()[:, k, 1], alone.losses()[:, 0, 1], rtol=LOSS_TOLERANCE)
+        np.testing.assert_allclose(fleet.losses()[:, k, 1], alone.losses()[:, 0, 1], rtol=tolerance)
         assert difference(alone.state(0), fleet.state(k)) < TOLERANCE
 
 
