@@ -17,7 +17,7 @@ from bench.columns import COLUMNS
 from bench.pool import Here
 from bench.report.figures import DATASET_FIGURES, FIGURES, _rows, draw_all
 from bench.report.figures.heatmaps import CORRELATION, heatmaps
-from bench.report.figures.panels import Drawn, panel_grid
+from bench.report.figures.panels import Drawn, panel_grid, sizes_of, standing
 from bench.testing.synthetic import SCORES, SyntheticScore, synthetic_table
 from benchmarks.analysis import main as benchmark
 
@@ -55,6 +55,13 @@ def words_or_reason(name: str, table: pd.DataFrame) -> str:
         return said(DRAWINGS[name](table)[0])
     except TooFewRunsError as reason:
         return str(reason)
+
+
+def test_seeds_are_said_from_the_fewest_to_the_most_of_a_setting() -> None:
+    runs = pd.DataFrame({"run": [*"aabcd"], "dataset": "x", "model": [*"mmmmn"], "value": [1.0, 1.0, 1.0, 2.0, None]})
+    assert sizes_of(runs) == "4 runs, 1 to 2 seeds a setting: too few to be sure"
+    assert standing(20, 5, most=10) == "20 runs, 5 to 10 seeds a setting"
+    assert standing(20, 1, most=1) == "20 runs, 1 seed a setting: too few to be sure"
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
