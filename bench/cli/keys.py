@@ -22,7 +22,7 @@ NAMES = (
 WITH_SIGNS = (*PATHS, "claim")  # their values may contain = even as a bare word
 TEXT = (*PATHS, *NAMES)  # their values are plain text, which Hydra's grammar does not parse
 # below these keys any name is allowed
-OPEN = ("scoring.options", "strength_of", "launcher.sbatch", "logger.arguments", "sampling.held_out")
+OPEN = ("scoring.options", "scoring.pool_of", "strength_of", "launcher.sbatch", "logger.arguments", "sampling.held_out")
 _COMMENT = re.compile(r"^(?:  - )?(\w+):[^#\n]*# (.*)$", re.M)
 
 

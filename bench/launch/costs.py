@@ -54,7 +54,8 @@ class ShippedCosts:
         an_image = encoding.get((run.schedule.architecture, run.schedule.image_size))
         if an_image is None:
             return None
-        images = min(cells[0].pool or data.card(run.dataset).num_images, data.card(run.dataset).num_images)
+        available = data.card(run.dataset).num_images
+        images = sum(min(pool or available, available) for pool in {cell.pool for cell in cells})
         return scores + images * an_image
 
 

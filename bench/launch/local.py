@@ -119,14 +119,15 @@ def score(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
 def _encoding(todo: Sequence[tuple[Member, Sequence[Cell]]], store: Store, settings: Settings) -> Encoding | None:
     """Runs for a GPU to encode before they are scored; None: there are none, or no GPU is used."""
     lacking = [
-        (run, cells[0].pool)
+        (run, images)
         for run, cells in todo
-        if isinstance(run, Run) and not run.fitted and any(declaration(c.metric).reads in OF_CODES for c in cells)
-        if not store.run(run.id).codes(pool_size(run.dataset, cells[0].pool)).exists()
+        if isinstance(run, Run) and not run.fitted
+        for images in dict.fromkeys(cell.pool for cell in cells if declaration(cell.metric).reads in OF_CODES)
+        if not store.run(run.id).codes(pool_size(run.dataset, images)).exists()
     ]
     if not lacking or accelerator_of(settings["device"]) != "cuda":
         return None
-    return Encoding(tuple(run for run, _ in lacking), lacking[0][1], "cuda")
+    return Encoding(tuple(lacking), "cuda")
 
 
 def unscored_groups(

@@ -84,7 +84,8 @@ def fairness(
     if not seen:
         raise SkippedError(
             "fairness needs rows that agree in all factors but one, and have every value of that one: encode every "
-            "image of a data set that is a grid (scoring.pool=null), or take encoded_fairness, which encodes them"
+            "image of a data set that is a grid (scoring.pool_of.fairness=null), or take encoded_fairness, which "
+            "encodes them"
         )
     tests = {s: array[rows] for s, rows in seen.items()}
     return summary("unfairness", pairs(array[train], classes[train], tests, rounds), varied)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 IMAGES = 2048  # a batch; halved if the device runs out of memory
 MODELS = 12  # that encode each batch; the codes of all of dSprites take 59 MB for each
+Encoded = tuple[str, int | None]  # id of a run, and how many images were encoded; None: all
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,16 @@ class Encoding:
     """Trained runs to encode, without stored codes, of models that are trained by gradient steps.
 
     Attributes:
-        runs: of any models and data sets.
-        pool: number of images of a data set to encode; None: all.
+        runs: of any models and data sets, each with the number of images to encode; None: all.
         device: of torch.
     """
 
-    runs: tuple[Run, ...]
-    pool: int | None
+    runs: tuple[tuple[Run, int | None], ...]
     device: str
 
 
 def encode_runs(encoding: Encoding, path: Path) -> None:
-    """In a worker: encode runs and store their codes; the id of each is sent to the parent after it is stored.
+    """In a worker: encode runs and store their codes; of each the parent is told, as `Encoded`, after it is stored.
 
     A run whose weights or codes cannot be used is skipped; its scoring will record the reason.
 
@@ -61,9 +60,9 @@ def encode_runs(encoding: Encoding, path: Path) -> None:
     from bench.training.train import load_learner
 
     store, device = Store(path), torch.device(encoding.device)
-    for runs in _batches_of_runs(encoding.runs):
+    for runs, images in _batches_of_runs(encoding.runs):
         data = at_size(load_data(runs[0].dataset), runs[0].schedule.image_size)
-        index, models = coding.pool(data, encoding.pool), list[Stacked]()
+        index, models = coding.pool(data, images), list[Stacked]()
         readable = []
         for run in runs:
             try:
@@ -77,7 +76,7 @@ def encode_runs(encoding: Encoding, path: Path) -> None:
         for run, (mean, logvar) in zip(readable, device_codes(models, data, index, device), strict=True):
             with suppress(EncodingError):
                 coding.checked_codes(mean, logvar, index).save(store.run(run.id))
-                tell(run.id)
+                tell((run.id, images))
 
 
 def device_codes(
@@ -145,11 +144,11 @@ def _without_tf32() -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = convolutions
 
 
-def _batches_of_runs(runs: Sequence[Run]) -> Iterator[list[Run]]:
-    """Up to `MODELS` runs of one data set and image size at a time."""
-    groups: dict[tuple[str, int], list[Run]] = {}
-    for run in runs:
-        groups.setdefault((run.dataset, run.schedule.image_size), []).append(run)
-    for group in groups.values():
+def _batches_of_runs(runs: Sequence[tuple[Run, int | None]]) -> Iterator[tuple[list[Run], int | None]]:
+    """Up to `MODELS` runs of one data set and image size at a time, and the number of images to encode."""
+    groups: dict[tuple[str, int, int | None], list[Run]] = {}
+    for run, images in runs:
+        groups.setdefault((run.dataset, run.schedule.image_size, images), []).append(run)
+    for (_, _, images), group in groups.items():
         for start in range(0, len(group), MODELS):
-            yield group[start : start + MODELS]
+            yield group[start : start + MODELS], images

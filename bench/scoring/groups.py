@@ -37,9 +37,9 @@ def group_cells(metrics: Iterable[str], protocol: Protocol, group: Sequence[Memb
 
 def group_cell(metric: str, protocol: Protocol, dataset: str, runs: Iterable[str]) -> GroupCell:
     """The cell of a metric of groups, of the runs with these ids."""
-    declared, images = declaration(metric), protocol.pool
+    declared, images = declaration(metric), protocol.images(metric)
     if dataset != data.CUSTOM:
-        images = min(protocol.pool or data.card(dataset).num_images, data.card(dataset).num_images)
+        images = min(images or data.card(dataset).num_images, data.card(dataset).num_images)
     options, sizes = protocol.options.get(metric, {}), {"num_points": declared.num_points}
     return GroupCell(metric, declared.version, "mean", sizes, options, images, tuple(sorted(runs)))
 

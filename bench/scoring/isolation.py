@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.pool import Ending, Pool, limit, tell
-from bench.scoring.device_codes import Encoding, encode_runs
-from bench.scoring.runs import Cell, Subject, cell_records, described, failure, records_of, state
+from bench.scoring.device_codes import Encoded, Encoding, encode_runs
+from bench.scoring.runs import Cell, Subject, by_pool, cell_records, described, failure, records_of, state
 from bench.store.claims import claiming
 from bench.store.files import StoreError, digest, write_json
 from bench.store.folders import RunFolder, Store
@@ -38,7 +38,7 @@ class Scoring:
         runs: ids of the runs whose folders get the scores: one, or a group's.
         title: for messages.
         cells: to compute, under one protocol.
-        read: called in the worker as read(folders of the runs, cells to compute); returns the subject to score.
+        read: called in the worker as read(folders of the runs, cells of one pool); returns the subject to score.
     """
 
     runs: tuple[str, ...]
@@ -72,9 +72,8 @@ def score_all(
         StoreError: a file cannot be written.
     """
     for _ in range(2):
-        unencoded = {run.id for run in encoding.runs} if encoding is not None else set()
-        ready = [s for s in scorings if not unencoded.intersection(s.runs)]
-        deferred = [s for s in scorings if unencoded.intersection(s.runs)]
+        unencoded = {(run.id, images) for run, images in encoding.runs} if encoding is not None else set()
+        ready, deferred = _parted(scorings, unencoded)
         watched: list[_WatchedTask | None] = [_WatchedTask(s) for s in ready]
         tasks: list[Task] = [(s, store.path, seconds) for s in ready]
         if encoding is not None:
@@ -84,8 +83,7 @@ def score_all(
         for position, kind, value in pool.follow(_work, tasks):
             if (task := watched[position]) is None:
                 unencoded = _still_waiting(unencoded, kind, value, on_progress)
-                ready = [s for s in deferred if not unencoded.intersection(s.runs)]
-                deferred = [s for s in deferred if unencoded.intersection(s.runs)]
+                ready, deferred = _parted(deferred, unencoded)
                 watched += [_WatchedTask(s) for s in ready]
                 tasks += [(s, store.path, seconds) for s in ready]
             elif kind == "told":
@@ -114,13 +112,22 @@ def _work(task: Scoring | Encoding, path: Path, seconds: float | None) -> str:
     return DONE
 
 
-def _still_waiting(runs: set[str], kind: str, value: Any, on_progress: Callable[[float, str], None]) -> set[str]:
-    """The runs to wait for after a message of the encoding worker; none after it has ended."""
+def _parted(scorings: Sequence[Scoring], unencoded: set[Encoded]) -> tuple[list[Scoring], list[Scoring]]:
+    """Scorings that can begin, and those that wait for codes."""
+    waiting = {run for run, _ in unencoded}
+    ready = [scoring for scoring in scorings if not waiting.intersection(scoring.runs)]
+    return ready, [scoring for scoring in scorings if waiting.intersection(scoring.runs)]
+
+
+def _still_waiting(
+    unencoded: set[Encoded], kind: str, value: Any, on_progress: Callable[[float, str], None]
+) -> set[Encoded]:
+    """The codes to wait for after a message of the encoding worker; none after it has ended."""
     if kind == "told":
-        return runs - {value}
+        return unencoded - {value}
     if kind == "report":
         on_progress(*value)
-        return runs
+        return unencoded
     if kind != "result":
         on_progress(0, f"FAILED encoding on the GPU, the CPU goes on: {value}")
     return set()
@@ -185,19 +192,21 @@ def score_cells(scoring: Scoring, path: Path, seconds: float | None) -> str:
         todo = [c for c in scoring.cells if any(state(k.get(c.key)) in ("missing", "failed") for k in known)]
         if not todo:
             return DONE
-        try:
-            subject = scoring.read(folders, todo)
-        except LostWeightsError as fault:
-            return str(fault)
-        except StoreError:
-            raise
-        except Exception as fault:
-            failed = [described(cell) | failure(fault) | {"seconds": 0.0} for cell in todo]
-            written: list[Sequence[Record]] = [[record] * len(runs) for record in failed]
-            for records in written:
-                tell(records)
-        else:
-            written = [_watched_records(cell, subject, seconds) for cell in todo]
+        written: list[Sequence[Record]] = []
+        for of_one_pool in by_pool(todo):
+            try:
+                subject = scoring.read(folders, of_one_pool)
+            except LostWeightsError as fault:
+                write_records(store, runs, written)
+                return str(fault)
+            except StoreError:
+                raise
+            except Exception as fault:
+                for cell in of_one_pool:
+                    written.append([described(cell) | failure(fault) | {"seconds": 0.0}] * len(runs))
+                    tell(written[-1])
+            else:
+                written += [_watched_records(cell, subject, seconds) for cell in of_one_pool]
         write_records(store, runs, written)
     return DONE
 

@@ -101,7 +101,15 @@ def cell_of(declared: Metric, kind: str, protocol: Protocol) -> Cell:
     """The cell of a metric that reads one run, on a representation."""
     sizes = {s: getattr(protocol, s) or getattr(declared, s) for s in SIZES.get(declared.reads, ())}
     options = protocol.options.get(declared.name, {})
-    return Cell(declared.name, declared.version, kind, sizes, options, protocol.pool)
+    return Cell(declared.name, declared.version, kind, sizes, options, protocol.images(declared.name))
+
+
+def by_pool(cells: Iterable[Cell]) -> list[list[Cell]]:
+    """Cells that read the same number of encoded images, together."""
+    pools: dict[int | None, list[Cell]] = {}
+    for cell in cells:
+        pools.setdefault(cell.pool, []).append(cell)
+    return list(pools.values())
 
 
 class Subject(Interface):

@@ -45,10 +45,14 @@ class Way:
 
 
 def ways(plan: Plan) -> list[Way]:
-    """Every way of evaluating the headline scores of a study's metrics."""
+    """Every way of evaluating the headline scores of a study's metrics that read the images of its pool."""
     protocol = dataclasses.replace(plan.protocol, representations=("mean",), also_sampled=(), also_held_out=())
     declarations = {name: declaration(name) for name in plan.metrics}
-    names = [name for name, declared in declarations.items() if declared.headline and declared.reads in OF_CODES]
+    names = [
+        name
+        for name, declared in declarations.items()
+        if declared.headline and declared.reads in OF_CODES and protocol.images(name) == protocol.pool
+    ]
     result = []
     for cell in cells(names, protocol):
         result.append(Way("", "protocol", 0, cell))

@@ -274,8 +274,9 @@ def _settings(
 def _content_name(runs: Sequence[Run], protocol: Protocol) -> str:
     """A name for a grid without one: the same for the same runs and protocol."""
     counted = {k: v for k, v in dataclasses.asdict(protocol).items() if k not in UNCOUNTED}
-    if not protocol.also_held_out:  # names are older than held-out scores
-        del counted["also_held_out"]
+    for later in ("also_held_out", "pool_of"):  # names are older than these
+        if not counted[later]:
+            del counted[later]
     return f"grid-{files.digest([[run.id for run in runs], counted], 8)}"
 
 

@@ -1,14 +1,14 @@
 """How runs are scored: the checked content of `conf/scoring/NAME.yaml`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
 
 from bench import registry
 from bench.store.shipped import conf_dir
-from bench.values import ConfigError, build, listed, mapping, one_of, plain
+from bench.values import ConfigError, build, listed, mapping, one_of, plain, whole_or_none
 
 REPRESENTATIONS = ("mean", "sampled")
 
@@ -17,10 +17,11 @@ REPRESENTATIONS = ("mean", "sampled")
 class Protocol:
     """How runs are scored: sample sizes, representations, and options of single metrics.
 
-    `pool` images are encoded for each data set (None: all of them), the same ones for every run; a metric's sizes
-    are its published ones unless given here. The metrics of `also_sampled` also read sampled codes; those of
-    `also_held_out` also score the images that training never draws, with predictors fitted to the others. A cell
-    that takes longer than `timeout` seconds (None: no limit) fails; it changes no number, so no key depends on it.
+    `pool` images are encoded for each data set (None: all of them), the same ones for every run, and for the metrics
+    of `pool_of` as many as it gives them; a metric's sizes are its published ones unless given here. The metrics of
+    `also_sampled` also read sampled codes; those of `also_held_out` also score the images that training never draws,
+    with predictors fitted to the others. A cell that takes longer than `timeout` seconds (None: no limit) fails; it
+    changes no number, so no key depends on it.
     """
 
     name: str
@@ -33,6 +34,11 @@ class Protocol:
     options: Mapping[str, Mapping[str, Any]]
     timeout: float | None = None
     also_held_out: tuple[str, ...] = ()
+    pool_of: Mapping[str, int | None] = field(default_factory=dict)
+
+    def images(self, metric: str) -> int | None:
+        """The number of images that are encoded for a metric; None: all of a data set."""
+        return self.pool_of.get(metric, self.pool)
 
 
 def protocol_of(entry: Mapping[str, Any]) -> Protocol:
@@ -54,9 +60,13 @@ def protocol_of(entry: Mapping[str, Any]) -> Protocol:
     if not protocol.representations:
         raise ConfigError("scoring.representations is empty: give mean, sampled or both")
     for name, options in mapping("scoring.options", protocol.options).items():
-        key = f"scoring.options.{one_of('metric', name, registry.names('metrics'))}"
+        key = f"scoring.options.{one_of('metric', name, metrics)}"
         plain(key, mapping(key, options))
-    return protocol
+    pools = {
+        one_of("metric", name, metrics): whole_or_none(f"scoring.pool_of.{name}", size)
+        for name, size in mapping("scoring.pool_of", protocol.pool_of).items()
+    }
+    return replace(protocol, pool_of=pools)
 
 
 def shipped_protocols() -> dict[str, Protocol]:

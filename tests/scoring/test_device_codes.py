@@ -13,7 +13,7 @@ from bench.data.pooled import at_size
 from bench.pool import Pool
 from bench.scoring import codes as coding
 from bench.scoring import device_codes
-from bench.scoring.device_codes import Encoding, encode_runs
+from bench.scoring.device_codes import Encoded, Encoding, encode_runs
 from bench.scoring.isolation import score_all
 from bench.scoring.run_readers import of_run
 from bench.scoring.runs import cell_records, cells
@@ -45,11 +45,11 @@ def kept(store: Store, *runs: Run) -> tuple[Run, ...]:
     return runs
 
 
-def encoded(store: Store, runs: tuple[Run, ...], monkeypatch: pytest.MonkeyPatch, device: str = "cpu") -> list[str]:
-    """Encode runs in this process; the ids that were told."""
-    told: list[str] = []
+def encoded(store: Store, runs: tuple[Run, ...], monkeypatch: pytest.MonkeyPatch, device: str = "cpu") -> list[Encoded]:
+    """Encode runs in this process; what was told of each."""
+    told: list[Encoded] = []
     monkeypatch.setattr(device_codes, "tell", told.append)
-    encode_runs(Encoding(runs, 600, device), store.path)
+    encode_runs(Encoding(tuple((run, 600) for run in runs), device), store.path)
     return told
 
 
@@ -71,7 +71,7 @@ def test_codes_of_several_models_and_data_sets_are_those_of_each_alone(
     runs = kept(
         store, run("beta_vae", 0), run("beta_vae", 1), run("autoencoder", 0), run("beta_vae", 0, "noisy_dsprites")
     )
-    assert encoded(store, runs, monkeypatch) == [one.id for one in runs]
+    assert encoded(store, runs, monkeypatch) == [(one.id, 600) for one in runs]
     for one in runs:
         compare(store, one, 1e-6)
 
@@ -117,7 +117,9 @@ def test_a_run_is_scored_once_it_is_encoded_and_one_that_cannot_be_fails_as_it_w
     told: list[tuple[float, str]] = []
     scorings = [of_run(one, wanted) for one in (whole, broken)]
     with Pool(1) as pool:
-        score_all(scorings, store, pool, None, lambda *news: told.append(news), Encoding((whole, broken), 600, "cpu"))
+        score_all(
+            scorings, store, pool, None, lambda *news: told.append(news), Encoding(((whole, 600), (broken, 600)), "cpu")
+        )
     assert [record["metric"] for record in cell_records(store.run(whole.id)).values()] == ["active_dims"]
     assert cell_records(store.run(broken.id)) == {}
     assert told[0] == (0, "encoding 1 runs of beta_vae on dsprites")
@@ -129,7 +131,7 @@ def test_where_the_device_fails_the_cpu_goes_on(store: Store) -> None:
     (one,) = kept(store, run("beta_vae", 0))
     told: list[tuple[float, str]] = []
     with Pool(1) as pool:
-        encoding = Encoding((one,), 600, "no such device")
+        encoding = Encoding(((one, 600),), "no such device")
         scorings = [of_run(one, cells(["active_dims"], PROTOCOL))]
         score_all(scorings, store, pool, None, lambda *news: told.append(news), encoding)
     assert told[0][1].startswith("FAILED encoding on the GPU, the CPU goes on: ")
@@ -141,7 +143,7 @@ def test_where_the_device_fails_the_cpu_goes_on(store: Store) -> None:
 def test_codes_of_a_gpu_are_those_of_the_cpu(store: Store, monkeypatch: pytest.MonkeyPatch, dataset: str) -> None:
     torch.set_float32_matmul_precision("high")
     runs = kept(store, run("beta_vae", 0, dataset), run("beta_vae", 1, dataset))
-    assert encoded(store, runs, monkeypatch, "cuda") == [one.id for one in runs]
+    assert encoded(store, runs, monkeypatch, "cuda") == [(one.id, 600) for one in runs]
     for one in runs:
         compare(store, one, 1e-5)
     data = at_size(load_data(dataset), 32)

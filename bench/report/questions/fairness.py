@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bench.analysis.names import PAPER, accuracies, dataset_title, disentanglement_scores, title
-from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations, wide
+from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations, settings, wide
 from bench.analysis.scores.dead import dead_runs, dead_sentence
 from bench.report.figures.panels import each_dataset, panel_grid, standing
 from bench.report.questions.asked import Asked, NamedDrawing
@@ -18,8 +18,8 @@ COLOURS = {"metrics of the study": "#0072b2", "other metrics": "#cc79a7", "accur
 MARKS = dict(zip(COLOURS, "osD", strict=True))
 NOTE = (
     "Spearman's rank correlation over runs: below 0, runs that score higher are fairer. A constant code is fair, so "
-    "dead runs are left out. Accurate predictions may be fairer for their accuracy alone, which is shown below the "
-    "metrics. Lines: 95% interval over seeds, none below five."
+    "settings with a dead run are left out. Accurate predictions may be fairer for their accuracy alone, which is "
+    "shown below the metrics. Lines: 95% interval over seeds, none below five."
 )
 
 
@@ -29,12 +29,11 @@ def draw_fairness(study: Asked) -> Iterator[NamedDrawing]:
     Raises:
         TooFewRunsError: no data set has enough runs with an unfairness; the message has the reason of each.
     """
-    living = study.table[~study.table["run"].isin(dead_runs(study.table))]
-    scores = wide(living)
+    scores = wide(study.table)
     if UNFAIRNESS not in scores or scores[UNFAIRNESS].isna().all():
         raise TooFewRunsError("runs with an unfairness are needed, of which every image was encoded: study=fairness")
-    scores = scores.dropna(subset=UNFAIRNESS)
-    kinds = _kinds(living)
+    scores = _living_settings(scores.dropna(subset=UNFAIRNESS), dead_runs(study.table))
+    kinds = _kinds(study.table)
 
     def against_unfairness(runs: pd.DataFrame) -> pd.DataFrame:
         return rank_correlations(runs, [name for name in kinds if name in runs], [UNFAIRNESS])
@@ -58,6 +57,20 @@ def draw_fairness(study: Asked) -> Iterator[NamedDrawing]:
         axes[0].get_legend_handles_labels(),
     )
     yield "fairness", figure, numbers
+
+
+def _living_settings(scores: pd.DataFrame, dead: frozenset[str]) -> pd.DataFrame:
+    """The settings without a dead run; a setting that lost some of its seeds would have no interval.
+
+    Raises:
+        TooFewRunsError: there are none.
+    """
+    of_run = settings(scores)
+    lost = {setting for setting, run in zip(of_run, scores.index.get_level_values("run"), strict=True) if run in dead}
+    living = scores[[setting not in lost for setting in of_run]]
+    if living.empty:
+        raise TooFewRunsError("every setting has a dead run, whose constant code is fair")
+    return living
 
 
 def _kinds(table: pd.DataFrame) -> dict[str, str]:
