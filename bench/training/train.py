@@ -6,7 +6,6 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from bench.data.base import DataError, DataSet
 from bench.data.pooled import at_size
 from bench.data.reader import DeviceImages, images_on
 from bench.data.sampling import sampled
-from bench.models.base import Fitted, Learner, ModelError, State
+from bench.models.base import Fitted, Learner, State
 from bench.models.parts.paired_vae import PairedVAE
 from bench.models.parts.stacked import Stacked
 from bench.progress import say
@@ -31,10 +30,10 @@ from bench.training.batches import Batches
 from bench.training.fleet import MACRO_STEPS, EveryMacroStep, Fleet, fit
 from bench.training.loggers import LoggerError, LoggerSetting
 from bench.training.stack import Progress, Stack, set_precision
+from bench.training.way import way_of
 
 Report = Callable[[float, str], None]
 CSV = LoggerSetting()
-KERNELS_FROM = (8, 0)  # compute capability
 PACKAGES = ("torch", "pytorch-lightning", "numpy", "scikit-learn")
 
 
@@ -259,30 +258,6 @@ def _train_together(
         else:  # the last update diverged, and no loss was computed after it
             faults[runs[k]] = DivergedError(f"the weights of {runs[k]} were not finite after step {fleet.step}")
     return faults
-
-
-def way_of(schedule: Schedule, accelerator: str, second_order: bool = False) -> tuple[str, int]:
-    """How convolutions are computed and how many models are stacked, if the schedule leaves it to the device.
-
-    The kernels of `triton`, with the whole fleet as one stack, are the fastest on GPUs that support them; elsewhere the
-    library's convolutions with a branch for each model are.
-
-    Raises:
-        ModelError: a model of `second_order` is to be trained by kernels.
-    """
-    chosen, stack = schedule.convolution, schedule.stack
-    if second_order and chosen == "triton":
-        raise ModelError("the model takes gradients of gradients, which trainer.convolution=triton lacks: set auto")
-    if chosen == "auto":
-        chosen = "triton" if accelerator == "cuda" and not second_order and _runs_kernels() else "grouped"
-    return chosen, stack or (schedule.fleet if chosen == "triton" else 1)
-
-
-def _runs_kernels() -> bool:
-    """Whether this GPU runs the kernels: Triton is installed, and the compute capability is 8.0 or higher."""
-    import torch
-
-    return find_spec("triton") is not None and torch.cuda.get_device_capability() >= KERNELS_FROM
 
 
 def _stack(members: Sequence[Member], source: DeviceImages, compiled: bool, convolution: str) -> Stack:

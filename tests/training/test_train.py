@@ -125,45 +125,6 @@ def test_a_run_is_read_without_the_kernels_that_it_was_trained_with(tmp_path: Pa
     assert isinstance(learner.encoder.way, Grouped)
 
 
-@pytest.mark.parametrize(
-    ("accelerator", "capability", "schedule", "way"),
-    [
-        ("cpu", (9, 0), SCHEDULE, ("grouped", 1)),
-        ("cuda", (9, 0), SCHEDULE, ("triton", 32)),
-        ("cuda", (7, 5), SCHEDULE, ("grouped", 1)),
-        ("cuda", (9, 0), replace(SCHEDULE, convolution="grouped"), ("grouped", 1)),
-        ("cuda", (9, 0), replace(SCHEDULE, stack=4), ("triton", 4)),
-        ("cuda", (9, 0), replace(SCHEDULE, convolution="triton", fleet=6), ("triton", 6)),
-        ("cpu", (9, 0), replace(SCHEDULE, convolution="matmul", stack=3), ("matmul", 3)),
-    ],
-)
-def test_what_the_schedule_leaves_to_the_device_is_the_fastest_that_it_runs(
-    monkeypatch: pytest.MonkeyPatch,
-    accelerator: str,
-    capability: tuple[int, int],
-    schedule: Schedule,
-    way: tuple[str, int],
-) -> None:
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
-    monkeypatch.setattr(stage, "find_spec", lambda name: name)
-    assert stage.way_of(schedule, accelerator) == way
-
-
-def test_gradients_of_gradients_are_those_of_the_librarys_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
-    monkeypatch.setattr(stage, "find_spec", lambda name: name)
-    assert stage.way_of(SCHEDULE, "cuda", second_order=True) == ("grouped", 1)
-    assert stage.way_of(replace(SCHEDULE, convolution="matmul"), "cuda", second_order=True) == ("matmul", 1)
-    with pytest.raises(ModelError, match="triton lacks: set auto"):
-        stage.way_of(replace(SCHEDULE, convolution="triton"), "cuda", second_order=True)
-
-
-def test_without_triton_convolutions_are_the_librarys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
-    monkeypatch.setattr(stage, "find_spec", lambda name: None)
-    assert stage.way_of(SCHEDULE, "cuda") == ("grouped", 1)
-
-
 def test_a_fleet_larger_than_memory_is_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:  # type: ignore[no-untyped-def]
     losses = GaussianVAE.losses
 
