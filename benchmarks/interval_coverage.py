@@ -29,6 +29,7 @@ from scipy import stats
 from bench.analysis.board.ranking import Contest, standings
 from bench.analysis.scores.agreement import correlated, wide
 from bench.analysis.scores.datasets import correlated_medians, median_noise
+from bench.analysis.scores.partial import partly_correlated
 from bench.analysis.scores.precision import width_against_seeds
 from bench.analysis.scores.superiority import probability_of_beating
 from bench.analysis.scores.transfer import Grid, transfer
@@ -161,6 +162,14 @@ def correlations(study: Floats) -> Ends:
     return tuple(cells[name][UPPER] for name in ("spearman", "low", "high"))  # type: ignore[return-value]
 
 
+def partial_correlations(study: Floats) -> Ends:
+    """Of each score with the next, given the one after it."""
+    values, labels = flat(study)
+    scores = range(len(NAMES))
+    cells = [partly_correlated(values[:, [(k + i) % len(scores) for i in range(3)]], labels) for k in scores]
+    return tuple(np.array([float(c[name]) for c in cells]) for name in ("spearman", "low", "high"))  # type: ignore[return-value]
+
+
 def differences(study: Floats) -> Ends:
     """Of correlations on the two data sets, which are independent."""
     labels = flat(study)[1]
@@ -246,6 +255,7 @@ STATISTICS = {
     "setting median": Statistic(setting_centres("median"), lambda p: p.centre(0.499999, 0.500001)[0]),
     "setting iqm": Statistic(setting_centres("iqm"), lambda p: p.centre(0.25, 0.75)[0]),
     "spearman": Statistic(correlations, in_the_long_run(correlations, 300)),
+    "partial spearman": Statistic(partial_correlations, in_the_long_run(partial_correlations, 300)),
     "difference of correlations": Statistic(differences, in_the_long_run(differences, 300)),
     "beat": Statistic(beating, in_the_long_run(beating)),
     "variance explained": Statistic(explained_shares, true_shares),

@@ -104,8 +104,11 @@ def test_unfairness_is_drawn_against_every_score_without_settings_that_have_a_de
     assert stem == "fairness"
     assert "69 runs, 3 seeds a setting" in said(figure)
     assert "1 run is dead" in figure.caption
-    correlations = numbers.set_index(["dataset", "row"])["spearman"]
+    whole, partial = (numbers[numbers["given"].isna() == is_whole] for is_whole in (True, False))
+    correlations = whole.set_index(["dataset", "row"])["spearman"]
     assert correlations["dsprites", "mig"] == correlations["mnist", "mig"] == pytest.approx(-1)
+    assert set(whole["row"]) - set(partial["row"]) == {"gbt_10000"} == set(partial["given"])
+    assert "hollow marks are partial rank correlations, given the accuracy GBT 10,000" in figure.caption
     assert numbers["kind"].unique().tolist() == ["metrics of the study", "accuracy of tasks"]
     assert [name for name in numbers["row"].unique() if "_10" in name] == ["lr_10000", "gbt_10000"]
     with pytest.raises(TooFewRunsError, match="of which every image was encoded: study=fairness"):

@@ -87,7 +87,11 @@ def correlated(values: Floats, labels: NDArray[np.int64] | None) -> dict[str, Fl
     Returns:
         spearman, low, high, p, error and freedom (standard error on the scale of the correlation): each (S, S).
     """
-    point, influence = spearman_influence(values)
+    return with_interval(*spearman_influence(values), labels)
+
+
+def with_interval(point: Floats, influence: Floats, labels: NDArray[np.int64] | None) -> dict[str, Floats]:
+    """Correlations (...) with their intervals, from the influence of each run (N, ...); see `correlated`."""
     missing = np.full_like(point, np.nan)
     if labels is None:
         return {"spearman": point} | dict.fromkeys(("low", "high", "p", "error", "freedom"), missing)
