@@ -187,8 +187,9 @@ def build(cls: Any, group: str, entry: Any) -> Any:
         ConfigError: a required value is missing, or a value is of the wrong type.
         UnknownNameError: a value belongs to no field.
     """
-    kinds = {f.name: f.type for f in dataclasses.fields(cls)}
-    needed = {f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING}
+    fields, absent = dataclasses.fields(cls), dataclasses.MISSING
+    kinds = {f.name: f.type for f in fields}
+    needed = {f.name for f in fields if f.default is absent and f.default_factory is absent}
     if missing := needed - mapping(group, entry).keys():
         raise ConfigError(f"{group} lacks {', '.join(sorted(missing))}")
     if extra := sorted(entry.keys() - kinds.keys()):

@@ -122,3 +122,9 @@ def test_pools_of_metrics_are_checked(pools: Any, error: type[Exception], words:
     assert protocol_of(entry | {"pool_of": {"mig": 1e3}}).images("mig") == 1000
     with pytest.raises(error, match=words):
         protocol_of(entry | {"pool_of": pools})
+
+
+def test_a_record_of_a_study_that_is_older_is_read() -> None:
+    entry = yaml.safe_load((conf_dir() / "scoring" / "quick.yaml").read_text())
+    older = {key: value for key, value in entry.items() if key != "pool_of"}
+    assert protocol_of(older) == protocol_of(entry)
