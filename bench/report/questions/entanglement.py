@@ -23,9 +23,9 @@ from bench.study.run import Run
 MOST = 10_000  # images whose codes are compared
 COLOURS = {"correlated": "#d55e00", "all images": "#0072b2"}
 NOTE = (
-    "Overlap of two factors: the sum over dimensions of the lesser of both shares of mutual information, 0 to 1, of "
-    f"codes of {MOST:,} images of the whole grid, whatever was trained on. Of factors that a code tells nothing of it "
-    "is near 1 as well. Marks: mean over seeds; lines: 95% interval, none below five seeds."
+    "Overlap of two factors: the sum over active dimensions of the lesser of both shares of mutual information, 0 to "
+    f"1, of mean codes of {MOST:,} images of the whole grid, whatever was trained on. Where a code tells little of a "
+    "factor it may be near 1 as well. Marks: mean over seeds; lines: 95% interval, none below five seeds."
 )
 
 
