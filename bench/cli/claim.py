@@ -4,7 +4,6 @@ from pathlib import Path
 
 import yaml
 
-from bench.analysis.names import apart
 from bench.analysis.pairs.claims import Claim, read_claim, sentence, weigh
 from bench.analysis.published.printed import printed
 from bench.progress import results
@@ -30,7 +29,7 @@ def judge(text: str | None, study: str | None, store: Store) -> int:
         StoreError: a file of claims cannot be read.
     """
     claims = read_claims(text)
-    table = apart(study_scores(study or REFERENCE, store)[0])
+    table = study_scores(study or REFERENCE, store)[0]
     all_supported = True
     for claim in claims:
         for verdict in weigh(claim, table):

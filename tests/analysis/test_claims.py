@@ -162,3 +162,30 @@ def test_a_file_without_claims_is_named(tmp_path: Path, content: str) -> None:
         read_claims(str(tmp_path / "none.yaml"))
     with pytest.raises(ConfigError, match="claim takes one"):
         read_claims(None)
+
+
+SAMPLED = "beta_vae on x-y correlated, sigma 0.1"
+
+
+@pytest.mark.parametrize(
+    ("words", "more", "less", "dataset"),
+    [
+        (f"beta_vae > {SAMPLED} on mig, dsprites", Side("beta_vae"), Side(SAMPLED), "dsprites"),
+        (f"{SAMPLED} < pca on mig", Side("pca"), Side(SAMPLED), None),
+        (f"{SAMPLED} beta=4 > beta_vae beta=4 on mig", Side(SAMPLED, "beta", 4.0), Side("beta_vae", "beta", 4.0), None),
+    ],
+)
+def test_a_side_may_be_a_model_with_its_sampling(words: str, more: Side, less: Side, dataset: str | None) -> None:
+    assert read_claim(words) == Claim(more, less, "mig", dataset)
+
+
+def test_models_of_two_samplings_are_compared_and_are_not_mixed() -> None:
+    table = scored(0.3, 8)
+    correlated = table["model"].eq("factor_vae")
+    trained_on = table["schedule"] + "; trained on x-y correlated, sigma 0.1"
+    sampled = table.assign(model="beta_vae", schedule=table["schedule"].mask(correlated, trained_on))
+    (verdict,) = weigh(read_claim(f"{SAMPLED} > beta_vae on mig"), sampled)
+    assert (verdict.word, verdict.runs, verdict.schedule) == ("supported", (32, 32), "quick")
+    assert verdict.difference == pytest.approx(0.3, abs=0.05)
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'beta_vae on x-y correlated, sigma 0\.1'"):
+        weigh(read_claim("beta_vae on x-z correlated, sigma 0.1 > beta_vae on mig"), sampled)

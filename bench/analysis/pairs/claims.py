@@ -1,7 +1,8 @@
 """Does A score higher than B? A claim in words, and the verdict of the existing runs on it.
 
 `factor_vae > beta_vae on mig, dsprites` compares all runs of two models; `beta_vae beta=4 > beta_vae beta=1 on mig`
-compares two settings, on every data set that has both.
+compares two settings, on every data set that has both; `beta_vae > beta_vae on 100 images on mig` compares what a model
+is trained on, by the names that boards have.
 """
 
 import re
@@ -12,16 +13,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench import registry
-from bench.analysis.names import dataset_title, setting_title
+from bench.analysis.names import apart, dataset_title, setting_title
 from bench.analysis.scores.dead import dead_runs
 from bench.analysis.scores.superiority import probability_of_beating
 from bench.analysis.statistics.estimates import Estimate, estimate
 from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, t_ends, t_quantile, together
+from bench.study.run import TRAINED_ON
 from bench.values import ConfigError
 
 MOST_SEEDS = 10_000  # the largest number of needed seeds that is predicted
-_CLAIM = re.compile(r"(?P<more>.+?)(?P<sign>[<>])(?P<less>.+?)\s+on\s+(?P<score>[^,]+?)(?:,(?P<dataset>.+))?")
-_SIDE = re.compile(r"(?P<model>[^\s=]+)(?:\s+(?P<name>[^\s=]+)=(?P<value>\S+))?")
+_CLAIM = re.compile(r"(?P<more>.+?)(?P<sign>[<>])(?P<less>.+)\s+on\s+(?P<score>[^,]+?)(?:,(?P<dataset>.+))?")
+_SIDE = re.compile(r"(?P<model>[^\s=]+(?: on .+?)?)(?:\s+(?P<name>[^\s=]+)=(?P<value>\S+))?")
 FORM = "A > B on SCORE[, DATASET], such as 'factor_vae > beta_vae on mig, dsprites' or 'beta_vae beta=4 > pca on mig'"
 
 
@@ -132,7 +134,7 @@ def _side(match: re.Match[str]) -> Side:
 
 
 def weigh(claim: Claim, table: pd.DataFrame, representation: str = "mean") -> list[Verdict]:
-    """A verdict on a claim for each data set and schedule that has runs of both sides.
+    """A verdict on a claim for each data set and schedule that has runs of both sides, whatever they are trained on.
 
     Args:
         claim: to be judged.
@@ -143,6 +145,9 @@ def weigh(claim: Claim, table: pd.DataFrame, representation: str = "mean") -> li
         UnknownNameError: no runs of a model or data set, or no such score; the message offers the nearest.
         ConfigError: the two sides have no data set and schedule in common.
     """
+    table = apart(table)
+    budgets = {label: str(label).partition(TRAINED_ON)[0] for label in table["schedule"].unique()}
+    table = table.assign(schedule=table["schedule"].astype(object).map(budgets))
     for kind, name, names in (
         ("model with scores", claim.more.model, table["model"]),
         ("model with scores", claim.less.model, table["model"]),

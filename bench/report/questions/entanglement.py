@@ -22,6 +22,7 @@ from bench.study.run import Run
 
 MOST = 10_000  # images whose codes are compared
 COLOURS = {"correlated": "#d55e00", "all images": "#0072b2"}
+WORDS = {"correlated": "trained on correlated factors", "all images": "trained on all images"}
 NOTE = (
     "Overlap of two factors: the sum over active dimensions of the lesser of both shares of mutual information, 0 to "
     f"1, of mean codes of {MOST:,} images of the whole grid, whatever was trained on. Where a code tells little of a "
@@ -77,7 +78,7 @@ def _codes(study: Asked, run: Run, data: DataSet, index: np.ndarray, rows: np.nd
 def _figure(numbers: pd.DataFrame, dataset: str, schedules: str) -> Picture:
     panels: Mapping[str, pd.DataFrame] = dict(list(numbers.groupby("sampling", sort=False)))
     settings = numbers[["model", "value"]].drop_duplicates()
-    figure, axes, _ = panel_grid(len(panels), 0.16 * len(settings) + 0.5, sharey=True)
+    figure, axes, _ = panel_grid(len(panels), 0.22 * len(settings) + 0.5, sharey=True)
     for ax, (label, part) in zip(axes, panels.items(), strict=True):
         _marks(ax, part)
         ax.set_title(label)
@@ -98,7 +99,8 @@ def _marks(ax: Axes, numbers: pd.DataFrame) -> None:
         )
         places = np.arange(len(settings)) + offset
         ax.hlines(places, lows, highs, color=colour, linewidth=0.9)
-        ax.scatter(means, places, s=12, color=colour, zorder=2, label=kind, marker="o" if kind == "correlated" else "s")
+        marker = "o" if kind == "correlated" else "s"
+        ax.scatter(means, places, s=12, color=colour, zorder=2, label=WORDS[kind], marker=marker, clip_on=False)
     ax.set_yticks(range(len(settings)), [setting_title(str(m), h, v) for (m, h, v), _ in settings])
     ax.set_ylim(len(settings) - 0.5, -0.5)
     ax.set_xlim(0, 1)
