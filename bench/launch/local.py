@@ -107,13 +107,19 @@ def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
 
 
 def score(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
-    """Compute the missing scores of trained runs and of codes from elsewhere."""
-    todo = unscored_cells(plan, store, settings)
-    if not todo:
-        return say("score: nothing is missing")
-    encoding = _encoding(todo, store, settings)
-    with Meter("score", sum(len(c) for _, c in todo), "scores") as meter:
-        score_all([_scoring(*pair) for pair in todo], store, pool, plan.protocol.timeout, meter.advance, encoding)
+    """Compute the missing scores of trained runs, those trained meanwhile too, and of codes from elsewhere."""
+    attempted = set[tuple[str, str]]()
+    while todo := [
+        (member, untried)
+        for member, lacking in unscored_cells(plan, store, settings)
+        if (untried := [cell for cell in lacking if (member.id, cell.key) not in attempted])
+    ]:
+        attempted |= {(member.id, cell.key) for member, lacking in todo for cell in lacking}
+        encoding = _encoding(todo, store, settings)
+        with Meter("score", sum(len(c) for _, c in todo), "scores") as meter:
+            score_all([_scoring(*pair) for pair in todo], store, pool, plan.protocol.timeout, meter.advance, encoding)
+    if not attempted:
+        say("score: nothing is missing")
 
 
 def _encoding(todo: Sequence[tuple[Member, Sequence[Cell]]], store: Store, settings: Settings) -> Encoding | None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -206,11 +207,34 @@ def test_a_process_that_ends_before_any_cell_blames_no_metric(store: Store) -> N
     assert not store.run(RUNS[0]).score_files()
 
 
-def test_a_study_is_scored_under_the_limit_of_its_protocol(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def trained(store: Store, *seeds: int) -> tuple[Run, ...]:
+    """Runs of some seeds, as if they were trained."""
     schedule = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5)
-    run = Run("pca", 1, True, Frozen(), None, None, None, 0, "dsprites", 1, schedule)
-    write_json(store.run(run.id).config, run.record())
-    write_json(store.run(run.id).done, {"device": "cpu", "seconds": 1.0, "versions": {}})
+    runs = tuple(Run("pca", 1, True, Frozen(), None, None, None, k, "dsprites", 1, schedule) for k in seeds)
+    for run in runs:
+        write_json(store.run(run.id).config, run.record())
+        write_json(store.run(run.id).done, {"device": "cpu", "seconds": 1.0, "versions": {}})
+    return runs
+
+
+def test_a_run_that_is_trained_while_others_are_scored_is_scored_too(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,), passes = trained(store, 0), []
+    second = replace(first, seed=1)
+
+    def scoring(scorings: Sequence[Scoring], *rest: Any) -> None:
+        passes.append([run for scoring in scorings for run in scoring.runs])
+        trained(store, 1)  # by another process
+
+    monkeypatch.setattr(local, "score_all", scoring)
+    plan = Plan("tiny", "Tiny", (first, second), ("mig", "sap"), protocol())
+    local.score(plan, store, Here(), {"retry_failed": True})
+    assert passes == [[first.id], [second.id]]  # cells that stay missing are not tried again
+
+
+def test_a_study_is_scored_under_the_limit_of_its_protocol(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run,) = trained(store, 0)
     seen: list[Any] = []
     monkeypatch.setattr(local, "score_all", lambda scorings, *rest: seen.extend([scorings, rest[2]]))
     plan = Plan("tiny", "Tiny", (run,), ("mig", "sap"), protocol(timeout=7))
