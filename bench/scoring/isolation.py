@@ -173,9 +173,9 @@ class _WatchedTask:
 
 
 def score_cells(scoring: Scoring, path: Path, seconds: float | None) -> str:
-    """In a worker: compute the cells that are missing and write their records.
+    """In a worker: compute the cells that are missing and write their records, those of one pool of images at a time.
 
-    If the codes cannot be read or encoded, every cell fails with the reason; unreadable weights are set aside.
+    If codes cannot be read or encoded, every cell of theirs fails with the reason; unreadable weights are set aside.
 
     Returns:
         DONE; ELSEWHERE if another process has claimed the run; or what is wrong with the run's weights.
@@ -192,22 +192,21 @@ def score_cells(scoring: Scoring, path: Path, seconds: float | None) -> str:
         todo = [c for c in scoring.cells if any(state(k.get(c.key)) in ("missing", "failed") for k in known)]
         if not todo:
             return DONE
-        written: list[Sequence[Record]] = []
         for of_one_pool in by_pool(todo):
             try:
                 subject = scoring.read(folders, of_one_pool)
             except LostWeightsError as fault:
-                write_records(store, runs, written)
                 return str(fault)
             except StoreError:
                 raise
             except Exception as fault:
-                for cell in of_one_pool:
-                    written.append([described(cell) | failure(fault) | {"seconds": 0.0}] * len(runs))
-                    tell(written[-1])
+                failed = [described(cell) | failure(fault) | {"seconds": 0.0} for cell in of_one_pool]
+                written: list[Sequence[Record]] = [[record] * len(runs) for record in failed]
+                for records in written:
+                    tell(records)
             else:
-                written += [_watched_records(cell, subject, seconds) for cell in of_one_pool]
-        write_records(store, runs, written)
+                written = [_watched_records(cell, subject, seconds) for cell in of_one_pool]
+            write_records(store, runs, written)
     return DONE
 
 

@@ -18,7 +18,7 @@ from bench.scoring.run_readers import of_group, of_run, read_run
 from bench.scoring.runs import Cell, cell_records, cells
 from bench.scoring.sensitivity import ways
 from bench.scoring.subjects import OfRun
-from bench.store.files import write_arrays
+from bench.store.files import StoreError, write_arrays
 from bench.store.folders import RunFolder, Store
 from bench.store.shipped import conf_dir
 from bench.study.plan import Plan
@@ -83,6 +83,17 @@ def test_codes_of_one_pool_that_cannot_be_read_leave_the_scores_of_the_other(sto
     score_cells(Scoring((RUNS[0].id,), "one", tuple(cells(METRICS, WITH_MORE)), read), store.path, None)
     failed = {r["metric"]: r.get("failed") for r in cell_records(store.run(RUNS[0].id)).values()}
     assert failed == {"active_dims": "ValueError: no codes", "mig": None, "modularity": "ValueError: no codes"}
+
+
+def test_scores_of_one_pool_are_kept_where_the_store_fails_at_the_other(store: Store) -> None:
+    def read(folders: Sequence[RunFolder], of_one_pool: Sequence[Cell]) -> OfRun:
+        if of_one_pool[0].pool == 400:
+            raise StoreError("the disk is full")
+        return read_run(RUNS[0], folders, of_one_pool)
+
+    with pytest.raises(StoreError, match="the disk is full"):
+        score_cells(Scoring((RUNS[0].id,), "one", tuple(cells(METRICS, WITH_MORE)), read), store.path, None)
+    assert {r["metric"] for r in cell_records(store.run(RUNS[0].id)).values()} == {"active_dims", "modularity"}
 
 
 def test_a_device_encodes_each_pool(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

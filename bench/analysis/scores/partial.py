@@ -6,14 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.scores.agreement import (
-    CELL,
-    MIN_RUNS,
-    TooFewRunsError,
-    fewest_seeds,
-    settings,
-    with_interval,
-)
+from bench.analysis.scores.agreement import CELL, MIN_RUNS, TooFewRunsError, fewest_seeds, settings, with_interval
 from bench.analysis.statistics.intervals import MIN_SEEDS, numbered
 from bench.analysis.statistics.ranks import spearman_influence
 
