@@ -69,14 +69,19 @@ def find_sides(names: Any, study: str | None, store: Store) -> Sides:
     """The scores of two names: models or codes of the study (None: of the whole store), or two studies."""
     from bench.analysis.names import apart
 
-    if not isinstance(names, list) or len(names) != 2:
+    pieces = [str(piece) for piece in names] if isinstance(names, list) else []
+    pairs = [(", ".join(pieces[:k]), ", ".join(pieces[k:])) for k in range(1, len(pieces))]  # a name may hold commas
+    if not pairs:
         raise ConfigError(f"compare takes two names, compare=[a,b], got {names!r}")
-    a, b = map(str, names)
-    if a == b:
-        raise ConfigError(f"compare takes two different names, got {a!r} twice")
     studies = studies_with_scores(store)
     table = apart(scores(None, store.path) if study is None else study_scores(study, store)[0])
     models = sorted(table["model"].unique())
+    known_pairs = [pair for pair in pairs if {*pair} <= {*models, *studies}]
+    if not known_pairs and len(pairs) > 1:
+        raise ConfigError(f"compare takes two names with scores, compare=[a,b], got {', '.join(pieces)}")
+    a, b = (known_pairs or pairs)[0]
+    if a == b:
+        raise ConfigError(f"compare takes two different names, got {a!r} twice")
     if a in models and b in models:
         return Sides((a, b), (_of_model(table, a), _of_model(table, b)), "strength_index")
     for name in (a, b):

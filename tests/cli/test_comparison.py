@@ -81,6 +81,19 @@ def test_two_studies_are_compared_by_setting(store: Store) -> None:
     assert scores["runs"].isna().all()  # no seed in common
 
 
+def test_names_that_hold_commas_are_found(store: Store) -> None:
+    trained_on = "x-y correlated, sigma 0.1"
+    fill(store, "both", {"rise": 0.1}, range(5))
+    fill(store, "both", {"rise": 0.1}, range(10, 15), f"quick; trained on {trained_on}")
+    pieces = f"rise, rise on {trained_on}".split(", ")
+    for given in (pieces, [*pieces[1:], pieces[0]]):
+        sides = find_sides(given, "both", store)
+        assert set(sides.names) == {"rise", f"rise on {trained_on}"}
+        assert [set(t["model"]) for t in sides.tables] == [{name} for name in sides.names]
+    with pytest.raises(ConfigError, match=r"two names with scores, .* got rise, rise on x-z correlated, sigma 0\.1"):
+        find_sides(["rise", "rise on x-z correlated", "sigma 0.1"], "both", store)
+
+
 def test_the_files_of_strange_names_stay_in_their_folder(store: Store) -> None:
     assert store.comparison("../a b", "<c>/..").parent == store.path / "comparisons"
 
