@@ -43,6 +43,12 @@ LINE = 1.35 / 72  # height of a line of text in inches, per point of its size
 PAD = 0.05  # inches between the edge, the heading, the legend, the panels and the foot
 SUFFIXES = (".pdf", ".png", ".csv", ".txt")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*")
+HOLLOW = {
+    "marker": "o",
+    "markersize": 4,
+    "markerfacecolor": "w",
+    "markeredgecolor": "0.3",
+}  # a key: "given another score"
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 1, 1, 1, 1, 1)))
 DPI = 200
 SETTINGS: dict[Any, Any] = {

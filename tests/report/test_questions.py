@@ -283,7 +283,8 @@ def test_scores_of_images_held_out_are_drawn_against_disentanglement(tmp_path: P
             table["model"] = table["model"].mask(table["model"] == "beta_vae", "beta_vae on the random split")
             scored = table[table["name"].eq("dci_disentanglement") & table["representation"].eq("mean")]
             r2 = scored.assign(name="r2", metric="linear_r2", representation="held_out", score=-scored["score"])
-            return pd.concat([table, r2])
+            of_grid = r2.assign(representation="mean", score=np.random.default_rng(0).random(len(r2)))
+            return pd.concat([table, r2, of_grid])
 
     class Few(HeldOut):
         @property
@@ -298,7 +299,10 @@ def test_scores_of_images_held_out_are_drawn_against_disentanglement(tmp_path: P
         assert set(zip(numbers["model"], numbers["split"], strict=True)) == {
             ("beta_vae", "random"), ("dip_vae_i", "all images"),
         }  # fmt: skip
-        assert numbers["spearman"].tolist() == pytest.approx([-1, -1])  # against DCI, of which it is the negative
+        whole, partial = (numbers[numbers["given"].isna() == is_whole] for is_whole in (True, False))
+        assert whole["spearman"].tolist() == pytest.approx([-1, -1])  # against DCI, of which it is the negative
+        assert partial["spearman"].tolist() == pytest.approx([-1, -1])
+        assert set(partial["given"]) == {"r2 of the whole grid"}
     ((stem, figure, _),) = QUESTIONS["generalisation"].draw(Few(plan(VAE), Store(tmp_path), load_learner))
     assert stem == "generalisation_mnist"
     assert "Left out: β-VAE on the random split, dSprites: 3 runs have all of these" in figure.caption

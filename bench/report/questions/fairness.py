@@ -13,13 +13,12 @@ from bench.analysis.scores.dead import dead_runs, dead_sentence
 from bench.analysis.scores.partial import partial_correlations
 from bench.report.figures.panels import each_dataset, panel_grid, standing
 from bench.report.questions.asked import Asked, NamedDrawing
-from bench.report.style import key_of, titled
+from bench.report.style import HOLLOW, key_of, titled
 
 UNFAIRNESS = "unfairness"
 TREES = ("gbt_", "xgb_")  # their accuracy is held equal: unfairness is of boosted trees too
 COLOURS = {"metrics of the study": "#0072b2", "other metrics": "#cc79a7", "accuracy of tasks": "#d55e00"}
 MARKS = dict(zip(COLOURS, "osD", strict=True))
-HOLLOW = {"marker": "o", "markersize": 4, "markerfacecolor": "w", "markeredgecolor": "0.3"}
 NOTE = (
     "Spearman's rank correlation over runs: below 0, runs that score higher are fairer. A constant code is fair, so "
     "settings with a dead run are left out. Lines: 95% interval over seeds, none below five."
