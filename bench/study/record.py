@@ -168,12 +168,18 @@ def _record(plan: Plan) -> dict[str, Any]:
         "name": plan.name,
         "title": plan.title,
         "metrics": "all" if plan.every_metric else list(plan.metrics),
-        "protocol": dataclasses.asdict(plan.protocol),
+        "protocol": _protocol(plan.protocol),
         "schedule": None if plan.schedule is None else dataclasses.asdict(plan.schedule),
         "schedules": [dataclasses.asdict(schedule) for schedule in schedules],
         "runs": [_setting(dict(zip((*KEYS, "schedule", "seeds"), (*k, v), strict=True))) for k, v in settings.items()],
         "codes": [{_key(name): value for name, value in dataclasses.asdict(c).items()} for c in plan.codes],
     }
+
+
+def _protocol(protocol: Protocol) -> dict[str, Any]:
+    """An entry of a record; without `pool_of` where it is empty, so that earlier versions read it."""
+    entry = dataclasses.asdict(protocol)
+    return {key: value for key, value in entry.items() if key != "pool_of" or value}
 
 
 def _setting(entry: dict[str, Any]) -> dict[str, Any]:

@@ -18,11 +18,12 @@ from bench.scoring.run_readers import of_group, of_run, read_run
 from bench.scoring.runs import Cell, cell_records, cells
 from bench.scoring.sensitivity import ways
 from bench.scoring.subjects import OfRun
-from bench.store.files import StoreError, write_arrays
+from bench.store.files import StoreError, read_json, write_arrays
 from bench.store.folders import RunFolder, Store
 from bench.store.shipped import conf_dir
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol, protocol_of
+from bench.study.record import extend, read
 from bench.study.run import Frozen, Run, Schedule
 from bench.training.train import new_learner
 from bench.values import ConfigError
@@ -135,7 +136,12 @@ def test_pools_of_metrics_are_checked(pools: Any, error: type[Exception], words:
         protocol_of(entry | {"pool_of": pools})
 
 
-def test_a_record_of_a_study_that_is_older_is_read() -> None:
+def test_records_of_studies_are_read_by_earlier_versions_and_theirs_here(tmp_path: Path) -> None:
     entry = yaml.safe_load((conf_dir() / "scoring" / "quick.yaml").read_text())
     older = {key: value for key, value in entry.items() if key != "pool_of"}
     assert protocol_of(older) == protocol_of(entry)
+    store = Store(tmp_path, writable=True)
+    for name, protocol in (("mine", PROTOCOL), ("more", WITH_MORE)):
+        extend(Plan(name, name, RUNS, tuple(METRICS), protocol, SCHEDULE), store)
+        assert read(store, name) == Plan(name, name, RUNS, tuple(METRICS), protocol, SCHEDULE)
+        assert ("pool_of" in read_json(store.study_plan(name))["protocol"]) == bool(protocol.pool_of)
