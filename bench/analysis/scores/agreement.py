@@ -65,16 +65,28 @@ def rank_correlations(scores: pd.DataFrame, rows: Sequence[str], columns: Sequen
         TooFewRunsError: fewer than `MIN_RUNS` runs have every score.
     """
     names = [*dict.fromkeys([*rows, *columns])]
-    complete = scores[names].dropna()
-    if len(complete) < MIN_RUNS:
-        raise TooFewRunsError(f"{len(complete)} runs have all of these scores, {MIN_RUNS} are needed")
-    seeds = fewest_seeds(complete)
-    estimates = correlated(complete.to_numpy(), numbered(settings(complete)) if seeds >= MIN_SEEDS else None)
+    complete, labels, seeds = complete_runs(scores, names)
+    estimates = correlated(complete.to_numpy(), labels)
     cells = [
         {"row": r, "column": c} | {n: estimates[n][names.index(r), names.index(c)] for n in CELL}
         for r, c in product(rows, columns)
     ]
     return pd.DataFrame(cells).assign(runs=len(complete), seeds=seeds)
+
+
+def complete_runs(scores: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, NDArray[np.int64] | None, int]:
+    """The runs that have every score, their settings numbered from 0, and the fewest seeds of one.
+
+    Below `MIN_SEEDS` seeds the numbers are None: there is no interval.
+
+    Raises:
+        TooFewRunsError: fewer than `MIN_RUNS` runs have every score.
+    """
+    complete = scores[list(names)].dropna()
+    if len(complete) < MIN_RUNS:
+        raise TooFewRunsError(f"{len(complete)} runs have all of these scores, {MIN_RUNS} are needed")
+    seeds = fewest_seeds(complete)
+    return complete, numbered(settings(complete)) if seeds >= MIN_SEEDS else None, seeds
 
 
 def correlated(values: Floats, labels: NDArray[np.int64] | None) -> dict[str, Floats]:

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.scores.agreement import CELL, MIN_RUNS, TooFewRunsError, fewest_seeds, settings, with_interval
-from bench.analysis.statistics.intervals import MIN_SEEDS, numbered
+from bench.analysis.scores.agreement import CELL, complete_runs, with_interval
 from bench.analysis.statistics.ranks import spearman_influence
 
 Floats = NDArray[np.float64]
@@ -28,11 +27,7 @@ def partial_correlations(scores: pd.DataFrame, rows: Sequence[str], column: str,
     Raises:
         TooFewRunsError: fewer than `MIN_RUNS` runs have every score.
     """
-    complete = scores[list(dict.fromkeys([*rows, column, given]))].dropna()
-    if len(complete) < MIN_RUNS:
-        raise TooFewRunsError(f"{len(complete)} runs have all of these scores, {MIN_RUNS} are needed")
-    seeds = fewest_seeds(complete)
-    labels = numbered(settings(complete)) if seeds >= MIN_SEEDS else None
+    complete, labels, seeds = complete_runs(scores, list(dict.fromkeys([*rows, column, given])))
     cells = []
     for row in rows:
         estimates = partly_correlated(complete[[row, column, given]].to_numpy(), labels)
