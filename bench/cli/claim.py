@@ -36,7 +36,7 @@ def judge(text: str | None, study: str | None, store: Store) -> int:
             _print_line(sentence(claim, verdict))
             all_supported &= verdict.word == "supported"
             sides = [(side.model, side.value) for side in (claim.more, claim.less)]
-            for numbers in printed(sides[0], sides[1], claim.score, verdict.dataset):
+            for numbers in printed(sides[0], sides[1], verdict.score, verdict.dataset):
                 _print_line(f"  printed: {numbers.more:.3f} and {numbers.less:.3f}, {numbers.where}")
     return 0 if all_supported else 1
 

@@ -75,6 +75,23 @@ def test_as_many_seeds_as_are_named_settle_a_difference() -> None:
     assert many.word == "supported"
 
 
+def test_a_setting_with_few_seeds_does_not_make_few_seeds_enough() -> None:
+    alike, one_is_small = (scored(0.02, 50) for _ in range(2))
+    one_is_small = one_is_small[one_is_small["value"].ne(0) | one_is_small["seed"].lt(5)]
+    (every,), (uneven,) = weigh(CLAIM, alike), weigh(CLAIM, one_is_small)
+    assert every.seeds_needed is not None and uneven.seeds_needed is not None  # noqa: PT018
+    foretold = every.seeds_needed * (every.difference / uneven.difference) ** 2
+    assert uneven.seeds_needed == pytest.approx(foretold, rel=0.3)
+
+
+def test_a_setting_without_runs_on_a_data_set_is_told_so() -> None:
+    table = scored(0.1, 5)
+    other = table[table["model"] == "factor_vae"].assign(dataset="mnist", run=lambda t: t["run"] + "-mnist")
+    claim = read_claim("beta_vae beta=1 > factor_vae on mig, mnist")
+    with pytest.raises(ConfigError, match=r"no runs on mnist of both sides .* β-VAE, beta 1: no run;"):
+        weigh(claim, pd.concat([table, other]))
+
+
 def test_below_five_seeds_nothing_is_judged() -> None:
     (verdict,) = weigh(CLAIM, scored(0.3, 4))
     assert verdict.word == "unknown"
@@ -141,6 +158,23 @@ def test_what_papers_print_of_both_sides_stands_beside() -> None:
     of_models, *_ = printed(("dip_vae_i", None), ("beta_vae", None), "factor_vae_test", "cars3d")
     assert 0 < of_models.less < 1
     assert printed(("pca", None), ("beta_vae", None), "mig", "dsprites") == []
+
+
+def test_numbers_of_mean_and_of_sampled_codes_are_told_apart() -> None:
+    sides, score, dataset = (("beta_vae", None), ("factor_vae", None)), "gaussian_total_correlation", "color_dsprites"
+    (of_mean,) = printed(*sides, score, dataset)
+    (of_sampled,) = printed(*sides, score, dataset, "sampled")
+    assert of_mean.more > 0.3 > 0.1 > of_sampled.more
+
+
+def test_a_metric_stands_for_its_headline_in_printed_numbers_too(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    told = []
+    for score in ("factor_vae_score", "factor_vae_test"):
+        judge(f"factor_vae > beta_vae on {score}, dsprites", None, Store(tmp_path))
+        told.append([line for line in capsys.readouterr().out.splitlines() if "printed:" in line])
+    assert told[0] == told[1] != []
 
 
 def test_a_file_of_claims_is_judged_as_a_whole_by_the_reference_study(tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]

@@ -324,6 +324,17 @@ def test_the_best_setting_is_chosen_by_each_score_for_itself() -> None:
     assert (best["runs"] == 5).all()
 
 
+def test_the_few_runs_that_survive_in_a_setting_are_not_its_best() -> None:
+    scores = {("a", 1.0): 0.2, ("a", 2.0): 0.8, ("b", 1.0): 0.1, ("b", 2.0): 0.5}
+    table = swept(scores)
+    dims = table.assign(metric="active_dims", name="active_dims", score=4.0)
+    lone = dims["model"].eq("a") & dims["value"].eq(2.0) & dims["seed"].gt(0)
+    table = pd.concat([table, dims.assign(score=np.where(lone, 0.0, 4.0))])
+    best = by_model(leaderboard(table, [MIG], level="best"))
+    assert best["mig"].to_dict() == pytest.approx({"a": 0.2, "b": 0.5})
+    assert best["rank"].to_dict() == {"a": 2, "b": 1}
+
+
 def test_an_unsupervised_criterion_chooses_the_setting_that_every_score_is_of() -> None:
     table = swept({("a", 1.0): 0.2, ("a", 2.0): 0.8, ("b", 1.0): 0.5, ("b", 2.0): 0.6})
     losses = {("a", 1.0): 3.0, ("a", 2.0): 9.0, ("b", 1.0): 7.0, ("b", 2.0): 4.0}

@@ -178,6 +178,17 @@ def test_intervals_shrink_with_the_root_of_the_seeds() -> None:
         width_against_seeds(wide(made(seeds=2)), ["mig"])
 
 
+def test_a_setting_with_few_seeds_does_not_make_intervals_of_correlations_narrow() -> None:
+    table = made(seeds=50, strengths=3)
+    uneven = table[table["strength_index"].ne(0) | table["seed"].lt(5)]
+
+    def width(of: pd.DataFrame) -> float:
+        found = width_against_seeds(wide(of), ["mig", "sap"])
+        return float(found[found["statistic"].eq("rank correlation") & found["seeds"].eq(5)]["width"].iloc[0])
+
+    assert width(uneven) == pytest.approx(width(table), rel=0.2)
+
+
 def test_widths_of_single_settings_are_foretold_no_further_than_twice_the_seeds() -> None:
     found = width_against_seeds(wide(made(seeds=10, strengths=2)), ["mig", "sap"])
     assert set(found.loc[found["statistic"] == "median", "seeds"]) == {5, 10, 20}

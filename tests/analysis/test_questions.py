@@ -39,6 +39,13 @@ def test_a_single_number_of_labels_is_no_curve(rng: np.random.Generator) -> None
         label_efficiency(table)
 
 
+def test_accuracies_that_no_run_has_together_are_named(rng: np.random.Generator) -> None:
+    table = synthetic_table(rng, models=("pca",), scores={name: SCORES[name] for name in ("lr_10", "lr_100")})
+    one_each = table[table["name"].eq("lr_10") == table["seed"].eq(0)]
+    with pytest.raises(TooFewRunsError, match="no run has all of lr_10, lr_100"):
+        label_efficiency(one_each)
+
+
 def test_the_gap_is_mean_minus_sampled_of_the_same_run(rng: np.random.Generator) -> None:
     table = synthetic_table(rng, models=("beta_vae",), strengths=1, seeds=2)
     found = posterior_gap(table).set_index(["run", "name"])

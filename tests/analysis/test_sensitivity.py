@@ -59,6 +59,25 @@ def test_what_moves_all_runs_alike_is_told_apart() -> None:
     assert line["shared"] < 0.1 * line["variance"]
 
 
+def test_a_run_without_a_score_of_the_protocol_is_left_out_and_the_seed_keeps_its_share() -> None:
+    table = made({"setting": 1.0, "training seed": 1.0, "evaluation seed": 0.3}, seeds=10)
+    lacking = table[table["run"].ne("0-0") | table["choice"].ne("")]
+    whole, without = (shares(t) for t in (table, lacking))
+    assert without.to_dict() == pytest.approx(whole.to_dict(), abs=0.05)
+
+
+def test_a_choice_that_no_run_has_whole_leaves_shares_unknown() -> None:
+    table = made({"setting": 1.0, "training seed": 1.0}, seeds=3)
+    found = score_shares(table[table["choice"].ne("bins") | table["level"].eq("x")])
+    assert "bins" not in set(found["source"])
+    of_no_run = table[table["choice"].ne("bins") | (table["level"].eq("10 bins") == table["seed"].eq(0))]
+    found = score_shares(of_no_run).set_index("source")
+    assert found["share"].isna().all()
+    assert found["variance"].notna().to_dict() == {
+        "evaluation seed": True, "bins": False, "codes": True, "training seed": True, "setting": True,
+    }  # fmt: skip
+
+
 def test_shares_add_up_to_one() -> None:
     assert shares(made({"setting": 1, "training seed": 1, "bins": 1})).sum() == pytest.approx(1)
 

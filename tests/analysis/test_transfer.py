@@ -56,6 +56,15 @@ def test_a_setting_that_is_always_best_always_transfers() -> None:
     assert (found[["percent", "low", "high"]] == 100).all(axis=None)
 
 
+def test_of_settings_that_are_best_together_each_is_picked_as_often_whatever_their_names() -> None:
+    table = made(models=("beta_vae", "factor_vae"), strengths=2, seeds=2)
+    best = table["name"].eq("mig") & table["strength_index"].eq(1)
+    table.loc[best, "score"] = 2.0
+    renamed = table.assign(model=table["model"].map({"beta_vae": "factor_vae", "factor_vae": "beta_vae"}))
+    ours, theirs = (transfer(complete_grid(wide(t), ["mig", "sap"]))["percent"].tolist() for t in (table, renamed))
+    assert ours == pytest.approx(theirs)
+
+
 def test_settings_of_pure_noise_transfer_as_a_coin_with_ties_does() -> None:
     found = transfer(complete_grid(wide(made(datasets=TWO, seeds=20)), ["mig", "sap"]))
     expected = 100 * (35 / 2 + 1) / 36  # no better than the other 35 but for itself

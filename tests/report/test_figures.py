@@ -245,6 +245,11 @@ def test_correlations_with_and_without_dead_runs_are_both_in_the_csv_and_the_cap
     assert "Noisy-dSprites: " not in caption
 
 
+def test_a_correlation_without_an_interval_has_no_brackets() -> None:
+    titles = [ax.get_title() for ax in DRAWINGS["fig11_metric_pairs"](made(seeds=3))[0].axes if ax.get_title()]
+    assert titles and not any("[" in t or "nan" in t for t in titles)  # noqa: PT018
+
+
 def test_every_figure_names_its_dead_runs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = made()
     dead = table.query("dataset == 'dsprites' and strength_index == 2 and seed == 3")["run"].unique().tolist()

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from bench import data
+from bench.analysis.names import model_title
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.cli import question
 from bench.conventions import CONVENTIONS
@@ -89,6 +90,49 @@ def test_a_question_of_scores_is_answered_from_the_table(name: str, tmp_path: Pa
     assert "3 seeds a setting" in said(figure)
     assert "tiny: 6 steps" in said(figure)
     assert {"dsprites", "mnist"} <= set(numbers["dataset"])
+
+
+def test_marks_of_a_panel_stand_beside_their_own_setting_where_another_panel_lacks_it(tmp_path: Path) -> None:
+    class Half(Tabled):
+        @property
+        def table(self) -> pd.DataFrame:  # type: ignore[override]
+            table = super().table
+            return table[table["dataset"].eq("dsprites") | table["model"].eq("dip_vae_i")]
+
+    ((_, figure, numbers),) = QUESTIONS["posterior"].draw(Half(plan(VAE), Store(tmp_path), load_learner))
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert (len(labels), figure.axes[0].get_ylim()) == (12, (11.5, -0.5))
+    panels = dict(list(numbers.groupby(["name", "dataset"], sort=False)))
+    assert {len(part["model"].unique()) for part in panels.values()} == {1, 2}
+    for ax, part in zip(figure.axes, panels.values(), strict=False):
+        marks = {labels[round(y)]: x for x, y in ax.collections[1].get_offsets()}
+        medians = part.groupby(["model", "value"])["mean"].median().items()
+        assert marks == pytest.approx({f"{model_title(m)} {v:g}": median for (m, v), median in medians})
+
+
+def test_overlaps_of_a_setting_that_one_sampling_lacks_stand_beside_its_name() -> None:
+    shared = {("x-y", "annealed_vae"): 0.9, ("x-y", "beta_vae"): 0.1, ("shape-y", "beta_vae"): 0.2}
+    rows = [{"sampling": sampling, "trained_on": kind, "model": model, "hyperparameter": "beta", "value": 1.0,
+             "seed": 0, "run": f"{kind} {sampling} {model}", "shared": overlap}
+            for (sampling, model), overlap in shared.items() for kind in entanglement.COLOURS]  # fmt: skip
+    figure = entanglement._figure(pd.DataFrame(rows), "dsprites", "")
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["AnnealedVAE, beta 1", "β-VAE, beta 1"]
+    found = [{labels[round(y)]: x for x, y in ax.collections[1].get_offsets()} for ax in figure.axes[:2]]
+    assert found == [{labels[0]: 0.9, labels[1]: 0.1}, {labels[1]: 0.2}]
+
+
+def test_a_model_that_sweeps_nothing_has_points_of_rate_and_distortion_and_no_line(tmp_path: Path) -> None:
+    class Unswept(Tabled):
+        @property
+        def table(self) -> pd.DataFrame:  # type: ignore[override]
+            table = super().table
+            return table.assign(value=table["value"].where(table["model"].ne("dip_vae_i")))
+
+    ((_, figure, numbers),) = QUESTIONS["rate_distortion"].draw(Unswept(plan(VAE), Store(tmp_path), load_learner))
+    assert set(numbers["model"]) == {"beta_vae", "dip_vae_i"}
+    lines = [line for line in figure.axes[0].lines if line.get_color() == "0.7"]
+    assert [len(line.get_xdata()) for line in lines] == [6, 0]
 
 
 def test_unfairness_is_drawn_against_every_score_without_settings_that_have_a_dead_run(tmp_path: Path) -> None:
@@ -286,6 +330,15 @@ def test_scores_of_images_held_out_are_drawn_against_disentanglement(tmp_path: P
             of_grid = r2.assign(representation="mean", score=np.random.default_rng(0).random(len(r2)))
             return pd.concat([table, r2, of_grid])
 
+    class Dead(HeldOut):
+        @property
+        def table(self) -> pd.DataFrame:  # type: ignore[override]
+            table = super().table
+            one = table[table["name"].eq("mig") & table["model"].eq("dip_vae_i") & table["dataset"].eq("mnist")].iloc[
+                :1
+            ]
+            return pd.concat([table, one.assign(name="active_dims", metric="active_dims", score=0.0)])
+
     class Few(HeldOut):
         @property
         def table(self) -> pd.DataFrame:  # type: ignore[override]
@@ -303,6 +356,11 @@ def test_scores_of_images_held_out_are_drawn_against_disentanglement(tmp_path: P
         assert whole["spearman"].tolist() == pytest.approx([-1, -1])  # against DCI, of which it is the negative
         assert partial["spearman"].tolist() == pytest.approx([-1, -1])
         assert set(partial["given"]) == {"r2 of the whole grid"}
+    ((_, figure, _), (_, _, numbers)) = QUESTIONS["generalisation"].draw(Dead(plan(VAE), Store(tmp_path), load_learner))
+    assert "1 run is dead (no active dimension): DIP-VAE-I" in figure.caption
+    assert "Their settings are left out." in figure.caption
+    runs = numbers.groupby("model")["runs"].first() + 0
+    assert runs.to_dict() == {"beta_vae": 18, "dip_vae_i": 15}
     ((stem, figure, _),) = QUESTIONS["generalisation"].draw(Few(plan(VAE), Store(tmp_path), load_learner))
     assert stem == "generalisation_mnist"
     assert "Left out: β-VAE on the random split, dSprites: 3 runs have all of these" in figure.caption

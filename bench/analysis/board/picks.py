@@ -17,13 +17,17 @@ Settings = Mapping[Row, Estimate]  # (model, value) -> estimate from its runs
 def by_each_score(settings: Settings, chosen: Sequence[Column]) -> dict[Row, Estimate]:
     """(model,) -> its scores, each from the setting with the best IQM of that score.
 
-    A score without a direction is missing. Picking and scoring on the same seeds is slightly optimistic.
+    Only settings that have every expected run of a score compete, or all where none has: a few living runs do not
+    represent a setting. A score without a direction is missing. Picking and scoring on the same seeds is slightly
+    optimistic.
     """
     picked = {}
     for model, estimates in _models(settings).items():
         points = np.stack([e.point for e in estimates])
         signs = [{True: 1.0, False: -1.0, None: np.nan}[c.declared.higher_is_better] for c in chosen]
         merit = np.where(np.isnan(points * signs), -np.inf, points * signs)
+        complete = np.where(np.stack([e.coverage for e in estimates]) >= 1, merit, -np.inf)
+        merit = np.where(np.isfinite(complete).any(axis=0), complete, merit)
         has_merit: NDArray[np.bool_] = np.any(np.isfinite(merit), axis=0)
         picked[model] = Estimate.of_columns(estimates, merit.argmax(axis=0), has_merit)
     return picked

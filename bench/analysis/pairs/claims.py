@@ -21,6 +21,7 @@ from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, t_ends, t_q
 from bench.study.run import TRAINED_ON
 from bench.values import ConfigError
 
+Floats = NDArray[np.float64]
 MOST_SEEDS = 10_000  # the largest number of needed seeds that is predicted
 _CLAIM = re.compile(r"(?P<more>.+?)(?P<sign>[<>])(?P<less>.+)\s+on\s+(?P<score>[^,]+?)(?:,(?P<dataset>.+))?")
 _SIDE = re.compile(r"(?P<model>[^\s=]+(?: on .+?)?)(?:\s+(?P<name>[^\s=]+)=(?P<value>\S+))?")
@@ -45,7 +46,7 @@ class Side:
             ConfigError: the model sweeps another hyper-parameter.
         """
         rows = table[table["model"] == self.model]
-        if self.value is None:
+        if self.value is None or rows.empty:
             return rows
         swept = sorted(rows["hyperparameter"].dropna().unique())
         if self.hyperparameter not in swept:
@@ -202,7 +203,8 @@ def _verdict(key: tuple[str, str, str], more: pd.DataFrame, less: pd.DataFrame, 
         errors, freedoms = np.array([(side.error[0], side.freedom[0]) for side in sides]).T
         error, freedom = (float(v) for v in together(errors, freedoms))
         low, high = (float(end) for end in t_ends(difference, error, freedom))
-        needed = _seeds_needed(abs(difference), error, freedom, seeds)
+        available = np.array([len(of_side) / len(np.unique(of_side)) for of_side in labels])
+        needed = _seeds_needed(abs(difference), errors, freedoms, available)
     dead_more, dead_less = (int(rows["run"].isin(dead).sum()) for rows in (more, less))
     return Verdict(
         *key, difference, low, high, beating.probability, beating.low, beating.high,
@@ -210,7 +212,7 @@ def _verdict(key: tuple[str, str, str], more: pd.DataFrame, less: pd.DataFrame, 
     )  # fmt: skip
 
 
-def _values(rows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _values(rows: pd.DataFrame) -> tuple[Floats, NDArray[np.int64]]:
     return rows["score"].to_numpy(np.float64), numbered([repr(v) for v in rows["value"].astype(float)])
 
 
@@ -218,15 +220,21 @@ def _estimated(rows: pd.DataFrame) -> Estimate:
     return estimate(rows, ["score"], np.array([len(rows)]), np.random.default_rng(0))  # its draws are not used
 
 
-def _seeds_needed(difference: float, error: float, freedom: float, seeds: int) -> int | None:
+def _seeds_needed(difference: float, errors: Floats, freedoms: Floats, available: Floats) -> int | None:
     """Predicted number of seeds per setting for which half a 95 % interval is smaller than a difference.
 
-    The error falls as 1 / sqrt(n); its degrees of freedom grow as n - 1.
+    The error of a side falls as 1 / sqrt(n); its degrees of freedom grow as n - 1.
+
+    Args:
+        difference: of the two sides.
+        errors, freedoms: (2,) standard error of each side, and its degrees of freedom.
+        available: (2,) seeds a setting of each side, on average.
     """
-    counts = np.arange(MIN_SEEDS, MOST_SEEDS + 1)
-    half = t_quantile(freedom * (counts - 1) / (seeds - 1)) * error * np.sqrt(seeds / counts)
-    enough = np.flatnonzero(half < difference)
-    return int(counts[enough[0]]) if len(enough) else None
+    counts = np.arange(MIN_SEEDS, MOST_SEEDS + 1)[:, None]
+    grown = (counts - 1) / (available - 1)
+    error, freedom = together(errors * np.sqrt(available / counts), freedoms * grown, axis=1)
+    enough = np.flatnonzero(t_quantile(freedom) * error < difference)
+    return int(counts[enough[0], 0]) if len(enough) else None
 
 
 def sentence(claim: Claim, v: Verdict) -> str:

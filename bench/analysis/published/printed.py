@@ -21,7 +21,13 @@ class Printed:
     where: str
 
 
-def printed(more: tuple[str, float | None], less: tuple[str, float | None], score: str, dataset: str) -> list[Printed]:
+def printed(
+    more: tuple[str, float | None],
+    less: tuple[str, float | None],
+    score: str,
+    dataset: str,
+    representation: str = "mean",
+) -> list[Printed]:
     """Every figure or table that has both sides.
 
     Args:
@@ -29,8 +35,10 @@ def printed(more: tuple[str, float | None], less: tuple[str, float | None], scor
         less: the other side.
         score: name of the score.
         dataset: name of the data set.
+        representation: of the codes that the score is of.
     """
-    pairs = [(item, _number(item, more, score, dataset), _number(item, less, score, dataset)) for item in items()]
+    of_codes = [item for item in items() if item.representation == representation]
+    pairs = [(item, _number(item, more, score, dataset), _number(item, less, score, dataset)) for item in of_codes]
     return [
         Printed(first, second, f"{item.where} of {item.source['title']}")
         for item, first, second in pairs

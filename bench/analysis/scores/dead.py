@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.names import dataset_title, setting_title, title
-from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations
+from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations, settings
 
 ACTIVE = "active_dims"
 ALIVE = {name: f"{name}_alive" for name in ("spearman", "low", "high", "runs")}
@@ -38,6 +38,24 @@ def with_alive(scores: pd.DataFrame, rows: Sequence[str], columns: Sequence[str]
     except TooFewRunsError:
         cells_alive = cells[list(ALIVE)].assign(**dict.fromkeys(ALIVE, np.nan) | {"runs": len(alive)})
     return cells.join(cells_alive.rename(columns=ALIVE))
+
+
+def living_settings(scores: pd.DataFrame, dead: frozenset[str]) -> pd.DataFrame:
+    """The rows of settings without a dead run; a setting that lost some of its seeds would have no interval.
+
+    Args:
+        scores: as `agreement.wide` returns them.
+        dead: as `dead_runs` returns them.
+
+    Raises:
+        TooFewRunsError: there are none.
+    """
+    of_run = settings(scores)
+    lost = {setting for setting, run in zip(of_run, scores.index.get_level_values("run"), strict=True) if run in dead}
+    living = scores[[setting not in lost for setting in of_run]]
+    if living.empty:
+        raise TooFewRunsError(f"every setting has a dead run: {len(scores)} runs of {len(lost)} settings")
+    return living
 
 
 def moved(cells: pd.DataFrame, table: pd.DataFrame) -> str:

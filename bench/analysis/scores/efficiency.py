@@ -16,7 +16,7 @@ def label_efficiency(table: pd.DataFrame) -> pd.DataFrame:
         setting), runs, seeds.
 
     Raises:
-        TooFewRunsError: no run has accuracies with two numbers of labels.
+        TooFewRunsError: no run has accuracies with two numbers of labels, or all accuracies of its model.
     """
     scores = wide(table)
     names = accuracies(scores.columns)
@@ -28,6 +28,8 @@ def label_efficiency(table: pd.DataFrame) -> pd.DataFrame:
         complete = runs[names].dropna(axis="columns", how="all").dropna()
         if len(complete):
             parts.append(_of_model(complete).assign(dataset=dataset, model=model))
+    if not parts:
+        raise TooFewRunsError(f"no run has all of {', '.join(names)}")
     return pd.concat(parts, ignore_index=True)
 
 

@@ -44,7 +44,7 @@ def width_against_seeds(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFr
         if seeds <= HORIZON * fewest:
             lines += _setting_widths(complete, labels, seeds)
         if len(names) > 1:
-            widths = _correlation_widths(complete.to_numpy(), labels, fewest, seeds)
+            widths = _correlation_widths(complete.to_numpy(), labels, seeds)
             lines.append({"statistic": "rank correlation", "name": None, "seeds": seeds} | _spread(widths))
     return pd.DataFrame(lines).assign(runs=len(complete), available=fewest)
 
@@ -62,7 +62,8 @@ def _setting_widths(complete: pd.DataFrame, labels: NDArray[np.int64], seeds: in
     return lines
 
 
-def _correlation_widths(values: Floats, labels: NDArray[np.int64], available: int, seeds: int) -> Floats:
+def _correlation_widths(values: Floats, labels: NDArray[np.int64], seeds: int) -> Floats:
+    available = len(labels) / len(np.unique(labels))  # seeds a setting, on average: the error is of all runs
     cells = correlated(values, labels)
     rho, error, freedom = (cells[n][np.triu_indices(values.shape[1], 1)] for n in ("spearman", "error", "freedom"))
     rho = np.where(np.abs(rho) < 1, rho, np.nan)

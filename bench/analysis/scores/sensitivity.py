@@ -28,14 +28,14 @@ def score_shares(scores: pd.DataFrame) -> pd.DataFrame:
     Returns:
         dataset, name, source (a choice, "training seed" or "setting"), variance, shared (the part of a choice's
         variance that is equal for all runs and so changes no comparison), share, runs and seeds (the fewest of a
-        setting). Shares are missing if all variances are 0.
+        setting). Shares are missing if all variances are 0, or one is: no run has all levels of a choice.
 
     Raises:
         TooFewRunsError: no setting of any data set has two seeds.
     """
     parts, few = [], []
     for (dataset, name), score_rows in scores.groupby(["dataset", "name"], sort=False):
-        base = score_rows[score_rows["choice"] == BASE].set_index("run")
+        base = score_rows[score_rows["choice"] == BASE].dropna(subset="score").set_index("run")
         groups = base.groupby(["model", "value"], dropna=False)["score"]
         seeds = groups.size()
         if seeds.max() < 2:
@@ -49,10 +49,10 @@ def score_shares(scores: pd.DataFrame) -> pd.DataFrame:
             if choice != BASE
         ]
         by_evaluation = next((line["variance"] for line in lines if line["source"] == "evaluation seed"), 0.0)
-        lines += [{"source": SEED, "variance": max(0.0, within - by_evaluation), "shared": 0.0},
+        lines += [{"source": SEED, "variance": np.maximum(0.0, within - by_evaluation), "shared": 0.0},
                   {"source": SETTING, "variance": between, "shared": 0.0}]  # fmt: skip
         frame = pd.DataFrame(lines).assign(dataset=dataset, name=name, runs=len(base), seeds=seeds.min())
-        total = frame["variance"].sum()
+        total = frame["variance"].sum(skipna=False)
         parts.append(frame.assign(share=frame["variance"] / total if total > 0 else np.nan))
     if not parts:
         raise TooFewRunsError(
@@ -70,9 +70,9 @@ def _between(groups: pd.DataFrame) -> float:
 def _of_choice(base: "pd.Series[float]", other: pd.DataFrame) -> dict[str, float]:
     """Variance over the levels of a choice within a run, and its part that is equal for all runs."""
     levels = other.pivot_table(index="run", columns="level", values="score").dropna()
-    values: Floats = np.column_stack([base.reindex(levels.index), levels.to_numpy()])
+    values: Floats = levels.join(base, how="inner").to_numpy()
     if not len(values):
-        return {"variance": 0.0, "shared": 0.0}
+        return {"variance": np.nan, "shared": np.nan}
     variance, runs = float(values.var(axis=1, ddof=1).mean()), len(values)
     of_means = float(values.mean(axis=0).var(ddof=1))
     of_single_runs = (variance - of_means) * runs / max(runs - 1, 1)  # these also contribute to the variance of means

@@ -53,23 +53,24 @@ def complete_grid(scores: pd.DataFrame, names: Sequence[str]) -> Grid:
 def transfer(grid: Grid) -> pd.DataFrame:
     """How often the setting that is best for one score and seed is at least as good as a random one elsewhere.
 
-    A trial picks the best setting for a random metric, data set and seed. It then draws a metric (the same or another),
-    a data set (the same or another), another seed and a random setting. The trial is won if the picked setting scores
-    at least as high there. Percentages are the exact expectation of a trial (the paper draws 10,000 trials), a mean
-    over pairs of seeds; intervals are from the jackknife over seeds.
+    A trial picks the best setting for a random metric, data set and seed, one of them at random if several are. It then
+    draws a metric (the same or another), a data set (the same or another), another seed and a random setting. The trial
+    is won if the picked setting scores at least as high there. Percentages are the exact expectation of a trial (the
+    paper draws 10,000 trials), a mean over pairs of seeds; intervals are from the jackknife over seeds.
 
     Returns:
         Long table: metric, dataset ("same" or "random"), percent, low, high, settings, seeds. Rows that need two
         metrics or two data sets are left out if there is one; the ends are missing below `MIN_SEEDS` seeds.
     """
     at_least = (grid.scores[..., :, None, :] >= grid.scores[..., None, :, :]).mean(axis=-2)  # (D, M, K, S)
-    best = grid.scores.argmax(axis=2)  # (D, M, S)
+    is_best = grid.scores == grid.scores.max(axis=2, keepdims=True)
+    picked = is_best / is_best.sum(axis=2, keepdims=True)  # (D, M, K, S) probability; ties are drawn
     rows = []
     for metric in ("random", "same"):
         for dataset in ("random", "same"):
             pairs = _pairs(grid, metric == "same", dataset == "same")
             if len(pairs):
-                percent, low, high = _expected(100 * _won(best, at_least, pairs))
+                percent, low, high = _expected(100 * _won(picked, at_least, pairs))
                 rows.append({"metric": metric, "dataset": dataset, "percent": percent, "low": low, "high": high})
     return pd.DataFrame(rows).assign(settings=grid.scores.shape[2], seeds=grid.scores.shape[3])
 
@@ -81,12 +82,12 @@ def _pairs(grid: Grid, same_metric: bool, same_dataset: bool) -> NDArray[np.int6
     return pairs[((pairs[:, 0] == pairs[:, 2]) == same_dataset) & ((pairs[:, 1] == pairs[:, 3]) == same_metric)]
 
 
-def _won(best: NDArray[np.int64], at_least: Floats, pairs: NDArray[np.int64]) -> Floats:
+def _won(picked: Floats, at_least: Floats, pairs: NDArray[np.int64]) -> Floats:
     """Share of trials won if one seed (row) picks and another (column) judges: (S, S), 0 on the diagonal."""
-    seeds = best.shape[2]
+    seeds = picked.shape[3]
     won = np.zeros((seeds, seeds))
     for d, m, to_d, to_m in pairs:
-        won += at_least[to_d, to_m, best[d, m]]
+        won += picked[d, m].T @ at_least[to_d, to_m]
     np.fill_diagonal(won, 0)
     return won / len(pairs)
 

@@ -120,8 +120,8 @@ def _panel(ax: Axes, points: pd.DataFrame, styles: Looks) -> None:
     ax.locator_params(axis="y", nbins=4)
     first = points.iloc[0]
     if np.isfinite(first["spearman"]):
-        rho, low, high = (_short(first[k]) for k in ("spearman", "low", "high"))
-        ax.set_title(f"{rho} [{low}, {high}]", fontsize=NOTE, color="0.3", pad=3)
+        ends = f" [{_short(first['low'])}, {_short(first['high'])}]" if np.isfinite(first["low"]) else ""
+        ax.set_title(_short(first["spearman"]) + ends, fontsize=NOTE, color="0.3", pad=3)
 
 
 def _short(number: float) -> str:

@@ -20,6 +20,7 @@ from bench.report.style import Picture, titled
 from bench.scoring import codes as coding
 from bench.study.run import Run
 
+SETTING = ["model", "hyperparameter", "value"]
 MOST = 10_000  # images whose codes are compared
 COLOURS = {"correlated": "#d55e00", "all images": "#0072b2"}
 WORDS = {"correlated": "trained on correlated factors", "all images": "trained on all images"}
@@ -76,11 +77,11 @@ def _codes(study: Asked, run: Run, data: DataSet, index: np.ndarray, rows: np.nd
 
 
 def _figure(numbers: pd.DataFrame, dataset: str, schedules: str) -> Picture:
+    settings = [setting_title(*setting) for setting, _ in numbers.groupby(SETTING, dropna=False)]
     panels: Mapping[str, pd.DataFrame] = dict(list(numbers.groupby("sampling", sort=False)))
-    settings = numbers[["model", "value"]].drop_duplicates()
     figure, axes, _ = panel_grid(len(panels), 0.22 * len(settings) + 0.5, sharey=True)
     for ax, (label, part) in zip(axes, panels.items(), strict=True):
-        _marks(ax, part)
+        _marks(ax, part, settings)
         ax.set_title(label)
         ax.set_xlabel("shared by the factors")
     seeds = int(numbers.groupby(["sampling", "trained_on", "model", "value"], dropna=False).size().min())
@@ -90,18 +91,18 @@ def _figure(numbers: pd.DataFrame, dataset: str, schedules: str) -> Picture:
     return figure
 
 
-def _marks(ax: Axes, numbers: pd.DataFrame) -> None:
-    settings = list(numbers.groupby(["model", "hyperparameter", "value"], dropna=False, sort=True))
+def _marks(ax: Axes, numbers: pd.DataFrame, settings: list[str]) -> None:
+    overlaps = list(numbers.groupby(SETTING, dropna=False))
     for offset, (kind, colour) in zip((-0.13, 0.13), COLOURS.items(), strict=True):
         means, lows, highs = zip(
-            *(_mean(setting_runs[setting_runs["trained_on"] == kind]["shared"]) for _, setting_runs in settings),
+            *(_mean(setting_runs[setting_runs["trained_on"] == kind]["shared"]) for _, setting_runs in overlaps),
             strict=True,
         )
-        places = np.arange(len(settings)) + offset
+        places = np.array([settings.index(setting_title(*setting)) for setting, _ in overlaps]) + offset
         ax.hlines(places, lows, highs, color=colour, linewidth=0.9)
         marker = "o" if kind == "correlated" else "s"
         ax.scatter(means, places, s=12, color=colour, zorder=2, label=WORDS[kind], marker=marker, clip_on=False)
-    ax.set_yticks(range(len(settings)), [setting_title(str(m), h, v) for (m, h, v), _ in settings])
+    ax.set_yticks(range(len(settings)), settings)
     ax.set_ylim(len(settings) - 0.5, -0.5)
     ax.set_xlim(0, 1)
     ax.grid(axis="x", color="0.92", linewidth=0.6)

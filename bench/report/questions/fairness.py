@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from bench.analysis.names import PAPER, accuracies, dataset_title, disentanglement_scores, title
 from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations, settings, wide
-from bench.analysis.scores.dead import dead_runs, dead_sentence
+from bench.analysis.scores.dead import dead_runs, dead_sentence, living_settings
 from bench.analysis.scores.partial import partial_correlations
 from bench.report.figures.panels import each_dataset, panel_grid, standing
 from bench.report.questions.asked import Asked, NamedDrawing
@@ -38,7 +38,7 @@ def draw_fairness(study: Asked) -> Iterator[NamedDrawing]:
     scores = wide(study.table)
     if UNFAIRNESS not in scores or scores[UNFAIRNESS].isna().all():
         raise TooFewRunsError("runs with an unfairness are needed, of which every image was encoded: study=fairness")
-    scores = _living_settings(scores.dropna(subset=UNFAIRNESS), dead_runs(study.table))
+    scores = living_settings(scores.dropna(subset=UNFAIRNESS), dead_runs(study.table))
     kinds = _kinds(study.table)
     given = next((name for name in kinds if name.startswith(TREES)), None)
 
@@ -67,20 +67,6 @@ def draw_fairness(study: Asked) -> Iterator[NamedDrawing]:
     note = " ".join([*sentences, dead_sentence(study.table)]).strip()
     titled(figure, "Unfairness against every score", behind, study.plan.schedules, note, (handles, labels))
     yield "fairness", figure, numbers
-
-
-def _living_settings(scores: pd.DataFrame, dead: frozenset[str]) -> pd.DataFrame:
-    """The settings without a dead run; a setting that lost some of its seeds would have no interval.
-
-    Raises:
-        TooFewRunsError: there are none.
-    """
-    of_run = settings(scores)
-    lost = {setting for setting, run in zip(of_run, scores.index.get_level_values("run"), strict=True) if run in dead}
-    living = scores[[setting not in lost for setting in of_run]]
-    if living.empty:
-        raise TooFewRunsError("every setting has a dead run, whose constant code is fair")
-    return living
 
 
 def _kinds(table: pd.DataFrame) -> dict[str, str]:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from bench.analysis.names import accuracies, dataset_title, model_title, title
 from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations, wide
+from bench.analysis.scores.dead import dead_runs, dead_sentence, living_settings
 from bench.analysis.scores.partial import partial_correlations
 from bench.report.figures.panels import Looks, looks_of, model_keys, panel_grid, standing
 from bench.report.questions.asked import Asked, NamedDrawing
@@ -43,8 +44,13 @@ def draw_generalisation(study: Asked) -> Iterator[NamedDrawing]:
     names = list(held_out.columns)
     of_grid = all_images[[reference, *(name for name in names if name in all_images)]]
     of_grid = of_grid.rename(columns={name: name + WHOLE for name in names})
-    numbers, reasons = _correlations(held_out.join(of_grid).dropna(how="all", subset=names), names, reference)
-    note = NOTE.format(across=title(reference)) + (f" Left out: {'; '.join(reasons)}." if reasons else "")
+    scores = living_settings(held_out.join(of_grid).dropna(how="all", subset=names), dead_runs(table))
+    numbers, reasons = _correlations(scores, names, reference)
+    dead = dead_sentence(table)
+    note = " ".join([
+        NOTE.format(across=title(reference)), *([f"{dead} Their settings are left out."] if dead else []),
+        *([f"Left out: {'; '.join(reasons)}."] if reasons else []),
+    ])  # fmt: skip
     for dataset, part in numbers.groupby("dataset", sort=False):
         yield f"generalisation_{dataset}", _drawn(part, reference, study.plan.schedules, note), part
 

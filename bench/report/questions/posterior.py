@@ -18,10 +18,10 @@ def draw_posterior(study: Asked) -> Iterator[NamedDrawing]:
     """A panel a score and data set: the two medians of each setting, joined by the gap between them."""
     gaps = posterior_gap(study.table)
     places = list(gaps.groupby(["name", "dataset"], sort=False))
-    settings = len(gaps[["model", "value"]].drop_duplicates())
-    figure, axes, _ = panel_grid(len(places), 0.13 * settings + 0.4, sharey=True)
+    settings = [_label(*setting) for setting, _ in gaps.groupby(["model", "value"], dropna=False)]
+    figure, axes, _ = panel_grid(len(places), 0.13 * len(settings) + 0.4, sharey=True)
     for ax, ((name, dataset), part) in zip(axes, places, strict=True):
-        _gaps(ax, part)
+        _gaps(ax, part, settings)
         ax.set_xlabel(f"{title(str(name)).lower()} (nats)")
         ax.set_title(dataset_title(str(dataset)))
     heading = "Dependence between the dimensions of sampled and of mean codes"
@@ -31,14 +31,17 @@ def draw_posterior(study: Asked) -> Iterator[NamedDrawing]:
     yield "posterior", figure, gaps
 
 
-def _gaps(ax: Axes, gaps: pd.DataFrame) -> None:
+def _gaps(ax: Axes, gaps: pd.DataFrame, settings: list[str]) -> None:
     middle = gaps.groupby(["model", "value"], dropna=False)[list(COLOURS)].median()
-    places = range(len(middle))
+    places = [settings.index(_label(*setting)) for setting in middle.index]
     ax.hlines(places, middle["sampled"], middle["mean"], color="0.75", linewidth=2)
     for kind, colour in COLOURS.items():
         ax.scatter(middle[kind], places, s=12, color=colour, zorder=2, label=f"{kind} codes",
                    marker="o" if kind == "mean" else "s")  # fmt: skip
-    labels = [model_title(m) if pd.isna(v) else f"{model_title(m)} {v:g}" for m, v in middle.index]
-    ax.set_yticks(places, labels)
-    ax.set_ylim(len(middle) - 0.5, -0.5)
+    ax.set_yticks(range(len(settings)), settings)
+    ax.set_ylim(len(settings) - 0.5, -0.5)
     ax.grid(axis="x", color="0.92", linewidth=0.6)
+
+
+def _label(model: str, value: float) -> str:
+    return model_title(model) if pd.isna(value) else f"{model_title(model)} {value:g}"

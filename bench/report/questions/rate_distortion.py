@@ -39,10 +39,10 @@ def draw_rate_distortion(study: Asked) -> Iterator[NamedDrawing]:
     handles, labels = model_keys(models, {m: {"color": "0.3", "marker": markers[m]} for m in models}, line=False)
     ring = Line2D([], [], linestyle="", marker="o", markersize=7, markerfacecolor="none", markeredgecolor=RING)
     line = Line2D([], [], color=EQUAL)
-    keys = [*handles, ring, line], [*labels, "median of the strongest", "equal ELBO"]
-    heading = "Rate and distortion as regularisation grows"
+    keys = [*handles, ring, line], [*labels, "median of the largest strength", "equal ELBO"]
+    heading = "Rate and distortion at each strength"
     note = (
-        "A point is a run. Dark lines join the medians of a model's strengths, of which a ring has the strongest. "
+        "A point is a run. Dark lines join the medians of a model's strengths, of which a ring has the largest. "
         "On a light line the ELBO is the same."
     )
     titled(figure, heading, sizes_of(scores), study.plan.schedules, note, keys)
@@ -51,10 +51,9 @@ def draw_rate_distortion(study: Asked) -> Iterator[NamedDrawing]:
 
 def _panel(ax: Axes, runs: pd.DataFrame, markers: dict[str, str], colour: Normalize) -> None:
     for model, of_model in runs.groupby("model"):
-        middle = of_model.groupby("value")[["kl", "reconstruction"]].median()
+        middle = of_model.groupby("value")[["kl", "reconstruction"]].median()  # without models that sweep nothing
         ax.plot(middle["kl"], middle["reconstruction"], color="0.7", linewidth=0.8, zorder=1)
-        strongest = middle.iloc[-1]
-        ax.scatter(strongest["kl"], strongest["reconstruction"], s=55, facecolors="none", edgecolors=RING,
+        ax.scatter(middle["kl"][-1:], middle["reconstruction"][-1:], s=55, facecolors="none", edgecolors=RING,
                    linewidth=0.8, zorder=1)  # fmt: skip
         ax.scatter(of_model["kl"], of_model["reconstruction"], c=of_model["mig"], norm=colour, cmap="viridis", s=14,
                    zorder=2, marker=markers[str(model)], edgecolor="black", linewidth=0.4)  # fmt: skip

@@ -23,6 +23,7 @@ EXPLANATION = (
     "Each choice is moved alone: 10 and 40 bins, a quarter and a half of the rows, three draws, sampled codes for mean "
     "ones. Bars: variance with each choice, as shares of what all make together."
 )
+UNKNOWN = "No bar: no variance at all, or no run that has every level of a choice."
 
 
 def draw_sensitivity(study: Asked) -> Iterator[NamedDrawing]:
@@ -58,7 +59,8 @@ def _figure(
         ax.set_xlabel("share of variance (%)")
     heading = f"What {subject} depends on beside the codes"
     keys = axes[0].get_legend_handles_labels()
-    titled(figure, heading, sizes_of(scores), study.plan.schedules, EXPLANATION, keys)
+    note = f"{EXPLANATION} {UNKNOWN}" if shares["share"].isna().any() else EXPLANATION
+    titled(figure, heading, sizes_of(scores), study.plan.schedules, note, keys)
     return figure
 
 
