@@ -4,11 +4,13 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Reads
+from bench.metrics.base import Reads, SkippedError, check_codes, check_factors
 
 OURS = "bench"  # the convention of this suite
+GAPS = ("mig", "sap", "jemmig")  # metrics of the two dimensions that tell most of a factor
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Convention:
         by: the repository that computes it so; None: an intermediate step towards a repository's convention.
         reads: "points" (codes, factors), the 10,000 rows of the protocol; "all", every row; or "split".
         slow: whether it takes a minute or more for 10,000 rows.
+        single_valued: whether a factor with a single value counts as it does in the repository's code.
     """
 
     metric: str
@@ -43,6 +46,7 @@ class Convention:
     by: Repository | None = None
     reads: Reads = "points"
     slow: bool = False
+    single_valued: bool = False
 
     def scores(self, *rows: ArrayLike, seed: int = 0) -> dict[str, float]:
         """Score name -> value.
@@ -52,7 +56,22 @@ class Convention:
             seed: of random choices.
 
         Raises:
-            ValueError: bad codes or factors; a `SkippedError` if the repository's code would give no number.
+            ValueError: bad codes or factors.
+            SkippedError: the repository's code would give no number, or, where a factor has a single value, one that is
+                not computed here.
         """
+        if self.by is not None:
+            self._refuse(*rows[:2])
         seeded = {"seed": seed} if "seed" in inspect.signature(self.compute).parameters else {}
         return dict(self.compute(*(rows if self.reads == "split" else rows[:2]), **seeded))
+
+    def _refuse(self, codes: ArrayLike, factors: ArrayLike) -> None:
+        array = check_codes(codes, min_rows=2)
+        if self.metric in GAPS and array.shape[1] < 2:
+            raise SkippedError("its code takes no code of one dimension")
+        single = np.flatnonzero(np.ptp(check_factors(factors, len(array)), axis=0) == 0)
+        if len(single) and not self.single_valued:
+            columns = ", ".join(map(str, single))
+            raise SkippedError(
+                f"its code fails or differs where a factor has a single value, here {columns}: leave it out"
+            )

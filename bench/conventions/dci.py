@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.conventions.convention import OURS, Convention
-from bench.conventions.refused import refuse_single_valued
 from bench.conventions.repositories import DCF, DCI_ES, DISENT, DISENTANGLEMENT_LIB, JBOILARD, MED, UBISOFT
 from bench.metrics.base import Floats, check_codes, check_factors, check_split
 from bench.metrics.dci import dci
@@ -40,7 +39,6 @@ def xgboost(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
     from xgboost import XGBClassifier
 
     x = check_codes(codes, min_rows=2)
-    refuse_single_valued(factors)
     classes = dense(check_factors(factors, len(x)))
     return _of([XGBClassifier(n_jobs=1).fit(x, y).feature_importances_ for y in classes.T])
 

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.conventions.convention import OURS, Convention
-from bench.conventions.refused import refuse_single_valued
 from bench.conventions.repositories import DISENTANGLEMENT_LIB, JBOILARD, LATENT_QUANTIZATION, UBISOFT
 from bench.conventions.unconverged import unconverged
 from bench.conventions.unit_bins import unit_bins
@@ -51,7 +50,6 @@ def balanced(
     from sklearn.preprocessing import minmax_scale
 
     x = minmax_scale(check_codes(codes, min_rows=2))
-    refuse_single_valued(factors)
     classes = check_factors(factors, len(x))
     areas = []
     for labels in (unit_bins(classes, BINS) if bin_factors else classes).T:

@@ -9,7 +9,7 @@ from bench.conventions.convention import OURS, Convention
 from bench.conventions.refused import refuse_constant
 from bench.conventions.repositories import DCF, DISENT, DISENTANGLEMENT_LIB, JBOILARD, UBISOFT
 from bench.conventions.unit_bins import in_unit_bins, unit_bins
-from bench.metrics.base import Floats, SkippedError
+from bench.metrics.base import Floats
 from bench.metrics.mig import mig
 from bench.metrics.parts.information_table import information_table
 
@@ -32,8 +32,6 @@ def over_entropy_of_code(
 
 def _gaps(information: Floats) -> Floats:
     """For each factor, the largest entry of its column minus the second largest."""
-    if len(information) < 2:
-        raise SkippedError("its code takes no code of one dimension")
     ordered = np.sort(information, axis=0)
     return ordered[-1] - ordered[-2]
 
@@ -50,14 +48,15 @@ CONVENTIONS = (
     ),
     Convention(
         "mig", "ubisoft.classes.20_bins", partial(over_entropy_of_code, num_bins=20),
-        "information / H(binned dimension), not / H(factor)", by=UBISOFT, reads="all",
+        "information / H(binned dimension), not / H(factor)", by=UBISOFT, reads="all", single_valued=True,
     ),
     Convention(
         "mig", "ubisoft.classes", partial(over_entropy_of_code, num_bins=10), "10 bins",
-        beside="ubisoft.classes.20_bins", by=UBISOFT, reads="all",
+        beside="ubisoft.classes.20_bins", by=UBISOFT, reads="all", single_valued=True,
     ),
     Convention(
         "mig", "ubisoft", partial(over_entropy_of_code, num_bins=10, bin_factors=True),
         "factors are put in 10 bins of their range as well", beside="ubisoft.classes", by=UBISOFT, reads="all",
+        single_valued=True,
     ),
 )  # fmt: skip

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.conventions.convention import OURS, Convention
-from bench.conventions.refused import refuse_single_valued
 from bench.conventions.repositories import DCF, DISENT, DISENTANGLEMENT_LIB, JBOILARD, UBISOFT
 from bench.conventions.unconverged import unconverged
 from bench.conventions.unit_bins import unit_bins
-from bench.metrics.base import Floats, Ints, SkippedError, check_codes, check_factors, check_split
+from bench.metrics.base import Floats, Ints, check_codes, check_factors, check_split
 from bench.metrics.sap import sap
 
 BINS = 20
@@ -48,7 +47,6 @@ def logistic_regression(
     from sklearn.linear_model import LogisticRegression
 
     x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
-    refuse_single_valued(y)
     matrix = np.empty((x.shape[1], y.shape[1]))
     with unconverged():
         for d, k in np.ndindex(matrix.shape):
@@ -95,8 +93,6 @@ def _hits(predicted: Ints, expected: Ints) -> float:
 
 def _gap(matrix: Floats) -> dict[str, float]:
     """Mean over factors (columns) of the largest entry minus the second largest."""
-    if len(matrix) < 2:
-        raise SkippedError("its code takes no code of one dimension")
     ordered = np.sort(matrix, axis=0)
     return {"sap": float((ordered[-1] - ordered[-2]).mean())}
 

@@ -5,10 +5,11 @@ from numpy.typing import ArrayLike
 
 from bench.metrics.base import Floats, Ints, Score, SkippedError, check_codes, check_count, check_factors, metric
 from bench.metrics.parts import multinomial, neighbour_information
-from bench.metrics.parts.information import dense, entropy
+from bench.metrics.parts.information import dense, entropy, mutual_information
 from bench.metrics.parts.standardise import moments
 
 LEAST_SHARE = 1 / 20  # of the largest range of a dimension: those of no more than it are not active
+MOST_VALUES, MOST_INDICATORS = 64, 1_024  # of a dimension of quantised codes, and of all: columns of the regression
 JITTER = 1e-10  # standard deviations that are added, so that no two rows are equal
 
 
@@ -27,7 +28,13 @@ JITTER = 1e-10  # standard deviations that are added, so that no two rows are eq
     paper="Hsu et al. 2023, arXiv:2305.18378",
 )
 def infomec(
-    codes: ArrayLike, factors: ArrayLike, *, neighbours: int = 10, iterations: int | None = None, seed: int = 0
+    codes: ArrayLike,
+    factors: ArrayLike,
+    *,
+    neighbours: int = 10,
+    iterations: int | None = None,
+    quantised: bool = False,
+    seed: int = 0,
 ) -> dict[str, float]:
     """How far each dimension tells of one factor, each factor of one dimension, and how well they are told linearly.
 
@@ -51,16 +58,21 @@ def infomec(
     Information estimated from a finite sample is cut off at 0 and a ratio of what is left: noise has a modularity far
     above 0. Published code ends the regression after 100 iterations, which is the variant `iterations: 100`.
 
+    As numbers, values of a codebook that has no order tell less than they do as names. With `quantised`, as the authors
+    score such codes, each value is a name: information is that of counts, a dimension of two values is active, and the
+    regression reads, for each value, whether a row has it.
+
     Args:
         codes: (N, D).
         factors: (N, F) class indices, F >= 2.
         neighbours: of the estimate of information.
         iterations: of L-BFGS, in the place of the regression's optimum.
+        quantised: whether a dimension takes few values, each of which is a name.
         seed: of the jitter that tells equal codes apart, 1e-10 of a standard deviation.
 
     Raises:
         ValueError: bad codes, factors or counts.
-        SkippedError: fewer than two factors vary.
+        SkippedError: fewer than two factors vary, or `quantised` codes take too many values.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 4, (1000, 2))
@@ -74,14 +86,40 @@ def infomec(
         raise SkippedError(f"factors has {classes.shape[1]} columns of two values or more, infomec needs 2")
     near = check_count(neighbours, "neighbours")
     steps = None if iterations is None else check_count(iterations, "iterations")
-    standard, active = standardised(array)
-    informed = neighbour_information.information(jittered(active, np.random.default_rng(seed)), classes, near)
+    if quantised:
+        values = _values(array)
+        informed, regressors = mutual_information(values, classes), _indicators(values)
+    else:
+        regressors, active = standardised(array)
+        informed = neighbour_information.information(jittered(active, np.random.default_rng(seed)), classes, near)
     shares = informed / entropy(classes)
     return {
         "infomec_modularity": dominance(shares),
         "infomec_compactness": dominance(shares.T),
-        "infomec_explicitness": float(np.mean([_explained(standard, y, steps) for y in classes.T])),
+        "infomec_explicitness": float(np.mean([_explained(regressors, y, steps) for y in classes.T])),
     }
+
+
+def _values(codes: Floats) -> Ints:
+    """The values of each dimension that has two or more, numbered from 0.
+
+    Raises:
+        SkippedError: a dimension has, or all have together, more than those of a codebook.
+    """
+    values = dense(codes)
+    counts = values.max(axis=0) + 1
+    if counts.max() > MOST_VALUES or counts.sum() > MOST_INDICATORS:
+        raise SkippedError(
+            f"quantised codes take at most {MOST_VALUES} values a dimension and {MOST_INDICATORS:,} together, these "
+            f"{counts.max():,} and {counts.sum():,}: without quantised=true they are scored as numbers"
+        )
+    return values[:, counts > 1]
+
+
+def _indicators(values: Ints) -> Floats:
+    """A column for each value of each dimension, 1 where a row has it: (N, values)."""
+    columns = [v[:, None] == np.arange(v.max() + 1) for v in values.T]
+    return np.hstack([np.zeros((len(values), 0)), *columns])
 
 
 def standardised(codes: Floats) -> tuple[Floats, Floats]:

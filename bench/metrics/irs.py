@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.metrics.base import Floats, Ints, Score, check_codes, check_factors, metric
-from bench.metrics.parts.information import discretise
+from bench.metrics.parts.information import dense, discretise
 
 
 @metric(
@@ -29,7 +29,7 @@ def irs(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20, diff_quanti
     Args:
         codes: (N, D).
         factors: (N, F) class indices.
-        num_bins: equal-width bins of each factor's range.
+        num_bins: equal-width bins of each factor's classes, which are numbered without gaps.
         diff_quantile: quantile of the deviations that represents the worst case, 0 to 1.
 
     Raises:
@@ -44,7 +44,7 @@ def irs(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20, diff_quanti
     classes = check_factors(factors, len(array))
     if not 0 <= diff_quantile <= 1:
         raise ValueError(f"diff_quantile must be between 0 and 1, got {diff_quantile!r}")
-    binned = discretise(classes[:, np.ptp(classes, axis=0) > 0].astype(np.float64), num_bins)
+    binned = discretise(dense(classes)[:, np.ptp(classes, axis=0) > 0].astype(np.float64), num_bins)
     if binned.shape[1] == 0:
         raise ValueError("factors have a single value each: there is nothing to hold")
     alive = array[:, np.ptp(array, axis=0) > 0]

@@ -23,7 +23,7 @@ UPDATES = ("even", "published")  # updates of a model: the schedule's, or the fr
 CONVOLUTIONS = ("auto", "grouped", "matmul", "triton")
 FIRST_PAIRS = "paper"  # is in no id: ids are older than rules of pairs
 # by which rule pairs of images are drawn (`bench.models.parts.pairs`), and the hyper-parameter that it reads
-PAIRS = {FIRST_PAIRS: "changes", "dlib": "changes", "uniform": None, "laplace": "rate"}
+PAIRS = {FIRST_PAIRS: "changes", "resampled": "changes", "dlib": "changes", "uniform": None, "laplace": "rate"}
 TRAINED_ON = "; trained on "  # in a label, before the sampling: nothing else has it
 ON = " on "  # between a model and its sampling, where the two are one name
 TRAINING = 1  # version of batches, noise and optimiser (`bench/training`): of every model; the first is in no id

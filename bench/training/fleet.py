@@ -2,7 +2,7 @@
 
 Its members are divided into stacks. One Lightning `training_step` is a macro-step of many updates, so the overhead of
 Lightning is negligible. On a GPU an update of the whole fleet is one CUDA graph with a branch for each stack. A member
-of a killed fleet resumes bit for bit, in any other fleet.
+of a killed fleet is restored bit for bit in any other fleet (see `stack`).
 """
 
 import logging

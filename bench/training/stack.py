@@ -1,7 +1,8 @@
 """A stack: K models that are trained as one stacked module, with their optimiser and their step counter.
 
 The progress of a member is the step, its slice of the parameters, of the persistent buffers and of the optimiser's
-state, and the losses recorded so far. It resumes bit for bit, in any other stack.
+state, and the losses recorded so far. It is restored bit for bit in any other stack, and goes on as it
+would have, bit for bit alone or in a stack of the same size, else up to rounding.
 """
 
 from collections.abc import Mapping, Sequence

@@ -183,18 +183,43 @@ def test_where_the_code_would_give_nan_there_is_a_reason(metric: str, convention
 
 
 @pytest.mark.parametrize(
-    ("metric", "convention"), [("explicitness", "ubisoft"), ("sap", "jboilard"), ("dci", "disent.xgboost")]
-)
+    ("metric", "convention"),
+    [("explicitness", "ubisoft"), ("sap", "jboilard"), ("dci", "disent.xgboost"), ("mig", "disentanglement_lib"),
+     ("jemmig", "ubisoft"), ("factor_vae_score", "disent")],
+)  # fmt: skip
 def test_a_factor_with_a_single_value_that_the_code_fails_on_is_named(metric: str, convention: str) -> None:
     single = np.column_stack([FACTORS, np.zeros(400, int)])
-    with pytest.raises(SkippedError, match="its code fails where a factor has a single value, here 2"):
+    with pytest.raises(SkippedError, match="its code fails or differs where a factor has a single value, here 2"):
         named(metric, convention).scores(CODES, single, CODES, single)
 
 
+@pytest.mark.parametrize("convention", ["disentanglement_lib", "ubisoft"])
+def test_a_factor_with_a_single_value_is_one_of_those_that_a_dimension_tells_nothing_of(convention: str) -> None:
+    found = [named("modularity", convention).scores(CODES, factors)["modularity"]
+             for factors in (FACTORS, np.column_stack([FACTORS, np.zeros(400, int)]))]  # fmt: skip
+    assert 1 - found[1] == pytest.approx((1 - found[0]) / 2)  # F - 1 of the definition: 1, then 2
+    with pytest.raises(SkippedError, match="divides by 0 if there is one factor"):
+        named("modularity", convention).scores(CODES, FACTORS[:, :1])
+
+
+def test_chance_is_0_beside_factors_with_a_single_value_too() -> None:
+    noise = np.random.default_rng(1).normal(size=(2000, 4))
+    factors = np.random.default_rng(2).integers(0, 4, (2000, 2))
+    with_single = np.column_stack([factors, np.zeros((2000, 2), int)])
+    plain, found = (factor_vae_score.rescaled(noise, f)["factor_vae_test"] for f in (factors, with_single))
+    assert found == pytest.approx(plain, abs=0.05)
+    assert abs(found) < 0.1
+
+
 def test_codes_and_factors_that_the_code_does_not_take_are_refused_with_the_reason() -> None:
-    for compute in (mig.in_nats, lambda x, y: sap.decision_trees(x, y, num_bins=10)):
+    for metric, convention in (
+        ("mig", "jboilard.nats"),
+        ("mig", "disent"),
+        ("sap", "ubisoft.trees"),
+        ("jemmig", "ubisoft"),
+    ):
         with pytest.raises(SkippedError, match="takes no code of one dimension"):
-            compute(CODES[:, :1], FACTORS)
+            named(metric, convention).scores(CODES[:, :1], FACTORS)
     with pytest.raises(SkippedError, match=r"no dimension has a deviation of 0\.02"):
         factor_vae_score.small_batches(0.001 * CODES, FACTORS)
     with pytest.raises(SkippedError, match="all rows have different values"):

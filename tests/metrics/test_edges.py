@@ -80,6 +80,15 @@ def test_irs_ignores_dead_dimensions_and_is_zero_for_nothing_else() -> None:
     assert irs(dead, FACTORS)["irs"] == 0
 
 
+def test_irs_does_not_depend_on_how_classes_are_numbered() -> None:
+    classes = np.random.default_rng(0).integers(0, 6, (1000, 2))
+    codes, others = (
+        classes + np.random.default_rng(1).normal(0, 0.1, classes.shape),
+        np.array([0, 1, 1000, 1001, 1002, 1003]),
+    )
+    assert irs(codes, others[classes]) == irs(codes, classes)
+
+
 def test_irs_of_active_dimensions_is_not_raised_by_nearly_dead_ones() -> None:
     x, rng = FACTORS + RNG.normal(size=FACTORS.shape), np.random.default_rng(0)
     nearly_dead = 0.01 * rng.standard_t(3, (2000, 30))

@@ -8,6 +8,8 @@ import pytest
 from scipy.special import digamma
 from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss, mutual_info_score
+from sklearn.preprocessing import OneHotEncoder
 
 from bench.metrics.base import SkippedError
 from bench.metrics.infomec import dominance, infomec
@@ -140,3 +142,49 @@ def test_a_hessian_that_rounding_leaves_indefinite_still_gives_a_step_downhill()
         step = _step(indefinite, gradient)
         assert np.isfinite(step).all()
         assert gradient @ step < 0
+
+
+BOOK = np.array([0.3, -1.2, 2.0, 0.1, -0.4])
+CLASSES = RNG.integers((3, 5), size=(900, 2))
+CHOSEN = RNG.integers(0, 4, 900)
+QUANTISED = np.column_stack(
+    [BOOK[CLASSES[:, 0]], BOOK[np.where(CHOSEN == 0, CLASSES[:, 1], CHOSEN)], BOOK[CHOSEN]]
+)  # fmt: skip
+
+
+def of_quantised_codes() -> tuple[float, float, float]:
+    """`compute_infomec` of kylehkhsu/latent_quantization with `discrete_latents`, written anew."""
+    names = np.unique(QUANTISED, return_inverse=True)[1].reshape(QUANTISED.shape)
+    shares = np.array([[mutual_info_score(y, x) / mutual_info_score(y, y) for x in names.T] for y in CLASSES.T])
+    modularity = (np.mean(shares.max(axis=0) / shares.sum(axis=0)) - 1 / 2) / (1 - 1 / 2)
+    compactness = (np.mean(shares.max(axis=1) / shares.sum(axis=1)) - 1 / 3) / (1 - 1 / 3)
+    told = []
+    for y in CLASSES.T:
+        losses = []
+        for rows in (OneHotEncoder().fit_transform(QUANTISED), np.zeros_like(QUANTISED)):
+            fitted = LogisticRegression(C=np.inf, class_weight="balanced", max_iter=100).fit(rows, y)
+            losses.append(log_loss(y, fitted.predict_proba(rows)))
+        told.append(1 - losses[0] / losses[1])
+    return float(modularity), float(compactness), float(np.mean(told))
+
+
+@pytest.mark.filterwarnings("ignore:lbfgs failed to converge")
+def test_scores_of_quantised_codes_are_those_of_the_authors_formulas() -> None:
+    found = scores(QUANTISED, CLASSES, iterations=100, quantised=True)
+    assert found == pytest.approx(of_quantised_codes(), abs=1e-4)
+    with_constant = np.column_stack([QUANTISED, np.full(900, 0.1)])  # which is pruned
+    assert scores(with_constant, CLASSES, iterations=100, quantised=True) == pytest.approx(found, abs=1e-6)
+
+
+def test_the_order_of_a_codebook_is_of_no_matter_if_its_values_are_names() -> None:
+    assert scores(BOOK[CLASSES], CLASSES, quantised=True) == pytest.approx((1, 1, 1), abs=0.02)
+    assert scores(BOOK[CLASSES], CLASSES)[2] < 0.9
+    assert scores(np.ones((900, 2)), CLASSES, quantised=True) == (0, 0, pytest.approx(0))
+
+
+@pytest.mark.parametrize(
+    ("codes", "counted"), [(NOISE, "900 and 2,700"), (RNG.integers(0, 60, (900, 20)), "60 and 1,200")]
+)
+def test_codes_that_are_not_quantised_are_refused_with_their_number_of_values(codes: np.ndarray, counted: str) -> None:
+    with pytest.raises(SkippedError, match=f"at most 64 values a dimension and 1,024 together, these {counted}"):
+        scores(codes, CLASSES, quantised=True)

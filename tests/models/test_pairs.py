@@ -68,12 +68,12 @@ def same_as_expected(found: np.ndarray, expected: dict[tuple[int, ...], float]) 
     assert chance(counts[~few], chances[~few]) > 1e-3
 
 
-def redrawn(start: tuple[int, ...], changes: int) -> dict[tuple[int, ...], float]:
-    """Probability of each partner by disentanglement_lib's rule, by counting."""
+def redrawn(start: tuple[int, ...], changes: int, or_one: bool) -> dict[tuple[int, ...], float]:
+    """Probability of each partner by the rule of Locatello et al. 2020, or by disentanglement_lib's, by counting."""
     numbers = range(1, len(start)) if changes < 1 else [changes]
     expected = dict.fromkeys(product(*map(range, SIZES_3)), 0.0)
     for number in numbers:
-        for drawn in (1, number):
+        for drawn in (1 if or_one else number, number):
             sets = list(combinations(range(len(start)), drawn))
             for chosen in sets:
                 values = [range(size) if i in chosen else [start[i]] for i, size in enumerate(SIZES_3)]
@@ -147,7 +147,15 @@ SIZES_3 = (3, 4, 5)
 @pytest.mark.parametrize("changes", [-1, 1, 2])
 def test_pairs_of_disentanglement_lib_are_drawn_as_often_as_its_rule_says(changes: int) -> None:
     start = (2, 0, 3)
-    same_as_expected(partners("dlib", start, SIZES_3, 20_000, changes=changes), redrawn(start, changes))
+    same_as_expected(partners("dlib", start, SIZES_3, 20_000, changes=changes), redrawn(start, changes, or_one=True))
+
+
+@pytest.mark.parametrize("changes", [-1, 1, 2])
+def test_resampled_factors_may_keep_their_values_and_never_more_than_asked_for_differ(changes: int) -> None:
+    start = (2, 0, 3)
+    found = partners("resampled", start, SIZES_3, 20_000, changes=changes)
+    same_as_expected(found, redrawn(start, changes, or_one=False))
+    assert (found != start).sum(axis=1).max() == (changes if changes > 0 else 2)
 
 
 @pytest.mark.parametrize("changes", [-1, 1, 2])

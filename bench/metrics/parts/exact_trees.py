@@ -2,7 +2,9 @@
 
 No other library gives its importances, for they are sums of the squared-error reductions of exact splits. Per round and
 class a tree of depth 3 is fitted to the residuals; every feature is sorted once, and a node's rows stay sorted as nodes
-are split. Trees of one round are independent of each other and grow on as many threads as OMP_NUM_THREADS allows.
+are split. Of splits that are equally good the one in the first feature is made, where scikit-learn takes one at random;
+and features whose whole range is below scikit-learn's FEATURE_THRESHOLD, 1e-7, are split here. Trees of one round are
+independent of each other and grow on as many threads as OMP_NUM_THREADS allows.
 """
 
 import hashlib

@@ -43,8 +43,8 @@ def _inner_edges(codes: Floats, num_bins: int) -> Floats:
     return (low + np.arange(1, num_bins)[:, None] * width).astype(precision).astype(np.float64)
 
 
-def dense(table: Ints) -> Ints:
-    """Each column of an integer table (N, C) renumbered to 0, 1, ... without gaps, in order of value."""
+def dense(table: Ints | Floats) -> Ints:
+    """Each column of a table (N, C) renumbered to 0, 1, ... without gaps, in order of value."""
     columns = [np.unique(column, return_inverse=True)[1] for column in table.T]
     return np.stack(columns, axis=1).astype(np.int64)
 

@@ -4,7 +4,7 @@ Each tree is grown on rows drawn with replacement; a node is split where the Gin
 dimensions drawn anew, the square root of how many there are; rows are predicted by the mean of the trees' class shares.
 Every dimension is sorted once a forest: a node's rows are marked at their places in that order and read off. Rows and
 dimensions are drawn as scikit-learn draws them, so that a seed gives the forest that it gives there, but for splits
-that tie.
+that tie, codes that differ by less than 1e-7, which it does not split, and what it loses by rounding codes to float32.
 
 How a node is split depends on nothing below it, so a tree that is cut is a tree grown to the cut. Forests up to depth 8
 are grown each by itself, for few nodes decide over them; beyond, one is grown and read at every depth.

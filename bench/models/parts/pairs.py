@@ -41,7 +41,8 @@ def partner_rows(
     """Partners (K, batch) of rows by a rule of `bench.study.run.PAIRS`.
 
     Args:
-        rule: "paper", "dlib" (`changes` factors each), "uniform" ("paper" with a random number of them), or "laplace".
+        rule: "paper", "resampled", "dlib" (`changes` factors each), "uniform" ("paper" with a random number of them),
+            or "laplace".
         index: rows (K, batch).
         words: random words for each row.
         hyper: hyper-parameters of K models, (K,) each, among them the one of the rule (`changes` or `rate`).
@@ -50,15 +51,15 @@ def partner_rows(
     """
     if rule == "laplace":
         return moved_rows(index, words, hyper["rate"], sizes, categorical)
-    if rule == "dlib":
-        return redrawn_rows(index, words, hyper["changes"], sizes)
+    if rule in ("resampled", "dlib"):
+        return redrawn_rows(index, words, hyper["changes"], sizes, or_one=rule == "dlib")
     return changed_rows(index, words, None if rule == "uniform" else hyper["changes"], sizes)
 
 
 def changed_rows(index: Tensor, words: Words, changes: Tensor | None, sizes: Sequence[int]) -> Tensor:
     """Partners (K, batch) of rows: `changes` factors take another value, each other value equally likely.
 
-    This is the rule in the paper of Locatello et al. 2020.
+    In Locatello et al. 2020 itself values are drawn anew, so that a factor may keep its own: `redrawn_rows`.
 
     Args:
         index: rows (K, batch).
@@ -77,16 +78,18 @@ def changed_rows(index: Tensor, words: Words, changes: Tensor | None, sizes: Seq
     return rows_of(torch.where(changed, torch.stack(new, dim=-1), old), sizes)
 
 
-def redrawn_rows(index: Tensor, words: Words, changes: Tensor | None, sizes: Sequence[int]) -> Tensor:
-    """Partners (K, batch) of rows as disentanglement_lib's `simple_dynamics` draws them; arguments as `changed_rows`.
+def redrawn_rows(index: Tensor, words: Words, changes: Tensor | None, sizes: Sequence[int], *, or_one: bool) -> Tensor:
+    """Partners (K, batch) of rows: `changes` factors are drawn anew; arguments as `changed_rows`.
 
-    It redraws `changes` factors or, with probability 1/2, a single factor. The new value may equal the old one, so the
-    two images of a pair can be equal.
+    The new value may equal the old one, so at most so many factors differ, and the two images of a pair can be equal:
+    section 5 of Locatello et al. 2020. With `or_one` it is a single factor with probability 1/2, as
+    disentanglement_lib's `simple_dynamics` draws them.
     """
     count = len(sizes)
     random = words(2 * count + 2)
     number = number_of(random[..., 0], changes, sizes)
-    number = torch.where(random_bits.below(random[..., 1], 2) == 0, 1, number)
+    if or_one:
+        number = torch.where(random_bits.below(random[..., 1], 2) == 0, 1, number)
     redrawn = chosen_factors(random[..., 2 : count + 2], number, sizes)
     new = [random_bits.below(random[..., count + 2 + i], size) for i, size in enumerate(sizes)]
     return rows_of(torch.where(redrawn, torch.stack(new, dim=-1), factors_of(index, sizes)), sizes)
