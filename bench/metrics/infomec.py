@@ -86,6 +86,8 @@ def infomec(
         raise SkippedError(f"factors has {classes.shape[1]} columns of two values or more, infomec needs 2")
     near = check_count(neighbours, "neighbours")
     steps = None if iterations is None else check_count(iterations, "iterations")
+    if not isinstance(quantised, bool):
+        raise ValueError(f"quantised must be true or false, got {quantised!r}")
     if quantised:
         values = _values(array)
         informed, regressors = mutual_information(values, classes), _indicators(values)

@@ -183,6 +183,11 @@ def test_the_order_of_a_codebook_is_of_no_matter_if_its_values_are_names() -> No
     assert scores(np.ones((900, 2)), CLASSES, quantised=True) == (0, 0, pytest.approx(0))
 
 
+def test_whether_codes_are_quantised_is_yes_or_no() -> None:
+    with pytest.raises(ValueError, match="quantised must be true or false, got 'no'"):
+        infomec(QUANTISED, CLASSES, quantised="no")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("codes", "counted"), [(NOISE, "900 and 2,700"), (RNG.integers(0, 60, (900, 20)), "60 and 1,200")]
 )
