@@ -240,7 +240,9 @@ def _drop_settings_of_others(config: "DictConfig", models: Sequence[str]) -> Non
     from omegaconf import open_dict
 
     with open_dict(config):
-        for name in [n for n, settings in config.model.items() if n not in models and "version" not in settings]:
+        for name in [
+            n for n, settings in (config.get("model") or {}).items() if n not in models and "version" not in settings
+        ]:
             del config.model[name]
 
 

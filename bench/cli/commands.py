@@ -25,6 +25,7 @@ from bench.launch.local import (
 )
 from bench.pool import Pool
 from bench.progress import results, say, stage
+from bench.registry import UnknownNameError
 from bench.scoring.floors import make_floors
 from bench.scoring.runs import Cell, cells
 from bench.store.folders import Store
@@ -95,6 +96,8 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         from bench.cli.score_file import score_file
 
         return score_file(settings)
+    if name == "score" and settings["name"] is not None:
+        raise ConfigError("name= is that of codes from a file: codes=FILE is missing")
     if settings["compare"] is not None or name == "compare":
         return compare_named(settings)
     study = study_of(settings, Store(settings["results_dir"]))  # everything is checked before anything is written
@@ -187,9 +190,12 @@ def _absent_data(plan: Plan) -> dict[str, str]:
     for dataset in dict.fromkeys(r.dataset for r in plan.runs):
         try:
             data.fetch(dataset)
-        except data.DataError as fault:
-            absent[dataset] = str(fault)
-            say(f"{dataset} is left out: {fault}")
+        except (data.DataError, UnknownNameError) as fault:
+            removed = (
+                f"no data set has this name any more; `data add name={dataset} images=...` brings back one of yours"
+            )
+            absent[dataset] = removed if isinstance(fault, UnknownNameError) else str(fault)
+            say(f"{dataset} is left out: {absent[dataset]}")
     return absent
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cli import keys
-from bench.cli.stages import FLAGS, OTHERS, STAGES
+from bench.cli.stages import FLAGS, OF_STUDIES, OTHERS, STAGES
 from bench.registry import nearest, unknown
 from bench.store.files import digest
 from bench.values import ConfigError, one_of
@@ -134,6 +134,10 @@ def read(arguments: Sequence[str]) -> Command:
             named = f"stage{'s' if len(stages) > 1 else ''} {' and '.join(stages)}"
             raise ConfigError(f"{flag} goes with the {named}, not with {stage}")
     values = {word.key: word.value for word in words}
+    for key in values:
+        takers = [name for name, described in STAGES.items() if key in described.keys]
+        if takers and stage not in takers and not any(name in takers for name in OF_STUDIES):
+            raise ConfigError(f"{key}= goes with {', '.join(takers)}, not with {stage}")
     return Command(stage, tuple(words), frozenset(flags), tuple(keys.search_path(values.get("hydra.searchpath", ""))))
 
 

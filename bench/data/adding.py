@@ -84,6 +84,7 @@ def _columns(
     The third are the lines of the rows in a csv file.
     """
     lines: list[int] | None = None
+    unread: list[str] = []
     if table is not None:
         csv_table = labels.read_csv(table)
         columns: dict[str, Any] = dict(csv_table.columns)
@@ -98,7 +99,7 @@ def _columns(
             raise DataError(f"{table} has no column beside the one that names the files: leave labels= out")
         places = {name: f"{table}, column {name}" for name in columns}
     elif isinstance(images, Array):
-        columns = dict(_arrays(images, chosen))
+        columns, unread = _arrays(images, chosen)
         places = {name: f"{images.path}: {name}" for name in columns}
     elif chosen is not None:
         raise DataError(f"factors= names columns of labels=FILE.csv, and {images.path} comes without")
@@ -107,7 +108,7 @@ def _columns(
     chosen_columns = list(columns) if chosen is None else [c for n in dict.fromkeys(chosen) for c in _named(n, columns)]
     if missing := [name for name in chosen_columns if name not in columns]:
         raise DataError(f"there is no column {missing[0]!r}: factors= may name {', '.join(columns) or 'none'}")
-    unused = [n for n in columns if n not in chosen_columns]
+    unused = [*(n for n in columns if n not in chosen_columns), *unread]
     return {n: (columns[n], places[n]) for n in chosen_columns}, unused, lines
 
 
@@ -117,23 +118,34 @@ def _named(name: str, columns: Mapping[str, Any]) -> list[str]:
     return of_array if name not in columns and of_array else [name]
 
 
-def _arrays(images: Array, chosen: Sequence[str] | None) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Columns of arrays with one row an image: the chosen arrays, else an array of `LABELS`, else every vector."""
-    heads = {n: h for n, h in images.heads.items() if n != images.array and h.shape[:1] == (images.count,)}
+def _arrays(images: Array, chosen: Sequence[str] | None) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """Columns of arrays with one row an image: the chosen arrays, else an array of `LABELS`, else every vector.
+
+    Returns:
+        The columns, and the names of the arrays that are not read.
+    """
+    others = {n: h for n, h in images.heads.items() if n != images.array}
+    heads = {n: h for n, h in others.items() if h.shape[:1] == (images.count,)}
+    for name in (*LABELS, *(chosen or ())):
+        if name in others and name not in heads:
+            rows = f"{others[name].shape[0]:,} rows" if others[name].shape else "no rows"
+            raise DataError(f"{images.path}: {name} has {rows}, {images.array} has {images.count:,} images")
     vectors = [n for n, h in heads.items() if len(h.shape) == 1]
     table = next((n for n in LABELS if n in heads and len(heads[n].shape) == 2), None)
     names = [table] if table else vectors
     if chosen is not None and set(chosen) <= heads.keys():
         names = list(chosen)
+    columns: dict[str, NDArray[Any]] = {}
     for name in names:
         head = heads[name]
         if len(head.shape) > 2 or int(np.prod(head.shape)) > LARGEST_TABLE:
             raise DataError(f"{images.path}: {name} {head.shape} is no column, or columns, of labels")
         array = np.concatenate(list(npz.rows(images.path, name, 2**16)))
         if array.ndim == 1:
-            yield name, array
+            columns[name] = array
         else:
-            yield from ((f"{name}_{k}", array[:, k]) for k in range(array.shape[1]))
+            columns |= {f"{name}_{k}": array[:, k] for k in range(array.shape[1])}
+    return columns, [n for n in others if n not in names]
 
 
 def write(name: str, parts: Source, advance: Callable[[int], None] = lambda images: None) -> None:

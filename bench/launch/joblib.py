@@ -6,6 +6,7 @@ import queue
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,11 @@ class Joblib(Launcher):
             with deaf_children():
                 for outcome in parallel(joblib.delayed(_attempt)(*item, os.getpid()) for item in work):
                     self.outcomes.put(outcome)
-        except Exception as fault:  # a worker was killed, after which joblib ends the others
+        except Exception as fault:  # joblib's own: of a job it is a result
+            killed = isinstance(fault, BrokenExecutor)  # after which joblib ends the other workers too
+            reason = "a worker process was killed" if killed else str(fault)
             for i, *_ in work:
-                self.outcomes.put((i, State("failed", f"{type(fault).__name__}: a worker process was killed")))
+                self.outcomes.put((i, State("failed", f"{type(fault).__name__}: {reason}")))
 
     def poll(self) -> dict[str, State]:
         """Wait up to half a second for a job to end."""

@@ -122,7 +122,9 @@ def encode(
             which, and what an encoder should return.
         IndexError: an index is outside the data set.
     """
-    rows = np.arange(len(data)) if index is None else numbers(index, "index")
+    if not hasattr(data, "images"):
+        raise EncodingError(f"a {type(data).__name__} is no data set: bench.load_data('dsprites') gives one")
+    rows = np.arange(len(data)) if index is None else np.atleast_1d(numbers(index, "index"))
     call: Encoder = encoder.encode if hasattr(encoder, "encode") else encoder
     if isinstance(encoder, str) or not callable(call):  # `str` has a method `encode`
         raise EncodingError(f"a {type(encoder).__name__} is no encoder: a function of images, or an object with encode")

@@ -34,6 +34,10 @@ FACTORS = ("factors", "labels", "latents_classes")
 SHOWN = 12  # names of arrays that a message lists
 
 
+class LostCodesError(ValueError):
+    """Codes that were given are not in the store any more, or damaged; the message says how to give them again."""
+
+
 @dataclass(frozen=True)
 class Representation:
     """Codes and factors of a file, and the member of a study that they become."""
@@ -135,13 +139,14 @@ def _check_card(factors: Ints, dataset: str) -> None:
 
 
 def put(representation: Representation, store: Store) -> None:
-    """Put a representation in the store, unless it is there already.
+    """Put a representation in the store, unless it is there already and can be read.
 
     Raises:
         ConfigError: other codes have its name, setting, data set and seed.
     """
     folder = store.run(representation.member.id)
-    if folder.done.exists():
+    path = folder.codes(len(representation.factors))
+    if folder.done.exists() and _can_be_read(path):
         return
     _check_free(representation.member, store)
     from bench.training.train import provenance
@@ -150,9 +155,16 @@ def put(representation: Representation, store: Store) -> None:
     arrays: dict[str, NDArray[Any]] = {"mean": codes.mean, "index": codes.index, "factors": factors}
     if codes.logvar is not None:
         arrays["logvar"] = codes.logvar
-    write_arrays(folder.codes(len(factors)), arrays)
+    write_arrays(path, arrays)
     write_json(folder.config, representation.member.record())
     write_json(folder.done, provenance() | {"device": "none: codes were given", "seconds": 0.0})
+
+
+def _can_be_read(path: Path) -> bool:
+    try:
+        return bool(read_arrays(path)[0])
+    except StoreError:
+        return False
 
 
 def _check_free(member: GivenCodes, store: Store) -> None:
@@ -176,13 +188,16 @@ def pooled(member: GivenCodes, folders: Sequence[RunFolder], cells: Sequence[Cel
     """The stored codes and factors to score: as many random rows as the protocol's pool, or all.
 
     Raises:
-        StoreError: the codes are not in the store or cannot be read.
+        LostCodesError: the codes are not in the store or cannot be read.
     """
     (folder,), size = folders, cells[0].pool
-    files = sorted(folder.path.glob("codes-*.safetensors"))
+    files, mend = sorted(folder.path.glob("codes-*.safetensors")), f"give its file again: score codes={member.file}"
     if not files:
-        raise StoreError(f"{folder.path} holds no codes of {member}: give its file again, score codes={member.file}")
-    arrays, _ = read_arrays(files[0])
+        raise LostCodesError(f"{folder.path} holds no codes of {member}; {mend}")
+    try:
+        arrays, _ = read_arrays(files[0])
+    except StoreError as fault:
+        raise LostCodesError(f"{fault}; {mend}") from fault
     rows = np.arange(len(arrays["mean"]))
     if size is not None and size < len(rows):
         rows = np.sort(generator_of(["pool", member.id, size]).choice(rows, size, replace=False))

@@ -184,6 +184,11 @@ def _scores(
             if not lenient:
                 raise type(reason)(f"{prefix}{reason}") from reason
             scores.skipped[name] = str(reason)
+        except (Exception, SystemExit) as fault:
+            fault.add_note(f"while scoring {prefix}{name}")
+            if not lenient or isinstance(fault, ValueError):
+                raise
+            scores.skipped[name] = f"failed: {type(fault).__name__}: {fault}"
         else:
             scores.update(values)
             scores.metrics.update(dict.fromkeys(values, name))

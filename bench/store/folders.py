@@ -171,6 +171,9 @@ class Store:
             mark.unlink(missing_ok=True)
             self._remove_orphans(self._began)
 
+    def __str__(self) -> str:
+        return str(self.path) if self.path.is_dir() else f"{self.path}, which does not exist"
+
     def _remove_orphans(self, now: float) -> None:
         """Remove orphans of killed writers, except in the runs' folders, which `listings` clears."""
         for name in ("checks", "compact", "comparisons", "datasets", "jobs", "reference", "studies"):

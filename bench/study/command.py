@@ -61,7 +61,7 @@ def study_of(settings: Settings, store: Store) -> Study:
             has_grid or name is None or settings["shipped"] or any(_group(k) in ("trainer", "scoring") for k in words)
         )
         if not can_begin or ("study" in words and not settings["shipped"]):
-            raise registry.unknown("study", str(name), names(settings, store))
+            raise _unknown_study(str(name), settings, store)
         plan = grid.plan(settings)
         return Study(plan, plan)
     metrics = grid.metric_names(settings["metric"]) if "metric" in words else stored.metrics
@@ -106,13 +106,18 @@ def with_codes(codes: GivenCodes, settings: Settings, store: Store) -> Study:
     name = settings["study"]["name"]
     stored = None if name is None else read(store, name)
     if stored is None and "study" in settings["given"] and not settings["shipped"]:
-        raise registry.unknown("study", str(name), names(settings, store))
+        raise _unknown_study(str(name), settings, store)
     completed = settings if stored is None else _completed(stored, settings)
     protocol, metrics = protocol_of(completed["scoring"]), grid.metric_names(completed["metric"])
     title = settings["study"]["title"] or f"Study {name}"
     every_metric = completed["metric"] == "all"
     part = Plan(name or "", title, (), metrics, protocol, codes=(codes,), every_metric=every_metric)
     return Study(part if stored is None else union(stored, part), part)
+
+
+def _unknown_study(name: str, settings: Settings, store: Store) -> registry.UnknownNameError:
+    fault = registry.unknown("study", name, names(settings, store))
+    return registry.UnknownNameError(f"{fault} The store is {store}.")
 
 
 def names(settings: Settings, store: Store) -> list[str]:

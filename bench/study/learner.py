@@ -58,8 +58,11 @@ def entry_of(model: str, settings: Any) -> Entry:
     text(f"{group}.title", entry.get("title", model))  # read by `bench.analysis.names`
     sweeps = None if entry["sweeps"] is None else text(f"{group}.sweeps", entry["sweeps"])
     hyper = dict(mapping(f"{group}.hyper", entry["hyper"]))
-    if sweeps is not None:
-        hyper.pop(sweeps, None)
+    if sweeps is not None and hyper.pop(sweeps, None) is not None:
+        raise ConfigError(
+            f"{group}.hyper.{sweeps} is what a grid sweeps: leave it null and give strength=, places in {group}.values "
+            "([0,3]) or values of your own ([3.0])"
+        )
     scaled = [one_of(f"hyper-parameter of {model}", key, hyper) for key in listed(entry.get("scaled") or [])]
     values = [number(f"{group}.values", value) for value in listed(entry.get("values") or [])]
     return Entry(

@@ -144,14 +144,17 @@ def read(store: Store, name: str) -> Plan | None:
     path = store.study_plan(name)
     if not path.exists():
         return None
-    entry = read_json(path)
     mend = "move it away and give the study's grid once more: its runs are kept and are not trained again"
+    try:
+        entry = read_json(path)
+    except StoreError as fault:
+        raise StoreError(f"{fault}; {mend}") from fault
     if isinstance(entry, dict) and "format" not in entry:
         raise StoreError(f"{path} was written by an earlier version: {mend}")
     try:
         if entry["format"] != FORMAT:
             raise ValueError(f"format {entry['format']!r} is not {FORMAT}")
-        return _plan(entry)
+        return _plan({**entry, "name": name})  # of a copied folder, not of the one that it was copied from
     except (LookupError, TypeError, AttributeError, ValueError) as fault:
         raise StoreError(f"cannot read {path}: {type(fault).__name__}: {fault}; {mend}") from fault
 

@@ -7,6 +7,7 @@ from bench.columns import COLUMNS
 from bench.registry import unknown
 from bench.scoring.groups import group_cell, groups_in
 from bench.scoring.runs import cells
+from bench.store.files import StoreError
 from bench.store.folders import RunFolder, Store
 from bench.store.record_types import TRAINING
 from bench.store.tables import TableFolder
@@ -33,9 +34,11 @@ def scores(study: str | None = None, results_dir: Path | str | None = None) -> "
 
     Raises:
         UnknownNameError: no study of that name was started in this store.
-        StoreError: the study's record, or the reference table, cannot be read.
+        StoreError: there is no such store, or the study's record, or the reference table, cannot be read.
     """
     store = Store(results_dir)
+    if results_dir is not None and not store.path.is_dir():
+        raise StoreError(f"results_dir: {store}")
     return largest_groups(stored_scores(store)) if study is None else study_scores(study, store)[0]
 
 
@@ -50,7 +53,7 @@ def study_scores(name: str, store: Store) -> "tuple[pd.DataFrame, str]":
         return plan_scores(plan, store)
     folder = reference_of(store)
     if folder is None or name not in studies_of(folder):
-        raise unknown("study (not started here)", name, studies_with_scores(store))
+        raise unknown(f"study (not started in {store})", name, studies_with_scores(store))
     table = newest(read_study(name, folder))
     return table, f"scores of {table['run'].nunique()} runs from the table {folder.table}"
 

@@ -282,3 +282,15 @@ def test_an_index_outside_it_is_refused(tmp_path: Path) -> None:
         there.factors([12])
     with pytest.raises(IndexError):
         there.values([-1])
+
+
+def test_labels_of_another_length_are_refused_and_arrays_that_are_not_read_are_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "made.npz", images=PIXELS, labels=np.arange(len(PIXELS) - 1))
+    with pytest.raises(DataError, match=r"labels has 11 rows, images has 12 images"):
+        adding.source(tmp_path / "made.npz", None, ImageOptions())
+    np.savez(tmp_path / "made.npz", images=PIXELS, place=PLACE, size=np.arange(5))
+    (place,) = (made := adding.source(tmp_path / "made.npz", None, ImageOptions())).factors
+    assert place.name == "place"
+    assert "not used: size" in made.remarks
+    with pytest.raises(DataError, match=r"size has 5 rows, images has 12 images"):
+        adding.source(tmp_path / "made.npz", None, ImageOptions(), chosen=["size"])

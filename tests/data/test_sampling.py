@@ -243,3 +243,14 @@ def test_learners_that_are_fitted_choose_from_the_same_rows() -> None:
     assert np.array_equal(
         plain.choose(np.random.default_rng(5), 7), np.random.default_rng(5).choice(CARD.num_images, 7, replace=False)
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"held_out": "blank_side", "share": 0.1}, "sampling.share goes with .*extrapolation, not with blank_side"),
+     ({"held_out": "composition", "draw": 3}, "sampling.draw goes with sampling.held_out=random, not with composition"),
+     ({"held_out": [{"shape": 0}], "share": 0.5}, "not with predicates")],
+)  # fmt: skip
+def test_a_key_that_a_split_does_not_read_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        of_card({"kind": "held_out"} | settings, data.card("dsprites"))

@@ -255,3 +255,32 @@ def test_on_the_command_line_the_data_set_is_custom_unless_given(
     assert perform(["score", *words]) == 0
     assert "mine, seed 0, of custom" in capsys.readouterr().out
     assert set(bench.scores(results_dir=tmp_path)["model"]) == {"mine"}
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_codes_that_are_lost_cost_their_own_scores_and_are_put_back_with_their_file(
+    tmp_path: Path, lost: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine, other = save(tmp_path), save(tmp_path, "other.npz", codes=CODES[:, ::-1])
+    study = {"study": {"name": "ours", "title": None}, "given": {"metric": "mig", "scoring": "", "study.name": "ours"}}
+    for path, name in ((mine, "mine"), (other, "other")):
+        assert score(tmp_path, path, name=name, **study) == 0
+    (codes_file,) = [p for p in tmp_path.glob("runs/*/codes-*") if '"mine"' in (p.parent / "config.json").read_text()]
+    if lost:
+        codes_file.unlink()
+    else:
+        codes_file.write_bytes(codes_file.read_bytes()[:500])
+    words = [f"results_dir={tmp_path}", "processes=1"]
+    assert perform(["score", "study=ours", "metric=modularity", *words]) == 1
+    assert "LostCodesError" in (told := capsys.readouterr().out)
+    assert "codes=mine.npz" in told
+    scored = bench.scores("ours", tmp_path)
+    assert set(scored.loc[scored["metric"] == "modularity", "model"]) == {"other"}
+    assert score(tmp_path, mine, metric=["modularity"], **study) == 0
+    scored = bench.scores("ours", tmp_path)
+    assert set(scored.loc[scored["metric"] == "modularity", "model"]) == {"mine", "other"}
+
+
+def test_a_name_without_a_file_of_codes_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert perform(["score", "study=quick", "name=mine", f"results_dir={tmp_path}"]) == 1
+    assert "codes=FILE is missing" in "".join(capsys.readouterr())

@@ -1,5 +1,7 @@
 """What `bench.score` returns: of one representation or of several, with reasons, as a table and as text."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,30 @@ def test_faults_name_the_representation() -> None:
         bench.score({}, FACTORS)
     with pytest.raises(SkippedError, match=r"^mine: elbo needs a trained model"):
         bench.score({"mine": CODES}, FACTORS, "elbo")
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError("by nothing"), SystemExit(3)])
+def test_a_metric_that_breaks_costs_its_own_score_and_is_named(
+    monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
+    from bench import registry
+    from bench.scoring import score
+
+    computed = score._score
+
+    def broken(metric: str, *rest: Any, **seed: int) -> dict[str, float]:
+        if metric == "modularity":
+            raise fault
+        return computed(metric, *rest, **seed)
+
+    monkeypatch.setattr(score, "_score", broken)
+    monkeypatch.setattr(registry, "names", lambda kind: ["modularity", "mig"])
+    found = bench.score(CODES, FACTORS)
+    assert set(found.metrics.values()) == {"mig"}
+    assert found.skipped == {"modularity": f"failed: {type(fault).__name__}: {fault}"}
+    with pytest.raises(type(fault)) as raised:
+        bench.score(CODES, FACTORS, "modularity")
+    assert "while scoring modularity" in raised.value.__notes__
 
 
 def made_up() -> ScoresOfSeveral:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import multiprocessing
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from bench.store.files import StoreError, read_json
 from bench.store.folders import Store
 from bench.store.record_types import identity
 from bench.store.shipped import conf_dir
-from bench.study import record
+from bench.study import grid, record
 from bench.study.command import axes, study_of, with_codes
 from bench.study.given import GivenCodes
 from bench.study.plan import Plan
@@ -364,3 +365,35 @@ def test_a_study_of_before_sees_data_of_ones_own_at_the_size_of_its_schedule(
     with pytest.raises(ConfigError, match="study mine has 32 as image_size of own, and this command asks for 64"):
         begun(target, *grid, "trainer.sized_by_data=true", "seed=[3]")
     assert {run.schedule.image_size for run in begun(target, *grid[:-2], "study.name=anew", grid[-1]).runs} == {64}
+
+
+def test_a_copied_study_is_one_of_its_own(target: Store) -> None:
+    begun(target, *GRID)
+    shutil.copytree(target.study("mine"), target.study("copy"))
+    begun(target, "model=pca", "study.name=copy")
+    assert [{run.model for run in read(target, name).runs} for name in ("mine", "copy")] == [
+        {"beta_vae"}, {"beta_vae", "pca"},
+    ]  # fmt: skip
+
+
+def test_a_plan_that_was_cut_says_how_to_go_on(target: Store) -> None:
+    begun(target, *GRID)
+    path = target.study_plan("mine")
+    path.write_text(path.read_text()[:200])
+    with pytest.raises(
+        StoreError, match=r"cannot read .*plan\.json: .*; move it away and give the study's grid once more"
+    ):
+        read(target, "mine")
+
+
+def test_a_study_that_is_not_there_is_looked_for_in_a_store_that_is_named(tmp_path: Path) -> None:
+    nowhere = Store(tmp_path / "typo")
+    with pytest.raises(UnknownNameError, match=r"The store is .*/typo, which does not exist\."):
+        study_of(settings("study.name=mine", stage="status"), nowhere)
+    with pytest.raises(StoreError, match="typo, which does not exist"):
+        bench.scores(results_dir=tmp_path / "typo")
+
+
+def test_the_value_that_a_grid_sweeps_is_given_as_a_strength() -> None:
+    with pytest.raises(ConfigError, match=r"hyper.beta is what a grid sweeps: .* strength="):
+        grid.plan(settings("model=beta_vae", "model.beta_vae.hyper.beta=3"))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bench.data.base import Card
 from bench.data.sampling.base import Sampling, check_grid, short
 from bench.data.sampling.rows import Rows, combinations, rows_alone, rows_of
-from bench.data.sampling.splits import NAMED, boxes_of
+from bench.data.sampling.splits import NAMED, SCHOTT, boxes_of
 from bench.data.sampling.subset import shuffled
 from bench.values import ConfigError, listed, mapping, number, one_of, shown, whole
 
@@ -50,7 +50,12 @@ class HeldOut(Sampling):
     def of_card(cls, settings: Mapping[str, Any], card: Card) -> "HeldOut":
         check_grid(cls.kind, card)
         predicates, config = settings["held_out"], dict(settings)
-        if isinstance(predicates, str) and predicates != RANDOM:
+        named = predicates if isinstance(predicates, str) else ""
+        for key, default, names in (("share", SHARE, (RANDOM, *SCHOTT)), ("draw", 0, (RANDOM,))):
+            if settings.get(key) not in (None, default) and named not in names:
+                held = named or "predicates"
+                raise ConfigError(f"sampling.{key} goes with sampling.held_out={' or '.join(names)}, not with {held}")
+        if named and named != RANDOM:
             split = one_of("held-out split", predicates, (RANDOM, *NAMED))
             config["held_out"] = boxes_of(split, _share(settings.get("share")), card)
         sampling = cls.of_entry(config)

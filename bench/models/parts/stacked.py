@@ -15,6 +15,7 @@ from bench.models.parts.pairs import Words
 from bench.networks.base import Networks, sizes_taken
 
 CPU_IMAGES = 32  # encoded at a time by each thread of a CPU: of more, what layers give each other leaves its cache
+OVERSHOOT = 1e-3  # of pixel values, by resampling or rounding
 
 
 class Updates(NamedTuple):
@@ -196,6 +197,12 @@ class Stacked(Learner, nn.Module):
 
     @torch.inference_mode()
     def encode(self, images: Images) -> tuple[Codes, Codes | None]:
+        """Mean and log-variance (n, D) of images (n, height, width, channels), float32 in [0, 1].
+
+        Raises:
+            ModelError: images of another shape, or values outside [0, 1].
+        """
+        self._check_images(images)
         at_once = CPU_IMAGES * torch.get_num_threads() if self._device.type == "cpu" else len(images)
         starts = range(0, len(images), at_once) if len(images) else [0]
         means, logvars = zip(*(self.codes_of(self._batch(images[i : i + at_once])) for i in starts), strict=True)
@@ -203,11 +210,28 @@ class Stacked(Learner, nn.Module):
 
     @torch.inference_mode()
     def decode(self, codes: Codes) -> Images:
+        """Images (n, height, width, channels) in [0, 1] of codes (n, D).
+
+        Raises:
+            ModelError: codes of another shape.
+        """
+        if np.ndim(codes) != 2 or np.shape(codes)[1] != self.latent_dim:
+            raise ModelError(f"codes must be of shape (n, {self.latent_dim}), got {np.shape(codes)}")
         return self.logits_of(self._batch(codes))[0].sigmoid().cpu().numpy()
 
     @torch.inference_mode()
     def logits(self, codes: Codes) -> Images | None:
         return self.logits_of(self._batch(codes))[0].cpu().numpy()
+
+    def _check_images(self, images: Images) -> None:
+        if np.shape(images)[1:] != self.image_shape:
+            expected = ", ".join(map(str, self.image_shape))
+            raise ModelError(
+                f"images must be of shape (n, height, width, channels), here (n, {expected}), got {np.shape(images)}"
+            )
+        if len(images) and not (np.min(images) >= -OVERSHOOT and np.max(images) <= 1 + OVERSHOOT):  # NaN is not either
+            span = f"{np.min(images):g} to {np.max(images):g}"
+            raise ModelError(f"images must be numbers in [0, 1], got {span}: bytes are divided by 255")
 
     def _batch(self, array: NDArray[Any]) -> Tensor:
         """The array as float32 input of a stack of one model, (1, n, ...)."""

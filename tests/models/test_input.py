@@ -1,0 +1,45 @@
+"""A trained model says what images and codes it takes."""
+
+import numpy as np
+import pytest
+
+from bench import registry
+from bench.models.base import ModelError
+from bench.models.parts.stacked import Stacked
+
+IMAGES = np.random.default_rng(0).random((3, 32, 32, 1), np.float32)
+
+
+@pytest.fixture(scope="module")
+def model() -> Stacked:
+    built: Stacked = registry.load("models", "beta_vae")((32, 32, 1), "small", 2, (0,), [{"beta": 1.0}])
+    return built
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (
+            IMAGES[0],
+            r"images must be of shape \(n, height, width, channels\), here \(n, 32, 32, 1\), got \(32, 32, 1\)",
+        ),
+        (IMAGES.transpose(0, 3, 1, 2), r"got \(3, 1, 32, 32\)"),
+        (IMAGES[:, ::2, ::2], r"got \(3, 16, 16, 1\)"),
+        ((255 * IMAGES).astype(np.uint8), r"numbers in \[0, 1\], got 0 to 25\d: bytes are divided by 255"),
+        (np.where(IMAGES > 0.99, np.nan, IMAGES), "got nan to nan"),
+    ],
+)
+def test_images_of_another_form_are_refused(model: Stacked, images: np.ndarray, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        model.encode(images)
+
+
+def test_codes_of_another_form_are_refused(model: Stacked) -> None:
+    with pytest.raises(ModelError, match=r"codes must be of shape \(n, 2\), got \(3, 5\)"):
+        model.decode(np.zeros((3, 5), np.float32))
+
+
+def test_images_and_codes_of_its_form_are_taken(model: Stacked) -> None:
+    mean, _ = model.encode(IMAGES)
+    assert mean.shape == (3, 2)
+    assert model.decode(mean).shape == IMAGES.shape
