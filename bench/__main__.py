@@ -74,6 +74,7 @@ def perform(arguments: Sequence[str]) -> int:
     if "--help" in command.flags:
         print(help_page(command.stage))
         return 0
+    words.check_keys(command)
     jobs = list(compose_all(command))
     if "--cfg" in command.flags:
         for settings in jobs:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 GRID = ("study", "study.name", "model", "strength", "strength_of", "seed", "dataset", "sampling", "trainer")
 SCORED = ("scoring", "metric")
 BOARD = ("rank_by", "rank_set", "level")
-OF_STUDIES = ("run", "train", "floors", "analyze", "report", "choose")  # stages whose keys any stage may be given
+OF_STUDIES = ("run", "train", "score", "floors", "analyze", "report", "choose")  # whose keys any stage may be given
 WORKERS = ("launcher", "device", "processes", "retry_failed")
 
 

@@ -134,11 +134,19 @@ def read(arguments: Sequence[str]) -> Command:
             named = f"stage{'s' if len(stages) > 1 else ''} {' and '.join(stages)}"
             raise ConfigError(f"{flag} goes with the {named}, not with {stage}")
     values = {word.key: word.value for word in words}
-    for key in values:
-        takers = [name for name, described in STAGES.items() if key in described.keys]
-        if takers and stage not in takers and not any(name in takers for name in OF_STUDIES):
-            raise ConfigError(f"{key}= goes with {', '.join(takers)}, not with {stage}")
     return Command(stage, tuple(words), frozenset(flags), tuple(keys.search_path(values.get("hydra.searchpath", ""))))
+
+
+def check_keys(command: Command) -> None:
+    """Refuse a key that other stages take and this one would ignore.
+
+    Raises:
+        ConfigError: there is one; the message names the stages that take it.
+    """
+    for word in command.words:
+        takers = [name for name, described in STAGES.items() if word.key in described.keys]
+        if takers and command.stage not in takers and not any(name in takers for name in OF_STUDIES):
+            raise ConfigError(f"{word.key}= goes with {', '.join(takers)}, not with {command.stage}")
 
 
 def _flag(word: str, remaining: Iterator[str]) -> str:

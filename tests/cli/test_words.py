@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bench.__main__ import compose_all
-from bench.cli.words import read
+from bench.__main__ import compose_all, perform
+from bench.cli.words import check_keys, read
 from bench.registry import UnknownNameError
 from bench.store.folders import Store
 from bench.study.command import study_of
@@ -144,6 +144,18 @@ def test_of_words_for_one_key_the_last_holds() -> None:
     assert found["overrides"][:2] == ["model=pca", "seed=1"]
 
 
+def test_a_key_of_other_stages_is_refused() -> None:
+    with pytest.raises(ConfigError, match="folder= goes with merge, submit, verify, board, ship, not with export"):
+        perform(["export", "study=quick", "folder=there"])
+    for line in ("ship study=full folder=there", "score codes=x.npz name=x", "analyze study=quick compare=[a,b]"):
+        check_keys(read(line.split(" ")))
+
+
+def test_a_grid_without_a_model_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert perform(["status", "model=[]"]) == 1
+    assert "the grid has no model" in capsys.readouterr().err
+
+
 def test_a_single_word_may_stand_for_what_list_question_and_merge_are_about() -> None:
     assert settings("list", "models")["what"] == "models"
     assert settings("question", "noisy_or")["what"] == "noisy_or"
@@ -256,9 +268,6 @@ def test_an_unknown_word_is_answered_with_the_nearest_name(words: str, message: 
         ("run seed=${nothing}", "cannot be composed: Interpolation key 'nothing' not found"),
         ("train --open", "--open goes with the stages run and report, not with train"),
         ("run --dry-run=1", "--dry-run takes no value"),
-        ("export study=quick folder=there", "folder= goes with merge, submit, verify, board, ship, not with export"),
-        ("train model=pca codes=mine.npz", "codes= goes with score, submit, verify, not with train"),
-        ("status model=[]", "the grid has no model"),
         ("list models metrics", "'metrics' is neither"),
         (f"status results_dir={'x' * 300} study=mine", "cannot be used: File name too long"),
         ("status results_dir=/dev/null/x", "results_dir=/dev/null/x cannot be used: Not a directory"),
