@@ -225,3 +225,20 @@ def test_they_are_trained_on_and_scored_with_labels_and_without(
     assert set(table.loc[table["metric"] == "unsupervised", "dataset"]) == {"mine", "bare"}
     assert (store.study("own") / "leaderboard.html").exists()
     assert all((store.study("own") / "models" / f"{name}_pca.png").exists() for name in ("mine", "bare"))
+
+
+@pytest.mark.long
+def test_a_study_goes_on_without_a_data_set_that_was_removed(
+    bench: Run, pictures: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez(tmp_path / "other.npz", images=np.random.default_rng(0).integers(0, 255, (60, 16, 16), np.uint8))
+    bench("data", "add", "name=mine", *pictures, "size=16")
+    bench("data", "add", "name=other", f"images={tmp_path / 'other.npz'}", "size=16")
+    grid = ("model=pca", "dataset=[mine,other]", "seed=0", "trainer=quick", "study.name=two")
+    assert bench("train", *grid) == 0
+    bench("data", "remove", "name=mine")
+    capsys.readouterr()
+    assert bench("score", "study=two", "metric=[active_dims]", "processes=1") == 1  # as for a download that is missing
+    told = " ".join("".join(capsys.readouterr()).split())
+    assert "mine is left out: no data set has this name any more" in told
+    assert set(bench_scores("two", tmp_path / "results")["dataset"]) == {"other"}
