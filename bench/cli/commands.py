@@ -190,12 +190,14 @@ def _absent_data(plan: Plan) -> dict[str, str]:
     for dataset in dict.fromkeys(r.dataset for r in plan.runs):
         try:
             data.fetch(dataset)
-        except (data.DataError, UnknownNameError) as fault:
-            removed = (
-                f"no data set has this name any more; `data add name={dataset} images=...` brings back one of yours"
-            )
-            absent[dataset] = removed if isinstance(fault, UnknownNameError) else str(fault)
-            say(f"{dataset} is left out: {absent[dataset]}")
+        except data.DataError as fault:
+            absent[dataset] = str(fault)
+        except UnknownNameError:
+            added = f"`data add name={dataset} images=...`"
+            absent[dataset] = f"no data set has this name any more; {added} brings back one of yours"
+        else:
+            continue
+        say(f"{dataset} is left out: {absent[dataset]}")
     return absent
 
 

@@ -73,5 +73,5 @@ class Convention:
         if len(single) and not self.single_valued:
             columns = ", ".join(map(str, single))
             raise SkippedError(
-                f"its code fails or differs where a factor has a single value, here {columns}: leave it out"
+                f"its code fails where a factor has a single value, here {columns}, or counts it else: leave it out"
             )

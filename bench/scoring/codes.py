@@ -150,7 +150,10 @@ def _on_gpu(encoder: Any, data: DataSet, index: NDArray[Any], device: str) -> Co
 
     if not isinstance(encoder, Stacked) or (device == "auto" and not torch.cuda.is_available()):
         return None
-    place = torch.device("cuda" if device == "auto" else device)
+    try:
+        place = torch.device("cuda" if device == "auto" else device)
+    except RuntimeError as fault:
+        raise EncodingError(f"there is no device {device!r}: auto, cpu, or one of torch such as cuda:0") from fault
     ((mean, logvar),) = device_codes([encoder], data, index, place)
     return checked_codes(mean, logvar, index)
 

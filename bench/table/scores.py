@@ -33,13 +33,15 @@ def scores(study: str | None = None, results_dir: Path | str | None = None) -> "
         results_dir: the store; None: results/ of the checkout, else ./results.
 
     Raises:
-        UnknownNameError: no study of that name was started in this store.
+        UnknownNameError: no study of that name was started in this store, and none has its scores in the package.
         StoreError: there is no such store, or the study's record, or the reference table, cannot be read.
     """
     store = Store(results_dir)
+    if study is not None:
+        return study_scores(study, store)[0]
     if results_dir is not None and not store.path.is_dir():
         raise StoreError(f"results_dir: {store}")
-    return largest_groups(stored_scores(store)) if study is None else study_scores(study, store)[0]
+    return largest_groups(stored_scores(store))
 
 
 def study_scores(name: str, store: Store) -> "tuple[pd.DataFrame, str]":

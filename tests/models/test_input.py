@@ -1,11 +1,15 @@
 """A trained model says what images and codes it takes."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+import bench
 from bench import registry
 from bench.models.base import ModelError
 from bench.models.parts.stacked import Stacked
+from bench.scoring.codes import EncodingError
 
 IMAGES = np.random.default_rng(0).random((3, 32, 32, 1), np.float32)
 
@@ -43,3 +47,10 @@ def test_images_and_codes_of_its_form_are_taken(model: Stacked) -> None:
     mean, _ = model.encode(IMAGES)
     assert mean.shape == (3, 2)
     assert model.decode(mean).shape == IMAGES.shape
+
+
+def test_what_is_no_data_set_and_no_device_is_named(model: Stacked) -> None:
+    with pytest.raises(EncodingError, match=r"a str is no data set: bench\.load_data\('dsprites'\) gives one"):
+        bench.encode(model, "dsprites")  # type: ignore[arg-type]
+    with pytest.raises(EncodingError, match="there is no device 'cudda': auto, cpu, or one of torch"):
+        bench.encode(model, SimpleNamespace(images=IMAGES), [0], device="cudda")  # type: ignore[arg-type]
