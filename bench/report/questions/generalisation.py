@@ -25,6 +25,7 @@ NOTE = (
     "hold more; of reconstruction, where lower is better, below 0. Hollow marks: the same given the score on the whole "
     "grid, as better codes may be better everywhere. Lines: 95% interval over seeds, none below five."
 )
+ALIKE = "Where a hollow mark is missing, the score ranks runs on the whole grid as it does on what was held out."
 
 
 def draw_generalisation(study: Asked) -> Iterator[NamedDrawing]:
@@ -46,9 +47,10 @@ def draw_generalisation(study: Asked) -> Iterator[NamedDrawing]:
     of_grid = of_grid.rename(columns={name: name + WHOLE for name in names})
     scores = living_settings(held_out.join(of_grid).dropna(how="all", subset=names), dead_runs(table))
     numbers, reasons = _correlations(scores, names, reference)
-    dead = dead_sentence(table)
+    dead, partial = dead_sentence(table), numbers[numbers["given"].notna()]
     note = " ".join([
-        NOTE.format(across=title(reference)), *([f"{dead} Their settings are left out."] if dead else []),
+        NOTE.format(across=title(reference)), *([ALIKE] if partial["spearman"].isna().any() else []),
+        *([f"{dead} Their settings are left out."] if dead else []),
         *([f"Left out: {'; '.join(reasons)}."] if reasons else []),
     ])  # fmt: skip
     for dataset, part in numbers.groupby("dataset", sort=False):
