@@ -72,6 +72,5 @@ class Convention:
         single = np.flatnonzero(np.ptp(check_factors(factors, len(array)), axis=0) == 0)
         if len(single) and not self.single_valued:
             columns = ", ".join(map(str, single))
-            raise SkippedError(
-                f"its code fails where a factor has a single value, here {columns}, or counts it else: leave it out"
-            )
+            fault = f"its code fails where a factor has a single value, here {columns}, or counts it otherwise"
+            raise SkippedError(f"{fault}: leave it out")
