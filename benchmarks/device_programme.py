@@ -9,9 +9,9 @@ run side by side on the one device:
 1. the kernels' tests: where one fails, everything stops, for nothing could be trusted; and other tests of the device,
    whose failures are told of;
 2. the reference grid, where the reference table lacks runs of it: each model and data set as one stack;
-3. the next group of the study `full` without shipped weights: one model, six strengths, as one stack of 12 (or what is
-   missing of it; models of which nothing is there first). Once the grid is done its speed is measured; where all cannot
-   end in time, those of the first seed go on from where they stand;
+3. the next group of the study `full` that the reference table lacks: one model, six strengths, as one stack of 12 (or
+   what is missing of it; models of which nothing is there first). Once the grid is done its speed is measured; where
+   all cannot end in time, those of the first seed go on from where they stand;
 4. scores of shipped models by metrics that the reference table does not have of them, on the CPUs meanwhile;
 5. when 3 has ended: what a step takes (`speed`), then the scores of 3, while there is time.
 
@@ -44,7 +44,7 @@ from bench.training.catalogue import catalogue
 # of `full`, in this order: a step of FactorVAE takes half as long again, so that twelve do not end in 15 minutes
 MODELS = ("beta_tcvae", "dip_vae_ii", "annealed_vae", "dip_vae_i", "beta_vae", "factor_vae")
 DATASETS = ("dsprites", "noisy_dsprites")
-STRENGTHS, SEEDS = range(6), (0, 1)  # of `full`
+STRENGTHS, SEEDS, STEPS = range(6), (0, 1), 300_000  # of `full`
 GRID_SEEDS, GRID_STEPS = range(10), 10_000  # of `reference`
 TESTS = (
     "tests/training/test_fleet_on_gpu.py", "tests/networks/test_convolutions.py",
@@ -290,10 +290,10 @@ class Programme:
         ]
 
     def group(self) -> list[Job]:
-        """The next model of the study `full` with seeds whose weights do not ship; none where all of them do."""
-        shipped = {(entry.model, *entry.setting[::2]) for entry in catalogue() if entry.dataset == "dsprites"}
+        """The next model of the study `full` with seeds that the reference table lacks; none where it has all."""
+        done = _scored(STEPS)
         lacking = {
-            model: [s for s in SEEDS if any((model, strength, s) not in shipped for strength in STRENGTHS)]
+            model: [s for s in SEEDS if any((model, "dsprites", strength, s) not in done for strength in STRENGTHS)]
             for model in MODELS
         }
         self.full = max(MODELS, key=lambda model: len(lacking[model]))
@@ -321,7 +321,10 @@ class Programme:
         table = read_reference()[0]
         known = set(table.loc[table["run"].isin({entry.run for entry in catalogue()}), "metric"])
         declared = {name: registry.load("metrics", name).metric for name in registry.names("metrics")}
-        if not (lacking := [name for name, m in declared.items() if name not in known and m.reads != "group"]):
+        wanted = {
+            name for name, m in declared.items() if m.reads != "group" and not m.reads_values
+        }  # dSprites has none
+        if not (lacking := sorted(wanted - known)):
             return []
         models = sorted({entry.model for entry in catalogue()})
         seeds = sorted({entry.setting[2] for entry in catalogue()})
@@ -407,7 +410,7 @@ def _parts(run: Path, what: str) -> list[tuple[str, bytes]]:
 def _scored(steps: int) -> set[tuple[str, str, int, int]]:
     """Model, data set, strength and seed of the runs of a number of steps that the reference table has."""
     runs = read_reference()[0].drop_duplicates("run")
-    runs = runs[runs["schedule"].str.contains(f"{steps:,} steps", regex=False)]
+    runs = runs[runs["schedule"].str.contains(f" {steps:,} steps", regex=False)].dropna(subset="strength_index")
     return set(zip(runs["model"], runs["dataset"], runs["strength_index"].astype(int), runs["seed"], strict=True))
 
 
