@@ -45,8 +45,8 @@ def dci(
     importances normalised tree by tree, as by scikit-learn before 0.20: which of the two the study used is not known.
     A code of one dimension is complete, a single factor disentangled, by convention: studies skip data sets of one
     factor. Factors with a single value are left out. Where no dimension is of any importance, both scores are 0.
-    Where splits in several dimensions are equally good the first dimension is split, where scikit-learn takes one at
-    random: of a dimension that is there twice, the first has all the importance.
+    Dimensions that order the images alike, or in reverse, share their importance. Where else splits in several
+    dimensions are equally good the first dimension is split; scikit-learn takes one at random.
 
     Args:
         train_codes: (n, D).

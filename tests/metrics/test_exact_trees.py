@@ -33,6 +33,29 @@ def test_importances_by_tree_are_shares_within_each_tree() -> None:
     np.testing.assert_allclose(boost(X, y, TEST, num_rounds=20).per_tree, np.mean(shares, axis=0), atol=0.01)
 
 
+@pytest.mark.parametrize("wide", [False, True])
+def test_copies_share_what_scikit_learn_gives_them_in_the_mean_of_its_random_numbers(wide: bool) -> None:
+    y = np.unique(labels(3), return_inverse=True)[1]
+    x = X[:, [0, 1, 2, 0]] * np.array([1, 1, 1, 2], np.float32)
+    fit = _fit(x.T.copy(), x[:5].T.copy(), y, np.unique(y), 10, wide)
+    trees = [GradientBoostingClassifier(n_estimators=10, random_state=s).fit(x, y) for s in range(30)]
+    theirs = np.mean([t.feature_importances_ for t in trees], axis=0)
+    np.testing.assert_allclose(fit.importances, theirs, atol=0.03)
+    for shares in (fit.importances, fit.per_tree):
+        assert shares[0] == shares[3] > 0
+        np.testing.assert_allclose(shares.sum(), 1)
+    once = boost(X[:, :3], y, X[:5], num_rounds=10)
+    np.testing.assert_allclose(fit.importances[[1, 2]], once.importances[[1, 2]], rtol=1e-12)
+    np.testing.assert_array_equal(fit.train, once.train)
+
+
+def test_the_order_of_copies_changes_nothing() -> None:
+    y, order = labels(4), [3, 1, 0, 2]
+    x = np.stack([X[:, 0], X[:, 1], np.exp(X[:, 0]), -X[:, 1]], axis=1)
+    fit, moved = boost(x, y, x, num_rounds=10), boost(x[:, order], y, x[:, order], num_rounds=10)
+    np.testing.assert_allclose(fit.importances[order], moved.importances, rtol=1e-9)
+
+
 def test_equal_values_are_never_parted() -> None:
     coarse = np.round(X)
     fit = boost(coarse, labels(4), coarse, num_rounds=20)

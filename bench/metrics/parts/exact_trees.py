@@ -2,8 +2,9 @@
 
 No other library gives its importances, for they are sums of the squared-error reductions of exact splits. Per round and
 class a tree of depth 3 is fitted to the residuals; every feature is sorted once, and a node's rows stay sorted as nodes
-are split. Of splits that are equally good the one in the first feature is made, where scikit-learn takes one at random;
-and features whose whole range is below scikit-learn's FEATURE_THRESHOLD, 1e-7, are split here. Trees of one round are
+are split. Of splits that are equally good the one in the first feature is made, where scikit-learn takes one at random:
+features that are copies of each other share their importance, as its mean over random numbers has it. Features whose
+whole range is below scikit-learn's FEATURE_THRESHOLD, 1e-7, are split here. Trees of one round are
 independent of each other and grow on as many threads as OMP_NUM_THREADS allows.
 """
 
@@ -50,6 +51,7 @@ class Boosted:
         train: (n,) labels of the training rows.
         test: (m,) labels of the test rows.
         importances: (D,) share of each feature in the squared error that all splits took away; 0 where none did.
+            Features that order the training rows alike, or in reverse, have equal shares.
         per_tree: (D,) the mean over trees of the same share within a tree, as in scikit-learn before 0.20.
     """
 
@@ -97,11 +99,12 @@ def _fit(
     """Boost trees on features (D, n); two classes share one tree a round, more have one each."""
     trees = len(classes) if len(classes) > 2 else 1
     scale = (trees - 1) / trees if trees > 1 else 1.0
-    features = np.arange(len(x))
+    features, importances = np.arange(len(x)), np.zeros((2, len(x)))
+    order = np.argsort(x, axis=1, kind="stable").astype(np.uint32)  # unsigned: compiled, such indices need no check
+    copies = _copies(x, order)
     if wide:  # of equal features a split takes the first
         features = np.array(sorted({column.tobytes(): f for f, column in reversed(list(enumerate(x)))}.values()))
-    importances, x, test = np.zeros((2, len(x))), x[features], test[features]
-    order = np.argsort(x, axis=1, kind="stable").astype(np.uint32)  # unsigned: compiled, such indices need no check
+        x, test, order = x[features], test[features], order[features]
     binned, room = sort_into_bins(x, order) if wide else None, threading.local()
     positive = (codes == np.arange(len(classes))[-trees:, None]).astype(np.float64)
     share = positive.mean(axis=1, keepdims=True)
@@ -124,9 +127,22 @@ def _fit(
             _residuals(raw, positive, residuals)
             grown += sum(pool.map(grow, range(0, trees, 1 if binned is None else LANES)))
     importances[:, features] = reductions.sum(axis=0)
+    for same in copies:
+        importances[:, same] = importances[:, same].mean(axis=1, keepdims=True)
     whole, by_tree = importances
     train, predicted = (classes[r.argmax(axis=0) if trees > 1 else (r[0] >= 0).astype(int)] for r in (raw, raw_test))
     return Boosted(train, predicted, whole / (whole.sum() or 1.0), by_tree / max(grown, 1))
+
+
+def _copies(x: NDArray[np.float32], order: NDArray[np.uint32]) -> list[list[int]]:
+    """Features (D, n) that order the rows alike, or in reverse: any split of one is as good in the others."""
+    rises = np.diff(np.take_along_axis(x, order, axis=1), axis=1) > 0
+    ranks = np.zeros(x.shape, np.int32)
+    np.put_along_axis(ranks, order[:, 1:], np.cumsum(rises, axis=1, dtype=np.int32), axis=1)
+    groups: dict[bytes, list[int]] = {}
+    for feature, rank in enumerate(ranks):
+        groups.setdefault(min(rank.tobytes(), (rank.max() - rank).tobytes()), []).append(feature)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 @njit(nogil=True, cache=True)
