@@ -106,7 +106,7 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
     if name == "watch":
         from bench.cli.watch import watch
 
-        return watch(study.whole, Store(settings["results_dir"]))
+        return watch(lambda: study_of(settings, Store(settings["results_dir"])).whole, Store(settings["results_dir"]))
     chosen = settings["metric"] if "metric" in settings["given"] else "all"
     part, broken = grid.usable(study.part, chosen)
     if settings["dry_run"]:

@@ -7,9 +7,10 @@ rate is the progress of checkpoints since watching began. Losses are those of th
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -115,17 +116,31 @@ class State:
         return moved / (self.at - first.at) if moved > 0 else None
 
 
-def watch(plan: Plan, store: Store) -> int:
-    """Show the progress of a study: on a terminal until ctrl-C, elsewhere once. Runs added to it later are left out."""
-    first = state(plan, store)
+def watch(planned: Callable[[], Plan], store: Store) -> int:
+    """Show the progress of a study: on a terminal until ctrl-C, elsewhere once.
+
+    Args:
+        planned: the study as it is now; called again when its record in the store was written.
+        store: where the record is.
+    """
+    plan = planned()
+    record, first = store.study_plan(plan.name), state(plan, store)
     if not results.file.isatty():
         results.print(view(plan, first, first))
         return 0
+    shown = _written(record)
     with _until_ctrl_c(), Live(view(plan, first, first), console=results, auto_refresh=False) as live:
         while True:
             time.sleep(EVERY_S)
+            if (written := _written(record)) != shown:
+                plan, shown = planned(), written
             live.update(view(plan, state(plan, store), first), refresh=True)
     return 0
+
+
+def _written(record: Path) -> int | None:
+    """When a file was written, in nanoseconds since the epoch; None if there is none."""
+    return record.stat().st_mtime_ns if record.exists() else None
 
 
 @contextmanager

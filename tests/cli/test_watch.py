@@ -164,21 +164,24 @@ def test_off_a_terminal_one_state_is_printed_and_nothing_is_written(
     store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {path: path.stat().st_mtime_ns for path in store.path.rglob("*")}
-    assert watch(PLAN, Store(store.path)) == 0
+    assert watch(lambda: PLAN, Store(store.path)) == 0
     told = capsys.readouterr().out
     assert told.count("Tiny: 8 runs") == 1
     assert {path: path.stat().st_mtime_ns for path in store.path.rglob("*")} == before
 
 
-def test_on_a_terminal_it_is_read_again_until_ctrl_c(
+def test_on_a_terminal_it_is_read_again_until_ctrl_c_and_the_plan_when_it_is_written(
     store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     waits: list[float] = []
+    plans = [PLAN, replace(PLAN, title="Other", runs=RUNS[:5])]  # begun by a command that asked for fewer
 
     def wait(seconds: float) -> None:
         waits.append(seconds)
         finish(store, NEW, 0)
         if len(waits) == 2:
+            write_json(store.study_plan(PLAN.name), {})
+        if len(waits) == 3:
             signal.raise_signal(signal.SIGINT)
 
     handler = signal.getsignal(signal.SIGINT)
@@ -186,7 +189,10 @@ def test_on_a_terminal_it_is_read_again_until_ctrl_c(
     terminal = Console(force_terminal=True, width=160)
     monkeypatch.setattr(terminal.file, "isatty", lambda: True, raising=False)
     monkeypatch.setattr(watching, "results", terminal)
-    assert watch(PLAN, Store(store.path)) == 0
-    assert waits == [watching.EVERY_S] * 2
-    assert "│ 3    │ 2" in capsys.readouterr().out  # the third one that is trained
+    assert watch(lambda: plans.pop(0), Store(store.path)) == 0
+    assert waits == [watching.EVERY_S] * 3
+    told = capsys.readouterr().out
+    assert "│ 3    │ 2" in told  # the third one that is trained
+    assert told.index("Tiny: 8 runs") < told.index("Other: 5 runs")
+    assert not plans
     assert signal.getsignal(signal.SIGINT) is handler
