@@ -1,10 +1,23 @@
 """Statistics of few values, and draws of seeds that keep settings apart."""
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy.stats import trim_mean
+from scipy.stats import mstats, norm, trim_mean, ttest_1samp, ttest_ind
 
-from bench.analysis.statistics.intervals import iqm, percentile_interval, resample_counts, resamples, spread, stretched
+from bench.analysis.statistics.estimates import Estimate, estimate
+from bench.analysis.statistics.intervals import (
+    DRAWS,
+    iqm,
+    percentile_interval,
+    resample_counts,
+    resamples,
+    spread,
+    stretched,
+    t_ends,
+    together,
+    winsorised,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -21,6 +34,49 @@ def test_the_interquartile_mean_ignores_outliers_but_not_holes() -> None:
     assert np.isnan(iqm([0.0, 1.0, np.nan, 100.0]))
     with pytest.raises(ValueError, match="no values"):
         iqm([])
+
+
+@pytest.mark.parametrize("count", [4, 5, 8, 11])
+def test_winsorised_values_are_scipys(count: int) -> None:
+    values = RNG.normal(size=(count, 2))
+    np.testing.assert_array_equal(winsorised(values), mstats.winsorize(values, (0.25, 0.25), axis=0))
+
+
+def test_the_error_of_a_sum_is_welchs() -> None:
+    a, b = RNG.normal(size=7), RNG.normal(0.5, 3, size=12)
+    errors, freedoms = zip(*(spread(side, np.zeros(len(side), int)) for side in (a, b)), strict=True)
+    error, freedom = together(np.array(errors), np.array(freedoms))
+    welch = ttest_ind(a, b, equal_var=False)
+    assert (a.mean() - b.mean()) / error == pytest.approx(welch.statistic)
+    assert freedom == pytest.approx(welch.df)
+    assert t_ends(a.mean() - b.mean(), error, freedom) == pytest.approx(tuple(welch.confidence_interval()))
+    assert together(np.zeros(2), np.zeros(2)) == (0, 0)  # constants
+
+
+def estimated(**scores: np.ndarray) -> Estimate:
+    """Of the seeds of one setting."""
+    runs = pd.DataFrame(scores).assign(value=1.0)
+    return estimate(runs, list(scores), np.full(len(scores), len(runs)), np.random.default_rng(0))
+
+
+def test_the_interval_of_the_iqm_of_one_setting_is_scipys() -> None:
+    values = RNG.exponential(size=16)
+    found = estimated(a=values)
+    assert found.point == pytest.approx(trim_mean(values, 0.25))
+    assert found.error == pytest.approx(mstats.trimmed_stde(values, (0.25, 0.25)))
+    assert np.ravel(t_ends(found.point, found.error, found.freedom)) == pytest.approx(
+        mstats.trimmed_mean_ci(values, (0.25, 0.25))
+    )
+
+
+def test_iqms_are_drawn_with_their_errors_and_scores_of_the_same_runs_together() -> None:
+    values = RNG.normal(size=16)
+    found = estimated(a=values, b=-2 * values, c=np.r_[np.nan, values[1:]])
+    np.testing.assert_allclose(found.draws[:, 1], -2 * found.draws[:, 0])
+    assert abs(np.corrcoef(found.draws[:, 0], found.draws[:, 2])[0, 1]) < 0.15  # of other runs
+    assert found.draws.std(axis=0) == pytest.approx(found.error, rel=0.1)
+    assert (np.abs(found.draws.mean(axis=0) - found.point) < 4 * found.error / np.sqrt(DRAWS)).all()
+    assert (found.runs.tolist(), found.coverage.tolist(), found.seeds) == ([16, 16, 15], [1, 1, 15 / 16], 16)
 
 
 def test_counts_are_those_of_the_rows_drawn() -> None:
@@ -52,3 +108,10 @@ def test_stretched_draws_are_as_far_apart_as_seeds_are() -> None:
         low, high = percentile_interval(stretched(study.mean(), study[picks].mean(axis=1), labels))
         held.append(low <= 0 <= high)
     assert 0.92 <= np.mean(held) <= 0.98
+
+
+def test_stretched_draws_of_a_mean_have_its_t_interval() -> None:
+    values = RNG.normal(size=6)
+    resampled = values.mean() + values.std() / np.sqrt(6) * norm.ppf((np.arange(20_000) + 0.5) / 20_000)
+    found = percentile_interval(stretched(values.mean(), resampled, np.zeros(6, int)))
+    assert found == pytest.approx(tuple(ttest_1samp(values, 0).confidence_interval()), abs=1e-3)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import mannwhitneyu, trim_mean
+from scipy.stats import binom, mannwhitneyu, t, trim_mean, ttest_ind
 
 from bench.analysis.scores.agreement import TooFewRunsError, wide
 from bench.analysis.scores.precision import width_against_seeds
@@ -50,6 +50,58 @@ def test_from_six_seeds_on_a_median_lies_between_order_statistics() -> None:
     assert 16 < frame.loc[0, "high"] <= 32
 
 
+@pytest.mark.parametrize("seeds", [20, 23])
+def test_from_twenty_seeds_on_the_interval_of_an_iqm_is_yuens(seeds: int) -> None:
+    values = rng().exponential(size=seeds)
+    yuen = ttest_ind(values, np.zeros(seeds), trim=0.25, equal_var=False).confidence_interval()
+    assert centres([values]).loc[0, ["iqm_low", "iqm_high"]].tolist() == pytest.approx(list(yuen))
+
+
+@pytest.mark.parametrize("seeds", [5, 7, 12])
+def test_intervals_of_single_settings_hold_their_centre_in_95_per_cent_and_miss_it_on_both_sides(seeds: int) -> None:
+    frame = centres(list(rng().normal(size=(2000, seeds))))
+    for low, high in (("low", "high"), ("iqm_low", "iqm_high")):
+        assert (frame[low] > 0).mean() == pytest.approx(0.025, abs=0.01)
+        assert (frame[high] < 0).mean() == pytest.approx(0.025, abs=0.01)
+
+
+@pytest.mark.parametrize("seeds", [6, 7, 12, 19, 30])
+def test_the_interval_of_a_median_between_order_statistics_holds_exactly_95_per_cent_of_laplace_values(
+    seeds: int,
+) -> None:
+    """The distribution of which Hettmansperger & Sheather's interpolation is exact: minima of exponential values."""
+    low, high = centres([np.arange(seeds)]).loc[0, ["low", "high"]]
+    below = int(low) + 1  # values that are 0 or less where the lower of the two interpolated ones is
+    share = low - int(low)
+    between = below * share / (below * share + (seeds - below) * (1 - share))
+    assert binom.cdf(below - 1, seeds, 0.5) + binom.pmf(below, seeds, 0.5) * between == pytest.approx(0.025)
+    assert low + high == pytest.approx(seeds - 1)
+
+
+def test_the_interval_of_the_median_of_five_seeds_alone_is_a_t_interval_of_their_own_variance() -> None:
+    values = rng().normal(size=5)
+    frame = centres([values])
+    half = t.ppf(0.975, 4) * values.std(ddof=1) * np.sqrt(0.28683)  # the variance of the third of five normal values
+    assert frame.loc[0, ["low", "high"]].tolist() == pytest.approx(
+        [np.median(values) - half, np.median(values) + half], rel=0.01
+    )
+
+
+def test_variances_are_shrunk_by_what_their_spread_tells() -> None:
+    """Of settings whose own variances are drawn from a scaled inverse chi squared: 10 degrees of freedom, level 2."""
+    true = 2 * 10 / rng().chisquare(10, size=20_000)
+    variances = true * np.random.default_rng(1).chisquare(4, size=len(true)) / 4
+    pooled, freedom = moderated(variances, [4] * len(variances))
+    assert freedom == pytest.approx(14, abs=0.5)
+    assert pooled == pytest.approx((10 * 2 + 4 * variances) / 14, rel=0.04)
+
+
+def test_a_variance_of_none_or_of_one_setting_is_its_own() -> None:
+    for variances in ([0.5], [0.0, 0.0]):
+        found, freedom = moderated(variances, [4] * len(variances))
+        assert (found.tolist(), freedom.tolist()) == (variances, [4.0] * len(variances))
+
+
 def test_variances_of_settings_help_each_other() -> None:
     variances = rng().chisquare(4, size=300) / 4  # of one and the same variance, five seeds each
     pooled, freedom = moderated(variances, [4] * 300)
@@ -59,6 +111,7 @@ def test_variances_of_settings_help_each_other() -> None:
 
 
 def test_the_error_of_a_median_of_many_seeds_is_that_of_large_samples() -> None:
+    assert error_factor("median", 5) == pytest.approx(np.sqrt(5 * 0.28683), rel=0.01)  # variance of the third of five
     assert error_factor("median", 1001) == pytest.approx(np.sqrt(np.pi / 2), rel=0.06)
     assert error_factor("iqm", 2) == pytest.approx(1, rel=0.02)
 
