@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
-from bench.analysis.scores.agreement import TooFewRunsError, adjusted, rank_correlations, wide
-from bench.analysis.statistics.intervals import resamples
+from bench.analysis.scores.agreement import TooFewRunsError, adjusted, rank_correlations, wide, with_interval
+from bench.analysis.statistics.intervals import resamples, spread
 from bench.analysis.statistics.ranks import row_spearman, spearman_influence
 from bench.analysis.statistics.significance import benjamini_hochberg
 from bench.testing.synthetic import SyntheticScore, synthetic_table
@@ -129,6 +129,16 @@ def test_p_values_are_those_of_the_interval() -> None:
     assert (excluded == (cells["p"] < 0.05)).all()
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_where_the_end_of_the_interval_is_at_no_correlation_p_is_one_in_twenty(sign: int) -> None:
+    influence, labels = RNG.normal(size=40), np.repeat(np.arange(4), 10)
+    error, freedom = spread(influence, labels)
+    end = optimize.brentq(lambda r: np.arctanh(r) * (1 - r**2) / error - stats.t.ppf(0.975, freedom), 0, 0.6)
+    found = with_interval(np.asarray(sign * end), influence, labels)
+    assert found["low" if sign > 0 else "high"] == pytest.approx(0, abs=1e-9)
+    assert found["p"] == pytest.approx(0.05)
+
+
 @pytest.mark.parametrize("seeds", [1, 2, 4])
 def test_fewer_than_five_seeds_have_no_interval(seeds: int) -> None:
     cells = rank_correlations(scores(runs_a_setting=seeds), ["a"], ["b"])
@@ -141,7 +151,8 @@ def test_a_setting_with_fewer_seeds_takes_the_interval_of_all() -> None:
     assert rank_correlations(few, ["a"], ["b"])[["low", "high"]].isna().all(axis=None)
 
 
-def test_scores_that_are_the_same_have_no_interval() -> None:
-    cell = rank_correlations(scores(), ["a"], ["a"]).iloc[0]
-    assert cell["spearman"] == pytest.approx(1)
-    assert np.isnan(cell["low"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_scores_that_are_the_same_or_opposite_have_no_interval(sign: int) -> None:
+    cell = rank_correlations(scores().assign(other=lambda t: sign * t["a"]), ["a"], ["other"]).iloc[0]
+    assert cell["spearman"] == pytest.approx(sign)
+    assert cell[["low", "high", "p"]].isna().all()

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import mstats, t
 
 from bench.analysis.pairs.claims import Claim, Side, read_claim, sentence, weigh
 from bench.analysis.published.printed import printed
@@ -75,6 +76,32 @@ def test_as_many_seeds_as_are_named_settle_a_difference() -> None:
     assert many.word == "supported"
 
 
+def test_the_seeds_needed_are_the_fewest_whose_interval_leaves_out_the_difference() -> None:
+    table = scored(0.03, 6)
+    (verdict,) = weigh(read_claim("factor_vae beta=1 > beta_vae beta=1 on mig"), table)
+    sides = [table.query(f"model == '{model}' and value == 1")["score"] for model in ("factor_vae", "beta_vae")]
+    variances = np.array([mstats.trimmed_stde(side, (1 / 6, 1 / 6)) ** 2 for side in sides])
+
+    def half(seeds: int) -> float:
+        """Of Welch's interval of two means of four untrimmed values in six, which many seeds make narrow."""
+        shrunk, freedom = variances * 6 / seeds, 3 * (seeds - 1) / 5
+        return float(t.ppf(0.975, shrunk.sum() ** 2 / (shrunk**2 / freedom).sum()) * np.sqrt(shrunk.sum()))
+
+    assert verdict.high - verdict.low == pytest.approx(2 * half(6))
+    assert verdict.seeds_needed is not None
+    assert half(verdict.seeds_needed) < abs(verdict.difference) <= half(verdict.seeds_needed - 1)
+    assert f"would be settled by about {verdict.seeds_needed:,} seeds of each setting" in sentence(CLAIM, verdict)
+
+
+def test_a_difference_that_no_number_of_seeds_would_settle_is_said_to_need_more_than_ten_thousand() -> None:
+    table = scored(0.0, 5)
+    alike = table[table["model"] == "beta_vae"]
+    other = alike.assign(model="factor_vae", run="other-" + alike["run"], score=alike["score"] + 1e-6)
+    (verdict,) = weigh(CLAIM, pd.concat([alike, other]))
+    assert verdict.seeds_needed is None
+    assert "would be settled by more than 10,000 seeds of each setting" in sentence(CLAIM, verdict)
+
+
 def test_a_setting_with_few_seeds_does_not_make_few_seeds_enough() -> None:
     alike, one_is_small = (scored(0.02, 50) for _ in range(2))
     one_is_small = one_is_small[one_is_small["value"].ne(0) | one_is_small["seed"].lt(5)]
@@ -97,6 +124,15 @@ def test_below_five_seeds_nothing_is_judged() -> None:
     assert verdict.word == "unknown"
     assert np.isnan([verdict.low, verdict.probability_low]).all()
     assert "an interval needs 5 seeds of each setting" in sentence(CLAIM, verdict)
+
+
+@pytest.mark.parametrize("side", ["factor_vae", "beta_vae"])
+def test_four_seeds_of_one_side_are_too_few_whatever_the_other_has(side: str) -> None:
+    table = scored(0.3, 8)
+    (verdict,) = weigh(CLAIM, table[table["model"].ne(side) | table["seed"].lt(4)])
+    assert (verdict.seeds, verdict.word, verdict.seeds_needed) == (4, "unknown", None)
+    assert np.isnan([verdict.low, verdict.high, verdict.probability_low, verdict.probability_high]).all()
+    assert "4 seeds a setting" in sentence(CLAIM, verdict)
 
 
 def test_a_score_that_is_the_same_for_all_runs_leaves_a_claim_open_and_says_so() -> None:

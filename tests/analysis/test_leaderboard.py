@@ -171,8 +171,8 @@ def test_a_score_that_is_not_a_number_is_a_hole() -> None:
 def test_a_model_that_was_wanted_and_never_scored_is_listed() -> None:
     table = small({"a": [0.9], "b": [0.5]})
     board = by_model(leaderboard(table[table["model"] == "a"], [MIG], wanted_cells(table)))
-    assert board.loc["b", "coverage"] == 0
-    assert np.isnan(board.loc["b", "mig"])
+    assert board.loc["b", ["coverage", "seeds", "runs", "mig_runs"]].tolist() == [0, 0, 0, 0]
+    assert board.loc["b", ["mig", "mig_low", "mig_high"]].isna().all()
 
 
 def test_a_representation_from_elsewhere_is_ranked_on_its_own_data_set_alone() -> None:
@@ -322,6 +322,17 @@ def test_the_best_setting_is_chosen_by_each_score_for_itself() -> None:
     assert best["irs"].to_dict() == pytest.approx({"a": 0.9, "b": 0.5})
     assert best["rank"].to_dict() == {"a": 1, "b": 2}
     assert (best["runs"] == 5).all()
+
+
+def test_a_score_that_no_setting_of_a_model_has_is_a_hole_where_the_best_setting_stands_for_it() -> None:
+    of_mig = swept({("a", 1.0): 0.2, ("a", 2.0): 0.8, ("b", 1.0): 0.5, ("b", 2.0): 0.5})
+    of_irs = swept({("a", 1.0): 0.9, ("a", 2.0): 0.1, ("b", 1.0): 0.5, ("b", 2.0): 0.4}, "irs")
+    table = pd.concat([of_mig, of_irs])
+    holes = table[table["name"].ne("irs") | table["model"].ne("b")]
+    chosen = [MIG, Column("irs", "irs", Score(-1, 1, ranks=("study",)))]
+    best = by_model(leaderboard(holes, chosen, wanted_cells(table), level="best"))
+    assert best.loc["b", ["coverage", "mig_runs", "irs_runs"]].tolist() == [0.5, 5, 0]
+    assert best.loc["b", ["irs", "irs_low", "rank"]].isna().all()
 
 
 def test_the_few_runs_that_survive_in_a_setting_are_not_its_best() -> None:

@@ -5,11 +5,18 @@ import pandas as pd
 import pytest
 from scipy.stats import binom, mannwhitneyu, t, trim_mean, ttest_ind
 
-from bench.analysis.scores.agreement import TooFewRunsError, wide
+from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations, wide
 from bench.analysis.scores.precision import width_against_seeds
 from bench.analysis.scores.strengths import against_strength
-from bench.analysis.scores.superiority import model_comparison
-from bench.analysis.scores.variance import explained, mean_explained, omega_of_plain, variance_explained
+from bench.analysis.scores.superiority import model_comparison, probability_of_beating
+from bench.analysis.scores.variance import (
+    _ends,
+    _influences,
+    explained,
+    mean_explained,
+    omega_of_plain,
+    variance_explained,
+)
 from bench.analysis.statistics.centres import centres, error_factor, moderated
 from bench.testing.synthetic import SyntheticScore, synthetic_table
 
@@ -137,6 +144,45 @@ def test_plain_variance_explained_is_that_of_least_squares() -> None:
         assert found.loc[(by, "mig"), "plain"] == pytest.approx(1 - residual.var() / y.var())
     assert (found["explained"] < found["plain"]).all()
     assert ((found["low"] <= found["explained"]) & (found["explained"] <= found["high"])).all()
+    assert found[["runs", "seeds"]].drop_duplicates().to_numpy().tolist() == [[len(scores), 8]]
+
+
+MEANS = np.array([0, 0.3, 0.6, 0.9, 1.2, 1.5, 0.3, 0.6])  # of the settings of four models, two a model
+OF_MODEL = np.repeat(np.arange(4), 2)
+
+
+@pytest.mark.parametrize("groups", [OF_MODEL, np.arange(8)], ids=["model", "model x strength"])
+@pytest.mark.parametrize("kind", ["normal", "skewed"])
+def test_the_interval_of_a_share_is_as_wide_as_shares_of_studies_vary(kind: str, groups: np.ndarray) -> None:
+    shape, draws = (8, 60, 1500), np.random.default_rng(2)
+    noise = draws.normal(size=shape) if kind == "normal" else (draws.chisquare(1, size=shape) - 1) / np.sqrt(2)
+    share = explained(MEANS[:, None, None] + noise, groups)
+    point, high = (-np.log1p(-end) for end in (share.omega, share.high))
+    foretold = np.sqrt(np.mean((high - point) ** 2)) / t.ppf(0.975, 8 * 59 / 2)
+    assert 0.98 < foretold / point.std() < 1.2
+
+
+def test_shares_change_with_means_and_variances_of_settings_as_their_derivatives_say() -> None:
+    scores, step = rng().normal(size=(8, 5, 1)) + MEANS[:, None, None], 1e-6
+
+    def changed(other: np.ndarray) -> float:
+        return float(
+            (np.log1p(-_influences(scores, OF_MODEL).omega) - np.log1p(-_influences(other, OF_MODEL).omega))[0]
+        )
+
+    found = _influences(scores, OF_MODEL)
+    for k, seeds in enumerate(scores):
+        moved, spread_out = scores.copy(), scores.copy()
+        moved[k] += step
+        spread_out[k] = seeds.mean() + (seeds - seeds.mean()) * np.sqrt(1 + step / seeds.var(ddof=1))
+        assert changed(moved) / step == pytest.approx(found.by_mean[k, 0], rel=1e-3)
+        assert changed(spread_out) / step == pytest.approx(found.by_variance[0], rel=1e-3)
+
+
+def test_equal_contributions_of_settings_add_their_degrees_of_freedom() -> None:
+    found = _ends(0.4, np.full(6, 0.01), 4)
+    half = t.ppf(0.975, 24) * np.sqrt(0.06)
+    assert -np.log1p(-np.array(found)) == pytest.approx(-np.log(0.6) + half * np.array([-1, 1]))
 
 
 @pytest.mark.parametrize("seeds", [2, 5])
@@ -191,6 +237,8 @@ def test_the_mean_share_of_a_constant_score_is_missing_and_below_five_seeds_has_
     few = mean_explained([(scores[:, :4], groups)])
     assert few.omega == pytest.approx(explained(scores[:, :4], groups).omega.mean())
     assert np.isnan([few.low, few.high]).all()
+    five = mean_explained([(scores[:, :5], groups), (scores, groups)])
+    assert 0 <= five.low < five.high < 1
 
 
 def test_variance_of_one_model_or_one_seed_is_not_explained() -> None:
@@ -212,6 +260,40 @@ def test_the_chance_of_beating_is_mann_whitneys() -> None:
         model_comparison(wide(made(models=("a",))), ["mig"])
 
 
+def test_the_interval_of_beating_is_wilsons_of_the_error_of_placements_and_p_is_that_of_one_half() -> None:
+    a, b = rng().normal(0.7, 1, size=9).round(1), np.random.default_rng(1).normal(size=14).round(1)
+    wins = (a[:, None] > b) + (a[:, None] == b) / 2
+    welch = ttest_ind(wins.mean(axis=1), -wins.mean(axis=0), equal_var=False)  # of placements of the two sides
+    error = 2 * wins.mean() / welch.statistic
+    found = probability_of_beating(a, b, np.zeros(9, int), np.zeros(14, int))
+
+    def score(p: float) -> float:
+        """Wilson's: the error that the share would have if its expectation were p."""
+        return abs(wins.mean() - p) / (error * np.sqrt(p * (1 - p) / (wins.mean() * (1 - wins.mean()))))
+
+    assert found.low < found.probability < found.high
+    assert [score(found.low), score(found.high)] == pytest.approx([t.ppf(0.975, welch.df)] * 2)
+    assert found.p == pytest.approx(2 * t.sf(score(0.5), welch.df))
+
+
+def test_a_side_that_always_wins_is_as_sure_as_the_smaller_side_has_runs() -> None:
+    few, many = np.arange(6.0), np.arange(100.0, 140)
+    for a, b in ((few, many), (many, few)):
+        found = probability_of_beating(a, b, np.zeros(len(a), int), np.zeros(len(b), int))
+        sure = 1 / (1 + t.ppf(0.975, 5) ** 2 / 6)  # Wilson's end, of six contests all won
+        assert max(found.low, 1 - found.high) == pytest.approx(sure)
+        assert found.p == pytest.approx(2 * t.sf(np.sqrt(6), 5))
+
+
+def test_runs_without_a_score_take_no_part_in_contests() -> None:
+    table = made(models=("a", "b"), seeds=5)
+    scores = wide(table)
+    scores.iloc[3, scores.columns.get_loc("mig")] = np.nan
+    found, without = (model_comparison(s, ["mig"]) for s in (scores, scores.drop(index=scores.index[3])))
+    pd.testing.assert_frame_equal(found, without)
+    assert found["probability"].notna().all()
+
+
 def test_one_side_that_always_wins_has_an_interval_all_the_same() -> None:
     table = made(models=("a", "b"), seeds=5)
     table.loc[table["model"] == "b", "score"] += 100
@@ -229,6 +311,30 @@ def test_intervals_shrink_with_the_root_of_the_seeds() -> None:
     assert means.is_monotonic_decreasing
     with pytest.raises(TooFewRunsError, match="2 seeds of the smallest setting, 5 are needed"):
         width_against_seeds(wide(made(seeds=2)), ["mig"])
+
+
+def test_widths_foretold_for_the_seeds_that_there_are_are_those_of_the_intervals_that_there_are() -> None:
+    scores = wide(made(seeds=5, strengths=3)).assign(opposite=lambda s: -s["mig"])
+    found = width_against_seeds(scores, ["mig", "sap", "opposite"])
+    now = found[found["seeds"] == 5].set_index(["statistic", "name"])
+    of_settings = centres([own["sap"].to_numpy() for _, own in scores.groupby(["model", "value"])])
+    for statistic, low, high in (("median", "low", "high"), ("iqm", "iqm_low", "iqm_high")):
+        widths = (of_settings[high] - of_settings[low]).quantile([0.1, 0.5, 0.9])
+        assert now.loc[(statistic, "sap"), ["low", "width", "high"]].tolist() == pytest.approx(widths.tolist())
+    pairs = [("mig", "sap"), ("sap", "opposite")]  # the third pair has a correlation of -1, which has no interval
+    cells = pd.concat([rank_correlations(scores, [a], [b]) for a, b in pairs])
+    line = found[found["statistic"].eq("rank correlation") & found["seeds"].eq(5)].iloc[0]
+    assert line["width"] == pytest.approx((cells["high"] - cells["low"]).median())
+    assert (line["runs"], line["available"]) == (len(scores), 5)
+
+
+def test_scores_without_an_interval_have_no_width_and_runs_without_a_score_do_not_count() -> None:
+    scores = wide(made(seeds=6, strengths=2)).assign(opposite=lambda s: -s["mig"])
+    scores.iloc[0, scores.columns.get_loc("mig")] = np.nan
+    found = width_against_seeds(scores, ["mig", "opposite"])
+    assert found.loc[found["statistic"] == "rank correlation", ["width", "low", "high"]].isna().all(axis=None)
+    assert (found["runs"].unique().tolist(), found["available"].unique().tolist()) == ([len(scores) - 1], [5])
+    assert set(width_against_seeds(scores, ["mig"])["statistic"]) == {"median", "iqm"}
 
 
 def test_a_setting_with_few_seeds_does_not_make_intervals_of_correlations_narrow() -> None:

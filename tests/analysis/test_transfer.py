@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import norm, spearmanr
 
 from bench.analysis.scores.agreement import TooFewRunsError, wide
-from bench.analysis.scores.datasets import agreement_across_datasets
+from bench.analysis.scores.datasets import agreement_across_datasets, correlated_medians, median_noise
 from bench.analysis.scores.groups import _medians, accuracy_by_third
 from bench.analysis.scores.selection import unsupervised_selection, with_sampled_tc
 from bench.analysis.scores.transfer import complete_grid, transfer
@@ -45,6 +45,63 @@ def test_agreement_between_datasets_is_that_of_the_settings_medians() -> None:
     assert few[["low", "high", "p", "attenuation"]].isna().all(axis=None)
     with pytest.raises(TooFewRunsError, match="1 data sets; two are needed"):
         agreement_across_datasets(wide(made()), ["mig"], rng())
+
+
+def test_the_noise_of_a_median_of_five_seeds_is_that_of_the_third_of_five_normal_values() -> None:
+    variances = 4 * rng().chisquare(4, size=2000) / 4
+    assert median_noise(list(variances), [5] * 2000).mean() == pytest.approx(4 * 0.28683, rel=0.03)
+
+
+def two_sides(agreement: float) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """True medians of 400 settings on two sides, the same with noise, and the variances of the noise."""
+    draws = np.random.default_rng(3)
+    pair = draws.multivariate_normal([0, 0], [[1, agreement], [agreement, 1]], size=400).T
+    true = [300 + 10 * side for side in pair]
+    noise = [np.where(np.arange(400) % 2, 5.0, 50.0) for _ in true]
+    return true, [side + draws.normal(size=400) * np.sqrt(v) for side, v in zip(true, noise, strict=True)], noise
+
+
+def test_attenuation_is_what_noise_takes_from_the_correlation_of_each_side_with_itself() -> None:
+    true, noisy, noise = two_sides(0.8)
+    found = correlated_medians(noisy, noise, rng())
+    kept = [spearmanr(a, b).statistic for a, b in zip(true, noisy, strict=True)]
+    assert found["attenuation"] == pytest.approx(kept[0] * kept[1], abs=0.04)
+    assert found["spearman"] / found["attenuation"] == pytest.approx(spearmanr(*true).statistic, abs=0.06)
+
+
+def test_the_interval_across_data_sets_reaches_from_the_correlation_to_that_without_noise() -> None:
+    _, noisy, noise = two_sides(0.5)
+    found = correlated_medians(noisy, noise, rng())
+    z = np.arctanh(found["spearman"])
+    half = z - np.arctanh(found["low"])  # the nearer to 0
+    assert found["high"] == pytest.approx(np.tanh(z + half) / found["attenuation"])
+    assert found["p"] == pytest.approx(2 * norm.sf(z / half * norm.ppf(0.975)))
+
+
+def test_an_interval_around_no_agreement_is_that_without_noise_at_both_ends() -> None:
+    _, noisy, noise = two_sides(0.0)
+    found = correlated_medians([side[:50] for side in noisy], [v[:50] for v in noise], rng())
+    z = np.arctanh(found["spearman"])
+    low, high = (np.arctanh(found[end] * found["attenuation"]) for end in ("low", "high"))
+    assert low < 0 < high
+    assert z - low == pytest.approx(high - z)
+
+
+def test_no_interval_across_data_sets_goes_beyond_one() -> None:
+    _, noisy, _ = two_sides(0.999)
+    loud = [np.full(400, 50.0)] * 2
+    same = correlated_medians([noisy[0], noisy[0]], loud, rng())
+    opposite = correlated_medians([noisy[0], -noisy[0]], loud, rng())
+    assert same["high"] == 1
+    assert opposite["low"] == -1
+
+
+def test_the_setting_with_the_fewest_seeds_on_either_data_set_decides_whether_there_is_an_interval() -> None:
+    table = made(datasets=TWO, seeds=5)
+    lone = (table["dataset"] == "mnist") & (table["model"] == "beta_vae") & (table["strength_index"] == 0)
+    found = agreement_across_datasets(wide(table[~lone | (table["seed"] < 4)]), ["mig"], rng())
+    assert (found["seeds"] == 4).all()
+    assert found[["low", "high", "p"]].isna().all(axis=None)
 
 
 def test_a_setting_that_is_always_best_always_transfers() -> None:
