@@ -111,8 +111,18 @@ def test_stretched_draws_are_as_far_apart_as_seeds_are() -> None:
     assert 0.92 <= np.mean(held) <= 0.98
 
 
+def normal_draws(values: np.ndarray) -> np.ndarray:
+    """Means of resampled values, were they exactly normal."""
+    return values.mean() + values.std() / np.sqrt(len(values)) * norm.ppf((np.arange(20_000) + 0.5) / 20_000)
+
+
 def test_stretched_draws_of_a_mean_have_its_t_interval() -> None:
     values = RNG.normal(size=6)
-    resampled = values.mean() + values.std() / np.sqrt(6) * norm.ppf((np.arange(20_000) + 0.5) / 20_000)
-    found = percentile_interval(stretched(values.mean(), resampled, np.zeros(6, int)))
+    found = percentile_interval(stretched(values.mean(), normal_draws(values), np.zeros(6, int)))
     assert found == pytest.approx(tuple(ttest_1samp(values, 0).confidence_interval()), abs=1e-3)
+
+
+def test_draws_are_stretched_as_if_every_setting_had_the_fewest_seeds() -> None:
+    draws = normal_draws(RNG.normal(size=16))
+    uneven, even = (stretched(draws.mean(), draws, np.repeat([0, 1], counts)) for counts in ([6, 10], [6, 6]))
+    np.testing.assert_allclose(uneven, even)

@@ -11,7 +11,7 @@ from scipy.stats import trim_mean
 from bench import registry
 from bench.analysis.board.board import Column
 from bench.analysis.board.leaderboard import OVERALL, columns, leaderboard, levels, wanted_cells
-from bench.analysis.board.ranking import STANDING
+from bench.analysis.board.ranking import STANDING, Contest, standings
 from bench.analysis.names import PAPER
 from bench.analysis.statistics.intervals import iqm
 from bench.metrics.base import RANK_SETS, Score, metric
@@ -90,6 +90,37 @@ def test_lower_is_better_where_the_metric_says_so() -> None:
     board = by_model(leaderboard(table, [Column("mig", "mig", Score(0, 1, False, ranks=("study",)))]))
     assert board["rank"].to_dict() == {"a": 1, "b": 2}
     assert board.loc["a", "mean_score"] == pytest.approx(0.85)
+
+
+def test_the_mean_score_is_the_mean_share_of_ranges_and_leaves_out_scores_without_one() -> None:
+    contests = [
+        Contest(np.array(points), np.tile(points, (10, 1)), declared)
+        for points, declared in (
+            ([1.0, 0.5, 0.0], Score(0, 1)),
+            ([-0.5, 0.0, 1.0], Score(-1, 1)),  # shares .25, .5, 1
+            ([10.0, 30.0, 20.0], Score(10, 30, higher_is_better=False)),  # shares 1, 0, .5
+            ([-9.0, -1.0, -5.0], Score(-np.inf, 0)),
+            ([3.0, 1.0, 2.0], Score(0, np.inf)),
+        )
+    ]
+    found = standings(contests)
+    assert found["mean_score"].tolist() == pytest.approx([2.25 / 3, 1 / 3, 0.5])
+    assert found["mean_rank"].tolist() == pytest.approx([(1 + 3 + 1 + 3 + 1) / 5, (2 + 2 + 3 + 1 + 3) / 5, 2.0])
+    assert found["borda"].tolist() == pytest.approx([6.0, 4.0, 5.0])
+    for name, places in (("rank", [1, 3, 2]), ("rank_by_mean", [1, 3, 2])):
+        for end in ("", "_low", "_high"):
+            assert found[name + end].tolist() == places
+
+
+def test_the_interval_of_a_rank_holds_all_places_but_of_the_fewest_draws() -> None:
+    """Of 1000 draws, 30 change places: more than 2.5 per cent, so that either place is within the interval."""
+    points = np.array([0.6, 0.4])
+    for changed, ends in ((30, [1, 2]), (20, [1, 1])):
+        draws = np.tile(points, (1000, 1))
+        draws[:changed] = points[::-1]
+        found = standings([Contest(points, draws, Score(0, 1))])
+        assert found.loc[0, ["rank_low", "rank_high"]].tolist() == ends
+        assert found.loc[0, ["rank_by_mean_low", "rank_by_mean_high"]].tolist() == ends
 
 
 def test_scores_of_no_direction_are_shown_but_do_not_count(study_table: pd.DataFrame) -> None:
