@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import mstats, t
 
-from bench.analysis.pairs.claims import Claim, Side, read_claim, sentence, weigh
+from bench.analysis.pairs.claims import Claim, Side, _seeds_needed, read_claim, sentence, weigh
 from bench.analysis.published.printed import printed
 from bench.cli.claim import judge, read_claims
 from bench.registry import UnknownNameError
@@ -90,6 +90,12 @@ def test_the_seeds_needed_are_the_fewest_whose_interval_leaves_out_the_differenc
     assert verdict.high - verdict.low == pytest.approx(2 * half(6))
     assert verdict.seeds_needed is not None
     assert half(verdict.seeds_needed) < abs(verdict.difference) <= half(verdict.seeds_needed - 1)
+    for seeds in (6, 9):
+        found = [
+            _seeds_needed(share * half(seeds), np.sqrt(variances), np.full(2, 3.0), np.full(2, 6.0))
+            for share in (1.0001, 0.9999)
+        ]
+        assert found == [seeds, seeds + 1]
     assert f"would be settled by about {verdict.seeds_needed:,} seeds of each setting" in sentence(CLAIM, verdict)
 
 

@@ -1,5 +1,6 @@
 """Trained models ship: added from a store, listed, loaded without training, taken as done, checked."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from merging.tables import QUICK, folder_of, scored
 
 import bench
 from bench.cli.listing import trained_table
+from bench.data.sampling import of_entry
 from bench.models.base import Learner
 from bench.registry import UnknownNameError
 from bench.store.files import StoreError, read_arrays, read_json, write_arrays, write_json
@@ -18,7 +20,7 @@ from bench.study.run import Frozen, Run, Schedule
 from bench.table.reference import merge
 from bench.table.scores import plan_scores
 from bench.training import catalogue as trained
-from bench.training.catalogue import catalogue, load_model, ship, shipped_among, take
+from bench.training.catalogue import catalogue, find, load_model, ship, shipped_among, take
 from bench.training.train import new_learner
 from bench.values import ConfigError
 
@@ -102,6 +104,25 @@ def test_a_strength_is_an_index_or_as_a_float_the_value(shipped: Path) -> None:
     assert all((array == by_value.state()[name]).all() for name, array in by_index.state().items())
 
 
+@pytest.mark.parametrize("steps", [3, 9])
+def test_of_several_schedules_the_longest_is_loaded(shipped: Path, tmp_path: Path, steps: int) -> None:
+    other = dataclasses.replace(of(0), schedule=dataclasses.replace(SCHEDULE, steps=steps))
+    finished(other, Store(tmp_path / "origin"))
+    assert len(ship([other], Store(tmp_path / "origin"), shipped)) == 1
+    assert find(catalogue(), "beta_vae", "dsprites", 0, 0).run == (other if steps > SCHEDULE.steps else of(0)).id
+
+
+def test_what_was_trained_on_part_of_the_images_is_in_the_catalogue_and_is_not_loaded_in_the_place_of_all(
+    shipped: Path, tmp_path: Path
+) -> None:
+    part = dataclasses.replace(of(1), sampling=of_entry({"kind": "subset", "images": 100, "draw": 0}))
+    finished(part, Store(tmp_path / "origin"))
+    ship([part], Store(tmp_path / "origin"), shipped)
+    assert [entry.as_run().sampling == part.sampling for entry in catalogue()] == [False, True, False]
+    with pytest.raises(ConfigError, match="no trained beta_vae on dsprites has strength 1 and seed 0"):
+        load_model("beta_vae", strength=1)
+
+
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
@@ -109,6 +130,7 @@ def test_a_strength_is_an_index_or_as_a_float_the_value(shipped: Path) -> None:
         ({"model": "beta_vae", "dataset": "dsprite"}, "dsprites"),
         ({"model": "beta_vae", "strength": 4}, "nearest: strength=5, seed=0"),
         ({"model": "beta_vae", "strength": 2.5}, "nearest: strength=0, seed=0"),
+        ({"model": "beta_vae", "strength": 12.0}, "nearest: strength=5, seed=0"),
         (
             {"model": "beta_vae", "strength": 5, "seed": 3},
             r"strength 0 \(1\): seed 0; strength 5 \(16\): seed 0\.",
@@ -214,6 +236,31 @@ def test_beyond_the_size_of_a_repository_models_are_files_of_a_release(
     with pytest.raises(StoreError, match="it is a file of the project's release, put it there"):
         load_model("beta_vae", strength=2)
     assert shipped_among([of(2)]) == []  # so that a study trains it instead
+
+
+@pytest.mark.parametrize("room", [0.5, 1.5, 2.5])
+def test_the_size_of_a_repository_is_that_of_what_it_holds_and_of_what_is_added(
+    shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: float
+) -> None:
+    store = Store(tmp_path / "origin")
+    runs = [of(2), of(3)]
+    for run in runs:
+        finished(run, store)
+    held = [entry.path.stat().st_size for entry in catalogue()]
+    monkeypatch.setattr(trained, "LARGEST_IN_REPOSITORY", sum(held) + room * held[0])
+    monkeypatch.setenv("BENCH_DATA", str(tmp_path / "data"))
+    added = ship(runs, store, shipped)
+    assert [bool(entry.record.get("release")) for entry in added] == [room < 1, room < 2]
+
+
+def test_what_failed_or_was_begun_is_replaced_by_what_ships(shipped: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "own", writable=True)
+    folder = store.run(of(0).id)
+    for leftover in (folder.failed, folder.checkpoint):
+        leftover.parent.mkdir(parents=True, exist_ok=True)
+        leftover.write_text("{}")
+    assert [run.id for run in take([of(0)], store)] == [of(0).id]
+    assert (folder.state(), folder.failed.exists(), folder.checkpoint.exists()) == ("done", False, False)
 
 
 def test_until_it_is_scored_a_run_that_was_taken_has_the_tables_scores(shipped: Path, tmp_path: Path) -> None:
