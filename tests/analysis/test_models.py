@@ -335,6 +335,8 @@ def test_scores_without_an_interval_have_no_width_and_runs_without_a_score_do_no
     assert found.loc[found["statistic"] == "rank correlation", ["width", "low", "high"]].isna().all(axis=None)
     assert (found["runs"].unique().tolist(), found["available"].unique().tolist()) == ([len(scores) - 1], [5])
     assert set(width_against_seeds(scores, ["mig"])["statistic"]) == {"median", "iqm"}
+    with pytest.raises(TooFewRunsError, match="0 seeds of the smallest setting"):
+        width_against_seeds(scores.assign(mig=np.nan), ["mig"])
 
 
 def test_a_setting_with_few_seeds_does_not_make_intervals_of_correlations_narrow() -> None:

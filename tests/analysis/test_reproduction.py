@@ -173,6 +173,29 @@ def test_printed_shares_of_variance_are_freed_of_the_seeds_part() -> None:
     assert (found["printed"] - found["published"]).max() < 3
 
 
+@pytest.mark.parametrize(("name", "scale"), [("fig2", np.arctanh), ("table5", lambda share: -np.log1p(-share))])
+def test_the_interval_of_a_difference_is_widened_by_the_seeds_of_both_where_it_is_symmetric(
+    name: str, scale: Any
+) -> None:
+    runs = study(["noisy_dsprites"], 5)
+    noises = {n: noise(k) for k, n in enumerate(SIX)}
+    scores = {n: lambda i, r, of=of: of(i, r) + (r.strength_index or 0) / 2 for n, of in noises.items()}
+    found = reproduce(ITEMS[name], table_of(runs, scores), runs, PUBLISHED).dropna(subset="low")
+    assert len(found) == 15 - 3 * (name == "table5")
+    ours = scale(found["ours"] / 100)
+    for end in ("low", "high"):
+        half, widened = (scale(found[column] / 100) - ours for column in (end, f"{end}_of_difference"))
+        np.testing.assert_allclose(widened, half * np.sqrt(1 + 5 / 50))
+
+
+def test_printed_shares_are_freed_of_the_part_of_six_models_or_of_36_settings() -> None:
+    found = reproduce(ITEMS["table5"], table_of([], {}), [], PUBLISHED).set_index(["dataset", "column", "row"])
+    printed, freed = (found[name].unstack("row") / 100 for name in ("printed", "published"))
+    noise_share = (1 - printed["model x strength"]) / (1800 - 36)  # of 50 seeds a setting
+    for row, groups in (("model", 6), ("model x strength", 36)):
+        np.testing.assert_allclose(freed[row], (printed[row] - (groups - 1) * noise_share) / (1 + noise_share))
+
+
 def test_the_mean_of_table_5_is_that_of_its_cells_with_an_interval_narrower_than_theirs() -> None:
     datasets = STUDY["datasets"]
     runs = study(datasets, 5)
@@ -198,7 +221,9 @@ def test_half_the_updates_are_the_published_ones_of_factor_vae_alone() -> None:
 
 def test_part_of_the_grid_is_not_the_grid() -> None:
     part = [r for r in study(["d"], 1) if r.strength_index in (0, 5)]
+    others = [dataclasses.replace(part[0], model="pca", value=float(value)) for value in range(36)]
     assert shortfalls(part, PUBLISHED, STUDY) == ["12 settings for 36"]
+    assert shortfalls([*part, *others], PUBLISHED, STUDY) == ["12 settings for 36"]
 
 
 def test_variance_explained_and_transfer_are_of_the_same_analyses_as_the_figures() -> None:

@@ -1,10 +1,12 @@
 """Shares of variance whose answer is known: made-up scores that each choice moves by a known amount."""
 
+import statistics
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.analysis.scores.sensitivity import correlation_shares, score_shares
@@ -59,6 +61,18 @@ def test_what_moves_all_runs_alike_is_told_apart() -> None:
     assert line["shared"] < 0.1 * line["variance"]
 
 
+def test_the_shared_part_is_the_component_of_levels_in_an_analysis_of_variance() -> None:
+    table = made({"training seed": 1.0, "bins": 0.5}, settings=2, seeds=3, shared=1.0)
+    levels = table[table["choice"].isin(["", "bins"])].pivot(index="run", columns="level", values="score").to_numpy()
+    runs, columns = levels.shape
+    rest = levels - levels.mean(axis=0) - levels.mean(axis=1, keepdims=True) + levels.mean()
+    of_rest = (rest**2).sum() / (runs - 1) / (columns - 1)
+    of_levels = runs * ((levels.mean(axis=0) - levels.mean()) ** 2).sum() / (columns - 1)
+    line = score_shares(table).set_index("source").loc["bins"]
+    assert line["shared"] == pytest.approx((of_levels - of_rest) / runs)
+    assert line["variance"] == pytest.approx((of_levels + (runs - 1) * of_rest) / runs)
+
+
 def test_a_run_without_a_score_of_the_protocol_is_left_out_and_the_seed_keeps_its_share() -> None:
     table = made({"setting": 1.0, "training seed": 1.0, "evaluation seed": 0.3}, seeds=10)
     lacking = table[table["run"].ne("0-0") | table["choice"].ne("")]
@@ -80,6 +94,13 @@ def test_a_choice_that_no_run_has_whole_leaves_shares_unknown() -> None:
 
 def test_shares_add_up_to_one() -> None:
     assert shares(made({"setting": 1, "training seed": 1, "bins": 1})).sum() == pytest.approx(1)
+
+
+def test_seeds_and_settings_move_no_two_runs_alike_and_the_fewest_seeds_are_told() -> None:
+    table = made({"setting": 1, "training seed": 1, "bins": 1}, seeds=6)
+    found = score_shares(table[table["value"].ne(0) | table["seed"].lt(4)]).set_index("source")
+    assert found.loc[["training seed", "setting"], "shared"].tolist() == [0, 0]
+    assert found[["runs", "seeds"]].drop_duplicates().to_numpy().tolist() == [[34, 4]]
 
 
 def test_one_seed_is_too_few_and_two_are_enough_for_scores() -> None:
@@ -111,6 +132,30 @@ def test_a_choice_that_reorders_runs_moves_their_rank_correlation_more_than_one_
     assert found.loc["codes", "variance"] > 0
     assert found.loc["evaluation seed", "variance"] == 0
     assert set(found["spearman"]) == {found["spearman"].iloc[0]}
+
+
+def test_the_variance_of_a_correlation_is_that_of_its_values_under_each_level() -> None:
+    table = made({"setting": 1, "training seed": 1, "bins": 1, "codes": 1}, settings=2, seeds=3, names="ab")
+    assert set(table["level"]) == {level for levels in LEVELS.values() for level in levels}
+    by_level = {level: spearmanr(*(own.loc[own["name"] == n].sort_values("run")["score"] for n in "ab")).statistic
+                for level, own in table.groupby("level")}  # fmt: skip
+    found = correlation_shares(table, ["a", "b"]).set_index("source")
+    for choice, levels in LEVELS.items():
+        if choice:
+            expected = statistics.variance(by_level[level] for level in ("protocol", *levels))
+            assert found.loc[choice, "variance"] == pytest.approx(expected)
+    assert found["spearman"].tolist() == pytest.approx([by_level["protocol"]] * 4)
+    assert (found["runs"] == 6).all()
+
+
+def test_a_score_that_a_level_lacks_is_that_of_the_protocol() -> None:
+    table = made({"setting": 1, "training seed": 1, "codes": 1}, settings=2, seeds=3, names="ab")
+    lacks = table["level"].eq("sampled codes") & table["name"].eq("b")
+    copied = table["score"].mask(lacks, table["run"].map(table[table["level"].eq("protocol") & table["name"].eq("b")]
+                                                         .set_index("run")["score"]))  # fmt: skip
+    without, with_copies = (correlation_shares(t, ["a", "b"]) for t in (table[~lacks], table.assign(score=copied)))
+    pd.testing.assert_frame_equal(without, with_copies)
+    assert without.set_index("source").loc["codes", "variance"] > 0
 
 
 def test_a_constant_score_has_no_correlation() -> None:

@@ -71,7 +71,8 @@ def test_attenuation_is_what_noise_takes_from_the_correlation_of_each_side_with_
 
 def test_the_interval_across_data_sets_reaches_from_the_correlation_to_that_without_noise() -> None:
     _, noisy, noise = two_sides(0.5)
-    found = correlated_medians(noisy, noise, rng())
+    found = correlated_medians([side[:60] for side in noisy], [v[:60] for v in noise], rng())
+    assert found["low"] > 0
     z = np.arctanh(found["spearman"])
     half = z - np.arctanh(found["low"])  # the nearer to 0
     assert found["high"] == pytest.approx(np.tanh(z + half) / found["attenuation"])
@@ -165,8 +166,35 @@ def test_the_picked_run_is_the_one_the_unsupervised_score_likes_best() -> None:
     assert found.loc["gaussian_total_correlation_sampled", "score"] == scores["mig"][tc.idxmin()]
     assert found.loc["best run", "score"] == scores["mig"].max()
     assert found.loc["median run", "score"] == scores["mig"].median()
+    assert found.loc["worst run", "score"] == scores["mig"].min()
+    shares = [(scores["mig"] <= score).mean() for score in found["score"]]
+    assert found["share"].tolist() == pytest.approx(shares)
+    assert (found["runs"] == len(scores)).all()
     with pytest.raises(TooFewRunsError, match="0 unsupervised scores"):
         unsupervised_selection(scores[["mig"]], ["mig"], rng())
+
+
+@pytest.mark.parametrize(("seeds", "has_interval"), [(4, False), (5, True)])
+def test_a_score_that_ranks_as_the_metric_does_picks_the_best_run_in_every_draw(seeds: int, has_interval: bool) -> None:
+    scores = with_sampled_tc(made(seeds=seeds)).assign(elbo=lambda s: 2 * s["mig"] - 100)
+    found = unsupervised_selection(scores, ["mig", "sap"], rng()).set_index(["metric", "by"])[["score", "low", "high"]]
+    pd.testing.assert_series_equal(found.loc["mig", "elbo"], found.loc["mig", "best run"], check_names=False)
+    assert found[["low", "high"]].notna().all(axis=None) == has_interval
+    assert found[["low", "high"]].notna().any(axis=None) == has_interval
+    if has_interval:
+        medians = found.xs("median run", level="by")
+        assert ((medians["low"] < medians["score"]) & (medians["score"] < medians["high"])).all()
+
+
+def test_runs_that_lack_a_score_are_not_picked_from() -> None:
+    scores = with_sampled_tc(made())
+    best = scores["elbo"].idxmax()
+    for name in ("mig", "elbo"):
+        holes = scores.copy()
+        holes.loc[best, name] = np.nan
+        found = unsupervised_selection(holes, ["mig"], rng()).set_index("by")
+        assert found.loc["elbo", "score"] == scores["mig"][scores["elbo"].drop(best).idxmax()]
+        assert (found["runs"] == len(scores) - 1).all()
 
 
 @pytest.mark.parametrize("drawn", [36, 37, 38, 3])
