@@ -113,6 +113,17 @@ def test_fewer_than_five_seeds_give_no_interval(two: tuple[pd.DataFrame, pd.Data
     assert found.scores.set_index("name").loc["up", "strengths"] == pytest.approx(1)
 
 
+def test_five_seeds_of_which_four_are_paired_give_metrics_an_interval_and_runs_none(
+    two: tuple[pd.DataFrame, pd.DataFrame],
+) -> None:
+    a, b = two
+    found = compare(a, b.assign(seed=b["seed"] + 1), NAMES)
+    assert (found.scores["pairs"] == 24).all()
+    assert found.scores[["runs", "seeds"]].notna().all(axis=None)
+    assert found.scores[["runs_low", "runs_high", "seeds_low", "seeds_high"]].isna().all(axis=None)
+    assert found.metrics["low"].notna().all()
+
+
 def test_other_seeds_leave_strengths_to_compare(two: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     a, b = two
     found = compare(a, b.assign(seed=b["seed"] + 100), NAMES)

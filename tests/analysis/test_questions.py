@@ -39,6 +39,12 @@ def test_a_single_number_of_labels_is_no_curve(rng: np.random.Generator) -> None
         label_efficiency(table)
 
 
+def test_one_predictor_of_two_numbers_of_labels_is_a_curve_whatever_another_has(rng: np.random.Generator) -> None:
+    table = synthetic_table(rng, models=("pca",), scores={n: SCORES[n] for n in ("lr_10", "lr_100", "gbt_100")})
+    found = label_efficiency(table)
+    assert sorted(zip(found["predictor"], found["labels"], strict=True)) == [("gbt", 100), ("lr", 10), ("lr", 100)]
+
+
 def test_accuracies_that_no_run_has_together_are_named(rng: np.random.Generator) -> None:
     table = synthetic_table(rng, models=("pca",), scores={name: SCORES[name] for name in ("lr_10", "lr_100")})
     one_each = table[table["name"].eq("lr_10") == table["seed"].eq(0)]

@@ -5,13 +5,13 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm, spearmanr
+from scipy.stats import norm, spearmanr, t
 
 from bench.analysis.scores.agreement import TooFewRunsError, wide
 from bench.analysis.scores.datasets import agreement_across_datasets, correlated_medians, median_noise
 from bench.analysis.scores.groups import _medians, accuracy_by_third
 from bench.analysis.scores.selection import unsupervised_selection, with_sampled_tc
-from bench.analysis.scores.transfer import complete_grid, transfer
+from bench.analysis.scores.transfer import Grid, complete_grid, transfer
 from bench.testing.synthetic import SyntheticScore, synthetic_table
 
 MADE = {
@@ -141,6 +141,25 @@ def test_the_percentage_is_the_mean_over_all_trials_there_are() -> None:
             wins.append(other[picked] >= other[chance])
     assert found.loc[("random", "random"), "percent"] == pytest.approx(100 * np.mean(wins))
     assert found[["low", "high"]].isna().all(axis=None)  # three seeds
+
+
+def test_the_interval_of_transfer_is_that_of_leaving_each_seed_out() -> None:
+    grid = complete_grid(wide(made(datasets=TWO, seeds=7)), ["mig", "sap"])
+    found = transfer(grid)
+    without = [
+        transfer(Grid(np.delete(grid.scores, k, axis=3), grid.datasets, grid.names))["percent"] for k in range(7)
+    ]
+    error = np.sqrt(6) * np.std(without, axis=0)
+    np.testing.assert_allclose(found["low"], found["percent"] - t.ppf(0.975, 6) * error)
+    np.testing.assert_allclose(found["high"], found["percent"] + t.ppf(0.975, 6) * error)
+
+
+def test_a_score_that_one_data_set_lacks_is_left_out_of_transfer() -> None:
+    table = made(datasets=TWO, seeds=3)
+    lacking = table[table["dataset"].ne("mnist") | table["name"].ne("mig")]
+    grids = [complete_grid(wide(t), names) for t, names in ((lacking, ["mig", "sap"]), (table, ["sap"]))]
+    assert grids[0].names == ("sap",)
+    np.testing.assert_array_equal(grids[0].scores, grids[1].scores)
 
 
 def test_transfer_within_one_data_set_is_all_that_one_data_set_gives() -> None:
