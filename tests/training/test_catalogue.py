@@ -42,10 +42,10 @@ def learner(run: Run) -> Learner:
     return made
 
 
-def finished(run: Run, store: Store) -> None:
+def finished(run: Run, store: Store, weights_of: Run | None = None) -> None:
     folder = store.run(run.id)
     write_json(folder.config, run.record())
-    write_arrays(folder.weights, learner(run).state())
+    write_arrays(folder.weights, learner(weights_of or run).state())
     folder.losses.write_text(LOSSES)
     write_json(folder.done, DONE)
 
@@ -121,6 +121,19 @@ def test_what_was_trained_on_part_of_the_images_is_in_the_catalogue_and_is_not_l
     assert [entry.as_run().sampling == part.sampling for entry in catalogue()] == [False, True, False]
     with pytest.raises(ConfigError, match="no trained beta_vae on dsprites has strength 1 and seed 0"):
         load_model("beta_vae", strength=1)
+
+
+def test_a_run_of_a_later_data_set_or_of_a_model_that_is_unknown_here_is_read_as_it_was_recorded(
+    shipped: Path, tmp_path: Path
+) -> None:
+    later = dataclasses.replace(of(1), dataset_version=2)
+    theirs = dataclasses.replace(of(2), model="theirs", sweeps="lambda", hyper=Frozen({"lambda": 4.0}))
+    for run in (later, theirs):
+        finished(run, Store(tmp_path / "origin"), weights_of=of(1))
+    ship([later, theirs], Store(tmp_path / "origin"), shipped)
+    entries = {entry.run: entry.as_run() for entry in catalogue()}
+    assert entries[later.id].dataset_version == 2
+    assert (entries[theirs.id].sweeps, entries[theirs.id].hyper) == ("lambda", {"lambda": 4.0})
 
 
 @pytest.mark.parametrize(
