@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal
+from scipy.stats import bernoulli, multivariate_normal
 
 from bench.analysis.representations.identifiability import (
     LinearGaussian,
@@ -73,6 +73,16 @@ def test_a_decoder_that_absorbs_the_rotation_has_the_same_bound_to_float_precisi
         for turn in (np.eye(3), random_rotation(3, rng))
     ]
     np.testing.assert_allclose(bounds[1], bounds[0], rtol=10 * np.finfo(np.float32).eps)
+    z = mean + np.exp(logvar / 2) * np.random.default_rng(1).standard_normal(mean.shape)
+    likelihood = bernoulli.logpmf(1, p := decode(z.astype(np.float32))) * images + np.log(1 - p) * (1 - images)
+    divergence = (mean**2 + np.exp(logvar) - logvar - 1) / 2
+    np.testing.assert_allclose(bounds[0], likelihood.sum(axis=(1, 2, 3)) - divergence.sum(axis=1), rtol=1e-5)
+
+
+def test_a_random_rotation_favours_no_direction(rng: np.random.Generator) -> None:
+    entries = np.array([random_rotation(3, rng) for _ in range(1000)])
+    assert np.abs(entries.mean(axis=0)).max() < 0.08  # of standard error 0.018
+    assert abs(np.sign(np.linalg.det(entries)).mean()) < 0.15
 
 
 def test_metrics_of_axes_fall_and_those_of_content_do_not(model: LinearGaussian, rng: np.random.Generator) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import trim_mean
+from scipy.stats import mstats, t, trim_mean
 
 from bench import registry
 from bench.analysis.board.board import Column
@@ -56,6 +56,18 @@ def test_the_overall_score_is_the_mean_over_data_sets(study_table: pd.DataFrame)
     parts = [by_model(board, d)["mig"].sort_index() for d in ("dsprites", "noisy_dsprites")]
     np.testing.assert_allclose(by_model(board, OVERALL)["mig"].sort_index(), sum(parts) / 2)
     assert (by_model(board, OVERALL)["runs"] == 60).all()
+
+
+def test_the_interval_over_data_sets_is_that_of_a_mean_of_independent_means() -> None:
+    rng = np.random.default_rng(0)
+    scores = {"d": rng.normal(size=8), "e": rng.normal(2, 3, size=16)}
+    board = leaderboard(pd.concat([small({"a": own}, dataset=d) for d, own in scores.items()]), [MIG])
+    variances = np.array([mstats.trimmed_stde(own, (0.25, 0.25)) ** 2 for own in scores.values()]) / 4
+    freedom = variances.sum() ** 2 / (variances**2 / [3, 7]).sum()  # of half of the runs
+    half = t.ppf(0.975, freedom) * np.sqrt(variances.sum())
+    mean = np.mean([trim_mean(own, 0.25) for own in scores.values()])
+    found = by_model(board, OVERALL).loc["a", ["mig_low", "mig", "mig_high"]]
+    assert found.tolist() == pytest.approx([mean - half, mean, mean + half])
 
 
 def test_ranks_follow_the_scores_and_their_intervals_hold_them(study_table: pd.DataFrame) -> None:

@@ -59,6 +59,25 @@ def test_each_factor_has_its_own_value_and_a_constant_one_has_none() -> None:
     assert scores["kmeans_ari"] == pytest.approx((scores["kmeans_ari/0"] + scores["kmeans_ari/2"]) / 2)
 
 
+def test_a_score_is_the_mean_over_factors() -> None:
+    codes, factors = clusters(apart=3)
+    noise = np.random.default_rng(1).integers(3, size=factors.shape)
+    scores = scored(codes, np.hstack([factors, noise, factors % 2]))
+    for name in ("knn_accuracy", "kmeans_nmi", "kmeans_ari", "silhouette"):
+        of_factors = [scores[f"{name}/{k}"] for k in range(3)]
+        assert scores[name] == pytest.approx(np.mean(of_factors))
+        assert scores[name] != pytest.approx(np.median(of_factors), abs=1e-3)
+
+
+def test_the_first_test_rows_alone_are_clustered_and_all_have_neighbours() -> None:
+    codes, factors = clusters(apart=2)
+    whole, few = scored(codes, factors), scored(codes, factors, num_points=30)
+    of_few = clusterability(codes[:200], factors[:200], codes[200:230], factors[200:230])
+    assert few["knn_accuracy"] == whole["knn_accuracy"] != of_few["knn_accuracy"]
+    for name in ("kmeans_nmi", "kmeans_ari", "silhouette"):
+        assert few[name] == of_few[name] != whole[name]
+
+
 def test_more_clusters_than_distinct_codes_are_as_many_as_there_are() -> None:
     factors = np.arange(40)[:, None] % 5
     scores = scored(np.minimum(factors, 1).astype(float), factors)  # five classes in two places

@@ -61,6 +61,8 @@ def test_information_of_rare_classes_and_of_close_rows_is_what_counting_gives() 
     for x in (y + 0.1 * NOISE[:, 0], np.round(NOISE[:, 0]) + 1e-10 * NOISE[:, 1]):
         found = information(x[:, None], y[:, None], 10)[0, 0]
         assert found == pytest.approx(max(0, by_counting(np.delete(x, 0), np.delete(y, 0), 10)), abs=1e-9)
+        without_gaps = np.unique(y, return_inverse=True)[1]  # so that the smallest class is the one of one row
+        assert information(x[:, None], without_gaps[:, None], 10)[0, 0] == pytest.approx(found)
 
 
 def by_counting(x: np.ndarray, y: np.ndarray, neighbours: int) -> float:
