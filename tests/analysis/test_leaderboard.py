@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import mstats, t, trim_mean
 
 from bench import registry
-from bench.analysis.board.board import Column
+from bench.analysis.board.board import Column, sure_best
 from bench.analysis.board.leaderboard import OVERALL, columns, leaderboard, levels, wanted_cells
 from bench.analysis.board.ranking import STANDING, Contest, standings
 from bench.analysis.names import PAPER
@@ -252,6 +252,34 @@ def test_a_row_can_be_a_setting(study_table: pd.DataFrame) -> None:
 
 def test_a_table_without_scores_gives_an_empty_board(study_table: pd.DataFrame) -> None:
     assert leaderboard(study_table.iloc[:0], []).empty
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("rows", "best"),
+    [  # rank, score, its interval
+        ([(2, 0.5, 0.4, 0.6), (1, 0.9, 0.8, 1.0)], 1),
+        ([(2, 0.5, 0.4, 0.6), (1, 0.9, 0.61, 1.0), (3, 0.1, 0.0, 0.2)], 1),
+        ([(2, 0.5, 0.4, 0.6), (1, 0.9, 0.6, 1.0)], None),  # they touch
+        ([(2, 0.5, 0.4, 0.6), (1, 0.9, 0.8, 1.0), (3, 0.3, 0.0, 0.85)], None),
+        ([(2, 0.5, NAN, NAN), (1, 0.9, 0.8, 1.0)], 1),  # a score without an interval is outside that of the best
+        ([(2, 0.85, NAN, NAN), (1, 0.9, 0.8, 1.0)], None),
+        ([(2, 0.5, 0.4, 0.6), (1, 0.9, NAN, NAN)], None),
+        ([(NAN, 0.95, 0.9, 1.0), (2, 0.5, 0.4, 0.6), (1, 0.8, 0.7, 0.85)], 2),  # a row without a rank does not compete
+        ([(NAN, 0.5, 0.4, 0.6), (1, 0.9, 0.8, 1.0)], None),  # nothing to be better than
+        ([(2, NAN, NAN, NAN), (1, 0.9, 0.8, 1.0)], None),
+    ],
+)
+def test_the_best_is_sure_where_its_interval_is_apart_from_all_others(
+    rows: list[tuple[float, ...]], best: int | None
+) -> None:
+    frame = pd.DataFrame(rows, columns=["rank", "mig", "mig_low", "mig_high"])
+    assert sure_best(frame, MIG) == best
+    mirrored = frame.assign(mig=-frame["mig"], mig_low=-frame["mig_high"], mig_high=-frame["mig_low"])
+    assert sure_best(mirrored, Column("mig", "mig", Score(-1, 0, higher_is_better=False))) == best
+    assert sure_best(frame, Column("mig", "mig", Score(0, 1, higher_is_better=None))) is None
 
 
 ACCURACY = Column("lr_100", "downstream", Score(0, 1), disentanglement=False)
