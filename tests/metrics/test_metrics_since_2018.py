@@ -127,6 +127,13 @@ def test_factors_with_one_value_are_left_out() -> None:
                 metric(CODES, train, CODES, test)
 
 
+@pytest.mark.parametrize("score", ["mcc_pearson", "mcc_spearman", "r2"])
+def test_a_factor_of_two_values_counts_as_any_other(score: str) -> None:
+    factors = np.random.default_rng(0).integers(2, size=(200, 1))
+    parts = (3.0 * factors[:100] - 1, factors[:100], 3.0 * factors[100:] - 1, factors[100:])
+    assert (mcc(*parts) | linear_r2(*parts))[score] == pytest.approx(1)
+
+
 def test_a_single_row_is_refused() -> None:
     for metric in OF_POINTS:
         with pytest.raises(ValueError, match="codes has 1 row, at least 2 are needed"):

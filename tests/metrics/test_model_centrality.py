@@ -65,6 +65,7 @@ def test_bad_input_is_named() -> None:
         ([X, X * np.nan], {}, "codes of model 1 has 6000 NaN"),
         ([X, X], {"num_bins": 1}, "num_bins must be an integer of at least 2"),
         ([X, X], {"num_votes": 0}, "num_votes must be"),
+        ([X, X], {"batch_size": 1}, "batch_size must be an integer of at least 2"),
     ]:
         with pytest.raises(ValueError, match=fault):
             model_centrality(codes, **options)  # type: ignore[arg-type]
