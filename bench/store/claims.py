@@ -14,6 +14,7 @@ claim whose time of change is in the future was stamped by a wrong clock: the pr
 now. A claim without read permission is left alone.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -88,9 +89,9 @@ def _claiming(folder: RunFolder, required: bool) -> Iterator[Claim | None]:
             yield None
             return
         raise StoreError(f"cannot write {folder.path}: {fault.strerror}") from fault
-    with os.fdopen(handle, "w") as file:
+    with os.fdopen(handle, "wb", buffering=0) as file:  # a buffer would be written again, and fail again, as it closes
         try:
-            _write(file, token)
+            _write(file, folder, token)
             claim = _publish(folder, draft, token)
         finally:
             draft.unlink(missing_ok=True)
@@ -101,7 +102,7 @@ def _claiming(folder: RunFolder, required: bool) -> Iterator[Claim | None]:
                 _release(claim)
 
 
-def _write(file: Any, token: str) -> None:
+def _write(file: Any, folder: RunFolder, token: str) -> None:
     """Write the claimant of the run; the file is locked before others can see it and until this process ends."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -110,11 +111,12 @@ def _write(file: Any, token: str) -> None:
         machine = ""
     try:
         note = {"token": token, "machine": machine, "host": socket.gethostname(), "pid": os.getpid()}
-        file.write(json.dumps(note))
-        file.flush()
+        text = json.dumps(note).encode()
+        if file.write(text) < len(text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(file.fileno())
     except OSError as fault:
-        raise StoreError(f"cannot write {file.name}: {fault.strerror}") from fault
+        raise StoreError(f"cannot write {folder.path}: {fault.strerror}") from fault
 
 
 def _publish(folder: RunFolder, draft: Path, token: str) -> Claim | None:

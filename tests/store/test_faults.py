@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.store.files import digest
+from bench.store.claims import claiming
+from bench.store.files import StoreError, digest
 from bench.store.folders import Store
 from bench.table import compact
 from bench.table.scores import scores
@@ -148,3 +149,13 @@ def test_a_full_disk_is_named_and_what_is_there_stays_and_the_rest_follows_when_
     assert write(small_disk, names(40)).communicate()[1] == ""
     pd.testing.assert_frame_equal(table(small_disk), undisturbed, check_exact=True)
     assert Store(small_disk).listings().keys() == set(names(40))
+
+
+def test_a_disk_that_is_full_already_is_named_with_the_folder_that_it_lacks(small_disk: Path) -> None:
+    (small_disk / "results").mkdir()
+    (small_disk / "filler").write_bytes(bytes(2**20 - 4096))  # what is left holds folders, which take no space here
+    (small_disk / "last").write_bytes(bytes(4096))
+    folder = Store(small_disk / "results").run("r")
+    with pytest.raises(StoreError, match=f"cannot write {folder.path}: No space left"), claiming([folder]):
+        pass
+    assert os.listdir(folder.path) == []
