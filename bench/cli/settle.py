@@ -15,6 +15,8 @@ from bench.study import grid
 from bench.study.command import AXES, axes
 from bench.values import ConfigError, check_name, one_of, text
 
+IN_EARNEST = ("merge", "check", "compare", "submit", "verify", "board")  # stages that do their work whatever is asked
+
 
 def left_open(command: Command) -> list[Word]:
     """Words that fill the axes that a command for a stored study leaves open, with the study's own values.
@@ -57,6 +59,7 @@ def settle(settings: dict[str, Any], command: Command, chosen: Mapping[Word, Wor
     _set_implied(settings, command)
     _keep_words(settings, command, chosen)
     check_execution(settings)
+    _check_dry_run(settings)
     if settings["study"]["name"] is not None:
         check_name("study.name", settings["study"]["name"])
     if text("rank_by", settings["rank_by"]) != "mig":  # the default needs no import of metrics
@@ -107,6 +110,18 @@ def _keep_words(settings: dict[str, Any], command: Command, chosen: Mapping[Word
     settings["given"] = {word.key: word.value for word in written if not word.removes}
     settings["studies"] = [name for name in keys.options("study", command.folders) if name != "custom"]
     settings["shipped"] = settings["given"].get("study") in settings["studies"]
+
+
+def _check_dry_run(settings: Mapping[str, Any]) -> None:
+    """Refuse a dry run of what would be done all the same."""
+    stage, what, of_codes = settings["stage"], settings["what"], settings["codes"] is not None
+    in_earnest = stage in IN_EARNEST or of_codes or settings["compare"] is not None
+    if settings["dry_run"] and (in_earnest or (stage == "data" and what in (None, "remove"))):
+        named = f"data {what}" if stage == "data" and what else stage
+        raise ConfigError(
+            "--dry-run goes with run, train and score of the runs of a study and with data add, not with "
+            f"{named}{' of codes=FILE' if of_codes else ''}"
+        )
 
 
 def _check_store(settings: Mapping[str, Any]) -> None:

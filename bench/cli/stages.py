@@ -142,7 +142,7 @@ OTHERS: Mapping[str, str] = {
     "completion": "a script that completes words in a shell (completion bash|zsh|fish)",
 }
 FLAGS: Mapping[str, str] = {
-    "--dry-run": "show what would be done and about how long it takes, and do nothing",
+    "--dry-run": "show what would be done and about how long it takes, and do nothing (run, train, score, data add)",
     "--open": "show the leaderboard in the browser (run, report)",
     "--undo": "take the last merge back (merge)",
     "-m": "several commands: a,b range(0,3) glob(*vae*) are one after another",
