@@ -35,12 +35,13 @@ class PluginError(RuntimeError):
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Up to two known names that may be meant: spelt alike, else those that it abbreviates (lr: learning_rate)."""
-    known = sorted(known)
-    name = str(name)
-    spelt_alike = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
-    initials = {k: "".join(part[:1] for part in k.split("_")) for k in known}
-    return spelt_alike or [k for k in known if initials[k] == name or (len(name) > 1 and k.startswith(name))][:2]
+    """Up to two known names that may be meant, in capitals or not: spelt alike, else those that it abbreviates."""
+    folded = {k.lower(): k for k in sorted(known)}
+    name = str(name).lower()
+    initials = {k: "".join(part[:1] for part in k.split("_")) for k in folded}
+    spelt_alike = difflib.get_close_matches(name, folded, n=2, cutoff=0.5)
+    near = spelt_alike or [k for k in folded if initials[k] == name or (len(name) > 1 and k.startswith(name))][:2]
+    return [folded[k] for k in near]
 
 
 def unknown(kind: str, name: str, known: Iterable[str], near: Sequence[str] | None = None) -> UnknownNameError:

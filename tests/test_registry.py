@@ -42,6 +42,12 @@ def test_unknown_names_are_offered_the_nearest() -> None:
         registry.load("models", "beta_va")
 
 
+@pytest.mark.parametrize(("name", "meant"), [("MIG", "mig"), ("Beta-VAE", "beta_vae"), ("LR", "learning_rate")])
+def test_the_nearest_name_may_be_meant_in_capitals(name: str, meant: str) -> None:
+    assert registry.nearest(name, ["mig", "beta_vae", "learning_rate", "ssd", "Mine"])[0] == meant
+    assert registry.nearest("mine", ["mig", "Mine"])[0] == "Mine"
+
+
 def test_a_metric_of_another_distribution_is_found_and_scored(tmp_path: Path) -> None:
     (tmp_path / "spread_plugin.py").write_text(METRIC)
     info = tmp_path / "spread-1.0.dist-info"
