@@ -72,6 +72,15 @@ def names(kind: str) -> list[str]:
     return sorted(modules(kind))
 
 
+def unknown_metric(name: str, known: Iterable[str]) -> UnknownNameError:
+    """The error for an unknown metric; a name of a score is answered with the metric that gives it."""
+    usable = [metric for metric in names("metrics") if metric not in faults("metrics", [metric])]
+    declared = {metric: load("metrics", metric).metric.scores for metric in usable}
+    stem = str(name).lower().partition("/")[0]
+    givers = [metric for metric, scores in declared.items() if any(fnmatch(stem, score) for score in scores)]
+    return unknown("metric", name, known, givers or None)
+
+
 def import_plugin(kind: str, name: str, pointer: str) -> Any:
     """The object that a pointer, "module" or "module:object", names.
 

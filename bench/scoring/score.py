@@ -131,7 +131,7 @@ def score(
     names = known if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
     for name in names:
         if name not in known:
-            raise registry.unknown("metric", name, known)
+            raise registry.unknown_metric(name, known)
     score_of: ScoreOf = partial(_score, seed=seed)
     if convention is not None:
         from bench.scoring.by_convention import metrics_of, score_by

@@ -56,9 +56,11 @@ def metric_names(requested: Any) -> tuple[str, ...]:
     Raises:
         UnknownNameError: no such metric; the message offers the nearest.
     """
-    registered = registry.names("metrics")
-    names = dict.fromkeys(one_of("metric", name, [*registered, "all"]) for name in listed(requested))
-    return tuple(registered if "all" in names else names)
+    registered, names = registry.names("metrics"), listed(requested)
+    for name in names:
+        if not isinstance(name, str) or name not in (*registered, "all"):
+            raise registry.unknown_metric(name, [*registered, "all"])
+    return tuple(registered if "all" in names else dict.fromkeys(names))
 
 
 def usable(plan: Plan, requested: Any) -> tuple[Plan, list[registry.PluginError]]:

@@ -7,7 +7,9 @@ import pytest
 
 import bench
 from bench.metrics.base import SkippedError
+from bench.registry import UnknownNameError
 from bench.scoring.score import Scores, ScoresOfSeveral
+from bench.study.grid import metric_names
 
 RNG = np.random.default_rng(0)
 FACTORS = np.stack([RNG.integers(n, size=600) for n in (3, 4)], axis=1)
@@ -45,6 +47,17 @@ def test_faults_name_the_representation() -> None:
         bench.score({}, FACTORS)
     with pytest.raises(SkippedError, match=r"^mine: elbo needs a trained model"):
         bench.score({"mine": CODES}, FACTORS, "elbo")
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [("dci_disentanglement", "dci"), ("lr_100", "downstream"), ("sap/2", "sap"), ("UDR_lasso", "udr")],
+)
+def test_the_name_of_a_score_is_answered_with_its_metric(name: str, metric: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"unknown metric '{name}'. Did you mean '{metric}'"):
+        bench.score(CODES, FACTORS, name)
+    with pytest.raises(UnknownNameError, match=f"unknown metric '{name}'. Did you mean '{metric}'"):
+        metric_names([name])
 
 
 @pytest.mark.parametrize("fault", [ZeroDivisionError("by nothing"), SystemExit(3)])
