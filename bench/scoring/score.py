@@ -1,10 +1,11 @@
 """`bench.score`: arrays of one representation, or of several, scored under the published protocol."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, overload
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import ArrayLike
 
@@ -111,7 +112,7 @@ def score(
         out, and why; its `frame()` is a table. For several representations, name -> such scores.
 
     Raises:
-        ValueError: bad codes or factors, an unknown metric, or a metric requested by name that does not apply.
+        ValueError: bad codes, factors or seed, an unknown metric, or a metric requested by name that does not apply.
 
     Example:
         >>> import numpy as np
@@ -128,7 +129,8 @@ def score(
     arrays = _named(codes) if isinstance(codes, Mapping) else {"codes": check_codes(codes, min_rows=2)}
     classes = None if factors is None else check_factors(factors, len(next(iter(arrays.values()))))
     known = registry.names("metrics")
-    names = known if metrics is None else [metrics] if isinstance(metrics, str) else list(metrics)
+    names = known if metrics is None else _names(metrics)
+    seed = _whole(seed)
     for name in names:
         if name not in known:
             raise registry.unknown_metric(name, known)
@@ -147,6 +149,21 @@ def score(
             scored_codes[label] = _scores(array, classes, names, score_of, metrics is None, prefix, advance)
             scored_codes[label].skipped |= {name: str(fault) for name, fault in faults.items()}
     return scored_codes if is_mapping else scored_codes["codes"]
+
+
+def _names(metrics: Any) -> list[str]:
+    """The names of metrics, of one or of several."""
+    if callable(metrics) or not isinstance(metrics, Iterable):
+        got = getattr(metrics, "__name__", metrics)
+        raise ValueError(f"metrics must be names of registered metrics, such as 'mig' or ['mig', 'dci'], got {got!r}")
+    return [metrics] if isinstance(metrics, str) else list(metrics)
+
+
+def _whole(seed: Any) -> int:
+    """A seed as an int: 1 and 1.0 would draw other rows."""
+    if not isinstance(seed, Integral) or isinstance(seed, bool) or seed < 0:
+        raise ValueError(f"seed must be an integer from 0, got {seed!r}")
+    return int(seed)
 
 
 def _named(codes: Mapping[str, ArrayLike]) -> dict[str, Floats]:

@@ -1,5 +1,6 @@
 """What `bench.score` returns: of one representation or of several, with reasons, as a table and as text."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,23 @@ def test_faults_name_the_representation() -> None:
         bench.score({}, FACTORS)
     with pytest.raises(SkippedError, match=r"^mine: elbo needs a trained model"):
         bench.score({"mine": CODES}, FACTORS, "elbo")
+
+
+@pytest.mark.parametrize("seed", ["a", None, 1.0, -1, True, [0]])
+def test_a_seed_that_is_no_whole_number_is_refused(seed: Any) -> None:
+    with pytest.raises(ValueError, match=f"seed must be an integer from 0, got {re.escape(repr(seed))}"):
+        bench.score(CODES, FACTORS, "mig", seed=seed)
+
+
+def test_a_seed_may_be_of_any_integer_type() -> None:
+    drawn = [bench.score(CODES, FACTORS, "factor_vae_score", seed=seed) for seed in (3, np.int64(3), np.uint8(3))]
+    assert drawn[0] == drawn[1] == drawn[2]
+
+
+@pytest.mark.parametrize(("metrics", "got"), [(3, "3"), (np.mean, "'mean'")])
+def test_metrics_that_are_no_names_are_refused(metrics: Any, got: str) -> None:
+    with pytest.raises(ValueError, match=rf"metrics must be names .* such as 'mig' or \['mig', 'dci'\], got {got}"):
+        bench.score(CODES, FACTORS, metrics)
 
 
 @pytest.mark.parametrize(
