@@ -1,9 +1,12 @@
 """A trained model says what images and codes it takes."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import bench
 from bench import registry
@@ -47,6 +50,20 @@ def test_images_and_codes_of_its_form_are_taken(model: Stacked) -> None:
     mean, _ = model.encode(IMAGES)
     assert mean.shape == (3, 2)
     assert model.decode(mean).shape == IMAGES.shape
+
+
+@pytest.mark.parametrize("kind", [torch.tensor, list, np.float64])
+def test_images_and_codes_may_be_of_any_library(model: Stacked, kind: Callable[..., Any]) -> None:
+    mean, _ = model.encode(IMAGES)
+    np.testing.assert_array_equal(model.encode(kind(IMAGES))[0], mean)
+    np.testing.assert_array_equal(model.decode(kind(mean)), model.decode(mean))
+
+
+def test_what_is_no_array_of_images_or_codes_is_named(model: Stacked) -> None:
+    with pytest.raises(ValueError, match="images cannot be read as an array: it is a str"):
+        model.encode("a.png")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="codes cannot be read as an array: it is None"):
+        model.decode(None)  # type: ignore[arg-type]
 
 
 def test_what_is_no_data_set_and_no_device_is_named(model: Stacked) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from bench import registry
+from bench.arrays import numbers
 from bench.models.base import Codes, Images, Learner, ModelError, State
 from bench.models.parts.pairs import Words
 from bench.networks.base import Networks, sizes_taken
@@ -197,11 +198,12 @@ class Stacked(Learner, nn.Module):
 
     @torch.inference_mode()
     def encode(self, images: Images) -> tuple[Codes, Codes | None]:
-        """Mean and log-variance (n, D) of images (n, height, width, channels), float32 in [0, 1].
+        """Mean and log-variance (n, D) of images (n, height, width, channels) in [0, 1], an array of any library.
 
         Raises:
             ModelError: images of another shape, or values outside [0, 1].
         """
+        images = numbers(images, "images")
         self._check_images(images)
         at_once = CPU_IMAGES * torch.get_num_threads() if self._device.type == "cpu" else len(images)
         starts = range(0, len(images), at_once) if len(images) else [0]
@@ -215,8 +217,9 @@ class Stacked(Learner, nn.Module):
         Raises:
             ModelError: codes of another shape.
         """
-        if np.ndim(codes) != 2 or np.shape(codes)[1] != self.latent_dim:
-            raise ModelError(f"codes must be of shape (n, {self.latent_dim}), got {np.shape(codes)}")
+        codes = numbers(codes, "codes")
+        if codes.ndim != 2 or codes.shape[1] != self.latent_dim:
+            raise ModelError(f"codes must be of shape (n, {self.latent_dim}), got {codes.shape}")
         return self.logits_of(self._batch(codes))[0].sigmoid().cpu().numpy()
 
     @torch.inference_mode()
