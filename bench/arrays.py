@@ -255,4 +255,5 @@ def _type_in_words(values: Any) -> str:
     if isinstance(values, Mapping):
         keys = ", ".join(map(repr, list(values)[:8])) or "none"
         return f"it is a {type(values).__name__} of keys {keys}; give one of its values"
-    return "it is None" if values is None else f"it is a {type(values).__name__}, not an array"
+    mend = "; its mean is one" if isinstance(getattr(values, "mean", None), np.ndarray) else ""
+    return "it is None" if values is None else f"it is a {type(values).__name__}, not an array{mend}"

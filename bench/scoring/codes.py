@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -127,16 +128,39 @@ def encode(
     rows = np.arange(len(data)) if index is None else np.atleast_1d(numbers(index, "index"))
     call: Encoder = encoder.encode if hasattr(encoder, "encode") else encoder
     if isinstance(encoder, str) or not callable(call):  # `str` has a method `encode`
-        raise EncodingError(f"a {type(encoder).__name__} is no encoder: a function of images, or an object with encode")
+        mend = ", such as lambda images: pca.transform(images.reshape(len(images), -1))"
+        raise EncodingError(
+            f"a {type(encoder).__name__} is no encoder: a function of images, or an object with encode"
+            f"{mend if hasattr(encoder, 'transform') else ''}"
+        )
+    if not isinstance(batch_size, Integral):
+        raise EncodingError(f"batch_size must be an integer from 1, got {batch_size!r}")
     if rows.size == 0 or batch_size < 1:
         raise EncodingError(f"nothing to encode: {rows.size} images, {batch_size} a call")
     if (gpu_codes := _on_gpu(encoder, data, rows, device)) is not None:
         return gpu_codes
     batches = [rows[i : i + batch_size] for i in range(0, len(rows), batch_size)]
-    mean, logvar = _gathered((_read(call(data.images(batch)), len(batch)) for batch in batches), len(rows))
+    mean, logvar = _gathered((_read(_output(call, data.images(batch)), len(batch)) for batch in batches), len(rows))
     if logvar is not None and not isinstance(encoder, Learner):  # models of the suite are still scored by their means
         check_logvar(logvar, mean.shape, "the encoder's log-variance")
     return Codes(mean, logvar, rows.astype(np.int64, copy=False))
+
+
+def _output(call: Encoder, images: NDArray[np.float32]) -> Any:
+    """What an encoder returns; a fault of its own says what it was given."""
+    try:
+        return call(images)
+    except Exception as fault:
+        given = f"a numpy array, {images.dtype} {images.shape}"
+        owner = getattr(call, "__self__", call)
+        is_module = hasattr(owner, "parameters") and hasattr(owner, "eval") and not isinstance(owner, Learner)
+        if is_module and isinstance(fault, TypeError | AttributeError):  # it takes tensors
+            raise EncodingError(
+                f"a {type(owner).__name__} does not take images as they are, {given}: give lambda images: "
+                "network(torch.tensor(images).permute(0, 3, 1, 2)), and call network.eval() before"
+            ) from fault
+        fault.add_note(f"while encoding images, {given}")
+        raise
 
 
 def _on_gpu(encoder: Any, data: DataSet, index: NDArray[Any], device: str) -> Codes | None:

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 from torch import distributions
 
 from bench.data import base
 from bench.models.base import Learner, State
 from bench.scoring.codes import Codes, EncodingError, encode
+from bench.scoring.score import score
 
 Images = NDArray[np.float32]
 
@@ -166,6 +168,53 @@ def test_what_cannot_be_called_and_what_has_no_images_is_told() -> None:
             encode(greys, Greys(), index, size)
     with pytest.raises(IndexError, match="one-dimensional integer array, got float64"):
         encode(greys, Greys(), [0.5])
+
+
+class Network(torch.nn.Module):
+    """A network as others are written, of images with channels first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Conv2d(1, 3, 4)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.layer(images).flatten(1)
+
+
+class Autoencoder(Network):
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        return self(images)
+
+
+def test_a_network_that_takes_tensors_is_told_how_it_is_given_images() -> None:
+    network = Autoencoder()
+    for encoder in (Network(), network, network.encode, torch.nn.Sequential(torch.nn.Flatten())):
+        with pytest.raises(EncodingError, match=r"a numpy array, float32 \(10, 4, 4, 1\): give lambda images: network"):
+            encode(encoder, Greys())
+    codes = encode(lambda images: network(torch.tensor(images).permute(0, 3, 1, 2)), Greys())
+    assert codes.mean.shape == (10, 3)
+
+
+def test_a_fault_of_an_encoder_says_what_it_was_given() -> None:
+    with pytest.raises(ZeroDivisionError) as fault:
+        encode(lambda images: images[1 // 0], Greys(), batch_size=4)
+    assert fault.value.__notes__ == ["while encoding images, a numpy array, float32 (4, 4, 4, 1)"]
+
+
+def test_what_has_a_transform_is_told_to_be_called() -> None:
+    with pytest.raises(EncodingError, match=r"a PCA is no encoder: .* lambda images: pca\.transform\(images\.reshape"):
+        encode(PCA(2), Greys())
+
+
+@pytest.mark.parametrize("size", [7.0, "7", None])
+def test_a_batch_size_that_is_no_integer_is_named(size: Any) -> None:
+    with pytest.raises(EncodingError, match=f"batch_size must be an integer from 1, got {size!r}"):
+        encode(greys, Greys(), batch_size=size)
+
+
+def test_codes_are_not_scored_without_the_word_mean() -> None:
+    with pytest.raises(ValueError, match="codes cannot be read as an array: it is a Codes, not an array; its mean is"):
+        score(encode(greys, Greys()), np.zeros((10, 1), int), "mig")  # type: ignore[call-overload]
 
 
 def test_codes_show_their_shapes() -> None:
