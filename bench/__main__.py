@@ -21,7 +21,7 @@ from bench.cli.pages import help_page, version
 from bench.cli.settle import left_open, settle
 from bench.cli.stages import STAGES
 from bench.cli.words import Command, Word
-from bench.registry import unknown
+from bench.registry import entry_points, unknown
 from bench.store import shipped
 from bench.terminal import interruptible, streams
 from bench.values import ConfigError, listed, one_of
@@ -269,6 +269,11 @@ def _first_line(fault: Exception) -> str:
 def _check_options(word: Word, command: Command) -> None:
     names, known = _parsed(word).value(), keys.options(word.key, command.folders)
     for name in names if isinstance(names, list) and word.key == "model" else [names]:
+        if word.key == "model" and name not in known and (module := entry_points("models").get(str(name))):
+            raise ConfigError(
+                f"the model {name!r} of another distribution ({module}) lacks its yaml: hydra.searchpath="
+                f"[pkg://PACKAGE.conf] names the folder that holds model/{name}.yaml"
+            )
         if not isinstance(name, str) or name not in known:
             raise unknown(word.key, name if isinstance(name, str) else word.value, known)
 

@@ -340,6 +340,17 @@ def test_options_of_another_package_are_found(tmp_path: Path, monkeypatch: pytes
             study_of(settings("run", "study=thiers", f"hydra.searchpath=[{place}]"), Store(tmp_path))
 
 
+def test_a_model_of_another_distribution_without_its_yaml_is_told_where_it_belongs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own-1.0.dist-info").mkdir()
+    (tmp_path / "own-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: own\nVersion: 1.0\n")
+    (tmp_path / "own-1.0.dist-info" / "entry_points.txt").write_text("[bench.models]\nquiet_vae = own.quiet_vae\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ConfigError, match=r"'quiet_vae' .* \(own\.quiet_vae\) lacks its yaml: hydra\.searchpath="):
+        settings("train", "model=[pca,quiet_vae]")
+
+
 def test_a_study_of_someone_else_runs_no_code(tmp_path: Path) -> None:
     study = tmp_path / "study" / "theirs.yaml"
     study.parent.mkdir()
