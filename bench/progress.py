@@ -34,6 +34,7 @@ class Meter:
         self.title, self.total, self.unit, self.every_s = title, total, unit, every_s
         self.items, self.item = items, item
         self.done, self.started, self.printed = 0.0, time.monotonic(), time.monotonic()
+        self.first: tuple[float, float] | None = None  # when the first work was done, and how much
         self.bar: Progress | None = None
 
     def __enter__(self) -> Self:
@@ -65,13 +66,21 @@ class Meter:
     def advance(self, amount: float = 1.0, note: str = "") -> None:
         """Count work as done; outside a terminal a line appears every `every_s` seconds at most."""
         self.done += amount
+        if self.first is None and self.done > 0:
+            self.first = time.monotonic(), self.done
         if self.bar is not None:
             self.bar.update(self.task, completed=int(self.done), note=note, rate=self._rate())
         elif time.monotonic() - self.printed > self.every_s and self.done > 0:
             self.printed = time.monotonic()
-            left = self._elapsed() * (self.total / self.done - 1)
             done = f"{self.title}: {self.done:,.0f}/{self.total:,.0f} {self.unit}"
-            say(", ".join(part for part in (done, self._rate(), f"about {left:.0f} s left", note) if part))
+            say(", ".join(part for part in (done, self._rate(), self._left(), note) if part))
+
+    def _left(self) -> str:
+        """The time that the rest takes, by what followed the first work: before it, libraries and data are loaded."""
+        began, done = self.first or (0.0, 0.0)
+        if self.done <= done:
+            return ""
+        return f"about {(time.monotonic() - began) / (self.done - done) * (self.total - self.done):.0f} s left"
 
     def _rate(self) -> str:
         """Units a second and items an hour so far."""
