@@ -9,6 +9,7 @@ DOWNLOADS/trained/ID.safetensors  weights beyond the size limit of the repositor
 The reference table scores a shipped model by its shipped weights, so that its scores can be reproduced.
 """
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ FORMAT = 1
 MEND = "restore it, or install the package again"
 LARGEST_IN_REPOSITORY = 20_000_000  # bytes of weights; the others are files of a release
 LOSSES = "losses.csv"  # the note that holds a run's loss curves
+OF_FITTED = {"steps": 1, "batch_size": 1, "learning_rate": 1.0, "architecture": "small", "latent_dim": 1, "threads": 1}
 ABOUT = "Trained models that ship; `python -m bench list trained` shows them, `python -m bench ship` adds to them."
 
 Sha256 = Annotated[str, must(lambda v: type(v) is str and len(v) == 64 and {*v} <= {*"0123456789abcdef"}, "a sha256")]
@@ -127,24 +129,28 @@ class Trained:
 
     def as_run(self) -> Run:
         """Its run, from which a learner can be built."""
-        record, (index, value, seed) = self.record["run"], self.setting
-        model, dataset, hyper = record["model"], record["dataset"], record["model"]["hyper"]
-        name = record["schedule_label"].partition(": ")[0]
-        return Run(
-            model=model["name"],
-            version=model["version"],
-            fitted=False,
-            hyper=Frozen(hyper),
-            sweeps=record["hyperparameter"] if "hyperparameter" in record else swept(model["name"]),
-            strength_index=index,
-            value=value,
-            seed=seed,
-            dataset=dataset["name"],
-            dataset_version=dataset["version"] or 1,
-            pairs=model.get("pairs", FIRST_PAIRS),
-            sampling=of_entry(record["sampling"]) if "sampling" in record else ALL,
-            schedule=schedule_of({**self.schedule, "name": name, "checkpoint_every": 1, "log_every": 1}),
-        )
+        return run_of(self.record["run"])
+
+
+def run_of(record: ConfigRecord, fitted: bool = False) -> Run:
+    """The run that a config.json describes."""
+    model, dataset = record["model"], record["dataset"]
+    handling = {"name": record["schedule_label"].partition(": ")[0], "checkpoint_every": 1, "log_every": 1}
+    return Run(
+        model=model["name"],
+        version=model["version"],
+        fitted=fitted,
+        hyper=Frozen(model["hyper"]),
+        sweeps=record["hyperparameter"] if "hyperparameter" in record else swept(model["name"]),
+        strength_index=record["strength"],
+        value=record["value"],
+        seed=record["seed"],
+        dataset=dataset["name"],
+        dataset_version=dataset["version"] or 1,
+        pairs=model.get("pairs", FIRST_PAIRS),
+        sampling=of_entry(record["sampling"]) if "sampling" in record else ALL,
+        schedule=schedule_of({**(OF_FITTED if fitted else {}), **record["schedule"], **handling}),
+    )
 
 
 def catalogue(folder: Path | None = None) -> list[Trained]:
@@ -180,11 +186,12 @@ def _order(entry: Trained) -> tuple[Any, ...]:
     return entry.dataset, entry.model, value or 0.0, strength or 0, seed, entry.schedule["steps"], entry.run
 
 
-def load_model(model: str, dataset: str = "dsprites", strength: float = 0, seed: int = 0) -> "Learner":
-    """A trained model that ships, with `encode` and `decode`; nothing is trained and no data set is needed.
+def load_model(model: str | Path, dataset: str = "dsprites", strength: float = 0, seed: int = 0) -> "Learner":
+    """A trained model that ships, or that was trained here, with `encode` and `decode`; nothing is trained.
 
     Args:
-        model: such as "beta_vae".
+        model: such as "beta_vae"; or the folder of a finished run, such as "results/runs/6f79dfdef8a4" (`choose` and
+            the column `run` of `bench.scores` name them), for which the other arguments do not matter.
         dataset: what it was trained on.
         strength: an index into the model's published values, or, as a float, the value itself.
         seed: of its training.
@@ -196,13 +203,32 @@ def load_model(model: str, dataset: str = "dsprites", strength: float = 0, seed:
     Raises:
         UnknownNameError: no model of that name ships, or none on that data set; the message offers the nearest.
         ConfigError: none of that strength and seed; the message lists those that ship.
-        StoreError: its file is missing or damaged; the message says what to do.
+        StoreError: its file is missing or damaged, or the folder is of no finished run; the message says what to do.
     """
     from bench.training.train import learner_of
 
+    if isinstance(model, Path) or os.sep in str(model):
+        return _trained_here(RunFolder(Path(model)))
     entries = [entry for entry in catalogue() if "sampling" not in entry.record["run"]]  # trained on all images
     entry = find(entries, model, dataset, strength, seed)
     return learner_of(entry.as_run(), entry.arrays()[0])
+
+
+def _trained_here(folder: RunFolder) -> "Learner":
+    """The model of the run of a folder."""
+    from bench import registry
+    from bench.models.base import Fitted
+    from bench.training.train import load_learner
+
+    if not folder.done.exists() or not folder.weights.exists():
+        raise StoreError(
+            f"{folder.path} is not the folder of a finished run: it lacks done.json or weights.safetensors"
+        )
+    record = read_record(folder.config, ConfigRecord)
+    run = run_of(record, fitted=issubclass(registry.load("models", record["model"]["name"]), Fitted))
+    if run.id != record["id"]:
+        raise StoreError(f"{folder.config} is not that of the run {record['id']}: it was changed")
+    return load_learner(run, folder)
 
 
 def find(entries: Sequence[Trained], model: str, dataset: str, strength: float, seed: int) -> Trained:

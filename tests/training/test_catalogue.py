@@ -12,6 +12,7 @@ import bench
 from bench.cli.listing import trained_table
 from bench.data.sampling import of_entry
 from bench.models.base import Learner
+from bench.models.pca import PCA
 from bench.registry import UnknownNameError
 from bench.store.files import StoreError, read_arrays, read_json, write_arrays, write_json
 from bench.store.folders import Store
@@ -48,6 +49,39 @@ def finished(run: Run, store: Store, weights_of: Run | None = None) -> None:
     write_arrays(folder.weights, learner(weights_of or run).state())
     folder.losses.write_text(LOSSES)
     write_json(folder.done, DONE)
+
+
+def test_a_model_that_was_trained_here_is_loaded_by_the_folder_of_its_run(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    finished(of(5), store)
+    folder = store.run(of(5).id)
+    loaded = load_model(folder.path)
+    for name, array in read_arrays(folder.weights)[0].items():
+        np.testing.assert_array_equal(loaded.state()[name], array)
+    assert load_model(str(folder.path)).state().keys() == loaded.state().keys()
+
+
+def test_a_model_that_was_fitted_here_is_loaded_by_the_folder_of_its_run(tmp_path: Path) -> None:
+    run = Run("pca", 2, True, Frozen({"latent_dim": 3, "num_images": 9}), None, None, None, 0, "dsprites", 1, SCHEDULE)
+    folder, images = Store(tmp_path).run(run.id), np.random.default_rng(0).random((20, 32, 32, 1), np.float32)
+    fitted = new_learner([run])
+    assert isinstance(fitted, PCA)
+    fitted.fit_images(images.reshape(20, -1), 0)
+    write_json(folder.config, run.record())
+    write_arrays(folder.weights, fitted.state())
+    write_json(folder.done, DONE)
+    np.testing.assert_array_equal(load_model(folder.path).encode(images)[0], fitted.encode(images)[0])
+
+
+def test_a_folder_of_no_finished_run_and_one_that_was_changed_are_named(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(StoreError, match="nothing is not the folder of a finished run"):
+        load_model(tmp_path / "nothing")
+    finished(of(0), store)
+    config = store.run(of(0).id).config
+    write_json(config, read_json(config) | {"seed": 3})
+    with pytest.raises(StoreError, match=f"config.json is not that of the run {of(0).id}: it was changed"):
+        load_model(store.run(of(0).id).path)
 
 
 @pytest.fixture
