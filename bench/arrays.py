@@ -214,11 +214,14 @@ def _classes(array: Array, where: str) -> NDArray[np.int64]:
 
 def _refuse(array: Array, wrong: NDArray[np.bool_], rule: str) -> None:
     first = array[tuple(np.argwhere(wrong)[0])]
+    mend = ""
     if array.dtype.kind in "iufb":
         shown = repr(first.item())
+        measured = np.isfinite(first) and first % 1
+        mend = "; of measured values pandas.qcut(column, 10, labels=False) makes ten" if measured else ""
     else:
         shown = f"{'text' if isinstance(first, str) else _kind(array)} such as {str(first)[:40]!r}"
-    raise ValueError(f"{rule}, got {shown} at {_place(wrong)}: {NUMBERED} numbers the classes of a column")
+    raise ValueError(f"{rule}, got {shown} at {_place(wrong)}: {NUMBERED} numbers the classes of a column{mend}")
 
 
 def _missing(array: Array) -> NDArray[np.bool_]:
