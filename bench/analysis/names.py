@@ -81,10 +81,20 @@ def title(name: str) -> str:
         >>> title("dci_disentanglement"), title("lr_10000"), title("new_score")
         ('DCI disentanglement', 'LR 10,000', 'new score')
     """
-    for pattern, declared_title in _score_titles().items():
-        if match := re.fullmatch(re.escape(pattern).replace(r"\*", "(.+)"), name):
-            return declared_title.replace("*", _number(match[1])) if match.lastindex else declared_title
+    for pattern, score in _declared_scores().items():
+        if score.title is not None and (match := _matched(pattern, name)):
+            return score.title.replace("*", _number(match[1])) if match.lastindex else score.title
     return name.replace("_", " ")
+
+
+def declared(name: str) -> Score | None:
+    """The declaration of a score, by its name or a pattern; None for one that no metric declares.
+
+    Example:
+        >>> declared("r2"), declared("new_score")
+        (Score(low=-inf, high=1, higher_is_better=True, title='Linear R²', ranks=()), None)
+    """
+    return next((s for pattern, s in _declared_scores().items() if _matched(pattern, name)), None)
 
 
 def directed_title(name: str) -> str:
@@ -163,15 +173,19 @@ def dataset_title(name: str) -> str:
 
 
 @cache
-def _score_titles() -> Mapping[str, str]:
-    """Name or pattern -> title, of every score that has one; names before patterns."""
+def _declared_scores() -> Mapping[str, Score]:
+    """Name or pattern -> declaration, of every score; names before patterns."""
     scores = {**UNSUPERVISED, **OF_TRAINING}
     for metric in registry.names("metrics"):
         try:
             scores |= declaration(metric).scores
         except registry.PluginError:
             continue  # scoring reports the fault; scores without a title are called by their names
-    return {n: s.title for n, s in sorted(scores.items(), key=lambda item: "*" in item[0]) if s.title is not None}
+    return dict(sorted(scores.items(), key=lambda item: "*" in item[0]))
+
+
+def _matched(pattern: str, name: str) -> re.Match[str] | None:
+    return re.fullmatch(re.escape(pattern).replace(r"\*", "(.+)"), name)
 
 
 def _number(text: str) -> str:

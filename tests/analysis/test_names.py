@@ -73,12 +73,12 @@ def test_a_metric_that_cannot_be_imported_takes_no_title_from_the_others(monkeyp
             raise registry.PluginError("sap cannot be imported")
         return load(kind, name)
 
-    names._score_titles.cache_clear()
+    names._declared_scores.cache_clear()
     monkeypatch.setattr(registry, "load", broken)
     try:
         assert (names.title("sap"), names.title("mig")) == ("sap", "MIG")
     finally:
-        names._score_titles.cache_clear()
+        names._declared_scores.cache_clear()
 
 
 def test_scores_that_need_no_factors_say_which_way_is_better() -> None:

@@ -16,6 +16,7 @@ from bench.analysis.names import dataset_title, model_title, title
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.analysis.scores.strengths import of_runs
 from bench.analysis.statistics.intervals import iqm
+from bench.report.figures.fences import fence_note, fenced, fences
 from bench.report.figures.panels import (
     Drawn,
     bottom_of,
@@ -38,7 +39,7 @@ MARKS = "Bars: median; circles: interquartile mean; dots: runs, where they are f
 
 def scores_by_model(table: pd.DataFrame, dataset: str, schedules: str, every: bool = False) -> Drawn:
     """Figures 3 and 13: the distribution of each score over all runs of each model, on one data set."""
-    rows, names = _rows(table, dataset, every)
+    rows, names, far = _rows(table, dataset, every)
     models = sorted(rows["model"].unique())
     figure, axes, _ = panel_grid(len(names), 1.3, sharex=True)
     styles = looks_of(table)
@@ -49,13 +50,13 @@ def scores_by_model(table: pd.DataFrame, dataset: str, schedules: str, every: bo
     figure.set_figheight(figure.get_figheight() + longest)
     for ax in bottom_of(axes):
         ax.set_xticks(range(len(models)), [model_title(m) for m in models], rotation=90)
-    titled(figure, f"{dataset_title(dataset)}: scores of each model", sizes_of(rows), schedules, MARKS)
-    return figure, rows
+    titled(figure, f"{dataset_title(dataset)}: scores of each model", sizes_of(rows), schedules, MARKS + far)
+    return figure, rows.drop(columns="shown")
 
 
 def scores_by_strength(table: pd.DataFrame, dataset: str, schedules: str, every: bool = False) -> Drawn:
     """Figures 3 (right) and 14: the distribution of each score over the seeds of each strength of each model."""
-    rows, names = _rows(table, dataset, every)
+    rows, names, far = _rows(table, dataset, every)
     rows = rows[rows["strength_index"].notna()]
     strengths = rows.groupby("model")["strength_index"].nunique()
     if rows.empty or strengths.max() < 2:
@@ -77,8 +78,8 @@ def scores_by_strength(table: pd.DataFrame, dataset: str, schedules: str, every:
     for ax in axes:
         ax.tick_params(axis="x", which="minor", length=0)
     heading = f"{dataset_title(dataset)}: scores of each regularisation strength"
-    titled(figure, heading, sizes_of(rows), schedules, MARKS)
-    return figure, rows.drop(columns="setting")
+    titled(figure, heading, sizes_of(rows), schedules, MARKS + far)
+    return figure, rows.drop(columns=["setting", "shown"])
 
 
 def _setting_axis(figure: Picture, ax: Axes, settings: pd.DataFrame, starts: Sequence[int]) -> None:
@@ -96,15 +97,18 @@ def _setting_axis(figure: Picture, ax: Axes, settings: pd.DataFrame, starts: Seq
     ax.tick_params(axis="x", which="minor", pad=9 + (72 * widest if rotated else TICK))
 
 
-def _rows(table: pd.DataFrame, dataset: str, every: bool) -> tuple[pd.DataFrame, list[str]]:
-    names = shown_of(metrics_of(table, dataset_scores(table, dataset)), every)
+def _rows(table: pd.DataFrame, dataset: str, every: bool) -> tuple[pd.DataFrame, list[str], str]:
+    """A row a run and score, `shown` where it is drawn; the names of the scores; a note on far runs."""
+    scores = dataset_scores(table, dataset)
+    names = shown_of(metrics_of(table, scores), every)
     columns = ["dataset", "model", "hyperparameter", "strength_index", "value", "seed", "run", "name", "score"]
-    return of_runs(table[table["dataset"] == dataset], names)[columns], names
+    rows, at = of_runs(table[table["dataset"] == dataset], names)[columns], fences(scores, names)
+    return rows.assign(shown=fenced(rows["score"], rows["name"], at)), names, fence_note(scores, at)
 
 
 def _violins(ax: Axes, rows: pd.DataFrame, by: str, order: list[str], colours: list[Any]) -> None:
     """Densities if there are enough runs, and the runs themselves if there are not too many."""
-    groups = {key: group["score"].to_numpy() for key, group in rows.groupby(by)}
+    groups = {key: group["shown"].to_numpy() for key, group in rows.groupby(by)}
     places = {k: (place, c) for place, (k, c) in enumerate(zip(order, colours, strict=True)) if k in groups}
     dense = {k for k, v in groups.items() if len(v) >= FEW and np.ptp(v) > 0}
     shapes = [_density(groups[k], p) for k, (p, _) in places.items() if k in dense]

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from bench.analysis.names import accuracies, dataset_title, efficiencies, title
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.analysis.scores.dead import ALIVE, dead_runs, moved, with_alive
+from bench.report.figures.fences import Fences, fence_note, fenced, fences
 from bench.report.figures.panels import (
     Drawn,
     Looks,
@@ -41,13 +42,13 @@ def efficiency_scatter(table: pd.DataFrame, dataset: str, schedules: str, every:
     rows = [(part, ratio) for part in in_rows(names) for ratio in ratios]
     figure = new_figure(PAGE, 1.3 * len(rows) + 0.2 * len(in_rows(names)))
     axes = figure.subplots(len(rows), len(rows[0][0]), squeeze=False, sharey="row")
-    styles = looks_of(table)
+    styles, at = looks_of(table), fences(scores, names)
     for row, (part, ratio) in zip(axes, rows, strict=True):
         for ax, name in zip_longest(row, part):
             if name is None:
                 ax.set_axis_off()
                 continue
-            _panel(ax, points[points["y_name"].eq(ratio) & points["x_name"].eq(name)], styles)
+            _panel(ax, points[points["y_name"].eq(ratio) & points["x_name"].eq(name)], styles, at)
             if ratio == ratios[-1]:
                 ax.set_xlabel(broken(title(name)))
             else:
@@ -56,7 +57,7 @@ def efficiency_scatter(table: pd.DataFrame, dataset: str, schedules: str, every:
     keys = model_keys(sorted(points["model"].unique()), styles, line=False)
     heading = f"{dataset_title(dataset)}: statistical efficiency against metrics"
     cells = points.drop_duplicates(["x_name", "y_name"]).rename(columns={"x_name": "row", "y_name": "column"})
-    note = f"{_sizes(scores)} {RHO} {moved(cells.reset_index(drop=True), table)}".rstrip()
+    note = f"{_sizes(scores)} {RHO}{fence_note(scores, at)} {moved(cells.reset_index(drop=True), table)}".rstrip()
     titled(figure, heading, standing_of(scores), schedules, note, keys)
     return figure, points.assign(dead=points["run"].isin(dead))
 
@@ -73,7 +74,7 @@ def metric_pairs(table: pd.DataFrame, dataset: str, schedules: str, every: bool 
     last = len(names) - 1
     figure = new_figure(PAGE, 0.3 + 1.05 * last)
     axes = figure.subplots(last, last, squeeze=False, sharex="col", sharey="row")
-    styles = looks_of(table)
+    styles, at = looks_of(table), fences(scores, names)
     for row in range(last):
         for column in range(last):
             ax = axes[row, column]
@@ -81,14 +82,14 @@ def metric_pairs(table: pd.DataFrame, dataset: str, schedules: str, every: bool 
                 ax.set_axis_off()
                 continue
             x, y = names[column], names[row + 1]
-            _panel(ax, points[points["x_name"].eq(x) & points["y_name"].eq(y)], styles)
+            _panel(ax, points[points["x_name"].eq(x) & points["y_name"].eq(y)], styles, at)
             if row == last - 1:
                 ax.set_xlabel(broken(title(x)))
             if column == 0:
                 ax.set_ylabel(broken(title(y)))
     keys = model_keys(sorted(points["model"].unique()), styles, line=False)
     heading = f"{dataset_title(dataset)}: metrics against each other"
-    titled(figure, heading, standing_of(scores), schedules, RHO, keys)
+    titled(figure, heading, standing_of(scores), schedules, RHO + fence_note(scores, at), keys)
     return figure, points
 
 
@@ -114,8 +115,9 @@ def _points(scores: pd.DataFrame, pairs: Sequence[tuple[str, str]], dead: Iterab
     return pd.concat(parts, ignore_index=True)
 
 
-def _panel(ax: Axes, points: pd.DataFrame, styles: Looks) -> None:
-    scatter(ax, points["x"], points["y"], points["model"], styles)
+def _panel(ax: Axes, points: pd.DataFrame, styles: Looks, at: Fences) -> None:
+    x, y = (fenced(points[axis], points[f"{axis}_name"], at) for axis in "xy")
+    scatter(ax, x, y, points["model"], styles)
     ax.locator_params(axis="x", nbins=2, steps=[1, 2, 4, 5, 10])
     ax.locator_params(axis="y", nbins=4)
     first = points.iloc[0]

@@ -5,6 +5,7 @@ import pandas as pd
 from bench.analysis.names import UNSUPERVISED, dataset_title, title
 from bench.analysis.scores.choice import CRITERIA
 from bench.analysis.scores.selection import unsupervised_selection, with_sampled_tc
+from bench.report.figures.fences import fence_note, fenced, fences, in_range
 from bench.report.figures.panels import Drawn, metrics_of, panel_grid, rng, standing
 from bench.report.style import titled
 
@@ -16,8 +17,11 @@ def selected_runs(table: pd.DataFrame, dataset: str, schedules: str) -> Drawn:
     picks = unsupervised_selection(scores, names, rng())
     order = list(dict.fromkeys(picks["by"]))
     figure, axes, _ = panel_grid(len(names), 0.35 + 0.15 * len(order), sharey=True)
+    at = fences(scores, names)
+    shown = picks.assign(**{c: in_range(picks[c], picks["metric"]) for c in ("low", "high")})
+    shown = shown.assign(**{c: fenced(shown[c], picks["metric"], at) for c in ("low", "score", "high")})
     for ax, name in zip(axes, names, strict=True):
-        for place, line in enumerate(picks[picks["metric"] == name].itertuples()):
+        for place, line in enumerate(shown[shown["metric"] == name].itertuples()):
             colour, marker = ("#0173b2", "o") if line.by in UNSUPERVISED else ("0.45", "|")
             ax.plot([line.low, line.high], [place, place], color=colour)
             ax.plot([line.score], [place], marker=marker, markersize=4, color=colour, clip_on=False)
@@ -29,7 +33,11 @@ def selected_runs(table: pd.DataFrame, dataset: str, schedules: str) -> Drawn:
     axes[0].invert_yaxis()
     first = picks.iloc[0]
     heading = f"{dataset_title(dataset)}: metrics of the run that an unsupervised score picks"
-    note = "Lines: 95% interval over seeds. Grey: the best, median and worst of all runs by the metric itself."
+    note = (
+        "Lines: 95% interval over seeds, as far as a score's range. Grey: the best, median and worst of all runs by "
+        "the metric itself."
+    )
+    note += fence_note(scores, at)
     titled(figure, heading, standing(int(first["runs"]), int(first["seeds"])), schedules, note)
     return figure, picks
 

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from bench.analysis.names import dataset_title, model_title, title
 from bench.analysis.scores.agreement import MIN_SEEDS
 from bench.analysis.scores.strengths import against_strength, of_runs
+from bench.report.figures.fences import fence_note, fenced, fences, in_range
 from bench.report.figures.panels import (
     MOST_KEYS,
     Drawn,
@@ -25,20 +26,24 @@ from bench.report.figures.panels import (
 from bench.report.style import titled
 
 INDEX = "strength index"
-MEDIANS = "Lines: median over seeds; bands: 95% interval."
+MEDIANS = "Lines: median over seeds; bands: 95% interval, as far as a score's range."
 
 
 def medians_against_strength(table: pd.DataFrame, dataset: str, schedules: str, every: bool = False) -> Drawn:
     """Figures 4 (left) and 15: the median of each score over seeds against strength, on one data set."""
     of_dataset = table[table["dataset"] == dataset]
-    names = metrics_of(table, dataset_scores(table, dataset))
+    scores = dataset_scores(table, dataset)
+    names = metrics_of(table, scores)
     lines = against_strength(of_dataset, names)
     names = shown_of(names, every)
     lines = lines[lines["name"].isin(names)]
     styles = looks_of(table)
     figure, axes, hole = panel_grid(len(names), 1.4, sharex=True)
+    at = fences(scores, names)
+    shown = lines.assign(**{c: in_range(lines[c], lines["name"]) for c in ("low", "high")})
+    shown = shown.assign(**{c: fenced(shown[c], lines["name"], at) for c in ("median", "low", "high")})
     for ax, name in zip(axes, names, strict=True):
-        strength_lines(ax, lines[lines["name"] == name], styles)
+        strength_lines(ax, shown[shown["name"] == name], styles)
         ax.set_title(title(name))
         ax.locator_params(axis="y", nbins=5)
     values_note = strength_axis(axes, lines)
@@ -47,7 +52,7 @@ def medians_against_strength(table: pd.DataFrame, dataset: str, schedules: str, 
     rows = rows[rows["strength_index"].notna()]
     heading = f"{dataset_title(dataset)}: scores against regularisation strength"
     place = hole if len(keys[0]) <= MOST_KEYS else None
-    titled(figure, heading, sizes_of(rows), schedules, f"{MEDIANS}{values_note}", keys, place)
+    titled(figure, heading, sizes_of(rows), schedules, f"{MEDIANS}{fence_note(scores, at)}{values_note}", keys, place)
     return figure, lines
 
 
