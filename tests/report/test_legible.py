@@ -120,6 +120,12 @@ def test_every_text_of_a_figure_can_be_read(name: str, table: pd.DataFrame) -> N
     assert faults(DRAWINGS[name](table)[0]) == []
 
 
+def test_long_names_below_settings_take_no_height_from_the_panels(table: pd.DataFrame) -> None:
+    models = {m: f"{m} on the recombination to element split" for m in MODELS}
+    figure, _ = DRAWINGS["fig14_scores_by_strength"](table.assign(model=table["model"].map(models)))
+    assert faults(figure) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_a_small_study_can_be_read_too(name: str) -> None:

@@ -94,7 +94,9 @@ def _setting_axis(figure: Picture, ax: Axes, settings: pd.DataFrame, starts: Seq
     middles = [(a + b - 1) / 2 for a, b in pairwise([*starts, len(values)])]
     ax.xaxis.remove_overlapping_locs = False  # keeps both labels of the middle of three settings
     ax.set_xticks(middles, titles, minor=True, fontsize=LABEL, rotation=rotation)
-    ax.tick_params(axis="x", which="minor", pad=9 + (72 * widest if rotated else TICK))
+    longest = max(breadth(figure, t, LABEL) for t in titles)
+    figure.set_figheight(figure.get_figheight() + (widest if rotated else 0) + (longest if rotation else 0))
+    ax.tick_params(axis="x", which="minor", pad=12 + 72 * widest if rotated else 9 + TICK)
 
 
 def _rows(table: pd.DataFrame, dataset: str, every: bool) -> tuple[pd.DataFrame, list[str], str]:
