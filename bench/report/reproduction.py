@@ -17,7 +17,7 @@ from bench.escaping import as_cells
 from bench.pool import Pool
 from bench.report.drawings import Drawing, Outcome, code, draw_changed
 from bench.report.figures.heatmaps import SIGNED, Scale, heatmaps
-from bench.report.figures.panels import bottom_of, left_of, panel_grid
+from bench.report.figures.panels import bottom_of, left_of, panel_grid, standing
 from bench.report.reproduction_page import label, name, reasons, verdicts, write_page
 from bench.report.schedules import schedules_of
 from bench.report.style import Picture, remove, save, titled
@@ -116,7 +116,7 @@ def _forest(item: Item, numbers: pd.DataFrame, schedules: str) -> Picture:
     for ax, ((dataset, key), part) in zip(panels, parts, strict=True):
         _panel(ax, part, [lines.index(k) for k in part[line]])
         headings = [dataset_title(str(dataset))] if numbers["dataset"].nunique() > 1 else []
-        headings += [label(item, str(key))] if numbers[panel].nunique() > 1 else []
+        headings += [label(item, str(key))] if len(getattr(item, f"{panel}s")) > 1 else []
         ax.set_title("\n".join(headings))
     for ax in bottom_of(panels):
         ax.set_xlabel(item.quantity)
@@ -125,13 +125,14 @@ def _forest(item: Item, numbers: pd.DataFrame, schedules: str) -> Picture:
     panels[0].set_ylim(len(lines) - 0.5, -0.5)
     datasets = ", ".join(map(dataset_title, numbers["dataset"].unique())).replace("all", "all data sets")
     note = f"Shown: {item.quantity}. {_verdict(numbers)}"
-    keys = panels[0].get_legend_handles_labels()
+    keys = max((ax.get_legend_handles_labels() for ax in panels), key=lambda found: len(found[1]))
     titled(figure, f"{name(item)}, {datasets}", _behind(numbers), schedules, note, keys)
     return figure
 
 
 def _panel(ax: Axes, part: pd.DataFrame, places: list[int]) -> None:
-    ax.hlines(places, part["low"], part["high"], lw=1.4, color=OURS, label="ours: 95% interval")
+    if part["low"].notna().any():
+        ax.hlines(places, part["low"], part["high"], lw=1.4, color=OURS, label="ours: 95% interval")
     ax.plot(part["ours"], places, "o", ms=4, color=OURS, label="ours")
     ax.plot(part["published"], places, "D", ms=4.5, mfc="none", mec=PUBLISHED, mew=1.2, label="published")
     ax.grid(axis="y", lw=0.4, color="0.88")
@@ -148,5 +149,5 @@ def _verdict(numbers: pd.DataFrame) -> str:
 
 def _behind(numbers: pd.DataFrame) -> str:
     runs, seeds = numbers["runs"].astype(int), numbers["seeds"].astype(int)
-    most = f"{runs.min()}" if runs.min() == runs.max() else f"{runs.min()} to {runs.max()}"
-    return f"{most} runs, {seeds.min()} seeds a setting"
+    behind = standing(runs.max(), seeds.min(), most=seeds.max())
+    return behind if runs.min() == runs.max() else f"{runs.min():,} to {behind}"

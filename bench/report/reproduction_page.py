@@ -1,6 +1,8 @@
 """The page of the reproduction report, in Markdown."""
 
+import re
 from collections import Counter
+from math import isfinite
 
 import pandas as pd
 
@@ -62,7 +64,8 @@ def _rows(item: Item, comparable: pd.DataFrame) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for n in comparable.itertuples():
-        ours = f"{n.ours:z.{digits}f} [{n.low:z.{digits}f}, {n.high:z.{digits}f}]"
+        ends = f" [{n.low:z.{digits}f}, {n.high:z.{digits}f}]" if isfinite(n.low) else ""
+        ours = f"{n.ours:z.{digits}f}{ends}"
         names = " | ".join(map(markdown, (dataset_title(n.dataset), label(item, n.row), label(item, n.column))))
         lines.append(f"| {names} | {n.published:g} | {ours} | {n.difference:+z.{digits}f} | {n.verdict} |")
     return "\n".join(lines)
@@ -72,13 +75,14 @@ def label(item: Item, key: str) -> str:
     """The title of a row or a column of an item."""
     if key in item.source.get("study", {}).get("models", ()):
         return model_title(key)
-    return f"strength {key}" if key.isdigit() else title(key)
+    return f"strength {key}" if key.isdigit() else title(key).replace("dataset", "data set")
 
 
 def name(item: Item) -> str:
-    """The title of an item and its place in the paper."""
+    """The title of an item and its place in the paper, which is named unless it is that of the study."""
     place = item.where.partition(";")[0]
-    return f"{item.title} ({place})"
+    paper = "" if "study" in item.source else f"{re.split('[,:]', item.source['title'])[0]}, "
+    return f"{item.title} ({paper}{place})"
 
 
 def verdicts(numbers: pd.DataFrame) -> str:

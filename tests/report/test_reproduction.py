@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.analysis.published.numbers import Item, items
 from bench.pool import Here
-from bench.report.reproduction import draw_reproduction
+from bench.report.reproduction import draw_reproduction, reproduction_figure
+from bench.report.reproduction_page import label, write_page
 from bench.scoring.runs import PUBLISHED
 from bench.study.plan import Plan
 from bench.study.run import Run, Schedule
@@ -89,3 +91,32 @@ def test_a_figure_that_can_no_longer_be_drawn_goes_away(plan: Plan, table: pd.Da
     list(draw_reproduction(table[:0], plan, tmp_path, Here()))
     assert not stale.exists()
     assert "Behind ours: 0 runs (none)" in (tmp_path / "reproduction.md").read_text()
+
+
+def single(item: str) -> tuple[Item, pd.DataFrame]:
+    """The first row of a table, ours from one run: without intervals."""
+    (found,) = (i for i in items() if i.name == item)
+    numbers = found.numbers().query("row == row.iloc[0]")
+    missing = dict.fromkeys(("low", "high", "low_of_difference", "high_of_difference"), np.nan)
+    numbers = numbers.assign(ours=numbers["published"], difference=0.0, runs=1, seeds=1, reason="1 seed", **missing)
+    return found, numbers.assign(verdict="not comparable")
+
+
+def test_a_figure_beside_another_paper_names_the_paper_and_its_only_model() -> None:
+    figure = reproduction_figure(*single("tc_gan_table1"), "a schedule")
+    heading = figure.texts[0].get_text().replace("\n", " ")
+    assert heading == "Scores of models, mean of 10 runs (TC-GAN, table 1), dSprites"
+    assert [ax.get_title() for ax in figure.axes] == ["VAE"]
+
+
+def test_what_has_no_interval_shows_none(plan: Plan, table: pd.DataFrame) -> None:
+    item, numbers = single("tc_gan_table1")
+    figure = reproduction_figure(item, numbers, "a schedule")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ours", "published"]
+    assert figure.texts[1].get_text().startswith("1 run, 1 seed a setting: too few to be sure; ")
+    assert "nan" not in write_page(table, plan, [(item, numbers)], [])
+
+
+def test_pages_and_figures_write_data_set_in_two_words() -> None:
+    (item,) = (i for i in items() if i.name == "table1")
+    assert [label(item, key) for key in item.columns] == ["random data set", "same data set"]

@@ -131,10 +131,15 @@ def broken(name: str) -> str:
 
 
 def standing(count: int, seeds: int, of: str = "runs", most: int = 0) -> str:
-    """The number of runs, and of seeds a setting, in words; where settings differ, the fewest and the most."""
+    """The number of runs, and of seeds a setting, in words; where settings differ, the fewest and the most.
+
+    Example:
+        >>> standing(1, 1), standing(1200, 5, "settings", most=6)
+        ('1 run, 1 seed a setting: too few to be sure', '1,200 settings, 5 to 6 seeds a setting')
+    """
     few = ": too few to be sure" if seeds < MIN_SEEDS else ""
     span = f"{seeds} to {most} seeds" if most > seeds else f"{seeds} seed{'s' if seeds != 1 else ''}"
-    return f"{count:,} {of}, {span} a setting{few}"
+    return f"{count:,} {of if count != 1 else of.removesuffix('s')}, {span} a setting{few}"
 
 
 def standing_of(scores: pd.DataFrame) -> str:
