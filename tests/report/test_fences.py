@@ -1,10 +1,11 @@
-"""One run that is far from all others, by a score without a bound, does not flatten a panel; it is named."""
+"""A run far from all others flattens no panel, and intervals are drawn as far as they hold, of one strength as well."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 
 from bench.report.figures.distributions import scores_by_model, scores_by_strength
 from bench.report.figures.fences import fence_note, fenced, fences, in_range
@@ -60,3 +61,13 @@ def test_only_the_side_without_a_bound_is_fenced() -> None:
 def test_intervals_end_where_scores_do() -> None:
     ends = in_range(pd.Series([-0.1, 1.2, -3.0, -3.0]), pd.Series(["mig", "modularity", "r2", "mine"]))
     assert ends.tolist() == [0.0, 1.0, -3.0, -3.0]
+
+
+def test_a_model_of_one_strength_shows_its_interval_too() -> None:
+    table = synthetic_table(np.random.default_rng(0), seeds=5, models=("beta_vae", "dip_vae_i"))
+    once = table[table["model"].eq("beta_vae") | table["strength_index"].eq(0)]
+    figure, lines = medians_against_strength(once, "dsprites", SCHEDULES)
+    mig = lines[lines["model"].eq("dip_vae_i") & lines["name"].eq("mig")].iloc[0]
+    (panel,) = (ax for ax in figure.axes if ax.get_title() == "MIG")
+    ends = [c.get_segments()[0][:, 1].tolist() for c in panel.collections if isinstance(c, LineCollection)]
+    assert ends == [[max(0, mig["low"]), mig["high"]]]

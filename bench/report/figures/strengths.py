@@ -99,5 +99,8 @@ def strength_lines(ax: Axes, lines: pd.DataFrame, styles: Looks) -> None:
         line = lines[lines["model"] == model].sort_values("strength_index")
         ax.plot(line["strength_index"], line["median"], **styles[model], clip_on=False)  # marks at an edge are not cut
         sure = line[line["seeds"] >= MIN_SEEDS]  # fewer have no interval
-        ax.fill_between(sure["strength_index"], sure["low"], sure["high"], color=styles[model]["color"], alpha=0.15,
-                        linewidth=0)  # fmt: skip
+        colour = styles[model]["color"]
+        if len(sure) == 1:  # its band has no width
+            ax.vlines(sure["strength_index"], sure["low"], sure["high"], color=colour, alpha=0.4, linewidth=2)
+        else:
+            ax.fill_between(sure["strength_index"], sure["low"], sure["high"], color=colour, alpha=0.15, linewidth=0)
