@@ -9,11 +9,14 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from bench import data
-from bench.analysis.names import dataset_title, model_title
+from bench import data, registry
+from bench.analysis.names import dataset_title, model_title, title
+from bench.analysis.published.numbers import items
 from bench.pool import Pool
 from bench.report.drawings import Drawing, Outcome, code, draw_changed
 from bench.report.markup import Html, tag
+from bench.report.reproduction_page import name
+from bench.scoring.runs import declaration
 from bench.store.files import digest, sha256_of, writing
 
 WIDEST = 1600  # pixels of a picture within the page
@@ -117,8 +120,19 @@ def title_of(stem: str) -> str:
         return f"{kinds[match[1]]} {match[2]} of the paper: {_words(match[3])}{suffix}"
     if match := re.fullmatch(r"reproduction_(fig|table)(\d+)(.*)", stem):
         return f"{kinds[match[1]]} {match[2]}{_words(match[3])} of the paper beside ours"
+    for item in items() if stem.startswith("reproduction_") else ():
+        if stem == f"reproduction_{item.name}":
+            return f"{name(item)}, beside ours"
     return f"{_words(stem)[:1].upper()}{_words(stem)[1:]}{suffix}"
 
 
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+def _words(stem: str) -> str:
+    """The words of a file name; a metric's name is its title."""
+    return " ".join(_metric(word) if word in registry.names("metrics") else word for word in stem.split("_"))
+
+
+def _metric(metric: str) -> str:
+    try:
+        return title(declaration(metric).headline or metric)
+    except registry.PluginError:
+        return metric

@@ -222,7 +222,8 @@ def _definitions(metrics: Sequence[str], floors: Mapping[str, Floors]) -> Html:
 def _definition(name: str, floors: Mapping[str, Floors]) -> Html:
     function = registry.load("metrics", name)
     declared: Metric = function.metric
-    heading = title(declared.headline or name)
+    words = [title(n).partition(" ")[0] for n in declared.scores]  # UDR has UDR (Lasso) and no headline
+    heading = title(declared.headline or next((word for word in words if word.lower() == name), name))
     summary = " ".join((inspect.getdoc(function) or "").partition("\n\n")[0].split())
     scores = [tag("li", tag("code", n), f" {_declared(s)}") for n, s in declared.scores.items()]
     return tag(

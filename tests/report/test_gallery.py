@@ -26,6 +26,8 @@ def test_figures_come_in_the_papers_order() -> None:
         ),
         ("table5_variance_explained", "Table 5 of the paper: variance explained"),
         ("reproduction_fig4_left", "Figure 4 left of the paper beside ours"),
+        ("reproduction_tc_gan_table1", "Scores of models, mean of 10 runs (TC-GAN, table 1), beside ours"),
+        ("fig22_accuracy_by_dci", "Figure 22 of the paper: accuracy by DCI disentanglement"),
         ("selected_runs_dsprites", "Selected runs, dSprites"),
         ("dsprites_beta_vae", "dSprites: β-VAE"),
         ("dsprites_mine", "dSprites: mine"),

@@ -11,6 +11,7 @@ import pytest
 
 from bench.analysis.board.leaderboard import columns, leaderboard
 from bench.report.markup import Html, join, tag
+from bench.report.page import _definition
 
 
 class Reader(HTMLParser):
@@ -101,3 +102,7 @@ def test_bold_is_what_no_other_interval_reaches(page: str, hostile_table: pd.Dat
         ranked = board[(board["representation"] == representation) & board["rank"].notna()].sort_values("mig")
         sure = ranked["mig_low"].iloc[-1] > ranked["mig_high"].fillna(ranked["mig"]).iloc[:-1].max()
         assert (f"<b>{ranked['mig'].iloc[-1]:.3f}</b>" in section) == sure
+
+
+def test_a_metric_without_a_headline_is_called_as_its_scores_are() -> None:
+    assert "<dt>UDR<" in str(_definition("udr", {}))
