@@ -21,7 +21,7 @@ def fences(scores: pd.DataFrame, names: Sequence[str]) -> Fences:
         scores: one row a run and one column a score, of one data set.
         names: columns.
     """
-    found = {}
+    ends = {}
     for name in names:
         score, column = declared(name), scores[name].dropna()
         if score is None or column.empty:
@@ -31,8 +31,8 @@ def fences(scores: pd.DataFrame, names: Sequence[str]) -> Fences:
         high = third + FAR * (third - first) if isinf(score.high) else np.inf
         near = column[column.between(low, high)]
         if first < third and len(near) < len(column):
-            found[name] = (float(near.min()), float(near.max()))
-    return found
+            ends[name] = (float(near.min()), float(near.max()))
+    return ends
 
 
 def fenced(values: pd.Series, names: pd.Series, at: Fences) -> pd.Series:
