@@ -63,7 +63,9 @@ def infomec_continuous(
     classes, worth = dense(classes[:, varied]), worth[:, varied]
     measured = np.array([_is_measured(w, c) for w, c in zip(worth.T, classes.T, strict=True)])
     if not measured.any():
-        raise SkippedError("the values of all factors are their classes: infomec is the score of such")
+        raise SkippedError(
+            "values of all factors are their classes: infomec is the score of such, values= gives others"
+        )
     rng = np.random.default_rng(seed)
     active, scales = jittered(standardised(array)[1], rng), jittered(standardised(worth[:, measured])[0], rng)
     shares = np.empty((active.shape[1], len(measured)))

@@ -7,9 +7,11 @@ from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, overload
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from bench import registry
+from bench.arrays import numbers
 from bench.metrics.base import Floats, Ints, SkippedError, check_codes, check_factors
 from bench.scoring.returned import ScoreError
 from bench.scoring.runs import PUBLISHED, cell_of, declaration, evaluate
@@ -77,6 +79,7 @@ def score(
     metrics: str | Sequence[str] | None = None,
     seed: int = 0,
     convention: str | None = None,
+    values: ArrayLike | None = None,
 ) -> ScoresOfSeveral: ...
 @overload
 def score(
@@ -85,6 +88,7 @@ def score(
     metrics: str | Sequence[str] | None = None,
     seed: int = 0,
     convention: str | None = None,
+    values: ArrayLike | None = None,
 ) -> Scores: ...
 def score(
     codes: "ArrayLike | Mapping[str, ArrayLike]",
@@ -92,6 +96,7 @@ def score(
     metrics: "str | Sequence[str] | None" = None,
     seed: int = 0,
     convention: str | None = None,
+    values: ArrayLike | None = None,
 ) -> "Scores | ScoresOfSeveral":
     """Scores of a representation under the published protocol, or with fewer rows if there are not enough.
 
@@ -106,13 +111,14 @@ def score(
         seed: of the metrics that draw random rows.
         convention: compute the metrics as another repository does, such as "ubisoft" (listed in docs/conventions.md);
             without `metrics`, all that have this form. None: as this suite does.
+        values: (N, F) what the factors are worth, for metrics of measured values (`infomec_continuous`). None: classes.
 
     Returns:
         Score name -> value, where "name/3" is the value for factor 3 alone; its `skipped` says which metrics were left
         out, and why; its `frame()` is a table. For several representations, name -> such scores.
 
     Raises:
-        ValueError: bad codes, factors or seed, an unknown metric, or a metric requested by name that does not apply.
+        ValueError: bad codes, factors, values or seed, an unknown metric, or a metric requested that does not apply.
 
     Example:
         >>> import numpy as np
@@ -128,13 +134,14 @@ def score(
     is_mapping = isinstance(codes, Mapping)
     arrays = _named(codes) if isinstance(codes, Mapping) else {"codes": check_codes(codes, min_rows=2)}
     classes = None if factors is None else check_factors(factors, len(next(iter(arrays.values()))))
+    worth = None if values is None else _values(values, classes)
     known = registry.names("metrics")
     names = known if metrics is None else _names(metrics)
     seed = _whole(seed)
     for name in names:
         if name not in known:
             raise registry.unknown_metric(name, known)
-    score_of: ScoreOf = partial(_score, seed=seed)
+    score_of: ScoreOf = partial(_score, seed=seed, values=worth)
     if convention is not None:
         from bench.scoring.by_convention import metrics_of, score_by
 
@@ -166,6 +173,15 @@ def _whole(seed: Any) -> int:
     return int(seed)
 
 
+def _values(values: Any, classes: Ints | None) -> Floats:
+    """What factors are worth, one number for each class in `factors`."""
+    worth = numbers(values, "values").astype(np.float64)
+    if classes is None or worth.shape != classes.shape or not np.isfinite(worth).all():
+        needed = "needs factors" if classes is None else f"must be finite, of the shape of factors {classes.shape}"
+        raise ValueError(f"values {needed}, got shape {worth.shape}")
+    return worth
+
+
 def _named(codes: Mapping[str, ArrayLike]) -> dict[str, Floats]:
     """Several representations, each checked, all of the same number of rows."""
     if not codes:
@@ -178,8 +194,8 @@ def _named(codes: Mapping[str, ArrayLike]) -> dict[str, Floats]:
     return arrays
 
 
-def _score(metric: str, codes: Floats, factors: Ints | None, seed: int) -> dict[str, float]:
-    return evaluate(cell_of(declaration(metric), "mean", PUBLISHED), codes, factors, f"seed {seed}")[0]
+def _score(metric: str, codes: Floats, factors: Ints | None, seed: int, values: Floats | None) -> dict[str, float]:
+    return evaluate(cell_of(declaration(metric), "mean", PUBLISHED), codes, factors, f"seed {seed}", values)[0]
 
 
 def _scores(

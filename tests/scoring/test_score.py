@@ -8,6 +8,7 @@ import pytest
 
 import bench
 from bench.metrics.base import SkippedError
+from bench.metrics.infomec_continuous import infomec_continuous
 from bench.registry import UnknownNameError
 from bench.scoring.score import Scores, ScoresOfSeveral
 from bench.study.grid import metric_names
@@ -76,6 +77,19 @@ def test_the_name_of_a_score_is_answered_with_its_metric(name: str, metric: str)
         bench.score(CODES, FACTORS, name)
     with pytest.raises(UnknownNameError, match=f"unknown metric '{name}'. Did you mean '{metric}'"):
         metric_names([name])
+
+
+def test_what_factors_are_worth_reaches_metrics_of_measured_values() -> None:
+    measured = FACTORS + RNG.random(FACTORS.shape)
+    scores = bench.score(measured, FACTORS, "infomec_continuous", values=measured)
+    assert scores == pytest.approx(infomec_continuous(measured, FACTORS, values=measured), abs=0.01)
+    with pytest.raises(SkippedError, match="values= gives others"):
+        bench.score(measured, FACTORS, "infomec_continuous")
+    for wrong in (measured[:, :1], np.where(measured > 3, np.nan, measured)):
+        with pytest.raises(ValueError, match=r"values must be finite, of the shape of factors \(600, 2\)"):
+            bench.score(measured, FACTORS, "infomec_continuous", values=wrong)
+    with pytest.raises(ValueError, match="values needs factors"):
+        bench.score(measured, values=measured)
 
 
 @pytest.mark.parametrize("fault", [ZeroDivisionError("by nothing"), SystemExit(3)])
