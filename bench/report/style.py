@@ -51,6 +51,7 @@ HOLLOW = {
 }  # a key: "given another score"
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 1, 1, 1, 1, 1)))
 DPI = 200
+MOST_KEYS = 8  # of a legend in the place of a panel
 SETTINGS: dict[Any, Any] = {
     "font.size": LABEL,
     "axes.titlesize": NAME,
@@ -141,7 +142,7 @@ def titled(
         schedules: of the runs; the foot has the most common one, the caption all.
         note: more sentences for the caption.
         keys: handles and labels of the legend.
-        hole: an empty place among the panels for the legend; None: the legend is below the heading.
+        hole: an empty place among the panels, for a legend of at most `MOST_KEYS`; else it is below the heading.
     """
     width = figure.get_figwidth()
     lines = wrapped(figure, heading, HEADING)
@@ -152,7 +153,7 @@ def titled(
     if keys is not None:
         handles, labels = keys
         style: dict[str, Any] = {"frameon": False, "borderpad": 0, "labelspacing": 0.35, "handlelength": 2.4}
-        if hole is not None:
+        if hole is not None and len(labels) <= MOST_KEYS:
             hole.set_axis_off()
             hole.legend(handles, labels, loc="center", borderaxespad=0, **style)
         else:

@@ -6,7 +6,6 @@ from bench.analysis.names import MI, TC, dataset_title, title
 from bench.analysis.scores.agreement import TooFewRunsError, wide
 from bench.analysis.scores.strengths import against_strength, of_runs
 from bench.report.figures.panels import (
-    MOST_KEYS,
     Drawn,
     bottom_of,
     left_of,
@@ -55,9 +54,8 @@ def _against_strength(table: pd.DataFrame, name: str, scale: str, schedules: str
     values_note = strength_axis(axes, lines)
     rows = of_runs(table[table["strength_index"].notna()], [name], "sampled")
     scale_note = "" if scale == "symlog" else " Each panel has a scale of its own."
-    keys = line_keys(lines, styles)
-    titled(figure, f"{title(name)} of the dimensions of codes", sizes_of(rows), schedules,
-           f"{MEDIANS}{scale_note}{values_note}", keys, hole if len(keys[0]) <= MOST_KEYS else None)  # fmt: skip
+    heading, note = f"{title(name)} of the dimensions of codes", f"{MEDIANS}{scale_note}{values_note}"
+    titled(figure, heading, sizes_of(rows), schedules, note, line_keys(lines, styles), hole)
     return figure, lines.reset_index(drop=True)
 
 
@@ -85,8 +83,8 @@ def total_correlation_scatter(table: pd.DataFrame, schedules: str) -> Drawn:
     for ax in left_of(axes):
         ax.set_ylabel("mean codes (nats)")
     keys = model_keys(sorted(points["model"].unique()), styles, line=False)
-    titled(figure, "Total correlation of mean and of sampled codes", standing_of(both), schedules,
-           "A point is a run; dashed: both are equal.", keys, hole if len(keys[0]) <= MOST_KEYS else None)  # fmt: skip
+    heading, note = "Total correlation of mean and of sampled codes", "A point is a run; dashed: both are equal."
+    titled(figure, heading, standing_of(both), schedules, note, keys, hole)
     return figure, points
 
 

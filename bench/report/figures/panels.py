@@ -21,7 +21,6 @@ Drawn = tuple[Picture, pd.DataFrame]
 Looks = dict[str, dict[str, Any]]
 SEED = 2019
 ABREAST = 6  # small panels side by side on a page
-MOST_KEYS = 8  # of a legend in the place of a panel
 
 
 def rng() -> np.random.Generator:

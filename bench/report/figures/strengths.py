@@ -11,7 +11,6 @@ from bench.analysis.scores.agreement import MIN_SEEDS
 from bench.analysis.scores.strengths import against_strength, of_runs
 from bench.report.figures.fences import fence_note, fenced, fences, in_range
 from bench.report.figures.panels import (
-    MOST_KEYS,
     Drawn,
     Looks,
     bottom_of,
@@ -51,8 +50,7 @@ def medians_against_strength(table: pd.DataFrame, dataset: str, schedules: str, 
     rows = of_runs(of_dataset, names)
     rows = rows[rows["strength_index"].notna()]
     heading = f"{dataset_title(dataset)}: scores against regularisation strength"
-    place = hole if len(keys[0]) <= MOST_KEYS else None
-    titled(figure, heading, sizes_of(rows), schedules, f"{MEDIANS}{fence_note(scores, at)}{values_note}", keys, place)
+    titled(figure, heading, sizes_of(rows), schedules, f"{MEDIANS}{fence_note(scores, at)}{values_note}", keys, hole)
     return figure, lines
 
 
