@@ -5,7 +5,7 @@ import pandas as pd
 from bench.analysis.names import accuracies, dataset_title, title
 from bench.analysis.scores.agreement import TooFewRunsError, wide
 from bench.analysis.scores.groups import GROUPS, accuracy_by_third
-from bench.report.figures.panels import Drawn, bottom_of, each_dataset, left_of, panel_grid, rng, standing
+from bench.report.figures.panels import Drawn, each_dataset, label_edges, panel_grid, rng, standing
 from bench.report.style import titled
 
 LOOKS = (("#74a9cf", "o", ":"), ("#2b8cbe", "s", "--"), ("#023858", "^", "-"))  # of rising groups
@@ -44,10 +44,7 @@ def _accuracy_by(table: pd.DataFrame, metric: str, schedules: str) -> Drawn:
         ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
         ax.minorticks_off()
         ax.set_title(f"{dataset_title(str(dataset))}\n{PREDICTORS.get(str(predictor), predictor)}")
-    for ax in left_of(axes):
-        ax.set_ylabel("accuracy")
-    for ax in bottom_of(axes):
-        ax.set_xlabel("labels")
+    label_edges(axes, "labels", "accuracy")
     behind = standing(int(thirds.groupby("dataset")["runs"].first().sum()), int(thirds["seeds"].min()))
     heading = f"Accuracy of runs in each third of {title(metric)}"
     note = (

@@ -7,7 +7,7 @@ from bench.analysis.scores.agreement import TooFewRunsError, wide
 from bench.analysis.scores.strengths import against_strength, of_runs
 from bench.report.figures.panels import (
     Drawn,
-    bottom_of,
+    label_edges,
     left_of,
     looks_of,
     model_keys,
@@ -78,10 +78,7 @@ def total_correlation_scatter(table: pd.DataFrame, schedules: str) -> Drawn:
             axis.set_major_formatter("{x:g}")
         ax.set(xlim=(0, top), ylim=(0, top))
         ax.set_title(f"{dataset_title(str(dataset))} ({len(of_dataset):,} runs)")
-    for ax in bottom_of(axes):
-        ax.set_xlabel("sampled codes (nats)")
-    for ax in left_of(axes):
-        ax.set_ylabel("mean codes (nats)")
+    label_edges(axes, "sampled codes (nats)", "mean codes (nats)")
     keys = model_keys(sorted(points["model"].unique()), styles, line=False)
     heading, note = "Total correlation of mean and of sampled codes", "A point is a run; dashed: both are equal."
     titled(figure, heading, standing_of(both), schedules, note, keys, hole)

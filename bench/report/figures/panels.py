@@ -108,6 +108,14 @@ def in_rows(names: Sequence[str]) -> list[Sequence[str]]:
     return [names[i : i + across] for i in range(0, len(names), across)]
 
 
+def label_edges(axes: Sequence[Axes], x: str, y: str) -> None:
+    """Label the x axes of the lowest panels of a grid, and the y axes of the first of each row."""
+    for ax in bottom_of(axes):
+        ax.set_xlabel(x)
+    for ax in left_of(axes):
+        ax.set_ylabel(y)
+
+
 def bottom_of(axes: Sequence[Axes]) -> Sequence[Axes]:
     """The lowest panel of each column of a grid."""
     return axes[-_across(axes) :]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from bench.analysis.names import dataset_title
 from bench.analysis.scores.efficiency import label_efficiency
-from bench.report.figures.panels import bottom_of, left_of, looks_of, model_keys, panel_grid, standing
+from bench.report.figures.panels import label_edges, looks_of, model_keys, panel_grid, standing
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import titled
 
@@ -24,15 +24,12 @@ def draw_label_efficiency(study: Asked) -> Iterator[NamedDrawing]:
         ax.plot(line["labels"], line["mean"], **styles[model])
         ax.fill_between(line["labels"], line["low"], line["high"], color=styles[model]["color"], alpha=0.2, linewidth=0)
         ax.set_title(f"{dataset_title(dataset)},\n{PREDICTORS.get(predictor, predictor)}")
-    for ax in left_of(axes):
-        ax.set_ylabel("accuracy")
+    label_edges(axes, "labels", "accuracy")
     sizes = sorted(set(efficiency["labels"]))
     for ax in axes:
         ax.set_xscale("log")
         ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
         ax.minorticks_off()
-    for ax in bottom_of(axes):
-        ax.set_xlabel("labels")
     runs = int(efficiency.groupby(["dataset", "model"])["runs"].first().sum())
     note = "Accuracy is a mean over factors. Lines: mean over runs; bands: 95% interval over seeds."
     keys = model_keys(list(dict.fromkeys(efficiency["model"])), styles)

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from bench.analysis.names import dataset_title
 from bench.analysis.scores.agreement import TooFewRunsError, wide
-from bench.report.figures.panels import bottom_of, left_of, model_keys, panel_grid, sizes_of
+from bench.report.figures.panels import label_edges, model_keys, panel_grid, sizes_of
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import MARKERS, titled
 
@@ -31,10 +31,7 @@ def draw_rate_distortion(study: Asked) -> Iterator[NamedDrawing]:
     for ax, dataset in zip(axes, datasets, strict=True):
         _panel(ax, scores[scores["dataset"] == dataset], markers, colour)
         ax.set_title(dataset_title(str(dataset)))
-    for ax in left_of(axes):
-        ax.set_ylabel("distortion: reconstruction (nats)")
-    for ax in bottom_of(axes):
-        ax.set_xlabel("rate: KL (nats)")
+    label_edges(axes, "rate: KL (nats)", "distortion: reconstruction (nats)")
     figure.colorbar(axes[-1].collections[-1], ax=axes, label="MIG", shrink=0.85)
     handles, labels = model_keys(models, {m: {"color": "0.3", "marker": markers[m]} for m in models}, line=False)
     ring = Line2D([], [], linestyle="", marker="o", markersize=7, markerfacecolor="none", markeredgecolor=RING)
