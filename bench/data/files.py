@@ -21,7 +21,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from bench.data.base import Card, DataError, File
-from bench.store.files import StoreError, read_json, remove_orphans, sha256_of, write_json, writing
+from bench.store.files import StoreError, read_json, remove_orphans, sha256_of, write_json, write_text, writing
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +79,7 @@ def accepted(card: Card, folder: Path, sha256: str) -> Path:
     digests = {folder / f.name: sha256_of(folder / f.name) for f in card.files if (folder / f.name).is_file()}
     for path, digest in digests.items():
         if digest == sha256.strip().lower():
-            with writing(_accepted_path(path)) as file:
-                file.write(f"{digest}\n".encode())
+            write_text(_accepted_path(path), f"{digest}\n")
             return path
     listing = "".join(f"\n  {path}: sha256 {digest}" for path, digest in digests.items())
     listing = listing or " none of its files is there"

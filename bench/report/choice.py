@@ -18,7 +18,7 @@ from bench.escaping import as_cells, markdown, markdown_code
 from bench.report.figures.panels import Looks, metrics_of, model_keys, panel_grid, rng, shown_of, standing
 from bench.report.figures.selection import chosen_by
 from bench.report.style import Picture, remove, save, titled
-from bench.store.files import writing
+from bench.store.files import write_text
 from bench.store.folders import Store
 from bench.study.plan import Plan
 
@@ -160,8 +160,7 @@ def write_choice(chosen: Sequence[Chosen], plan: Plan, styles: Looks, folder: Pa
     rows = pd.concat([one.choice.picks.assign(dataset=one.dataset) for one in chosen])[columns]
     written = {"choice.csv": as_cells(rows).to_csv(index=False), "choice.md": _page(chosen, plan, command)}
     for name, text in written.items():
-        with writing(folder / name) as file:
-            file.write(text.encode())
+        write_text(folder / name, text)
         yield folder / name
     for one in chosen:
         stem, regrets = folder / f"regret_{one.dataset}", one.choice.regrets

@@ -14,7 +14,7 @@ from bench.analysis.scores.agreement import MIN_SEEDS
 from bench.escaping import as_cells
 from bench.report.figures.heatmaps import CORRELATION, heatmap
 from bench.report.style import COLUMN, PAGE, Picture, colours, new_figure, save, titled
-from bench.store.files import writing
+from bench.store.files import write_text
 
 KINDS = {"strengths": ("o", "medians over seeds"), "runs": ("s", "runs, same strength and seed"),
          "seeds": ("^", "runs, without their setting's median")}  # fmt: skip
@@ -37,8 +37,7 @@ def write_comparison(
         figure = comparison_figure(scores, pairs, sides, schedules)
         yield save(figure, scores, folder / str(dataset), command)[1]
     for name, table in (("metrics", comparison.metrics), ("runs", comparison.runs)):
-        with writing(folder / f"{name}.csv") as file:
-            file.write(as_cells(table).to_csv(index=False).encode())
+        write_text(folder / f"{name}.csv", as_cells(table).to_csv(index=False))
         yield folder / f"{name}.csv"
 
 

@@ -18,7 +18,7 @@ from bench.report.summary import run_counts, training_seconds
 from bench.scoring.floors import Floors, floors_of
 from bench.scoring.groups import cells_of
 from bench.scoring.runs import cell_records, state
-from bench.store.files import writing
+from bench.store.files import write_text
 from bench.store.folders import Store
 from bench.study.plan import Plan
 
@@ -57,8 +57,7 @@ def write_leaderboard(
     sets = [rank_set, *(other for other in RANK_SETS if other != rank_set)]
     boards = leaderboards(table, chosen, cells, order, sets)
     floors = floors_of(plan, store)
-    with writing(folder / "floors.csv") as file:
-        file.write(_floor_rows(floors).to_csv(index=False).encode())
+    write_text(folder / "floors.csv", _floor_rows(floors).to_csv(index=False))
     page = Page(
         title=plan.title,
         facts=_facts(table, plan, store),
@@ -78,8 +77,7 @@ def write_leaderboard(
     text = Boards(rows_of_set, chosen, (first, row_levels[first]), rank_set, (plan.title, plan.schedules), floors)
     texts = {"csv": rows, "md": as_markdown(text), "tex": as_latex(text), "html": render(page)}
     for suffix, text in texts.items():
-        with writing(folder / f"leaderboard.{suffix}") as file:
-            file.write(text.encode())
+        write_text(folder / f"leaderboard.{suffix}", text)
     return folder / "leaderboard.html"
 
 

@@ -24,7 +24,7 @@ from bench.report.model_page import model_page
 from bench.report.moving import write_traversals
 from bench.report.sheet import draw_sheet
 from bench.report.sights import Sights, look
-from bench.store.files import StoreError, digest, writing
+from bench.store.files import StoreError, digest, write_text, writing
 from bench.store.folders import Store
 from bench.study.plan import Plan
 from bench.study.run import ON, Run
@@ -87,8 +87,7 @@ def _draw(
     sights = [_sights_of(run, label, store) for label, run in shown.items()]
     _write(model_page(sights), page, command)
     write_traversals(sights, moving)
-    with writing(numbers) as file:
-        file.write(as_cells(_numbers(sights)).to_csv(index=False).encode())
+    write_text(numbers, as_cells(_numbers(sights)).to_csv(index=False))
     return [page, moving, numbers]
 
 

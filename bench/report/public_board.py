@@ -10,7 +10,7 @@ from bench.analysis.published.numbers import Item, items
 from bench.metrics.base import RANK_SETS
 from bench.report.markup import Html, join, tag
 from bench.report.page import Page, document, render
-from bench.store.files import StoreError, write_json, writing
+from bench.store.files import StoreError, write_json, write_text
 from bench.table.public import PublicBoard
 from bench.table.stored import export
 from bench.table.submission import Submission
@@ -40,15 +40,10 @@ def write_board(boards: Sequence[PublicBoard], folder: Path) -> Path:
         raise ConfigError(f"{folder} is there and holds no board: give folder=DIR, one that is new")
     write_json(folder / MADE, {"boards": [_record_of(board) for board in boards]})
     for board in boards:
-        _write(folder / board.key / "index.html", render(_page(board)))
+        write_text(folder / board.key / "index.html", render(_page(board)))
         export(board.table, folder / board.key)
-    _write(folder / "index.html", document("Public board", join(*_index(boards))))
+    write_text(folder / "index.html", document("Public board", join(*_index(boards))))
     return folder / "index.html"
-
-
-def _write(path: Path, text: str) -> None:
-    with writing(path) as file:
-        file.write(text.encode())
 
 
 def _record_of(board: PublicBoard) -> dict[str, object]:

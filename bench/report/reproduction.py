@@ -21,7 +21,7 @@ from bench.report.figures.panels import bottom_of, left_of, panel_grid, standing
 from bench.report.reproduction_page import label, name, reasons, verdicts, write_page
 from bench.report.schedules import schedules_of
 from bench.report.style import Picture, remove, save, titled
-from bench.store.files import digest, writing
+from bench.store.files import digest, write_text
 from bench.study.plan import Plan
 
 OURS, PUBLISHED = "#0173b2", "#de8f05"  # blue and orange of the colour-blind safe palette
@@ -36,8 +36,8 @@ def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool)
     runs = [run for run in plan.runs if run.sampling == ALL]  # published numbers are of such
     table = table[~table["run"].isin({run.id for run in plan.runs} - {run.id for run in runs})]
     compared = [(item, reproduce(item, table, runs, plan.protocol)) for item in items()]
-    with writing(folder / "reproduction.csv") as file:
-        file.write(as_cells(pd.concat([numbers for _, numbers in compared])).to_csv(index=False).encode())
+    every = pd.concat([numbers for _, numbers in compared])
+    write_text(folder / "reproduction.csv", as_cells(every).to_csv(index=False))
     command = f"python -m bench analyze study={plan.name}"
     source, schedules = code("analysis", "metrics", "report"), schedules_of(plan, table)
     drawings = [
@@ -49,8 +49,8 @@ def draw_reproduction(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool)
     for outcome in draw_changed("reproduction", drawings, draw, folder, pool):
         with_figure |= {outcome.name} if outcome.files else set()
         yield outcome
-    with writing(folder / "reproduction.md") as file:
-        file.write(write_page(table, plan, compared, [i.name for i, _ in compared if _stem(i) in with_figure]).encode())
+    page = write_page(table, plan, compared, [i.name for i, _ in compared if _stem(i) in with_figure])
+    write_text(folder / "reproduction.md", page)
 
 
 def _stem(item: Item) -> str:

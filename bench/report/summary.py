@@ -22,7 +22,7 @@ from bench.escaping import markdown, markdown_code
 from bench.report.gallery import in_order, title_of
 from bench.scoring.groups import cells_of
 from bench.scoring.runs import cell_records
-from bench.store.files import writing
+from bench.store.files import write_text
 from bench.store.folders import RunFolder, Store
 from bench.study.plan import Plan
 from bench.table.stored import export
@@ -41,8 +41,7 @@ def write_summary(table: pd.DataFrame, plan: Plan, store: Store, origin: str = "
     table = apart(table)
     sections = [_head(table, plan, store, origin), *_score_tables(table), _skipped(plan, store), _figures(folder)]
     page = folder / "summary.md"
-    with writing(page) as file:
-        file.write(("\n\n".join(s for s in sections if s) + "\n").encode())
+    write_text(page, "\n\n".join(s for s in sections if s) + "\n")
     return page
 
 

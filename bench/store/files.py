@@ -173,6 +173,12 @@ def printable(text: str, longest: int = 500) -> str:
     return plain if len(plain) <= longest else f"{plain[:longest]}..."
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole, in UTF-8."""
+    with writing(path) as file:
+        file.write(text.encode())
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file whole."""
     text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)

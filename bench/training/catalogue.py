@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from bench.data.sampling import ALL, of_entry
 from bench.registry import unknown
 from bench.store.claims import claiming
-from bench.store.files import StoreError, read_arrays, read_json, sha256_of, write_arrays, write_json, writing
+from bench.store.files import StoreError, read_arrays, read_json, sha256_of, write_arrays, write_json, write_text
 from bench.store.folders import RunFolder, Store
 from bench.store.record_types import ConfigRecord, DoneRecord, Line, must, read_record
 from bench.store.shipped import downloads_dir, trained_dir
@@ -299,8 +299,7 @@ def _copy(run: Run, entry: Trained, store: Store) -> None:
     write_json(folder.config, run.record())
     write_arrays(folder.weights, arrays)
     if LOSSES in notes:
-        with writing(folder.losses) as file:
-            file.write(notes[LOSSES].encode())
+        write_text(folder.losses, notes[LOSSES])
     write_json(folder.done, {**entry.record["training"], "taken_from": f"shipped {entry.record['file']}"})
     for leftover in (folder.checkpoint, folder.failed):
         leftover.unlink(missing_ok=True)
