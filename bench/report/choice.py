@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bench.analysis.names import apart, dataset_title, hyperparameters, model_title, setting_title, title
+from bench.analysis.names import PAPER, apart, dataset_title, hyperparameters, model_title, setting_title, title
 from bench.analysis.scores.agreement import MIN_SEEDS, TooFewRunsError
 from bench.analysis.scores.choice import ANY, CRITERIA, Choice, choose
 from bench.analysis.scores.dead import dead_runs, dead_sentence
 from bench.analysis.scores.selection import with_sampled_tc
 from bench.escaping import as_cells, markdown, markdown_code
-from bench.report.figures.panels import Looks, metrics_of, model_keys, panel_grid, rng, shown_of, standing
+from bench.report.figures.panels import Looks, metrics_of, model_keys, panel_grid, rng, standing
 from bench.report.figures.selection import chosen_by
 from bench.report.style import Picture, remove, save, titled
 from bench.store.files import write_text
@@ -103,14 +103,8 @@ def chosen_runs(table: pd.DataFrame, store: Store) -> tuple[list[Chosen], list[s
 
 def _metrics(table: pd.DataFrame, scores: pd.DataFrame) -> list[str]:
     """The paper's metrics, else every headline score; none where factors are unknown."""
-    try:
-        names = metrics_of(table, scores)
-    except TooFewRunsError:
-        return []
-    try:
-        return shown_of(names, every=False)
-    except TooFewRunsError:
-        return names
+    names = metrics_of(table, scores, least=0)
+    return [name for name in names if name in PAPER.values()] or names
 
 
 def _placed(choice: Choice, table: pd.DataFrame, store: Store) -> Choice:
