@@ -98,6 +98,11 @@ def say(text: str) -> None:
     console.print(text, markup=False, soft_wrap=True)
 
 
+def show(text: str) -> None:
+    """One line of the output that was requested."""
+    results.print(text, markup=False, soft_wrap=True)
+
+
 @cache
 def say_once(text: str) -> None:
     """One line to the user, printed once a process."""

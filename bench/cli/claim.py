@@ -6,7 +6,7 @@ import yaml
 
 from bench.analysis.pairs.claims import Claim, read_claim, sentence, weigh
 from bench.analysis.published.printed import printed
-from bench.progress import results
+from bench.progress import show
 from bench.store.files import StoreError
 from bench.store.folders import Store
 from bench.table.scores import study_scores
@@ -33,16 +33,12 @@ def judge(text: str | None, study: str | None, store: Store) -> int:
     all_supported = True
     for claim in claims:
         for verdict in weigh(claim, table):
-            _print_line(sentence(claim, verdict))
+            show(sentence(claim, verdict))
             all_supported &= verdict.word == "supported"
             sides = [(side.model, side.value) for side in (claim.more, claim.less)]
             for numbers in printed(sides[0], sides[1], verdict.score, verdict.dataset):
-                _print_line(f"  printed: {numbers.more:.3f} and {numbers.less:.3f}, {numbers.where}")
+                show(f"  printed: {numbers.more:.3f} and {numbers.less:.3f}, {numbers.where}")
     return 0 if all_supported else 1
-
-
-def _print_line(line: str) -> None:
-    results.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def read_claims(text: str | None) -> list[Claim]:

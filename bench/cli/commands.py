@@ -24,7 +24,7 @@ from bench.launch.local import (
     untrained_runs,
 )
 from bench.pool import Pool
-from bench.progress import results, say, stage
+from bench.progress import say, show, stage
 from bench.registry import UnknownNameError
 from bench.scoring.floors import make_floors
 from bench.scoring.runs import Cell, cells
@@ -322,7 +322,7 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings, whole: Plan
     command = " ".join(["python -m bench", name, *map(shlex.quote, _overrides(settings, *left_out))])
     groups_of_runs = dict.fromkeys(run.group for run in [*missing, *(group[0] for group, _ in groups)])
     for line in [f"{command} model={m} dataset={d}" for m, d in groups_of_runs] if local else [command]:
-        results.print(line, markup=False, soft_wrap=True)
+        show(line)
     for dataset in dict.fromkeys(run.dataset for run in untrained):
         if data.state(dataset) != "ready":
             say(f"{dataset} is {data.state(dataset)}: `python -m bench data dataset={dataset}` fetches it or says how")

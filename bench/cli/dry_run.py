@@ -9,7 +9,7 @@ from rich.table import Table
 
 from bench.columns import coded
 from bench.launch.costs import ShippedCosts, total
-from bench.progress import results
+from bench.progress import results, show
 from bench.scoring.runs import Cell, GroupCell
 from bench.store.folders import Store
 from bench.study.plan import Member
@@ -99,19 +99,13 @@ def show_work(
         cells = (f"{counts[0]:,}", f"{counts[1]:,}", *training, f"{counts[2]:,}", *scoring)
         table.add_row(*(group or ("all", "")), *cells)
     results.print(table)
-    _print_text(
+    show(
         "Nothing was written. Times are of one run after another; here: by the means of finished runs of the same "
         f"model and schedule in {store.path}; CPU core, H200: by shipped times, not measured on this machine."
     )
     totals = {"train, CPU core": cpu_core.train(untrained), "train, H200": gpu.train(untrained)}
     totals |= {"score, CPU core": cpu_core.score(unscored)}
-    _print_text(
-        "Total by shipped times: " + "; ".join(f"{label} {hours(seconds)}" for label, seconds in totals.items())
-    )
-
-
-def _print_text(text: str) -> None:
-    results.print(text, markup=False, soft_wrap=True)
+    show("Total by shipped times: " + "; ".join(f"{label} {hours(seconds)}" for label, seconds in totals.items()))
 
 
 def words(seconds: float | None) -> str:

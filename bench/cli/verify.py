@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench import data
 from bench.launch.local import score, score_groups
 from bench.pool import Pool
-from bench.progress import results
+from bench.progress import show
 from bench.scoring import foreign
 from bench.scoring.runs import cell_records, state
 from bench.store.files import StoreError, printable, sha256_of
@@ -50,11 +50,11 @@ def verify(settings: Settings) -> int:
             _compute_again(submission, _Place(store, Store(folder, writable=True), settings), findings)
     for word, lines in (("right", findings.checked), ("not checked", findings.unchecked), ("WRONG", findings.wrong)):
         for line in lines:
-            results.print(f"{word}: {printable(line)}", markup=False, highlight=False, soft_wrap=True)
+            show(f"{word}: {printable(line)}")
     count = len(findings.wrong)
     problems = f"{count} thing{'s are' if count > 1 else ' is'} wrong"
     result = problems if count else "nothing is wrong, as far as it could be checked"
-    results.print(f"verify: {submission.name}: {result}", markup=False, highlight=False, soft_wrap=True)
+    show(f"verify: {submission.name}: {result}")
     return 1 if findings.wrong else 0
 
 
