@@ -2,13 +2,13 @@
 
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.progress import say
-from bench.registry import unknown
 from bench.report.questions import QUESTIONS
 from bench.report.questions.asked import Asked
 from bench.report.style import save
 from bench.store.folders import Store
 from bench.study.plan import Plan
 from bench.training.train import load_learner
+from bench.values import one_of
 
 
 def list_questions() -> int:
@@ -24,12 +24,11 @@ def answer(name: str, plan: Plan, store: Store) -> int:
     Raises:
         UnknownNameError: no such question.
     """
-    if name not in QUESTIONS:
-        raise unknown("question", name, QUESTIONS)
+    question = QUESTIONS[one_of("question", name, QUESTIONS)]
     command = f"python -m bench question what={name} study={plan.name}"
     folder = store.study(plan.name) / "questions"
     try:
-        for stem, figure, numbers in QUESTIONS[name].draw(Asked(plan, store, load_learner)):
+        for stem, figure, numbers in question.draw(Asked(plan, store, load_learner)):
             say(f"{name}: {save(figure, numbers, folder / stem, command)[1]}")
     except TooFewRunsError as reason:
         say(f"{name}: not drawn: {reason}")

@@ -9,7 +9,6 @@ from typing import Any
 from bench import data
 from bench.cli.score_file import score_codes, single
 from bench.progress import say
-from bench.registry import unknown
 from bench.scoring import foreign
 from bench.store.files import sha256_of, write_json
 from bench.store.folders import Store
@@ -23,7 +22,7 @@ from bench.table.reference import write_reference
 from bench.table.scores import plan_scores
 from bench.table.submission import CODES, FORMAT, MEND, RECORD, check_free, today, write_half
 from bench.table.verification import name_taken
-from bench.values import ConfigError, check_name, flag, text
+from bench.values import ConfigError, check_name, flag, one_of, text
 
 Settings = Mapping[str, Any]
 ABOUT = ("contact", "paper", "code")
@@ -67,8 +66,7 @@ def _submit_codes(name: str, path: Path, settings: Settings) -> int:
     """Score codes and write their submission; if it includes the codes, they are scored in half precision."""
     if (dataset := single(settings, "dataset")) == data.CUSTOM:
         raise ConfigError("the board compares codes of one data set: say of which these are with dataset=NAME")
-    if dataset not in data.packaged():
-        raise unknown("data set of the suite", dataset, data.packaged())
+    one_of("data set of the suite", dataset, data.packaged())
     _check_protocol(protocol_of(settings["scoring"]))
     file, results_dir = Path(str(settings["codes"])).expanduser(), settings["results_dir"]
     file_codes = foreign.read(file, name, dataset, single(settings, "seed"))

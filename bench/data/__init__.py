@@ -16,9 +16,10 @@ from bench.data import own
 from bench.data.base import Card, DataError, DataSet, File
 from bench.data.files import State, accepted, place, state_of
 from bench.data.statistics import check_statistics
-from bench.registry import PluginError, unknown
+from bench.registry import PluginError
 from bench.store import shipped
 from bench.store.files import StoreError
+from bench.values import one_of
 
 __all__ = [
     "CUSTOM", "accept", "card", "factor_name", "fetch", "forget", "load_data", "names", "packaged", "state",
@@ -52,9 +53,7 @@ def card(name: str) -> Card:
         UnknownNameError: no such data set; the message offers the nearest names.
         DataError: its card lacks a key, has one too many or contradicts itself; the message names the file.
     """
-    if name not in names():
-        raise unknown("data set", name, names())
-    path = _card_path(name)
+    path = _card_path(one_of("data set", name, names()))
     return _read_card(path, name) if path.exists() else _plugin(name).CARD
 
 

@@ -10,7 +10,7 @@ from scipy.stats import binom
 from bench.metrics.base import Floats, Ints, Score, SkippedError, check_count, check_split, metric
 from bench.metrics.parts.information import dense
 from bench.metrics.parts.random_forest import accuracies
-from bench.registry import unknown
+from bench.values import one_of
 
 DEPTHS = (1, 2, 3, 4, 8, 10, 12, 14, 16, 18, 20, 32)  # of the authors' forests
 MOST_CLASSES = 1_000  # of a factor: each node of a tree has a number for each class
@@ -80,8 +80,7 @@ def dci_es(
         1.0
     """
     x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
-    if unlearned not in UNLEARNED:
-        raise unknown("value of unlearned", unlearned, UNLEARNED)
+    value_of = UNLEARNED[one_of("value of unlearned", unlearned, UNLEARNED)]
     steps, trees = _ascending(depths), check_count(num_trees, "num_trees")
     varied = np.flatnonzero(np.ptp(y, axis=0) > 0)
     if not len(varied):
@@ -100,7 +99,7 @@ def dci_es(
         truth = np.where(labels[places] == expected[:, k], places, len(labels))  # a class that was not seen is missed
         hits = accuracies(x, classes, test, truth, depths=steps, num_trees=trees, seed=seed % 2**32)
         guessed = float(np.mean(truth == np.bincount(classes).argmax()))
-        explicitness[k] = UNLEARNED[unlearned](hits, steps, len(labels), len(test), guessed)
+        explicitness[k] = value_of(hits, steps, len(labels), len(test), guessed)
     return {
         "dci_es_explicitness": float(np.mean(list(explicitness.values()))),
         "dci_es_size": len(varied) / x.shape[1],

@@ -9,7 +9,7 @@ from bench.metrics.base import Floats, Ints, Score, check_count, check_split, me
 from bench.metrics.parts import boosted_trees, exact_trees
 from bench.metrics.parts.logistic import fit_cross_validated
 from bench.metrics.parts.tree_work import check_tree_work
-from bench.registry import unknown
+from bench.values import one_of
 
 FEW = 100  # labels in the numerator of the statistical efficiency
 
@@ -104,19 +104,14 @@ def _predictors(wanted: str | Sequence[str], num_rounds: int, trees: str, seed: 
         "exact": ("gbt", lambda x, y, test: exact_trees.boost(x, y, test, num_rounds=num_rounds).test),
         "xgboost": ("xgb", lambda x, y, test: boosted_trees.predict(x, y, test, num_rounds=num_rounds, seed=seed)),
     }
-    if trees not in engines:
-        raise unknown("trees", trees, engines)
     known: dict[str, tuple[str, Predictor]] = {
         "lr": ("lr", lambda x, y, test: fit_cross_validated(x, y).predict(test)),
-        "gbt": engines[trees],
+        "gbt": engines[one_of("trees", trees, engines)],
     }
     names = (wanted,) if isinstance(wanted, str) else tuple(wanted)
     if not names:
         raise ValueError(f"predictor names none of {', '.join(known)}")
-    for name in names:
-        if name not in known:
-            raise unknown("predictor", name, known)
-    return dict(known[name] for name in names)
+    return dict(known[one_of("predictor", name, known)] for name in names)
 
 
 def _effective(train_sizes: Sequence[int], rows: int) -> list[int]:

@@ -12,7 +12,7 @@ from bench.metrics.parts.exact_trees import boost
 from bench.metrics.parts.information import dense, discretise, entropy, mutual_information
 from bench.metrics.parts.tree_work import check_tree_work
 from bench.metrics.sap import accuracies, gap
-from bench.registry import unknown
+from bench.values import one_of
 
 MATRICES = ("gbt", "mi", "svm")
 
@@ -99,9 +99,7 @@ def unified(
     names = [matrices] if isinstance(matrices, str) else list(matrices)
     if not names:
         raise ValueError(f"matrices names none of {', '.join(compute)}")
-    for name in names:
-        if name not in compute:
-            raise unknown("matrix", name, compute)
+    names = [one_of("matrix", name, compute) for name in names]
     return {key: score for name in names for key, score in _aggregated(name, compute[name](), entropies).items()}
 
 

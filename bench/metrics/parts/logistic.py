@@ -16,7 +16,7 @@ from scipy.special import log_expit, log_softmax, logit
 
 from bench.metrics.base import Floats, Ints
 from bench.metrics.parts.newton import NARROW, Problems
-from bench.registry import unknown
+from bench.values import one_of
 
 CS = np.logspace(-4, 4, 10)
 FOLDS = 5
@@ -113,9 +113,7 @@ def form_named(form: str) -> Callable[[Floats, Ints], OneVsRest | Multinomial]:
     Raises:
         UnknownNameError: no such form.
     """
-    if form not in FORMS:
-        raise unknown("form", form, FORMS)
-    return FORMS[form]
+    return FORMS[one_of("form", form, FORMS)]
 
 
 def fit_cross_validated(x: Floats, y: Ints, cs: Floats = CS) -> OneVsRest:
