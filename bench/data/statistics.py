@@ -48,6 +48,7 @@ def check_statistics(data: DataSet, folder: Path) -> bool:
     card = data.card
     if not card.statistics:
         return True
+    published = {name: card.statistics[name] for name in ("mean", "std") if name in card.statistics}
     path = folder / card.name / "statistics.json"
     made_of = {"version": card.version, "files": [origin(file, folder) for file in card.files]}
     statistics = _recorded(path, made_of)
@@ -56,25 +57,16 @@ def check_statistics(data: DataSet, folder: Path) -> bool:
         statistics = measured(data)
         with suppress(StoreError):  # a read-only folder: they are computed each time
             write_json(path, {"made_of": made_of, "statistics": statistics})
-        for name in ("mean", "std"):
-            if name in card.statistics:
-                log.info(
-                    "%s: %s %s, published %s",
-                    card.name,
-                    name,
-                    _in_words(statistics[name]),
-                    _in_words(card.statistics[name]),
-                )
+        for name, numbers in published.items():
+            words = _in_words(statistics[name]), _in_words(numbers)
+            log.info("%s: %s %s, published %s", card.name, name, *words)
     tolerance = float(card.statistics["within"])
-    different = [
-        n
-        for n in ("mean", "std")
-        if n in card.statistics and _largest_difference(statistics[n], card.statistics[n]) > tolerance
-    ]
+    differences = {name: np.abs(np.subtract(statistics[name], numbers)).max() for name, numbers in published.items()}
+    different = [name for name, difference in differences.items() if difference > tolerance]
     for name in different:
         log.warning(
             "%s: the %s of all images is %s, published is %s, more than %g away: the file or its reader is another one",
-            card.name, name, _in_words(statistics[name]), _in_words(card.statistics[name]), tolerance,
+            card.name, name, _in_words(statistics[name]), _in_words(published[name]), tolerance,
         )  # fmt: skip
     return not different
 
@@ -87,10 +79,6 @@ def _recorded(path: Path, made_of: Mapping[str, Any]) -> Any:
     except StoreError:
         pass
     return None
-
-
-def _largest_difference(computed: Sequence[float], published: Sequence[float]) -> float:
-    return float(np.abs(np.subtract(computed, published)).max())
 
 
 def _in_words(values: Sequence[float]) -> str:
