@@ -64,7 +64,9 @@ def _add(settings: Settings) -> int:
         adding.write(name, source, meter.advance)
     data.forget()
     data.fetch(name)
-    _draw(name, settings)
+    sheet = Store(settings["results_dir"], writable=True).sheet(name)
+    draw_sheet(data.load_data(name), sheet)
+    say(f"{name}: contact sheet: {sheet}")
     card = data.card(name)
     say(f"{name}: {_facts(card)}, in {own.card_path(name).parent}")
     if card.grid:
@@ -119,12 +121,6 @@ def _networks(size: int, settings: Settings) -> tuple[str, str]:
             )
         return ", ".join(takes), f" trainer.architecture={takes[0]}"
     return f"{', '.join(takes)}, at {seen}x{seen}", ""
-
-
-def _draw(name: str, settings: Settings) -> None:
-    sheet = Store(settings["results_dir"], writable=True).sheet(name)
-    draw_sheet(data.load_data(name), sheet)
-    say(f"{name}: contact sheet: {sheet}")
 
 
 def _facts(card: Card) -> str:
