@@ -134,13 +134,12 @@ def _side(match: re.Match[str]) -> Side:
         raise ConfigError(f"{match['name']}={match['value']}: the value of a hyper-parameter is a number") from None
 
 
-def weigh(claim: Claim, table: pd.DataFrame, representation: str = "mean") -> list[Verdict]:
+def weigh(claim: Claim, table: pd.DataFrame) -> list[Verdict]:
     """A verdict on a claim for each data set and schedule that has runs of both sides, whatever they are trained on.
 
     Args:
         claim: to be judged.
-        table: the score table.
-        representation: of the codes whose scores are compared.
+        table: the score table; scores of mean codes are compared.
 
     Raises:
         UnknownNameError: no runs of a model or data set, or no such score; the message offers the nearest.
@@ -157,7 +156,7 @@ def weigh(claim: Claim, table: pd.DataFrame, representation: str = "mean") -> li
         if name is not None and name not in set(names):
             raise registry.unknown(kind, name, sorted(names.unique()))
     name = score_named(claim.score, table)
-    eligible = table["representation"].isna() | table["representation"].eq(representation).fillna(False)
+    eligible = table["representation"].isna() | table["representation"].eq("mean").fillna(False)
     chosen = table[eligible & table["factor"].isna() & (table["name"] == name)]
     chosen = chosen if claim.dataset is None else chosen[chosen["dataset"] == claim.dataset]
     more, less = claim.more.rows(chosen), claim.less.rows(chosen)

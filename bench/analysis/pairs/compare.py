@@ -35,10 +35,8 @@ class Comparison:
     runs: pd.DataFrame
 
 
-def compare(
-    a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str], on: Key = "strength_index", representation: str = "mean"
-) -> Comparison:
-    """Compare the scores of two sides on every data set that both have.
+def compare(a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str], on: Key = "strength_index") -> Comparison:
+    """Compare the scores of the mean codes of two sides on every data set that both have.
 
     * strengths: Spearman correlation between the medians of a's and of b's settings.
     * runs: Spearman rho between runs of the same setting and seed. 1 - rho is the sum of the runs' contributions
@@ -54,12 +52,11 @@ def compare(
         b: score table of the other.
         names: scores to compare; a score that one side lacks is left out.
         on: how settings are matched: "strength_index" of two models, "setting" of two studies.
-        representation: of the codes whose scores are compared.
 
     Raises:
         NothingInCommonError: there is nothing to compare.
     """
-    parts = matched(a, b, names, on, representation)
+    parts = matched(a, b, names, on)
     return Comparison(*(pd.concat([f(m) for m in parts], ignore_index=True) for f in (_agreement, _metrics, _runs)))
 
 

@@ -34,33 +34,31 @@ class Matched:
         return int(min(s.groupby("setting").size().min() for s in (self.a, self.b)))
 
 
-def matched(a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str], on: Key, representation: str) -> list[Matched]:
-    """Both score tables on every data set on which they have settings and scores in common.
+def matched(a: pd.DataFrame, b: pd.DataFrame, names: Sequence[str], on: Key) -> list[Matched]:
+    """Both score tables of mean codes on every data set on which they have settings and scores in common.
 
     Args:
         a: score table of one side.
         b: score table of the other.
         names: scores to keep; those that a table lacks are left out.
         on: "strength_index" matches strength indices (two models), "setting" matches model and value (two studies).
-        representation: of the codes whose scores are compared.
 
     Raises:
         NothingInCommonError: no data set has three common settings with a common score.
     """
-    sides = [_runs(t, names, on, representation) for t in (a, b)]
+    sides = [_runs(t, names, on) for t in (a, b)]
     common = list(_on_each_data_set(*sides))
     if not common:
-        contents = [
-            f"{side} has {_described(scores, on)}"
-            for side, scores in zip(("the first", "the second"), sides, strict=True)
-        ]
+        first, second = (_described(scores, on) for scores in sides)
         needed = f"{MIN_SETTINGS} {'settings' if on == 'setting' else 'strength indices'} with a score of both"
-        raise NothingInCommonError(f"nothing in common: {needed} on one data set are needed; {'; '.join(contents)}")
+        raise NothingInCommonError(
+            f"nothing in common: {needed} on one data set are needed; the first has {first}; the second has {second}"
+        )
     return common
 
 
-def _runs(table: pd.DataFrame, names: Sequence[str], on: Key, representation: str) -> pd.DataFrame:
-    represented = table["representation"].eq(representation).fillna(False)  # scores of training have none
+def _runs(table: pd.DataFrame, names: Sequence[str], on: Key) -> pd.DataFrame:
+    represented = table["representation"].eq("mean").fillna(False)  # scores of training have none
     rows = table[table["factor"].isna() & represented & table["name"].isin(list(names))]
     if on == "strength_index":
         rows = rows[rows["strength_index"].notna()]
