@@ -16,7 +16,7 @@ from bench import registry
 from bench.analysis.names import apart, dataset_title, setting_title
 from bench.analysis.scores.dead import dead_runs
 from bench.analysis.scores.superiority import probability_of_beating
-from bench.analysis.statistics.estimates import Estimate, estimate
+from bench.analysis.statistics.estimates import estimate
 from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, t_ends, t_quantile, together
 from bench.study.run import TRAINED_ON
 from bench.values import ConfigError
@@ -190,7 +190,8 @@ def score_named(name: str, table: pd.DataFrame) -> str:
 
 
 def _verdict(key: tuple[str, str, str], more: pd.DataFrame, less: pd.DataFrame, dead: frozenset[str]) -> Verdict:
-    sides = [_estimated(rows) for rows in (more, less)]
+    rng = np.random.default_rng(0)  # its draws are not used
+    sides = [estimate(rows, ["score"], np.array([len(rows)]), rng) for rows in (more, less)]
     difference = float(sides[0].point[0] - sides[1].point[0])
     values, labels = zip(*[_values(rows) for rows in (more, less)], strict=True)
     seeds = min(side.seeds for side in sides)
@@ -213,10 +214,6 @@ def _verdict(key: tuple[str, str, str], more: pd.DataFrame, less: pd.DataFrame, 
 
 def _values(rows: pd.DataFrame) -> tuple[Floats, NDArray[np.int64]]:
     return rows["score"].to_numpy(np.float64), numbered([repr(v) for v in rows["value"].astype(float)])
-
-
-def _estimated(rows: pd.DataFrame) -> Estimate:
-    return estimate(rows, ["score"], np.array([len(rows)]), np.random.default_rng(0))  # its draws are not used
 
 
 def _seeds_needed(difference: float, errors: Floats, freedoms: Floats, available: Floats) -> int | None:
