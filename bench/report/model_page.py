@@ -23,8 +23,8 @@ def model_page(sights: list[Sights]) -> Image.Image:
     first = sights[0].run
     pitch = side(sights[0].images, CELL) + GAP
     column = LABELS + SHOWN * pitch + MARGIN
-    height, rows = 2 * MARGIN + _heights(sights[0], pitch), -(-len(sights) // MAX_ACROSS)
-    bottom = 2 * MARGIN + rows * height
+    height = 4 * MARGIN + sum(len(rows) * pitch + 2 * MARGIN for _, rows, _ in _blocks(sights[0]))
+    bottom = 2 * MARGIN + -(-len(sights) // MAX_ACROSS) * height
     title = f"{dataset_title(first.dataset)}: {model_title(first.named)}"
     schedule = "fitted directly" if first.fitted else first.schedule.label
     across = min(MAX_ACROSS, len(sights))
@@ -34,10 +34,6 @@ def model_page(sights: list[Sights]) -> Image.Image:
         _column(canvas, MARGIN + k % MAX_ACROSS * column, k // MAX_ACROSS * height, pitch, sights_of_run)
     write(canvas, (MARGIN, bottom), schedule, LABEL)
     return canvas
-
-
-def _heights(sights_of_run: Sights, pitch: int) -> int:
-    return sum(len(rows) * pitch + 2 * MARGIN for _, rows, _ in _blocks(sights_of_run)) + 2 * MARGIN
 
 
 def _blocks(sights_of_run: Sights) -> Iterator[tuple[str, list[Images], list[str]]]:
