@@ -17,11 +17,7 @@ NOTE = (
 
 def seeds_needed(table: pd.DataFrame, schedules: str) -> Drawn:
     """The width of a 95 % interval against seeds a setting: of medians, IQMs and rank correlations of metrics."""
-
-    def analyse(scores: pd.DataFrame) -> pd.DataFrame:
-        return width_against_seeds(scores, metrics_of(table, scores))
-
-    widths = each_dataset(wide(table), analyse)
+    widths = each_dataset(wide(table), lambda scores: width_against_seeds(scores, metrics_of(table, scores)))
     datasets = list(dict.fromkeys(widths["dataset"]))
     statistics = [s for s in STATISTICS if s in set(widths["statistic"])]
     figure = new_figure(PAGE, 0.2 + 1.5 * len(datasets))
