@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -86,13 +86,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 def paths(entry: Any) -> set[str]:
     """Every key of nested mappings with dots, of inner mappings too."""
-    return set(_paths(entry, ""))
-
-
-def _paths(entry: Any, prefix: str) -> Iterator[str]:
+    known = set[str]()
     for key, value in entry.items() if isinstance(entry, Mapping) else ():
-        yield f"{prefix}{key}"
-        yield from _paths(value, f"{prefix}{key}.")
+        known |= {str(key), *(f"{key}.{inner}" for inner in paths(value))}
+    return known
 
 
 def opened(key: str) -> str | None:
