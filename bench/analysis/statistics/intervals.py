@@ -97,8 +97,7 @@ def together(errors: Floats, freedoms: Floats, axis: int = 0) -> tuple[Floats, F
 
 def numbered(strata: Sequence[Hashable]) -> NDArray[np.int64]:
     """The stratum (setting) of each row as a number from 0."""
-    labels: NDArray[np.int64] = np.unique(np.array([repr(s) for s in strata]), return_inverse=True)[1]
-    return labels
+    return np.unique(np.array([repr(s) for s in strata]), return_inverse=True)[1]
 
 
 def winsorised(values: Floats) -> Floats:

@@ -14,5 +14,4 @@ def active(codes: Floats) -> NDArray[np.bool_]:
     Args:
         codes: (N, D), N >= 2. Pass mean codes: sampled codes of a collapsed VAE vary with the prior's noise.
     """
-    mask: NDArray[np.bool_] = codes.std(axis=0, ddof=1) >= LEAST_DEVIATION
-    return mask
+    return codes.std(axis=0, ddof=1) >= LEAST_DEVIATION

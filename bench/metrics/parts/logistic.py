@@ -159,8 +159,7 @@ def _axes(rows: Floats) -> Floats:
     if rows.shape[1] <= NARROW:
         return np.eye(rows.shape[1])
     few = len(rows) < rows.shape[1]
-    axes: Floats = np.linalg.svd(rows, full_matrices=False)[2].T if few else np.linalg.eigh(rows.T @ rows)[1]
-    return axes
+    return np.linalg.svd(rows, full_matrices=False)[2].T if few else np.linalg.eigh(rows.T @ rows)[1]
 
 
 def _path(rows: Floats, positive: Floats, penalties: Floats) -> Floats:

@@ -55,8 +55,7 @@ class _Problem:
 
     def log_probabilities(self, flat: Floats) -> Floats:
         """(n, K)."""
-        logs: Floats = log_softmax(self.rows @ flat.reshape(-1, self.classes), axis=1)
-        return logs
+        return log_softmax(self.rows @ flat.reshape(-1, self.classes), axis=1)
 
     def loss(self, flat: Floats) -> tuple[float, Floats]:
         """The weighted sum over rows, and its gradient."""
@@ -94,8 +93,7 @@ def _descend(problem: _Problem, iterations: int, *, settle: bool = False) -> Flo
     start = np.zeros(problem.rows.shape[1] * problem.classes)
     options = {"maxiter": iterations, "gtol": 1e-4}
     result = minimize(problem.loss, start, jac=True, method="L-BFGS-B", options=options, callback=callback)
-    weights: Floats = result.x
-    return weights
+    return result.x
 
 
 def _step(hessian: Floats, gradient: Floats) -> Floats:
@@ -107,8 +105,7 @@ def _step(hessian: Floats, gradient: Floats) -> Floats:
         except LinAlgError:
             ridge *= RAISED
             continue
-        step: Floats = -cho_solve(factor, gradient, check_finite=False)
-        return step
+        return -cho_solve(factor, gradient, check_finite=False)
 
 
 def _newton(problem: _Problem, weights: Floats) -> Floats:
