@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -253,3 +254,14 @@ class DataSet(ABC):
         if len(rows) and (rows.min() < 0 or rows.max() >= len(self)):
             raise IndexError(f"{self.card.name} has images 0..{len(self) - 1}, got {rows.min()}..{rows.max()}")
         return rows.astype(np.int64, copy=False)
+
+
+class OnDisk(DataSet):
+    """A data set that reads the files of a folder: another process opens them again, it is not sent what they hold."""
+
+    def __init__(self, card: Card, folder: Path) -> None:
+        super().__init__(card)
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.card, self.folder)

@@ -5,12 +5,12 @@ Its variants derive from `Sprites`, each in a file of its own.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.base import Card, DataSet, File
+from bench.data.base import Card, DataSet, File, OnDisk
 from bench.data.files import Contents, Source, obtain
 from bench.data.reader import Reader
 from bench.data.sprites import blocks
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Sprites(DataSet):
+class Sprites(OnDisk):
     """Binary 64x64 images, one channel; the file is drawn first if it is missing.
 
     Raises:
@@ -29,15 +29,10 @@ class Sprites(DataSet):
     """
 
     def __init__(self, card: Card, folder: Path) -> None:
-        super().__init__(card)
-        self.folder = folder
+        super().__init__(card, folder)
         obtain(card, folder, [Source("drawing 737,280 images (some seconds, 377 MB, once)", _draw)])
         mapped = np.memmap(folder / card.files[0].name, np.uint8, "r")
         self.packed = np.asarray(mapped).reshape(len(self), 64, 8)  # a plain view: the subclass is slow to index
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # another process maps the file again instead of being sent 377 MB
-        return type(self), (self.card, self.folder)
 
     def sprites(self, index: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Images (n, 64, 64) of 0 and 1."""

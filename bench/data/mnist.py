@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.data.base import Card, DataError, DataSet, File
+from bench.data.base import Card, DataError, DataSet, File, OnDisk
 from bench.data.files import Contents, Source, beside, mirrors, obtain
 from bench.data.reader import Reader
 
@@ -34,7 +34,7 @@ SIDE = 28  # pixels of an image as it was made
 PARTS = {"train": slice(0, 60_000), "t10k": slice(60_000, 70_000)}
 
 
-class Labelled(DataSet):
+class Labelled(OnDisk):
     """28x28 grey images, padded by 2 pixels a side, each pixel doubled: 64x64, one channel. The label is the factor.
 
     At 28x28 they are as they were made.
@@ -45,8 +45,7 @@ class Labelled(DataSet):
     """
 
     def __init__(self, card: Card, folder: Path) -> None:
-        super().__init__(card)
-        self.folder = folder
+        super().__init__(card, folder)
         obtain(card, folder, _sources(card, folder))
         train, train_labels, test, test_labels = (np.asarray(_mapped(folder / f.name)) for f in card.files)
         self.train, self.test = (part[16:].reshape(-1, SIDE, SIDE) for part in (train, test))
@@ -61,9 +60,6 @@ class Labelled(DataSet):
         plain = copy.copy(self)
         plain.card = dataclasses.replace(self.card, image_shape=(size, size, 1))
         return plain
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.card, self.folder)  # another process maps the files again
 
     def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
         digits = np.empty((len(index), SIDE, SIDE), np.float32)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.base import Card, DataSet
+from bench.data.base import Card, DataSet, OnDisk
 from bench.data.files import Source, obtain
 from bench.data.hue_tables import KIND_BITS, blocks, steps
 from bench.data.reader import Reader, shares
@@ -22,7 +22,7 @@ Array = Any  # numpy.ndarray or torch.Tensor
 TOGETHER = 4  # images that are looked up at once: what fits a core's cache
 
 
-class Rooms(DataSet):
+class Rooms(OnDisk):
     """64x64 images of three channels; the file of geometries is drawn first where it is not in the folder.
 
     Raises:
@@ -31,8 +31,8 @@ class Rooms(DataSet):
     """
 
     def __init__(self, card: Card, folder: Path) -> None:
-        super().__init__(card)
-        self.folder, sizes = folder, card.factor_sizes[3:]  # of scale, shape and azimuth
+        super().__init__(card, folder)
+        sizes = card.factor_sizes[3:]  # of scale, shape and azimuth
         self.geometries = math.prod(sizes)
         title = f"drawing {self.geometries} geometries (half a minute, 34 MB, once)"
         obtain(card, folder, [Source(title, lambda files: {file.name: blocks(*sizes) for file in files})])
@@ -41,9 +41,6 @@ class Rooms(DataSet):
         end = 4 * self.geometries * pixels
         self.places = np.asarray(mapped[:end]).view("<i4").reshape(self.geometries, pixels)
         self.levels = np.asarray(mapped[end:])  # of pixels at every hue, from 0 to 255
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.card, self.folder)  # another process maps the file again
 
     def read(self, index: NDArray[np.int64], epoch: NDArray[np.int32]) -> NDArray[np.float32]:
         images = np.empty((len(index), *self.card.image_shape), np.float32)

@@ -3,12 +3,12 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.base import Card, DataError, DataSet
+from bench.data.base import Card, DataError, OnDisk
 from bench.data.files import converted, place, require
 from bench.data.reader import Reader, shares
 
@@ -19,7 +19,7 @@ SHARE = 0.25  # of a device's memory that images may take there
 Bytes = NDArray[np.uint8]
 
 
-class Stored(DataSet):
+class Stored(OnDisk):
     """Images whose pixels are byte / 255.
 
     Raises:
@@ -29,15 +29,11 @@ class Stored(DataSet):
     """
 
     def __init__(self, card: Card, folder: Path) -> None:
-        super().__init__(card)
-        self.folder = folder
+        super().__init__(card, folder)
         require(card.name, card.files, folder)
         self.pixels = np.asarray(self.mapped())  # a plain view: the subclass is slow to index
         if self.pixels.shape != self.shape or self.pixels.dtype != np.uint8:
             raise self.fault(f"{self.pixels.dtype} {self.pixels.shape}, not uint8 {self.shape}")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.card, self.folder)  # another process maps the file again
 
     @abstractmethod
     def mapped(self) -> Bytes:
