@@ -75,11 +75,7 @@ def _regret(row: Any) -> str:
 
 
 def chosen_runs(table: pd.DataFrame, store: Store) -> tuple[list[Chosen], list[str]]:
-    """The runs that criteria choose on each data set of a score table, and what that costs where factors are known.
-
-    Args:
-        table: of one study.
-        store: where its runs may be.
+    """The runs that criteria choose on each data set of a study's table, and what that costs where factors are known.
 
     Returns:
         What is chosen on each data set, and for others why nothing is.
@@ -143,12 +139,7 @@ def sure_picks(regrets: pd.DataFrame) -> Iterator[str]:
 def write_choice(chosen: Sequence[Chosen], plan: Plan, styles: Looks, folder: Path, command: str) -> Iterator[Path]:
     """Write choice.csv, choice.md and a figure of regrets a data set that has them; yield the paths.
 
-    Args:
-        chosen: of each data set.
-        plan: the study.
-        styles: the look of each model.
-        folder: to write into; a figure that cannot be drawn any more is removed.
-        command: that makes the files.
+    A figure that cannot be drawn any more is removed.
     """
     columns = ["dataset", "model", "by", "criterion", "run", "hyperparameter", "value", "seed", "runs", "path"]
     rows = pd.concat([one.choice.picks.assign(dataset=one.dataset) for one in chosen])[columns]
@@ -181,14 +172,7 @@ def _as_markdown(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 
 def regret_figure(regrets: pd.DataFrame, styles: Looks, dataset: str, schedules: str) -> Picture:
-    """A panel a metric, a row a criterion, a mark a model.
-
-    Args:
-        regrets: of `Choice`.
-        styles: the look of each model.
-        dataset: its name.
-        schedules: of the runs.
-    """
+    """The regrets of a `Choice`: a panel a metric, a row a criterion, a mark a model."""
     metrics, models = (list(dict.fromkeys(regrets[c])) for c in ("metric", "model"))
     ways = [way for way in (*CRITERIA, ANY) if way in set(regrets["by"])]
     figure, axes, _ = panel_grid(len(metrics), 0.5 + len(ways) * (0.1 + 0.05 * len(models)), sharey=True)

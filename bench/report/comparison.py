@@ -23,15 +23,7 @@ KINDS = {"strengths": ("o", "medians over seeds"), "runs": ("s", "runs, same str
 def write_comparison(
     comparison: Comparison, sides: tuple[str, str], folder: Path, schedules: str, command: str
 ) -> Iterator[Path]:
-    """Write a figure (pdf, png, csv) for each data set, and metrics.csv and runs.csv for all; yield the paths.
-
-    Args:
-        comparison: from `compare`.
-        sides: names of the two models or studies.
-        folder: to write into.
-        schedules: of the runs.
-        command: that makes the files.
-    """
+    """Write a figure (pdf, png, csv) for each data set, and metrics.csv and runs.csv for all; yield the paths."""
     for dataset, scores in comparison.scores.groupby("dataset", sort=False):
         pairs = comparison.metrics[comparison.metrics["dataset"] == dataset]
         figure = comparison_figure(scores, pairs, sides, schedules)

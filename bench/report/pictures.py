@@ -42,12 +42,7 @@ def draw_models(
 ) -> Iterator[Outcome]:
     """A sheet of each data set, and a page and an animation of each (data set, model) that has a trained run.
 
-    Args:
-        table: the score table.
-        plan: the study.
-        store: of its runs.
-        pool: of the processes that draw.
-        rank_by: the score whose best, median and worst run are shown.
+    Shown are the best, the median and the worst run by the score `rank_by`.
 
     Yields:
         The outcome of each group's page, and of contact sheets that could not be drawn.

@@ -15,13 +15,9 @@ from bench.study.plan import Plan
 def write_page(
     table: pd.DataFrame, plan: Plan, compared: list[tuple[Item, pd.DataFrame]], with_figure: list[str]
 ) -> str:
-    """The page with every item: its source, its verdict, its figure, its numbers.
+    """The page with every item: its source, its verdict, its figure if it has one, its numbers.
 
-    Args:
-        table: the score table.
-        plan: of the study.
-        compared: every item with its numbers, as `bench.analysis.published.reproduction.reproduce` gives them.
-        with_figure: items that have a figure.
+    `compared` has each item with its numbers, as `bench.analysis.published.reproduction.reproduce` gives them.
     """
     runs = table.drop_duplicates("run")
     labels = ", ".join(f"{n} of {label}" for label, n in Counter(runs["schedule"]).most_common())

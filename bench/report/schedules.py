@@ -8,12 +8,7 @@ from bench.study.plan import Plan
 
 
 def schedules_of(plan: Plan, table: pd.DataFrame) -> str:
-    """The schedules of a plan; if runs lack scores, also how many have scores, and in brackets of which models.
-
-    Args:
-        plan: the study.
-        table: its scores.
-    """
+    """The schedules of a plan; if runs lack scores, also how many have scores, and in brackets of which models."""
     scored = set(table["run"])
     planned = Counter(run.group for run in plan.runs)
     present = Counter(run.group for run in plan.runs if run.id in scored)

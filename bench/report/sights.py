@@ -54,15 +54,7 @@ class Sights:
 
 
 def look(learner: Learner, data: DataSet, run: Run, label: str, stations: int = SHOWN) -> Sights:
-    """Encode images of a data set, and decode reconstructions, samples and walks.
-
-    Args:
-        learner: of the run.
-        data: its data set, at its size.
-        run: the run.
-        label: why it is shown.
-        stations: number of images of a walk.
-    """
+    """Encode images of a run's data set, and decode reconstructions, samples and walks of so many stations."""
     rng = generator_of(["pictures", run.dataset])
     images = data.images(rng.choice(len(data), min(NUM_IMAGES, len(data)), replace=False))
     mean, logvar = learner.encode(images)

@@ -59,13 +59,7 @@ def _head(table: pd.DataFrame, plan: Plan, store: Store, origin: str) -> str:
 
 
 def run_counts(table: pd.DataFrame, plan: Plan, store: Store) -> str:
-    """Numbers of a plan's runs by state, such as trained here, from a table or missing, and of scored ones, in words.
-
-    Args:
-        table: the plan's scores, from the store or a table.
-        plan: the study.
-        store: of its runs.
-    """
+    """How many runs of a plan are trained here, from a table, missing and so on, and how many are scored, in words."""
     scored = set(table["run"])
     states = Counter(_state(store.run(run.id), run.id in scored) for run in plan.runs)
     states["codes from files"] = len(plan.codes)
