@@ -18,7 +18,7 @@ from bench.metrics.base import Floats, Ints
 from bench.metrics.parts.newton import NARROW, Problems
 from bench.values import one_of
 
-CS = np.logspace(-4, 4, 10)
+CS = np.logspace(-4, 4, 10)  # candidates of C in cross-validation
 FOLDS = 5
 
 
@@ -116,7 +116,7 @@ def form_named(form: str) -> Callable[[Floats, Ints], OneVsRest | Multinomial]:
     return FORMS[one_of("form", form, FORMS)]
 
 
-def fit_cross_validated(x: Floats, y: Ints, cs: Floats = CS) -> OneVsRest:
+def fit_cross_validated(x: Floats, y: Ints) -> OneVsRest:
     """Fit with a free intercept and, for each class, the best C (`LogisticRegressionCV` of the study).
 
     The best C has the largest accuracy of the binary problem, summed over unshuffled folds; of equal sums the smallest
@@ -126,13 +126,12 @@ def fit_cross_validated(x: Floats, y: Ints, cs: Floats = CS) -> OneVsRest:
     Args:
         x: (n, D).
         y: (n,) labels.
-        cs: candidates, ascending.
     """
     classes, positive = _one_hot(y)
     mean = x.mean(axis=0)  # large means spoil the Newton steps; the free intercept makes up for the shift
     axes = _axes(x - mean)
     rows = np.column_stack([(x - mean) @ axes, np.ones(len(x))])
-    penalties = np.column_stack([np.repeat(1 / cs[:, None], axes.shape[1], axis=1), np.zeros(len(cs))])
+    penalties = np.column_stack([np.repeat(1 / CS[:, None], axes.shape[1], axis=1), np.zeros(len(CS))])
     paths = _path(rows, positive, penalties)
     best = _accuracies(rows, positive, penalties, paths).argmax(axis=0)
     fitted = paths[best, np.arange(len(classes))]
