@@ -20,15 +20,9 @@ from bench.table.scores import plan_scores
 
 
 def choose(plan: Plan, store: Store, metric: str) -> int:
-    """Print which run each criterion takes, and write it with the regrets.
+    """Print which run each criterion takes, and write it with the regrets; the exit code is 1 where nothing is chosen.
 
-    Args:
-        plan: the study.
-        store: of its runs.
-        metric: the score whose regret is printed, where it is known; files have all.
-
-    Returns:
-        The exit code: 1 where nothing is chosen.
+    The regret by `metric` is printed, where it is known; files have all.
     """
     table = plan_scores(plan, store)[0]
     chosen, reasons = chosen_runs(table, store)

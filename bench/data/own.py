@@ -81,11 +81,7 @@ def card_path(name: str) -> Path:
 
 
 def check_new(name: str, reserved: list[str]) -> None:
-    """Check the name of a new data set.
-
-    Args:
-        name: the name.
-        reserved: names of data sets that come with the package or a plug-in.
+    """Check the name of a new data set; `reserved` are names of those that come with the package or a plug-in.
 
     Raises:
         DataError: it cannot; the message says why.

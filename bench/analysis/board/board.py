@@ -111,13 +111,9 @@ def _score(name: str, grid: Sequence[Sequence[Estimate]], k: int) -> dict[str, A
 
 
 def sure_best(frame: pd.DataFrame, column: Column) -> Any:
-    """The index of the ranked row whose score is significantly the best, or None.
+    """The index of the ranked row of a board whose score is significantly the best, or None.
 
     Its interval overlaps no interval of another ranked row, and contains no score of a row without an interval.
-
-    Args:
-        frame: one board.
-        column: one of its scores.
     """
     higher = column.declared.higher_is_better
     rows = frame[frame["rank"].notna() & frame[column.name].notna()].sort_values(column.name, ascending=not higher)
