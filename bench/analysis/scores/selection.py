@@ -47,24 +47,18 @@ def unsupervised_selection(scores: pd.DataFrame, names: Sequence[str], rng: np.r
     picks: list[tuple[str, Floats, Floats, str]] = []  # by, scores, scores in each draw, run
     for criterion in criteria:
         merit = complete[criterion].to_numpy() * (1 if UNSUPERVISED[criterion].higher_is_better else -1)
-        picked = resampled[np.arange(DRAWS), merit[resampled].argmax(axis=1)]
-        picks.append((criterion, x[merit.argmax()], x[picked], str(complete.index[merit.argmax()][-1])))
+        of_draws = resampled[np.arange(DRAWS), merit[resampled].argmax(axis=1)]
+        picks.append((criterion, x[merit.argmax()], x[of_draws], str(complete.index[merit.argmax()][-1])))
     for label, quantile in (("best run", 1.0), ("median run", 0.5), ("worst run", 0.0)):
         quantiles = np.stack([np.quantile(column[resampled], quantile, axis=1) for column in x.T], axis=1)
         picks.append((label, np.quantile(x, quantile, axis=0), quantiles, ""))
-    lines = []
-    for by, pick_scores, draws, run in picks:
-        spread = stretched(pick_scores, draws, labels) if seeds >= MIN_SEEDS else np.full_like(draws, np.nan)
-        lines += _lines(by, names, x, pick_scores, spread, run)
+    lines: list[dict[str, object]] = []
+    for by, picked, draws, run in picks:
+        ends = stretched(picked, draws, labels) if seeds >= MIN_SEEDS else np.full_like(draws, np.nan)
+        low, high = percentile_interval(ends)
+        share = (x <= picked).mean(axis=0)
+        lines += [
+            {"metric": n, "by": by, "score": picked[k], "low": low[k], "high": high[k], "share": share[k], "run": run}
+            for k, n in enumerate(names)
+        ]
     return pd.DataFrame(lines).assign(runs=len(complete), seeds=seeds)
-
-
-def _lines(
-    by: str, names: Sequence[str], x: Floats, scores: Floats, draws: Floats, run: str
-) -> list[dict[str, object]]:
-    low, high = percentile_interval(draws)
-    share = (x <= scores).mean(axis=0)
-    return [
-        {"metric": n, "by": by, "score": scores[k], "low": low[k], "high": high[k], "share": share[k], "run": run}
-        for k, n in enumerate(names)
-    ]
