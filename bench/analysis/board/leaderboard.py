@@ -134,10 +134,13 @@ def leaderboards(
     dead_rows = expected[expected["run"].isin(dead)].drop(columns=["representation", "metric"]).drop_duplicates("run")
     dead_rows = dead_rows.merge(table[["run", "hyperparameter", "seed"]].drop_duplicates("run"), on="run")
     boards: dict[str, list[pd.DataFrame]] = {level: [] for level in wanted_levels}
+    of_runs = dict.fromkeys(
+        level if level in KEYS else SETTING for level in wanted_levels
+    )  # others pick among settings
     kinds = expected.groupby("representation")
     for representation, cells in sorted(kinds, key=lambda part: (part[0] != "mean", part[0])):
         scores = wide(table, str(representation)).reset_index()
-        estimated = {level: _estimates(scores, cells, chosen, KEYS[level], dead) for level in _needed(wanted_levels)}
+        estimated = {level: _estimates(scores, cells, chosen, KEYS[level], dead) for level in of_runs}
         for level, parts in boards.items():
             keys = KEYS.get(level, KEYS[MODEL])
             estimates = estimated[level] if level in KEYS else _picked(estimated[SETTING], chosen, table, level)
@@ -145,11 +148,6 @@ def leaderboards(
             parts += [_with_dead(b, dead_rows, keys).assign(representation=representation) for b in every]
     whole = {level: _whole(parts, KEYS.get(level, KEYS[MODEL])) for level, parts in boards.items()}
     return whole | {level: _with_hyperparameters(whole[level], table) for level in whole if level == SETTING}
-
-
-def _needed(wanted_levels: Iterable[str]) -> list[str]:
-    """The levels whose rows are estimated from runs; other levels pick among settings."""
-    return list(dict.fromkeys(level if level in KEYS else SETTING for level in wanted_levels))
 
 
 def _picked(settings: Estimates, chosen: Sequence[Column], table: pd.DataFrame, level: str) -> Estimates:
