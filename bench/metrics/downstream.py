@@ -88,7 +88,7 @@ def downstream(
         check_tree_work(x.shape[1], fits, rounds, exact=trees == "exact")
     for name, predict in predictors.items():
         for size in sizes:
-            hits = _accuracies(predict, x[:size], y[:size, varied], test, expected[:, varied])
+            hits = [float(np.mean(predict(x[:size], y[:size, k], test) == expected[:, k])) for k in varied]
             scores[f"{name}_{size}"] = float(np.mean(hits))
             scores |= {f"{name}_{size}/{k}": hit for k, hit in zip(varied, hits, strict=True)}
         scores |= _efficiency(name, scores, sizes[-1])
@@ -119,10 +119,6 @@ def _effective(train_sizes: Sequence[int], rows: int) -> list[int]:
     if not train_sizes:
         raise ValueError("train_sizes is empty")
     return sorted({min(check_count(size, "train_sizes"), rows) for size in train_sizes})
-
-
-def _accuracies(predict: Predictor, x: Floats, y: Ints, test: Floats, expected: Ints) -> list[float]:
-    return [float(np.mean(predict(x, y[:, k], test) == expected[:, k])) for k in range(y.shape[1])]
 
 
 def _efficiency(name: str, scores: Mapping[str, float], most: int) -> dict[str, float]:
