@@ -10,7 +10,6 @@ from bench.analysis.names import dataset_title, setting_title
 from bench.analysis.representations.entanglement import entanglement
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.analysis.statistics.intervals import MIN_SEEDS, t_ends
-from bench.data.base import DataSet
 from bench.data.sampling import ALL
 from bench.data.sampling.correlated import Correlated
 from bench.metrics.base import Floats
@@ -68,12 +67,9 @@ def _shared(study: Asked, run: Run) -> Floats:
     data = study.data(run)
     index = coding.pool(data, study.plan.protocol.pool)
     rows = coding.places(data, len(index), MOST)
-    return entanglement(_codes(study, run, data, index, rows), data.factors(index[rows]))
-
-
-def _codes(study: Asked, run: Run, data: DataSet, index: np.ndarray, rows: np.ndarray) -> Floats:
     stored = coding.load(study.store.run(run.id), index, rows)
-    return coding.encode(study.learner(run), data, index[rows]).mean if stored is None else stored.mean
+    codes = coding.encode(study.learner(run), data, index[rows]) if stored is None else stored
+    return entanglement(codes.mean, data.factors(index[rows]))
 
 
 def _figure(numbers: pd.DataFrame, dataset: str, schedules: str) -> Picture:
