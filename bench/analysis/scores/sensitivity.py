@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError, correlated, settings
+from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError, correlated, fewest_seeds, settings
 from bench.analysis.statistics.intervals import MIN_SEEDS, numbered
 
 Floats = NDArray[np.float64]
@@ -104,8 +104,7 @@ def correlation_shares(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFra
         if len(base) < MIN_RUNS or len(present) < 2:
             few.append(f"{dataset}: {len(base)} runs have {len(present)} scores")
             continue
-        strata = settings(base)
-        labels = numbered(strata) if min(map(strata.count, strata)) >= MIN_SEEDS else None
+        labels = numbered(settings(base)) if fewest_seeds(base) >= MIN_SEEDS else None
         point = correlated(base.to_numpy(), labels)
         for choice in [c for c in dataset_rows["choice"].unique() if c]:
             by_level = [point["spearman"]]
