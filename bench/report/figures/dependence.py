@@ -16,7 +16,7 @@ from bench.report.figures.panels import (
     sizes_of,
     standing_of,
 )
-from bench.report.figures.strengths import MEDIANS, line_keys, strength_axis, strength_lines
+from bench.report.figures.strengths import MEDIANS, strength_axis, strength_lines
 from bench.report.style import titled
 
 SMALL = 1e-3  # nats below which the axis of total correlation is linear
@@ -55,7 +55,8 @@ def _against_strength(table: pd.DataFrame, name: str, scale: str, schedules: str
     rows = of_runs(table[table["strength_index"].notna()], [name], "sampled")
     scale_note = "" if scale == "symlog" else " Each panel has a scale of its own."
     heading, note = f"{title(name)} of the dimensions of codes", f"{MEDIANS}{scale_note}{values_note}"
-    titled(figure, heading, sizes_of(rows), schedules, note, line_keys(lines, styles), hole)
+    keys = model_keys(sorted(lines["model"].unique()), styles)
+    titled(figure, heading, sizes_of(rows), schedules, note, keys, hole)
     return figure, lines.reset_index(drop=True)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from bench.analysis.names import dataset_title, model_title, title
 from bench.analysis.scores.agreement import MIN_SEEDS
@@ -46,7 +45,7 @@ def medians_against_strength(table: pd.DataFrame, dataset: str, schedules: str, 
         ax.set_title(title(name))
         ax.locator_params(axis="y", nbins=5)
     values_note = strength_axis(axes, lines)
-    keys = line_keys(lines, styles)
+    keys = model_keys(sorted(lines["model"].unique()), styles)
     rows = of_runs(of_dataset, names)
     rows = rows[rows["strength_index"].notna()]
     heading = f"{dataset_title(dataset)}: scores against regularisation strength"
@@ -84,11 +83,6 @@ def _values_of(settings: pd.DataFrame) -> str:
         listed, index = (", ".join(f"{v:g}" for v in of_model[c]) for c in ("value", "strength_index"))
         parts.append(f"{model_title(str(model))} {names[0]} {listed} ({index})")
     return f"Values (their indices): {'; '.join(parts)}."
-
-
-def line_keys(lines: pd.DataFrame, styles: Looks) -> tuple[list[Line2D], list[str]]:
-    """The legend of `strength_lines`."""
-    return model_keys(sorted(lines["model"].unique()), styles)
 
 
 def strength_lines(ax: Axes, lines: pd.DataFrame, styles: Looks) -> None:
