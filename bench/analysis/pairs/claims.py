@@ -17,11 +17,10 @@ from bench.analysis.names import apart, dataset_title, setting_title
 from bench.analysis.scores.dead import dead_runs
 from bench.analysis.scores.superiority import probability_of_beating
 from bench.analysis.statistics.estimates import estimate
-from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, t_ends, t_quantile, together
+from bench.analysis.statistics.intervals import MIN_SEEDS, Floats, numbered, t_ends, t_quantile, together
 from bench.study.run import TRAINED_ON
 from bench.values import ConfigError
 
-Floats = NDArray[np.float64]
 MOST_SEEDS = 10_000  # the largest number of needed seeds that is predicted
 _CLAIM = re.compile(r"(?P<more>.+?)(?P<sign>[<>])(?P<less>.+)\s+on\s+(?P<score>[^,]+?)(?:,(?P<dataset>.+))?")
 _SIDE = re.compile(r"(?P<model>[^\s=]+(?: on .+?)?)(?:\s+(?P<name>[^\s=]+)=(?P<value>\S+))?")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bench import registry
 from bench.analysis.names import PAPER
@@ -23,7 +22,6 @@ from bench.study.protocol import Protocol
 from bench.study.run import Run
 
 COMPARED = ["row", "column", "ours", "low", "high", "runs", "seeds"]
-Floats = NDArray[np.float64]
 Scale = tuple[Callable[[Any], Any], Callable[[Any], Any]]  # transformation, inverse
 IDENTITY: Scale = (np.asarray, np.asarray)
 OF_CORRELATION: Scale = (np.arctanh, np.tanh)

@@ -12,12 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, spread, t_ends
+from bench.analysis.statistics.intervals import MIN_SEEDS, Floats, numbered, spread, t_ends
 from bench.analysis.statistics.ranks import spearman_influence
 from bench.analysis.statistics.significance import benjamini_hochberg
 from bench.columns import with_text
 
-Floats = NDArray[np.float64]
 MIN_RUNS = 6
 CELL = ("spearman", "low", "high", "p")
 CLIP = 1 - 1e-9  # a larger correlation has no interval

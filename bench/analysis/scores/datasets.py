@@ -6,15 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import special
 
 from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError
 from bench.analysis.statistics.centres import error_factor, moderated
-from bench.analysis.statistics.intervals import LEVEL, MIN_SEEDS
+from bench.analysis.statistics.intervals import LEVEL, MIN_SEEDS, Floats
 from bench.analysis.statistics.ranks import row_spearman
 
-Floats = NDArray[np.float64]
 SETTING = ["model", "value"]
 CLIP = 0.999  # largest correlation for Fisher's z, which is infinite at 1
 DRAWS = 150  # of medians, for the standard error of one correlation

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from bench.analysis.scores.agreement import TooFewRunsError, correlated, fewest_seeds, settings
 from bench.analysis.statistics.centres import error_factor, moderated
-from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, t_quantile
+from bench.analysis.statistics.intervals import MIN_SEEDS, Floats, numbered, t_quantile
 
-Floats = NDArray[np.float64]
 SEEDS = (5, 10, 20, 50)
 HORIZON = 2  # times the available seeds: beyond it, predicted intervals of one setting are too narrow
 

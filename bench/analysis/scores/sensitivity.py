@@ -5,12 +5,10 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError, correlated, fewest_seeds, settings
-from bench.analysis.statistics.intervals import MIN_SEEDS, numbered
+from bench.analysis.statistics.intervals import MIN_SEEDS, Floats, numbered
 
-Floats = NDArray[np.float64]
 SETTING, SEED = "setting", "training seed"
 BASE = ""  # the unchanged protocol
 

@@ -11,9 +11,8 @@ from scipy import special
 from scipy.stats import rankdata
 
 from bench.analysis.scores.agreement import TooFewRunsError, fewest_seeds, settings
-from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, spread, t_quantile, together
+from bench.analysis.statistics.intervals import MIN_SEEDS, Floats, numbered, spread, t_quantile, together
 
-Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 

@@ -8,9 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.analysis.scores.agreement import TooFewRunsError
-from bench.analysis.statistics.intervals import MIN_SEEDS, t_ends
-
-Floats = NDArray[np.float64]
+from bench.analysis.statistics.intervals import MIN_SEEDS, Floats, t_ends
 
 
 @dataclass(frozen=True)

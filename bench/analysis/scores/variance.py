@@ -8,9 +8,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from bench.analysis.scores.agreement import TooFewRunsError, fewest_seeds
-from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, t_ends
+from bench.analysis.statistics.intervals import MIN_SEEDS, Floats, numbered, t_ends
 
-Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 SETTING = ["model", "value"]
 

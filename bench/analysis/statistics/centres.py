@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special, stats
 
-from bench.analysis.statistics.intervals import LEVEL, MIN_SEEDS, iqm, t_ends, winsorised
+from bench.analysis.statistics.intervals import LEVEL, MIN_SEEDS, Floats, iqm, t_ends, winsorised
 
-Floats = NDArray[np.float64]
 NAMES = ("median", "low", "high", "iqm", "iqm_low", "iqm_high")
 ORDER_STATISTICS_FROM = 6  # seeds
 YUEN_FROM = 20
