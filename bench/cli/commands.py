@@ -5,7 +5,6 @@ import shlex
 import webbrowser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from bench import data
 from bench.cli.closing import close
@@ -32,7 +31,7 @@ from bench.store.folders import Store
 from bench.store.shipped import in_checkout, trained_dir
 from bench.store.tables import TableFolder
 from bench.study import grid
-from bench.study.command import study_of
+from bench.study.command import Settings, study_of
 from bench.study.plan import Plan
 from bench.study.record import extend
 from bench.study.run import Run
@@ -42,8 +41,6 @@ from bench.table.scores import plan_scores
 from bench.table.stored import export
 from bench.training.catalogue import ship, shipped_among, take
 from bench.values import ConfigError, flag
-
-Settings = Mapping[str, Any]
 
 
 def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:

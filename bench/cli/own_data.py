@@ -1,8 +1,6 @@
 """`python -m bench data add|list|remove`: data sets of the user's own, without Python."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -16,10 +14,10 @@ from bench.progress import Meter, results, say
 from bench.registry import unknown
 from bench.report.sheet import draw_sheet
 from bench.store.folders import Store
+from bench.study.command import Settings
 from bench.study.grid import LARGEST_SIZE
 from bench.values import ConfigError, listed, number, one_of, text, whole
 
-Settings = Mapping[str, Any]
 ADDING = ("images", "labels", "factors", "classes", "size", "fit", "channels", "background", "array", "range")
 
 

@@ -15,13 +15,11 @@ from bench.scoring.groups import cells_of
 from bench.scoring.runs import cell_records, state
 from bench.store.folders import Store
 from bench.study import grid
-from bench.study.command import with_codes
+from bench.study.command import Settings, with_codes
 from bench.study.plan import Plan
 from bench.study.record import extend
 from bench.table.ledger import mend
 from bench.values import ConfigError
-
-Settings = Mapping[str, Any]
 
 
 def score_file(settings: Settings) -> int:

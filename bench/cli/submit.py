@@ -2,9 +2,7 @@
 
 import dataclasses
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from bench import data
 from bench.cli.score_file import score_codes, single
@@ -14,7 +12,7 @@ from bench.store.files import sha256_of, write_json
 from bench.store.folders import Store
 from bench.store.record_types import is_line
 from bench.store.tables import TableFolder
-from bench.study.command import study_of
+from bench.study.command import Settings, study_of
 from bench.study.grid import UNCOUNTED
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol, protocol_of, shipped_protocols
@@ -24,7 +22,6 @@ from bench.table.submission import CODES, FORMAT, MEND, RECORD, check_free, toda
 from bench.table.verification import name_taken
 from bench.values import ConfigError, check_name, flag, one_of, text
 
-Settings = Mapping[str, Any]
 ABOUT = ("contact", "paper", "code")
 PRIVATE = ("folder", "results_dir", "codes", "processes", "device")  # keys whose values describe this machine
 FORM = "it must be one printable line of at most 300 letters without < and >, which does not start with = + - or @"

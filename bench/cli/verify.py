@@ -1,11 +1,10 @@
 """`verify FOLDER`: checks a submission, and computes its scores again from the codes or weights that are available."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench import data
 from bench.launch.local import score, score_groups
@@ -15,6 +14,7 @@ from bench.scoring import foreign
 from bench.scoring.runs import cell_records, state
 from bench.store.files import StoreError, printable, sha256_of
 from bench.store.folders import Store
+from bench.study.command import Settings
 from bench.study.given import GivenCodes
 from bench.study.plan import Plan
 from bench.study.protocol import shipped_protocols
@@ -28,8 +28,6 @@ from bench.values import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Settings = Mapping[str, Any]
 
 
 def verify(settings: Settings) -> int:
