@@ -4,14 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bench.data.base import DataSet
-from bench.models.base import Learner
+from bench.models.base import Images, Learner
 from bench.store.files import generator_of
 from bench.study.run import Run
 
-Images = NDArray[np.float32]
 SHOWN = 9  # images side by side
 SPAN = 2.5  # a walk goes so many standard deviations of the prior to each side
 MOST_DIMS = 16  # traversals of a model

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-Images = NDArray[np.float32]
-Codes = NDArray[np.float32]
+from bench.models.base import Codes, Images
 
 
 def between(first: NDArray[np.float32], second: NDArray[np.float32], steps: int) -> NDArray[np.float32]:

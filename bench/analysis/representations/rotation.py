@@ -13,7 +13,6 @@ from bench.metrics.base import OF_CODES, SkippedError
 from bench.progress import say
 from bench.scoring.runs import PUBLISHED, cells, declaration, evaluate
 
-Floats = NDArray[np.float64]
 DEGREES = (0, 5, 10, 15, 20, 25, 30, 35, 40, 45)
 ROWS = 2_000
 OPTIONS: Mapping[str, Mapping[str, Any]] = {

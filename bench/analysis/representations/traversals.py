@@ -7,9 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.metrics.parts.information import dense, discretise, entropy, mutual_information
+from bench.models.base import Codes, Images
 
-Images = NDArray[np.float32]
-Codes = NDArray[np.float32]
 ENDS = (0.01, 0.99)  # quantiles of a dimension's codes, the ends of its traversal
 BINS = 20  # of a dimension's codes, as for the MIG
 
