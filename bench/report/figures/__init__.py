@@ -4,6 +4,7 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from inspect import signature
 from pathlib import Path
 
 import pandas as pd
@@ -66,17 +67,10 @@ DATASET_FIGURES: dict[str, Callable[..., Drawn]] = {
     "probability_of_beating": model_comparisons,
     "selected_runs": selected_runs,
 }
-# figures that show the paper's disentanglement metrics; a second one, "_all", shows all metrics of the suite
-EVERY = (
-    "fig2_metric_agreement", "fig5_metrics_and_downstream", "fig16_unsupervised_and_metrics",
-    "fig17_agreement_across_datasets", "fig18_datasets_scatter", "table5_variance_explained",
-)  # fmt: skip
-DATASET_EVERY = (
-    "fig3_scores_by_model", "fig4_scores_and_strength", "fig6_efficiency", "fig11_metric_pairs",
-    "fig14_scores_by_strength",
-)  # fmt: skip
-FIGURES |= {f"{name}_all": partial(FIGURES[name], every=True) for name in EVERY}
-DATASET_FIGURES |= {f"{name}_all": partial(DATASET_FIGURES[name], every=True) for name in DATASET_EVERY}
+# a figure that takes `every` shows the paper's disentanglement metrics; a second one, "_all", all metrics of the suite
+for figures in (FIGURES, DATASET_FIGURES):
+    of_paper = {name: draw for name, draw in figures.items() if "every" in signature(draw).parameters}
+    figures.update({f"{name}_all": partial(draw, every=True) for name, draw in of_paper.items()})
 
 
 def draw_all(table: pd.DataFrame, plan: Plan, folder: Path, pool: Pool) -> Iterator[Outcome]:
