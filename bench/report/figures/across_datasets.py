@@ -1,6 +1,6 @@
 """Transfer between data sets: the order of settings, and settings that were picked on one of them."""
 
-from itertools import combinations, zip_longest
+from itertools import combinations, product, zip_longest
 
 import pandas as pd
 
@@ -47,12 +47,9 @@ def dataset_agreement(table: pd.DataFrame, schedules: str, every: bool = False) 
 def _with_diagonal(cells: pd.DataFrame) -> pd.DataFrame:
     """Cells in the order of the data sets, with missing cells on the diagonal."""
     order = list(dict.fromkeys([*cells["row"], *cells["column"]]))
-    diagonal = [{"name": n, "row": d, "column": d} for n in dict.fromkeys(cells["name"]) for d in order]
-    both = pd.concat([cells, pd.DataFrame(diagonal)], ignore_index=True)
-    rank = {d: k for k, d in enumerate(order)}
-    name = {n: k for k, n in enumerate(dict.fromkeys(cells["name"]))}
-    key = both["name"].map(name) * len(order) ** 2 + both["row"].map(rank) * len(order) + both["column"].map(rank)
-    return both.iloc[key.argsort(kind="stable")].reset_index(drop=True)
+    by_place = cells.set_index(["name", "row", "column"])
+    places = product(dict.fromkeys(cells["name"]), order, order)
+    return by_place.reindex([p for p in places if p[1] == p[2] or p in by_place.index]).reset_index()
 
 
 def dataset_scatter(table: pd.DataFrame, schedules: str, every: bool = False) -> Drawn:
