@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -86,10 +87,8 @@ def _matrices(item: Item, numbers: pd.DataFrame, schedules: str) -> Picture:
         numbers.assign(row=second, column=first, number=numbers["ours"] * item.scale),
         numbers.assign(row=first, column=second, number=numbers["published"] * item.scale),
     ]
-    diagonal = pd.DataFrame([{"dataset": d, "row": k, "column": k} for d in numbers["dataset"].unique() for k in keys])
-    cells = pd.concat([*sides, diagonal], ignore_index=True)
-    order = cells["row"].map(place) * len(keys) + cells["column"].map(place)
-    cells = cells.iloc[order.argsort(kind="stable")].sort_values("dataset", kind="stable")
+    every = list(product(sorted(numbers["dataset"].unique()), keys, keys))  # also the diagonal, which has no number
+    cells = pd.concat(sides).set_index(["dataset", "row", "column"]).reindex(every).reset_index()
     figure = heatmaps(
         cells, "dataset", Scale("number", -100, 100, SIGNED),
         (dataset_title, lambda k: label(item, k), lambda k: label(item, k)),
