@@ -43,9 +43,7 @@ def metric_clusters(table: pd.DataFrame, dataset: str, schedules: str) -> Drawn:
     left.spines[["left", "top", "right"]].set_visible(False)
     left.axvline(1 - SAME, color="0.7", linewidth=0.8, linestyle=":", zorder=0)
     left.tick_params(axis="x", labelsize=TICK)
-    place = {name: i for i, name in enumerate(order)}
-    shown = cells[cells["row"].isin(order) & cells["column"].isin(order)]
-    shown = shown.sort_values(["row", "column"], key=lambda names: names.map(place))
+    shown = cells.set_index(["row", "column"]).reindex([(a, b) for a in order for b in order]).reset_index()
     below = max(breadth(figure, title(name), LABEL) for name in order) + PAD
     figure.set_figheight(figure.get_figheight() + below * 0.7)
     heatmap(right, shown, CORRELATION, (title, title), size=NOTE if len(order) > 14 else TICK)
