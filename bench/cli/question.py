@@ -7,7 +7,6 @@ from bench.report.questions.asked import Asked
 from bench.report.style import save
 from bench.store.folders import Store
 from bench.study.plan import Plan
-from bench.training.train import load_learner
 from bench.values import one_of
 
 
@@ -28,7 +27,7 @@ def answer(name: str, plan: Plan, store: Store) -> int:
     command = f"python -m bench question what={name} study={plan.name}"
     folder = store.study(plan.name) / "questions"
     try:
-        for stem, figure, numbers in question.draw(Asked(plan, store, load_learner)):
+        for stem, figure, numbers in question.draw(Asked(plan, store)):
             say(f"{name}: {save(figure, numbers, folder / stem, command)[1]}")
     except TooFewRunsError as reason:
         say(f"{name}: not drawn: {reason}")

@@ -66,7 +66,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Asked:
     store = Store(tmp_path_factory.mktemp("store"))
     for run in (VAE, PCA):
         train([run], store, "cpu", lambda steps, note: None)
-    return Asked(plan(VAE, PCA), store, load_learner)
+    return Asked(plan(VAE, PCA), store)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", OF_SCORES)
 def test_a_question_of_scores_is_answered_from_the_table(name: str, tmp_path: Path) -> None:
-    ((stem, figure, numbers),) = QUESTIONS[name].draw(Tabled(plan(VAE), Store(tmp_path), load_learner))
+    ((stem, figure, numbers),) = QUESTIONS[name].draw(Tabled(plan(VAE), Store(tmp_path)))
     assert stem == name
     assert "3 seeds a setting" in said(figure)
     assert "tiny: 6 steps" in said(figure)
@@ -99,7 +99,7 @@ def test_marks_of_a_panel_stand_beside_their_own_setting_where_another_panel_lac
             table = super().table
             return table[table["dataset"].eq("dsprites") | table["model"].eq("dip_vae_i")]
 
-    ((_, figure, numbers),) = QUESTIONS["posterior"].draw(Half(plan(VAE), Store(tmp_path), load_learner))
+    ((_, figure, numbers),) = QUESTIONS["posterior"].draw(Half(plan(VAE), Store(tmp_path)))
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert (len(labels), figure.axes[0].get_ylim()) == (12, (11.5, -0.5))
     panels = dict(list(numbers.groupby(["name", "dataset"], sort=False)))
@@ -129,7 +129,7 @@ def test_a_model_that_sweeps_nothing_has_points_of_rate_and_distortion_and_no_li
             table = super().table
             return table.assign(value=table["value"].where(table["model"].ne("dip_vae_i")))
 
-    ((_, figure, numbers),) = QUESTIONS["rate_distortion"].draw(Unswept(plan(VAE), Store(tmp_path), load_learner))
+    ((_, figure, numbers),) = QUESTIONS["rate_distortion"].draw(Unswept(plan(VAE), Store(tmp_path)))
     assert set(numbers["model"]) == {"beta_vae", "dip_vae_i"}
     lines = [line for line in figure.axes[0].lines if line.get_color() == "0.7"]
     assert [len(line.get_xdata()) for line in lines] == [6, 0]
@@ -144,7 +144,7 @@ def test_unfairness_is_drawn_against_every_score_without_settings_that_have_a_de
             dead = mig.assign(name="active_dims", metric="active_dims", score=(mig["run"] != mig["run"].iloc[0]) * 1.0)
             return pd.concat([table, mig.assign(name="unfairness", metric="fairness", score=-mig["score"]), dead])
 
-    ((stem, figure, numbers),) = QUESTIONS["fairness"].draw(Encoded(plan(VAE), Store(tmp_path), load_learner))
+    ((stem, figure, numbers),) = QUESTIONS["fairness"].draw(Encoded(plan(VAE), Store(tmp_path)))
     assert stem == "fairness"
     assert "69 runs, 3 seeds a setting" in said(figure)
     assert "1 run is dead" in figure.caption
@@ -156,7 +156,7 @@ def test_unfairness_is_drawn_against_every_score_without_settings_that_have_a_de
     assert numbers["kind"].unique().tolist() == ["metrics of the study", "accuracy of tasks"]
     assert [name for name in numbers["row"].unique() if "_10" in name] == ["lr_10000", "gbt_10000"]
     with pytest.raises(TooFewRunsError, match="of which every image was encoded: study=fairness"):
-        list(QUESTIONS["fairness"].draw(Tabled(plan(VAE), Store(tmp_path), load_learner)))
+        list(QUESTIONS["fairness"].draw(Tabled(plan(VAE), Store(tmp_path))))
 
 
 @pytest.mark.parametrize("name", OF_MODELS)
@@ -172,12 +172,12 @@ def test_a_question_of_models_is_answered_from_trained_runs(name: str, trained: 
 @pytest.mark.parametrize("name", OF_MODELS)
 def test_without_trained_runs_there_is_a_reason(name: str, tmp_path: Path) -> None:
     with pytest.raises(TooFewRunsError, match="study 'q' has no trained"):
-        list(QUESTIONS[name].draw(Asked(plan(VAE), Store(tmp_path), load_learner)))
+        list(QUESTIONS[name].draw(Asked(plan(VAE), Store(tmp_path))))
 
 
 def test_without_stored_codes_nothing_is_evaluated_again(tmp_path: Path) -> None:
     with pytest.raises(TooFewRunsError, match="no run of the study has stored codes"):
-        list(QUESTIONS["sensitivity"].draw(Asked(plan(VAE), Store(tmp_path), load_learner)))
+        list(QUESTIONS["sensitivity"].draw(Asked(plan(VAE), Store(tmp_path))))
 
 
 def test_what_scores_depend_on_is_drawn_for_scores_and_for_their_correlations(
@@ -192,7 +192,7 @@ def test_what_scores_depend_on_is_drawn_for_scores_and_for_their_correlations(
     ]  # fmt: skip
     monkeypatch.setattr("bench.report.questions.sensitivity.evaluate_again", lambda *_: None)
     monkeypatch.setattr("bench.report.questions.sensitivity.scores_again", lambda *_: pd.DataFrame(rows))
-    drawn = list(QUESTIONS["sensitivity"].draw(Asked(plan(VAE), Store(tmp_path), load_learner)))
+    drawn = list(QUESTIONS["sensitivity"].draw(Asked(plan(VAE), Store(tmp_path))))
     assert [stem for stem, *_ in drawn] == ["sensitivity_of_scores", "sensitivity_of_correlations"]
     for _, figure, numbers in drawn:
         assert "10 runs, 5 seeds a setting" in said(figure)
@@ -218,8 +218,8 @@ def test_generative_models_stand_beside_what_is_printed_of_others_and_are_not_ra
     ]  # fmt: skip
     monkeypatch.setattr(Asked, "table", pd.DataFrame(rows))
     monkeypatch.setattr(Asked, "trained", lambda asked: iter(runs))
-    monkeypatch.setattr(Asked, "learner", lambda asked, run: trained.load_learner(VAE, trained.store.run(VAE.id)))
-    fresh = Asked(trained.plan, trained.store, trained.load_learner)
+    monkeypatch.setattr(Asked, "learner", lambda asked, run: load_learner(VAE, trained.store.run(VAE.id)))
+    fresh = Asked(trained.plan, trained.store)
     walks, beside = QUESTIONS["generative_models"].draw(fresh)
     assert set(walks[2]["run"]) == {r.id for r in runs if r.seed == 2}  # in the middle of its seeds by MIG
     assert "MIG 0.40, DCI disentanglement 0.40" in said(walks[1]).replace("\n", ", ")
@@ -310,13 +310,13 @@ def test_correlated_factors_are_compared_with_those_of_the_twin_on_all_images(
     for run in runs:
         train([run], store, "cpu", lambda steps, note: None)
     monkeypatch.setattr(entanglement, "MOST", 800)
-    ((stem, figure, numbers),) = QUESTIONS["entanglement"].draw(Asked(plan(*runs), store, load_learner))
+    ((stem, figure, numbers),) = QUESTIONS["entanglement"].draw(Asked(plan(*runs), store))
     assert stem == "entanglement_dsprites"
     assert "x-y correlated, sigma 0.05" in said(figure)
     shared = numbers.groupby("trained_on")["shared"].mean()
     assert shared["correlated"] > shared["all images"] + 0.05  # components of the diagonal, not of an axis
     with pytest.raises(TooFewRunsError, match="trained runs on correlated factors are needed, and their twins"):
-        list(QUESTIONS["entanglement"].draw(Asked(plan(*runs[2:]), store, load_learner)))
+        list(QUESTIONS["entanglement"].draw(Asked(plan(*runs[2:]), store)))
 
 
 def test_scores_of_images_held_out_are_drawn_against_disentanglement(tmp_path: Path) -> None:
@@ -344,7 +344,7 @@ def test_scores_of_images_held_out_are_drawn_against_disentanglement(tmp_path: P
         def table(self) -> pd.DataFrame:  # type: ignore[override]
             return super().table.query("value == 1 or (value == 2 and dataset == 'mnist')")
 
-    drawn = list(QUESTIONS["generalisation"].draw(HeldOut(plan(VAE), Store(tmp_path), load_learner)))
+    drawn = list(QUESTIONS["generalisation"].draw(HeldOut(plan(VAE), Store(tmp_path))))
     assert [stem for stem, *_ in drawn] == ["generalisation_dsprites", "generalisation_mnist"]
     for _, figure, numbers in drawn:
         assert "Linear R², held out" in said(figure)
@@ -356,16 +356,16 @@ def test_scores_of_images_held_out_are_drawn_against_disentanglement(tmp_path: P
         assert whole["spearman"].tolist() == pytest.approx([-1, -1])  # against DCI, of which it is the negative
         assert partial["spearman"].tolist() == pytest.approx([-1, -1])
         assert set(partial["given"]) == {"r2 of the whole grid"}
-    ((_, figure, _), (_, _, numbers)) = QUESTIONS["generalisation"].draw(Dead(plan(VAE), Store(tmp_path), load_learner))
+    ((_, figure, _), (_, _, numbers)) = QUESTIONS["generalisation"].draw(Dead(plan(VAE), Store(tmp_path)))
     assert "1 run is dead (no active dimension): DIP-VAE-I" in figure.caption
     assert "Their settings are left out." in figure.caption
     runs = numbers.groupby("model")["runs"].first() + 0
     assert runs.to_dict() == {"beta_vae": 18, "dip_vae_i": 15}
-    ((stem, figure, _),) = QUESTIONS["generalisation"].draw(Few(plan(VAE), Store(tmp_path), load_learner))
+    ((stem, figure, _),) = QUESTIONS["generalisation"].draw(Few(plan(VAE), Store(tmp_path)))
     assert stem == "generalisation_mnist"
     assert "Left out: β-VAE on the random split, dSprites: 3 runs have all of these" in figure.caption
     with pytest.raises(TooFewRunsError, match="and scores of images held out, are needed: study=generalise"):
-        list(QUESTIONS["generalisation"].draw(Tabled(plan(VAE), Store(tmp_path), load_learner)))
+        list(QUESTIONS["generalisation"].draw(Tabled(plan(VAE), Store(tmp_path))))
 
 
 def test_a_convention_has_a_row_and_each_codes_a_mark_beside_the_value_of_this_suite(

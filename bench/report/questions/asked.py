@@ -1,6 +1,6 @@
 """The data that a question may use: a study's runs, their scores, its trained models."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +12,7 @@ from bench.data.base import DataSet
 from bench.data.pooled import at_size
 from bench.models.base import Learner
 from bench.report.style import Picture
-from bench.store.folders import RunFolder, Store
+from bench.store.folders import Store
 from bench.study.plan import Plan
 from bench.study.run import Run
 from bench.table.scores import plan_scores
@@ -22,17 +22,10 @@ NamedDrawing = tuple[str, Picture, pd.DataFrame]  # file name, figure, numbers d
 
 @dataclass(frozen=True)
 class Asked:
-    """A study, as questions read it.
-
-    Attributes:
-        plan: its runs.
-        store: of the runs.
-        load_learner: reads the trained model of a run.
-    """
+    """A study, as questions read it: its runs, and the store of these."""
 
     plan: Plan
     store: Store
-    load_learner: Callable[[Run, RunFolder], Learner]
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -45,7 +38,9 @@ class Asked:
 
     def learner(self, run: Run) -> Learner:
         """The trained model of a run."""
-        return self.load_learner(run, self.store.run(run.id))
+        from bench.training.train import load_learner
+
+        return load_learner(run, self.store.run(run.id))
 
     def data(self, run: Run) -> DataSet:
         """The images a run was trained on, at its size."""
