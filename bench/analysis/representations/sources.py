@@ -15,6 +15,7 @@ from bench.models.ica import fast_ica
 
 Floats = NDArray[np.float64]
 SHAPES = (0.7, 1.0, 1.4, 1.7, 2.0, 2.5, 3.5, 5.0, 8.0)
+DIMS = 4  # sources that are mixed
 CLASSES = 8  # that a source is cut into, to be a factor
 
 
@@ -49,27 +50,25 @@ def amari_distance(product: Floats) -> float:
     return float((rows.sum() + columns.sum()) / (2 * len(p) * max(len(p) - 1, 1)))
 
 
-def source_recovery(
-    shapes: Sequence[float] = SHAPES, seeds: int = 5, rows: int = 10_000, dims: int = 4
-) -> pd.DataFrame:
+def source_recovery(shapes: Sequence[float] = SHAPES, seeds: int = 5, rows: int = 10_000) -> pd.DataFrame:
     """Sources of several shapes, rotated at random and unmixed by ICA.
 
     Returns:
         shape, seed, amari, mig (of the unmixed sources), ceiling (MIG of the true sources), settled: whether ICA
         converged; if not, its codes are the mixtures.
     """
-    return pd.DataFrame([_recovered(shape, seed, rows, dims) for shape in shapes for seed in range(seeds)])
+    return pd.DataFrame([_recovered(shape, seed, rows) for shape in shapes for seed in range(seeds)])
 
 
-def _recovered(shape: float, seed: int, rows: int, dims: int) -> dict[str, Any]:
+def _recovered(shape: float, seed: int, rows: int) -> dict[str, Any]:
     rng = np.random.default_rng([seed, round(1000 * shape)])
-    sources = draw_sources(shape, rows, dims, rng)
-    mixing = random_rotation(dims, rng)
+    sources = draw_sources(shape, rows, DIMS, rng)
+    mixing = random_rotation(DIMS, rng)
     mixed = sources @ mixing.T
     try:
         unmixing, settled = fast_ica(mixed, rng, max_iter=500), True
     except ModelError:
-        unmixing, settled = np.eye(dims), False
+        unmixing, settled = np.eye(DIMS), False
     recovered, best = (mig(codes, classes(sources))["mig"] for codes in (mixed @ unmixing.T, sources))
     distance = amari_distance(unmixing @ mixing)
     return {"shape": shape, "seed": seed, "amari": distance, "mig": recovered, "ceiling": best, "settled": settled}

@@ -118,7 +118,7 @@ def stretched(point: Floats, draws: Floats, labels: NDArray[np.int64]) -> Floats
     return point + factor * (draws - point)
 
 
-def percentile_interval(values: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
+def percentile_interval(values: Floats) -> tuple[Floats, Floats]:
     """Low and high ends over the first axis (draws); NaN for a cell that is NaN in any draw."""
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return low, high
