@@ -26,6 +26,8 @@ from bench.scoring.floor_codes import KINDS
 from bench.scoring.floors import Floors
 from bench.scoring.runs import HELD_OUT
 
+Section = tuple[str, str, Html]  # its name in the contents, its anchor, itself
+
 
 @dataclass(frozen=True)
 class Page:
@@ -47,7 +49,9 @@ class Page:
 def render(page: Page) -> str:
     """The page as HTML. It loads nothing; its content policy allows only its own script and style."""
     script = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
-    return document(page.title, join(_header(page), tag("main", *_sections(page))), script)
+    sections = list(_sections(page))
+    body = join(_header(page, sections), tag("main", *(section for _, _, section in sections)))
+    return document(page.title, body, script)
 
 
 def document(title: str, body: Html, script: str = "") -> str:
@@ -68,9 +72,9 @@ def _fingerprint(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _header(page: Page) -> Html:
+def _header(page: Page, sections: Sequence[Section]) -> Html:
     facts = [tag("div", tag("dt", k), tag("dd", v)) for k, v in page.facts.items()]
-    links = [tag("li", tag("a", name, href=f"#{anchor}")) for name, anchor in _contents(page)]
+    links = [tag("li", tag("a", name, href=f"#{anchor}")) for name, anchor, _ in sections]
     return tag(
         "header",
         tag("p", "Leaderboard of learned representations", class_="kicker"),
@@ -80,25 +84,16 @@ def _header(page: Page) -> Html:
     )
 
 
-def _contents(page: Page) -> Iterator[tuple[str, str]]:
-    yield "Boards", "boards"
+def _sections(page: Page) -> Iterator[Section]:
+    yield "Boards", "boards", tag("section", tag("h2", "Boards"), *_boards(page), id="boards", tabindex="-1")
     if page.figures:
-        yield "Figures", "figures"
+        yield "Figures", "figures", gallery("Figures", "figures", page.figures)
     if page.pictures:
-        yield "Pictures of models", "models"
-    yield "Metrics", "metrics"
-    yield "Commands", "commands"
-
-
-def _sections(page: Page) -> Iterator[Html]:
-    yield tag("section", tag("h2", "Boards"), *_boards(page), id="boards", tabindex="-1")
-    if page.figures:
-        yield gallery("Figures", "figures", page.figures)
-    if page.pictures:
-        yield gallery("Pictures of models", "models", page.pictures)
-    yield _definitions(page.metrics, page.floors)
-    commands = tag("pre", tag("code", "\n".join(page.commands)), tabindex="0", role="region", aria_label="Commands")
-    yield tag("section", tag("h2", "Commands"), tag("p", "Run in this order:"), commands, id="commands")
+        yield "Pictures of models", "models", gallery("Pictures of models", "models", page.pictures)
+    yield "Metrics", "metrics", _definitions(page.metrics, page.floors)
+    words = tag("pre", tag("code", "\n".join(page.commands)), tabindex="0", role="region", aria_label="Commands")
+    heading, order = tag("h2", "Commands"), tag("p", "Run in this order:")
+    yield "Commands", "commands", tag("section", heading, order, words, id="commands")
 
 
 def _boards(page: Page) -> Iterator[Html]:
