@@ -60,6 +60,8 @@ def words_or_reason(name: str, table: pd.DataFrame) -> str:
 def test_seeds_are_said_from_the_fewest_to_the_most_of_a_setting() -> None:
     runs = pd.DataFrame({"run": [*"aabcd"], "dataset": "x", "model": [*"mmmmn"], "value": [1.0, 1.0, 1.0, 2.0, None]})
     assert sizes_of(runs) == "4 runs, 1 to 2 seeds a setting: too few to be sure"
+    codes = pd.DataFrame({"run": [*"abc"], "dataset": "x", "model": "mine", "value": None, "strength_index": range(3)})
+    assert sizes_of(codes) == "3 runs, 1 seed a setting: too few to be sure"
     assert standing(20, 5, most=10) == "20 runs, 5 to 10 seeds a setting"
     assert standing(20, 1, most=1) == "20 runs, 1 seed a setting: too few to be sure"
 

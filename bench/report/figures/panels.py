@@ -158,7 +158,8 @@ def standing_of(scores: pd.DataFrame) -> str:
 def sizes_of(rows: pd.DataFrame) -> str:
     """The same for a long table with a row a run and score."""
     runs = rows.drop_duplicates("run")
-    seeds = runs.groupby(["dataset", "model", "value"], dropna=False).size()
+    setting = [c for c in ("dataset", "model", "value", "strength_index") if c in runs]  # codes have no value
+    seeds = runs.groupby(setting, dropna=False).size()
     return standing(len(runs), int(seeds.min()), most=int(seeds.max()))
 
 
