@@ -189,6 +189,15 @@ def wrapped(figure: Figure, text: str, size: float) -> list[str]:
     return lines
 
 
+def shortened(figure: Figure, text: str, size: float, most: float) -> str:
+    """A text of a size in points that is at most so many inches wide: a longer one loses its middle."""
+    short, kept = text, len(text)
+    while kept > 2 and breadth(figure, short, size) > most:
+        kept -= 1
+        short = f"{text[: -(-kept // 2)]}…{text[-(kept // 2) :]}"
+    return short
+
+
 def breadth(figure: Figure, text: str, size: float) -> float:
     """The width in inches of a text of a size in points."""
     label = figure.text(0, 0, text, fontsize=size)

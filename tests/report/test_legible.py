@@ -126,6 +126,17 @@ def test_long_names_below_settings_take_no_height_from_the_panels(table: pd.Data
     assert faults(figure) == []
 
 
+def test_names_too_long_for_a_matrix_lose_their_middle() -> None:
+    few = synthetic_table(np.random.default_rng(0), models=MODELS[:2], strengths=3, seeds=2)
+    name = "My_Very-Long.Name_of_a_model_trained-on-200_epochs_v2.1"
+    figure, numbers = DRAWINGS["probability_of_beating"](
+        few.assign(model=few["model"].astype(str).replace("beta_vae", name))
+    )
+    assert faults(figure) == []
+    assert any(t.get_text().startswith("My_Very") and t.get_text().endswith("_v2.1") for t in shown(figure))
+    assert name in set(numbers["row"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_a_small_study_can_be_read_too(name: str) -> None:

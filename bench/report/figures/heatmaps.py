@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike
 
 from bench.analysis.scores.agreement import MIN_SEEDS
 from bench.analysis.statistics.significance import LEVEL
-from bench.report.style import COLUMN, LABEL, LINE, NAME, NOTE, PAD, PAGE, TICK, Picture, breadth, new_figure
+from bench.report.style import COLUMN, LABEL, LINE, NAME, NOTE, PAD, PAGE, TICK, Picture, breadth, new_figure, shortened
 
 CELL = 0.27  # inches: the height of a cell with one line in it
 LEAST, TIGHT = 0.18, 0.22  # inches: the width of a cell for three bold digits, and below which they are smaller
 LIGHT = 0.22  # luminance above which dark type has more contrast than white
+LONGEST = 2.4  # inches: the width of the longest name of a row or a column; two leave room for panels on a page
 LEAN = 50  # degrees of rotation of names below columns
 # blue becomes twice as dark as orange, so that the sign is visible in grey too
 SIGNED = LinearSegmentedColormap.from_list("signed", ["#e8912d", "#f5cfa0", "#ffffff", "#8fbbdb", "#17508f"])
@@ -51,6 +52,7 @@ def heatmaps(cells: pd.DataFrame, panel: str, scale: Scale, titles: Titles) -> P
     panels = [(titles[0](str(name)), part) for name, part in cells.groupby(panel, sort=False)]
     same_rows, same_columns = ({tuple(dict.fromkeys(part[axis])) for _, part in panels} for axis in ("row", "column"))
     figure = new_figure(PAGE, 1)
+    titles = (titles[0], _short(figure, titles[1]), _short(figure, titles[2]))
     beside, below = (
         max(breadth(figure, title(str(name)), LABEL) for name in cells[axis].unique()) + PAD
         for axis, title in (("row", titles[1]), ("column", titles[2]))
@@ -84,6 +86,11 @@ def heatmaps(cells: pd.DataFrame, panel: str, scale: Scale, titles: Titles) -> P
         if place + across < len(panels) and len(same_columns) == 1:
             ax.set_xticklabels([])
     return figure
+
+
+def _short(figure: Picture, titles: Callable[[str], str]) -> Callable[[str], str]:
+    """Titles that leave room for the panels."""
+    return lambda name: shortened(figure, titles(name), LABEL, LONGEST)
 
 
 def reading(cells: pd.DataFrame, what: str) -> str:
