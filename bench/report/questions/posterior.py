@@ -10,6 +10,7 @@ from bench.analysis.scores.posterior import posterior_gap
 from bench.report.figures.panels import panel_grid, sizes_of
 from bench.report.questions.asked import Asked, NamedDrawing
 from bench.report.style import titled
+from bench.study.run import ON
 
 COLOURS = {"mean": "#d55e00", "sampled": "#0072b2"}
 
@@ -44,4 +45,11 @@ def _gaps(ax: Axes, gaps: pd.DataFrame, settings: list[str]) -> None:
 
 
 def _label(model: str, value: float) -> str:
-    return model_title(model) if pd.isna(value) else f"{model_title(model)} {value:g}"
+    """A setting in words: the value stands beside the model, before what it was trained on.
+
+    Example:
+        >>> _label("beta_vae", 16), _label("beta_vae on x-y correlated, sigma 0.1", 16)
+        ('β-VAE 16', 'β-VAE 16 on x-y correlated, sigma 0.1')
+    """
+    name, on, sampling = model_title(model).partition(ON)
+    return model_title(model) if pd.isna(value) else f"{name} {value:g}{on}{sampling}"
