@@ -13,11 +13,13 @@ from bench.analysis.pairs.compare import Comparison
 from bench.analysis.scores.agreement import MIN_SEEDS
 from bench.escaping import as_cells
 from bench.report.figures.heatmaps import CORRELATION, heatmap
-from bench.report.style import COLUMN, PAGE, Picture, colours, new_figure, save, titled
+from bench.report.style import COLUMN, NOTE, PAGE, TICK, Picture, colours, new_figure, save, titled
 from bench.store.files import write_text
 
 KINDS = {"strengths": ("o", "medians over seeds"), "runs": ("s", "runs, same strength and seed"),
          "seeds": ("^", "runs, without their setting's median")}  # fmt: skip
+
+ABREAST = 10  # the most scores whose matrix is legible in half a page
 
 
 def write_comparison(
@@ -37,14 +39,19 @@ def comparison_figure(scores: pd.DataFrame, pairs: pd.DataFrame, sides: tuple[st
     """One data set: how alike each score ranks strengths, runs and seeds; which correlations of metrics differ."""
     names = list(scores["name"])
     first, (a, b) = scores.iloc[0], map(model_title, sides)
-    note = "Left: rank correlation of each score between the two; bars: 95% interval over seeds."
+    places = ("Above", "Below") if len(names) > ABREAST else ("Left", "Right")
+    note = f"{places[0]}: rank correlation of each score between the two; bars: 95% interval over seeds."
     if len(names) > 1:
-        figure = new_figure(PAGE, 1.1 + 0.26 * len(names))
-        left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
+        if len(names) > ABREAST:
+            figure = new_figure(PAGE, 1.6 + 0.46 * len(names))
+            left, right = figure.subplots(2, 1, height_ratios=[1, 1.3])
+        else:
+            figure = new_figure(PAGE, 1.1 + 0.26 * len(names))
+            left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
         _differences(right, pairs, names)
         seeds = int(pairs["fewest_seeds"].iloc[0])
         framed = "framed: the two differ" if seeds >= MIN_SEEDS else f"{seeds} seeds are too few to call any different"
-        note += f" Right: Spearman x 100 of scores with each other, below the diagonal of {a}, above it of "
+        note += f" {places[1]}: Spearman x 100 of scores with each other, below the diagonal of {a}, above it of "
         note += f"{b}; {framed}."
     else:
         figure = new_figure(COLUMN, 1.0)
@@ -77,7 +84,7 @@ def _differences(ax: Axes, pairs: pd.DataFrame, names: list[str]) -> None:
     for pair in pairs.itertuples():
         correlation[pair.column, pair.row], correlation[pair.row, pair.column] = pair.a, pair.b
     cells = [{"row": row, "column": column, "spearman": correlation[row, column]} for row in names for column in names]
-    heatmap(ax, pd.DataFrame(cells), CORRELATION, (title, title))
+    heatmap(ax, pd.DataFrame(cells), CORRELATION, (title, title), size=NOTE if len(names) > ABREAST else TICK)
     for pair in pairs.itertuples():
         if differs(pair.low, pair.high, pair.fewest_seeds):
             ax.add_patch(_frame(position[pair.row], position[pair.column]))

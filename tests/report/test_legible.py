@@ -17,6 +17,7 @@ from bench.analysis.published.numbers import Item, items
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.conventions import CONVENTIONS
 from bench.report.choice import chosen_runs, regret_figure
+from bench.report.comparison import KINDS, comparison_figure
 from bench.report.figures import DATASET_FIGURES, FIGURES
 from bench.report.figures.panels import Drawn, looks_of
 from bench.report.questions import QUESTIONS, conventions
@@ -211,6 +212,19 @@ def test_the_checker_finds_what_cannot_be_read() -> None:
     for words in ("5.00 in wide", "more than two lines", "set in 5 pt", "'one text' and 'another' overlap", "is cut by",
                   "legend lies on the data"):  # fmt: skip
         assert words in found
+
+
+@pytest.mark.parametrize("count", [6, 24])
+def test_every_text_of_a_comparison_can_be_read(count: int) -> None:
+    names = [headline for m in registry.names("metrics") if (headline := registry.load("metrics", m).metric.headline)]
+    names = [*names, *(f"lr_{n}" for n in range(1000, 1100))][:count]
+    ends = {f"{kind}{end}": at for kind in KINDS for end, at in (("", 0.0), ("_low", -0.5), ("_high", 0.5))}
+    counts = {"dataset": "dsprites", "settings": 3, "pairs": 15, "fewest_seeds": 5}
+    pairs = [{"row": a, "column": b, "a": -0.5, "b": 0.5, "low": -1.0, "high": -0.1, "fewest_seeds": 5}
+             for a, b in combinations(names, 2)]  # fmt: skip
+    scores = pd.DataFrame([{"name": name, **ends, **counts} for name in names])
+    figure = comparison_figure(scores, pd.DataFrame(pairs), ("beta_vae", "factor_vae"), SCHEDULES)
+    assert faults(figure) == []
 
 
 def test_leaning_names_side_by_side_do_not_overlap() -> None:
