@@ -2,7 +2,9 @@
 
 import dataclasses
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bench import data
 from bench.cli.score_file import score_codes, single
@@ -10,7 +12,7 @@ from bench.progress import say
 from bench.scoring import foreign
 from bench.store.files import sha256_of, write_json
 from bench.store.folders import Store
-from bench.store.record_types import is_line
+from bench.store.record_types import is_line, read_record
 from bench.store.tables import TableFolder
 from bench.study.command import Settings, study_of
 from bench.study.grid import UNCOUNTED
@@ -18,7 +20,7 @@ from bench.study.plan import Plan
 from bench.study.protocol import Protocol, protocol_of, shipped_protocols
 from bench.table.reference import write_reference
 from bench.table.scores import plan_scores
-from bench.table.submission import CODES, FORMAT, MEND, RECORD, check_free, today, write_half
+from bench.table.submission import CODES, FORMAT, MEND, RECORD, SubmissionRecord, check_free, today, write_half
 from bench.table.verification import name_taken
 from bench.values import ConfigError, check_name, flag, one_of, text
 
@@ -110,6 +112,9 @@ def _write(plan: Plan, store: Store, name: str, path: Path, settings: Settings) 
     named = dataclasses.replace(plan, name=name)
     write_reference(plan_scores(named, store)[0], named, store, TableFolder(path, MEND), command)
     entry = {key: settings[key] for key in ABOUT}
+    if (path / RECORD).exists():  # made again: what is not given stays
+        former: Mapping[str, Any] = read_record(path / RECORD, SubmissionRecord)
+        entry = {key: former[key] if value is None else value for key, value in entry.items()}
     record = {"format": FORMAT, "name": name, "protocol": plan.protocol.name, "command": command, "made": today()}
     for member in plan.codes if settings["codes"] is not None else ():
         record["codes"] = {"file": _plain(member.file).lstrip("=+-@") or CODES, "sha256": member.sha256}

@@ -31,11 +31,21 @@ def test_codes_may_have_a_setting_and_be_submitted_again_when_they_are_better(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "submission"
-    for codes in (CODES, CODES[:, :4]):
-        asked = {"codes": str(saved(tmp_path, codes=codes)), "name": "mine", "with_codes": True, "folder": str(folder)}
+    for codes, about in ((CODES, {"contact": "a@b.org", "paper": "first"}), (CODES[:, :4], {"paper": "second"})):
+        asked: dict[str, Any] = about | {
+            "codes": str(saved(tmp_path, codes=codes)),
+            "name": "mine",
+            "with_codes": True,
+            "folder": str(folder),
+        }
         given = {"given": {"metric": "", "strength": "2.5"}, "strength": 2.5, "metric": ["mig"]}
         assert perform("submit", tmp_path / "results", **asked, **given) == 0
-    assert read_submission(folder).table["value"].unique().tolist() == [2.5]
+    submission = read_submission(folder)
+    assert submission.table["value"].unique().tolist() == [2.5]
+    assert (submission.record["contact"], submission.record["paper"]) == (
+        "a@b.org",
+        "second",
+    )  # what is not given stays
     assert verified(folder, capsys)[0] == 0
 
 
