@@ -96,7 +96,7 @@ def score(
     metrics: "str | Sequence[str] | None" = None,
     seed: int = 0,
     convention: str | None = None,
-    values: ArrayLike | None = None,
+    values: "ArrayLike | None" = None,
 ) -> "Scores | ScoresOfSeveral":
     """Scores of a representation under the published protocol, or with fewer rows if there are not enough.
 
