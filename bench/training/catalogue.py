@@ -20,16 +20,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.sampling import ALL, of_entry
 from bench.registry import unknown
 from bench.store.claims import claiming
 from bench.store.files import StoreError, read_arrays, read_json, sha256_of, write_arrays, write_json, write_text
 from bench.store.folders import RunFolder, Store
 from bench.store.record_types import ConfigRecord, DoneRecord, Line, must, read_record
 from bench.store.shipped import downloads_dir, trained_dir
-from bench.study.grid import schedule_of
-from bench.study.learner import swept
-from bench.study.run import FIRST_PAIRS, Frozen, Run
+from bench.study.run import Run
+from bench.training.recorded import run_of, trained_here
 from bench.values import ConfigError
 
 if TYPE_CHECKING:
@@ -39,7 +37,6 @@ FORMAT = 1
 MEND = "restore it, or install the package again"
 LARGEST_IN_REPOSITORY = 20_000_000  # bytes of weights; the others are files of a release
 LOSSES = "losses.csv"  # the note that holds a run's loss curves
-OF_FITTED = {"steps": 1, "batch_size": 1, "learning_rate": 1.0, "architecture": "small", "latent_dim": 1, "threads": 1}
 ABOUT = "Trained models that ship; `python -m bench list trained` shows them, `python -m bench ship` adds to them."
 
 Sha256 = Annotated[str, must(lambda v: type(v) is str and len(v) == 64 and {*v} <= {*"0123456789abcdef"}, "a sha256")]
@@ -132,27 +129,6 @@ class Trained:
         return run_of(self.record["run"])
 
 
-def run_of(record: ConfigRecord, fitted: bool = False) -> Run:
-    """The run that a config.json describes."""
-    model, dataset = record["model"], record["dataset"]
-    handling = {"name": record["schedule_label"].partition(": ")[0], "checkpoint_every": 1, "log_every": 1}
-    return Run(
-        model=model["name"],
-        version=model["version"],
-        fitted=fitted,
-        hyper=Frozen(model["hyper"]),
-        sweeps=record["hyperparameter"] if "hyperparameter" in record else swept(model["name"]),
-        strength_index=record["strength"],
-        value=record["value"],
-        seed=record["seed"],
-        dataset=dataset["name"],
-        dataset_version=dataset["version"] or 1,
-        pairs=model.get("pairs", FIRST_PAIRS),
-        sampling=of_entry(record["sampling"]) if "sampling" in record else ALL,
-        schedule=schedule_of({**(OF_FITTED if fitted else {}), **record["schedule"], **handling}),
-    )
-
-
 def catalogue(folder: Path | None = None) -> list[Trained]:
     """The trained models that ship, by data set, model, strength and seed.
 
@@ -208,27 +184,10 @@ def load_model(model: str | Path, dataset: str = "dsprites", strength: float = 0
     from bench.training.train import learner_of
 
     if isinstance(model, Path) or os.sep in str(model):
-        return _trained_here(RunFolder(Path(model)))
+        return trained_here(RunFolder(Path(model)))
     entries = [entry for entry in catalogue() if "sampling" not in entry.record["run"]]  # trained on all images
     entry = find(entries, model, dataset, strength, seed)
     return learner_of(entry.as_run(), entry.arrays()[0])
-
-
-def _trained_here(folder: RunFolder) -> "Learner":
-    """The model of the run of a folder."""
-    from bench import registry
-    from bench.models.base import Fitted
-    from bench.training.train import load_learner
-
-    if not folder.done.exists() or not folder.weights.exists():
-        raise StoreError(
-            f"{folder.path} is not the folder of a finished run: it lacks done.json or weights.safetensors"
-        )
-    record = read_record(folder.config, ConfigRecord)
-    run = run_of(record, fitted=issubclass(registry.load("models", record["model"]["name"]), Fitted))
-    if run.id != record["id"]:
-        raise StoreError(f"{folder.config} is not that of the run {record['id']}: it was changed")
-    return load_learner(run, folder)
 
 
 def find(entries: Sequence[Trained], model: str, dataset: str, strength: float, seed: int) -> Trained:

@@ -20,6 +20,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from bench.metrics.base import Floats, Ints
+from bench.metrics.parts.copies import copies
 from bench.metrics.parts.split_bounds import (
     LANES,
     LEAF,
@@ -101,7 +102,7 @@ def _fit(
     scale = (trees - 1) / trees if trees > 1 else 1.0
     features, importances = np.arange(len(x)), np.zeros((2, len(x)))
     order = np.argsort(x, axis=1, kind="stable").astype(np.uint32)  # unsigned: compiled, such indices need no check
-    copies = _copies(x, order)
+    groups = copies(x, order)
     if wide:  # of equal features a split takes the first
         features = np.array(sorted({column.tobytes(): f for f, column in reversed(list(enumerate(x)))}.values()))
         x, test, order = x[features], test[features], order[features]
@@ -127,22 +128,11 @@ def _fit(
             _residuals(raw, positive, residuals)
             grown += sum(pool.map(grow, range(0, trees, 1 if binned is None else LANES)))
     importances[:, features] = reductions.sum(axis=0)
-    for same in copies:
+    for same in groups:
         importances[:, same] = importances[:, same].mean(axis=1, keepdims=True)
     whole, by_tree = importances
     train, predicted = (classes[r.argmax(axis=0) if trees > 1 else (r[0] >= 0).astype(int)] for r in (raw, raw_test))
     return Boosted(train, predicted, whole / (whole.sum() or 1.0), by_tree / max(grown, 1))
-
-
-def _copies(x: NDArray[np.float32], order: NDArray[np.uint32]) -> list[list[int]]:
-    """Features (D, n) that order the rows alike, or in reverse: any split of one is as good in the others."""
-    rises = np.diff(np.take_along_axis(x, order, axis=1), axis=1) > 0
-    ranks = np.zeros(x.shape, np.int32)
-    np.put_along_axis(ranks, order[:, 1:], np.cumsum(rises, axis=1, dtype=np.int32), axis=1)
-    groups: dict[bytes, list[int]] = {}
-    for feature, rank in enumerate(ranks):
-        groups.setdefault(min(rank.tobytes(), (rank.max() - rank).tobytes()), []).append(feature)
-    return [group for group in groups.values() if len(group) > 1]
 
 
 @njit(nogil=True, cache=True)
