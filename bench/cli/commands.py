@@ -97,13 +97,13 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         raise ConfigError("name= is that of codes from a file: codes=FILE is missing")
     if settings["compare"] is not None or name == "compare":
         return compare_named(settings)
-    study = study_of(settings, Store(settings["results_dir"]))  # everything is checked before anything is written
-    if name == "status":
-        return status(study.whole, Store(settings["results_dir"]))
     if name == "watch":
         from bench.cli.watch import watch
 
         return watch(lambda: study_of(settings, Store(settings["results_dir"])).whole, Store(settings["results_dir"]))
+    study = study_of(settings, Store(settings["results_dir"]))  # everything is checked before anything is written
+    if name == "status":
+        return status(study.whole, Store(settings["results_dir"]))
     chosen = settings["metric"] if "metric" in settings["given"] else "all"
     part, broken = grid.usable(study.part, chosen)
     if settings["dry_run"]:
