@@ -53,8 +53,7 @@ class Problems:
         weights, unsolved = start.copy(), np.arange(len(start))
         margins = weights @ self.rows.T
         for _ in range(MAX_STEPS):
-            gradient, step = self._step(margins, unsolved, penalty, weights[unsolved])
-            moves = self._moves(step)
+            gradient, step, moves = self._step(margins, unsolved, penalty, weights[unsolved])
             furthest = np.abs(moves).max(axis=1)
             lengths = np.ones(len(step))
             if (far := np.flatnonzero(furthest > FULL_STEP)).size:
@@ -68,17 +67,15 @@ class Problems:
             unsolved = unsolved[active]
         return weights
 
-    def _moves(self, step: Floats) -> NDArray[np.floating]:
-        """How far a step (K, d) moves each margin, (K, n): of many columns in single precision, twice as fast."""
-        if self.rows.shape[1] <= NARROW:
-            return step @ self.rows.T
-        return step.astype(np.float32) @ self._single.T
-
-    def _step(self, margins: Floats, unsolved: Ints, penalty: Floats, weights: Floats) -> tuple[Floats, Floats]:
-        """Gradients and full Newton steps, (unsolved, d) each."""
+    def _step(
+        self, margins: Floats, unsolved: Ints, penalty: Floats, weights: Floats
+    ) -> tuple[Floats, Floats, NDArray[np.floating]]:
+        """Gradients and full Newton steps, (unsolved, d) each, and how far these move each margin, (unsolved, n)."""
         gradient, curvature = self._derivatives(margins, unsolved, penalty, weights)
-        direction = self._direct if self.rows.shape[1] <= NARROW else self._conjugate
-        return gradient, -direction(curvature, penalty, gradient)
+        if self.rows.shape[1] <= NARROW:
+            step = -self._direct(curvature, penalty, gradient)
+            return gradient, step, step @ self.rows.T
+        return gradient, *self._conjugate(curvature, penalty, -gradient)
 
     def _lengths(self, problems: Ints, penalty: Floats, weights: Floats, step: Floats, safe: Floats) -> Floats:
         """Lengths (problems,): 1, halved until the objective still falls at the step's end, but at least `safe`."""
@@ -107,25 +104,28 @@ class Problems:
         diagonal += penalty + 1e-10 * diagonal + RIDGE
         return np.linalg.solve(hessian, gradient[:, :, None])[:, :, 0]
 
-    def _conjugate(self, curvature: Floats, penalty: Floats, gradient: Floats) -> Floats:
+    def _conjugate(self, curvature: Floats, penalty: Floats, downhill: Floats) -> tuple[Floats, NDArray[np.floating]]:
         """Solve approximately by conjugate gradients, preconditioned with the diagonal; no Hessian is formed.
 
-        A direction need not be exact, so its products are in single precision.
+        A direction need not be exact, so its products are in single precision, twice as fast. The margins' moves are
+        summed on the way: another product would cost as much as half a conjugate step.
         """
         diagonal = curvature @ self._squares + penalty + RIDGE
-        solution, residual = np.zeros_like(gradient), gradient.copy()
+        solution, residual, moves = np.zeros_like(downhill), downhill.copy(), np.zeros_like(curvature)
         search = residual / diagonal
         size = first = (residual * search).sum(axis=1)
         for _ in range(MAX_CONJUGATE_STEPS):
-            image = (curvature * self._moves(search)) @ self._single + (penalty + RIDGE) * search
+            moved = search.astype(np.float32) @ self._single.T
+            image = (curvature * moved) @ self._single + (penalty + RIDGE) * search
             length = _ratio(size, (search * image).sum(axis=1))
             solution += length * search
+            moves += length.astype(np.float32) * moved
             residual -= length * image
             size, previous = (residual**2 / diagonal).sum(axis=1), size
             if (size <= 0.01 * first).all():
                 break
             search = residual / diagonal + _ratio(size, previous) * search
-        return solution
+        return solution, moves
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:
