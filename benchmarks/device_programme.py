@@ -21,25 +21,20 @@ precision before they are scored, and say so in done.json. `--device cpu` is the
 and small networks.
 """
 
-import io
-import json
-import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from safetensors.numpy import load_file, save_file
 
 from bench import registry
 from bench.store.shipped import downloads_dir
 from bench.table.reference import read_reference
 from bench.training.catalogue import catalogue
+from benchmarks.device_jobs import Job, Speed
+from benchmarks.packed_stores import PackedStores
 
 # of `full`, in this order: a step of FactorVAE takes half as long again, so that twelve do not end in 15 minutes
 MODELS = ("beta_tcvae", "dip_vae_ii", "annealed_vae", "dip_vae_i", "beta_vae", "factor_vae")
@@ -54,47 +49,12 @@ OTHER_TESTS = (
     "tests/scoring/test_device_codes.py", "tests/training/test_fleet_on_gpu.py", "-k",
     "codes_of_a_gpu or compiled_inputs or pairs_are or ada_ml_vae or slow_vae or hfs or qlae or infogan or dc_ign",
 )  # fmt: skip
-PACKED_BYTES, PACKED_A_CALL = 15_500_000, 4
+PACKED_A_CALL = 4
 LAST_SECONDS = 25  # before the end, in which what is finished is packed
 MEASURED_SECONDS = 20
 POLL_SECONDS = 0.5
 SAVED_EVERY = 50_000  # updates of the full-length group
 LEAST_SECONDS = 30  # in which something more is begun
-
-
-@dataclass
-class Job:
-    """A command, its log and its process."""
-
-    name: str
-    words: Sequence[str]
-    log: Path
-    process: "subprocess.Popen[bytes] | None" = None
-
-    def start(self) -> None:
-        """Begin, or begin again."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.words, stdout=log, stderr=subprocess.STDOUT)
-
-    @property
-    def ended(self) -> int | None:
-        """The exit status, or None while it runs."""
-        assert self.process is not None
-        return self.process.poll()
-
-    def steps(self) -> tuple[int, int]:
-        """Model-steps by its log: done, and in all."""
-        counts = re.findall(r"train: ([\d,]+)/([\d,]+)", self.log.read_text(errors="replace"))
-        return (int(counts[-1][0].replace(",", "")), int(counts[-1][1].replace(",", ""))) if counts else (0, 0)
-
-    def stop(self) -> None:
-        """End it, as ctrl-C would, then for good."""
-        assert self.process is not None
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
 
 
 def take_next(out: Path, work: Path, device: str, minutes: float, wait: float) -> None:
@@ -127,29 +87,6 @@ def take_next(out: Path, work: Path, device: str, minutes: float, wait: float) -
     print("ended" if (work / "ended").exists() else "running")
 
 
-@dataclass
-class Speed:
-    """Steps against time between two lines of a log, which speaks now and then."""
-
-    seconds: float = 0.0
-    steps: int = 0
-    left_to_do: int = 0
-    decided: bool = False
-    seen: int = -1  # the last line's
-    first: tuple[float, int] | None = None
-
-    def see(self, done: int, total: int) -> None:
-        """What the log says now."""
-        if done == self.seen:
-            return
-        now, begun = time.monotonic(), self.seen >= 0
-        self.seen, self.left_to_do = done, total - done
-        if not begun:  # this line may be old: the clock starts at the next
-            return
-        self.first = self.first or (now, done)
-        self.seconds, self.steps = now - self.first[0], done - self.first[1]
-
-
 class Programme:
     """The work: its jobs, its clock, what is packed.
 
@@ -161,10 +98,8 @@ class Programme:
     def __init__(self, work: Path, device: str) -> None:
         self.work, self.device = work, device
         self.began = time.monotonic()
-        self.packed: set[tuple[str, str]] = set()  # runs, and what of them
+        self.stores = PackedStores(work, self.say)
         self.reported: set[str] = set()
-        self.shards = 0
-        (work / "packed").mkdir(exist_ok=True)
 
     @property
     def left(self) -> float:
@@ -188,8 +123,7 @@ class Programme:
         try:
             self.watch(jobs, tests, grid, full, before=[*grid, *others])
             for store in ("grid", "full"):
-                self.halve(store)
-                self.pack(store, "weights", last=True)
+                self.stores.pack(store, "weights", last=True)
             self.begin_later(jobs)
             for afterwards in (self.speed, lambda: self.scores_of_full(full)):  # what is timed has the machine alone
                 if self.left > LEAST_SECONDS:
@@ -205,10 +139,9 @@ class Programme:
             if watts is not None:
                 watts.terminate()
             for store in ("grid", "full"):
-                self.halve(store)
-                self.pack(store, "weights", last=True)
+                self.stores.pack(store, "weights", last=True)
             for store in ("full", "shipped"):
-                self.pack(store, "scores", last=True)
+                self.stores.pack(store, "scores", last=True)
             self.say("ended")
             (self.work / "ended").touch()
 
@@ -228,8 +161,7 @@ class Programme:
                         self.say(job.log.read_text(errors="replace")[-3000:])
                     if job is tests and job.ended != 0:
                         raise SystemExit("a test of the kernels failed")
-                    self.halve("grid")
-                    self.pack("grid", "weights")
+                    self.stores.pack("grid", "weights")
             if all(job.ended is not None for job in awaited):
                 return
             if not speed.decided and full and full[0].ended is None and all(job.ended is not None for job in before):
@@ -247,7 +179,7 @@ class Programme:
         jobs += self.later
         self.later = []
 
-    def decide(self, full: Job, speed: "Speed") -> None:
+    def decide(self, full: Job, speed: Speed) -> None:
         """Let the whole group go on, or the runs of its first seed alone."""
         a_step = speed.seconds / speed.steps
         needed = speed.left_to_do * a_step
@@ -339,14 +271,6 @@ class Programme:
         chosen = ["--out", str(self.work), "--minutes", f"{minutes:.2f}", "--device", self.device]
         return [self.job("rungs", [sys.executable, "-m", "benchmarks.gpu", "speed", *chosen])]
 
-    def halve(self, store: str) -> None:
-        """Round the weights of finished runs to half precision, which done.json then says."""
-        for mark in sorted((self.work / store / "runs").glob("*/done.json")):
-            done = json.loads(mark.read_text())
-            if "weights" not in done and (file := mark.with_name("weights.safetensors")).exists():
-                save_file({name: array.astype(np.float16) for name, array in load_file(file).items()}, file)
-                mark.write_text(json.dumps(done | {"weights": "rounded to half precision"}))
-
     def words(
         self, name: str, model: str, dataset: str, seeds: Sequence[int], schedule: Sequence[str], stack: int, store: str
     ) -> list[str]:
@@ -363,48 +287,9 @@ class Programme:
         log.touch()
         return Job(name, words, log)
 
-    def pack(self, store: str, what: str, *, last: bool = False) -> None:
-        """Pack "weights" or "scores" of finished runs into tar files of at most 16 MB; the last may be smaller."""
-        entries: list[tuple[str, bytes]] = []
-        waiting: list[str] = []
-        size = 0
-        for done in sorted((self.work / store / "runs").glob("*/done.json")):
-            run = done.parent
-            if (run.name, what) in self.packed:
-                continue
-            parts = _parts(run, what)
-            more = sum(len(content) for _, content in parts)
-            if size + more > PACKED_BYTES:
-                self._write(f"{store}-{what}", entries, waiting)
-                entries, waiting, size = [], [], 0
-            entries += parts
-            waiting.append(run.name)
-            size += more
-        if last and entries:
-            self._write(f"{store}-{what}", entries, waiting)
-
-    def _write(self, name: str, entries: list[tuple[str, bytes]], runs: list[str]) -> None:
-        part = self.work / "packed" / f"{name}-{self.shards:03d}.part"
-        with tarfile.open(part, "w") as packed:
-            for path, content in entries:
-                info = tarfile.TarInfo(path)
-                info.size = len(content)
-                packed.addfile(info, io.BytesIO(content))
-        part.rename(part.with_suffix(".tar"))
-        self.shards += 1
-        self.packed |= {(run, name.rpartition("-")[2]) for run in runs}
-        self.say(f"{part.stem}: {len(runs)} runs packed")
-
     def say(self, text: str) -> None:
         """A line of the worker's log, with the time."""
         print(f"{time.monotonic() - self.began:6.1f} s  {text}", flush=True)
-
-
-def _parts(run: Path, what: str) -> list[tuple[str, bytes]]:
-    """The files of a finished run that are "weights" or "scores", with those that say what it is."""
-    kept = [run / name for name in ("config.json", "done.json", "losses.csv")]
-    kept += [run / "weights.safetensors"] if what == "weights" else sorted(run.glob("scores-*.json"))
-    return [(f"runs/{run.name}/{file.name}", file.read_bytes()) for file in kept if file.exists()]
 
 
 def _scored(steps: int) -> set[tuple[str, str, int, int]]:

@@ -20,9 +20,6 @@ from typing import Any, NamedTuple
 
 ROUNDS, ROUND_SECONDS, PROFILED = 5, 0.3, 3
 GPU_TESTS = "tests/training/test_fleet_on_gpu.py", "tests/networks/test_convolutions.py"
-KEPT = ("config.json", "done.json", "losses.csv", "weights.safetensors")  # of a run: what is brought back
-TRAINING = 0.6  # of the minutes; the others are for scores
-MODELS = ("beta_vae", "annealed_vae", "factor_vae", "beta_tcvae", "dip_vae_i", "dip_vae_ii")
 
 
 def main() -> None:

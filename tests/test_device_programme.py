@@ -1,14 +1,19 @@
 """What a lent device is asked to do is what the reference table lacks."""
 
+import json
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from bench.table.reference import read_reference
-from benchmarks import device_programme
+from benchmarks import device_programme, packed_stores
 from benchmarks.device_programme import MODELS, Programme
+from benchmarks.packed_stores import PackedStores
 
 Planned = Callable[[pd.DataFrame], Programme]
 
@@ -73,3 +78,32 @@ def test_a_shorter_or_longer_schedule_is_not_the_study_full(planned: Planned) ->
     others = [rows(model, "dsprites", seed, "mine: 1,300,000 steps") for model in MODELS for seed in (0, 1)]
     (job,) = planned(table(*others)).group()
     assert "seed=[0,1]" in job.words
+
+
+def test_finished_runs_are_packed_once_in_files_of_limited_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = np.array([1 / 3, -7.0], np.float32)
+    for name in ("a", "b", "c"):
+        run = tmp_path / "full" / "runs" / name
+        run.mkdir(parents=True)
+        save_file({"w": weights}, run / "weights.safetensors")
+        (run / "config.json").write_text("{}")
+        if name != "c":  # it is not finished
+            (run / "done.json").write_text('{"steps": 3}')
+    said: list[str] = []
+    stores = PackedStores(tmp_path, said.append)
+    stores.pack("full", "weights")
+    assert said == []  # a file is not full, and more may come
+    of_a_run = sum(file.stat().st_size for file in (tmp_path / "full" / "runs" / "a").iterdir())
+    monkeypatch.setattr(packed_stores, "MOST_BYTES", of_a_run + 10)
+    for _ in range(2):
+        stores.pack("full", "weights", last=True)
+    assert said == ["full-weights-000: 1 runs packed", "full-weights-001: 1 runs packed"]
+    with tarfile.open(tmp_path / "packed" / "full-weights-001.tar") as packed:
+        packed.extractall(tmp_path / "taken", filter="data")
+    (run,) = (tmp_path / "taken" / "runs").iterdir()
+    assert run.name == "b"
+    assert {file.name for file in run.iterdir()} == {"config.json", "done.json", "weights.safetensors"}
+    np.testing.assert_array_equal(load_file(run / "weights.safetensors")["w"], weights.astype(np.float16))
+    assert json.loads((run / "done.json").read_text()) == {"steps": 3, "weights": "rounded to half precision"}
