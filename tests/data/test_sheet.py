@@ -19,7 +19,7 @@ def test_a_contact_sheet_has_a_row_for_each_factor_or_class(dataset: DataSet, tm
     draw_sheet(dataset, tmp_path / "new" / "sheet.png")
     sheet = imread(tmp_path / "new" / "sheet.png")
     rows = 2 + (len(dataset.card.factor_names) if dataset.card.grid else min(10, dataset.card.factor_sizes[0]))
-    assert sheet.shape[0] == round(DPI * (HEAD + rows * (CELL + GAP) + MARGIN))
+    assert sheet.shape[0] == pytest.approx(DPI * (HEAD + rows * (CELL + GAP) + MARGIN), abs=1)
     assert sheet[..., :3].std() > 0.1
 
 

@@ -319,8 +319,8 @@ def _neighbours_of_a_row(
         # even; 0 from after, where it is odd
         kh = tl.where(down == 0, 1 + odd_row, tl.where(down < 0, 3, 0))
         kw = tl.where(right == 0, 1 + odd_column, tl.where(right < 0, 3, 0))
-        reached = (column < 4 * CO) & ((down == 0) | ((down > 0) == (odd_row == 1)))
-        reached = reached & ((right == 0) | ((right > 0) == (odd_column == 1)))
+        reached = (column < 4 * CO) & (down * (down + 1 - 2 * odd_row) == 0)
+        reached = reached & (right * (right + 1 - 2 * odd_column) == 0)
         h, v = i + down, j + right
         there = inside & (h >= 0) & (h < H) & (v >= 0) & (v < WIDTH)
         a = tl.load(x + (((b * H + h) * WIDTH + v) * CI)[:, None] + ci[None, :], mask=there[:, None], other=0.0)
