@@ -12,11 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from bench.data.image_contract import as_images, check_shape, check_values
 from bench.data.reader import Reader
+from bench.store.record_types import is_line
 
 if TYPE_CHECKING:
     import torch
 
     from bench.data.sampling.rows import Rows
+
+
+def is_factor_name(value: object) -> bool:
+    """Whether a factor may have this name: records and tables hold it."""
+    return isinstance(value, str) and is_line(value) and "/" not in value and value.strip() != ""
 
 
 class DataError(RuntimeError):
@@ -94,6 +100,11 @@ class Card:
 
     def __post_init__(self) -> None:
         check_shape(self.image_shape)
+        if type(self.version) is not int or self.version < 1:
+            raise ValueError(f"version must be an integer from 1, got {self.version!r}")
+        names = self.factor_names
+        if type(names) is not tuple or len(set(names)) < len(names) or not all(map(is_factor_name, names)):
+            raise ValueError(f"factor_names must be different names without / and markup, got {names!r}")
         if len(self.factor_names) != len(self.factor_sizes):
             raise ValueError(f"{len(self.factor_names)} factor_names for {len(self.factor_sizes)} factor_sizes")
         if self.factor_divisors and len(self.factor_divisors) != len(self.factor_sizes):

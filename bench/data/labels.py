@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.base import DataError
+from bench.data.base import DataError, is_factor_name
 from bench.store.files import check_regular, printable
 from bench.store.record_types import is_line
 
@@ -86,7 +86,7 @@ def factor(
         DataError: a value is missing or not finite, numbers and text are mixed, or there are too few or too many
             classes; the message names the place and the mend.
     """
-    if not is_line(name) or "/" in name or not name.strip():
+    if not is_factor_name(name):
         raise DataError(f"{place}: a factor cannot be called {printable(name, 40)!r}: use letters, digits and _")
     values = _numbers(column, place, lines)
     if values is None:
