@@ -166,10 +166,8 @@ def dataset_title(name: str) -> str:
         >>> dataset_title("shapes3d"), dataset_title("custom")
         ('3D Shapes', 'custom')
     """
-    try:
-        return data.card(name).title
-    except registry.UnknownNameError:
-        return name
+    card = data.card_if_here(name)
+    return name if card is None else card.title
 
 
 @cache

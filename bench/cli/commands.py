@@ -183,19 +183,30 @@ def _launch(name: str, plan: Plan, store: Store, settings: Settings) -> dict[str
 
 def _absent_data(plan: Plan) -> dict[str, str]:
     """Unavailable data sets of a plan -> how to get them. Their runs are left out; the others are worked on."""
-    absent = {}
-    for dataset in dict.fromkeys(r.dataset for r in plan.runs):
+    absent = _lost_data(plan)
+    for dataset in dict.fromkeys(r.dataset for r in plan.runs if r.dataset not in absent):
         try:
             data.fetch(dataset)
         except data.DataError as fault:
             absent[dataset] = str(fault)
+            say(f"{dataset} is left out: {fault}")
+    return absent
+
+
+def _lost_data(plan: Plan) -> dict[str, str]:
+    """Data sets of a plan that are not here, or in another version than its runs are of -> how to get them back."""
+    lost = {}
+    for dataset, version in dict.fromkeys((r.dataset, r.dataset_version) for r in plan.runs):
+        try:
+            data.check_version(dataset, version)
+        except data.DataError as fault:
+            lost[dataset] = str(fault)
         except UnknownNameError:
             added = f"`data add name={dataset} images=...`"
-            absent[dataset] = f"no data set has this name any more; {added} brings back one of yours"
-        else:
-            continue
-        say(f"{dataset} is left out: {absent[dataset]}")
-    return absent
+            lost[dataset] = f"no data set has this name any more; {added} brings back one of yours"
+    for dataset, reason in lost.items():
+        say(f"{dataset} is left out: {reason}")
+    return lost
 
 
 def analyze(plan: Plan, store: Store, pool: Pool) -> dict[str, str]:
@@ -296,6 +307,8 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings, whole: Plan
     """Print what a command would do for a plan, which may be part of a whole study; nothing is done."""
     from bench.cli.dry_run import show_work
 
+    lost_data = _lost_data(plan)
+    plan = dataclasses.replace(plan, runs=tuple(run for run in plan.runs if run.dataset not in lost_data))
     lacking = untrained_runs(plan, store, settings) if name in ("run", "train", "score") else []
     shipped = {entry.run for entry in shipped_among(lacking)}
     untrained = [run for run in lacking if run.id not in shipped and name != "score"]

@@ -16,14 +16,14 @@ from bench.data import own
 from bench.data.base import Card, DataError, DataSet, File
 from bench.data.files import State, accepted, place, state_of
 from bench.data.statistics import check_statistics
-from bench.registry import PluginError
+from bench.registry import PluginError, UnknownNameError
 from bench.store import shipped
 from bench.store.files import StoreError
 from bench.values import one_of
 
 __all__ = [
-    "CUSTOM", "accept", "card", "factor_name", "fetch", "forget", "load_data", "names", "packaged", "state",
-    "users_own", "verify",
+    "CUSTOM", "accept", "card", "card_if_here", "check_version", "factor_names", "fetch", "forget", "is_here",
+    "load_data", "names", "packaged", "state", "users_own", "verify",
 ]  # fmt: skip
 
 CHECKED = 32  # images of a data set whose images, factors and values `fetch` checks
@@ -57,9 +57,24 @@ def card(name: str) -> Card:
     return _read_card(path, name) if path.exists() else _plugin(name).CARD
 
 
-def factor_name(dataset: str, index: int) -> str:
-    """The name of a factor; in a custom data set, its index."""
-    return str(index) if dataset == CUSTOM else card(dataset).factor_names[index]
+def card_if_here(name: str) -> Card | None:
+    """The card of a data set; None for a custom one, and for one that is not here: its results may be all the same."""
+    try:
+        return None if name == CUSTOM else card(name)
+    except (UnknownNameError, DataError):
+        return None
+
+
+def is_here(name: str, version: int | None) -> bool:
+    """Whether the card of a data set can be read and is of this version; a custom one needs none."""
+    known = card_if_here(name)
+    return name == CUSTOM or (known is not None and known.version == version)
+
+
+def factor_names(dataset: str) -> tuple[str, ...]:
+    """The names of the factors of a data set; none if its card is not here."""
+    known = card_if_here(dataset)
+    return () if known is None else known.factor_names
 
 
 @cache
@@ -102,6 +117,20 @@ def fetch(name: str) -> None:
         raise
     except Exception as fault:  # of a plug-in
         raise DataError(f"{name} cannot be read: {type(fault).__name__}: {fault}") from fault
+
+
+def check_version(name: str, version: int) -> None:
+    """Check that a data set has the version that runs are of: those of another one were made from other images.
+
+    Raises:
+        DataError: it has another.
+    """
+    if (here := card(name).version) != version:
+        mend = "the set they are of" if name in users_own() else f"version {version}"
+        raise DataError(
+            f"these runs are of version {version} of {name}, here is version {here}: bring back {mend}, or give the "
+            "grid once more for runs of what is here"
+        )
 
 
 def _check_factors(factors: Any, card: Card) -> None:

@@ -54,7 +54,9 @@ class ShippedCosts:
         an_image = encoding.get((run.schedule.architecture, run.schedule.image_size))
         if an_image is None:
             return None
-        available = data.card(run.dataset).num_images
+        if (card := data.card_if_here(run.dataset)) is None:
+            return None
+        available = card.num_images
         images = sum(min(pool or available, available) for pool in {cell.pool for cell in cells})
         return scores + images * an_image
 

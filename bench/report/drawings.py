@@ -7,7 +7,7 @@ damaged, it is drawn again. Two concurrent commands may draw something twice, wh
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from importlib.metadata import version
@@ -82,7 +82,12 @@ class _Entry:
 
 
 def draw_changed(
-    kind: str, drawings: Sequence[Drawing], draw: Callable[..., Sequence[Path]], folder: Path, pool: Pool
+    kind: str,
+    drawings: Sequence[Drawing],
+    draw: Callable[..., Sequence[Path]],
+    folder: Path,
+    pool: Pool,
+    kept: Collection[str] = (),
 ) -> Iterator[Outcome]:
     """Make the drawings that have changed, and remove the files of drawings that are no longer in the list.
 
@@ -93,12 +98,13 @@ def draw_changed(
             Raises `TooFewRunsError` if there is too little to draw.
         folder: of the study.
         pool: of the processes that draw.
+        kept: names of drawings that cannot be made now; what was drawn of them before stays.
 
     Yields:
         An outcome for each drawing, unchanged ones first. A failure does not stop the others.
     """
     recorded = _read(folder).get(kind, {})
-    names = {d.name for d in drawings}
+    names = {*kept, *(d.name for d in drawings)}
     entries = {n: e for n, e in recorded.items() if n in names}
     stale = [p for n, e in recorded.items() if n not in names for p in e.paths(folder)]
     changed = []

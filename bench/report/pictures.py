@@ -13,12 +13,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from bench.analysis.names import title
 from bench.analysis.scores.agreement import wide
-from bench.data import load_data
+from bench.data import check_version, load_data
 from bench.data.base import DataError
 from bench.data.pooled import at_size
 from bench.data.sampling import ALL, Sampling
 from bench.escaping import as_cells
 from bench.pool import Pool
+from bench.registry import UnknownNameError
 from bench.report.drawings import Drawing, Outcome, code, draw_changed, trained
 from bench.report.model_page import model_page
 from bench.report.moving import write_traversals
@@ -45,13 +46,21 @@ def draw_models(
     Shown are the best, the median and the worst run by the score `rank_by`.
 
     Yields:
-        The outcome of each group's page, and of contact sheets that could not be drawn.
+        The outcome of each group's page, and of contact sheets that could not be drawn. Where the data set is not here,
+        or in another version than the runs are of, pictures that were drawn before stay.
     """
     groups: dict[tuple[str, str, Sampling], list[Run]] = {}
+    lost: dict[str, str] = {}
     for run in plan.runs:
         if store.run(run.id).state() == "done":
             groups.setdefault((run.dataset, run.model, run.sampling), []).append(run)
+            try:
+                check_version(run.dataset, run.dataset_version)
+            except (DataError, UnknownNameError) as fault:
+                lost[_name(run)] = str(fault)
     values = _values(table, rank_by)
+    yield from (Outcome(name, "not drawn", why=fault) for name, fault in lost.items())
+    groups = {group: runs for group, runs in groups.items() if _name(runs[0]) not in lost}
     for dataset in dict.fromkeys(d for d, *_ in groups):
         if not store.sheet(dataset).exists():
             try:
@@ -62,13 +71,17 @@ def draw_models(
     folder = store.study(plan.name)
     source = code("data", "models", "report", "training")
     drawings = []
-    for (dataset, model, sampling), runs in groups.items():
-        shown = ranked(runs, values, rank_by)
-        name = f"{dataset}_{model}" + (f"{ON}{sampling.stem}" if sampling != ALL else "")
+    for runs in groups.values():
+        shown, name = ranked(runs, values, rank_by), _name(runs[0])
         inputs = [[label, trained(run, store.run(run.id))] for label, run in shown.items()]
         task = (shown, store, folder / "models" / name)
         drawings.append(Drawing(name, digest([source, command, inputs]), task))
-    yield from draw_changed("models", drawings, partial(_draw, command), folder, pool)
+    yield from draw_changed("models", drawings, partial(_draw, command), folder, pool, kept=lost)
+
+
+def _name(run: Run) -> str:
+    """The name of the page of a run's group."""
+    return f"{run.dataset}_{run.model}" + (f"{ON}{run.sampling.stem}" if run.sampling != ALL else "")
 
 
 def _draw(

@@ -112,8 +112,10 @@ def _dims(plan: Plan) -> int:
 
 
 def _datasets(plan: Plan) -> list[str]:
-    """Data sets of the plan with a card; a custom one has its factors in the files of its codes alone."""
-    return [d for d in dict.fromkeys(member.dataset for member in plan.members) if d in data.names()]
+    """Data sets that are here in a version that the plan has runs of; a custom one has no card."""
+    members = dict.fromkeys((member.dataset, member.dataset_version) for member in plan.members)
+    cards = {dataset: data.card_if_here(dataset) for dataset, _ in members}
+    return [d for d, card in cards.items() if card is not None and (d, card.version) in members]
 
 
 def _cells(plan: Plan) -> tuple[list[Cell], dict[str, str]]:

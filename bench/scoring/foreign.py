@@ -181,7 +181,8 @@ def _check_free(member: GivenCodes, store: Store) -> None:
 
 def of_codes(member: GivenCodes, cells: Sequence[Cell]) -> Scoring:
     """The scoring of cells of codes that are in the store."""
-    return Scoring((member.id,), str(member), tuple(cells), partial(pooled, member))
+    names = data.factor_names(member.dataset)
+    return Scoring((member.id,), str(member), tuple(cells), partial(pooled, member), names)
 
 
 def pooled(member: GivenCodes, folders: Sequence[RunFolder], cells: Sequence[Cell]) -> OfRun:

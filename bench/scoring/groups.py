@@ -57,6 +57,8 @@ def cells_of(plan: Plan, trained: Callable[[Member], bool], whole: Plan | None =
     group_metrics = [metric for metric in plan.metrics if declaration(metric).reads == "group"]
     cells_by_id = {member.id: list(single_cells) for member in plan.members}
     for group in groups_of((whole or plan).members) if group_metrics else []:
+        if not data.is_here(group[0].dataset, group[0].dataset_version):
+            continue  # their keys are not known, and none can be computed
         present = [member for member in group if trained(member)]
         current, ids = group_cells(group_metrics, plan.protocol, present or group), {member.id for member in present}
         full = current if len(present) == len(group) else group_cells(group_metrics, plan.protocol, group)

@@ -39,12 +39,14 @@ class Scoring:
         title: for messages.
         cells: to compute, under one protocol.
         read: called in the worker as read(folders of the runs, cells of one pool); returns the subject to score.
+        factors: the names of the data set's factors, recorded with the scores: a user's own set may change or go.
     """
 
     runs: tuple[str, ...]
     title: str
     cells: tuple[Cell, ...]
     read: Read
+    factors: tuple[str, ...] = ()
 
 
 def score_all(
@@ -166,7 +168,7 @@ class _WatchedTask:
             seconds = round((time.monotonic() - self.since) / len(runs), 4)
             failed = described(blamed) | {"failed": self.words(ending), "traceback": "", "seconds": seconds}
             computed.append([failed] * len(runs))
-        write_records(store, runs, computed)
+        write_records(store, self.scoring, computed)
         keys = {records[0]["key"] for records in computed}
         remaining = tuple(cell for cell in self.scoring.cells if cell.key not in keys) if blamed is not None else ()
         return replace(self.scoring, cells=remaining)
@@ -206,7 +208,7 @@ def score_cells(scoring: Scoring, path: Path, seconds: float | None) -> str:
                     tell(records)
             else:
                 written = [_watched_records(cell, subject, seconds) for cell in of_one_pool]
-            write_records(store, runs, written)
+            write_records(store, scoring, written)
     return DONE
 
 
@@ -225,13 +227,14 @@ def _watched_records(cell: Cell, subject: Subject, seconds: float | None) -> Seq
     return records
 
 
-def write_records(store: Store, runs: Sequence[str], computed: Sequence[Sequence[Record]]) -> None:
+def write_records(store: Store, scoring: Scoring, computed: Sequence[Sequence[Record]]) -> None:
     """Write the records of cells as one file a run; none if there are no records.
 
-    `computed` holds for each cell one record a run, in the order of `runs`.
+    `computed` holds for each cell one record a run, in the order of the runs of `scoring`.
     """
     if not computed:
         return
     name = digest([records[0]["key"] for records in computed])
-    for run, records in zip(runs, zip(*computed, strict=True), strict=True):
-        write_json(store.run(run).scores(name), {"run": run, "cells": list(records)})
+    factors = {"factors": list(scoring.factors)} if scoring.factors else {}
+    for run, records in zip(scoring.runs, zip(*computed, strict=True), strict=True):
+        write_json(store.run(run).scores(name), {"run": run, "cells": list(records)} | factors)

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data import load_data
+from bench.data import factor_names, load_data
 from bench.data.base import DataSet
 from bench.data.pooled import at_size
 from bench.metrics.base import OF_CODES, Floats
@@ -28,7 +28,7 @@ Rows = NDArray[np.int64]
 
 def of_run(run: Run, cells: Sequence[Cell]) -> Scoring:
     """The scoring of cells of a trained run; it is encoded if its codes are not stored."""
-    return Scoring((run.id,), str(run), tuple(cells), partial(read_run, run))
+    return Scoring((run.id,), str(run), tuple(cells), partial(read_run, run), factor_names(run.dataset))
 
 
 def of_group(group: Sequence[Member], cells: Sequence[Cell]) -> Scoring:

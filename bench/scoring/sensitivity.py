@@ -121,7 +121,8 @@ def scores_again(plan: Plan, store: Store) -> "pd.DataFrame":
 
 def with_codes(plan: Plan, store: Store) -> list[Run]:
     """The runs of a study whose codes are stored and whose data set is in place."""
-    ready = {d: data.state(d) == "ready" for d in {run.dataset for run in plan.runs}}
+    here = {run.dataset for run in plan.runs if data.is_here(run.dataset, run.dataset_version)}
+    ready = {d: data.state(d) == "ready" for d in here}
     rows = {d: len(coding.pool(data.load_data(d), plan.protocol.pool)) for d, is_ready in ready.items() if is_ready}
     return [r for r in plan.runs if r.dataset in rows and store.run(r.id).codes(rows[r.dataset]).exists()]
 

@@ -138,9 +138,10 @@ class CellRecord(TypedDict):
 
 
 class ScoresRecord(TypedDict):
-    """scores-*.json: the cells of one call of the scoring stage."""
+    """scores-*.json: the cells of one call of the scoring stage, and the names of the data set's factors."""
 
     run: NotRequired[Name]
+    factors: NotRequired[list[Line]]
     cells: list[CellRecord]
 
 

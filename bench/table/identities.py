@@ -8,6 +8,7 @@ lack identities: their rows are accepted unverified, and counted.
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from bench import data
 from bench.data.sampling import of_entry
 from bench.scoring.groups import group_cell, groups_in
 from bench.scoring.runs import cells
@@ -31,6 +32,8 @@ def identities_of(table: "pd.DataFrame", plan: Plan, store: Store) -> Identities
     for run in table["run"].unique():
         identities[run] = planned.get(run) or _recorded(run, store)
     for cell, (metric, dataset, runs) in groups_in(table).items():
+        if dataset != data.CUSTOM and data.card_if_here(dataset) is None:
+            continue
         identities[cell] = group_cell(metric, plan.protocol, dataset, runs).content
     return among(identities, table)
 

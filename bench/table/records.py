@@ -26,6 +26,7 @@ from bench.store.record_types import (
     ConfigRecord,
     DoneRecord,
     FailedRecord,
+    Line,
     ScoresRecord,
     checked,
     identity,
@@ -46,6 +47,7 @@ NUMBERS = frozenset((float, int))
 FAULTS = (OSError, LookupError, TypeError, AttributeError, ValueError, RuntimeError)  # of a malformed record
 
 Cell = tuple[tuple[Any, ...], int, list[float]]  # description, its number; seconds, then the values
+Factors = tuple[str, tuple[str, ...]]  # a data set, and the names of its factors when a run was scored, if recorded
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ def _training_cell(run: Mapping[str, Any], rows: "_Rows", final: tuple[float, fl
     values = {name: value for name, value in ends.items() if value == value}
     size = logged * run["batch_size"]
     head = (TRAINING, None, TRAINING_VERSION, TRAINING, size, 0, "done", None, tuple(values))
-    return head, rows.block(run["dataset"], head), [0.0, *values.values()]
+    return head, rows.block((run["dataset"], ()), head), [0.0, *values.values()]
 
 
 def _described_cells(text: bytes, run: Mapping[str, Any], rows: "_Rows") -> dict[str, Cell]:
@@ -206,8 +208,11 @@ def _cells(content: ScoresRecord, run: Mapping[str, Any], rows: "_Rows") -> dict
     cells, none = {}, dict[str, Any]()
     if content.get("run", run["run"]) != run["run"]:
         raise ValueError(f"it holds scores of the run {content['run']}")
-    dataset = run["dataset"]
-    blocks = rows.blocks.setdefault(dataset, {})
+    factors = content.get("factors", [])
+    described_by = run["dataset"], tuple(factors)
+    if described_by not in rows.blocks:
+        checked(factors, list[Line])
+    blocks = rows.blocks.setdefault(described_by, {})
     for record in content["cells"]:
         key, version = record["key"], record["version"]
         values, sizes = record.get("values", none), record.get("rows", none)
@@ -219,7 +224,7 @@ def _cells(content: ScoresRecord, run: Mapping[str, Any], rows: "_Rows") -> dict
         block = blocks.get(head)
         if block is None:
             checked(record, CellRecord)
-            block = rows.block(dataset, head)
+            block = rows.block(described_by, head)
         numbers = [record["seconds"], *values.values()]
         if not (type(version) is type(num_train) is type(num_test) is int and NUMBERS.issuperset(map(type, numbers))):
             raise ValueError(f"cell {key} holds something else than numbers")
@@ -244,7 +249,7 @@ class _Rows:
     """Collects runs; descriptions of runs and cells are stored once."""
 
     runs: list[dict[str, Any]] = field(default_factory=list)
-    blocks: dict[str, dict[tuple[Any, ...], int]] = field(default_factory=dict)  # of a data set
+    blocks: dict[Factors, dict[tuple[Any, ...], int]] = field(default_factory=dict)
     heads: list[dict[str, Any]] = field(default_factory=list)
     first: list[int] = field(default_factory=list)
     cells: list[int] = field(default_factory=list)
@@ -262,15 +267,15 @@ class _Rows:
         self.lengths += map(len, rows)
         self.values.extend(chain.from_iterable(rows))
 
-    def block(self, dataset: str, head: tuple[Any, ...]) -> int:
+    def block(self, factors: Factors, head: tuple[Any, ...]) -> int:
         """The number of a cell's description, which most runs of a data set share.
 
         Raises:
-            LookupError, ValueError: its data set or factor does not exist; nothing is added.
+            ValueError: a factor does not exist; nothing is added.
         """
-        number_of = self.blocks.setdefault(dataset, {})
+        number_of = self.blocks.setdefault(factors, {})
         if head not in number_of:
-            rows = _described_rows(dataset, head)
+            rows = _described_rows(factors, head)
             number_of[head] = len(self.first)
             self.first.append(len(self.heads))
             self.heads += rows
@@ -291,7 +296,7 @@ class _Rows:
         return pa.table([columns[name] for name in SCHEMA], schema=arrow_schema(SCHEMA))
 
 
-def _described_rows(dataset: str, head: tuple[Any, ...]) -> list[dict[str, Any]]:
+def _described_rows(factors: Factors, head: tuple[Any, ...]) -> list[dict[str, Any]]:
     metric, representation, version, cell, num_train, num_test, state, reason, names = head
     shared = {
         "metric": metric, "representation": representation, "version": version, "cell": cell,
@@ -300,15 +305,17 @@ def _described_rows(dataset: str, head: tuple[Any, ...]) -> list[dict[str, Any]]
     if not names:
         return [shared]
     parts = [name.partition("/") for name in names]
-    factors = [_factor(dataset, int(factor)) if factor else None for _, _, factor in parts]
-    return [shared | {"name": stem, "factor": factor} for (stem, _, _), factor in zip(parts, factors, strict=True)]
+    names_of_factors = [_factor(factors, int(factor)) if factor else None for _, _, factor in parts]
+    return [shared | {"name": n, "factor": f} for (n, _, _), f in zip(parts, names_of_factors, strict=True)]
 
 
-def _factor(dataset: str, index: int) -> str:
-    try:
-        return data.factor_name(dataset, index)
-    except IndexError:
-        raise ValueError(f"{dataset} has no factor {index}") from None
+def _factor(factors: Factors, index: int) -> str:
+    """The name of a factor: as recorded, else on the data set's card, else, if that is not here, its index."""
+    dataset, recorded = factors
+    names = recorded or data.factor_names(dataset)
+    if names and index >= len(names):
+        raise ValueError(f"{dataset} has no factor {index}")
+    return names[index] if names else str(index)
 
 
 def _repeated(names: Iterable[str], rows: list[dict[str, Any]], index: np.ndarray) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import data
 from bench.columns import COLUMNS
 from bench.registry import unknown
 from bench.scoring.groups import group_cell, groups_in
@@ -128,9 +129,14 @@ def _with_words_used(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _groups_of(plan: Plan, table: "pd.DataFrame") -> set[str]:
-    """The group cells of a table that are of the plan's metrics and protocol, of any runs."""
-    datasets = {member.dataset for member in plan.members}  # other data sets may be unknown here
-    return group_keys(plan.protocol, table[table["metric"].isin(plan.metrics) & table["dataset"].isin(datasets)])
+    """The group cells of a table that are of the plan's metrics and protocol, of any runs.
+
+    Their keys depend on the number of images: all cells of a data set that is no longer here are taken for such.
+    """
+    is_here = {m.dataset: data.is_here(m.dataset, m.dataset_version) for m in plan.members}
+    of_plan = table[table["metric"].isin(plan.metrics) & table["dataset"].isin(list(is_here))]
+    checkable = of_plan["dataset"].isin([dataset for dataset, here in is_here.items() if here])
+    return group_keys(plan.protocol, of_plan[checkable]) | set(groups_in(of_plan[~checkable]))
 
 
 def group_keys(protocol: Protocol, table: "pd.DataFrame") -> set[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
 
@@ -242,3 +243,31 @@ def test_a_study_goes_on_without_a_data_set_that_was_removed(
     told = " ".join("".join(capsys.readouterr()).split())
     assert "mine is left out: no data set has this name any more" in told
     assert set(bench_scores("two", tmp_path / "results")["dataset"]) == {"other"}
+
+
+@pytest.mark.long
+def test_results_stay_whole_without_the_data_set_they_are_of_and_with_another_of_its_name(
+    bench: Run, pictures: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench("data", "add", "name=mine", *pictures, "size=32")
+    grid = ("dataset=mine", "model=pca", "seed=0..1", "study.name=own", "processes=1")
+    assert bench("run", "metric=[clusterability,model_centrality]", *grid) == 0
+    store = Store(tmp_path / "results")
+    table, picture = bench_scores("own", store.path), store.study("own") / "models" / "mine_pca.png"
+    assert set(table["factor"].dropna()) == {"shape", "place", "colour"}
+    assert "model_centrality" in set(table["name"])
+    before = picture.read_bytes()
+    bench("data", "remove", "name=mine")
+    for state in ("gone", "another"):
+        capsys.readouterr()
+        for words in (["status"], ["report"], ["export"], ["train", "--dry-run"]):
+            assert bench(*words, "study=own") == 0
+        pd.testing.assert_frame_equal(bench_scores("own", store.path), table)
+        assert bench("score", "study=own", "processes=1") == 1
+        told = " ".join("".join(capsys.readouterr()).split())
+        assert "cannot read" not in told
+        assert {"gone": "no data set has this name any more", "another": "here is version"}[state] in told
+        assert picture.read_bytes() == before
+        if state == "gone":
+            np.savez(tmp_path / "b.npz", images=np.zeros((9, 32, 32), np.uint8), labels=np.arange(9))
+            bench("data", "add", "name=mine", f"images={tmp_path / 'b.npz'}")

@@ -219,6 +219,16 @@ def test_scores_of_a_factor_that_does_not_exist_are_named_and_disturb_no_other(
     assert f"run {RUNS[1]}: cannot read {path}: dsprites has no factor 99" in capsys.readouterr().err
 
 
+def test_a_factor_has_the_name_that_it_had_when_it_was_scored(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    written = {"run": RUNS[1], "cells": [cell({"mig/1": 0.25})], "factors": ["hue", "form"]}
+    write_json(store.run(RUNS[1]).scores("a"), written)
+    names = scores(results_dir=store.path).dropna(subset="factor").set_index("run")["factor"]
+    assert (names[RUNS[0]], names[RUNS[1]]) == ("scale", "form")
+    write_json(store.run(RUNS[1]).scores("a"), written | {"factors": ["<b>", 3]})
+    assert RUNS[1] not in scores(results_dir=store.path).dropna(subset="factor")["run"].tolist()
+    assert "[0] is '<b>', not one printable line" in capsys.readouterr().err
+
+
 STEPS = "step,loss,reconstruction,kl\n1,0,700,0\n80,0,50,9\n90,0,31,10\n100,0,29,12\n"
 
 

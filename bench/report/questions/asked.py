@@ -7,7 +7,7 @@ from functools import cached_property
 import pandas as pd
 
 from bench.analysis.names import apart
-from bench.data import load_data
+from bench.data import check_version, load_data
 from bench.data.base import DataSet
 from bench.data.pooled import at_size
 from bench.models.base import Learner
@@ -44,4 +44,5 @@ class Asked:
 
     def data(self, run: Run) -> DataSet:
         """The images a run was trained on, at its size."""
+        check_version(run.dataset, run.dataset_version)
         return at_size(load_data(run.dataset), run.schedule.image_size)
