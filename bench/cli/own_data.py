@@ -1,5 +1,6 @@
 """`python -m bench data add|list|remove`: data sets of the user's own, without Python."""
 
+import math
 from pathlib import Path
 
 from rich.markup import escape
@@ -85,7 +86,7 @@ def _image_options(settings: Settings) -> ImageOptions:
         raise ConfigError(f"size must be {SIZES[0]} to {SIZES[1]} pixels, got {size}")
     if bounds is not None:
         ends = [number("range", bound) for bound in listed(bounds)]
-        if len(ends) != 2 or not ends[0] < ends[1]:
+        if len(ends) != 2 or not 0 < float(ends[1]) - float(ends[0]) < math.inf:
             raise ConfigError(f"range is two numbers, black and white, such as [-1,1], got {bounds}")
         bounds = (float(ends[0]), float(ends[1]))
     channels = settings["channels"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.data.base import DataError
-from bench.store.files import printable
+from bench.store.files import check_regular, printable
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -25,6 +25,7 @@ def opened(path: Path) -> "Iterator[Picture]":
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
+            check_regular(path.stat())  # a pipe would be waited for
             with Image.open(path, formats=FORMATS) as picture:
                 yield picture
     except DataError:

@@ -179,7 +179,7 @@ class Array(Pictures):
         self.heads = npz.heads(path, MEND)
         self.array = _chosen(self.heads, path, options.array)
         head = self.heads[self.array]
-        self.count, *rest = head.shape
+        self.count, *rest = head.shape or (0,)
         if head.dtype.kind not in "biuf":
             kind = "pickled objects, which are never unpickled" if head.dtype.hasobject else head.dtype
             raise DataError(f"{path}: {self.array} holds {kind}: save it as numbers")
@@ -258,9 +258,12 @@ def pictures(path: Path, options: ImageOptions) -> Pictures:
 
 
 def _listed(folder: Path) -> tuple[list[str], list[str]]:
-    """Relative paths of the image files below a folder, by their endings, and of other files, without hidden ones."""
+    """Relative paths of the image files below a folder, by their endings, and of what else lies there, hidden or not.
+
+    A link to nothing is an image file by its ending, and is broken.
+    """
     try:
-        paths = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+        paths = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir())
     except OSError as fault:
         raise DataError(f"cannot read {fault.filename or folder}: {fault.strerror or fault}") from fault
     visible = [name for name in paths if not any(part.startswith(".") for part in name.split("/"))]

@@ -146,6 +146,7 @@ def test_a_range_is_told_as_two_numbers(bench: Run, tmp_path: Path) -> None:
         ("add name=mine images=PICTURES size=32 classes=1", "classes must be a whole number from 2"),
         ("add name=mine images=PICTURES size=32 range=[1,0]", "range is two numbers"),
         ("add name=mine images=PICTURES size=32 range=5", "range is two numbers"),
+        ("add name=mine images=PICTURES size=32 range=[-1e308,1e308]", "range is two numbers"),
         ("add name=mine images=PICTURES size=32 factors=[shape]", "comes without"),
         ("add name=mine images=PICTURES dataset=mnist", "dataset does not go with data add"),
         ("add name=dsprites images=PICTURES", "comes with the package"),

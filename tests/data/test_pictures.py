@@ -1,5 +1,6 @@
 """One's own images become bytes of one square size; what is recognised of them is said, what is no image is named."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,17 @@ def test_a_broken_image_is_named(tmp_path: Path) -> None:
         read(there)
 
 
+def test_a_link_to_nothing_and_a_pipe_are_broken_images(tmp_path: Path) -> None:
+    folder_of(tmp_path, a=GREY[0])
+    (tmp_path / "b.png").symlink_to(tmp_path / "none.png")
+    with pytest.raises(DataError, match=r"b\.png is broken: .*No such file"):
+        Files(tmp_path, ImageOptions())
+    (tmp_path / "b.png").unlink()
+    os.mkfifo(tmp_path / "b.png")
+    with pytest.raises(DataError, match=r"b\.png is broken: it is no regular file"):
+        Files(tmp_path, ImageOptions())
+
+
 @pytest.mark.parametrize(("other", "fault"), [(None, "it is empty"), ("a.bmp", r"it holds a\.bmp")])
 def test_a_folder_without_images_is_named(other: str | None, fault: str, tmp_path: Path) -> None:
     if other:
@@ -221,6 +233,7 @@ def test_black_and_white_are_known_by_type_or_told(
         (np.zeros((5, 8, 8, 2), np.uint8), r"\(5, 8, 8, 2\) is no array of images"),
         (np.zeros((5, 8), np.uint8), r"\(5, 8\) is no array of images"),
         (np.zeros((0, 8, 8), np.uint8), "holds no images"),
+        (np.array(5), r"images \(\) is no array of images"),
     ],
 )
 def test_an_array_that_is_no_images_is_named_with_the_mend(images: NDArray[Any], mend: str, tmp_path: Path) -> None:
