@@ -6,6 +6,7 @@ and if these are more than the number of classes, each class gets an equal share
 
 import csv
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from bench.store.files import check_regular, printable
 from bench.store.record_types import is_line
 
 MOST_CLASSES = 1000  # of a factor; a column with more is a name of each image, or a measurement
-WHOLE = re.compile(r"[+-]?[0-9]{1,15}")
+WHOLE = re.compile(r"[+-]?[0-9]+")
+LARGEST_WHOLE = 2**53  # up to here each whole number is a float64 of its own
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 DELIMITERS = ",;\t"
 LARGEST = 2**30  # bytes of a csv file
@@ -129,7 +131,7 @@ def _measured(name: str, values: NDArray[Any], num_classes: int) -> Factor:
 
 def _numbers(column: Sequence[str] | NDArray[Any], place: str, lines: Sequence[int] | None) -> NDArray[Any] | None:
     """The numbers of a column, integers or floats; None if it is text."""
-    array = np.asarray(column)
+    array, large = np.asarray(column), list[int]()
     if array.ndim != 1 or array.dtype.kind not in "biufUS":
         raise DataError(f"{place} is {array.dtype} {array.shape}, not a column of numbers or of text")
     if array.dtype.kind == "S":
@@ -149,11 +151,22 @@ def _numbers(column: Sequence[str] | NDArray[Any], place: str, lines: Sequence[i
                 f"{place} mixes numbers and text: {cells[number]!r} in {_rows([number], lines)}, "
                 f"{printable(cells[text], 40)!r} in {_rows([text], lines)}"
             )
-        array = np.array(cells, np.int64 if all(map(WHOLE.fullmatch, cells)) else np.float64)
+        if all(map(WHOLE.fullmatch, cells)):
+            large = [row for row, cell in enumerate(cells) if len(cell) > 300 or abs(int(cell)) > LARGEST_WHOLE]
+            array = np.array([0 if large else int(cell) for cell in cells])
+        else:
+            array = np.array(cells, np.float64)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         rows = np.flatnonzero(~np.isfinite(array)).tolist()
         raise DataError(f"{place} has NaN or infinite numbers in {_rows(rows, lines)}")
+    if array.dtype.kind in "iu":
+        large = large or np.flatnonzero((array > LARGEST_WHOLE) | (array < -LARGEST_WHOLE)).tolist()
+    if large:
+        raise DataError(f"{place} has a whole number beyond 2^53 in {_rows(large, lines)}: {_NUMBERED}")
     return array.astype(np.int64) if array.dtype.kind in "bu" else array
+
+
+_NUMBERED = "number its classes from 0, or write them as text, such as id_1234"
 
 
 def _rows(rows: Sequence[int], lines: Sequence[int] | None) -> str:
@@ -177,7 +190,8 @@ def read_csv(path: Path) -> Table:
             header = [name.strip() for name in next(rows, [])]
             if not header or not all(header) or len(set(header)) < len(header):
                 got = printable(header_line.strip(), 80) or "none"
-                raise DataError(f"{path}: the first line must be names of columns, all different, got {got}")
+                mend = "" if not header or header[0] else ": df.to_csv(..., index=False) writes no column without name"
+                raise DataError(f"{path}: the first line must be names of columns, all different, got {got}{mend}")
             lines, cells = [], []
             for row in rows:
                 if not row:
@@ -185,7 +199,7 @@ def read_csv(path: Path) -> Table:
                 if len(row) != len(header):
                     raise DataError(f"{path}, line {rows.line_num}: {len(row)} values, the header names {len(header)}")
                 lines.append(rows.line_num)
-                cells.append([cell.strip() for cell in row])
+                cells.append([_composed(cell.strip()) for cell in row])
     except OSError as fault:
         raise DataError(f"cannot read {path}: {fault.strerror or fault}") from fault
     except (ValueError, csv.Error) as fault:  # not a regular file, or not text
@@ -207,13 +221,16 @@ def rows_of(table: Table, files: Sequence[str], folder: Path) -> tuple[str, list
         DataError: no column names them; a file has no row or two, or a row names no file.
     """
     spelled = dict(_spellings(files, folder, table.path.parent))
-    file_of_row = {name: [spelled.get(_plain(cell)) for cell in cells] for name, cells in table.columns.items()}
+    spelled |= {normal: i for name, i in spelled.items() if (normal := _composed(name)) not in spelled}
+
+    def named_by(cell: str) -> int | None:
+        return spelled.get(_plain(cell), spelled.get(_composed(_plain(cell))))
+
+    file_of_row = {name: list(map(named_by, cells)) for name, cells in table.columns.items()}
     column = _naming(table, file_of_row, files)
     if column is None:
-        raise DataError(
-            f"{table.path}: no column names the files of {folder}, such as {files[0]}; its columns are "
-            f"{', '.join(table.columns)}"
-        )
+        shown = "; ".join(f"{name}: {printable(cells[0], 40)}" for name, cells in list(table.columns.items())[:6])
+        raise DataError(f"{table.path}: no column names the files of {folder}, such as {files[0]}; it has {shown}")
     row_of: dict[int, int] = {}
     for row, file in enumerate(file_of_row[column]):
         if file is None:
@@ -224,6 +241,8 @@ def rows_of(table: Table, files: Sequence[str], folder: Path) -> tuple[str, list
             raise DataError(f"{table.path}: {both} are both of {files[file]}")
         row_of[file] = row
     if lacking := [name for i, name in enumerate(files) if i not in row_of]:
+        if lacking[0] in [files[i] for i in map(named_by, table.columns) if i is not None]:
+            raise DataError(f"{table.path}: its first line names {lacking[0]}: write names of columns above it")
         more = f" and {len(lacking) - 1:,} more files" if len(lacking) > 1 else ""
         raise DataError(f"{table.path} has no row of {lacking[0]}{more}, which {'are' if more else 'is'} in {folder}")
     return column, [row_of[i] for i in range(len(files))]
@@ -246,7 +265,7 @@ def _naming(table: Table, file_of_row: Mapping[str, Sequence[int | None]], files
 
 
 def _spellings(files: Sequence[str], folder: Path, table_folder: Path) -> Iterator[tuple[str, int]]:
-    """The ways to name each file: its path below the folder, without its ending, or relative to the csv file."""
+    """The ways to name each file: its path below the folder, without its ending, relative to the csv file, or whole."""
     try:
         below_table = PurePosixPath(folder.resolve().relative_to(table_folder.resolve()).as_posix())
     except ValueError:
@@ -257,7 +276,13 @@ def _spellings(files: Sequence[str], folder: Path, table_folder: Path) -> Iterat
     for i, name in enumerate(files):
         if below_table is not None:
             yield str(below_table / name), i
+        yield str(folder.resolve() / name), i
         yield name, i
+
+
+def _composed(name: str) -> str:
+    """A name with each accent in one character with its letter: file systems and programs write it in two ways."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _plain(cell: str) -> str:

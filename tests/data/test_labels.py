@@ -82,6 +82,10 @@ def test_columns_of_arrays_are_taken_by_their_type(column: np.ndarray, kind: str
         (np.array([1.0, np.nan]), "NaN or infinite numbers in row 2"),
         (np.zeros((3, 2)), r"is float64 \(3, 2\), not a column"),
         (np.array([b"a", b"b"]), r"is bytes: save it as text, \.astype\(str\)"),
+        ([str(2**62), str(2**62 + 1)], r"a whole number beyond 2\^53 in row 1 and 1 more: number its classes from 0"),
+        (["1", "9" * 400], r"beyond 2\^53 in row 2: .*write them as text"),
+        (np.array([1, 2**63], np.uint64), r"beyond 2\^53 in row 2"),
+        (np.array([-(2**53) - 1, 0]), r"beyond 2\^53 in row 1"),
         (np.array([1 + 2j, 1]), "not a column of numbers or of text"),
     ],
 )
@@ -121,6 +125,10 @@ def test_a_csv_file_is_read_as_programs_write_it(text: str, tmp_path: Path) -> N
         ("file,x\n", "has no rows"),
         ("file,file\na,1\n", "all different, got file,file"),
         ("file,\na,1\n", "must be names"),
+        (
+            ",file\n0,a\n",
+            r"must be names .*, got ,file: df\.to_csv\(\.\.\., index=False\) writes no column without name",
+        ),
         ("file,x\na,1\nb\n", "line 3: 1 values, the header names 2"),
         ("file,x\na,1,2\n", "line 2: 3 values, the header names 2"),
         ('file,x\n"a,1\n', "is no csv file"),
@@ -150,6 +158,22 @@ def test_the_column_that_names_the_files_is_found(named: list[str], tmp_path: Pa
     assert rows_of(read, FILES, tmp_path / "pics") == ("image", [1, 0])
 
 
+def test_a_name_is_found_however_its_accents_are_written_and_by_its_whole_path(tmp_path: Path) -> None:
+    composed, apart = "\u00e9.png", "e\u0301.png"
+    for in_folder, in_table in ((composed, apart), (apart, composed)):
+        assert rows_of(read_csv(written(tmp_path, f"file,x\n{in_table},1\n")), [in_folder], tmp_path) == ("file", [0])
+    read = read_csv(written(tmp_path, f"file,x\n{tmp_path / 'pics' / 'a.png'},\u00e9\nsub/b.png,e\u0301\n"))
+    assert rows_of(read, FILES, tmp_path / "pics") == ("file", [0, 1])
+    assert len(set(read.columns["x"])) == 1
+
+
+def test_a_first_line_that_is_a_row_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"its first line names a\.png: write names of columns above it"):
+        rows_of(read_csv(written(tmp_path, "a.png,1\nsub/b.png,2\n")), FILES, tmp_path)
+    read = read_csv(written(tmp_path, "file,0\n0.png,1\n1.png,2\n"))
+    assert rows_of(read, ["0.png", "1.png"], tmp_path) == ("file", [0, 1])
+
+
 def test_a_column_of_numbers_is_not_taken_for_the_files_that_are_numbered(tmp_path: Path) -> None:
     read = read_csv(written(tmp_path, "label,file\n1,0.png\n0,1.png\n"))
     assert rows_of(read, ["0.png", "1.png"], tmp_path / "pics") == ("file", [0, 1])
@@ -164,7 +188,7 @@ def test_a_column_of_numbers_is_not_taken_for_the_files_that_are_numbered(tmp_pa
 @pytest.mark.parametrize(
     ("rows", "fault"),
     [
-        ("1,c.png\n2,d.png", r"no column names the files of .*, such as a\.png; its columns are x, image"),
+        ("1,c.png\n2,d.png", r"no column names the files of .*, such as a\.png; it has x: 1; image: c\.png"),
         ("1,a.png\n2,c.png", r"line 3: image names c\.png, which .* has not"),
         ("1,a.png", r"has no row of sub/b\.png, which is in"),
         ("1,a.png\n2,sub/b.png\n3,a.png", r"lines 2 and 4 are both of a\.png"),
