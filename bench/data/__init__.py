@@ -77,7 +77,6 @@ def factor_names(dataset: str) -> tuple[str, ...]:
     return () if known is None else known.factor_names
 
 
-@cache
 def load_data(name: str) -> DataSet:
     """A data set, ready to be read by index; it is fetched or drawn first if necessary.
 
@@ -86,6 +85,11 @@ def load_data(name: str) -> DataSet:
         DataError: its files are not available.
         PluginError: the module that reads it cannot be imported.
     """
+    return _loaded(name if isinstance(name, str) else one_of("data set", name, names()))
+
+
+@cache
+def _loaded(name: str) -> DataSet:
     entry = card(name)
     module = _reader(name, f"bench.data.{entry.loader}") if _card_path(name).exists() else _plugin(name)
     return module.load(entry, _folder(name))
@@ -94,7 +98,7 @@ def load_data(name: str) -> DataSet:
 def forget() -> None:
     """Clear the caches of cards and data sets, because a data set was added or removed."""
     card.cache_clear()
-    load_data.cache_clear()
+    _loaded.cache_clear()
 
 
 def fetch(name: str) -> None:

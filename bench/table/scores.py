@@ -51,6 +51,8 @@ def study_scores(name: str, store: Store) -> "tuple[pd.DataFrame, str]":
     Raises:
         UnknownNameError: it was not started in this store and the reference table has no scores of it.
     """
+    if not isinstance(name, str):
+        raise unknown("study", name, studies_with_scores(store))
     plan = record.read(store, name)
     if plan is not None:
         return plan_scores(plan, store)

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.registry import unknown
 from bench.store.claims import claiming
 from bench.store.files import StoreError, read_arrays, read_json, sha256_of, write_arrays, write_json, write_text
 from bench.store.folders import RunFolder, Store
@@ -28,7 +27,7 @@ from bench.store.record_types import ConfigRecord, DoneRecord, Line, must, read_
 from bench.store.shipped import downloads_dir, trained_dir
 from bench.study.run import Run
 from bench.training.recorded import run_of, trained_here
-from bench.values import ConfigError
+from bench.values import ConfigError, one_of
 
 if TYPE_CHECKING:
     from bench.models.base import Learner
@@ -198,8 +197,7 @@ def find(entries: Sequence[Trained], model: str, dataset: str, strength: float, 
         ("trained model", model, {e.model for e in entries}),
         (f"data set of a trained {model}", dataset, {e.dataset for e in entries if e.model == model}),
     ):
-        if name not in shipped:
-            raise unknown(kind, name, shipped)
+        one_of(kind, name, shipped)
     if not isinstance(strength, Real) or isinstance(strength, bool) or not isinstance(seed, Integral):
         raise ConfigError(f"strength is an index or a value and seed an integer, got {strength!r} and {seed!r}")
     group = [e for e in entries if (e.model, e.dataset) == (model, dataset)]

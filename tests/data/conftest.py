@@ -190,7 +190,7 @@ def dataset(request: pytest.FixtureRequest) -> DataSet:
     if request.param not in STAND_INS:
         return opened(request.param)
     request.getfixturevalue("stand_in")(request.param)
-    return data.load_data.__wrapped__(request.param)
+    return data._loaded.__wrapped__(request.param)
 
 
 @pytest.fixture

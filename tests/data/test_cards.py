@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bench import data, registry
+from bench import data, load_model, registry, scores
 from bench.data.base import DataError
 from bench.registry import PluginError, UnknownNameError
 from bench.store import shipped as store_shipped
@@ -64,6 +64,17 @@ def test_a_wrong_card_is_named_with_its_fault(
     write_card(tmp_path, monkeypatch, card)
     with pytest.raises(DataError, match=rf"broken\.yaml is not valid: .*{fault}"):
         data.card("broken")
+
+
+@pytest.mark.parametrize("name", [["dsprites"], None, 3, {}])
+def test_what_is_no_name_of_a_data_set_a_study_or_a_model_is_said(name: Any, tmp_path: Path) -> None:
+    for kind, ask in (
+        ("data set", data.load_data),
+        ("study", lambda study: scores(study or [], tmp_path)),
+        ("trained model", load_model),
+    ):
+        with pytest.raises(UnknownNameError, match=f"unknown {kind} .*Known: "):
+            ask(name)
 
 
 def test_an_unknown_data_set_is_offered_the_nearest() -> None:

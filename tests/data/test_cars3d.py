@@ -17,7 +17,7 @@ StandIn = Callable[..., Card]
 
 
 def load() -> Any:
-    return data.load_data.__wrapped__("cars3d")
+    return data._loaded.__wrapped__("cars3d")
 
 
 def test_an_image_is_that_of_its_car_azimuth_and_elevation(stand_in: StandIn, tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_factor_values_that_do_not_exist_are_named(dataset: DataSet) -> None:
 def test_neither_opening_nor_reading_takes_memory(dataset: DataSet) -> None:
     index = np.random.default_rng(0).integers(len(dataset), size=64)
     batch_mb = dataset.images(index).nbytes / 1e6
-    assert peak_mb(lambda: data.load_data.__wrapped__(dataset.card.name)) < 5
+    assert peak_mb(lambda: data._loaded.__wrapped__(dataset.card.name)) < 5
     assert peak_mb(lambda: dataset.images(index)) < 3 * batch_mb
 
 

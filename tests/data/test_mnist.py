@@ -58,7 +58,7 @@ def put_beside(card: Card, folder: Path) -> None:
 @pytest.mark.parametrize("name", ["fashion_mnist", "morpho_mnist"])
 def test_images_at_28_pixels_are_as_they_were_made(name: str, stand_in: Callable[..., Card]) -> None:
     stand_in(name)
-    whole = data.load_data.__wrapped__(name)
+    whole = data._loaded.__wrapped__(name)
     plain = at_size(whole, 28)
     index = np.array([0, 1, len(whole) - 1])
     images = plain.images(index)

@@ -29,7 +29,7 @@ PUBLISHED = {
 @pytest.fixture
 def written(stand_in: Callable[..., Card]) -> DataSet:
     stand_in("morpho_mnist")
-    return data.load_data.__wrapped__("morpho_mnist")
+    return data._loaded.__wrapped__("morpho_mnist")
 
 
 def test_measures_are_the_published_ones(digits: DataSet) -> None:
@@ -62,5 +62,5 @@ def test_classes_are_equal_shares_of_all_digits_in_the_order_of_values(written: 
 
 def test_digits_are_measured_once(written: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.data.morpho_mnist.measured", lambda digit: pytest.fail("it was measured again"))
-    again = data.load_data.__wrapped__("morpho_mnist")
+    again = data._loaded.__wrapped__("morpho_mnist")
     np.testing.assert_array_equal(again.values([3, 7]), written.values([3, 7]))

@@ -15,7 +15,7 @@ NAMES = ["mpi3d_toy", "mpi3d_realistic", "mpi3d_real"]
 
 
 def load(name: str) -> Any:
-    return data.load_data.__wrapped__(name)
+    return data._loaded.__wrapped__(name)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bench import registry
-from bench.data import load_data
+from bench.data import _loaded, load_data
 from bench.data.base import DataSet
 from bench.data.pooled import at_size
 from bench.data.reader import DeviceImages, images_on
@@ -55,7 +55,7 @@ def test_what_a_step_reads_is_one_graph_for_the_compiler(name: str, model: str) 
 def test_images_that_are_computed_are_one_graph_for_the_compiler(name: str, request: pytest.FixtureRequest) -> None:
     if name == "rooms3d":
         request.getfixturevalue("stand_in")(name)
-    resident = load_data.__wrapped__(name).resident(CPU)
+    resident = _loaded.__wrapped__(name).resident(CPU)
     assert resident is not None
     index, epoch = torch.arange(0, 4000, 500), torch.zeros(8, dtype=torch.int32)
     torch.compiler.reset()

@@ -32,7 +32,7 @@ cached_view = cache(view)
 def rooms(stand_in: Callable[..., Card]) -> DataSet:
     """One scale, two shapes and two azimuths, in all hues."""
     stand_in("rooms3d")
-    return data.load_data.__wrapped__("rooms3d")
+    return data._loaded.__wrapped__("rooms3d")
 
 
 def picture(seen: View, hues: tuple[int, ...]) -> np.ndarray:

@@ -16,7 +16,7 @@ INDEX = np.arange(0, 64 * 350, 350)
 
 
 def scream() -> DataSet:
-    return data.load_data.__wrapped__("scream_dsprites")
+    return data._loaded.__wrapped__("scream_dsprites")
 
 
 def test_a_pixel_of_the_sprite_is_one_minus_the_background(stand_in: StandIn) -> None:

@@ -18,7 +18,7 @@ COUNT, SIZES = 144, (3, 2, 2, 2, 2, 3)
 
 
 def load() -> Any:
-    return data.load_data.__wrapped__("shapes3d")
+    return data._loaded.__wrapped__("shapes3d")
 
 
 def grid() -> np.ndarray:

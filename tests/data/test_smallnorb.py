@@ -17,7 +17,7 @@ StandIn = Callable[..., Card]
 
 
 def load() -> Any:
-    return data.load_data.__wrapped__("smallnorb")
+    return data._loaded.__wrapped__("smallnorb")
 
 
 def test_each_photograph_lies_at_its_factors_then_instance(stand_in: StandIn, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ STORED = [*CONVERTED, "mpi3d_toy"]
 
 
 def load(name: str) -> Any:
-    return data.load_data.__wrapped__(name)
+    return data._loaded.__wrapped__(name)
 
 
 def refuse(self: DataSet) -> None:
