@@ -221,7 +221,8 @@ def analyze(plan: Plan, store: Store, pool: Pool) -> dict[str, str]:
             say(f"  {origin}")
         folder = store.study(plan.name)
         failed = tell("figures", draw_all(table, plan, folder, pool))
-        failed |= tell("figures beside published ones", draw_reproduction(table, plan, folder, pool))
+        reproduced = draw_reproduction(table, plan, folder, pool)
+        failed |= tell("figures beside published ones", reproduced, "reproduction.md")
     say(f"figures: {folder / 'figures'}\nbeside published numbers: {folder / 'reproduction.md'}")
     return failed
 

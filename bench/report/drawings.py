@@ -145,20 +145,30 @@ def _attempt(draw: Callable[..., Sequence[Path]], name: str, task: tuple[Any, ..
         return Outcome(name, "failed", why=f"{type(fault).__name__}: {fault} ({place})")
 
 
-def tell(kind: str, outcomes: Iterable[Outcome]) -> dict[str, str]:
-    """Report outcomes as they come, and how many drawings were kept.
+def tell(kind: str, outcomes: Iterable[Outcome], page: str | None = None) -> dict[str, str]:
+    """Report outcomes as they come, then those that were not drawn, a line for each reason, and how many were kept.
+
+    Args:
+        kind: of the drawings, in words.
+        outcomes: to report.
+        page: a page that has the reasons, which are then not told: one line names what was not drawn.
 
     Returns:
         The drawings that failed, and why.
     """
     counts: Counter[str] = Counter()
     failed = {}
+    undrawn: dict[str, list[str]] = {}
     for outcome in outcomes:
         counts[outcome.state] += 1
-        if outcome.state != "unchanged":
+        if outcome.state == "not drawn":
+            undrawn.setdefault(f"{page} says why" if page else outcome.why, []).append(outcome.name)
+        elif outcome.state != "unchanged":
             say(f"  {outcome}")
         if outcome.state == "failed":
             failed[outcome.name] = outcome.why
+    for why, names in undrawn.items():
+        say(f"  {', '.join(names)}: not drawn: {why}")
     if counts:
         say(f"  {kind}: {', '.join(f'{counts[s]} {s}' for s in get_args(State) if s in counts)}")
     return failed

@@ -111,6 +111,23 @@ def test_a_fault_is_named_ends_no_other_drawing_and_is_tried_again(
         assert names(tmp_path) == {"b.png", "b.csv", "c.png", "c.csv"}
 
 
+def test_what_is_not_drawn_is_told_by_its_reason_or_by_the_page_that_has_it(capsys: pytest.CaptureFixture[str]) -> None:
+    outcomes = [Outcome(name, "not drawn", why=why) for name, why in (("a", "few"), ("b", "none"), ("c", "few"))]
+    tell("figures", outcomes)
+    assert capsys.readouterr().err.splitlines() == [
+        "  a, c: not drawn: few", "  b: not drawn: none", "  figures: 3 not drawn",
+    ]  # fmt: skip
+    tell("figures", outcomes, "page.md")
+    assert capsys.readouterr().err.splitlines()[0] == "  a, b, c: not drawn: page.md says why"
+
+
+def test_pictures_that_cannot_be_made_now_stay(tmp_path: Path) -> None:
+    states(tmp_path, a="1", b="1")
+    assert list(draw_changed("figures", [], partial(draw, tmp_path), tmp_path, Here(), kept=["a"])) == []
+    assert names(tmp_path) == {"a.png", "a.csv"}
+    assert states(tmp_path, a="1") == {"a": "unchanged"}
+
+
 def test_an_interrupted_command_keeps_what_it_drew(tmp_path: Path) -> None:
     states(tmp_path, a="1", b="1")
     asked = [Drawing(n, "2", (n, "2")) for n in ("a", "b")]
