@@ -31,7 +31,7 @@ from bench.store.folders import Store
 from bench.store.shipped import in_checkout, trained_dir
 from bench.store.tables import TableFolder
 from bench.study import grid
-from bench.study.command import Settings, study_of
+from bench.study.command import Settings, store_to_write, study_of
 from bench.study.plan import Plan
 from bench.study.record import extend
 from bench.study.run import Run
@@ -110,8 +110,8 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         return dry_run(name, part, Store(settings["results_dir"]), settings, study.whole)
     if name == "ship":
         return ship_models(study.part, Store(settings["results_dir"]), settings["folder"])
-    store = Store(settings["results_dir"], writable=True)
-    whole = grid.usable(extend(study.whole, store), "all")[0]
+    store = store_to_write(settings)
+    whole = grid.usable(extend(study.whole, store) if store.writable else study.whole, "all")[0]
     if name == "question":
         from bench.cli.question import answer
 
@@ -126,7 +126,7 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         # None: the jobs go on after this command
         return 0 if outcome is None else close(name, part, store, [str(fault) for fault in broken], *outcome, whole)
     finally:
-        if settings["study"]["name"] is None:
+        if settings["study"]["name"] is None and store.writable:
             say(f"study: {whole.name} (the name of this grid: python -m bench report study={whole.name})")
 
 

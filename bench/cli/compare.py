@@ -11,6 +11,7 @@ from rich.table import Table
 from bench.progress import results, say, stage
 from bench.registry import unknown
 from bench.store.folders import Store
+from bench.study.command import store_to_write
 from bench.table.scores import scores, studies_with_scores, study_scores
 from bench.values import ConfigError
 
@@ -57,7 +58,7 @@ def compare_named(settings: Mapping[str, Any]) -> int:
             raise ConfigError(f"{sides.names[0]} and {sides.names[1]} have {fault}{hint if alone else ''}") from fault
         schedules = " | ".join(sorted({s for t in sides.tables for s in t["schedule"].unique()}))
         command = shlex.join(["python", "-m", "bench", settings["stage"], *settings["overrides"]])
-        store = Store(settings["results_dir"], writable=True)
+        store = store_to_write(settings)
         for path in write_comparison(comparison, sides.names, store.comparison(*sides.names), schedules, command):
             say(f"  {path}")
     for table in tables_of(comparison, sides):

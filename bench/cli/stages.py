@@ -50,12 +50,12 @@ STAGES: Mapping[str, Stage] = {
     ),
     "analyze": Stage(
         "tables and figures from its scores",
-        (*GRID, *SCORED, "compare", "processes", "results_dir"),
+        (*GRID, *SCORED, "compare", "processes", "folder", "results_dir"),
         "study=quick",
     ),
     "compare": Stage(
         "two models or codes of a study, or two studies, by rank correlation (compare A,B)",
-        ("compare", "study", "study.name", "results_dir"),
+        ("compare", "study", "study.name", "folder", "results_dir"),
         "beta_vae,dip_vae_i study=quick",
         "compare",
     ),
@@ -67,17 +67,17 @@ STAGES: Mapping[str, Stage] = {
     ),
     "choose": Stage(
         "which runs to take without factors, and what that costs where factors are known",
-        ("study", "study.name", "rank_by", "results_dir"),
+        ("study", "study.name", "rank_by", "folder", "results_dir"),
         "study=weak",
     ),
     "report": Stage(
         "pictures of its models, the summary and the leaderboard (--open shows it in the browser)",
-        (*GRID, *SCORED, *BOARD, "open", "processes", "results_dir"),
+        (*GRID, *SCORED, *BOARD, "open", "processes", "folder", "results_dir"),
         "study=quick --open",
     ),
     "export": Stage(
         "write the score table as parquet and csv, and with a card to be handed on without its runs",
-        (*GRID, *SCORED, "results_dir"),
+        (*GRID, *SCORED, "folder", "results_dir"),
         "study=quick",
     ),
     "merge": Stage(

@@ -145,7 +145,8 @@ def check_keys(command: Command) -> None:
     """
     for word in command.words:
         takers = [name for name, described in STAGES.items() if word.key in described.keys]
-        if takers and command.stage not in takers and not any(name in takers for name in OF_STUDIES):
+        of_any_stage = word.key != "folder" and any(name in takers for name in OF_STUDIES)
+        if takers and command.stage not in takers and not of_any_stage:
             raise ConfigError(f"{word.key}= goes with {', '.join(takers)}, not with {command.stage}")
 
 

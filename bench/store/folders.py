@@ -155,21 +155,28 @@ def _is_run(entry: "os.DirEntry[str]") -> bool:
 class Store:
     """A results folder; nothing in it is created, touched or removed unless it is `writable`.
 
+    Views of studies, comparisons and contact sheets are written to another folder if `views` names one.
+
     Raises:
-        StoreError: it cannot be created or written to.
+        StoreError: it, or the folder of the views, cannot be created or written to.
     """
 
-    def __init__(self, results_dir: Path | str | None = None, *, writable: bool = False) -> None:
+    def __init__(
+        self, results_dir: Path | str | None = None, *, writable: bool = False, views: Path | str | None = None
+    ) -> None:
         path = Path(results_dir).expanduser() if results_dir else default_results_dir()
         self.path = Path(os.path.realpath(path))  # takes a loop of links, unlike `resolve`; it is reported below
+        self.views = self.path if views is None else Path(views).absolute()
         self.writable = writable
         self._began: float | None = None  # by the file system's clock
-        if writable:
-            mark = self.path / "runs" / ".writable"
+        if writable or views is not None:
+            mark = (self.path / "runs" if writable else self.views) / ".writable"
             with writing(mark) as file:
-                self._began = os.fstat(file.fileno()).st_mtime
+                now = os.fstat(file.fileno()).st_mtime
             mark.unlink(missing_ok=True)
-            self._remove_orphans(self._began)
+        if writable:
+            self._began = now
+            self._remove_orphans(now)
 
     def __str__(self) -> str:
         return str(self.path) if self.path.is_dir() else f"{self.path}, which does not exist"
@@ -211,11 +218,11 @@ class Store:
 
     def study(self, name: str) -> Path:
         """The folder of a study's view."""
-        return self.path / "studies" / name
+        return self.views / "studies" / name
 
     def study_plan(self, name: str) -> Path:
         """The runs and score cells that a study consists of."""
-        return self.study(name) / "plan.json"
+        return self.path / "studies" / name / "plan.json"
 
     def export(self, name: str) -> TableFolder:
         """The exported score table of a study."""
@@ -242,11 +249,11 @@ class Store:
 
     def comparison(self, a: str, b: str) -> Path:
         """The folder of a comparison of two models or studies."""
-        return self.path / "comparisons" / re.sub(r"[^\w.-]+", "_", f"{a}_vs_{b}")
+        return self.views / "comparisons" / re.sub(r"[^\w.-]+", "_", f"{a}_vs_{b}")
 
     def sheet(self, dataset: str) -> Path:
         """The contact sheet of a data set."""
-        return self.path / "datasets" / f"{dataset}.png"
+        return self.views / "datasets" / f"{dataset}.png"
 
     def card(self, metric: str) -> Path:
         """The path of a metric's report card, without a suffix: a picture and its numbers."""

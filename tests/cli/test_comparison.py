@@ -7,11 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.__main__ import compose_all
+from bench.cli import commands
 from bench.cli.compare import compare_named, find_sides
+from bench.cli.words import read
 from bench.registry import UnknownNameError
 from bench.scoring.runs import PUBLISHED, cells
-from bench.store.files import write_json
+from bench.store.files import StoreError, write_json
 from bench.store.folders import Store
+from bench.study.command import store_to_write
 from bench.study.given import GivenCodes
 from bench.study.plan import Plan
 from bench.study.record import extend
@@ -23,7 +27,13 @@ CELLS = cells(HEADLINE, PUBLISHED)
 
 
 def settings(store: Store, compare: Any, **others: Any) -> dict[str, Any]:
-    given = {"stage": "analyze", "study": {"name": "custom"}, "results_dir": str(store.path), "compare": compare}
+    given = {
+        "stage": "analyze",
+        "study": {"name": "custom"},
+        "results_dir": str(store.path),
+        "compare": compare,
+        "folder": None,
+    }
     return given | {"overrides": ["compare=[rise,fall]"]} | others
 
 
@@ -54,6 +64,33 @@ def store(tmp_path: Path) -> Store:
     fill(store, "custom", {"rise": 0.1, "fall": -0.1, "flat": 0.0}, range(5))
     fill(store, "other", {"rise": 0.1}, range(5, 8))
     return store
+
+
+def contents(folder: Path) -> dict[Path, int]:
+    """Every path below a folder, with the time of its last change."""
+    return {path: path.stat().st_mtime_ns for path in [folder, *folder.rglob("*")]}
+
+
+@pytest.mark.parametrize("words", [("export", "study=other"), ("compare", "rise,fall", "study=custom")])
+def test_what_is_made_of_a_store_is_written_elsewhere_if_told_so(
+    words: tuple[str, ...], store: Store, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, elsewhere = contents(store.path), tmp_path_factory.mktemp("elsewhere")
+    (composed,) = compose_all(read([*words, f"folder={elsewhere}", f"results_dir={store.path}"]))
+    assert commands.perform(composed, {}) == 0
+    assert contents(store.path) == before
+    written = elsewhere / {"export": "studies/other/export/card.yaml", "compare": "comparisons/rise_vs_fall"}[words[0]]
+    assert written.exists()
+
+
+def test_a_stage_that_only_reads_says_where_to_write_what_a_store_does_not_take(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("in the way")
+    given = {"results_dir": tmp_path, "folder": None}
+    with pytest.raises(StoreError, match=r"cannot write .*; folder=DIR has what report makes in another place"):
+        store_to_write(given | {"stage": "report"})
+    with pytest.raises(StoreError, match="cannot write") as fault:
+        store_to_write(given | {"stage": "run"})
+    assert "folder" not in str(fault.value)
 
 
 def test_two_models_give_figures_tables_and_words(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,8 +145,8 @@ def test_of_words_for_one_key_the_last_holds() -> None:
 
 
 def test_a_key_of_other_stages_is_refused() -> None:
-    with pytest.raises(ConfigError, match="folder= goes with merge, submit, verify, board, ship, not with export"):
-        perform(["export", "study=quick", "folder=there"])
+    with pytest.raises(ConfigError, match=r"folder= goes with analyze, .*, verify, board, ship, not with run"):
+        perform(["run", "study=quick", "folder=there"])
     for line in ("ship study=full folder=there", "score codes=x.npz name=x", "analyze study=quick compare=[a,b]"):
         check_keys(read(line.split(" ")))
 
