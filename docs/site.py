@@ -86,7 +86,7 @@ def pages() -> Iterator[tuple[str, str]]:
     for kind, names, page in (
         ("metrics", registry.names("metrics"), metric_page),
         ("models", registry.names("models"), model_page),
-        ("datasets", data.names(), dataset_page),
+        ("datasets", data.packaged(), dataset_page),
         ("studies", sorted(p.stem for p in (ROOT / "conf" / "study").glob("*.yaml") if p.stem != "custom"), study_page),
     ):
         texts = {name: page(name) for name in names}

@@ -52,7 +52,7 @@ def test_everything_registered_has_a_page_with_what_it_declares(site: ModuleType
     for name in registry.names("models"):
         assert "version: " in pages[f"pages/models/{name}.md"]
         assert f"({'models'}/{name}.md)" in pages["pages/models.md"]
-    for name in data.names():
+    for name in data.packaged():
         assert data.card(name).citation.split()[0] in pages[f"pages/datasets/{name}.md"]
     assert "python -m bench run study=full" in pages["pages/studies/full.md"]
 
