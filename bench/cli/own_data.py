@@ -59,11 +59,12 @@ def _add(settings: Settings) -> int:
         say(f"  {line}")
     if settings["dry_run"]:
         return 0
+    store = Store(settings["results_dir"], writable=True)
     with Meter(f"adding {name}", source.images.count, "images") as meter:
         adding.write(name, source, meter.advance)
     data.forget()
     data.fetch(name)
-    sheet = Store(settings["results_dir"], writable=True).sheet(name)
+    sheet = store.sheet(name)
     draw_sheet(data.load_data(name), sheet)
     say(f"{name}: contact sheet: {sheet}")
     card = data.card(name)

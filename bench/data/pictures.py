@@ -4,6 +4,7 @@ Recognised properties (grey or colour, the axis of channels, the values of black
 be recognised is an error that names the key to set. Only some images at a time are held in memory.
 """
 
+import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
@@ -262,10 +263,12 @@ def _listed(folder: Path) -> tuple[list[str], list[str]]:
 
     A link to nothing is an image file by its ending, and is broken.
     """
-    try:
-        paths = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir())
-    except OSError as fault:
-        raise DataError(f"cannot read {fault.filename or folder}: {fault.strerror or fault}") from fault
+
+    def fail(fault: OSError) -> None:
+        raise DataError(f"cannot read {fault.filename}: {fault.strerror}") from fault
+
+    walk = os.walk(folder, onerror=fail)  # other ways leave out what they cannot list
+    paths = sorted((Path(where) / name).relative_to(folder).as_posix() for where, _, files in walk for name in files)
     visible = [name for name in paths if not any(part.startswith(".") for part in name.split("/"))]
     return [n for n in visible if n.lower().endswith(ENDINGS)], [n for n in visible if not n.lower().endswith(ENDINGS)]
 

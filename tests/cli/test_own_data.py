@@ -20,6 +20,7 @@ from bench.cli.words import read
 from bench.data.base import DataError
 from bench.registry import UnknownNameError
 from bench.report.sheet import draw_sheet
+from bench.store.files import StoreError
 from bench.store.folders import Store
 from bench.study.grid import plan
 from bench.training.train import train
@@ -122,6 +123,15 @@ def test_an_archive_without_labels_is_a_data_set_whose_sheet_is_random_images(
     assert bench("data", "add", "name=bare", f"images={tmp_path / 'a.npz'}", "array=x", "channels=grey") == 0
     assert data.card("bare").image_shape == (32, 32, 1)
     assert Store(tmp_path / "results").sheet("bare").exists()
+
+
+def test_nothing_is_added_where_its_sheet_cannot_be_written(
+    bench: Run, pictures: tuple[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "results").write_text("in the way")
+    with pytest.raises(StoreError, match="cannot write"):
+        bench("data", "add", "name=mine", *pictures, "size=32")
+    assert not (tmp_path / "own").exists()
 
 
 def test_a_range_is_told_as_two_numbers(bench: Run, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """One's own images become bytes of one square size; what is recognised of them is said, what is no image is named."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,20 @@ def test_a_link_to_nothing_and_a_pipe_are_broken_images(tmp_path: Path) -> None:
     (tmp_path / "b.png").unlink()
     os.mkfifo(tmp_path / "b.png")
     with pytest.raises(DataError, match=r"b\.png is broken: it is no regular file"):
+        Files(tmp_path, ImageOptions())
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder_of(tmp_path, a=GREY[0])
+    (tmp_path / "closed").mkdir()
+
+    def scandir(folder: Any, listed: Any = os.scandir) -> Any:
+        if Path(folder).name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(DataError, match=r"cannot read .*closed: Permission denied"):
         Files(tmp_path, ImageOptions())
 
 
