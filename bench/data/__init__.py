@@ -222,7 +222,7 @@ def _read_card(path: Path, name: str) -> Card:
     try:
         return _typed(yaml.safe_load(path.read_text(encoding="utf-8")), name)
     except (OSError, TypeError, ValueError, yaml.YAMLError) as fault:
-        raise DataError(f"the card {path} is not valid: {fault}") from fault
+        raise DataError(f"the card {path} is not valid: {' '.join(str(fault).split())}") from fault
 
 
 def _typed(entry: Any, name: str) -> Card:

@@ -66,6 +66,15 @@ def test_a_wrong_card_is_named_with_its_fault(
         data.card("broken")
 
 
+def test_a_card_that_is_no_yaml_is_named_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_card(tmp_path, monkeypatch, "")
+    (tmp_path / "broken.yaml").write_text("{")
+    data.forget()
+    with pytest.raises(DataError, match=r"broken\.yaml is not valid: while parsing .* line 1, column") as fault:
+        data.card("broken")
+    assert "\n" not in str(fault.value)
+
+
 @pytest.mark.parametrize("name", [["dsprites"], None, 3, {}])
 def test_what_is_no_name_of_a_data_set_a_study_or_a_model_is_said(name: Any, tmp_path: Path) -> None:
     for kind, ask in (
