@@ -21,7 +21,7 @@ from bench.cli.pages import help_page, version
 from bench.cli.settle import left_open, settle
 from bench.cli.stages import STAGES
 from bench.cli.words import Command, Word
-from bench.registry import entry_points, unknown
+from bench.registry import entry_points, package_of, unknown
 from bench.store import shipped
 from bench.terminal import interruptible, streams
 from bench.values import ConfigError, listed, one_of
@@ -226,7 +226,7 @@ def _chosen(groups: tuple[Word, ...]) -> "DictConfig":
 
     try:
         with initialize_config_dir(str(shipped.conf_dir()), version_base="1.3"):
-            config = compose("config", [word.for_hydra() for word in groups])
+            config = compose("config", [_search_path(groups), *(w.for_hydra() for w in groups if w.is_group)])
     except Exception as fault:  # Hydra raises any type: ValueError, KeyError, errors of yaml
         written = " ".join(word.raw for word in groups) or "the configuration"
         raise ConfigError(f"{written} cannot be composed: {_first_line(fault)}") from fault
@@ -234,6 +234,13 @@ def _chosen(groups: tuple[Word, ...]) -> "DictConfig":
         if word.key == "model":
             _drop_settings_of_others(config, listed(_parsed(word).value()))
     return config
+
+
+def _search_path(groups: Sequence[Word]) -> str:
+    """The word by which Hydra finds the options of plug-ins and of a command's `hydra.searchpath`."""
+    given = [folder for word in groups if word.key == "hydra.searchpath" for folder in keys.search_path(word.value)]
+    places = [f"file://{folder.resolve()}".replace("'", "\\'") for folder in (*shipped.conf_dirs()[1:], *given)]
+    return "hydra.searchpath=[" + ",".join(f"'{place}'" for place in places) + "]"
 
 
 def _drop_settings_of_others(config: "DictConfig", models: Sequence[str]) -> None:
@@ -271,8 +278,8 @@ def _check_options(word: Word, command: Command) -> None:
     for name in names if isinstance(names, list) and word.key == "model" else [names]:
         if word.key == "model" and name not in known and (module := entry_points("models").get(str(name))):
             raise ConfigError(
-                f"the model {name!r} of another distribution ({module}) lacks its yaml: hydra.searchpath="
-                f"[pkg://PACKAGE.conf] names the folder that holds model/{name}.yaml"
+                f"the model {name!r} of another distribution ({module}) lacks its settings: "
+                f"conf/model/{name}.yaml in the package {package_of(module)}"
             )
         if not isinstance(name, str) or name not in known:
             raise unknown(word.key, name if isinstance(name, str) else word.value, known)

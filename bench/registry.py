@@ -9,6 +9,7 @@ name = module:object). Listing names imports nothing, and a plug-in that cannot 
 import difflib
 import importlib
 import importlib.metadata
+import importlib.util
 import re
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,6 +56,20 @@ def unknown(kind: str, name: str, known: Iterable[str], near: Sequence[str] | No
 def entry_points(kind: str) -> dict[str, str]:
     """Plug-ins of other distributions: name -> "module" or "module:object", for a `kind` such as metrics or data."""
     return {e.name: e.value for e in importlib.metadata.entry_points(group=f"bench.{kind}")}
+
+
+def package_of(pointer: str) -> str:
+    """The outermost package that a plug-in's pointer names."""
+    return re.split(r"[.:\s\[]", pointer.strip())[0]
+
+
+def folders_of(package: str) -> list[Path]:
+    """The folders of a package, which is not imported (those around it are); empty if it is none."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
+    return [Path(place) for place in (spec and spec.submodule_search_locations) or ()]
 
 
 @cache

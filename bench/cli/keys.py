@@ -1,6 +1,5 @@
 """The keys of the command line, read from `conf/`: which there are, what each is for, and which are plain text."""
 
-import importlib.util
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -10,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from bench.registry import UnknownNameError, nearest, unknown
-from bench.store.shipped import conf_dir
+from bench.registry import UnknownNameError, folders_of, nearest, unknown
+from bench.store.shipped import conf_dir, conf_dirs
 from bench.values import ConfigError
 
 PATHS = ("results_dir", "codes", "checkpoint", "folder", "images", "labels", "launcher.folder")
@@ -34,8 +33,14 @@ def groups() -> dict[str, list[str]]:
 
 
 def options(group: str, folders: Sequence[Path] = ()) -> list[str]:
-    """The options of a configuration group, such as the studies: shipped ones and those of other folders."""
-    return sorted({path.stem for folder in (conf_dir(), *folders) for path in (folder / group).glob("*.yaml")})
+    """The options of a configuration group, such as the studies: shipped ones, of plug-ins and of other folders."""
+    return sorted(path.stem for path in _files(group, folders))
+
+
+def _files(group: str, folders: Sequence[Path] = ()) -> list[Path]:
+    """The yaml of each option; of two with one name the first."""
+    found = [path for folder in (*conf_dirs(), *folders) for path in (folder / group).glob("*.yaml")]
+    return list({path.stem: path for path in reversed(found)}.values())
 
 
 def search_path(value: str) -> list[Path]:
@@ -49,15 +54,8 @@ def search_path(value: str) -> list[Path]:
 
 def _folder(entry: str) -> Path:
     scheme, _, rest = entry.rpartition("://")
-    folders: list[str] = [rest]
-    if scheme == "pkg":
-        try:
-            spec = importlib.util.find_spec(rest.replace("/", "."))
-        except (ImportError, ValueError):
-            spec = None
-        folders = list((spec and spec.submodule_search_locations) or [])
-    for folder in filter(os.path.isdir, folders):
-        return Path(folder)
+    for folder in filter(os.path.isdir, folders_of(rest.replace("/", ".")) if scheme == "pkg" else [Path(rest)]):
+        return folder
     raise ConfigError(f"hydra.searchpath: there is no {'package' if scheme == 'pkg' else 'folder'} {rest}")
 
 
@@ -73,8 +71,8 @@ def shipped() -> list[str]:
     """Every key of the shipped configuration with dots, without those below `model`, which depend on the models."""
     known = set(paths(_read(conf_dir() / "config.yaml")) - {"defaults", "stage"})
     for group in groups():
-        for name in options(group) if group != "model" else []:
-            entry = _read(conf_dir() / group / f"{name}.yaml")
+        for file in _files(group) if group != "model" else []:
+            entry = _read(file)
             known |= paths(entry if group == "study" else {group: entry}) - {"defaults"}
         known.add(group)
     return sorted(known)
@@ -105,8 +103,8 @@ def is_below_open(key: str) -> bool:
 def _options_with(key: str) -> list[str]:
     """The options of the key's configuration group that contain the key."""
     group, key = key.partition(".")[0], opened(key) or key
-    known = groups().get(group, []) if group not in ("model", "study") else []
-    return [name for name in known if key in paths({group: _read(conf_dir() / group / f"{name}.yaml")})]
+    files = _files(group) if group in groups() and group not in ("model", "study") else []
+    return sorted(file.stem for file in files if key in paths({group: _read(file)}))
 
 
 def unknown_key(key: str, known: set[str]) -> UnknownNameError:

@@ -64,10 +64,13 @@ def trained_table(entries: Iterable[Trained]) -> list[str]:
 
 
 def _unlisted(configured: Iterable[str]) -> list[str]:
-    """Messages about model files of this package that have no configuration."""
-    shipped = [name for name, where in registry.modules("models").items() if where == f"bench.models.{name}"]
-    missing = sorted(set(shipped) - set(configured))
-    return [f"bench/models/{name}.py is not listed: it needs its settings, conf/model/{name}.yaml" for name in missing]
+    """Messages about models, of this package or a plug-in, that have no configuration."""
+    missing = {name: where for name, where in registry.modules("models").items() if name not in configured}
+    return [
+        f"the model {name!r} ({where}) is not listed: it needs its settings, conf/model/{name}.yaml"
+        + ("" if where == f"bench.models.{name}" else f" in the package {registry.package_of(where)}")
+        for name, where in sorted(missing.items())
+    ]
 
 
 def metric_table(names: Iterable[str]) -> list[str]:

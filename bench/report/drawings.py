@@ -22,7 +22,7 @@ from bench.pool import Pool
 from bench.progress import say
 from bench.store.files import StoreError, digest, read_json, sha256_of, write_json
 from bench.store.folders import RunFolder
-from bench.store.shipped import cards_dir, conf_dir
+from bench.store.shipped import cards_dir, conf_dirs
 from bench.study.run import Run
 
 RECORD = "drawn.json"
@@ -178,7 +178,7 @@ def tell(kind: str, outcomes: Iterable[Outcome], page: str | None = None) -> dic
 def code(*places: str) -> str:
     """A hash of the code that draws: Python files and folders of the package, models' yamls, cards, libraries."""
     files = [file for place in places for file in _python(PACKAGE / place)]
-    files += [*(conf_dir() / "model").glob("*.yaml"), *cards_dir().glob("*.yaml")]
+    files += [f for folder in (*(d / "model" for d in conf_dirs()), cards_dir()) for f in folder.glob("*.yaml")]
     texts = sorted((f.name, sha256_of(f)) for f in files)
     return digest([texts, {name: version(name) for name in LIBRARIES}])
 

@@ -5,6 +5,7 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+from bench.registry import DEFINITIONS, entry_points, folders_of, package_of
 from bench.store.tables import TableFolder
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -32,6 +33,15 @@ def revision() -> str | None:
 def conf_dir() -> Path:
     """The shipped Hydra configuration: of the checkout, else of the wheel."""
     return _CHECKOUT / "conf" if in_checkout() else _PACKAGE / "_shipped" / "conf"
+
+
+@cache
+def conf_dirs() -> tuple[Path, ...]:
+    """The folders of Hydra configuration: the shipped one, then `conf/` of each package that has a plug-in."""
+    pointers = [pointer for kind in (*DEFINITIONS, "data") for pointer in entry_points(kind).values()]
+    packages = sorted({package_of(pointer) for pointer in pointers})
+    theirs = [folder / "conf" for package in packages for folder in folders_of(package)]
+    return conf_dir(), *filter(Path.is_dir, theirs)
 
 
 def cards_dir() -> Path:

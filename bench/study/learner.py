@@ -93,18 +93,19 @@ def swept(model: str) -> str | None:
 
 @cache
 def shipped_settings(model: str) -> Mapping[str, object]:
-    """The content of a model's `conf/model/NAME.yaml`; empty for a representation from elsewhere.
+    """The content of a model's `conf/model/NAME.yaml`, a plug-in's too; empty for a representation from elsewhere.
 
     Raises:
         StoreError: the file is not yaml of keys and values.
     """
-    files = {f.stem: f for f in (shipped.conf_dir() / "model").glob("*.yaml")}
-    if model not in files:
+    files = [file for folder in shipped.conf_dirs() for file in (folder / "model").glob("*.yaml") if file.stem == model]
+    if not files:
         return {}
+    file = files[0]
     try:
-        settings = yaml.safe_load(files[model].read_text(encoding="utf-8"))
+        settings = yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as fault:
-        raise StoreError(f"{files[model]} is not yaml: {fault}") from fault
+        raise StoreError(f"{file} is not yaml: {fault}") from fault
     if not isinstance(settings, dict):
-        raise StoreError(f"{files[model]} must hold keys and values")
+        raise StoreError(f"{file} must hold keys and values")
     return settings

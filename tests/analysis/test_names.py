@@ -40,7 +40,7 @@ def test_the_title_of_a_model_is_not_part_of_its_identity() -> None:
 
 def test_a_broken_file_of_a_model_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
-    monkeypatch.setattr(shipped, "conf_dir", lambda: tmp_path)
+    monkeypatch.setattr(shipped, "conf_dirs", lambda: (tmp_path,))
     for stem, text in (("torn_model", "title: [\n"), ("empty_model", "")):
         (tmp_path / "model" / f"{stem}.yaml").write_text(text)
         with pytest.raises(StoreError, match=f"{stem}.yaml"):

@@ -11,11 +11,13 @@ from bench.__main__ import compose_all, perform
 from bench.cli.words import check_keys, read
 from bench.registry import UnknownNameError
 from bench.store.folders import Store
+from bench.store.shipped import conf_dir
 from bench.study.command import study_of
 from bench.study.grid import plan
 from bench.study.record import extend
 from bench.values import ConfigError
 
+CUSTOM = (conf_dir() / "study" / "custom.yaml").read_text()  # every key of a study
 Settings = dict[str, Any]
 
 
@@ -328,7 +330,7 @@ def test_what_may_be_given_makes_a_plan(words: str) -> None:
 def test_options_of_another_package_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = tmp_path / "own_package" / "conf" / "study" / "theirs.yaml"
     study.parent.mkdir(parents=True)
-    study.write_text("# @package _global_\nstudy: {name: theirs, title: x}\nseed: [7]\n")
+    study.write_text(CUSTOM.replace("name: null", "name: theirs").replace("seed: [0]", "seed: [7]"))
     for folder in study.parents[1:3]:
         (folder / "__init__.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -340,22 +342,11 @@ def test_options_of_another_package_are_found(tmp_path: Path, monkeypatch: pytes
             study_of(settings("run", "study=thiers", f"hydra.searchpath=[{place}]"), Store(tmp_path))
 
 
-def test_a_model_of_another_distribution_without_its_yaml_is_told_where_it_belongs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "own-1.0.dist-info").mkdir()
-    (tmp_path / "own-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: own\nVersion: 1.0\n")
-    (tmp_path / "own-1.0.dist-info" / "entry_points.txt").write_text("[bench.models]\nquiet_vae = own.quiet_vae\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(ConfigError, match=r"'quiet_vae' .* \(own\.quiet_vae\) lacks its yaml: hydra\.searchpath="):
-        settings("train", "model=[pca,quiet_vae]")
-
-
 def test_a_study_of_someone_else_runs_no_code(tmp_path: Path) -> None:
     study = tmp_path / "study" / "theirs.yaml"
     study.parent.mkdir()
     called = "{x: {_target_: os.mkdir, path: " + str(tmp_path / "made") + "}}"
-    study.write_text(f"# @package _global_\nstudy: {{name: theirs, title: x}}\nhydra: {{callbacks: {called}}}\n")
+    study.write_text(CUSTOM.replace("name: null", "name: theirs") + f"hydra: {{callbacks: {called}}}\n")
     assert settings("run", "study=theirs", f"hydra.searchpath=[file://{tmp_path}]")["study"]["name"] == "theirs"
     assert not (tmp_path / "made").exists()
 
