@@ -223,6 +223,7 @@ def _composed(job: Sequence[Word], command: Command) -> dict[str, Any]:
 def _chosen(groups: tuple[Word, ...]) -> "DictConfig":
     """The configuration that Hydra composes from the chosen options."""
     from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
 
     try:
         with initialize_config_dir(str(shipped.conf_dir()), version_base="1.3"):
@@ -230,6 +231,9 @@ def _chosen(groups: tuple[Word, ...]) -> "DictConfig":
     except Exception as fault:  # Hydra raises any type: ValueError, KeyError, errors of yaml
         written = " ".join(word.raw for word in groups) or "the configuration"
         raise ConfigError(f"{written} cannot be composed: {_first_line(fault)}") from fault
+    if missing := keys.of_a_study() - keys.paths(OmegaConf.to_container(config)):
+        study = next((word.raw for word in reversed(groups) if word.key == "study"), "the study")
+        raise ConfigError(f"the yaml of {study} lacks {', '.join(sorted(missing))}: every study has them")
     for word in groups:
         if word.key == "model":
             _drop_settings_of_others(config, listed(_parsed(word).value()))

@@ -78,6 +78,12 @@ def shipped() -> list[str]:
     return sorted(known)
 
 
+@cache
+def of_a_study() -> set[str]:
+    """The keys, with dots, that the yaml of every study has."""
+    return paths(_read(conf_dir() / "study" / "custom.yaml"))
+
+
 def _read(path: Path) -> dict[str, Any]:
     return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
 

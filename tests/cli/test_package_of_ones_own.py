@@ -87,6 +87,12 @@ def test_its_settings_its_title_and_its_studies_are_found(package: Path) -> None
     assert setting_title("quiet_vae", None, 0.3) == "Quiet VAE, weight 0.3"
 
 
+def test_a_study_that_lacks_keys_is_told_which(package: Path) -> None:
+    write(package, "study/half", "# @package _global_\nstudy: {title: half a study}\nseed: [7]\nstrength: [0]\n")
+    with pytest.raises(ConfigError, match=r"the yaml of study=half lacks dataset, metric, strength_of, study\.name: "):
+        list(compose_all(read(["train", "study=half"])))
+
+
 def test_the_package_that_the_pages_make_works(site: Path, tmp_path: Path) -> None:
     points: dict[str, dict[str, str]] = {"bench.data": {"stripes": "my_bench.stripes"}}
     for page in TUTORIALS:
