@@ -15,13 +15,13 @@ from bench.store.folders import Store
 from bench.store.record_types import is_line, read_record
 from bench.store.tables import TableFolder
 from bench.study.command import Settings, study_of
-from bench.study.grid import UNCOUNTED
+from bench.study.grid import UNCOUNTED, metric_names
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol, protocol_of, shipped_protocols
 from bench.table.reference import write_reference
 from bench.table.scores import plan_scores
 from bench.table.submission import CODES, FORMAT, MEND, RECORD, SubmissionRecord, check_free, today, write_half
-from bench.table.verification import name_taken
+from bench.table.verification import name_taken, rows_read, too_few
 from bench.values import ConfigError, check_name, flag, one_of, text
 
 ABOUT = ("contact", "paper", "code")
@@ -66,9 +66,13 @@ def _submit_codes(name: str, path: Path, settings: Settings) -> int:
     if (dataset := single(settings, "dataset")) == data.CUSTOM:
         raise ConfigError("the board compares codes of one data set: say of which these are with dataset=NAME")
     one_of("data set of the suite", dataset, data.packaged())
-    _check_protocol(protocol_of(settings["scoring"]))
+    protocol = protocol_of(settings["scoring"])
+    _check_protocol(protocol)
     file, results_dir = Path(str(settings["codes"])).expanduser(), settings["results_dir"]
     file_codes = foreign.read(file, name, dataset, single(settings, "seed"))
+    rows = len(file_codes.factors)
+    if rows < (read := max(rows_read(metric_names(settings["metric"]), protocol, dataset).values(), default=0)):
+        raise ConfigError(too_few(file.name, rows, read, protocol.name))
     if flag("with_codes", settings["with_codes"]):
         file = path / CODES
         write_half(file, file_codes.codes.mean, file_codes.factors, file_codes.codes.logvar)

@@ -1,6 +1,6 @@
 """Checks a submission without trusting it: its rules, and its scores against recomputed ones."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TOLERANCE = 0.005  # largest difference between machines: absolute, or relative for scores above 1
+COUNTED = ("points", "split")  # what metrics read whose rows of codes a protocol counts
 Outcomes = Mapping[tuple[str, str], tuple[str, str]]  # run and cell -> "done", "skipped" or "failed", and why
 
 
@@ -52,6 +53,7 @@ def check(submission: Submission, store: Store) -> Findings:
     findings.wrong += _wrong_rows(submission)
     findings.wrong += _wrong_name(submission, store)
     findings.wrong += _wrong_codes(submission)
+    findings.wrong += _too_few_rows(submission)
     _check_datasets(submission, findings)
     _check_cells(submission, findings)
     return findings
@@ -64,6 +66,12 @@ def keys_under(table: "pd.DataFrame", protocol: Protocol) -> set[str]:
         if _version(metric) is not None:
             keys |= {cell.key for cell in cells([metric], protocol)}
     return keys & {*table["cell"].unique()}
+
+
+def rows_read(metrics: Iterable[str], protocol: Protocol, dataset: str) -> dict[str, int]:
+    """Cell -> the rows of codes that it reads under a protocol, of a data set that may have fewer images."""
+    usable = [metric for metric in metrics if _version(metric) is not None and declaration(metric).reads in COUNTED]
+    return {cell.key: min(sum(cell.sizes.values()), data.card(dataset).num_images) for cell in cells(usable, protocol)}
 
 
 def given_codes(submission: Submission) -> list[GivenCodes]:
@@ -162,6 +170,30 @@ def _wrong_codes(submission: Submission) -> Iterator[str]:
             f"submission.json gives the codes the sha256 {part['sha256'][:12]}..., the id of their row is made of "
             f"{shown(str(member.sha256))[:12]}..."
         )
+
+
+def _too_few_rows(submission: Submission) -> Iterator[str]:
+    """Errors of codes that have fewer rows than the protocol reads: chance alone gives few rows high scores."""
+    protocol, table = shipped_protocols().get(submission.record["protocol"]), submission.table
+    of_codes = [
+        run for run, content in submission.identities.items() if isinstance(content, dict) and "codes" in content
+    ]
+    rows = table[table["run"].isin(of_codes) & table["dataset"].isin(data.packaged())]
+    if protocol is None or rows.empty:
+        return
+    for (run, dataset), scores in rows.groupby(["run", "dataset"], observed=True):
+        read = scores["cell"].astype(object).map(rows_read(scores["metric"].unique(), protocol, dataset)).fillna(0)
+        total = scores["num_train"] + scores["num_test"]
+        if (short := total < read).any():
+            worst = (read - total).where(short, 0).idxmax()
+            yield too_few(f"run {run}", int(total[worst]), int(read[worst]), protocol.name)
+
+
+def too_few(what: str, rows: int, read: int, protocol: str) -> str:
+    """The error for codes of fewer rows than a protocol reads, in words."""
+    return (
+        f"{what} has codes of {rows:,} images where scoring={protocol} reads {read:,}: a row of the board rests on all"
+    )
 
 
 def _check_datasets(submission: Submission, findings: Findings) -> None:

@@ -54,7 +54,7 @@ def submitted(
         write_json(folder.done, {"device": "cpu", "seconds": 1.0, "versions": {"bench": "1"}})
         values = {"mig": {"mig": score}, "unsupervised": {"gaussian_total_correlation": score}}
         scored = [
-            dict(vars(c)) | {"key": c.key, "seconds": 0.1, "values": values[c.metric], "rows": {"num_points": 9}}
+            dict(vars(c)) | {"key": c.key, "seconds": 0.1, "values": values[c.metric], "rows": {"num_points": 5_000}}
             for c in cells(metrics, QUICK)
         ]
         write_json(folder.scores("x"), {"run": member.id, "cells": scored})

@@ -15,7 +15,7 @@ from bench.table.folder import read_card, read_identities, read_studies, read_ta
 
 SIZES = (3, 6, 40, 32, 32)  # of dSprites
 RNG = np.random.default_rng(0)
-FACTORS = np.stack([RNG.integers(n, size=400) for n in SIZES], axis=1)
+FACTORS = np.stack([RNG.integers(n, size=5_000) for n in SIZES], axis=1)
 CODES = FACTORS / np.array(SIZES) + 0.1 * RNG.normal(size=FACTORS.shape)
 
 

@@ -13,6 +13,7 @@ from bench.store.files import sha256_of
 from bench.table.submission import read_submission, write_half
 from bench.values import ConfigError
 
+PUBLISHED = yaml.safe_load((shipped.conf_dir() / "scoring" / "published.yaml").read_text(encoding="utf-8"))
 pytestmark = pytest.mark.long  # left out of `make check`
 
 
@@ -61,6 +62,7 @@ def test_codes_may_have_a_setting_and_be_submitted_again_when_they_are_better(
         ({"study": {"name": "quick", "title": None}}, "submit takes codes=FILE name=NAME dataset=NAME, or study=NAME"),
         ({"codes": None}, "submit takes codes=FILE name=NAME dataset=NAME, or study=NAME"),
         ({"with_codes": "yes"}, "with_codes must be true or false"),
+        ({"scoring": PUBLISHED}, "mine.npz has codes of 5,000 images where scoring=published reads 10,000: a row"),
     ],
 )
 def test_what_cannot_stand_on_the_board_is_refused_before_anything_is_written(

@@ -48,6 +48,17 @@ def test_codes_that_stay_at_home_are_checked_by_who_has_them(
     assert f"and what was scored had {sha256_of(file)[:12]}..." in told
 
 
+def test_codes_of_few_images_are_refused_since_chance_gives_them_high_scores(
+    copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewritten(copied, lambda table, *_: table.assign(num_train=12))
+    code, told = verified(copied, capsys)
+    assert (
+        code,
+        "has codes of 12 images where scoring=quick reads 5,000: a row of the board rests on all" in told,
+    ) == (1, True)
+
+
 def test_a_score_that_does_not_come_out_again_is_named_with_both_values(
     copied: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
