@@ -136,7 +136,8 @@ def _wrong_name(submission: Submission, store: Store) -> Iterator[str]:
     if path.parent == accepted and path.name != name:
         yield f"its folder is called {shown(path.name)} and it is called {name}"
     if path.parent != accepted and (store.submissions / name).exists():
-        yield f"its name {name} is that of the submission {store.submissions / name}: choose another"
+        accepted_one = f"its name {name} is that of the submission {store.submissions / name}"
+        yield f"{accepted_one}: choose another, or if it is that one made again, put it in its place and verify that"
 
 
 def name_taken(name: str, store: Store) -> str | None:
