@@ -128,8 +128,8 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
     schedules = {name: _schedule_on(card, schedule, trained) for name, card in datasets.items()}
     for name, card, sampling in ((n, c, s) for n, c in datasets.items() for s in samplings[n]):
         for model, entry in models.items():
-            if "pairs" in config["model"][model]:
-                _check_pairs(model, card, sampling)
+            if entry.partners:
+                _check_partners(model, card, sampling)
             share = entry.published_updates if schedule.updates == "published" else 1.0
             schedule_of_model = dataclasses.replace(schedules[name], steps=max(1, round(schedule.steps * share)))
             for index, value, hyper in settings[model]:
@@ -155,17 +155,17 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
                     )
 
 
-def _check_pairs(model: str, card: Card, sampling: Sampling) -> None:
-    """Raise ConfigError where a model of pairs of images cannot be trained."""
+def _check_partners(model: str, card: Card, sampling: Sampling) -> None:
+    """Raise ConfigError where a model that chooses images by their factors cannot be trained."""
     if not card.grid:
         raise ConfigError(
-            f"{model} trains on pairs of images that share values of factors: {card.name} has no factor grid to find "
-            "them in; leave one of the two out"
+            f"{model} trains on images that share values of factors: {card.name} has no factor grid to find them in; "
+            "leave one of the two out"
         )
     if sampling.leaves_out:
         raise ConfigError(
-            f"{model} trains on pairs whose second images are chosen from all: with sampling={sampling.kind} some "
-            "would be those that are held out"
+            f"{model} chooses images that share values of factors from all: with sampling={sampling.kind} some would "
+            "be those that are held out"
         )
 
 

@@ -14,7 +14,7 @@ from bench.study.run import FIRST_PAIRS, PAIRS
 from bench.values import ConfigError, flag, listed, mapping, number, one_of, positive, text, whole
 
 REQUIRED = ("version", "fitted", "sweeps", "hyper")
-OPTIONAL = ("title", "values", "scaled", "published_updates", "pairs")
+OPTIONAL = ("title", "values", "scaled", "published_updates", "pairs", "partners")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Entry:
         scaled: hyper-parameters that are given for the published number of steps.
         published_updates: the share of the schedule's steps that it took in its study.
         pairs: of a model of pairs of images: the rule that draws them, of `bench.study.run.PAIRS`.
+        partners: whether it chooses further images by their factors, as models of pairs do.
     """
 
     version: int
@@ -40,6 +41,7 @@ class Entry:
     scaled: tuple[str, ...]
     published_updates: float
     pairs: str
+    partners: bool
 
 
 def entry_of(model: str, settings: Any) -> Entry:
@@ -74,6 +76,7 @@ def entry_of(model: str, settings: Any) -> Entry:
         tuple(scaled),
         positive(f"{group}.published_updates", entry.get("published_updates", 1.0)),
         _rule_of(model, entry["pairs"], hyper) if "pairs" in entry else FIRST_PAIRS,
+        flag(f"{group}.partners", entry.get("partners", "pairs" in entry)),
     )
 
 

@@ -227,7 +227,7 @@ def test_pairs_depend_on_seed_and_step_alone(rule: str) -> None:
     ("changes", "sizes", "message"),
     [
         (1, (), "the data set has no factor grid"),
-        (1, (5, 1), "pairs that share some factors and not others: the data set has 1"),
+        (1, (5, 1), "pairs that share some factors and not others: the data set has 1 that vary"),
         (3, SIZES, "from 1 to 2, for 3 factors vary, or -1 for any of these, got 3"),
         (0, SIZES, "got 0"),
         (1.5, SIZES, "got 1.5"),

@@ -184,7 +184,9 @@ def check_pairs(model: str, changes: Sequence[float], sizes: Sequence[int]) -> N
     if not sizes:
         raise ModelError(f"{model} trains on pairs of images that share factors: the data set has no factor grid")
     if free < 2:
-        raise ModelError(f"{model} trains on pairs that share some factors and not others: the data set has {free}")
+        raise ModelError(
+            f"{model} trains on pairs that share some factors and not others: the data set has {free} that vary"
+        )
     for number in changes:
         if number not in (-1, *range(1, free)):
             raise ModelError(
