@@ -15,7 +15,7 @@ from bench.analysis.scores.choice import ANY, CRITERIA, Choice, choose
 from bench.analysis.scores.dead import dead_runs, dead_sentence
 from bench.analysis.scores.selection import with_sampled_tc
 from bench.escaping import as_cells, markdown, markdown_code
-from bench.report.figures.panels import Looks, metrics_of, model_keys, panel_grid, rng, standing
+from bench.report.figures.panels import Looks, bottom_of, metrics_of, model_keys, panel_grid, rng, standing
 from bench.report.figures.selection import chosen_by
 from bench.report.style import Picture, remove, save, titled
 from bench.store.files import write_text
@@ -179,6 +179,8 @@ def regret_figure(regrets: pd.DataFrame, styles: Looks, dataset: str, schedules:
     for ax, metric in zip(axes, metrics, strict=True):
         _marks(ax, regrets[regrets["metric"] == metric], ways, models, styles)
         ax.set_title(title(metric))
+    for ax in bottom_of(axes):
+        ax.set_xlabel("regret")
     heading = f"{dataset_title(dataset)}: what choosing a run without factors costs"
     titled(figure, heading, _standing(regrets), schedules, NOTE, model_keys(models, styles, line=False))
     return figure

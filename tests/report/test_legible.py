@@ -184,6 +184,9 @@ def test_every_text_of_the_cost_of_choosing_can_be_read(table: pd.DataFrame, tmp
     ((chosen,), _) = chosen_runs(table[table["dataset"].eq("dsprites")], Store(tmp_path))
     figure = regret_figure(chosen.choice.regrets, looks_of(table), chosen.dataset, SCHEDULES)
     assert faults(figure) == []
+    panels = [ax for ax in figure.axes if ax.get_title()]
+    lowest = min(ax.get_position().y0 for ax in panels)
+    assert {ax.get_xlabel() for ax in panels if ax.get_position().y0 < lowest + 0.01} == {"regret"}
 
 
 def test_every_text_of_the_question_of_conventions_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
