@@ -49,7 +49,7 @@ def draw_sheet(data: DataSet, path: Path) -> None:
 
 def _figure(data: DataSet) -> Figure:
     of_factors = _sweeps if data.card.grid else _classes if data.card.factor_names else lambda data: []
-    if data.card.grid and data.rows is not None and len(data.card.factor_sizes) > 1:
+    if _shows_rarity(data):
         of_factors = _joint
     rows = [*of_factors(data), *_random(data)]
     pitch = CELL + GAP
@@ -66,8 +66,14 @@ def _figure(data: DataSet) -> Figure:
     return figure
 
 
+def _shows_rarity(data: DataSet) -> bool:
+    """Whether rows of factors show how often their combinations are drawn."""
+    return data.card.grid and data.rows is not None and len(data.card.factor_sizes) > 1
+
+
 def _title(figure: Figure, data: DataSet, left: float, top: float, line: float) -> None:
     facts = f"{len(data):,} images of {' × '.join(map(str, data.card.image_shape))}"
+    facts += "; the darker, the rarer in training" if _shows_rarity(data) else ""
     figure.text(left, top, data.card.title, fontsize=10, fontweight="bold", va="top")
     figure.text(left, top - line, facts, fontsize=7, color="0.35", va="top")
 

@@ -9,7 +9,7 @@ from matplotlib.image import imread
 from bench import data
 from bench.data.base import Card, DataSet
 from bench.data.sampling import of_card, sampled
-from bench.report.sheet import CELL, DPI, GAP, HEAD, MARGIN, _classes, _joint, _random, _sweeps, draw_sheet
+from bench.report.sheet import CELL, DPI, GAP, HEAD, MARGIN, _classes, _figure, _joint, _random, _sweeps, draw_sheet
 
 pytestmark = pytest.mark.long  # left out of `make check`
 
@@ -64,3 +64,11 @@ def test_pictures_are_as_bright_as_their_combination_is_likely(tmp_path: Path, m
         sampled(White(card), of_card({"kind": "held_out", "held_out": [{"a": 0, "b": 1}]}, card)), tmp_path / "a"
     )
     assert shown == [1, 0, 1, 1, *[1] * 20]
+
+
+def test_a_sheet_says_what_dark_pictures_mean() -> None:
+    whole = data.load_data("xyobject")
+    subset = sampled(whole, of_card({"kind": "subset", "images": 100}, whole.card))
+    said = [[text.get_text() for text in _figure(images).texts] for images in (whole, subset)]
+    assert "75,000 images of 64 × 64 × 3" in said[0]
+    assert "75,000 images of 64 × 64 × 3; the darker, the rarer in training" in said[1]
