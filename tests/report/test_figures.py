@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from bench.analysis.scores.agreement import TooFewRunsError
+from bench.analysis.scores.agreement import TooFewRunsError, wide
+from bench.analysis.scores.transfer import complete_grid, transfer
 from bench.columns import COLUMNS
 from bench.pool import Here
 from bench.report.figures import DATASET_FIGURES, FIGURES, _rows, draw_all
@@ -105,6 +106,12 @@ def test_the_paper_s_metrics_have_a_figure_and_all_of_the_suite_another_with_the
     assert set(every["row"]) == {"mig", "dci_disentanglement", "irs"}
     key = ["dataset", "row", "column"]
     pd.testing.assert_frame_equal(papers.set_index(key), every.set_index(key).loc[papers.set_index(key).index])
+
+
+def test_settings_are_transferred_between_the_paper_s_metrics_and_between_all_of_the_suite_in_another_figure() -> None:
+    for suffix, names in (("", ["mig", "dci_disentanglement"]), ("_all", ["mig", "dci_disentanglement", "irs"])):
+        drawn = drawn_whole(f"table1_transfer_of_settings{suffix}")[1]
+        pd.testing.assert_frame_equal(drawn, transfer(complete_grid(wide(made()), names)))
 
 
 def test_without_metrics_beside_the_paper_s_there_is_no_figure_of_all() -> None:

@@ -92,10 +92,11 @@ def dataset_scatter(table: pd.DataFrame, schedules: str, every: bool = False) ->
     return figure, points
 
 
-def transfer_of_settings(table: pd.DataFrame, schedules: str) -> Drawn:
+def transfer_of_settings(table: pd.DataFrame, schedules: str, every: bool = False) -> Drawn:
     """Tables 1 and 6: how often a setting picked by one score and seed is no worse than a random one elsewhere."""
     scores = wide(table)
-    percents = transfer(complete_grid(scores, metrics_of(table, scores)))
+    grid = complete_grid(scores, shown_of(metrics_of(table, scores), every))
+    percents = transfer(grid)
     first = percents.iloc[0]
     enough = first["seeds"] >= MIN_SEEDS
     interval = "\n[" + percents["low"].map("{:.1f}".format) + ", " + percents["high"].map("{:.1f}".format) + "]"
@@ -106,7 +107,10 @@ def transfer_of_settings(table: pd.DataFrame, schedules: str) -> Drawn:
     labels = {"same": "same", "random": "another"}
     titles = (str, lambda m: f"{labels[m]} metric", lambda d: f"{labels[d]} data set")
     figure = heatmaps(cells, "panel", PERCENT, titles)
-    note = "A setting is picked by one score and seed and compared with a random one by another: every trial there is."
+    note = (
+        f"A setting is picked by one of {len(grid.names)} scores and a seed and compared with a random one by another: "
+        "every trial there is."
+    )
     spread = " In brackets: 95% interval, by the jackknife over seeds." if enough else ""
     behind = standing(first["settings"], first["seeds"], "settings")
     heading = "A picked setting is no worse than a random one, %"
