@@ -185,7 +185,7 @@ def test_the_interval_of_a_difference_is_widened_by_the_seeds_of_both_where_it_i
     ours = scale(found["ours"] / 100)
     for end in ("low", "high"):
         half, widened = (scale(found[column] / 100) - ours for column in (end, f"{end}_of_difference"))
-        np.testing.assert_allclose(widened, half * np.sqrt(1 + 5 / 50))
+        np.testing.assert_allclose(widened, half * np.sqrt(1 + 5 / 50), atol=1e-12)
 
 
 def test_printed_shares_are_freed_of_the_part_of_six_models_or_of_36_settings() -> None:

@@ -97,12 +97,15 @@ def mean_explained(blocks: Sequence[tuple[Floats, Labels]]) -> Mean:
 
 
 def _ends(omega: ArrayLike, parts: Floats, freedom: ArrayLike) -> tuple[Floats, Floats]:
-    """Ends, as shares, of the t interval of -log(1 - omega), from the contribution of each setting to its variance."""
+    """Ends, as shares, of the t interval of -log(1 - omega), from the contribution of each setting to its variance.
+
+    A share is 0 to 1, so ends beyond are cut off there; the low end of an omega below 0 is that omega.
+    """
     variance = parts.sum(axis=0)
     freedoms = np.reshape(freedom, (-1, *[1] * (parts.ndim - 1)))
     together = variance**2 / np.maximum((parts**2 / freedoms).sum(axis=0), 1e-300)
     ends = t_ends(-np.log1p(-np.minimum(omega, 1 - 1e-12)), np.sqrt(variance), together)
-    low, high = (np.clip(1 - np.exp(-end), 0, 1) for end in ends)
+    low, high = (np.clip(1 - np.exp(-end), np.minimum(omega, 0), 1) for end in ends)
     return low, high
 
 
