@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import LARGEST, Score, SkippedError, check_split, metric
+from bench.metrics.base import LARGEST, Floats, Score, SkippedError, check_split, metric
 from bench.metrics.parts.standardise import LEAST_RANGE, moments
 
 
@@ -23,8 +23,9 @@ def linear_r2(
     Least squares fits class indices to the training codes, with an intercept; R2 = 1 - (squared error) / (squared
     distance from the mean) in the test rows, averaged over factors. It says what a code holds, not how it is laid out:
     a rotation leaves it as it is. A code that explains nothing scores about 0, and below 0 where the fit misleads. Of
-    dimensions that depend on each other linearly, and of more of them than rows, the shortest coefficients are taken,
-    of standardised dimensions. Factors with a single value in the training or the test rows are left out.
+    dimensions that depend on each other linearly, as far as rounding tells, and of more of them than rows, the shortest
+    coefficients are taken, of standardised dimensions. Factors with a single value in the training or the test rows are
+    left out.
 
     Args:
         train_codes: (n, D).
@@ -49,10 +50,21 @@ def linear_r2(
     y, expected = y[:, varied], expected[:, varied]
     live = np.ptp(x, axis=0) >= LEAST_RANGE
     mean, deviation = moments(x[:, live])
-    level = y.mean(axis=0)
-    coefficients = np.linalg.lstsq((x[:, live] - mean) / deviation, y - level, rcond=None)[0]
+    standard, level = (x[:, live] - mean) / deviation, y.mean(axis=0)
+    coefficients = np.linalg.lstsq(standard, y - level, rcond=_rounding(standard))[0]
     predicted = level + (test[:, live] - mean) / deviation @ coefficients
     with np.errstate(over="ignore"):  # of test codes far beyond the training rows
         errors = np.square(predicted - expected).sum(axis=0)
     unexplained = errors / np.square(expected - expected.mean(axis=0)).sum(axis=0)
     return {"r2": float(1 - np.minimum(unexplained, LARGEST).mean())}
+
+
+def _rounding(standard: Floats) -> float:
+    """The share of the largest singular value below which a direction of standardised dimensions is rounding alone.
+
+    The means of dimensions that hardly move beside their size are rounded by a part of their deviation. So dimensions
+    that are copies of each other in the training rows differ by a constant: a direction that has no other content, and
+    whose coefficient is huge where a test row tells the copies apart.
+    """
+    left = 2 * np.linalg.norm(standard.mean(axis=0))
+    return float(max(np.finfo(np.float64).eps * max(standard.shape), left))

@@ -249,3 +249,14 @@ def test_linear_r2_of_more_dimensions_than_rows_and_of_codes_far_off_is_finite()
     assert linear_r2(codes[:30], FACTORS[:30], codes[30:], FACTORS[30:60])["r2"] < 0.5
     far = linear_r2(codes[:, :2] * 1e-60, FACTORS[:60], np.full((60, 2), 1e38), FACTORS[:60])["r2"]
     assert -np.inf < far < -1e30
+
+
+def test_linear_r2_of_collapsed_codes_does_not_rest_on_how_their_means_are_rounded() -> None:
+    rng, rows = np.random.default_rng(0), 2000
+    moved = (rng.random(2 * rows) < 0.2).astype(np.float32)
+    size = np.float32([1.5, -0.7, 2.3])
+    codes = size + np.spacing(size) * np.float32([3000, 1700, 2100]) * moved[:, None]  # copies, of tiny deviations
+    codes[-1, 0] += 1e-4  # one test row tells the first of them apart
+    factors = rng.integers(40, size=(2 * rows, 2))
+    found = linear_r2(codes[:rows], factors[:rows], codes[rows:], factors[rows:])["r2"]
+    assert found == pytest.approx(0, abs=0.01)
