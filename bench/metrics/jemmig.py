@@ -26,8 +26,9 @@ def jemmig(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[
 
     Unlike the MIG, it falls if a dimension holds more than its factor. J_k is normalised by its value for a dimension
     that fills all bins, so uniform noise scores 0, but a constant code, which has no entropy beside the factors',
-    scores log B / (H(v_k) + log B), far above 0. A perfect code scores below 1 if bins merge values of a factor. For a
-    code of one dimension I(v_k; z_(2)) is 0. Factors with a single value are left out.
+    scores log B / (H(v_k) + log B), far above 0. A perfect code scores below 1 if bins merge values of a factor. Of
+    equally informative dimensions z_(1) is that of least entropy. For a code of one dimension I(v_k; z_(2)) is 0.
+    Factors with a single value are left out.
 
     Args:
         codes: (N, D).
@@ -46,6 +47,7 @@ def jemmig(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[
     table = information_table(codes, factors, num_bins)
     ordered = np.sort(table.information, axis=0)
     second = ordered[-2] if len(ordered) > 1 else 0.0
-    joint = table.of_factors + table.of_dims[table.information.argmax(axis=0)] - ordered[-1]
+    is_best = table.rounded == table.rounded.max(axis=0)
+    joint = table.of_factors + np.where(is_best, table.of_dims[:, None], np.inf).min(axis=0) - ordered[-1]
     lost = (joint - ordered[-1] + second) / (table.of_factors + np.log(num_bins))
     return {"jemmig": float(np.clip(1 - lost.mean(), 0, 1))}  # rounding can leave [0, 1]

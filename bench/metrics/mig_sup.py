@@ -22,8 +22,8 @@ def mig_sup(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict
 
     MIG-sup = mean_d [I(z_d; v_(1)) / H(v_(1)) - I(z_d; v_(2)) / H(v_(2))], with v_(1) and v_(2) the two factors of
     largest mutual information (in nats) with dimension d, and codes in `num_bins` equal-width bins. Every dimension
-    counts, so uninformative ones lower the score. If the entropies of factors differ, a gap can be below 0. Factors
-    with a single value are left out.
+    counts, so uninformative ones lower the score. If the entropies of factors differ, a gap can be below 0. Of equally
+    informative factors v_(1) is that of least entropy. Factors with a single value are left out.
 
     Args:
         codes: (N, D).
@@ -40,6 +40,7 @@ def mig_sup(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict
         1.0
     """
     table = information_table(codes, factors, num_bins, least_factors=2)
-    first_two = np.argsort(-table.information, axis=1, kind="stable")[:, :2]
-    top, second = np.take_along_axis(table.information / table.of_factors, first_two, axis=1).T
+    shares = table.information / table.of_factors
+    first_two = np.lexsort((-shares, -table.rounded), axis=1)[:, :2]
+    top, second = np.take_along_axis(shares, first_two, axis=1).T
     return {"mig_sup": float(np.clip((top - second).mean(), -1, 1))}  # rounding can exceed 1 for a perfect code

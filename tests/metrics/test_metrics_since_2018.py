@@ -260,3 +260,12 @@ def test_linear_r2_of_collapsed_codes_does_not_rest_on_how_their_means_are_round
     factors = rng.integers(40, size=(2 * rows, 2))
     found = linear_r2(codes[:rows], factors[:rows], codes[rows:], factors[rows:])["r2"]
     assert found == pytest.approx(0, abs=0.01)
+
+
+def test_the_order_of_equally_informative_dimensions_and_factors_does_not_matter() -> None:
+    four = np.arange(400)[:, None] % 4
+    factors, codes = np.hstack([four // 2, four, four % 2]), np.hstack([four // 2, four, four]).astype(float)
+    for columns in permutations(range(3)):
+        assert jemmig(codes[:, columns], factors)["jemmig"] == pytest.approx(jemmig(codes, factors)["jemmig"])
+        assert mig_sup(codes, factors[:, columns])["mig_sup"] == pytest.approx(mig_sup(codes, factors)["mig_sup"])
+    assert mig_sup(codes[:, :1], factors)["mig_sup"] == pytest.approx(0.5)  # all of four // 2, half of four
