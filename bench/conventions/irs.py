@@ -7,13 +7,14 @@ from bench.conventions.repositories import DISENTANGLEMENT_LIB, UBISOFT
 from bench.conventions.unit_bins import unit_bins
 from bench.metrics.base import check_codes, check_factors
 from bench.metrics.irs import irs
+from bench.metrics.parts.information import dense
 
 BINS = 10
 
 
 def of_worst_rows(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
     """The IRS of the largest deviation within a class of a factor."""
-    classes = check_factors(factors, len(check_codes(codes)))
+    classes = dense(check_factors(factors, len(check_codes(codes))))
     return irs(codes, classes, num_bins=int(classes.max()) + 1, diff_quantile=1.0)  # enough bins to keep all classes
 
 

@@ -12,6 +12,7 @@ from bench.conventions.repositories import DCF, DISENT, DISENTANGLEMENT_LIB, JBO
 from bench.conventions.unconverged import unconverged
 from bench.conventions.unit_bins import unit_bins
 from bench.metrics.base import Floats, Ints, check_codes, check_factors, check_split
+from bench.metrics.parts.standardise import moments
 from bench.metrics.sap import sap
 
 BINS = 20
@@ -26,8 +27,11 @@ def support_vectors(
     return {"sap": sap(train_codes, train_factors, test_codes, test_factors)["sap"]}
 
 
-def squared_correlation(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """Training R2 of a linear regression on the class indices."""
+def squared_correlation(codes: ArrayLike, factors: ArrayLike, *, of_any_size: bool = False) -> dict[str, float]:
+    """Training R2 of a linear regression on the class indices; 0 for a variance below 1e-12, unless `of_any_size`."""
+    if of_any_size:
+        mean, deviation = moments(array := check_codes(codes, min_rows=2))
+        codes = (array - mean) / deviation
     return {"sap": sap(codes, factors, codes, factors)["sap_continuous"]}
 
 
@@ -108,8 +112,9 @@ CONVENTIONS = (
                by=JBOILARD, reads="split"),
     Convention("sap", "disentanglement_lib.continuous", squared_correlation,
                "squared correlation with the class index, in the training rows", by=DISENTANGLEMENT_LIB),
-    Convention("sap", "ubisoft", squared_correlation, "nothing", beside="disentanglement_lib.continuous", by=UBISOFT,
-               reads="all"),
+    Convention("sap", "ubisoft", partial(squared_correlation, of_any_size=True),
+               "a dimension of a variance below 1e-12 counts as well", beside="disentanglement_lib.continuous",
+               by=UBISOFT, reads="all"),
     Convention("sap", "ubisoft.trees", partial(decision_trees, num_bins=10),
                "training accuracy of a decision tree whose depth is cross-validated, of factors in 10 bins",
                by=UBISOFT, reads="all"),

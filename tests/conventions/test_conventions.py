@@ -182,6 +182,14 @@ def test_where_the_code_would_give_nan_there_is_a_reason(metric: str, convention
         named(metric, convention).scores(constant, FACTORS)
 
 
+def test_ubisofts_sap_takes_codes_of_any_size_and_its_irs_factors_of_any_names() -> None:
+    found = [named("sap", "ubisoft").scores(scale * CODES, FACTORS)["sap"] for scale in (1.0, 1e-9)]
+    assert found[1] == pytest.approx(found[0])
+    assert found[0] > 0
+    renamed = named("irs", "ubisoft.classes").scores(CODES, 10**12 * FACTORS)
+    assert renamed == named("irs", "ubisoft.classes").scores(CODES, FACTORS)
+
+
 @pytest.mark.parametrize(
     ("metric", "convention"),
     [("explicitness", "ubisoft"), ("sap", "jboilard"), ("dci", "disent.xgboost"), ("mig", "disentanglement_lib"),
