@@ -11,6 +11,7 @@ from bench.metrics.base import Reads, SkippedError, check_codes, check_factors
 
 OURS = "bench"  # the convention of this suite
 GAPS = ("mig", "sap", "jemmig")  # metrics of the two dimensions that tell most of a factor
+ENTROPIES = {"dci_disentanglement": 1, "dci_completeness": 0}  # scores in shares of log F, the factors, or of log D
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,16 @@ class Convention:
         if self.by is not None:
             self._refuse(*rows[:2])
         seeded = {"seed": seed} if "seed" in inspect.signature(self.compute).parameters else {}
-        return dict(self.compute(*(rows if self.reads == "split" else rows[:2]), **seeded))
+        scores = dict(self.compute(*(rows if self.reads == "split" else rows[:2]), **seeded))
+        return scores if self.by is None else self._divided(scores, *rows[:2])
+
+    def _divided(self, scores: dict[str, float], codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
+        """The scores but those that the repository's code divides by log 1 = 0, which is NaN."""
+        widths = [check_codes(codes).shape[1], np.shape(factors)[1]]
+        kept = {name: score for name, score in scores.items() if name not in ENTROPIES or widths[ENTROPIES[name]] > 1}
+        if not kept:
+            raise SkippedError("its code gives NaN for one dimension and one factor")
+        return kept
 
     def _refuse(self, codes: ArrayLike, factors: ArrayLike) -> None:
         array = check_codes(codes, min_rows=2)

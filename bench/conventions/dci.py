@@ -8,11 +8,11 @@ from numpy.typing import ArrayLike
 
 from bench.conventions.convention import OURS, Convention
 from bench.conventions.repositories import DCF, DCI_ES, DISENT, DISENTANGLEMENT_LIB, JBOILARD, MED, UBISOFT
-from bench.metrics.base import Floats, check_codes, check_factors, check_split
+from bench.metrics.base import Floats, SkippedError, check_codes, check_factors, check_split
 from bench.metrics.dci import dci
-from bench.metrics.med import med
 from bench.metrics.parts.concentration import concentration, row_concentrations
 from bench.metrics.parts.information import dense
+from bench.metrics.parts.information_table import information_table
 
 PENALTIES = (1e-4, 1e-3, 0.01, 0.1, 0.2, 0.4, 0.8, 1)
 FOLDS = 10
@@ -76,6 +76,9 @@ def lasso(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
 
     As in ubisoft's code, disentanglement leaves out the first dimension without any weight and all dimensions after it,
     and completeness is the unweighted mean over factors.
+
+    Raises:
+        SkippedError: there is one dimension or one factor.
     """
     from sklearn.linear_model import Lasso
     from sklearn.model_selection import cross_val_score
@@ -83,6 +86,8 @@ def lasso(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
 
     x = check_codes(codes, min_rows=2)
     y = minmax_scale(check_factors(factors, len(x)).astype(np.float64))
+    if 1 in (x.shape[1], y.shape[1]):
+        raise SkippedError("its code divides by 0 if there is one dimension or one factor")
     x = minmax_scale(x)
     importances = np.empty((x.shape[1], y.shape[1]))
     for k, column in enumerate(y.T):
@@ -98,9 +103,15 @@ def lasso(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
 
 
 def of_information(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
-    """MED: mutual information instead of importances."""
-    scores = med(codes, factors)
-    return {f"dci_{part}": scores[f"med_{part}"] for part in ("disentanglement", "completeness")}
+    """MED: mutual information instead of importances; a constant dimension counts in the base of completeness.
+
+    Raises:
+        SkippedError: all dimensions are constant.
+    """
+    information = information_table(codes, factors, 20, least_factors=2).information
+    if not information.any():
+        raise SkippedError("its code gives NaN where no dimension tells of a factor")
+    return _of(list((information / information.sum(axis=0)).T))
 
 
 def _of(importances: Sequence[Floats]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.conventions.convention import OURS, Convention
@@ -9,11 +10,12 @@ from bench.conventions.refused import refuse_constant
 from bench.conventions.repositories import DCF, DISENTANGLEMENT_LIB, JBOILARD, LATENT_QUANTIZATION, UBISOFT
 from bench.conventions.unit_bins import in_unit_bins
 from bench.metrics.base import SkippedError, check_codes, check_factors
-from bench.metrics.infomec import infomec
+from bench.metrics.infomec import dominance, jittered, standardised
 from bench.metrics.modularity import mean_modularity, modularity
-from bench.metrics.parts.information import dense, discretise, mutual_information
+from bench.metrics.parts.information import dense, discretise, entropy, mutual_information
+from bench.metrics.parts.neighbour_information import information
 
-ITERATIONS = 1  # of a regression whose score is not used
+NEIGHBOURS = 10
 
 
 def of_every_factor(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str, float]:
@@ -34,8 +36,18 @@ def without_constant(
 
 
 def info_m(codes: ArrayLike, factors: ArrayLike, *, seed: int = 0) -> dict[str, float]:
-    """InfoM (Hsu et al. 2023): the share of a dimension's information that is about one factor, rescaled to [0, 1]."""
-    return {"modularity": infomec(codes, factors, iterations=ITERATIONS, seed=seed)["infomec_modularity"]}
+    """InfoM (Hsu et al. 2023): the share of a dimension's information that is about one factor, rescaled to [0, 1].
+
+    Raises:
+        SkippedError: there is one factor, or an active dimension, or none, is estimated to tell of any.
+    """
+    array = check_codes(codes, min_rows=2)
+    classes = dense(check_factors(factors, len(array)))
+    active = jittered(standardised(array)[1], np.random.default_rng(seed))
+    shares = information(active, classes, NEIGHBOURS) / entropy(classes)
+    if classes.shape[1] < 2 or not len(shares) or not shares.any(axis=1).all():
+        raise SkippedError("its code gives NaN for one factor, and where an active dimension tells of none")
+    return {"modularity": dominance(shares)}
 
 
 CONVENTIONS = (
@@ -65,7 +77,7 @@ CONVENTIONS = (
     Convention(
         "modularity", "latent_quantization", info_m,
         "InfoM: 10 nearest neighbours in the place of bins, information / H(factor), shares in the place of squares, "
-        "brought to [0, 1]; dimensions of a twentieth of the largest range or less are pruned, 0 / 0 is 0",
+        "brought to [0, 1]; dimensions of a twentieth of the largest range or less are pruned",
         by=LATENT_QUANTIZATION,
     ),
 )  # fmt: skip

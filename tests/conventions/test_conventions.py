@@ -174,12 +174,41 @@ def test_xgboost_has_gains_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("metric", "convention"),
-    [("mig", "ubisoft"), ("mig", "ubisoft.classes"), ("modularity", "dcf"), ("modularity", "ubisoft")],
-)
+    [("mig", "ubisoft"), ("mig", "ubisoft.classes"), ("modularity", "dcf"), ("modularity", "ubisoft"),
+     ("mcc", "icebeem"), ("mcc", "icebeem.out_of_sample")],
+)  # fmt: skip
 def test_where_the_code_would_give_nan_there_is_a_reason(metric: str, convention: str) -> None:
     constant = np.column_stack([CODES, np.full(400, 0.1)])
     with pytest.raises(SkippedError, match="its code gives NaN where a dimension is constant, here 3"):
-        named(metric, convention).scores(constant, FACTORS)
+        named(metric, convention).scores(constant, FACTORS, constant, FACTORS)
+
+
+def test_a_score_of_one_dimension_or_factor_that_the_code_divides_by_0_is_left_out() -> None:
+    one, single = CODES[:, :1], FACTORS[:, :1]
+    for convention in ("disentanglement_lib", "disent.xgboost"):
+        found = named("dci", convention)
+        assert list(found.scores(one, FACTORS, one, FACTORS)) == ["dci_disentanglement"]
+        assert list(found.scores(CODES, single, CODES, single)) == ["dci_completeness"]
+        with pytest.raises(SkippedError, match="one dimension and one factor"):
+            found.scores(one, single, one, single)
+    for codes, factors in ((one, FACTORS), (CODES, single)):
+        with pytest.raises(SkippedError, match="divides by 0 if there is one dimension or one factor"):
+            named("dci", "ubisoft").scores(codes, factors)
+
+
+def test_a_constant_dimension_counts_in_the_base_of_med_and_makes_no_number_alone() -> None:
+    constant = np.column_stack([CODES, np.full(400, 0.1)])
+    without, found = (named("dci", "med").scores(codes, FACTORS) for codes in (CODES, constant))
+    assert found["dci_disentanglement"] == pytest.approx(without["dci_disentanglement"])
+    assert 1 - found["dci_completeness"] == pytest.approx((1 - without["dci_completeness"]) * np.log(3) / np.log(4))
+    with pytest.raises(SkippedError, match="no dimension tells of a factor"):
+        named("dci", "med").scores(constant[:, 3:], FACTORS)
+
+
+def test_info_m_of_an_active_dimension_that_tells_of_nothing_is_nan_in_its_code() -> None:
+    grid = np.stack(np.unravel_index(np.arange(400), (2, 2, 100)), axis=1)  # the last tells nothing of the others
+    with pytest.raises(SkippedError, match="where an active dimension tells of none"):
+        named("modularity", "latent_quantization").scores(grid[:, [0, 2]], grid[:, :2])
 
 
 def test_ubisofts_sap_takes_codes_of_any_size_and_its_irs_factors_of_any_names() -> None:
