@@ -58,6 +58,13 @@ def test_there_is_none_where_the_third_ranks_as_another_does_or_a_score_is_const
     assert cells[["spearman", "low", "high", "p"]].isna().all(axis=None)
 
 
+def test_fewer_than_ten_runs_have_no_interval() -> None:
+    for runs, missing in ((9, True), (10, False)):
+        cells = partial_correlations(scores(seeds=10).iloc[:runs], ["own"], "outcome", "accuracy")
+        assert cells["spearman"].notna().all()
+        assert cells[["low", "high", "p"]].isna().all(axis=None) == missing
+
+
 def test_few_seeds_have_no_interval_and_few_runs_nothing() -> None:
     cells = partial_correlations(scores(seeds=4), ["own"], "outcome", "accuracy")
     assert cells["spearman"].notna().all()

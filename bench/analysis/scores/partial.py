@@ -10,6 +10,7 @@ from bench.analysis.scores.agreement import CELL, complete_runs, with_interval
 from bench.analysis.statistics.ranks import spearman_influence
 
 Floats = NDArray[np.float64]
+LEAST_RUNS = 10  # for an interval: of 6 runs, intervals of 95 % hold as few as 72 % of simulated partial correlations
 
 
 def partial_correlations(scores: pd.DataFrame, rows: Sequence[str], column: str, given: str) -> pd.DataFrame:
@@ -22,12 +23,14 @@ def partial_correlations(scores: pd.DataFrame, rows: Sequence[str], column: str,
         given: the score that is held equal.
 
     Returns:
-        Long table as `agreement.rank_correlations` returns it, with the column "given".
+        Long table as `agreement.rank_correlations` returns it, with the column "given". Ends and p are also missing
+        below `LEAST_RUNS` runs.
 
     Raises:
         TooFewRunsError: fewer than `MIN_RUNS` runs have every score.
     """
     complete, labels, seeds = complete_runs(scores, list(dict.fromkeys([*rows, column, given])))
+    labels = labels if len(complete) >= LEAST_RUNS else None
     cells = []
     for row in rows:
         estimates = partly_correlated(complete[[row, column, given]].to_numpy(), labels)
