@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from scipy.stats import false_discovery_control
 
 from bench.analysis.scores.agreement import TooFewRunsError, wide
 from bench.analysis.scores.transfer import complete_grid, transfer
@@ -105,7 +106,21 @@ def test_the_paper_s_metrics_have_a_figure_and_all_of_the_suite_another_with_the
     assert set(papers["row"]) == {"mig", "dci_disentanglement"}
     assert set(every["row"]) == {"mig", "dci_disentanglement", "irs"}
     key = ["dataset", "row", "column"]
-    pd.testing.assert_frame_equal(papers.set_index(key), every.set_index(key).loc[papers.set_index(key).index])
+    papers, every = (cells.set_index(key) for cells in (papers, every))
+    same = papers.columns.drop("q")  # false discovery rates are over the cells of each figure
+    pd.testing.assert_frame_equal(papers[same], every.loc[papers.index, same])
+    once = papers[[row < column for _, row, column in papers.index]]
+    np.testing.assert_allclose(once["q"], false_discovery_control(once["p"]))
+
+
+@pytest.mark.parametrize("name", ["fig2_metric_agreement", "fig5_metrics_and_downstream", "fig6_efficiency",
+                                  "table5_variance_explained"])  # fmt: skip
+def test_runs_that_lack_a_score_that_is_not_shown_stay(name: str) -> None:
+    table = made()
+    holes = table[~(table["name"].eq("irs") & table["seed"].eq(0))]
+    whole, found = (DRAWINGS[name](rows) for rows in (table, holes))
+    pd.testing.assert_frame_equal(whole[1], found[1])
+    assert (DRAWINGS[f"{name}_all"](holes)[1]["runs"] < whole[1]["runs"].min()).all()
 
 
 def test_settings_are_transferred_between_the_paper_s_metrics_and_between_all_of_the_suite_in_another_figure() -> None:

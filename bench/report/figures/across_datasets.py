@@ -31,10 +31,8 @@ PAIRS = 7  # rows of the scatter: pairs of data sets
 def dataset_agreement(table: pd.DataFrame, schedules: str, every: bool = False) -> Drawn:
     """Figures 4 (right) and 17: rank correlation of a metric between data sets, over medians of settings."""
     scores = wide(table)
-    cells = agreement_across_datasets(scores, metrics_of(table, scores), rng())
-    cells = adjusted(cells, "name")
-    cells = cells[cells["name"].isin(shown_of(list(dict.fromkeys(cells["name"])), every))]
-    cells = _with_diagonal(cells)
+    cells = agreement_across_datasets(scores, shown_of(metrics_of(table, scores), every), rng())
+    cells = _with_diagonal(adjusted(cells, "name"))
     figure = heatmaps(cells, "name", CORRELATION, (title, dataset_title, dataset_title))
     note = (
         f"Spearman x 100 of the medians of {cells['settings'].min():.0f} settings or more on two data sets. "

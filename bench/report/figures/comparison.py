@@ -30,8 +30,9 @@ def model_comparisons(table: pd.DataFrame, dataset: str, schedules: str) -> Draw
 
 def variance_by_model(table: pd.DataFrame, schedules: str, every: bool = False) -> Drawn:
     """Table 5: variance of each score explained by the model, and by model x strength, a row a data set."""
-    shares = each_dataset(wide(table), lambda scores: variance_explained(scores, metrics_of(table, scores)))
-    shares = shares[shares["name"].isin(shown_of(list(dict.fromkeys(shares["name"])), every))]
+    scores = wide(table)
+    names = shown_of(metrics_of(table, scores), every)
+    shares = each_dataset(scores, lambda s: variance_explained(s, [n for n in metrics_of(table, s) if n in names]))
     cells = shares.assign(row=shares["dataset"], column=shares["name"])
     figure = heatmaps(cells, "by", EXPLAINED, (lambda by: BY[by], dataset_title, title))
     runs = shares.groupby("dataset")["runs"].first().sum()

@@ -8,7 +8,6 @@ from bench.analysis.names import (
     UNSUPERVISED,
     dataset_title,
     directed_title,
-    disentanglement_scores,
     downstream_scores,
     title,
 )
@@ -16,7 +15,7 @@ from bench.analysis.scores.agreement import TooFewRunsError, adjusted, rank_corr
 from bench.analysis.scores.dead import dead_runs, moved, with_alive
 from bench.analysis.scores.selection import with_sampled_tc
 from bench.report.figures.heatmaps import CORRELATION, heatmaps, reading
-from bench.report.figures.panels import Drawn, each_dataset, shown_of, standing
+from bench.report.figures.panels import Drawn, each_dataset, metrics_of, shown_of, standing
 from bench.report.style import titled
 
 Names = Callable[[pd.DataFrame], list[str]]
@@ -25,25 +24,21 @@ ARROWS = "Arrows: whether a higher or a lower score is better. "
 
 def metric_agreement(table: pd.DataFrame, schedules: str, every: bool = False) -> Drawn:
     """Figures 2 and 12: rank correlation of the disentanglement metrics with each other, a panel a data set."""
-    metrics = _metrics(table)
+    metrics = _metrics(table, every)
     cells = _correlated(wide(table), metrics, metrics, dead_runs(table), least=2)
-    shown = shown_of(list(dict.fromkeys(cells["row"])), every)
-    cells = cells[cells["row"].isin(shown) & cells["column"].isin(shown)]
     return _figure(cells, "Rank correlation of metrics", schedules, moved(cells, table))
 
 
 def metrics_and_downstream(table: pd.DataFrame, schedules: str, every: bool = False) -> Drawn:
     """Figures 5 and 19: rank correlation of metrics with downstream accuracy and statistical efficiency."""
-    cells = _correlated(wide(table), _metrics(table), lambda s: downstream_scores(s.columns), dead_runs(table))
-    cells = cells[cells["row"].isin(shown_of(list(dict.fromkeys(cells["row"])), every))]
+    cells = _correlated(wide(table), _metrics(table, every), lambda s: downstream_scores(s.columns), dead_runs(table))
     heading = "Rank correlation of metrics with downstream accuracy and efficiency"
     return _figure(cells, heading, schedules, moved(cells, table))
 
 
 def unsupervised_and_metrics(table: pd.DataFrame, schedules: str, every: bool = False) -> Drawn:
     """Figures 4 (centre) and 16: rank correlation of scores that need no factors with metrics."""
-    cells = _correlated(with_sampled_tc(table), _unsupervised, _metrics(table))
-    cells = cells[cells["column"].isin(shown_of(list(dict.fromkeys(cells["column"])), every))]
+    cells = _correlated(with_sampled_tc(table), _unsupervised, _metrics(table, every))
     return _figure(cells, "Rank correlation of unsupervised scores with metrics", schedules, ARROWS)
 
 
@@ -54,9 +49,9 @@ def unsupervised_and_downstream(table: pd.DataFrame, schedules: str) -> Drawn:
     return _figure(cells, heading, schedules, ARROWS)
 
 
-def _metrics(table: pd.DataFrame) -> Names:
-    headlines = disentanglement_scores(table)
-    return lambda scores: [n for n in headlines if n in scores.columns]
+def _metrics(table: pd.DataFrame, every: bool) -> Names:
+    shown = shown_of(metrics_of(table, wide(table)), every)
+    return lambda scores: [n for n in shown if n in scores.columns]
 
 
 def _unsupervised(scores: pd.DataFrame) -> list[str]:
@@ -82,7 +77,7 @@ def _figure(cells: pd.DataFrame, heading: str, schedules: str, note: str = "") -
     figure = heatmaps(cells, "dataset", CORRELATION, (dataset_title, _row, title))
     counts = ", ".join(f"{dataset_title(d)} {n:,}" for d, n in runs.items())
     note = f"{note.strip()} Runs: {counts}. ".lstrip()
-    first = "Spearman x 100 over all runs of a data set; false discovery rates are those of every score of the suite. "
+    first = "Spearman x 100 over the runs of a data set that have every score shown. "
     titled(figure, heading, standing(runs.sum(), cells["seeds"].min()), schedules, first + note + reading(cells, "0"))
     return figure, cells
 

@@ -26,19 +26,17 @@ from bench.report.figures.panels import (
 )
 from bench.report.style import NOTE, PAGE, new_figure, titled
 
-RHO = "Above a panel: Spearman over all runs [95% interval over seeds]."
+RHO = "Above a panel: Spearman over the runs that have every score shown [95% interval over seeds]."
 
 
 def efficiency_scatter(table: pd.DataFrame, dataset: str, schedules: str, every: bool = False) -> Drawn:
     """Figures 6, 20 and 21: statistical efficiency against each metric on one data set, a point a run."""
     scores = dataset_scores(table, dataset)
-    names, ratios = metrics_of(table, scores), efficiencies(scores.columns)
+    names, ratios = shown_of(metrics_of(table, scores), every), efficiencies(scores.columns)
     if not ratios:
         raise TooFewRunsError(f"there are no statistical efficiencies on {dataset}")
     dead = dead_runs(table)
     points = _points(scores, [(n, e) for e in ratios for n in names], dead)
-    names = shown_of(names, every)
-    points = points[points["x_name"].isin(names)]
     rows = [(part, ratio) for part in in_rows(names) for ratio in ratios]
     figure = new_figure(PAGE, 1.3 * len(rows) + 0.2 * len(in_rows(names)))
     axes = figure.subplots(len(rows), len(rows[0][0]), squeeze=False, sharey="row")
@@ -58,19 +56,17 @@ def efficiency_scatter(table: pd.DataFrame, dataset: str, schedules: str, every:
     heading = f"{dataset_title(dataset)}: statistical efficiency against metrics"
     cells = points.drop_duplicates(["x_name", "y_name"]).rename(columns={"x_name": "row", "y_name": "column"})
     note = f"{_sizes(scores)} {RHO}{fence_note(scores, at)} {moved(cells.reset_index(drop=True), table)}".rstrip()
-    titled(figure, heading, standing_of(scores), schedules, note, keys)
+    titled(figure, heading, standing_of(_drawn(scores, points)), schedules, note, keys)
     return figure, points.assign(dead=points["run"].isin(dead))
 
 
 def metric_pairs(table: pd.DataFrame, dataset: str, schedules: str, every: bool = False) -> Drawn:
     """Figure 11: every metric against every other on one data set, a point a run."""
     scores = dataset_scores(table, dataset)
-    names = metrics_of(table, scores, least=2)
-    points = _points(scores, list(combinations(names, 2)), dead_runs(table))
-    names = shown_of(names, every)
-    points = points[points["x_name"].isin(names) & points["y_name"].isin(names)]
-    if points.empty:
+    names = shown_of(metrics_of(table, scores, least=2), every)
+    if len(names) < 2:
         raise TooFewRunsError(f"{len(names)} disentanglement metrics of the paper, 2 needed")
+    points = _points(scores, list(combinations(names, 2)), dead_runs(table))
     last = len(names) - 1
     figure = new_figure(PAGE, 0.3 + 1.05 * last)
     axes = figure.subplots(last, last, squeeze=False, sharex="col", sharey="row")
@@ -89,8 +85,12 @@ def metric_pairs(table: pd.DataFrame, dataset: str, schedules: str, every: bool 
                 ax.set_ylabel(broken(title(y)))
     keys = model_keys(sorted(points["model"].unique()), styles, line=False)
     heading = f"{dataset_title(dataset)}: metrics against each other"
-    titled(figure, heading, standing_of(scores), schedules, RHO + fence_note(scores, at), keys)
+    titled(figure, heading, standing_of(_drawn(scores, points)), schedules, RHO + fence_note(scores, at), keys)
     return figure, points
+
+
+def _drawn(scores: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
+    return scores[scores.index.get_level_values("run").isin(points["run"])]
 
 
 def _sizes(scores: pd.DataFrame) -> str:

@@ -31,10 +31,8 @@ def medians_against_strength(table: pd.DataFrame, dataset: str, schedules: str, 
     """Figures 4 (left) and 15: the median of each score over seeds against strength, on one data set."""
     of_dataset = table[table["dataset"] == dataset]
     scores = dataset_scores(table, dataset)
-    names = metrics_of(table, scores)
+    names = shown_of(metrics_of(table, scores), every)
     lines = against_strength(of_dataset, names)
-    names = shown_of(names, every)
-    lines = lines[lines["name"].isin(names)]
     styles = looks_of(table)
     figure, axes, hole = panel_grid(len(names), 1.4, sharex=True)
     at = fences(scores, names)
