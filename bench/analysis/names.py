@@ -97,6 +97,17 @@ def declared(name: str) -> Score | None:
     return next((s for pattern, s in _declared_scores().items() if _matched(pattern, name)), None)
 
 
+def merit_sign(name: str) -> int:
+    """-1 for a score of which lower is better, else 1: the sign with which the highest is the best.
+
+    Example:
+        >>> merit_sign("mig"), merit_sign("reconstruction"), merit_sign("new_score")
+        (1, -1, 1)
+    """
+    score = declared(name)
+    return -1 if score is not None and score.higher_is_better is False else 1
+
+
 def directed_title(name: str) -> str:
     """The title of a score that needs no factors, with an arrow in the better direction.
 

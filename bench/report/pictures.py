@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from bench.analysis.names import title
+from bench.analysis.names import declared, merit_sign, title
 from bench.analysis.scores.agreement import wide
 from bench.data import check_version, load_data
 from bench.data.base import DataError
@@ -102,19 +102,22 @@ def _draw(
 def ranked(runs: list[Run], values: Mapping[str, float], rank_by: str) -> dict[str, Run]:
     """Label -> run: the best, median and worst of a group by a score, each run once.
 
-    Several settings with one seed each, at most `MOST`, are all shown, by value. If no run has the score, the run of
-    the first seed with the middle strength is shown.
+    Of a score of which neither higher nor lower is better they are the highest, median and lowest. Several settings
+    with one seed each, at most `MOST`, are all shown, by value. If no run has the score, the run of the first seed with
+    the middle strength is shown.
     """
     if 1 < len(runs) == len({r.value for r in runs}) <= MOST:
         ordered = sorted(runs, key=lambda r: r.value or 0)
         scores = {r.id: f": {title(rank_by)} {values[r.id]:.3f}" for r in runs if r.id in values}
         setting_names = (f"{r.sweeps} {r.value:g}" for r in ordered)
         return {f"{name}{scores.get(r.id, '')}": r for name, r in zip(setting_names, ordered, strict=True)}
-    scored = sorted((r for r in runs if r.id in values), key=lambda r: -values[r.id])
+    score = declared(rank_by)
+    ends = ("highest", "lowest") if score is not None and score.higher_is_better is None else ("best", "worst")
+    scored = sorted((r for r in runs if r.id in values), key=lambda r: -merit_sign(rank_by) * values[r.id])
     if not scored:
         of_first_seed = sorted((r for r in runs if r.seed == min(q.seed for q in runs)), key=lambda r: r.value or 0)
         return {"middle strength": of_first_seed[len(of_first_seed) // 2]}
-    ranks = {"best": 0, "median": (len(scored) - 1) // 2, "worst": len(scored) - 1}
+    ranks = {ends[0]: 0, "median": (len(scored) - 1) // 2, ends[1]: len(scored) - 1}
     labels = {rank: name for name, rank in reversed(ranks.items())}  # of the names for one rank, the first
     chosen = {labels[rank]: scored[rank] for rank in sorted(labels)}
     return {f"{label} {title(rank_by)} {values[run.id]:.3f}": run for label, run in chosen.items()}

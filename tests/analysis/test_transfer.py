@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import norm, spearmanr, t
 
 from bench.analysis.scores.agreement import TooFewRunsError, wide
+from bench.analysis.scores.choice import choose
 from bench.analysis.scores.datasets import agreement_across_datasets, correlated_medians, median_noise
 from bench.analysis.scores.groups import _medians, accuracy_by_third
 from bench.analysis.scores.selection import unsupervised_selection, with_sampled_tc
@@ -237,3 +238,19 @@ def test_accuracy_rises_with_the_thirds_of_what_it_goes_with() -> None:
     assert found["median"].iloc[0] == scores.loc[order, "gbt_100"].median()
     with pytest.raises(TooFewRunsError, match="1 values of mig"):
         accuracy_by_third(scores.assign(mig=0.5), "mig", ["gbt_100"], rng())
+
+
+def test_of_a_score_of_which_lower_is_better_the_lowest_is_the_best() -> None:
+    table = made(datasets=TWO)
+    lower = table.assign(
+        name=table["name"].astype(str).replace("mig", "unfairness"),
+        score=table["score"].where(table["name"] != "mig", -table["score"]),
+    )
+    same, found = (transfer(complete_grid(wide(t), [n, "sap"])) for t, n in ((table, "mig"), (lower, "unfairness")))
+    pd.testing.assert_frame_equal(same, found)
+    of_dataset = [with_sampled_tc(t[t["dataset"] == TWO[0]]) for t in (table, lower)]
+    for analyse in (unsupervised_selection, lambda *given: choose(*given).regrets):
+        same, found = (analyse(scores, [n], rng()) for scores, n in zip(of_dataset, ("mig", "unfairness"), strict=True))
+        np.testing.assert_allclose(same["score"], -found["score"])
+        kept = [c for c in same if c not in ("metric", "score", "best", "low", "high")]
+        pd.testing.assert_frame_equal(same[kept], found[kept])

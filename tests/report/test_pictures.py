@@ -67,6 +67,14 @@ def test_the_best_median_and_worst_of_a_group_are_chosen() -> None:
     assert list(chosen) == ["best MIG 0.500", "median MIG 0.300", "worst MIG 0.100"]
 
 
+def test_the_best_run_is_the_lowest_where_lower_is_better() -> None:
+    runs = [run(k) for k in range(3)]
+    values = {r.id: v for r, v in zip(runs, (40.0, 20.0, 30.0), strict=True)}
+    for score, ends in (("reconstruction", ("best", "worst")), ("kl_dim_0", ("lowest", "highest"))):
+        chosen = {label.split()[0]: r.seed for label, r in ranked(runs, values, score).items()}
+        assert chosen == {ends[0]: 1, "median": 2, ends[1]: 0}
+
+
 @pytest.mark.parametrize(("count", "labels"), [(1, ["best"]), (2, ["best", "worst"]), (3, ["best", "median", "worst"])])
 def test_no_run_is_shown_twice(count: int, labels: list[str]) -> None:
     runs = [run(k) for k in range(count)]

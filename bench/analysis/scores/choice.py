@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.names import OF_TRAINING, UNSUPERVISED
+from bench.analysis.names import OF_TRAINING, UNSUPERVISED, merit_sign
 from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError, fewest_seeds, settings
 from bench.analysis.statistics.intervals import DRAWS, MIN_SEEDS, numbered, percentile_interval, resamples, stretched
 from bench.metrics.base import Score
@@ -39,7 +39,7 @@ def choose(scores: pd.DataFrame, names: Sequence[str], rng: np.random.Generator)
 
     Args:
         scores: as `with_sampled_tc` returns them, of one data set.
-        names: metrics, higher is better; empty if factors are unknown. A model without any of these scores has picks
+        names: metrics; empty if factors are unknown. A model without any of these scores has picks
             but no regrets.
         rng: of the bootstrap over seeds, which determines the best and the picked run again in each draw. No interval
             below `MIN_SEEDS` seeds.
@@ -98,8 +98,8 @@ def _picks(runs: pd.DataFrame, criteria: Sequence[str]) -> pd.DataFrame:
 def _regrets(
     runs: pd.DataFrame, names: Sequence[str], criteria: Sequence[str], rng: np.random.Generator
 ) -> pd.DataFrame:
-    cells, seeds = settings(runs), fewest_seeds(runs)
-    resampled, x = resamples(cells, DRAWS, rng), runs[list(names)].to_numpy()
+    cells, seeds, signs = settings(runs), fewest_seeds(runs), np.array([merit_sign(n) for n in names])
+    resampled, x = resamples(cells, DRAWS, rng), runs[list(names)].to_numpy() * signs
     best, best_of_draws = x.max(axis=0), x[resampled].max(axis=1)
     lines = []
     for criterion in (*criteria, ANY):
@@ -112,9 +112,9 @@ def _regrets(
         point, draws = best - picked, best_of_draws - picked_of_draws
         ends = stretched(point, draws, numbered(cells)) if seeds >= MIN_SEEDS else np.full_like(draws, np.nan)
         low, high = percentile_interval(np.maximum(ends, 0))
+        values = {"regret": point, "low": low, "high": high, "score": picked * signs, "best": best * signs}
         lines += [
-            {"metric": n, "by": criterion, "regret": point[k], "low": low[k], "high": high[k], "score": picked[k],
-             "best": best[k], "run": run}
+            {"metric": n, "by": criterion} | {column: value[k] for column, value in values.items()} | {"run": run}
             for k, n in enumerate(names)
-        ]  # fmt: skip
+        ]
     return pd.DataFrame(lines).assign(runs=len(runs), seeds=seeds)

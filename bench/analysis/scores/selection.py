@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.names import TC, TC_SAMPLED, UNSUPERVISED
+from bench.analysis.names import TC, TC_SAMPLED, UNSUPERVISED, merit_sign
 from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError, fewest_seeds, settings, wide
 from bench.analysis.statistics.intervals import DRAWS, MIN_SEEDS, numbered, percentile_interval, resamples, stretched
 
@@ -29,7 +29,7 @@ def unsupervised_selection(scores: pd.DataFrame, names: Sequence[str], rng: np.r
 
     Returns:
         Long table: metric, by (an unsupervised score, or "best run", "median run", "worst run"), score, low, high,
-        share (of runs that do not score higher), run (picked), runs, seeds.
+        share (of runs that are not better), run (picked), runs, seeds.
 
     Raises:
         TooFewRunsError: fewer than `MIN_RUNS` runs have every score, or the table has no unsupervised score.
@@ -43,7 +43,8 @@ def unsupervised_selection(scores: pd.DataFrame, names: Sequence[str], rng: np.r
         )
     cells, seeds = settings(complete), fewest_seeds(complete)
     resampled, labels = resamples(cells, DRAWS, rng), numbered(cells)
-    x = complete[list(names)].to_numpy()
+    signs = np.array([merit_sign(n) for n in names])
+    x = complete[list(names)].to_numpy() * signs
     picks: list[tuple[str, Floats, Floats, str]] = []  # by, scores, scores in each draw, run
     for criterion in criteria:
         merit = complete[criterion].to_numpy() * (1 if UNSUPERVISED[criterion].higher_is_better else -1)
@@ -55,10 +56,10 @@ def unsupervised_selection(scores: pd.DataFrame, names: Sequence[str], rng: np.r
     lines: list[dict[str, object]] = []
     for by, picked, draws, run in picks:
         ends = stretched(picked, draws, labels) if seeds >= MIN_SEEDS else np.full_like(draws, np.nan)
-        low, high = percentile_interval(ends)
-        share = (x <= picked).mean(axis=0)
+        low, high = np.sort(percentile_interval(ends) * signs, axis=0)
+        values = {"score": picked * signs, "low": low, "high": high, "share": (x <= picked).mean(axis=0)}
         lines += [
-            {"metric": n, "by": by, "score": picked[k], "low": low[k], "high": high[k], "share": share[k], "run": run}
+            {"metric": n, "by": by} | {column: value[k] for column, value in values.items()} | {"run": run}
             for k, n in enumerate(names)
         ]
     return pd.DataFrame(lines).assign(runs=len(complete), seeds=seeds)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.analysis.names import merit_sign
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.analysis.statistics.intervals import MIN_SEEDS, Floats, t_ends
 
@@ -23,7 +24,8 @@ class Grid:
 def complete_grid(scores: pd.DataFrame, names: Sequence[str]) -> Grid:
     """The settings and seeds that have every score on every data set, of models with a swept hyper-parameter.
 
-    A seed that any setting lacks is left out, so that all settings have the same seeds.
+    A seed that any setting lacks is left out, so that all settings have the same seeds. Scores of which lower is better
+    are negated.
 
     Raises:
         TooFewRunsError: fewer than two settings or two seeds.
@@ -45,7 +47,8 @@ def complete_grid(scores: pd.DataFrame, names: Sequence[str]) -> Grid:
         [(d, *k, n) for d in datasets for n in names for k in usable], names=block.index.names
     )
     array = block.reindex(order).to_numpy().reshape(len(datasets), len(names), len(usable), -1)
-    return Grid(array, datasets, tuple(names))
+    signs = np.array([merit_sign(n) for n in names])
+    return Grid(array * signs[:, None, None], datasets, tuple(names))
 
 
 def transfer(grid: Grid) -> pd.DataFrame:
