@@ -96,7 +96,20 @@ def test_the_seeds_needed_are_the_fewest_whose_interval_leaves_out_the_differenc
             for share in (1.0001, 0.9999)
         ]
         assert found == [seeds, seeds + 1]
-    assert f"would be settled by about {verdict.seeds_needed:,} seeds of each setting" in sentence(CLAIM, verdict)
+    needed = f"about {verdict.seeds_needed:,} seeds of each setting, in one study of two."
+    assert sentence(CLAIM, verdict).endswith(needed)
+
+
+def test_the_seeds_needed_settle_a_true_difference_in_one_study_of_two() -> None:
+    (verdict,) = weigh(CLAIM, scored(0.04, 60))
+    rng, seeds, settled = np.random.default_rng(0), verdict.seeds_needed, 0
+    assert seeds is not None
+    for _ in range(60):
+        table = scored(verdict.difference, seeds)
+        noise = rng.normal(0, 0.1, len(table))
+        table = table.assign(score=noise + verdict.difference * table["model"].eq("factor_vae"))
+        settled += weigh(CLAIM, table)[0].word == "supported"
+    assert 0.3 < settled / 60 < 0.7
 
 
 def test_a_difference_that_no_number_of_seeds_would_settle_is_said_to_need_more_than_ten_thousand() -> None:

@@ -80,8 +80,8 @@ class Verdict:
         runs: number on each side.
         dead: number of dead runs on each side.
         seeds: the fewest of a setting.
-        seeds_needed: estimated seeds per setting after which the interval of a difference of this size would exclude 0;
-            None: unknown.
+        seeds_needed: estimated seeds per setting for which the interval of a difference of this size would exclude 0;
+            if the true difference is of this size, it does in one study of two. None: unknown.
     """
 
     score: str
@@ -250,7 +250,7 @@ def sentence(claim: Claim, v: Verdict) -> str:
     ends = f"95 % interval of the difference {v.low:.3f} to {v.high:.3f}"
     if v.word == "open":
         many = f"about {v.seeds_needed:,} seeds" if v.seeds_needed else f"more than {MOST_SEEDS:,} seeds"
-        more = f" A difference of this size would be settled by {many} of each setting."
+        more = f" A difference of this size would be settled by {many} of each setting, in one study of two."
     else:
         more = ""
     return f"{start} is {v.word}: the first is {size} ({ends}); {wins} ({runs}{dead}).{more}"
