@@ -171,7 +171,7 @@ def _groups_and_largest(table: "pd.DataFrame") -> "pd.DataFrame":
     ordered = scores.assign(size=scores["cell"].map(members.map(len)))
     ordered = ordered.sort_values(["size", "cell"], ascending=[False, True])
     largest = ordered.drop_duplicates(OF_GROUP)
-    pairs = ordered.merge(largest, on=["run", *MEANING, "name"], suffixes=("", "_largest"))
+    pairs = ordered.merge(largest, on=OF_GROUP, suffixes=("", "_largest"))
     return pairs.assign(same=pairs["cell"].map(members) == pairs["cell_largest"].map(members))
 
 
