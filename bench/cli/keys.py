@@ -39,8 +39,8 @@ def options(group: str, folders: Sequence[Path] = ()) -> list[str]:
 
 def _files(group: str, folders: Sequence[Path] = ()) -> list[Path]:
     """The yaml of each option; of two with one name the first."""
-    found = [path for folder in (*conf_dirs(), *folders) for path in (folder / group).glob("*.yaml")]
-    return list({path.stem: path for path in reversed(found)}.values())
+    files = [path for folder in (*conf_dirs(), *folders) for path in (folder / group).glob("*.yaml")]
+    return list({path.stem: path for path in reversed(files)}.values())
 
 
 def search_path(value: str) -> list[Path]:
