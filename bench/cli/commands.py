@@ -10,6 +10,7 @@ from bench import data
 from bench.cli.closing import close
 from bench.cli.compare import compare_named
 from bench.cli.status import status
+from bench.cli.writing import store_to_write
 from bench.launch.jobs import described, device_of, jobs_of
 from bench.launch.local import (
     accelerator_of,
@@ -31,7 +32,7 @@ from bench.store.folders import Store
 from bench.store.shipped import in_checkout, trained_dir
 from bench.store.tables import TableFolder
 from bench.study import grid
-from bench.study.command import Settings, store_to_write, study_of
+from bench.study.command import Settings, study_of
 from bench.study.plan import Plan
 from bench.study.record import extend
 from bench.study.run import Run

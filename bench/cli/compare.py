@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
+from bench.cli.writing import store_to_write
 from bench.progress import results, say, stage
 from bench.registry import unknown
 from bench.store.folders import Store
-from bench.study.command import store_to_write
 from bench.table.scores import scores, studies_with_scores, study_scores
 from bench.values import ConfigError
 

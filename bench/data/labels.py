@@ -152,7 +152,7 @@ def _numbers(column: Sequence[str] | NDArray[Any], place: str, lines: Sequence[i
                 f"{printable(cells[text], 40)!r} in {_rows([text], lines)}"
             )
         if all(map(WHOLE.fullmatch, cells)):
-            large = [row for row, cell in enumerate(cells) if len(cell) > 300 or abs(int(cell)) > LARGEST_WHOLE]
+            large = [row for row, cell in enumerate(cells) if abs(float(cell)) > LARGEST_WHOLE]
             array = np.array([0 if large else int(cell) for cell in cells])
         else:
             array = np.array(cells, np.float64)

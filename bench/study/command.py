@@ -13,7 +13,6 @@ from typing import Any
 from bench import registry
 from bench.data.sampling import ALL
 from bench.progress import say
-from bench.store.files import StoreError
 from bench.store.folders import Store
 from bench.study import grid
 from bench.study.given import GivenCodes
@@ -25,7 +24,6 @@ from bench.study.run import Run, Schedule
 Settings = Mapping[str, Any]
 
 AXES = ("model", "strength", "strength_of", "seed", "dataset", "sampling")
-WITH_FOLDER = ("analyze", "choose", "compare", "export", "report")  # stages that only read runs and scores
 BELOW_AXES = ("model.", "sampling.")  # keys that also change a grid
 
 
@@ -86,22 +84,6 @@ def study_of(settings: Settings, store: Store) -> Study:
         stored = dataclasses.replace(stored, runs=tuple(_with_handling(stored.runs, schedule)))
     stored = dataclasses.replace(stored, protocol=protocol)
     return Study(stored, dataclasses.replace(stored, metrics=metrics))
-
-
-def store_to_write(settings: Settings) -> Store:
-    """The store of a command that writes to it; with `folder=DIR` one whose views are written there, and nothing else.
-
-    Raises:
-        StoreError: the store, or the folder, cannot be written.
-    """
-    if (folder := settings["folder"]) is not None:
-        return Store(settings["results_dir"], views=folder)
-    try:
-        return Store(settings["results_dir"], writable=True)
-    except StoreError as fault:
-        if settings["stage"] not in WITH_FOLDER:
-            raise
-        raise StoreError(f"{fault}; folder=DIR has what {settings['stage']} makes in another place") from fault
 
 
 def _report_other_schedule(stored: Plan, settings: Settings) -> None:

@@ -11,11 +11,11 @@ from bench.__main__ import compose_all
 from bench.cli import commands
 from bench.cli.compare import compare_named, find_sides
 from bench.cli.words import read
+from bench.cli.writing import store_to_write
 from bench.registry import UnknownNameError
 from bench.scoring.runs import PUBLISHED, cells
 from bench.store.files import StoreError, write_json
 from bench.store.folders import Store
-from bench.study.command import store_to_write
 from bench.study.given import GivenCodes
 from bench.study.plan import Plan
 from bench.study.record import extend
