@@ -1,13 +1,15 @@
 """Do 95 % intervals hold the truth in 95 % of studies? Simulated studies with effects fitted to a score table.
 
 python -m benchmarks.interval_coverage [--seeds 5 10] [--studies 400] [--of coverage|forecast] [--table DIR]
+python -m benchmarks.interval_coverage --statistics "partial spearman" --settings 2 --seeds 3 4 5
 
 A study has 36 settings (6 models x 6 strengths), n seeds each, and 8 scores on two data sets. Means, spreads and
 correlations of the scores are those of the reference table; the seeds' residuals are normal, skewed (gamma) or heavy (t
 with 4 degrees of freedom), of one variance a score (equal) or of each setting's own (unequal). The intervals are those
-that the figures show: this calls the same functions.
+that the figures show: this calls the same functions. `--settings N`: studies of N settings, evenly spread over the 36,
+for statistics that do not compare models.
 
-Printed for each statistic: the share of its cells whose interval holds the truth, the same of its worst cells (5 %
+Printed for each statistic: the share of its intervals that hold the truth, the same of its worst cells (5 %
 quantile), how often the truth lies below and above, the mean width, and milliseconds a study. `--of forecast`: the
 width that n seeds are foretold to give over the width that they give, in per cent. How often a number of a second study
 is called another: `benchmarks.verdict`.
@@ -17,7 +19,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +101,11 @@ class Population:
             ratio = ratio / np.sqrt((ratio**2).mean(axis=0))
             parts.append((effects.to_numpy(), deviation * ratio, root, np.where(rest.skew() < 0, -1.0, 1.0)))
         return cls(*(np.stack(part) for part in zip(*parts, strict=True)), kind)
+
+    def only(self, settings: int) -> "Population":
+        """The same with so many settings, evenly spread over those that there are."""
+        kept = np.arange(settings) * self.mean.shape[1] // settings
+        return replace(self, mean=self.mean[:, kept], scale=self.scale[:, kept])
 
     def draw(self, seeds: int, rng: np.random.Generator) -> Floats:
         """A study: (D, K, seeds, S)."""
@@ -275,11 +282,11 @@ def coverage(population: Population, statistic: Statistic, seeds: int, studies: 
         started = time.perf_counter()
         _, low, high = statistic.ends(study)
         spent += time.perf_counter() - started
-        held.append((low <= truth + 1e-9) & (truth <= high + 1e-9))
+        held.append(np.where(np.isnan(high - low), np.nan, (low <= truth + 1e-9) & (truth <= high + 1e-9)))
         below += np.mean(truth < low - 1e-9) / studies
         above += np.mean(truth > high + 1e-9) / studies
-        width += np.mean(high - low) / studies
-    cells = 100 * np.mean(held, axis=0)
+        width += np.nanmean(high - low) / studies
+    cells = 100 * np.nanmean(held, axis=0)
     shares = {"coverage": cells.mean(), "worst": np.quantile(cells, 0.05), "below": 100 * below, "above": 100 * above}
     return {name: float(v) for name, v in (shares | {"width": width, "ms": 1000 * spent / studies}).items()}
 
@@ -314,6 +321,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--table", type=Path, help="folder of an exported table; by default the reference table")
     parser.add_argument("--seeds", type=int, nargs="+", default=[5, 10])
     parser.add_argument("--studies", type=int, default=400)
+    parser.add_argument("--settings", type=int, default=MODELS * STRENGTHS)
     parser.add_argument("--statistics", nargs="+", default=list(STATISTICS), choices=list(STATISTICS))
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=list(KINDS))
     parser.add_argument("--spread", nargs="+", default=["equal", "unequal"], choices=["equal", "unequal"])
@@ -324,7 +332,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for seeds in chosen.seeds:
         for kind in chosen.kinds:
             for spread in chosen.spread:
-                population = Population.fit(table, kind, spread == "unequal")
+                population = Population.fit(table, kind, spread == "unequal").only(chosen.settings)
                 of = {"n": seeds, "kind": kind, "spread": spread}
                 if chosen.of == "forecast":
                     rows += [of | row for row in forecast(population, seeds, chosen.studies).to_dict("records")]
