@@ -6,7 +6,6 @@ from dataclasses import dataclass
 GRID = ("study", "study.name", "model", "strength", "strength_of", "seed", "dataset", "sampling", "trainer")
 SCORED = ("scoring", "metric")
 BOARD = ("rank_by", "rank_set", "level")
-OF_STUDIES = ("run", "train", "score", "floors", "analyze", "report", "choose")  # whose keys any stage may be given
 WORKERS = ("launcher", "device", "processes", "retry_failed")
 
 
@@ -141,6 +140,11 @@ OTHERS: Mapping[str, str] = {
     "version": "version and revision",
     "completion": "a script that completes words in a shell (completion bash|zsh|fish)",
 }
+
+# The stages of a study follow each other with the same words, so that each may be given the keys of all; a folder is of
+# the one that writes it.
+OF_STUDIES = {key for n in ("run", "train", "score", "floors", "analyze", "report", "choose") for key in STAGES[n].keys}
+OF_STUDIES -= {"folder"}
 FLAGS: Mapping[str, str] = {
     "--dry-run": "show what would be done and about how long it takes, and do nothing (run, train, score, data add)",
     "--open": "show the leaderboard in the browser (run, report)",

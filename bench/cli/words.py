@@ -145,8 +145,7 @@ def check_keys(command: Command) -> None:
     """
     for word in command.words:
         takers = [name for name, described in STAGES.items() if word.key in described.keys]
-        of_any_stage = word.key != "folder" and any(name in takers for name in OF_STUDIES)
-        if takers and command.stage not in takers and not of_any_stage:
+        if takers and command.stage not in takers and word.key not in OF_STUDIES:
             raise ConfigError(f"{word.key}= goes with {', '.join(takers)}, not with {command.stage}")
 
 
