@@ -35,7 +35,7 @@ def data_sets(settings: Mapping[str, Any]) -> int:
         except data.DataError as fault:  # the card of a user's own data set is invalid
             faults.append(str(fault))
             continue
-        sheet = None
+        sheet, unreadable = None, False
         try:
             data.fetch(name)
             data.verify(name)
@@ -45,9 +45,13 @@ def data_sets(settings: Mapping[str, Any]) -> int:
                 draw_sheet(sampled(data.load_data(name), sampling), sheet)
         except (data.DataError, StoreError) as fault:
             faults.append(str(fault))
+            unreadable = isinstance(fault, data.DataError)
         factors = ", ".join(f"{f} {n}" for f, n in zip(card.factor_names, card.factor_sizes, strict=True))
         shape = "x".join(map(str, card.image_shape))
-        table.add_row(name, f"{card.num_images:,}", shape, factors, before, data.state(name), str(sheet or "none"))
+        now: str = data.state(name)
+        if now == "ready" and unreadable:  # its files are whole, what reads them is not
+            now = "cannot be read"
+        table.add_row(name, f"{card.num_images:,}", shape, factors, before, now, str(sheet or "none"))
     results.print(table)
     for line in faults:
         say(line)

@@ -111,3 +111,22 @@ def test_the_package_that_the_pages_make_works(site: Path, tmp_path: Path) -> No
     there = ["processes=1", f"results_dir={tmp_path / 'results'}"]
     assert perform(["train", *grid, *there]) == 0
     assert perform(["score", "study=quiet", "metric=[largest_correlation,mig]", *there]) == 0
+
+
+def test_a_data_set_whose_reader_fails_is_not_called_ready(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(site, "[bench.data]\nbroken_stripes = broken_stripes\n")
+    _, _, text = (DOCS / "extending.md").read_text().partition("`my_bench/stripes.py`:\n\n```python\n")
+    fails = "        raise KeyError('no such file')\n        place, light ="
+    text = (
+        text.partition("```")[0]
+        .replace("        place, light =", fails)
+        .replace('name="stripes"', 'name="broken_stripes"')
+    )
+    (site / "broken_stripes.py").write_text(text)
+    forget()
+    assert perform(["data", "dataset=broken_stripes", f"results_dir={tmp_path}"]) == 1
+    printed = capsys.readouterr()
+    assert "cannot be read" in printed.out
+    assert "broken_stripes cannot be read: KeyError: 'no such file'" in printed.err
