@@ -259,8 +259,8 @@ def _overrides(settings: Settings, *others: str) -> list[str]:
 def hand_on(plan: Plan, store: Store) -> None:
     """Write the study's score table as parquet and csv, and as an exported folder with its card."""
     table, folder = plan_scores(plan, store)[0], store.export(plan.name)
-    say("\n".join(map(str, export(table, store.study(plan.name)))))
     write_reference(table, plan, store, folder)
+    say("\n".join(map(str, export(table, store.study(plan.name)))))
     say(f"export: {len(table):,} rows of {table['run'].nunique()} runs in {folder.path}")
 
 

@@ -240,6 +240,14 @@ def test_the_command_exports_and_merges(tmp_path: Path, capsys: pytest.CaptureFi
     assert "merge: 120 rows added, 0 found equal" in capsys.readouterr().err
 
 
+def test_an_export_without_scores_writes_nothing(tmp_path: Path) -> None:
+    plan, results = planned(), Store(tmp_path)
+    extend(plan, results)
+    with pytest.raises(StoreError, match="no scores to export"):
+        commands.hand_on(plan, results)
+    assert {p.name for p in results.study(plan.name).iterdir()} == {"plan.json"}
+
+
 def test_the_table_that_comes_with_the_package_is_what_its_card_says() -> None:
     folder = shipped.shipped_reference()
     table, card = read_reference(folder)
