@@ -168,6 +168,11 @@ def listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things in words: "1 run", "12,600 runs"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def shown(value: Any) -> str:
     """A value as messages show it, shortened if it is long."""
     digits = isinstance(value, int) and abs(value) > 10**15

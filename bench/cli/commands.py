@@ -41,7 +41,7 @@ from bench.table.reference import merge, undo_merge, write_reference
 from bench.table.scores import plan_scores
 from bench.table.stored import export
 from bench.training.catalogue import ship, shipped_among, take
-from bench.values import ConfigError, flag
+from bench.values import ConfigError, counted, flag
 
 
 def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
@@ -261,7 +261,7 @@ def hand_on(plan: Plan, store: Store) -> None:
     table, folder = plan_scores(plan, store)[0], store.export(plan.name)
     write_reference(table, plan, store, folder)
     say("\n".join(map(str, export(table, store.study(plan.name)))))
-    say(f"export: {len(table):,} rows of {table['run'].nunique()} runs in {folder.path}")
+    say(f"export: {counted(len(table), 'row')} of {counted(table['run'].nunique(), 'run')} in {folder.path}")
 
 
 def ship_models(plan: Plan, store: Store, folder: str | None) -> int:
@@ -275,7 +275,7 @@ def ship_models(plan: Plan, store: Store, folder: str | None) -> int:
     added = ship(plan.runs, store, trained_dir() if folder is None else Path(folder).expanduser())
     for entry in added:
         say(f"  {entry}: {entry.path}")
-    say(f"ship: {len(added)} models added, of {len(plan.runs)} runs")
+    say(f"ship: {counted(len(added), 'model')} added, of {counted(len(plan.runs), 'run')}")
     return 0
 
 
@@ -296,12 +296,13 @@ def merge_table(settings: Settings) -> int:
         return 0
     done = merge(TableFolder(Path(settings["folder"]).expanduser()), store, flag("replace", settings["replace"]))
     if done.removed:
-        say(f"merge: {done.removed:,} rows of the studies that were replaced are gone")
-    say(f"merge: {done.added:,} rows added, {done.equal:,} found equal, in {store.reference().path}")
+        say(f"merge: the studies that were replaced had {counted(done.removed, 'row')}: gone")
+    say(f"merge: {counted(done.added, 'row')} added, {done.equal:,} found equal, in {store.reference().path}")
     if done.superseded:
-        say(f"merge: {done.superseded:,} scores of groups of runs gave way to those of larger groups")
+        say(f"merge: {counted(done.superseded, 'score')} of groups of runs gave way to those of larger groups")
     if done.unverified:
-        say(f"merge: nothing proves the ids of {done.unverified:,} runs: their table has no identities.json.gz of them")
+        unproven = counted(done.unverified, "run")
+        say(f"merge: nothing proves the ids of {unproven}: their table has no identities.json.gz of them")
     return 0
 
 

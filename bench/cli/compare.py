@@ -13,7 +13,7 @@ from bench.progress import results, say, stage
 from bench.registry import unknown
 from bench.store.folders import Store
 from bench.table.scores import scores, studies_with_scores, study_scores
-from bench.values import ConfigError
+from bench.values import ConfigError, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,8 +126,9 @@ def _scores(comparison: "Comparison", sides: Sides) -> Table:
         shown = [_with_interval(row, k, k) for k in ("strengths", "runs", "seeds")]
         table.add_row(row["dataset"], row["name"], *shown)
     first = comparison.scores.iloc[0]
+    cells = f"{counted(first['settings'], 'setting')} of {counted(first['fewest_seeds'], 'seed')} or more"
     table.caption = (
-        f"{first['settings']} settings of {first['fewest_seeds']} seeds or more, {first['pairs']} pairs of runs; "
+        f"{cells}, {counted(first['pairs'], 'pair')} of runs; "
         "seeds: without the median of their setting. The greatest disagreement first."
     )
     return table

@@ -7,6 +7,7 @@ from bench.metrics.base import Metric, Score
 from bench.progress import say
 from bench.store.folders import Store
 from bench.training.catalogue import Trained, catalogue
+from bench.values import counted
 
 HEAD = ("metric", "scores", "range", "better", "ranks", "invariant to", "version", "paper")
 BLANK = ("",) * (len(HEAD) - 2)
@@ -26,7 +27,7 @@ def list_names(what: str | None, options: Mapping[str, Sequence[str]], store: St
         "studies": [
             s for s in dict.fromkeys((*options["study"], *store.studies())) if s != "custom"
         ],  # the option for a user's own grid
-        "trained": [f"{len(trained)} models"],
+        "trained": [f"{counted(len(trained), 'model')}"],
     }
     if what is not None and what not in kinds:
         raise registry.unknown("kind", what, kinds)

@@ -13,6 +13,7 @@ from bench.study.plan import Plan
 from bench.table.ledger import Ledger, ledger
 from bench.table.scores import plan_scores
 from bench.training.catalogue import shipped_among
+from bench.values import counted
 
 Group = tuple[str, str]  # model and data set
 
@@ -22,7 +23,7 @@ def status(plan: Plan, store: Store) -> int:
     known = ledger(store)
     counts = count(plan, known, wanted_cells(plan, known))
     table = Table("model", "data set", "trained", "failed", "missing", "scores", "skipped", "failed", "missing")
-    table.title = f"{plan.title}: {len(plan.members)} runs ({plan.schedules})"
+    table.title = f"{plan.title}: {counted(len(plan.members), 'run')} ({plan.schedules})"
     columns = ("done", "failed", "missing", "cell done", "cell skipped", "cell failed", "cell missing")
     for (model, dataset), tally in counts.items():
         table.add_row(model, dataset, *(str(tally[c]) for c in columns))
@@ -31,7 +32,7 @@ def status(plan: Plan, store: Store) -> int:
     table.add_row("all", "", *(str(total[c]) for c in columns))
     results.print(table)
     if total["unreadable"]:
-        say(f"{total['unreadable']:,} runs cannot be read and are left alone")
+        say(f"{counted(total['unreadable'], 'run')} cannot be read: left alone")
     for damage in known.damaged:
         say_once(str(damage))
     missing = [run for run in plan.runs if known.run(run) == "missing"]

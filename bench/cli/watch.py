@@ -27,6 +27,7 @@ from bench.store.folders import Listing, Store
 from bench.study.plan import Member, Plan
 from bench.study.run import LOSSES, Run
 from bench.table.ledger import Ledger, ledger
+from bench.values import counted
 
 EVERY_S = 3.0
 HOUR_S = 3600.0
@@ -229,7 +230,7 @@ def _failures(
 
 def view(plan: Plan, now: State, first: State) -> RenderableType:
     """A state as tables; `first` is the state when watching began."""
-    title = f"{plan.title}: {len(plan.members):,} runs ({plan.schedules}), {time.strftime('%H:%M:%S')}"
+    title = f"{plan.title}: {counted(len(plan.members), 'run')} ({plan.schedules}), {time.strftime('%H:%M:%S')}"
     table = Table("", "done", "at work", "waiting", "failed", "an hour", "time left", title=escape(title))
     for name, stage in now.stages.items():
         pace = now.pace(name, first)

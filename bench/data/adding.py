@@ -28,6 +28,7 @@ from bench.data.stored import header
 from bench.store import npz
 from bench.store.files import StoreError, digest, printable, sha256_of
 from bench.store.shipped import own_data_dir
+from bench.values import counted
 
 LABELS = ("factors", "labels", "latents_values", "latents_classes")  # names of .npz arrays (n, factors) of labels
 LARGEST_TABLE = 2**28  # most numbers in an array of labels
@@ -94,7 +95,8 @@ def _columns(
             cells = {n: np.asarray(c, str)[rows] for n, c in columns.items() if n != naming}
             columns, lines = cells, [csv_table.lines[row] for row in rows]
         elif len(csv_table.lines) != images.count:
-            raise DataError(f"{table} has {len(csv_table.lines):,} rows, {images.path} has {images.count:,} images")
+            of_table = counted(len(csv_table.lines), "row")
+            raise DataError(f"{table} has {of_table}, {images.path} has {counted(images.count, 'image')}")
         if not columns:
             raise DataError(f"{table} has no column beside the one that names the files: leave labels= out")
         places = {name: f"{table}, column {name}" for name in columns}
@@ -128,8 +130,8 @@ def _arrays(images: Array, chosen: Sequence[str] | None) -> tuple[dict[str, NDAr
     heads = {n: h for n, h in others.items() if h.shape[:1] == (images.count,)}
     for name in (*LABELS, *(chosen or ())):
         if name in others and name not in heads:
-            rows = f"{others[name].shape[0]:,} rows" if others[name].shape else "no rows"
-            raise DataError(f"{images.path}: {name} has {rows}, {images.array} has {images.count:,} images")
+            rows = f"{counted(others[name].shape[0], 'row')}" if others[name].shape else "no rows"
+            raise DataError(f"{images.path}: {name} has {rows}, {images.array} has {counted(images.count, 'image')}")
     vectors = [n for n, h in heads.items() if len(h.shape) == 1]
     table = next((n for n in LABELS if n in heads and len(heads[n].shape) == 2), None)
     names = [table] if table else vectors

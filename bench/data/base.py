@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from bench.data.image_contract import as_images, check_shape, check_values
 from bench.data.reader import Reader
 from bench.store.record_types import is_line
+from bench.values import counted
 
 if TYPE_CHECKING:
     import torch
@@ -159,7 +160,7 @@ class DataSet(ABC):
         card = self.card
         factors = ", ".join(f"{n} {size}" for n, size in zip(card.factor_names, card.factor_sizes, strict=True))
         shape = "x".join(map(str, card.image_shape))
-        return f"<{card.name}: {len(self):,} images of {shape}; factors {factors or 'unknown'}>"
+        return f"<{card.name}: {counted(len(self), 'image')} of {shape}; factors {factors or 'unknown'}>"
 
     def __len__(self) -> int:
         return self.card.num_images

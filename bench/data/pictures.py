@@ -20,6 +20,7 @@ from bench.data.image_contract import ROUNDING
 from bench.data.one_picture import composited, fitted, mode, opened
 from bench.store import npz
 from bench.store.files import printable
+from bench.values import counted
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -153,7 +154,8 @@ class Files(Pictures):
                 rotated = picture.format != "PNG" and picture.getexif().get(0x0112, 1) >= 5  # by 90 degrees
                 sizes[(width, height) if rotated else (height, width)] += 1
                 modes[mode(picture)] += 1
-        self.remarks.insert(0, f"{self.count:,} files: {', '.join(f'{kind} {n:,}' for kind, n in modes.items())}")
+        kinds = ", ".join(f"{kind} {n:,}" for kind, n in modes.items())
+        self.remarks.insert(0, f"{counted(self.count, 'file')}: {kinds}")
         if any("transparency" in kind for kind in modes):
             self.remarks.append(f"transparent pixels are laid on {options.background}")
         self._choose_format(sizes, all(kind.startswith("grey") for kind in modes))
@@ -190,7 +192,8 @@ class Array(Pictures):
             raise DataError(f"{path}: {self.array} {head.shape} holds no images")
         kind = {1: "grey", 3: "RGB", 4: "RGBA"}[self.depth]
         self.remarks.append(
-            f"{self.count:,} images of {printable(self.array)} {head.shape}: {kind}{channels_place}, {head.dtype}"
+            f"{counted(self.count, 'image')} of {printable(self.array)} {head.shape}: "
+            f"{kind}{channels_place}, {head.dtype}"
         )
         self.low, self.high = self._bounds(head.dtype)
         if self.depth == 4:

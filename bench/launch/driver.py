@@ -21,7 +21,7 @@ from bench.store.record_types import JobsRecord, read_record
 from bench.study.plan import Plan
 from bench.study.run import Run
 from bench.terminal import Interrupted
-from bench.values import ConfigError
+from bench.values import ConfigError, counted
 
 EVERY_S = 15.0  # between two lines of progress
 Settings = Mapping[str, Any]
@@ -76,7 +76,8 @@ def distribute(work: Work) -> dict[str, str] | None:
         if not jobs:
             break
         if not waits:
-            say(f"{launcher.name}: {len(jobs)} jobs go on; the same command with launcher.wait=true follows them")
+            under_way = f"{counted(len(jobs), 'job')} under way"
+            say(f"{launcher.name}: {under_way}: the same command with launcher.wait=true follows")
             return None
         errors |= _follow(launcher, jobs, work)
         attempted.update(*jobs.values())
@@ -96,7 +97,7 @@ def _submit(launcher: Launcher, runs: Sequence[Run], work: Work) -> Jobs:
     plans = [dataclasses.replace(work.plan, runs=part, codes=()) for part in parts]
     ids = launcher.submit(work.job, [(work.stage, plan, work.store.path, settings) for plan in plans])
     jobs = {i: [r.id for r in part] for i, part in zip(ids, parts, strict=True)}
-    say(f"{launcher.name}: {len(jobs)} jobs for {len(runs)} models")
+    say(f"{launcher.name}: {counted(len(jobs), 'job')} for {counted(len(runs), 'model')}")
     if launcher.outlives:
         write_json(work.folder / f"{ids[0]}.json", {"launcher": launcher.name, "jobs": jobs})
     return jobs
@@ -114,7 +115,7 @@ def _going_on(launcher: Launcher, folder: Path) -> Jobs:
             elif len(alive) < len(content["jobs"]):  # ended jobs need not be followed any more
                 write_json(record, content | {"jobs": alive})
     if jobs:
-        say(f"{launcher.name}: {len(jobs)} jobs of an earlier command go on: {', '.join(jobs)}")
+        say(f"{launcher.name}: {counted(len(jobs), 'job')} of an earlier command under way: {', '.join(jobs)}")
     return jobs
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.launch.base import Launcher, LaunchError, State, engine, environment
+from bench.values import counted
 
 
 class Ray(Launcher):
@@ -58,7 +59,7 @@ class Ray(Launcher):
         """Cancel the tasks: files are written atomically, so nothing is lost."""
         for reference in self.open:
             self.ray.cancel(reference, force=True)
-        return f"{len(self.open)} jobs were ended"
+        return f"ended {counted(len(self.open), 'job')}"
 
 
 def start(settings: Mapping[str, Any], folder: Path) -> Launcher:

@@ -21,6 +21,7 @@ from typing import Any
 
 from bench.launch.base import ENDED, Launcher, LaunchError, State, engine, environment
 from bench.progress import say
+from bench.values import counted
 
 ARRAY = 1000  # Slurm's default limit for one array
 TIMEOUTS = 1000  # how often a job may run out of time and resume
@@ -92,7 +93,7 @@ class Slurm(Launcher):
             try:
                 ids += [j.job_id for j in self.executor.submit_array(calls[first : first + ARRAY])]
             except self.submitit.core.utils.FailedJobError as fault:
-                begun = f"; {len(ids)} jobs were submitted before: scancel {_arrays(ids)}" if ids else ""
+                begun = f"; {counted(len(ids), 'job')} submitted before: scancel {_arrays(ids)}" if ids else ""
                 raise LaunchError(f"sbatch refused the jobs: {fault}{begun}") from fault
         self.states |= dict.fromkeys(ids, State("queued"))
         return ids
@@ -138,8 +139,10 @@ class Slurm(Launcher):
         command = ["scancel", *_arrays(open_jobs).split()]
         if self.settings["cancel"]:
             subprocess.run(command, check=False)
-            return f"{len(open_jobs)} jobs were cancelled"
-        return f"{len(open_jobs)} jobs go on, the same command follows them; `{' '.join(command)}` cancels them"
+            return f"cancelled {counted(len(open_jobs), 'job')}"
+        return (
+            f"{counted(len(open_jobs), 'job')} under way, the same command follows; `{' '.join(command)}` cancels them"
+        )
 
 
 def _arrays(jobs: Sequence[str]) -> str:

@@ -58,6 +58,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bench.arrays import classes, numbers
 from bench.registry import unknown
+from bench.values import counted
 
 Floats = NDArray[np.floating]
 Ints = NDArray[np.integer]
@@ -252,7 +253,7 @@ def check_codes(codes: ArrayLike, name: str = "codes", *, min_rows: int = 1) -> 
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"{name} must be a non-empty (N, D) array, got shape {array.shape}{_one_column(array, name)}")
     if len(array) < min_rows:
-        raise ValueError(f"{name} has {_rows(len(array))}, at least {min_rows} are needed")
+        raise ValueError(f"{name} has {counted(len(array), 'row')}, at least {min_rows} are needed")
     array = array.astype(np.float64, copy=False)
     bad = ~np.isfinite(array)
     if bad.any():
@@ -276,7 +277,7 @@ def check_factors(factors: ArrayLike, rows: int, name: str = "factors") -> Ints:
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"{name} must be a non-empty (N, F) array, got shape {array.shape}{_one_column(array, name)}")
     if len(array) != rows:
-        raise ValueError(f"{name} has {_rows(len(array))}, the codes have {rows}")
+        raise ValueError(f"{name} has {counted(len(array), 'row')}, the codes have {rows}")
     return array
 
 
@@ -332,7 +333,3 @@ def check_count(value: int, name: str, least: int = 1) -> int:
 def _one_column(array: NDArray[Any], name: str) -> str:
     """A hint for an array of one axis: how to make it a column."""
     return f": np.asarray({name}).reshape(-1, 1) makes one column of it" if array.ndim == 1 and len(array) else ""
-
-
-def _rows(count: int) -> str:
-    return f"{count} row{'s' if count != 1 else ''}"

@@ -11,10 +11,10 @@ from bench import registry
 from bench.analysis.board.board import Column, sure_best
 from bench.analysis.board.leaderboard import OVERALL, SETTING
 from bench.analysis.names import dataset_title, model_title, setting_title, title
-from bench.analysis.scores.dead import counted
 from bench.report.markup import Html, tag
 from bench.scoring.floor_codes import KINDS
 from bench.scoring.runs import HELD_OUT
+from bench.values import counted
 
 SHORT = {"DCI disentanglement": "DCI"}
 STANDING = (  # columns of a rank set
@@ -87,7 +87,7 @@ def _key(row: pd.Series) -> tuple[str, str]:
 def _dead(rows: pd.DataFrame) -> Html | None:
     """A paragraph with the names of the dead runs of a board; None if there are none."""
     names = [name for name in rows["dead_runs"] if name]
-    return tag("p", tag("b", counted(rows["dead"].sum())), f": {'; '.join(names)}.") if names else None
+    return tag("p", tag("b", counted(rows["dead"].sum(), "dead run")), f": {'; '.join(names)}.") if names else None
 
 
 def _ends(board: pd.DataFrame, name: str) -> tuple[float, float]:
@@ -157,7 +157,7 @@ def _row(row: pd.Series, standing: Mapping[str, pd.Series], columns: Sequence[_S
     name = str(row["model"])
     notes = [] if name in registry.names("models") else [tag("small", "representation")]
     if row["dead"]:
-        notes.append(tag("small", counted(row["dead"]), title=row["dead_runs"]))
+        notes.append(tag("small", counted(row["dead"], "dead run"), title=row["dead_runs"]))
     notes += [tag("small", "not ranked", class_="no-rank", data_ranks=n)
               for n, ranks in standing.items() if pd.isna(ranks["rank"])]  # fmt: skip
     setting = setting_title(name, row["hyperparameter"], row["value"]) if level == SETTING else model_title(name)

@@ -9,13 +9,13 @@ import pandas as pd
 from bench.analysis.board.board import Column, sure_best
 from bench.analysis.board.leaderboard import SETTING
 from bench.analysis.names import setting_title, title
-from bench.analysis.scores.dead import counted
 from bench.escaping import latex, markdown
 from bench.metrics.base import RANK_SETS
 from bench.report.board_table import board_title, representation_title
 from bench.report.page import floors_below, floors_in_words
 from bench.scoring.floor_codes import KINDS
 from bench.scoring.floors import Floors
+from bench.values import counted
 
 MISSING = "–"
 FIXED = ("rank", "coverage", "dead runs")
@@ -116,7 +116,8 @@ def _text(boards: Boards, board: pd.DataFrame, heading: str) -> _Text:
         values = [f"{floors[c.name]:.3f}" if c.name in floors else MISSING for c in columns]
         floor_rows.append([f"floor: {KINDS[kind]}", *[""] * len(FIXED), *values])
     dead = "" if of_settings else "; ".join(filter(None, board["dead_runs"]))
-    return _Text(heading, heads, rows, floor_rows, f"{counted(board['dead'].sum())}: {dead}." if dead else "")
+    note = f"{counted(board['dead'].sum(), 'dead run')}: {dead}." if dead else ""
+    return _Text(heading, heads, rows, floor_rows, note)
 
 
 def _number(row: pd.Series, name: str, form: str) -> str:

@@ -27,6 +27,7 @@ from bench.store.folders import RunFolder, Store
 from bench.study.plan import Plan
 from bench.table.stored import export
 from bench.training.catalogue import was_taken
+from bench.values import counted
 
 STATES = ("trained here", "shipped trained", "from a table", "codes from files", "failed", "missing")
 
@@ -63,9 +64,9 @@ def run_counts(table: pd.DataFrame, plan: Plan, store: Store) -> str:
     scored = set(table["run"])
     states = Counter(_state(store.run(run.id), run.id in scored) for run in plan.runs)
     states["codes from files"] = len(plan.codes)
-    counted = ", ".join(f"{states[s]:,} {s}" for s in STATES if states[s])
+    states_in_words = ", ".join(f"{states[s]:,} {s}" for s in STATES if states[s])
     count = sum(member.id in scored for member in plan.members)
-    return f"{len(plan.members):,} runs: {counted}; {count:,} scored"
+    return f"{counted(len(plan.members), 'run')}: {states_in_words}; {count:,} scored"
 
 
 def _state(folder: RunFolder, scored: bool) -> str:

@@ -21,6 +21,7 @@ from bench.scoring.codes import EncodingError
 from bench.store.files import StoreError
 from bench.store.folders import Store
 from bench.study.run import Run
+from bench.values import counted
 
 if TYPE_CHECKING:
     import torch
@@ -72,7 +73,7 @@ def encode_runs(encoding: Encoding, path: Path) -> None:
             if isinstance(learner, Stacked):
                 models.append(learner)
                 readable.append(run)
-        report(0, f"encoding {len(models)} runs of {runs[0].model} on {runs[0].dataset}")
+        report(0, f"encoding {counted(len(models), 'run')} of {runs[0].model} on {runs[0].dataset}")
         for run, (mean, logvar) in zip(readable, device_codes(models, data, index, device), strict=True):
             with suppress(EncodingError):
                 coding.checked_codes(mean, logvar, index).save(store.run(run.id))

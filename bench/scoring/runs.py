@@ -25,6 +25,7 @@ from bench.store.files import StoreError, digest, generator_of
 from bench.store.folders import RunFolder
 from bench.store.record_types import ScoresRecord, read_record
 from bench.study.protocol import Protocol
+from bench.values import counted
 
 Flags = NDArray[np.bool_]
 PUBLISHED = Protocol("published", None, None, None, None, ("mean",), (), {})
@@ -169,7 +170,7 @@ def compute(
     rows = rows_of(cell, declared, len(codes), identity, held_out)
     num_varying = 0 if factors is None else int((np.ptp(factors[next(iter(rows.values()))], axis=0) > 0).sum())
     if num_varying < declared.min_factors:
-        needed = f"{declared.min_factors} factor{'s' if declared.min_factors > 1 else ''} of two values or more"
+        needed = f"{counted(declared.min_factors, 'factor')} of two values or more"
         raise SkippedError(f"{cell.metric} needs at least {needed}, got {num_varying}")
     factor_values, keywords = factors if values is None else values, {}
     if declared.reads_values and factor_values is not None:  # for a split, the values of both parts

@@ -21,7 +21,7 @@ from bench.study.learner import Entry, entry_of
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol, protocol_of
 from bench.study.run import Frozen, Run, Schedule
-from bench.values import ConfigError, build, check_name, listed, mapping, number, one_of, shown, text
+from bench.values import ConfigError, build, check_name, counted, listed, mapping, number, one_of, shown, text
 
 PUBLISHED_STEPS = 300_000  # the steps for which hyper-parameters counted in steps are given
 UNCOUNTED = ("name", "timeout")  # fields of a protocol that change no number
@@ -123,7 +123,7 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
     samplings = {name: samplings_of(config.get("sampling"), card) for name, card in datasets.items()}
     total = sum(map(len, samplings.values())) * sum(map(len, settings.values())) * sum(map(len, spans))
     if not 0 < total <= MOST_RUNS:
-        raise ConfigError(f"the grid has {total:,} runs: give 1 to {MOST_RUNS:,}")
+        raise ConfigError(f"the grid has {counted(total, 'run')}: give 1 to {MOST_RUNS:,}")
     trained = any(not entry.fitted for entry in models.values())
     schedules = {name: _schedule_on(card, schedule, trained) for name, card in datasets.items()}
     for name, card, sampling in ((n, c, s) for n, c in datasets.items() for s in samplings[n]):

@@ -21,7 +21,7 @@ from bench.study.grid import UNCOUNTED
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol, protocol_of
 from bench.study.run import Frozen, Run, Schedule
-from bench.values import ConfigError
+from bench.values import ConfigError, counted
 
 FORMAT = 2
 OF_SCHEDULE = (*Schedule.HASHED, "updates")  # equal for all runs of a study; the steps of a model follow from both
@@ -69,7 +69,8 @@ def union(stored: Plan, added: Plan) -> Plan:
     runs |= {_slot(run): run for run in added.runs}
     _check_models(runs.values(), stored.name)
     if superseded:
-        say(f"study {stored.name}: {len(superseded)} runs of an earlier version of a model or data set are superseded")
+        old = counted(len(superseded), "run")
+        say(f"study {stored.name}: {old} of an earlier version of a model or data set superseded")
     return dataclasses.replace(
         stored,
         runs=tuple(runs.values()),

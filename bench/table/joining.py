@@ -14,6 +14,7 @@ from bench.table.folder import Identities
 from bench.table.identities import is_fitted
 from bench.table.records import FINAL
 from bench.table.rules import DESCRIPTION, KEY, MEANING, check_one, refuse, shown
+from bench.values import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,8 +136,9 @@ def without_small_groups(table: "pd.DataFrame") -> "pd.DataFrame":
         row = differ.iloc[0]
         two = f"{shown(row['score'])} and {shown(row['score_largest'])}"
         raise ConflictError(
-            f"run {row['run']} has {row['name']} {two} in the same group of {row['size']} runs, under the cell keys "
-            f"{row['cell']} and {row['cell_largest']}: groups of one table are scored on one pool of images"
+            f"run {row['run']} has {row['name']} {two} in the same group of {counted(row['size'], 'run')}, "
+            f"under the cell keys {row['cell']} and {row['cell_largest']}: groups of one table are scored on one pool "
+            "of images"
         )
     return table.drop(index=pairs.loc[pairs["cell"] != pairs["cell_largest"], "row"])
 
@@ -189,11 +191,12 @@ def _check_equal(old: "pd.DataFrame", new: "pd.DataFrame") -> None:
         a, b = old[differ].iloc[0], new[differ].iloc[0]
         factor = f" of {a['factor']}" if isinstance(a["factor"], str) else ""
         column = next(n for n in NUMBERS if a[n] != b[n])
+        count = f"{counted(differ.sum(), 'score')} of {counted(old[differ]['run'].nunique(), 'run')}"
         raise ConflictError(
             f"run {a['run']} has {a['name']}{factor} {_number(a, column)} in the reference table and "
-            f"{_number(b, column)} in the other; {differ.sum()} scores of {old[differ]['run'].nunique()} runs differ"
+            f"{_number(b, column)} in the other; {count} in all"
         )
 
 
 def _number(row: "pd.Series", column: str) -> str:
-    return shown(row["score"]) if column == "score" else f"of {row[column]} rows"
+    return shown(row["score"]) if column == "score" else f"of {counted(row[column], 'row')}"

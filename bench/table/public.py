@@ -21,6 +21,7 @@ from bench.table.identities import is_fitted
 from bench.table.reference import read_reference, reference_of
 from bench.table.submission import Submission, read_submission, submissions_in
 from bench.table.verification import check, keys_under
+from bench.values import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +81,7 @@ def public_rows(store: Store) -> list[Rows]:
             raise StoreError(f"{path}: {wrong[0]}; `python -m bench verify {path}` says all that is wrong")
         table = submission.table
         if repeated := runs_on_board & {*table["run"].unique()}:
-            say(f"{path}: {len(repeated):,} runs of it are on the board already and are left out")
+            say(f"{path}: {counted(len(repeated), 'run')} of it left out: on the board already")
             table = table[~table["run"].isin(repeated)]
         if "codes" not in submission.record:
             names = table["model"].astype(str) + f" ({submission.name})"  # no name has a space

@@ -33,6 +33,7 @@ from bench.table.history import clear, merging, replacing, standing, take_back
 from bench.table.identities import among, check_identities, check_store, identities_of
 from bench.table.joining import ConflictError, join, one_label, renamed_losses, without_small_groups
 from bench.table.rules import check_rows, check_scores
+from bench.values import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,7 +212,7 @@ def undo_merge(store: Store) -> str:
             return "a merge that was not finished is cleared away; the table is the one before it"
         note = take_back(folder)
     base = reference_of(store)
-    undone = f"what was merged on {note['date']} from {note['folder']} is taken back: {note['rows']:,} rows"
+    undone = f"what was merged on {note['date']} from {note['folder']} is taken back: {counted(note['rows'], 'row')}"
     return f"{undone}; the reference table is {base.path if base else 'empty'}"
 
 

@@ -21,6 +21,7 @@ from bench.table.joining import largest_groups
 from bench.table.reference import read_reference, read_study, reference_of, studies_of
 from bench.table.stored import stored_scores
 from bench.training.catalogue import was_taken
+from bench.values import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ def study_scores(name: str, store: Store) -> "tuple[pd.DataFrame, str]":
     if folder is None or name not in studies_of(folder):
         raise unknown(f"study (not started in {store})", name, studies_with_scores(store))
     table = newest(read_study(name, folder))
-    return table, f"scores of {table['run'].nunique()} runs from the table {folder.table}"
+    return table, f"scores of {counted(table['run'].nunique(), 'run')} from the table {folder.table}"
 
 
 def newest(table: "pd.DataFrame") -> "pd.DataFrame":
@@ -107,7 +108,7 @@ def plan_scores(plan: Plan, store: Store) -> "tuple[pd.DataFrame, str]":
         raise unreadable(folder.table, fault, folder) from fault
     current = reference["cell"].isin(keys | of_groups) | reference["representation"].isna()  # scores of the run itself
     from_reference = reference[current]
-    origin = f"scores of {from_reference['run'].nunique()} runs from the table {folder.table}"
+    origin = f"scores of {counted(from_reference['run'].nunique(), 'run')} from the table {folder.table}"
     origin += f", of {of_store['run'].nunique()} from runs in {store.path}"
     if not current.all():
         origin += f"; {(~current).sum():,} rows of the table are of another protocol or metric version and left out"

@@ -18,6 +18,7 @@ from bench.table.reference import reference_of
 from bench.table.rules import KEY, check_scores, shown
 from bench.table.scores import group_keys
 from bench.table.submission import CODES, Submission
+from bench.values import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,7 +162,8 @@ def _wrong_codes(submission: Submission) -> Iterator[str]:
         return
     runs = submission.table["run"].unique()
     if len(runs) != 1 or len(members) != 1:
-        yield f"it is of one file of codes and has rows of {len(runs)} runs, {len(members)} of them codes from a file"
+        of_runs = f"rows of {counted(len(runs), 'run')}, {len(members)} of them codes from a file"
+        yield f"it is of one file of codes and has {of_runs}"
         return
     (member,) = members
     if member.model != submission.name:
@@ -285,7 +287,7 @@ def compare(table: "pd.DataFrame", recomputed: "pd.DataFrame", outcomes: Outcome
     if len(both):
         runs, equal = both["run"].nunique(), int((differences == 0).sum())
         findings.checked.append(
-            f"{len(both):,} scores of {runs:,} run{'s' * (runs > 1)} were computed again: {equal:,} equal{close}"
+            f"{counted(len(both), 'score')} of {counted(runs, 'run')} computed again: {equal:,} equal{close}"
         )
 
 

@@ -121,7 +121,7 @@ def test_a_run_that_is_there_already_stays_as_it_is(tmp_path: Path, capsys: pyte
     (board,) = public_boards(public_rows(store))
     mig = board.table[board.table["name"] == "mig"]
     assert dict(zip(mig["model"], mig["score"], strict=True)) == {"beta_vae (a)": 0.5, "beta_vae (b)": 0.9}
-    assert "1 runs of it are on the board already and are left out" in capsys.readouterr().err
+    assert "1 run of it left out: on the board already" in capsys.readouterr().err
 
 
 def test_a_submission_that_is_not_what_it_says_makes_no_board(tmp_path: Path) -> None:

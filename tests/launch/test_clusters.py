@@ -201,7 +201,7 @@ def test_ctrl_c_cancels_the_jobs_where_it_is_told_to(slurm: Path, tmp_path: Path
     until(lambda: list(tmp_path.glob("jobs/*.json")))
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
-    assert "4 jobs were cancelled" in told
+    assert "cancelled 4 jobs" in told
     until(lambda: not queued())
 
 

@@ -177,7 +177,7 @@ def test_every_figure_is_a_pdf_a_png_and_a_csv_and_stale_ones_go(tmp_path: Path)
             for suffix in ("pdf", "png", "csv"):
                 assert (tmp_path / "figures" / f"{name}.{suffix}").stat().st_size > 0
         outcomes = list(draw_all(table[table["model"] == "beta_vae"], plan, tmp_path, Here()))  # type: ignore[arg-type]
-    assert str(outcomes[1]).startswith("table5_variance_explained: not drawn: dsprites: 1 models")
+    assert str(outcomes[1]).startswith("table5_variance_explained: not drawn: dsprites: 1 model")
     assert not list(tmp_path.glob("figures/table5*"))
 
 

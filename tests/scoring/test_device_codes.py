@@ -122,7 +122,7 @@ def test_a_run_is_scored_once_it_is_encoded_and_one_that_cannot_be_fails_as_it_w
         )
     assert [record["metric"] for record in cell_records(store.run(whole.id)).values()] == ["active_dims"]
     assert cell_records(store.run(broken.id)) == {}
-    assert told[0] == (0, "encoding 1 runs of beta_vae on dsprites")
+    assert told[0] == (0, "encoding 1 run of beta_vae on dsprites")
     assert any(note.startswith(f"FAILED {broken}") for _, note in told)
 
 

@@ -298,7 +298,7 @@ def test_a_run_that_may_not_be_read_is_named_and_left_alone(
     assert local.missing_work("run", PLAN, store, {"retry_failed": True}) == [FAILED]
     mend(RUNS, store)
     told = capsys.readouterr().err
-    assert "1 runs cannot be read and are left alone" in told
+    assert "1 run cannot be read: left alone" in told
     assert f"cannot read {path}: Permission denied; the run is left alone" in told
     assert close("score", PLAN, store, [], {}) == 1
     assert "Permission denied" in capsys.readouterr().out

@@ -154,7 +154,7 @@ def test_a_run_of_an_earlier_version_of_its_model_is_superseded_and_said(
     whole = extend(dataclasses.replace(plan, runs=newer), target)
     assert len(whole.runs) == len(plan.runs)
     assert newer[0] in whole.runs
-    assert "1 runs of an earlier version" in capsys.readouterr().err
+    assert "1 run of an earlier version" in capsys.readouterr().err
 
 
 def test_metrics_are_added_and_every_metric_stays_every_metric(target: Store) -> None:

@@ -123,7 +123,7 @@ def test_one_score_with_two_values_is_an_error_that_names_the_run(tmp_path: Path
     plan, results = planned(), Store(tmp_path / "own")
     merge(exported(tmp_path / "a", plan, slice(0, 2)), results)
     before = results.reference().table.read_bytes()
-    with pytest.raises(ConflictError, match=rf"run {plan.runs[1].id} has .* 4 scores of 1 runs differ; nothing was"):
+    with pytest.raises(ConflictError, match=rf"run {plan.runs[1].id} has .* 4 scores of 1 run in all; nothing was"):
         merge(exported(tmp_path / "b", plan, slice(1, 3), shift=1e-6), results)
     assert results.reference().table.read_bytes() == before
 

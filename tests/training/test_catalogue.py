@@ -322,7 +322,7 @@ def test_until_it_is_scored_a_run_that_was_taken_has_the_tables_scores(shipped: 
     of_taken = table[table["run"] == of(0).id]
     assert of_taken["metric"].value_counts().to_dict() == {"training": 3, "mig": 2}
     assert "mig" not in {*table.loc[table["run"] == of(5).id, "metric"]}
-    assert "scores of 1 runs from the table" in origin
+    assert "scores of 1 run from the table" in origin
 
 
 def test_the_command_adds_finished_runs_and_a_dry_run_none(tmp_path: Path) -> None:

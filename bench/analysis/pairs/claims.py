@@ -19,7 +19,7 @@ from bench.analysis.scores.superiority import probability_of_beating
 from bench.analysis.statistics.estimates import estimate
 from bench.analysis.statistics.intervals import MIN_SEEDS, Floats, numbered, t_ends, t_quantile, together
 from bench.study.run import TRAINED_ON
-from bench.values import ConfigError
+from bench.values import ConfigError, counted
 
 MOST_SEEDS = 10_000  # the largest number of needed seeds that is predicted
 _CLAIM = re.compile(r"(?P<more>.+?)(?P<sign>[<>])(?P<less>.+)\s+on\s+(?P<score>[^,]+?)(?:,(?P<dataset>.+))?")
@@ -234,7 +234,7 @@ def _seeds_needed(difference: float, errors: Floats, freedoms: Floats, available
 
 def sentence(claim: Claim, v: Verdict) -> str:
     """A verdict in words."""
-    runs = f"{v.runs[0]} and {v.runs[1]} runs, {v.seeds} seed{'s' if v.seeds > 1 else ''} a setting, {v.schedule}"
+    runs = f"{v.runs[0]} and {counted(v.runs[1], 'run')}, {counted(v.seeds, 'seed')} a setting, {v.schedule}"
     dead = f"; {v.dead[0]} and {v.dead[1]} of them encode nothing" if any(v.dead) else ""
     start = f"{dataset_title(v.dataset)}: {claim}"
     size = f"{abs(v.difference):.3f} {'higher' if v.difference >= 0 else 'lower'}"

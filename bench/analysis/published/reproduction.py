@@ -20,6 +20,7 @@ from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, spread, t_e
 from bench.store.files import digest
 from bench.study.protocol import Protocol
 from bench.study.run import Run
+from bench.values import counted
 
 COMPARED = ["row", "column", "ours", "low", "high", "runs", "seeds"]
 Scale = tuple[Callable[[Any], Any], Callable[[Any], Any]]  # transformation, inverse
@@ -133,7 +134,7 @@ def shortfalls(runs: list[Run], protocol: Protocol, study: Mapping[str, Any] | N
             reasons.append(f"{key.replace('_', ' ')} {common} for {_written(published)}")
     settings = len({(r.model, r.value) for r in runs if r.model in study["models"]})
     if settings < study["settings"]:
-        reasons.append(f"{settings} settings for {study['settings']}")
+        reasons.append(f"{counted(settings, 'setting')} for {study['settings']}")
     return reasons + _other_protocol(protocol, study["protocol"])
 
 

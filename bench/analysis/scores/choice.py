@@ -11,6 +11,7 @@ from bench.analysis.names import OF_TRAINING, UNSUPERVISED, merit_sign
 from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError, fewest_seeds, settings
 from bench.analysis.statistics.intervals import DRAWS, MIN_SEEDS, numbered, percentile_interval, resamples, stretched
 from bench.metrics.base import Score
+from bench.values import counted
 
 CRITERIA: Mapping[str, Score] = {**OF_TRAINING, **UNSUPERVISED}  # criteria without factors: losses, then scores
 METRICS = ("elbo", "unsupervised", "udr", "model_centrality")  # the metrics of these scores
@@ -59,13 +60,13 @@ def choose(scores: pd.DataFrame, names: Sequence[str], rng: np.random.Generator)
             continue
         complete = runs[[*metrics, *criteria]].dropna()
         if complete.empty:
-            reasons[str(model)] = f"none of its {len(runs)} runs has every score"
+            reasons[str(model)] = f"none of its {counted(len(runs), 'run')} has every score"
             continue
         picks.append(_picks(complete, criteria).assign(model=model, incomplete=len(runs) - len(complete)))
         if metrics and len(complete) >= MIN_RUNS:
             regrets.append(_regrets(complete, metrics, criteria, rng).assign(model=model))
         elif names:
-            few = f"{len(complete)} runs, {MIN_RUNS} are needed"
+            few = f"{counted(len(complete), 'run')}, {MIN_RUNS} are needed"
             reasons[str(model)] = few if metrics else "its runs have no such score"
     if not picks:
         explained = "; ".join(f"{model}: {reason}" for model, reason in reasons.items())

@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench.analysis.names import dataset_title, setting_title, title
 from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations, settings
+from bench.values import counted
 
 ACTIVE = "active_dims"
 ALIVE = {name: f"{name}_alive" for name in ("spearman", "low", "high", "runs")}
@@ -87,8 +88,8 @@ def dead_sentence(table: pd.DataFrame) -> str:
     dead = table[table["run"].isin(dead_runs(table))].drop_duplicates("run")
     if dead.empty:
         return ""
-    count = "1 run is dead" if len(dead) == 1 else f"{len(dead):,} runs are dead"
-    return f"{count} (no active dimension): {named(dead)}."
+    verb = "is" if len(dead) == 1 else "are"
+    return f"{counted(len(dead), 'run')} {verb} dead (no active dimension): {named(dead)}."
 
 
 def named(runs: pd.DataFrame) -> str:
@@ -105,8 +106,3 @@ def named(runs: pd.DataFrame) -> str:
         seeds = sorted(map(int, group["seed"]))
         parts.append(f"{setting}: seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}")
     return "; ".join(parts)
-
-
-def counted(dead: int) -> str:
-    """A number of dead runs in words."""
-    return f"{dead:,} dead run{'' if dead == 1 else 's'}"

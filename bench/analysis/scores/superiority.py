@@ -83,7 +83,7 @@ def model_comparison(scores: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame
     model_of_run = np.array(complete.index.get_level_values("model"), dtype=object)
     models = list(dict.fromkeys(model_of_run))
     if len(models) < 2:
-        raise TooFewRunsError(f"{len(models)} models have all of these scores, 2 are needed")
+        raise TooFewRunsError(f"2 models with all of these scores are needed, {len(models)} here")
     seeds = fewest_seeds(complete)
     cells = np.array(settings(complete), dtype=object)
     of_model = {m: model_of_run == m for m in models}

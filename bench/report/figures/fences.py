@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analysis.names import declared, title
+from bench.values import counted
 
 FAR = 20  # interquartile ranges beyond the quartiles
 Fences = dict[str, tuple[float, float]]
@@ -57,7 +58,7 @@ def fence_note(scores: pd.DataFrame, at: Fences) -> str:
         column = scores[name]
         for far, place in ((column[column < low], f"below {low:.2g}"), (column[column > high], f"above {high:.2g}")):
             if len(far):
-                runs = f"{len(far)} run{'s' if len(far) > 1 else ''}"
+                runs = f"{counted(len(far), 'run')}"
                 furthest = far[far.abs().idxmax()]
                 parts.append(f" {title(name)}: {runs} {place}, as far as {furthest:.2g}, drawn at the edge.")
     return "".join(parts)

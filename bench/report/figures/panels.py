@@ -16,6 +16,7 @@ from bench import registry
 from bench.analysis.names import PAPER, disentanglement_scores, model_title
 from bench.analysis.scores.agreement import MIN_SEEDS, TooFewRunsError, settings, wide
 from bench.report.style import COLUMN, PAGE, Picture, key_of, looks, new_figure
+from bench.values import counted
 
 Drawn = tuple[Picture, pd.DataFrame]
 Looks = dict[str, dict[str, Any]]
@@ -145,7 +146,7 @@ def standing(count: int, seeds: int, of: str = "runs", most: int = 0) -> str:
         ('1 run, 1 seed a setting: too few to be sure', '1,200 settings, 5 to 6 seeds a setting')
     """
     few = ": too few to be sure" if seeds < MIN_SEEDS else ""
-    span = f"{seeds} to {most} seeds" if most > seeds else f"{seeds} seed{'s' if seeds != 1 else ''}"
+    span = f"{seeds} to {most} seeds" if most > seeds else f"{counted(seeds, 'seed')}"
     return f"{count:,} {of if count != 1 else of.removesuffix('s')}, {span} a setting{few}"
 
 

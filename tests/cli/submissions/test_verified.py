@@ -25,7 +25,7 @@ def test_codes_are_handed_on_in_half_precision_and_their_scores_come_out_equal(
     code, told = verified(made, capsys)
     assert code == 0
     count = len(read_submission(made).table)
-    assert f"right: {count} scores of 1 run were computed again: {count} equal\n" in told
+    assert f"right: {count} scores of 1 run computed again: {count} equal\n" in told
     assert "not checked: whether the codes are of the images that their factors say" in told
     assert told.endswith("verify: mine: nothing is wrong, as far as it could be checked\n")
 
@@ -41,7 +41,7 @@ def test_codes_that_stay_at_home_are_checked_by_who_has_them(
     assert "not checked: the scores of 1 of 1 codes: they are neither in the folder nor in" in told
     code, told = verified(folder, capsys, codes=str(file))
     assert (code, "mine.npz is the file that was scored, by its sha256" in told) == (0, True)
-    assert "were computed again" in told
+    assert "computed again" in told
     np.savez(tmp_path / "other.npz", codes=CODES + 1, factors=FACTORS)
     code, told = verified(folder, capsys, codes=str(tmp_path / "other.npz"))
     assert code == 1

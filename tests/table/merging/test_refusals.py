@@ -118,11 +118,11 @@ KNOWN: dict[str, tuple[list[dict[str, Any]], str]] = {
     ),
     "another score": (
         scored(RUNS[0], score=0.75),
-        "has mig of scale 0.25 in the reference table and 0.75 in the other; 2 scores of 1 runs differ",
+        "has mig of scale 0.25 in the reference table and 0.75 in the other; 2 scores of 1 run in all",
     ),
     "other sizes": (
         [row | {"num_train": 4_000} for row in scored(RUNS[0])],
-        "of 5000 rows in the reference table and of 4000 rows in the other",
+        "of 5,000 rows in the reference table and of 4,000 rows in the other",
     ),
 }  # fmt: skip
 

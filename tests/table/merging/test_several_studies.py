@@ -82,7 +82,7 @@ def test_a_study_takes_the_place_of_its_earlier_self_and_comes_back(both: Store,
 
 def test_scores_made_again_take_the_place_of_the_old_ones(both: Store, tmp_path: Path) -> None:
     again = exported(tmp_path / "c", "full", [LONG], score=0.5)
-    with pytest.raises(StoreError, match=r"2 scores of 1 runs differ; nothing was merged"):
+    with pytest.raises(StoreError, match=r"2 scores of 1 run in all; nothing was merged"):
         merge(again, both)
     assert merge(again, both, replace=True).removed == 2
     assert scores("full", both.path)["score"].tolist() == [0.5, 0.5]
