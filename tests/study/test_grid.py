@@ -100,7 +100,7 @@ def test_the_study_of_weak_supervision_draws_the_same_pairs_for_all_and_has_the_
     None
 ):
     runs = plan(composed("study=weak")).runs
-    assert len(runs) == 90
+    assert len(runs) == 180
     assert {run.schedule.steps for run in runs} == {8000}
     assert {run.model: run.pairs for run in runs if run.pairs != "paper"} == {"slow_vae": "uniform"}
     assert {run.hyper["changes"] for run in runs if "changes" in run.hyper} == {-1}
