@@ -4,14 +4,13 @@ No other library gives its importances, for they are sums of the squared-error r
 class a tree of depth 3 is fitted to the residuals; every feature is sorted once, and a node's rows stay sorted as nodes
 are split. Of splits that are equally good the one in the first feature is made, where scikit-learn takes one at random:
 features that are copies of each other share their importance, as its mean over random numbers has it. Features whose
-whole range is below scikit-learn's FEATURE_THRESHOLD, 1e-7, are split here. Trees of one round are
-independent of each other and grow on as many threads as OMP_NUM_THREADS allows.
+whole range is below scikit-learn's FEATURE_THRESHOLD, 1e-7, are split here. Trees of one round are independent of each
+other and grow on as many threads as OMP_NUM_THREADS allows.
 """
 
 import hashlib
 import os
 import threading
-from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -38,10 +37,12 @@ from bench.metrics.parts.split_bounds import (
     take,
 )
 
+Singles = NDArray[np.float32]
 DEPTH = 3
 LEAVES, NODES = 2**DEPTH, 2**DEPTH - 1  # in heap order: the children of node n are 2 n + 1 and 2 n + 2
 LEARNING_RATE = 0.1
 REMEMBERED = 64  # fits: DCI's and the downstream task's with the most labels are the same
+_fits: "dict[str, Boosted]" = {}  # by a hash of what was fitted, the oldest first
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,6 @@ class Boosted:
     per_tree: Floats
 
 
-_fits: OrderedDict[str, Boosted] = OrderedDict()
-
-
 def boost(x: Floats, y: Ints, test: Floats, *, num_rounds: int = 100) -> Boosted:
     """Fit trees to labels and predict those of test rows; the same arguments are fitted once.
 
@@ -82,24 +80,20 @@ def boost(x: Floats, y: Ints, test: Floats, *, num_rounds: int = 100) -> Boosted
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) == 1:
         return Boosted(y, np.repeat(classes, len(test)), np.zeros(x.shape[1]), np.zeros(x.shape[1]))
-    content = (
-        b"".join(a.tobytes() for a in (columns, test_columns, codes, classes)) + str((x.shape, num_rounds)).encode()
-    )
+    arrays = columns, test_columns, codes, classes
+    content = b"".join(a.tobytes() for a in arrays) + str((x.shape, num_rounds)).encode()
     key = hashlib.sha256(content).hexdigest()
     if key not in _fits:
-        wide = is_wide(len(x), len(columns), len(classes))
-        _fits[key] = _fit(columns, test_columns, codes, classes, num_rounds, wide)
+        _fits[key] = _fit(*arrays, num_rounds, is_wide(len(x), len(columns), len(classes)))
         if len(_fits) > REMEMBERED:
-            _fits.popitem(last=False)
+            del _fits[next(iter(_fits))]
     return _fits[key]
 
 
-def _fit(
-    x: NDArray[np.float32], test: NDArray[np.float32], codes: Ints, classes: Ints, num_rounds: int, wide: bool
-) -> Boosted:
+def _fit(x: Singles, test: Singles, codes: Ints, classes: Ints, num_rounds: int, wide: bool) -> Boosted:
     """Boost trees on features (D, n); two classes share one tree a round, more have one each."""
     trees = len(classes) if len(classes) > 2 else 1
-    scale = (trees - 1) / trees if trees > 1 else 1.0
+    scale = (trees - 1) / trees or 1.0
     features, importances = np.arange(len(x)), np.zeros((2, len(x)))
     order = np.argsort(x, axis=1, kind="stable").astype(np.uint32)  # unsigned: compiled, such indices need no check
     groups = copies(x, order)
