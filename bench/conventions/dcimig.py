@@ -2,21 +2,19 @@
 
 from functools import partial
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.conventions.convention import OURS, Convention
 from bench.conventions.repositories import JBOILARD, UBISOFT
 from bench.conventions.unit_bins import in_unit_bins
-from bench.metrics.dcimig import dcimig
+from bench.metrics.dcimig import dcimig, largest_credited
 from bench.metrics.parts.information_table import information_table
 
 
 def mean_over_factors(codes: ArrayLike, factors: ArrayLike, *, in_nats: bool = False) -> dict[str, float]:
     """The unweighted mean over factors of their credited gap, as a share of the factor's entropy or in nats."""
     table = information_table(codes, factors, 20, least_factors=2)
-    ordered, credited = np.sort(table.information, axis=1), np.zeros(len(table.of_factors))
-    np.maximum.at(credited, table.information.argmax(axis=1), ordered[:, -1] - ordered[:, -2])
+    credited = largest_credited(table.information)
     return {"dcimig": float((credited if in_nats else credited / table.of_factors).mean())}
 
 

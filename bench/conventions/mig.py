@@ -9,14 +9,14 @@ from bench.conventions.convention import OURS, Convention
 from bench.conventions.refused import refuse_constant
 from bench.conventions.repositories import DCF, DISENT, DISENTANGLEMENT_LIB, JBOILARD, UBISOFT
 from bench.conventions.unit_bins import in_unit_bins, unit_bins
-from bench.metrics.base import Floats
 from bench.metrics.mig import mig
+from bench.metrics.parts.concentration import gaps
 from bench.metrics.parts.information_table import information_table
 
 
 def in_nats(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
     """The gap in nats, which is larger for a factor of many values."""
-    return {"mig": float(_gaps(information_table(codes, factors, 20).information).mean())}
+    return {"mig": float(gaps(information_table(codes, factors, 20).information).mean())}
 
 
 def over_entropy_of_code(
@@ -26,14 +26,7 @@ def over_entropy_of_code(
     refuse_constant(codes)
     classes = unit_bins(factors, num_bins) if bin_factors else factors
     table = information_table(unit_bins(codes, num_bins), classes, num_bins)
-    gaps = _gaps(table.information / table.of_dims[:, None])
-    return {"mig": float(gaps.sum() / np.shape(factors)[1])}
-
-
-def _gaps(information: Floats) -> Floats:
-    """For each factor, the largest entry of its column minus the second largest."""
-    ordered = np.sort(information, axis=0)
-    return ordered[-1] - ordered[-2]
+    return {"mig": float(gaps(table.information / table.of_dims[:, None]).sum() / np.shape(factors)[1])}
 
 
 CONVENTIONS = (

@@ -2,21 +2,20 @@
 
 from functools import partial
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from bench.conventions.convention import OURS, Convention
 from bench.conventions.refused import refuse_constant
 from bench.conventions.repositories import JBOILARD, UBISOFT
 from bench.conventions.unit_bins import unit_bins
-from bench.metrics.base import Floats
 from bench.metrics.mig_sup import mig_sup
 from bench.metrics.parts.information_table import information_table
+from bench.metrics.sap import gap
 
 
 def in_nats(codes: ArrayLike, factors: ArrayLike) -> dict[str, float]:
     """The gap in nats."""
-    return {"mig_sup": _gap(information_table(codes, factors, 20, least_factors=2).information)}
+    return {"mig_sup": gap(information_table(codes, factors, 20, least_factors=2).information.T)}
 
 
 def over_entropy_of_code(
@@ -26,13 +25,7 @@ def over_entropy_of_code(
     refuse_constant(codes)
     classes = unit_bins(factors, num_bins) if bin_factors else factors
     table = information_table(unit_bins(codes, num_bins), classes, num_bins, least_factors=2)
-    return {"mig_sup": _gap(table.information / table.of_dims[:, None])}
-
-
-def _gap(information: Floats) -> float:
-    """Mean over dimensions (rows) of the largest entry minus the second largest."""
-    ordered = np.sort(information, axis=1)
-    return float((ordered[:, -1] - ordered[:, -2]).mean())
+    return {"mig_sup": gap((table.information / table.of_dims[:, None]).T)}
 
 
 CONVENTIONS = (

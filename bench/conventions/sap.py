@@ -13,7 +13,7 @@ from bench.conventions.unconverged import unconverged
 from bench.conventions.unit_bins import unit_bins
 from bench.metrics.base import Floats, Ints, check_codes, check_factors, check_split
 from bench.metrics.parts.standardise import moments
-from bench.metrics.sap import sap
+from bench.metrics.sap import gap, sap
 
 BINS = 20
 DEPTHS = 9  # depths 1 to 9 of a tree are tried
@@ -56,14 +56,14 @@ def logistic_regression(
         for d, k in np.ndindex(matrix.shape):
             fitted = LogisticRegression(C=np.inf, max_iter=500).fit(x[:, [d]], y[:, k])
             matrix[d, k] = _hits(fitted.predict(test[:, [d]]), expected[:, k])
-    return _gap(matrix)
+    return {"sap": gap(matrix)}
 
 
 def decision_trees(codes: ArrayLike, factors: ArrayLike, *, num_bins: int) -> dict[str, float]:
     """Training accuracy of a decision tree on binned factors; ten-fold cross-validation picks its depth up to 9."""
     x = check_codes(codes, min_rows=2)
     y = unit_bins(check_factors(factors, len(x)), num_bins)
-    return _gap(np.array([[_accuracy_of_tree(u, v) for v in y.T] for u in x.T]))
+    return {"sap": gap(np.array([[_accuracy_of_tree(u, v) for v in y.T] for u in x.T]))}
 
 
 def _accuracy_of_tree(x: Floats, y: Ints) -> float:
@@ -93,12 +93,6 @@ def _by_depth(fitted: Any, x: Floats) -> Iterator[Ints]:
 
 def _hits(predicted: Ints, expected: Ints) -> float:
     return float(np.mean(predicted == expected))
-
-
-def _gap(matrix: Floats) -> dict[str, float]:
-    """Mean over factors (columns) of the largest entry minus the second largest."""
-    ordered = np.sort(matrix, axis=0)
-    return {"sap": float((ordered[-1] - ordered[-2]).mean())}
 
 
 CONVENTIONS = (

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Score, metric
+from bench.metrics.base import Floats, Score, metric
+from bench.metrics.parts.concentration import gaps
 from bench.metrics.parts.information_table import information_table
 
 
@@ -40,7 +41,12 @@ def dcimig(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[
         1.0
     """
     table = information_table(codes, factors, num_bins, least_factors=2)
-    ordered = np.sort(table.information, axis=1)
-    credited = np.zeros(len(table.of_factors))
-    np.maximum.at(credited, table.information.argmax(axis=1), ordered[:, -1] - ordered[:, -2])
-    return {"dcimig": float(min(credited.sum() / table.of_factors.sum(), 1.0))}  # rounding can exceed 1
+    share = largest_credited(table.information).sum() / table.of_factors.sum()
+    return {"dcimig": float(min(share, 1.0))}  # rounding can exceed 1
+
+
+def largest_credited(information: Floats) -> Floats:
+    """The largest gap that is credited to each factor, (F,), of information (D, F)."""
+    credited = np.zeros(information.shape[1])
+    np.maximum.at(credited, information.argmax(axis=1), gaps(information.T))
+    return credited

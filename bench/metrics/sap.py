@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from bench.metrics.base import Floats, Ints, Score, check_split, metric
 from bench.metrics.parts import svm
+from bench.metrics.parts.concentration import gaps
 from bench.metrics.parts.information import dense
 
 C = 0.01
@@ -61,9 +62,7 @@ def sap(
 
 def gap(matrix: Floats) -> float:
     """Mean over columns of the largest entry less the second."""
-    ordered = np.sort(matrix, axis=0)
-    second = ordered[-2] if len(ordered) > 1 else 0.0
-    return float((ordered[-1] - second).mean())
+    return float(gaps(matrix).mean())
 
 
 def _squared_correlations(x: Floats, y: Ints) -> Floats:

@@ -1,4 +1,4 @@
-"""How concentrated the weight of each row of a table is: the entropies of Eastwood & Williams 2018."""
+"""How concentrated a table of importances is: by the entropies of Eastwood & Williams 2018, or by gaps."""
 
 import numpy as np
 
@@ -29,3 +29,14 @@ def row_concentrations(importances: Floats) -> Floats:
     shares /= shares.sum(axis=1, keepdims=True)
     entropies = -(shares * np.log(shares)).sum(axis=1) / max(np.log(importances.shape[1]), LEAST_IMPORTANCE)
     return 1 - entropies
+
+
+def gaps(importances: Floats) -> Floats:
+    """The largest entry of each column less the second, (B,); that of a single row is less 0.
+
+    Example:
+        >>> gaps(np.array([[2.0, 0.0], [1.0, 1.0]]))
+        array([1., 1.])
+    """
+    ordered = np.sort(importances, axis=0)
+    return ordered[-1] - (ordered[-2] if len(ordered) > 1 else 0.0)
