@@ -1,10 +1,10 @@
 """Mutual information gap (Chen et al. 2018)."""
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Score, check_codes, check_factors, metric
-from bench.metrics.parts.information import dense, discretise, entropy, mutual_information
+from bench.metrics.base import Score, metric
+from bench.metrics.parts.concentration import gaps
+from bench.metrics.parts.information_table import information_table
 
 
 @metric(
@@ -29,20 +29,15 @@ def mig(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> dict[str
         num_bins: bins of each code dimension.
 
     Raises:
-        ValueError: bad codes, factors or number of bins, or no factor has two values.
+        ValueError: bad codes, factors or number of bins.
+        SkippedError: no factor varies.
 
     Example:
+        >>> import numpy as np
         >>> factors = np.random.default_rng(0).integers(0, 4, (1000, 2))
         >>> round(mig(factors.astype(float), factors)["mig"], 2)
         1.0
     """
-    array = check_codes(codes, min_rows=2)
-    classes = dense(check_factors(factors, len(array)))
-    entropies = entropy(classes)
-    varied = entropies > 0
-    if not varied.any():
-        raise ValueError("factors have a single value each: there is no information to measure")
-    information = np.sort(mutual_information(discretise(array, num_bins), classes[:, varied]), axis=0)
-    second = information[-2] if len(information) > 1 else 0.0
-    gaps = (information[-1] - second) / entropies[varied]
-    return {"mig": float(min(gaps.mean(), 1.0))}  # rounding can exceed 1 for a perfect code
+    table = information_table(codes, factors, num_bins)
+    shares = gaps(table.information) / table.of_factors
+    return {"mig": float(min(shares.mean(), 1.0))}  # rounding can exceed 1 for a perfect code

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, Score, check_codes, check_factors, metric
-from bench.metrics.parts.information import dense, discretise, mutual_information
+from bench.metrics.base import Floats, Score, metric
+from bench.metrics.parts.information_table import information_table
 
 
 @metric(
@@ -32,19 +32,15 @@ def modularity(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20) -> d
         num_bins: bins of each code dimension.
 
     Raises:
-        ValueError: bad codes, factors or number of bins, or fewer than two factors that vary.
+        ValueError: bad codes, factors or number of bins.
+        SkippedError: fewer than two factors vary.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 4, (1000, 2))
         >>> round(modularity(factors.astype(float), factors)["modularity"], 2)
         1.0
     """
-    array = check_codes(codes, min_rows=2)
-    classes = check_factors(factors, len(array))
-    varied = classes[:, np.ptp(classes, axis=0) > 0]
-    if varied.shape[1] < 2:
-        raise ValueError(f"factors has {varied.shape[1]} columns of two values or more, modularity needs 2")
-    return {"modularity": mean_modularity(mutual_information(discretise(array, num_bins), dense(varied)))}
+    return {"modularity": mean_modularity(information_table(codes, factors, num_bins, least_factors=2).information)}
 
 
 def mean_modularity(matrix: Floats) -> float:
