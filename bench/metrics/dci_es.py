@@ -1,14 +1,13 @@
 """Explicitness and size of DCI-ES (Eastwood et al. 2023)."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import binom
 
 from bench.metrics.base import Floats, Ints, Score, SkippedError, check_count, check_split, metric
-from bench.metrics.parts.information import dense
 from bench.metrics.parts.random_forest import accuracies
 from bench.values import one_of
 
@@ -80,7 +79,7 @@ def dci_es(
         1.0
     """
     x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
-    value_of = UNLEARNED[one_of("value of unlearned", unlearned, UNLEARNED)]
+    by_formula = one_of("value of unlearned", unlearned, ("zero", "formula")) == "formula"
     steps, trees = _ascending(depths), check_count(num_trees, "num_trees")
     varied = np.flatnonzero(np.ptp(y, axis=0) > 0)
     if not len(varied):
@@ -92,14 +91,15 @@ def dci_es(
         )
     explicitness = {}
     for k in varied:
-        labels, classes = np.unique(y[:, k]), dense(y[:, [k]])[:, 0]
+        labels, classes = np.unique(y[:, k], return_inverse=True)
         if len(labels) > MOST_CLASSES:
             raise SkippedError(f"factor {k} of train_factors has {len(labels)} classes, dci_es takes {MOST_CLASSES}")
         places = np.searchsorted(labels, expected[:, k]).clip(max=len(labels) - 1)
         truth = np.where(labels[places] == expected[:, k], places, len(labels))  # a class that was not seen is missed
         hits = accuracies(x, classes, test, truth, depths=steps, num_trees=trees, seed=seed % 2**32)
         guessed = float(np.mean(truth == np.bincount(classes).argmax()))
-        explicitness[k] = value_of(hits, steps, len(labels), len(test), guessed)
+        counts = by_formula or _is_learned(hits, len(test), guessed)
+        explicitness[k] = _explicitness(hits, steps, len(labels)) if counts else 0.0
     return {
         "dci_es_explicitness": float(np.mean(list(explicitness.values()))),
         "dci_es_size": len(varied) / x.shape[1],
@@ -107,28 +107,22 @@ def dci_es(
     }
 
 
-def _formula(hits: Floats, depths: Ints, classes: int, rows: int, guessed: float) -> float:
+def _explicitness(hits: Floats, depths: Ints, classes: int) -> float:
     """One less twice the area between the falling error and its end, as a share of the largest such area.
 
     Args:
         hits: (depths,) test accuracies.
         depths: ascending.
         classes: in training.
-        rows: in test.
-        guessed: test accuracy of the most common class.
     """
     errors = np.minimum.accumulate(1 - hits)
     area = np.trapezoid(errors - errors[-1], depths)
     return float(1 - 2 * area / ((depths[-1] - depths[0]) * (1 - 1 / classes)))
 
 
-def _zero(hits: Floats, depths: Ints, classes: int, rows: int, guessed: float) -> float:
-    """The formula's value where the best forest beats guessing, and else 0; arguments are those of the formula."""
-    by_chance = binom.sf(round(float(hits.max()) * rows) - 1, rows, guessed)
-    return _formula(hits, depths, classes, rows, guessed) if by_chance < LEVEL else 0.0
-
-
-UNLEARNED: Mapping[str, Callable[[Floats, Ints, int, int, float], float]] = {"zero": _zero, "formula": _formula}
+def _is_learned(hits: Floats, rows: int, guessed: float) -> bool:
+    """Whether the best test accuracy beats `guessed`, that of the most common class, by more than chance."""
+    return bool(binom.sf(round(float(hits.max()) * rows) - 1, rows, guessed) < LEVEL)
 
 
 def _ascending(depths: Sequence[int]) -> Ints:

@@ -8,7 +8,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from bench.metrics.base import SkippedError
-from bench.metrics.dci_es import DEPTHS, _formula, dci_es
+from bench.metrics.dci_es import DEPTHS, _explicitness, dci_es
 from bench.metrics.parts.random_forest import accuracies
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -29,7 +29,7 @@ def test_the_formula_gives_the_authors_values_of_the_same_curves(key: str) -> No
     depths = np.array(DEPTHS if key.endswith("disc") else THINNED)
     for expected in VALUES[key]["values"].values():
         curves = zip(np.array(expected["test_scores"]).T, VALUES["_meta"]["factor_sizes"], strict=True)
-        found = [_formula(hits, depths, size, 5000, 0.0) for hits, size in curves]
+        found = [_explicitness(hits, depths, size) for hits, size in curves]
         np.testing.assert_allclose(found, expected["E_per_factor"], rtol=1e-9)
 
 
