@@ -189,11 +189,10 @@ def metric(
 
     def attach(function: F) -> F:
         parameters = inspect.signature(function).parameters
-        kl = reads == "group" and "kl" in parameters
-        values = reads in OF_CODES and "values" in parameters
-        attached = replace(declared, name=function.__name__, seeded="seed" in parameters)
-        attached = replace(attached, reads_kl=kl, reads_values=values)
-        function.metric = attached  # type: ignore[attr-defined]
+        function.metric = replace(  # type: ignore[attr-defined]
+            declared, name=function.__name__, seeded="seed" in parameters,
+            reads_kl=reads == "group" and "kl" in parameters, reads_values=reads in OF_CODES and "values" in parameters,
+        )  # fmt: skip
         return function
 
     return attach
@@ -295,6 +294,18 @@ def check_split(
     if x.shape[1] != test.shape[1] or y.shape[1] != expected.shape[1]:
         raise ValueError("test_codes and test_factors must have the columns of train_codes and train_factors")
     return x, y, test, expected
+
+
+def varying(*factors: Ints | Floats, least: int = 1) -> Ints:
+    """The columns that have two values or more in each of the tables (N, F): their places, ascending.
+
+    Raises:
+        SkippedError: fewer than `least` do.
+    """
+    places = np.flatnonzero(np.logical_and.reduce([np.ptp(table, axis=0) > 0 for table in factors]))
+    if len(places) < least:
+        raise SkippedError(f"columns of factors with two values or more: {len(places)}, at least {least} needed")
+    return places
 
 
 def check_group(codes: Sequence[ArrayLike]) -> Floats:

@@ -45,7 +45,8 @@ def beta_vae_score(
         form: of the logistic regression, "one_vs_rest" or "multinomial".
 
     Raises:
-        ValueError: bad codes or factors, fewer than two factors that vary, a number below 1, or an unknown form.
+        ValueError: bad codes or factors, a number below 1, or an unknown form.
+        SkippedError: fewer than two factors vary.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 4, (1000, 2))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, Ints, Score, check_count, check_split, metric
+from bench.metrics.base import Floats, Ints, Score, check_count, check_split, metric, varying
 from bench.metrics.parts.information import dense
 
 
@@ -54,7 +54,8 @@ def clusterability(
         seed: of k-means.
 
     Raises:
-        ValueError: bad codes, factors or counts, or no factor has two values in the training rows.
+        ValueError: bad codes, factors or counts.
+        SkippedError: no factor varies in the training rows.
 
     Example:
         >>> factors = np.arange(200)[:, None] % 4
@@ -63,8 +64,7 @@ def clusterability(
         1.0
     """
     x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
-    if not np.ptp(y, axis=0).any():
-        raise ValueError("train_factors have a single value each: there are no classes to tell apart")
+    varying(y)
     votes, rows = check_count(neighbours, "neighbours"), check_count(num_points, "num_points")
     centre = x.mean(axis=0)  # distances are differences of squares: these cancel badly far from the origin
     x, test = x - centre, test - centre
@@ -87,7 +87,7 @@ def _summary(name: str, values: dict[int, float]) -> dict[str, float]:
 
 
 def _varied(classes: Ints) -> Iterable[int]:
-    return map(int, np.flatnonzero(np.ptp(classes, axis=0) > 0))
+    return map(int, varying(classes, least=0))
 
 
 def _knn(x: Floats, y: Ints, test: Floats, expected: Ints, votes: int) -> dict[int, float]:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Ints, Score, check_count, check_split, metric
+from bench.metrics.base import Ints, Score, check_count, check_split, metric, varying
 from bench.metrics.parts.concentration import concentration
 from bench.metrics.parts.exact_trees import boost
 from bench.metrics.parts.tree_work import check_tree_work
@@ -56,8 +56,8 @@ def dci(
         num_rounds: of boosting.
 
     Raises:
-        SkippedError: the codes are too wide for trees of these factors.
-        ValueError: bad codes, factors or number of rounds, or no factor has two values.
+        SkippedError: the codes are too wide for trees of these factors, or no factor varies in the training rows.
+        ValueError: bad codes, factors or number of rounds.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 3, (300, 2))
@@ -66,10 +66,7 @@ def dci(
         1.0
     """
     x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
-    varied = np.flatnonzero(np.ptp(y, axis=0) > 0)
-    if len(varied) == 0:
-        raise ValueError("train_factors have a single value each: there is nothing to be informed of")
-    rounds = check_count(num_rounds, "num_rounds")
+    varied, rounds = varying(y), check_count(num_rounds, "num_rounds")
     check_tree_work(x.shape[1], y[:, varied].T, rounds)
     fits = [boost(x, y[:, k], test, num_rounds=rounds) for k in varied]
     whole = np.stack([f.importances for f in fits], axis=1)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import binom
 
-from bench.metrics.base import Floats, Ints, Score, SkippedError, check_count, check_split, metric
+from bench.metrics.base import Floats, Ints, Score, SkippedError, check_count, check_split, metric, varying
 from bench.metrics.parts.random_forest import accuracies
 from bench.values import one_of
 
@@ -68,9 +68,9 @@ def dci_es(
         seed: of the forest.
 
     Raises:
-        ValueError: bad codes, factors, depths or number of trees, an unknown word for what is not learned, or no factor
-            has two values in the training rows.
-        SkippedError: a factor has more than 1,000 classes, or forests would take above ten minutes.
+        ValueError: bad codes, factors, depths or number of trees, or an unknown word for what is not learned.
+        SkippedError: no factor varies in the training rows, one has more than 1,000 classes, or forests would take
+            above ten minutes.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 2, (300, 2))
@@ -81,9 +81,7 @@ def dci_es(
     x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
     by_formula = one_of("value of unlearned", unlearned, ("zero", "formula")) == "formula"
     steps, trees = _ascending(depths), check_count(num_trees, "num_trees")
-    varied = np.flatnonzero(np.ptp(y, axis=0) > 0)
-    if not len(varied):
-        raise ValueError("train_factors have a single value each: there is nothing to predict")
+    varied = varying(y)
     if (looks := len(x) * math.isqrt(x.shape[1]) * len(varied) * trees) > MOST_LOOKS:
         raise SkippedError(
             f"forests on {x.shape[1]} dims of {len(x)} train_codes for {len(varied)} factors would take above ten "

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, Ints, Score, check_count, check_split, metric
+from bench.metrics.base import Floats, Ints, Score, check_count, check_split, metric, varying
 from bench.metrics.parts import boosted_trees, exact_trees
 from bench.metrics.parts.logistic import fit_cross_validated
 from bench.metrics.parts.tree_work import check_tree_work
@@ -65,8 +65,8 @@ def downstream(
         seed: of the trees.
 
     Raises:
-        SkippedError: the codes are too wide for trees of these factors; `predictor="lr"` takes them.
-        ValueError: bad codes, factors or sizes, an unknown predictor or kind of trees, or no factor has two values.
+        SkippedError: no factor varies, or the codes are too wide for trees of these; `predictor="lr"` takes them.
+        ValueError: bad codes, factors or sizes, an unknown predictor or kind of trees.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 3, (300, 1))
@@ -77,9 +77,7 @@ def downstream(
         1.0
     """
     x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
-    sizes, varied = _effective(train_sizes, len(x)), np.flatnonzero(np.ptp(np.vstack([y, expected]), axis=0) > 0)
-    if not len(varied):
-        raise ValueError("train_factors and test_factors have a single value each: there is nothing to predict")
+    sizes, varied = _effective(train_sizes, len(x)), varying(np.vstack([y, expected]))
     scores: dict[str, float] = {}
     rounds = check_count(num_rounds, "num_rounds")
     predictors = _predictors(predictor, rounds, trees, seed)

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.metrics.base import Floats, Ints, Score, SkippedError, batches, check_count, check_factors, metric
+from bench.metrics.base import Floats, Ints, Score, SkippedError, batches, check_count, check_factors, metric, varying
 from bench.metrics.fairness import pairs, summary
 from bench.metrics.parts.counterfactuals import counterfactuals
+from bench.metrics.parts.information import dense
 from bench.metrics.parts.tree_work import check_tree_work
 from bench.models.base import Learner
 
@@ -66,9 +67,7 @@ def encoded_fairness(
         0.0
     """
     classes = check_factors(factors, len(images))
-    varied = np.flatnonzero(np.ptp(classes, axis=0) > 0)
-    if len(varied) < 2:
-        raise SkippedError(f"the images have {len(varied)} factors that vary; a target and a sensitive one are 2")
+    varied = varying(classes, least=2)
     rounds, points = check_count(num_rounds, "num_rounds"), check_count(num_test_points, "num_test_points")
     rng, tests = np.random.default_rng(seed), {}
     train = np.sort(rng.permutation(len(images))[: check_count(num_train, "num_train")])
@@ -87,15 +86,13 @@ def _intervened(
     images: Any, factors: Ints, sensitive: int, num_points: int, rng: np.random.Generator
 ) -> tuple[Any, Ints, int]:
     """Images, those of them that show random points under each value of a factor in turn, and the number of values."""
-    labels, classes = np.unique(factors[:, sensitive], return_inverse=True)
+    labels = np.unique(factors[:, sensitive])
     if (with_factors := getattr(images, "with_factors", None)) is not None:
         changed = np.repeat(factors[rng.integers(len(factors), size=num_points)], len(labels), axis=0)
         changed[:, sensitive] = np.tile(labels, num_points)
         if (shown := with_factors(changed)) is not None:
             return shown, np.arange(len(shown)), len(labels)
-    numbered = np.stack([np.unique(column, return_inverse=True)[1] for column in factors.T], axis=1)
-    numbered[:, sensitive] = classes
-    return images, counterfactuals(numbered, sensitive, num_points, rng).ravel(), len(labels)
+    return images, counterfactuals(dense(factors), sensitive, num_points, rng).ravel(), len(labels)
 
 
 def _encoded(model: Learner, images: Any, index: Ints) -> Floats:

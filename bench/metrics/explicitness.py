@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from bench.metrics.base import Floats, Ints, Score, check_split, metric
+from bench.metrics.base import Floats, Ints, Score, check_split, metric, varying
 from bench.metrics.parts.logistic import form_named
 from bench.metrics.parts.standardise import moments
 
@@ -44,7 +44,8 @@ def explicitness(
             "multinomial".
 
     Raises:
-        ValueError: bad codes or factors, an unknown form, or no factor has two values in the training rows.
+        ValueError: bad codes or factors, or an unknown form.
+        SkippedError: no factor varies in the training rows.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 3, (1000, 2))
@@ -56,12 +57,10 @@ def explicitness(
     fit, (mean, deviation) = form_named(form), moments(x)
     x, test = (x - mean) / deviation, (test - mean) / deviation
     areas: dict[str, list[float]] = {"train": [], "test": []}
-    for k in np.flatnonzero(np.ptp(y, axis=0) > 0):
+    for k in varying(y):
         classifier = fit(x, y[:, k])
         for part, rows, labels in (("train", x, y[:, k]), ("test", test, expected[:, k])):
             areas[part] += _macro_area(classifier.log_probabilities(rows), labels, classifier.classes)
-    if not areas["train"]:
-        raise ValueError("train_factors have a single value each: there are no classes to tell apart")
     return {f"explicitness_{part}": float(np.mean(values)) for part, values in areas.items() if values}
 
 

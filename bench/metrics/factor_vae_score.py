@@ -47,7 +47,8 @@ def factor_vae_score(
         num_variance: rows for the variance that divides a batch's variance, at least 2.
 
     Raises:
-        ValueError: bad codes or factors, fewer than two factors that vary, or too small a number.
+        ValueError: bad codes or factors, or too small a number.
+        SkippedError: fewer than two factors vary.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 4, (1000, 2))

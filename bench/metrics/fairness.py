@@ -5,7 +5,17 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, Ints, Score, SkippedError, check_codes, check_count, check_factors, metric
+from bench.metrics.base import (
+    Floats,
+    Ints,
+    Score,
+    SkippedError,
+    check_codes,
+    check_count,
+    check_factors,
+    metric,
+    varying,
+)
 from bench.metrics.parts.counterfactuals import counterfactuals
 from bench.metrics.parts.exact_trees import boost
 from bench.metrics.parts.information import dense
@@ -62,8 +72,8 @@ def fairness(
         num_rounds: of boosting.
 
     Raises:
-        SkippedError: no row has its counterfactuals, or the codes are too wide for trees.
-        ValueError: bad codes, factors or numbers, or fewer than two factors that vary.
+        SkippedError: fewer than two factors vary, no row has its counterfactuals, or the codes are too wide for trees.
+        ValueError: bad codes, factors or numbers.
 
     Example:
         >>> grid = np.stack(np.meshgrid(range(4), range(3)), axis=-1).reshape(-1, 2)
@@ -72,9 +82,7 @@ def fairness(
     """
     array = check_codes(codes, min_rows=2)
     whole = check_factors(factors, len(array))
-    varied = np.flatnonzero(np.ptp(whole, axis=0) > 0)
-    if len(varied) < 2:
-        raise ValueError(f"factors has {len(varied)} columns of two values or more, a target and a sensitive one are 2")
+    varied = varying(whole, least=2)
     classes, rng = dense(whole[:, varied]), np.random.default_rng(seed)
     train = rng.permutation(len(array))[: check_count(num_train, "num_train")]
     rounds, points = check_count(num_rounds, "num_rounds"), check_count(num_test_points, "num_test_points")

@@ -3,7 +3,17 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, Ints, Score, SkippedError, check_codes, check_count, check_factors, metric
+from bench.metrics.base import (
+    Floats,
+    Ints,
+    Score,
+    SkippedError,
+    check_codes,
+    check_count,
+    check_factors,
+    metric,
+    varying,
+)
 from bench.metrics.parts import multinomial, neighbour_information
 from bench.metrics.parts.information import dense, entropy, mutual_information
 from bench.metrics.parts.standardise import moments
@@ -81,9 +91,7 @@ def infomec(
     """
     array = check_codes(codes, min_rows=2)
     classes = dense(check_factors(factors, len(array)))
-    classes = classes[:, classes.max(axis=0) > 0]
-    if classes.shape[1] < 2:
-        raise SkippedError(f"factors has {classes.shape[1]} columns of two values or more, infomec needs 2")
+    classes = classes[:, varying(classes, least=2)]
     near = check_count(neighbours, "neighbours")
     steps = None if iterations is None else check_count(iterations, "iterations")
     if not isinstance(quantised, bool):

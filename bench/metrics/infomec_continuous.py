@@ -5,7 +5,15 @@ from numpy.typing import ArrayLike
 from scipy.special import digamma
 
 from bench.arrays import numbers
-from bench.metrics.base import Floats, Ints, Score, SkippedError, check_codes, check_count, check_factors, metric
+from bench.metrics.base import (
+    Score,
+    SkippedError,
+    check_codes,
+    check_count,
+    check_factors,
+    metric,
+    varying,
+)
 from bench.metrics.infomec import dominance, jittered, standardised
 from bench.metrics.parts import neighbour_information
 from bench.metrics.parts.information import dense, entropy
@@ -56,12 +64,10 @@ def infomec_continuous(
     worth = classes.astype(np.float64) if values is None else numbers(values, "values of factors").astype(np.float64)
     if worth.shape != classes.shape or not np.isfinite(worth).all():
         raise ValueError(f"values of factors must be finite and of shape {classes.shape}, got shape {worth.shape}")
-    varied = (np.ptp(classes, axis=0) > 0) & (np.ptp(worth, axis=0) > 0)
-    if varied.sum() < 2:
-        raise SkippedError(f"factors has {varied.sum()} columns of two values or more, infomec_continuous needs 2")
+    varied = varying(classes, worth, least=2)
     near = min(check_count(neighbours, "neighbours"), len(array) - 1)
     classes, worth = dense(classes[:, varied]), worth[:, varied]
-    measured = np.array([_is_measured(w, c) for w, c in zip(worth.T, classes.T, strict=True)])
+    measured = np.array([len(np.unique(column)) for column in worth.T]) > classes.max(axis=0) + 1  # within a class
     if not measured.any():
         raise SkippedError(
             "values of all factors are their classes: infomec is the score of such, values= gives others"
@@ -77,8 +83,3 @@ def infomec_continuous(
         "infomec_continuous_modularity": dominance(shares),
         "infomec_continuous_compactness": dominance(shares.T),
     }
-
-
-def _is_measured(worth: Floats, classes: Ints) -> bool:
-    """Whether values differ within a class."""
-    return len(np.unique(worth)) > classes.max() + 1

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, Ints, Score, check_codes, check_factors, metric
+from bench.metrics.base import Floats, Ints, Score, check_codes, check_factors, metric, varying
 from bench.metrics.parts.information import dense, discretise
 
 
@@ -33,7 +33,8 @@ def irs(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20, diff_quanti
         diff_quantile: quantile of the deviations that represents the worst case, 0 to 1.
 
     Raises:
-        ValueError: bad codes, factors, number of bins or quantile, or no factor has two values.
+        ValueError: bad codes, factors, number of bins or quantile.
+        SkippedError: no factor varies.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 4, (1000, 2))
@@ -44,9 +45,7 @@ def irs(codes: ArrayLike, factors: ArrayLike, *, num_bins: int = 20, diff_quanti
     classes = check_factors(factors, len(array))
     if not 0 <= diff_quantile <= 1:
         raise ValueError(f"diff_quantile must be between 0 and 1, got {diff_quantile!r}")
-    binned = discretise(dense(classes)[:, np.ptp(classes, axis=0) > 0].astype(np.float64), num_bins)
-    if binned.shape[1] == 0:
-        raise ValueError("factors have a single value each: there is nothing to hold")
+    binned = discretise(dense(classes)[:, varying(classes)].astype(np.float64), num_bins)
     alive = array[:, np.ptp(array, axis=0) > 0]
     if alive.shape[1] == 0:
         return {"irs": 0.0}

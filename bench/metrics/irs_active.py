@@ -31,7 +31,8 @@ def irs_active(
         diff_quantile: quantile of the deviations that represents the worst case, 0 to 1.
 
     Raises:
-        ValueError: bad codes, factors, number of bins or quantile, or no factor has two values.
+        ValueError: bad codes, factors, number of bins or quantile.
+        SkippedError: no factor varies.
 
     Example:
         >>> codes, factors = [[0.0, 0.01], [1.0, -0.01], [0.0, 0.02]], [[0], [1], [0]]

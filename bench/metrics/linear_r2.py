@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import LARGEST, Floats, Score, SkippedError, check_split, metric
+from bench.metrics.base import LARGEST, Floats, Score, check_split, metric, varying
 from bench.metrics.parts.standardise import LEAST_RANGE, moments
 
 
@@ -44,9 +44,7 @@ def linear_r2(
         1.0
     """
     x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
-    varied = (np.ptp(y, axis=0) > 0) & (np.ptp(expected, axis=0) > 0)
-    if not varied.any():
-        raise SkippedError("no column of factors has two values in the training rows and in the test rows")
+    varied = varying(y, expected)
     y, expected = y[:, varied], expected[:, varied]
     live = np.ptp(x, axis=0) >= LEAST_RANGE
     mean, deviation = moments(x[:, live])

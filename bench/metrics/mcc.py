@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
-from bench.metrics.base import Floats, Score, SkippedError, check_split, metric
+from bench.metrics.base import Floats, Score, check_split, metric, varying
 from bench.metrics.parts.standardise import moments
 
 BLOCK = 256  # dimensions whose ranks are held at once
@@ -48,9 +48,7 @@ def mcc(
         1.0
     """
     x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
-    varied = (np.ptp(y, axis=0) > 0) & (np.ptp(expected, axis=0) > 0)
-    if not varied.any():
-        raise SkippedError("no column of factors has two values in the training rows and in the test rows")
+    varied = varying(y, expected)
     classes, held_out = (table[:, varied].astype(np.float64) for table in (y, expected))
     matrices = {
         "mcc_pearson": (_correlations(x, classes), _correlations(test, held_out)),

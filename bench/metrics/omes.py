@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, Ints, Score, SkippedError, check_codes, check_factors, metric
+from bench.metrics.base import Floats, Ints, Score, SkippedError, check_codes, check_factors, metric, varying
 from bench.metrics.parts.active import active
 from bench.metrics.parts.standardise import moments
 
@@ -60,9 +60,7 @@ def omes(codes: ArrayLike, factors: ArrayLike, *, alpha: float = 0.5) -> dict[st
     classes = check_factors(factors, len(array))
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must be between 0 and 1, got {alpha!r}")
-    varied = classes[:, np.ptp(classes, axis=0) > 0]
-    if varied.shape[1] < 2:
-        raise SkippedError(f"factors has {varied.shape[1]} columns of two values or more, 2 are needed")
+    varied = classes[:, varying(classes, least=2)]
     combinations, rows = np.unique(varied, axis=0, return_inverse=True)
     lines = [line for k in range(varied.shape[1]) if (line := _lines(combinations, k)) is not None]
     if not lines:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, Ints, Score, check_split, metric
+from bench.metrics.base import Floats, Ints, Score, check_split, metric, varying
 from bench.metrics.parts import svm
 from bench.metrics.parts.concentration import gaps
 from bench.metrics.parts.information import dense
@@ -44,7 +44,8 @@ def sap(
         test_factors: (m, F).
 
     Raises:
-        ValueError: bad codes or factors, or no factor has two values in the training rows.
+        ValueError: bad codes or factors.
+        SkippedError: no factor varies in the training rows.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 2, (1000, 2))
@@ -53,9 +54,7 @@ def sap(
         True
     """
     x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
-    varied = np.ptp(y, axis=0) > 0
-    if not varied.any():
-        raise ValueError("train_factors have a single value each: there is nothing to predict")
+    varied = varying(y)
     y, expected = y[:, varied], expected[:, varied]
     return {"sap": gap(accuracies(x, y, test, expected)), "sap_continuous": gap(_squared_correlations(x, y))}
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, Ints, Score, check_codes, check_count, check_factors, metric
+from bench.metrics.base import Floats, Ints, Score, check_codes, check_count, check_factors, metric, varying
 from bench.metrics.parts.exact_trees import boost
 from bench.metrics.parts.tree_work import check_tree_work
 
@@ -50,8 +50,8 @@ def strong_downstream(
         num_rounds: of boosting.
 
     Raises:
-        SkippedError: the codes are too wide for trees.
-        ValueError: bad codes, factors or numbers, or fewer than two factors that vary.
+        SkippedError: fewer than two factors vary, or the codes are too wide for trees.
+        ValueError: bad codes, factors or numbers.
 
     Example:
         >>> factors = np.random.default_rng(0).integers(0, 3, (900, 2))
@@ -60,9 +60,7 @@ def strong_downstream(
     """
     array = check_codes(codes, min_rows=2)
     classes = check_factors(factors, len(array))
-    varied = np.flatnonzero(np.ptp(classes, axis=0) > 0)
-    if len(varied) < 2:
-        raise ValueError(f"factors has {len(varied)} columns of two values or more; to shift one and predict needs 2")
+    varied = varying(classes, least=2)
     sizes = check_count(num_train, "num_train"), check_count(num_test, "num_test")
     values, rounds = check_count(num_values, "num_values"), check_count(num_rounds, "num_rounds")
     rng = np.random.default_rng(seed)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, Ints, Score, SkippedError, check_count, check_split, metric
+from bench.metrics.base import Floats, Ints, Score, check_count, check_split, metric, varying
 from bench.metrics.modularity import mean_modularity
 from bench.metrics.parts.concentration import concentration
 from bench.metrics.parts.exact_trees import boost
@@ -85,9 +85,7 @@ def unified(
         1.0
     """
     x, y, test, expected = check_split(train_codes, train_factors, test_codes, test_factors)
-    varied = np.ptp(y, axis=0) > 0
-    if varied.sum() < 2:
-        raise SkippedError(f"train_factors has {varied.sum()} columns of two values or more, unified needs 2")
+    varied = varying(y, least=2)
     y, expected = y[:, varied], expected[:, varied]
     rounds, classes = check_count(num_rounds, "num_rounds"), dense(y)
     entropies = entropy(classes)

@@ -134,7 +134,7 @@ def test_a_seed_decides_how_ties_are_broken() -> None:
 
 def test_a_single_factor_is_a_reason() -> None:
     for factors in (FACTORS[:, :1], np.hstack([FACTORS[:, :1], np.zeros((900, 1), int)])):
-        with pytest.raises(SkippedError, match="factors has 1 columns of two values or more"):
+        with pytest.raises(SkippedError, match="with two values or more: 1"):
             infomec(NOISE, factors)
 
 

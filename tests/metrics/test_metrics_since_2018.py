@@ -107,11 +107,11 @@ def test_scores_that_compare_factors_do_not_apply_to_one() -> None:
     one_varies = np.hstack([FACTORS[:, :1], np.zeros((2000, 1), int)])
     for metric in (mig_sup, dcimig, med, omes):
         for factors in (FACTORS[:, :1], one_varies):
-            with pytest.raises(SkippedError, match="factors has 1 columns of two values or more, 2 are needed"):
+            with pytest.raises(SkippedError, match="with two values or more: 1"):
                 metric(CODES, factors)
     for metric in (jemmig, mutual_coverage):
         assert metric(CODES, one_varies) == metric(CODES, FACTORS[:, :1])
-        with pytest.raises(SkippedError, match="factors has 0 columns"):
+        with pytest.raises(SkippedError, match="with two values or more: 0"):
             metric(CODES, FACTORS * 0)
 
 
@@ -123,7 +123,7 @@ def test_factors_with_one_value_are_left_out() -> None:
         expected = metric(CODES, FACTORS, CODES, FACTORS)
         for train, test in ((dull, seen_later), (seen_later, dull)):
             assert metric(CODES, np.hstack([FACTORS, train]), CODES, np.hstack([FACTORS, test])) == expected
-            with pytest.raises(SkippedError, match="no column of factors has two values"):
+            with pytest.raises(SkippedError, match="with two values or more: 0"):
                 metric(CODES, train, CODES, test)
 
 

@@ -63,5 +63,5 @@ def test_one_dimension_has_no_second_and_a_single_factor_is_a_reason() -> None:
     x, y, test, expected = SPLIT
     scores = unified(x[:, :1], y, test[:, :1], expected, num_rounds=2)
     assert scores["unified_gbt_sap"] == 1  # the one dimension has all importance
-    with pytest.raises(SkippedError, match="train_factors has 1 columns of two values or more"):
+    with pytest.raises(SkippedError, match="with two values or more: 1"):
         unified(x, y[:, :1], test, expected[:, :1])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from bench.metrics.base import Floats, SkippedError, check_codes, check_factors
+from bench.metrics.base import Floats, check_codes, check_factors, varying
 from bench.metrics.parts.information import dense, discretise, entropy, mutual_information
 
 DIGITS = 12  # round off the error of summation, so that equal sums tie
@@ -47,8 +47,6 @@ def information_table(
     """
     array = check_codes(codes, min_rows=2)
     classes = dense(check_factors(factors, len(array)))
-    varied = classes[:, classes.max(axis=0) > 0]
-    if varied.shape[1] < least_factors:
-        raise SkippedError(f"factors has {varied.shape[1]} columns of two values or more, {least_factors} are needed")
+    varied = classes[:, varying(classes, least=least_factors)]
     bins = discretise(array, num_bins)
     return InformationTable(mutual_information(bins, varied), entropy(bins), entropy(varied))

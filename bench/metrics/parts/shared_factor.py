@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.metrics.base import Ints
+from bench.metrics.base import Ints, varying
 from bench.metrics.parts.information import dense
 
 CHUNK_NUMBERS = 2**20  # code values gathered at once
@@ -24,12 +24,9 @@ class SharedFactor:
         """Group the rows of a table (N, columns).
 
         Raises:
-            ValueError: fewer than two columns have at least two values each.
+            SkippedError: fewer than two columns have two values or more.
         """
-        varied = factors[:, np.ptp(factors, axis=0) > 0]
-        if varied.shape[1] < 2:
-            raise ValueError(f"factors has {varied.shape[1]} columns of two values or more; telling them apart needs 2")
-        self.factors = dense(varied)
+        self.factors = dense(factors[:, varying(factors, least=2)])
         self._orders = np.argsort(self.factors, axis=0, kind="stable")
         self._counts = [np.bincount(column) for column in self.factors.T]
         self._starts = [np.cumsum(c) - c for c in self._counts]
