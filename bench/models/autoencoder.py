@@ -37,11 +37,3 @@ class Autoencoder(Stacked):
         reconstruction = bernoulli_reconstruction(self.logits_of(codes), images)
         penalty = self.penalty(codes)
         return {"loss": reconstruction + penalty, "reconstruction": reconstruction, "regulariser": penalty}
-
-    def codes_of(self, images: Tensor) -> tuple[Tensor, None]:
-        codes, _ = self.encoder(images)
-        return codes, None
-
-    def logits_of(self, codes: Tensor) -> Tensor:
-        logits: Tensor = self.decoder(codes)
-        return logits

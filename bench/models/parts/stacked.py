@@ -36,7 +36,8 @@ class Updates(NamedTuple):
 class Stacked(Learner, nn.Module):
     """K models trained by gradient steps, stacked: every tensor starts with the dimension K.
 
-    A subclass takes its networks in `build` and defines `losses`, `codes_of` and `logits_of`.
+    A subclass takes its networks in `build` and defines `losses`; one that does not encode by `self.encoder` alone, or
+    decode by `self.decoder`, also `codes_of` or `logits_of`.
 
     Args:
         image_shape: height, width, channels.
@@ -64,6 +65,8 @@ class Stacked(Learner, nn.Module):
     second_order: ClassVar[bool] = False
     updates: ClassVar[Mapping[str, Updates]] = {}
     recorded: ClassVar[tuple[str, ...]] = ()
+    encoder: nn.Module
+    decoder: nn.Module
 
     def __init__(
         self,
@@ -188,13 +191,15 @@ class Stacked(Learner, nn.Module):
     def load(self, state: Mapping[str, NDArray[Any]]) -> None:
         self.load_member(0, state)
 
-    @abstractmethod
     def codes_of(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Mean and log-variance (K, batch, D) of images (K, batch, height, width, channels)."""
+        """Mean and log-variance (K, batch, D) of images (K, batch, height, width, channels): by `self.encoder`."""
+        mean, logvar = self.encoder(images)
+        return mean, logvar
 
-    @abstractmethod
     def logits_of(self, codes: Tensor) -> Tensor:
-        """Logits (K, batch, height, width, channels) of codes (K, batch, D)."""
+        """Logits (K, batch, height, width, channels) of codes (K, batch, D): by `self.decoder`."""
+        logits: Tensor = self.decoder(codes)
+        return logits
 
     @torch.inference_mode()
     def encode(self, images: Images) -> tuple[Codes, Codes | None]:

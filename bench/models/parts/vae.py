@@ -77,11 +77,3 @@ class GaussianVAE(Stacked):
         vae = {n: p for n, p in weights.items() if not n.startswith("adversary.")}
         adversary = {n: p for n, p in weights.items() if n.startswith("adversary.")}
         return {"loss": vae, "adversary": adversary} if adversary else {"loss": vae}
-
-    def codes_of(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        mean, logvar = self.encoder(images)
-        return mean, logvar
-
-    def logits_of(self, codes: Tensor) -> Tensor:
-        logits: Tensor = self.decoder(codes)
-        return logits
