@@ -80,6 +80,18 @@ def coded(column: "pa.ChunkedArray") -> tuple[NDArray[np.int32], NDArray[np.obje
     return codes.to_numpy(), np.array(joined.dictionary.to_pylist(), dtype=object)
 
 
+def categorical(column: "pa.ChunkedArray") -> "pd.Categorical":
+    """A text column as a categorical of the words that are used, in alphabetical order."""
+    import pandas as pd
+
+    codes, words = coded(column)
+    used = np.flatnonzero(np.bincount(codes + 1, minlength=len(words) + 1)[1:])
+    used = used[np.argsort(words[used])]
+    places = np.full(len(words) + 1, -1, dtype=np.int16 if len(words) < 2**15 else np.int32)
+    places[used] = np.arange(len(used))
+    return pd.Categorical.from_codes(places[codes], dtype=pd.CategoricalDtype(pd.Index(words[used], dtype="str")))
+
+
 def with_text(rows: "pd.DataFrame") -> "pd.DataFrame":
     """The rows with plain text for categories: for the small tables that an analysis works on."""
     return rows.astype(dict.fromkeys(rows.select_dtypes("category"), "str"))

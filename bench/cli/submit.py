@@ -18,9 +18,10 @@ from bench.study.command import Settings, study_of
 from bench.study.grid import UNCOUNTED, metric_names
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol, protocol_of, shipped_protocols
+from bench.table.card import today
 from bench.table.reference import write_reference
 from bench.table.scores import plan_scores
-from bench.table.submission import CODES, FORMAT, MEND, RECORD, SubmissionRecord, check_free, today, write_half
+from bench.table.submission import CODES, FORMAT, MEND, RECORD, SubmissionRecord, check_free, write_half
 from bench.table.verification import name_taken, rows_read, too_few
 from bench.values import ConfigError, check_name, flag, one_of, text
 

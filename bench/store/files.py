@@ -158,7 +158,7 @@ def check_regular(status: os.stat_result, largest: float = math.inf) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is no regular file")
     if status.st_size > largest:
-        raise ValueError(f"it has {status.st_size / 2**20:,.0f} MB, more than any record")
+        raise ValueError(f"it has {status.st_size:,} bytes, more than {largest:,}")
 
 
 def is_out_of_reach(fault: BaseException | None) -> bool:

@@ -30,6 +30,11 @@ def contents(table: "pd.DataFrame") -> dict[str, Any]:
     }
 
 
+def today() -> str:
+    """The date, as cards and records have it."""
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
+
+
 def _counts(column: "pd.Series[Any]") -> dict[str, int]:
     return dict(sorted(Counter(map(str, column)).items()))
 
@@ -47,7 +52,7 @@ def part(table: "pd.DataFrame", plan: Plan, store: Store, command: str | None = 
         "devices": dict(Counter(d["device"] for d in done)),
         "training_hours": round(sum(d["seconds"] / d.get("fleet", 1) for d in done) / 3600, 2),
         "versions": {p: ", ".join(sorted({d["versions"].get(p, "none") for d in done})) for p in packages},
-        "exported": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "exported": today(),
         "exported_by_revision": revision(),
         "command": command or f"python -m bench export study={plan.name}",
     }

@@ -12,19 +12,17 @@ import gzip
 import hashlib
 import io
 import re
-import stat
 import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
 import orjson
 import yaml
 
-from bench.columns import COLUMNS, arrow_schema, coded
+from bench.columns import COLUMNS, arrow_schema, categorical
 from bench.progress import say
-from bench.store.files import StoreError, sha256_of, write_json, writing
+from bench.store.files import StoreError, check_regular, sha256_of, write_json, writing
 from bench.store.record_types import Id, Name, checked
 from bench.store.tables import TableFolder
 from bench.table.card import contents
@@ -190,11 +188,7 @@ def text_of(table: "pd.DataFrame") -> bytes:
 
 def _bounded(path: Path, most: int) -> Path:
     """Check that a file is regular (opening a pipe would block) and has at most `most` bytes; return its path."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError("it is not a file")
-    if status.st_size > most:
-        raise ValueError(f"it has {status.st_size:,} bytes, more than {most:,}")
+    check_regular(path.stat(), most)
     return path
 
 
@@ -279,11 +273,7 @@ def _column(rows: "pa.Table", name: str, kind: str) -> Any:
         return pd.Series([None] * len(rows), dtype=object).astype(kind)
     column = rows[name]
     if kind == "category":
-        codes, words = coded(column)
-        order = np.argsort(words)
-        places = np.full(len(words) + 1, -1)
-        places[order] = np.arange(len(words))
-        return pd.Categorical.from_codes(places[codes], dtype=pd.CategoricalDtype(pd.Index(words[order], dtype="str")))
+        return categorical(column)
     missing = column.is_null().to_numpy()
     if kind == "Int64":
         return pd.arrays.IntegerArray(column.fill_null(0).to_numpy(), missing)

@@ -6,7 +6,6 @@ each study with its devices, versions, training time, revision, date and command
 that ids are hashes of; and `studies.json`: which runs belong to which study, as a table may hold several.
 """
 
-import datetime
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from bench.store.folders import Store
 from bench.store.shipped import shipped_reference
 from bench.store.tables import TableFolder
 from bench.study.plan import Plan
-from bench.table.card import part
+from bench.table.card import part, today
 from bench.table.folder import (
     Studies,
     read_card,
@@ -188,7 +187,7 @@ def merge(new: TableFolder, store: Store, replace: bool = False) -> Merged:
         all_identities = among(all_identities, joined.table)
         if joined.added or joined.superseded or parts != base_parts or len(table) < rows:
             runs = int(added["run"].nunique())
-            note = {"folder": str(new.path.absolute()), "rows": joined.added, "runs": runs, "date": _today()}
+            note = {"folder": str(new.path.absolute()), "rows": joined.added, "runs": runs, "date": today()}
             with replacing(folder, note):
                 write_folder(joined.table, parts, all_identities, folder, studies)
     return Merged(joined.added, joined.equal, joined.superseded, unverified, rows - len(table))
@@ -220,7 +219,3 @@ def reference_of(store: Store) -> TableFolder | None:
     """The reference table of a store: its own, else the one that comes with the package, else None."""
     shipped = shipped_reference()
     return standing(store.reference()) or (shipped if shipped.table.exists() else None)
-
-
-def _today() -> str:
-    return datetime.datetime.now(datetime.UTC).date().isoformat()

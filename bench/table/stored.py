@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.columns import COLUMNS, OF_RUN, coded
+from bench.columns import COLUMNS, OF_RUN, categorical, coded
 from bench.escaping import as_cells
 from bench.progress import say_once
 from bench.store.files import writing
@@ -20,49 +20,33 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "export", "stored_scores"]
 
 
-def stored_scores(
-    store: Store, runs: Iterable[str] | None = None, cells: Iterable[str] | None = None
-) -> "pd.DataFrame":
-    """The rows of cells that succeeded, of the store or of some of its runs and cells; damaged records are reported."""
+def stored_scores(store: Store, runs: Iterable[str] | None = None) -> "pd.DataFrame":
+    """The rows of cells that succeeded, of the store or of some of its runs; damaged records are reported."""
     stored = contents(store, [*COLUMNS, "state"])
     for damage in stored.damaged:
         say_once(str(damage))
-    allowed = {"run": runs, "cell": cells}
-    rows = _among(stored.rows, state=["done"], **{column: ids for column, ids in allowed.items() if ids is not None})
+    rows = _among(stored.rows, "state", ["done"])
+    rows = rows if runs is None else _among(rows, "run", runs)
     return _frame(rows.drop_columns("state"))
 
 
-def _among(rows: "pa.Table", **allowed: Iterable[str]) -> "pa.Table":
-    """Rows whose text is among the allowed ones in each of the columns."""
-    mask = np.ones(len(rows), bool)
-    for column, texts in allowed.items():
-        codes, vocabulary = coded(rows[column])
-        words_allowed = set(texts)
-        mask &= np.array([*(word in words_allowed for word in vocabulary), False])[codes]
+def _among(rows: "pa.Table", column: str, texts: Iterable[str]) -> "pa.Table":
+    """Rows whose text in a column is among the given ones."""
+    codes, words = coded(rows[column])
+    allowed = set(texts)
+    mask = np.array([*(word in allowed for word in words), False])[codes]
     return rows if mask.all() else rows.filter(mask)
 
 
 def _frame(rows: "pa.Table") -> "pd.DataFrame":
     import pandas as pd
 
-    columns = {n: _category(rows[n]) if k == "category" else rows[n].to_pandas() for n, k in COLUMNS.items()}
+    columns = {n: categorical(rows[n]) if k == "category" else rows[n].to_pandas() for n, k in COLUMNS.items()}
     frame = pd.DataFrame(columns, copy=False).astype({"strength_index": COLUMNS["strength_index"]})
     runs = frame["run"].cat.codes.to_numpy()
     if (runs[1:] >= runs[:-1]).all():
         return frame
     return frame.take(np.argsort(runs, kind="stable")).reset_index(drop=True)
-
-
-def _category(column: "pa.ChunkedArray") -> "pd.Categorical":
-    """Text as a categorical of the words that are used, in alphabetical order."""
-    import pandas as pd
-
-    codes, words = coded(column)
-    used = np.flatnonzero(np.bincount(codes + 1, minlength=len(words) + 1)[1:])
-    used = used[np.argsort(words[used])]
-    places = np.full(len(words) + 1, -1, dtype=np.int16 if len(words) < 2**15 else np.int32)
-    places[used] = np.arange(len(used))
-    return pd.Categorical.from_codes(places[codes], dtype=pd.CategoricalDtype(pd.Index(words[used], dtype="str")))
 
 
 def export(table: "pd.DataFrame", folder: Path) -> list[Path]:

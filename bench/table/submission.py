@@ -9,7 +9,6 @@ codes.npz           optional: the codes in half precision, from which the scores
 It may come from anybody: nothing is unpickled, and files beyond the limits below are not read.
 """
 
-import datetime
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -167,11 +166,6 @@ def check_free(path: Path, name: str) -> None:
         raise ConfigError(f"{path} is there and holds no submission: give folder=DIR, one that is new")
     if (other := read_record(path / RECORD, SubmissionRecord)["name"]) != name:
         raise ConfigError(f"{path} holds the submission {other}: give folder=DIR, one that is new")
-
-
-def today() -> str:
-    """The date, as records have it."""
-    return datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
 def write_half(path: Path, codes: Floats, factors: Ints, logvar: Floats | None) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from bench.store import files
 from bench.store.files import (
+    LARGEST_RECORD,
     ORPHAN_S,
     StoreError,
     is_out_of_reach,
@@ -167,7 +168,7 @@ def test_what_is_no_regular_file_is_an_error_and_blocks_nobody(tmp_path: Path, r
 def test_a_record_larger_than_any_is_not_read_into_memory(tmp_path: Path) -> None:
     (tmp_path / "x").touch()
     os.truncate(tmp_path / "x", 2**40)
-    with pytest.raises(StoreError, match="more than any record"):
+    with pytest.raises(StoreError, match=f"bytes, more than {LARGEST_RECORD:,}"):
         read_json(tmp_path / "x")
 
 

@@ -266,8 +266,8 @@ def test_damaged_losses_are_named(text: str, store: Store, capsys: pytest.Captur
     assert f"cannot read {store.run(RUNS[1]).losses}" in capsys.readouterr().err
 
 
-def test_some_runs_and_cells_of_a_store_exported_as_parquet_and_csv(store: Store) -> None:
-    table = stored_scores(store, runs=[RUNS[1], RUNS[3]], cells=["m"])
+def test_some_runs_of_a_store_exported_as_parquet_and_csv(store: Store) -> None:
+    table = stored_scores(store, runs=[RUNS[1], RUNS[3]])
     assert set(table["run"]) == {RUNS[1], RUNS[3]}
     parquet, csv, *_ = export(table, store.study("mine"))
     same(pd.read_parquet(parquet), table)

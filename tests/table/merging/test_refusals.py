@@ -231,7 +231,7 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(results: Store, tmp_pat
         path = getattr(folder, name)
         path.unlink()
         os.mkfifo(path)
-        assert f"{path}: it is not a file" in refused(folder, results)
+        assert f"{path}: it is no regular file" in refused(folder, results)
 
 
 VALUES = [
