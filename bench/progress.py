@@ -15,6 +15,8 @@ results = Console(highlight=False)  # the output that was requested
 if not results.file.isatty():
     results.width = 140
 
+EVERY_S = 15.0  # between two lines of a meter outside a terminal
+
 
 class Meter:
     """Counts units of work under a title: `advance` as they get done, with a `note` on the current state.
@@ -23,16 +25,11 @@ class Meter:
         title: what is being done.
         total: units of work in all.
         unit: what is counted.
-        items: how many products, such as models, the work makes in all; their rate is shown.
-        item: their name in the plural.
-        every_s: seconds between two lines outside a terminal.
+        models: how many the work makes in all; their rate is shown.
     """
 
-    def __init__(
-        self, title: str, total: float, unit: str, items: int = 0, item: str = "models", every_s: float = 15.0
-    ) -> None:
-        self.title, self.total, self.unit, self.every_s = title, total, unit, every_s
-        self.items, self.item = items, item
+    def __init__(self, title: str, total: float, unit: str, models: int = 0) -> None:
+        self.title, self.total, self.unit, self.models = title, total, unit, models
         self.done, self.started, self.printed = 0.0, time.monotonic(), time.monotonic()
         self.first: tuple[float, float] | None = None  # when the first work was done, and how much
         self.bar: Progress | None = None
@@ -64,13 +61,13 @@ class Meter:
             say(f"{self.title}: {self.done:,.0f}/{self.total:,.0f} {self.unit} in {self._elapsed():.0f} s")
 
     def advance(self, amount: float = 1.0, note: str = "") -> None:
-        """Count work as done; outside a terminal a line appears every `every_s` seconds at most."""
+        """Count work as done; outside a terminal a line appears every `EVERY_S` seconds at most."""
         self.done += amount
         if self.first is None and self.done > 0:
             self.first = time.monotonic(), self.done
         if self.bar is not None:
             self.bar.update(self.task, completed=int(self.done), note=note, rate=self._rate())
-        elif time.monotonic() - self.printed > self.every_s and self.done > 0:
+        elif time.monotonic() - self.printed > EVERY_S and self.done > 0:
             self.printed = time.monotonic()
             done = f"{self.title}: {self.done:,.0f}/{self.total:,.0f} {self.unit}"
             say(", ".join(part for part in (done, self._rate(), self._left(), note) if part))
@@ -83,11 +80,11 @@ class Meter:
         return f"about {(time.monotonic() - began) / (self.done - done) * (self.total - self.done):.0f} s left"
 
     def _rate(self) -> str:
-        """Units a second and items an hour so far."""
-        if not self.items or self.done <= 0:
+        """Units a second and models an hour so far."""
+        if not self.models or self.done <= 0:
             return ""
         a_second = self.done / max(self._elapsed(), 1e-9)
-        return f"{a_second:,.0f} {self.unit}/s, {3600 * a_second / self.total * self.items:,.0f} {self.item}/h"
+        return f"{a_second:,.0f} {self.unit}/s, {3600 * a_second / self.total * self.models:,.0f} models/h"
 
     def _elapsed(self) -> float:
         return time.monotonic() - self.started

@@ -47,13 +47,11 @@ def job(name: str, part: Plan, path: Path, settings: Settings) -> None:
     with Here() if cpus <= 1 else Pool(cpus) as pool:
         train_and_score(name, part, store, pool, settings)
         patience = time.monotonic() + EXPIRES_S + HEARTBEAT_S
-        while time.monotonic() < patience and _claimed(missing_work(name, part, store, settings), store):
+        while time.monotonic() < patience and any(
+            is_claimed(store.run(run.id)) for run in missing_work(name, part, store, settings)
+        ):
             time.sleep(HEARTBEAT_S / 4)
             train_and_score(name, part, store, pool, settings)
-
-
-def _claimed(runs: Sequence[Run], store: Store) -> bool:
-    return any(is_claimed(store.run(run.id)) for run in runs)
 
 
 def missing_work(name: str, plan: Plan, store: Store, settings: Settings) -> list[Run]:
@@ -89,7 +87,7 @@ def train(plan: Plan, store: Store, pool: Pool, settings: Settings) -> None:
     if settings["checkpoint"] is not None:
         return _adopt(todo[0], store, Path(settings["checkpoint"]))
     accelerator, logger = accelerator_of(settings["device"]), settings["logger"]
-    with Meter("train", sum(_steps(r) for r in todo), "steps", len(todo)) as meter:
+    with Meter("train", sum(1 if r.fitted else r.schedule.steps for r in todo), "steps", len(todo)) as meter:
         for _ in range(2):  # the second time: runs of another process that has died since
             groups = jobs_of(todo, {}, on_gpu=accelerator == "cuda")
             tasks = [(group, store.path, accelerator, report, logger) for group in groups]
@@ -206,7 +204,3 @@ def accelerator_of(device: str) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device=cuda, but torch sees no CUDA device")
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _steps(run: Run) -> int:
-    return 1 if run.fitted else run.schedule.steps

@@ -52,7 +52,7 @@ class Codes:
         if self.logvar is None:
             raise ValueError("a deterministic code has no sampled representation")
         check_logvar(self.logvar, self.mean.shape)
-        noise = _standard_normal(identity, self.mean.shape)
+        noise = generator_of(["sampled", identity]).standard_normal(self.mean.shape, dtype=np.float32)
         return (self.mean + np.exp(self.logvar / 2) * noise).astype(np.float32, copy=False)
 
     def __repr__(self) -> str:
@@ -256,7 +256,3 @@ def _gathered(
                 arrays[name][start : start + len(part)] = part
         start += len(batch[0])
     return arrays["mean"], arrays.get("log-variance")
-
-
-def _standard_normal(identity: str, shape: tuple[int, int]) -> NDArray[np.float32]:
-    return generator_of(["sampled", identity]).standard_normal(shape, dtype=np.float32)

@@ -11,7 +11,7 @@ are those codes, so that a metric that fails or hangs loses only its own floor.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -123,11 +123,7 @@ def _cells(plan: Plan) -> tuple[list[Cell], dict[str, str]]:
     protocol = dataclasses.replace(plan.protocol, representations=("mean",), also_sampled=(), also_held_out=())
     reads = {name: declaration(name).reads for name in plan.metrics}
     reasons = {name: f"{name} {OTHERWISE[kind]}" for name, kind in reads.items() if kind not in OF_CODES}
-    return cells(_others(plan.metrics, reasons), protocol), reasons
-
-
-def _others(names: Iterable[str], reasons: Mapping[str, str]) -> list[str]:
-    return [name for name in names if name not in reasons]
+    return cells([name for name in plan.metrics if name not in reasons], protocol), reasons
 
 
 def _read(run: str, kind: str, dims: int, dataset: str, folders: Sequence[RunFolder], lacking: Sequence[Cell]) -> OfRun:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+EPSILON = 1e-8  # of the denominator
 WARMED_UP = 1e12  # a step count at which the framework's bias correction is exactly 1
 
 
@@ -27,7 +28,6 @@ class Adam(torch.optim.Optimizer):
             in "limits", each (K,) for K stacked models, or None.
         lr: learning rate.
         betas: decay of the two moments.
-        eps: of the denominator.
 
     Raises:
         ValueError: "every" of a group is no whole number from 1.
@@ -38,9 +38,8 @@ class Adam(torch.optim.Optimizer):
         parameters: Iterable[Tensor] | Iterable[dict[str, Any]],
         lr: float,
         betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
     ) -> None:
-        defaults = {"lr": lr, "betas": betas, "eps": eps, "every": 1, "decays": None, "limits": None}
+        defaults = {"lr": lr, "betas": betas, "every": 1, "decays": None, "limits": None}
         super().__init__(parameters, defaults)
         for group in self.param_groups:
             if not isinstance(group["every"], int) or group["every"] < 1:
@@ -81,7 +80,7 @@ class Adam(torch.optim.Optimizer):
             beta1, beta2 = group["betas"]
             torch._fused_adam_(
                 parameters, gradients, m, v, [], group["steps"], lr=rate, beta1=beta1, beta2=beta2,
-                weight_decay=0.0, eps=group["eps"], amsgrad=False, maximize=False,
+                weight_decay=0.0, eps=EPSILON, amsgrad=False, maximize=False,
                 found_inf=None if due is None else (~due).float().squeeze(0),
             )  # fmt: skip
 
