@@ -38,22 +38,21 @@ def show(metric: str, table: pd.DataFrame) -> None:
     """Print a Markdown table for each score of a metric."""
     for name, score_rows in table.groupby("name", sort=False):
         print(f"\n### `{metric}`: {name}\n")
-        print(f"| convention | of | otherwise than | in that | {' | '.join(ARRAYS)} | left |")
-        print(f"|---|---|---|---|{'---|' * len(ARRAYS)}---|")
+        print(f"| convention | otherwise than | in that | {' | '.join(ARRAYS)} | left |")
+        print(f"|---|---|---|{'---|' * len(ARRAYS)}---|")
         for convention, convention_rows in score_rows.groupby("convention", sort=False):
             scores = convention_rows.set_index("codes")
             print(line(scores, deviation(metric, str(convention), str(name), scores["score"])), flush=True)
 
 
 def line(scores: pd.DataFrame, largest: float | None) -> str:
-    """A row of a table: a convention, its repository, its difference from another one, its value on each array."""
+    """A row of a table: a convention, its difference from another one, its value on each array."""
     first = scores.iloc[0]
     name = f"`{first['convention']}`"
-    repository = f"{first['repository']} {first['commit']}" if isinstance(first["repository"], str) else ""
     beside = f"`{first['beside']}`" if first["beside"] else ""
     error = "" if largest is None else "< 1e-6" if largest < 1e-6 else f"{largest:.0e}"
     values = [cell(scores.loc[array], first["convention"] == OURS) for array in ARRAYS]
-    return f"| {' | '.join([name, repository, beside, first['choice'], *values, error])} |"
+    return f"| {' | '.join([name, beside, first['choice'], *values, error])} |"
 
 
 def rows(name: str) -> list[np.ndarray]:
