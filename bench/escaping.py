@@ -10,15 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMULA = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\t",
-    "\r",
-    "\n",
-)  # a cell that begins with one of these is run as a formula by a spreadsheet
+FORMULA = tuple("=+-@\t\r\n")  # a spreadsheet runs a cell that begins with one of these
 
 
 def as_cells(frame: "pd.DataFrame") -> "pd.DataFrame":

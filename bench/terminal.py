@@ -140,9 +140,7 @@ def ended_by_sigterm() -> Iterator[None]:
     try:
         yield
     except Interrupted:
-        signal.raise_signal(
-            signal.SIGTERM
-        )  # its handler is the default again: the parent sees which signal ended this process
+        signal.raise_signal(signal.SIGTERM)  # by its default handler: the parent sees which signal ended this process
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

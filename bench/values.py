@@ -4,17 +4,23 @@ import dataclasses
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.registry import unknown
 
 LONGEST_NAME = 64
 NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{LONGEST_NAME - 1}}}")
+Value = TypeVar("Value")
 MOST = 10**12  # the largest count that a setting may have
 
 
 class ConfigError(ValueError):
     """A configuration that does not describe a study; the message names the key."""
+
+
+def optional(check: Callable[[str, Any], Value]) -> Callable[[str, Any], Value | None]:
+    """The check that takes None as well."""
+    return lambda key, value: None if value is None else check(key, value)
 
 
 def check_name(key: str, name: Any) -> str:
@@ -40,15 +46,6 @@ def text(key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise ConfigError(f"{key} must be text, got {value!r}")
     return value
-
-
-def text_or_none(key: str, value: Any) -> str | None:
-    """A piece of text, or None.
-
-    Raises:
-        ConfigError: it is neither.
-    """
-    return None if value is None else text(key, value)
 
 
 def texts(key: str, value: Any) -> list[str]:
@@ -82,15 +79,6 @@ def whole(key: str, value: Any, least: int = 1) -> int:
     return int(value)
 
 
-def whole_or_none(key: str, value: Any) -> int | None:
-    """A whole number from 1, or None.
-
-    Raises:
-        ConfigError: it is neither.
-    """
-    return None if value is None else whole(key, value)
-
-
 def positive(key: str, value: Any) -> float:
     """A finite number above zero.
 
@@ -100,15 +88,6 @@ def positive(key: str, value: Any) -> float:
     if not _is_number(value) or value <= 0:
         raise ConfigError(f"{key} must be a positive number, got {shown(value)}")
     return value
-
-
-def positive_or_none(key: str, value: Any) -> float | None:
-    """A finite number above zero, or None.
-
-    Raises:
-        ConfigError: it is neither.
-    """
-    return None if value is None else positive(key, value)
 
 
 def number(key: str, value: Any, least: float = -math.inf) -> float:
@@ -181,7 +160,7 @@ def shown(value: Any) -> str:
 
 
 CHECKS: Mapping[Any, Callable[[str, Any], Any]] = {
-    int: whole, int | None: whole_or_none, float: positive, float | None: positive_or_none, str: text, bool: flag,
+    int: whole, int | None: optional(whole), float: positive, float | None: optional(positive), str: text, bool: flag,
 }  # fmt: skip
 
 

@@ -253,9 +253,8 @@ class Programme:
         table = read_reference()[0]
         known = set(table.loc[table["run"].isin({entry.run for entry in catalogue()}), "metric"])
         declared = {name: registry.load("metrics", name).metric for name in registry.names("metrics")}
-        wanted = {
-            name for name, m in declared.items() if m.reads != "group" and not m.reads_values
-        }  # dSprites has none
+        # dSprites has no values of factors
+        wanted = {name for name, m in declared.items() if m.reads != "group" and not m.reads_values}
         if not (lacking := sorted(wanted - known)):
             return []
         models = sorted({entry.model for entry in catalogue()})

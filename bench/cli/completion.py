@@ -16,14 +16,8 @@ FILES = ":files"  # tells the script that the shell completes a path
 YES_OR_NO = ["true", "false"]
 KINDS = ["models", "metrics", "datasets", "studies", "trained"]
 WITH_DATA = ["add", "list", "remove"]  # actions on the user's own data sets
-LISTS = (
-    "model",
-    "dataset",
-    "metric",
-    "scoring.representations",
-    "scoring.also_sampled",
-    "scoring.also_held_out",
-)  # keys whose value may be a list [a,b]
+# keys whose value may be a list [a,b]
+LISTS = ("model", "dataset", "metric", "scoring.representations", "scoring.also_sampled", "scoring.also_held_out")
 
 VALUES: Mapping[str, Callable[[], Sequence[str]]] = {
     "dataset": data.names,

@@ -8,19 +8,7 @@ from bench.launch import base as launchers
 from bench.metrics.base import RANK_SETS
 from bench.registry import PluginError
 from bench.table.records import FINAL
-from bench.values import (
-    ConfigError,
-    flag,
-    mapping,
-    number,
-    one_of,
-    positive,
-    text,
-    text_or_none,
-    texts,
-    whole,
-    whole_or_none,
-)
+from bench.values import ConfigError, flag, mapping, number, one_of, optional, positive, text, texts, whole
 
 DEVICES = ("auto", "cpu", "cuda")
 CRITERIA = (  # scores without factors, by which the leaderboard can pick a model's best setting
@@ -31,17 +19,17 @@ LEVELS = ("model", "setting", "best", *CRITERIA)  # rows of the leaderboard: a m
 
 
 LAUNCHER: Mapping[str, Callable[[str, Any], Any]] = {
-    "at_once": whole_or_none,
+    "at_once": optional(whole),
     "backend": text,
     "cpus": whole,
     "gpus": lambda key, value: number(key, value, 0),
-    "runs": whole_or_none,
+    "runs": optional(whole),
     "address": text,
     "retries": lambda key, value: whole(key, value, 0),
     "minutes": whole,
     "memory_gb": positive,
-    "partition": text_or_none,
-    "folder": text_or_none,
+    "partition": optional(text),
+    "folder": optional(text),
     "sbatch": mapping,
     "setup": texts,
     "grace_seconds": lambda key, value: whole(key, value, 0),
@@ -59,7 +47,7 @@ def check_execution(settings: Mapping[str, Any]) -> None:
         UnknownNameError: no such device or launcher; the message offers the nearest.
     """
     one_of("device", settings["device"], DEVICES)
-    whole_or_none("processes", settings["processes"])
+    optional(whole)("processes", settings["processes"])
     for key in ("open", "retry_failed", "dry_run"):
         flag(key, settings[key])
     launcher = mapping("launcher", settings["launcher"])
@@ -69,7 +57,7 @@ def check_execution(settings: Mapping[str, Any]) -> None:
             LAUNCHER[key](f"launcher.{key}", value)
     logger = mapping("logger", settings["logger"])
     text("logger.name", logger.get("name"))
-    text_or_none("logger.target", logger.get("target"))
+    optional(text)("logger.target", logger.get("target"))
     mapping("logger.arguments", logger.get("arguments"))
 
 

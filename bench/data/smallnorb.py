@@ -19,10 +19,8 @@ from bench.data.base import Card, DataError, DataSet
 from bench.data.files import place
 from bench.data.stored import Bytes, Converted, shrunk
 
-TYPES: dict[int, np.dtype[Any]] = {
-    0x1E3D4C55: np.dtype("u1"),
-    0x1E3D4C54: np.dtype("<i4"),
-}  # by the magic number of a file
+# by the magic number of a file
+TYPES: dict[int, np.dtype[Any]] = {0x1E3D4C55: np.dtype("u1"), 0x1E3D4C54: np.dtype("<i4")}
 BLOCK = 500  # images that are shrunk at a time
 
 

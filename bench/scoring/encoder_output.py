@@ -19,13 +19,8 @@ LOG_VARIANCES = ("logvar", "log_var", "logvars", "log_covariance")
 DEVIATIONS = ("std", "stddev", "scale")
 VARIANCES = ("variance", "var", "covariance_diagonal")
 SPREADS = (*LOG_VARIANCES, *DEVIATIONS, *VARIANCES)
-UNCLEAR = (
-    "sigma",
-    "covariance",
-    "covariance_matrix",
-    "scale_tril",
-    "precision_matrix",
-)  # a deviation or a variance? or not one number for each dim
+# a deviation or a variance? or not one number for each dim
+UNCLEAR = ("sigma", "covariance", "covariance_matrix", "scale_tril", "precision_matrix")
 INSIDE = ("latent_dist", "posterior")  # fields that may hold a distribution
 WANTED = "return an array (n, D), a pair (mean, logvar), or fields mean and logvar (or std, or variance)"
 LEAST = 1e-37  # replaces a deviation of 0; representable in 32-bit floats

@@ -8,7 +8,7 @@ import yaml
 
 from bench import registry
 from bench.store.shipped import conf_dir
-from bench.values import ConfigError, build, listed, mapping, one_of, plain, whole_or_none
+from bench.values import ConfigError, build, listed, mapping, one_of, optional, plain, whole
 
 REPRESENTATIONS = ("mean", "sampled")
 
@@ -63,7 +63,7 @@ def protocol_of(entry: Mapping[str, Any]) -> Protocol:
         key = f"scoring.options.{one_of('metric', name, metrics)}"
         plain(key, mapping(key, options))
     pools = {
-        one_of("metric", name, metrics): whole_or_none(f"scoring.pool_of.{name}", size)
+        one_of("metric", name, metrics): optional(whole)(f"scoring.pool_of.{name}", size)
         for name, size in mapping("scoring.pool_of", protocol.pool_of).items()
     }
     return replace(protocol, pool_of=pools)

@@ -39,9 +39,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 RECORD, CODES = "submission.json", "codes.npz"
-LARGEST_CODES = (
-    100_000_000  # bytes, what repositories take; 737,280 codes of 10 dims and their variances are 30 million
-)
+LARGEST_CODES = 100_000_000  # bytes, as repositories take; those of all of dSprites, 10 dims, are 30 million
 LARGEST = {
     RECORD: 100_000,
     CODES: LARGEST_CODES,

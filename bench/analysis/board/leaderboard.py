@@ -134,9 +134,7 @@ def leaderboards(
     dead_rows = expected[expected["run"].isin(dead)].drop(columns=["representation", "metric"]).drop_duplicates("run")
     dead_rows = dead_rows.merge(table[["run", "hyperparameter", "seed"]].drop_duplicates("run"), on="run")
     boards: dict[str, list[pd.DataFrame]] = {level: [] for level in wanted_levels}
-    of_runs = dict.fromkeys(
-        level if level in KEYS else SETTING for level in wanted_levels
-    )  # others pick among settings
+    of_runs = dict.fromkeys(level if level in KEYS else SETTING for level in wanted_levels)  # others pick a setting
     kinds = expected.groupby("representation")
     for representation, cells in sorted(kinds, key=lambda part: (part[0] != "mean", part[0])):
         scores = wide(table, str(representation)).reset_index()

@@ -18,9 +18,8 @@ from bench.values import ConfigError, mapping, one_of
 
 __all__ = ["ALL", "KINDS", "Sampling", "of_card", "of_entry", "sampled"]
 
-KINDS: Mapping[str, type[Sampling]] = {
-    kind.kind: kind for kind in (Sampling, Correlated, HeldOut, Subset)
-}  # by the value of `sampling.kind`
+# by the value of `sampling.kind`
+KINDS: Mapping[str, type[Sampling]] = {kind.kind: kind for kind in (Sampling, Correlated, HeldOut, Subset)}
 
 
 def of_card(entry: Any, card: Card) -> Sampling:

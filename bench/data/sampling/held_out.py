@@ -16,9 +16,7 @@ from bench.data.sampling.subset import shuffled
 from bench.values import ConfigError, listed, mapping, number, one_of, shown, whole
 
 Values = tuple[int, ...]
-Box = tuple[
-    tuple[str, Values], ...
-]  # (factor, values) pairs; an image is in the box if each factor has one of its values
+Box = tuple[tuple[str, Values], ...]  # (factor, values): an image is in it if each factor has one of its values
 RANDOM = "random"
 SHARE = 0.3  # default fraction of the combinations
 LARGEST = 10**6  # value of a factor that a predicate may name

@@ -78,9 +78,8 @@ def boxes_of(split: str, share: float, card: Card) -> list[Mapping[str, Any]]:
     num_seen = _counts(sizes, 1 - share, 2)
     if split == "extrapolation":  # the highest values are never seen
         return [{name: _upper(size, size - num_seen[name])} for name, size in sizes.items()]
-    return [
-        {name: _inner(size, size - num_seen[name])} for name, size in sizes.items()
-    ]  # some values between others are never seen
+    # some values between others are never seen
+    return [{name: _inner(size, size - num_seen[name])} for name, size in sizes.items()]
 
 
 def _counts(sizes: Mapping[str, int], share: float, least: int) -> dict[str, int]:
