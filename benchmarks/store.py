@@ -16,25 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
 from bench.scoring.runs import Cell, cells
-from bench.store import shipped
 from bench.store.files import digest, write_json
 from bench.store.folders import Store
-from bench.study import grid
 from bench.study.plan import Plan
 from bench.study.record import extend
+from benchmarks.study_cost import planned
 
 VERSIONS = {"bench": "0.1.0", "numpy": "2.4.6", "python": "3.11.9", "torch": "2.13.0", "scikit-learn": "1.9.1"}
 
 
 def study(runs: int | None) -> Plan:
     """The study of 12,600 runs, or the first of them."""
-    with initialize_config_dir(str(shipped.conf_dir()), version_base="1.3"):
-        settings = OmegaConf.to_container(compose("config", ["study=locatello2019"]), resolve=True)
-    plan = grid.plan(settings)  # type: ignore[arg-type]
+    plan = planned(["study=locatello2019"])
     return dataclasses.replace(plan, runs=plan.runs[:runs])
 
 

@@ -209,8 +209,7 @@ def _check_datasets(submission: Submission, findings: Findings) -> None:
         name, version = (part.get("name"), part.get("version")) if isinstance(part, dict) else (None, None)
         if isinstance(name, str) and name in known and version != data.card(name).version:
             line = f"what is of version {shown(str(version))} of {name}: here it has version {data.card(name).version}"
-            if line not in findings.unchecked:
-                findings.unchecked.append(line)
+            _note(findings.unchecked, line)
 
 
 def _check_cells(submission: Submission, findings: Findings) -> None:
@@ -225,23 +224,22 @@ def _check_cells(submission: Submission, findings: Findings) -> None:
         if row.metric == TRAINING:
             continue
         version = _version(row.metric)
+        scored = f"{row.metric} version {row.version}"
         if version is None:
-            line, lines = f"{row.metric}: no metric of that name can be used here", findings.unchecked
+            _note(findings.unchecked, f"{row.metric}: no metric of that name can be used here")
         elif row.version > version:
-            line = f"{row.metric} version {row.version} is not known here, where it has version {version}: update, or "
-            line, lines = f"{line}score again", findings.wrong
+            _note(findings.wrong, f"{scored} is not known here, where it has version {version}: update, or score again")
         elif row.version < version:
-            line = (
-                f"{row.metric} version {row.version}: here it has version {version}, and would have to be scored again"
-            )
-            lines = findings.unchecked
+            _note(findings.unchecked, f"{scored}: here it has version {version}, and would have to be scored again")
         elif row.cell not in keys:
-            line = f"{row.metric} (cell {row.cell}) was not scored by the protocol {name}: its sizes or options differ"
-            lines = findings.wrong
-        else:
-            continue
-        if line not in lines:
-            lines.append(line)
+            cell = f"{row.metric} (cell {row.cell})"
+            _note(findings.wrong, f"{cell} was not scored by the protocol {name}: its sizes or options differ")
+
+
+def _note(lines: list[str], line: str) -> None:
+    """Add a line, once."""
+    if line not in lines:
+        lines.append(line)
 
 
 def _version(metric: str) -> int | None:
