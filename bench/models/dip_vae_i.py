@@ -17,5 +17,9 @@ class DIPVAEI(GaussianVAE):
     def regulariser(self, latent: Latent, step: Tensor) -> Tensor:
         off_diagonal = self.hyper["lambda_od"]
         diagonal = self.hyper["lambda_d_factor"] * off_diagonal
-        penalty = identity_penalty(covariance(latent.mean), off_diagonal, diagonal)
+        penalty = identity_penalty(self.covariance(latent), off_diagonal, diagonal)
         return gaussian_kl(latent.mean, latent.logvar) + penalty
+
+    def covariance(self, latent: Latent) -> Tensor:
+        """The matrix (K, D, D) that is pulled to the identity."""
+        return covariance(latent.mean)

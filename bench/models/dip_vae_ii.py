@@ -3,17 +3,13 @@
 from torch import Tensor
 
 from bench.models.base import model
-from bench.models.parts.terms import covariance, gaussian_kl, identity_penalty
-from bench.models.parts.vae import GaussianVAE, Latent
+from bench.models.dip_vae_i import DIPVAEI
+from bench.models.parts.vae import Latent
 
 
 @model()
-class DIPVAEII(GaussianVAE):
+class DIPVAEII(DIPVAEI):
     """As DIP-VAE-I, with Cov[z] = Cov[mean] + E[diag(exp(logvar))] instead of Cov[mean]."""
 
-    def regulariser(self, latent: Latent, step: Tensor) -> Tensor:
-        off_diagonal = self.hyper["lambda_od"]
-        diagonal = self.hyper["lambda_d_factor"] * off_diagonal
-        total = covariance(latent.mean) + latent.logvar.exp().mean(dim=1).diag_embed()
-        penalty = identity_penalty(total, off_diagonal, diagonal)
-        return gaussian_kl(latent.mean, latent.logvar) + penalty
+    def covariance(self, latent: Latent) -> Tensor:
+        return super().covariance(latent) + latent.logvar.exp().mean(dim=1).diag_embed()
