@@ -276,7 +276,7 @@ def check_factors(factors: ArrayLike, rows: int, name: str = "factors") -> Ints:
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"{name} must be a non-empty (N, F) array, got shape {array.shape}{_one_column(array, name)}")
     if len(array) != rows:
-        raise ValueError(f"{name} has {counted(len(array), 'row')}, the codes have {rows}")
+        raise ValueError(f"{name} has {counted(len(array), 'row')}, the codes have {rows:,}")
     return array
 
 

@@ -86,7 +86,7 @@ def test_every_metric_that_applies_is_the_default() -> None:
     [
         (np.where(CODES > 3, np.nan, CODES), FACTORS, None, "codes has .* NaN"),
         (CODES, FACTORS + 0.5, None, "factors must be integers"),
-        (CODES, FACTORS[:-1], None, "factors has 1199 rows, the codes have 1200"),
+        (CODES, FACTORS[:-1], None, "factors has 1,199 rows, the codes have 1,200"),
         (CODES[:1], FACTORS[:1], None, "1 row"),
         (CODES[:, 0], FACTORS, None, r"codes must be a non-empty \(N, D\) array, .*reshape\(-1, 1\)"),
         (CODES, FACTORS[:, 0], None, r"factors must be a non-empty \(N, F\) array, .*reshape\(-1, 1\)"),
