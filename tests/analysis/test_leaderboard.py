@@ -445,3 +445,22 @@ def test_a_data_set_without_labels_has_a_board_of_unsupervised_scores(study_tabl
     assert [c.name for c in columns(both)] == [*(c.name for c in columns(study_table)), "udr_spearman"]
     labelled = pd.concat([study_table, bare.assign(dataset="dsprites")])
     assert columns(labelled) == columns(study_table)
+
+
+def test_a_board_has_accuracies_at_the_most_labels_of_the_downstream_task_alone() -> None:
+    metrics = {
+        "lr_5": "downstream", "lr_100": "downstream", "lr_1000": "downstream", "gbt_100": "downstream",
+        "gbt_efficiency": "downstream", "mlp_1000": "strong_downstream", "dci_completeness": "dci", "irs": "irs",
+        "mig": "mig",
+    }  # fmt: skip
+    table = pd.concat([small({"a": [0.5]}, name).assign(metric=metric) for name, metric in metrics.items()])
+    assert [(c.name, c.metric, c.disentanglement) for c in columns(table)] == [
+        ("mig", "mig", True), ("lr_1000", "downstream", False), ("gbt_100", "downstream", False),
+        ("gbt_efficiency", "downstream", False), ("irs", "irs", True),
+    ]  # fmt: skip
+
+
+def test_boards_of_mean_codes_come_first() -> None:
+    table = small({"a": [0.1], "b": [0.2]})
+    both = pd.concat([table.assign(representation=kind) for kind in ("held_out", "mean", "sampled")])
+    assert leaderboard(both, [MIG])["representation"].unique().tolist() == ["mean", "held_out", "sampled"]

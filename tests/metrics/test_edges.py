@@ -111,6 +111,8 @@ def test_irs_can_fall_below_zero_and_takes_quantiles_between_zero_and_one() -> N
 def test_active_dimensions_deviate_by_five_hundredths() -> None:
     x = RNG.normal(size=(2000, 4)) * [1, 0.06, 0.04, 0]
     assert active_dims(x)["active_dims"] == 2
+    apart = np.sqrt(2) * np.array([0.0501, 0.0499])  # of two rows: their distance is the deviation times root 2
+    assert active_dims([[0.0, 0.0], apart])["active_dims"] == 1
 
 
 def test_a_code_without_active_dimensions_has_factor_vae_score_zero() -> None:

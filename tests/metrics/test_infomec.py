@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.special import digamma
+from scipy.stats import zscore
 from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, mutual_info_score
 from sklearn.preprocessing import OneHotEncoder
 
 from bench.metrics.base import SkippedError
-from bench.metrics.infomec import dominance, infomec
+from bench.metrics.infomec import dominance, infomec, standardised
 from bench.metrics.parts import multinomial
 from bench.metrics.parts.information import entropy
 from bench.metrics.parts.multinomial import _step
@@ -105,6 +106,12 @@ def test_a_dimension_of_a_small_range_is_not_active() -> None:
     codes = FACTORS + 0.2 * NOISE[:, :2]
     with_small = np.hstack([codes, 1e-3 * (FACTORS[:, :1] + FACTORS[:, 1:])])
     assert scores(with_small)[:2] == scores(np.hstack([codes, np.zeros((900, 1))]))[:2]
+
+
+def test_a_dimension_is_active_above_a_twentieth_of_the_largest_range() -> None:
+    rows = np.linspace(0, 1, 50)
+    _, active = standardised(rows[:, None] * [-20.0, 0.99, 1.01, 0.0])
+    np.testing.assert_allclose(active, zscore(rows)[:, None] * [-1, 1])
 
 
 def test_dimensions_that_repeat_are_less_compact_and_as_modular() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 
 from bench.models.base import ModelError
 from bench.models.infogan import InfoGAN
@@ -67,6 +68,26 @@ def test_a_steep_critic_costs_its_squared_gradient() -> None:
         critics.append(model.losses(images, torch.empty(0), at(0))["critic"])
     expected = 3 * slope.square().sum().item()
     np.testing.assert_allclose((critics[1] - critics[0]).detach(), [expected] * 2, rtol=1e-3)
+
+
+def test_the_critic_sees_images_then_generated_ones_and_is_to_find_their_codes_not_their_noise() -> None:
+    model, images = new(0), torch.rand(1, 8, 32, 32, 1, generator=torch.Generator().manual_seed(0))
+    given, seen = model.given(at(0), 8), []
+    recognised = torch.linspace(-2, 2, 40).reshape(1, 8, 5)
+
+    def critic(x: torch.Tensor) -> tuple[torch.Tensor, None]:
+        seen.append(x)
+        codes = torch.cat([recognised, given[..., :5]], dim=1)
+        return torch.cat([torch.zeros(1, 16, 1), codes], dim=2) + 0 * x.sum(), None
+
+    model.encoder.forward = critic
+    losses = model.losses(images, torch.empty(0), at(0), curves=True)
+    generated = 1 / (1 + (-model.decoder(given)).exp())
+    torch.testing.assert_close(seen[0], torch.cat([images, generated], dim=1))
+    assert losses["regulariser"].item() == pytest.approx(0.05 * -5 * norm.logpdf(0), rel=1e-5)
+    probability = model.decoder(torch.cat([recognised.clip(-1, 1), torch.zeros(1, 8, 5)], dim=2)).sigmoid()
+    expected = torch.nn.functional.binary_cross_entropy(probability, images, reduction="sum") / 8
+    assert losses["reconstruction"].item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_what_the_generator_is_given_is_uniform_and_a_function_of_seed_and_step() -> None:
