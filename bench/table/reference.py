@@ -185,7 +185,7 @@ def merge(new: TableFolder, store: Store, replace: bool = False) -> Merged:
         parts = [*kept_parts, *(p for p in card["parts"] if p not in kept_parts)]
         studies |= {name: sorted({*studies.get(name, ()), *runs}) for name, runs in new_studies.items()}
         all_identities = among(all_identities, joined.table)
-        if joined.added or joined.superseded or parts != base_parts or len(table) < rows:
+        if joined.added or len(joined.table) < rows or parts != base_parts:
             runs = int(added["run"].nunique())
             note = {"folder": str(new.path.absolute()), "rows": joined.added, "runs": runs, "date": today()}
             with replacing(folder, note):

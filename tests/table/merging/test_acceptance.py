@@ -30,7 +30,7 @@ from bench.store.tables import TableFolder
 from bench.study.plan import Plan
 from bench.table.folder import FORMAT
 from bench.table.identities import check_identities, identities_of
-from bench.table.reference import ConflictError, Merged, merge, read_reference, reference_of
+from bench.table.reference import ConflictError, Merged, merge, read_reference, reference_of, undo_merge
 
 
 def test_ids_are_proved_by_what_they_are_the_hashes_of(results: Store, tmp_path: Path) -> None:
@@ -170,8 +170,10 @@ def test_the_score_of_a_larger_group_takes_the_place_of_a_smaller_ones(results: 
     assert merge(three, results) == Merged(added=3, equal=0, superseded=2, unverified=3)
     table = read_reference(reference_of(results))[0]
     assert table["score"].tolist() == [0.6, 0.61, 0.62]
-    assert merge(two, results).added == 0
+    assert merge(two, results) == Merged(added=0, equal=0, superseded=2, unverified=2)
     assert read_reference(reference_of(results))[0].equals(table)
+    assert str(three.path) in undo_merge(results)  # what changed nothing is nothing to take back
+    assert read_reference(reference_of(results))[0]["score"].tolist() == [0.5, 0.51]
 
 
 def test_the_order_of_merges_does_not_matter_to_groups(tmp_path: Path) -> None:
