@@ -205,6 +205,15 @@ def test_incomplete_rows_are_listed_last_without_a_rank() -> None:
     assert board["coverage"].to_dict() == {"a": 0.5, "b": 1, "c": 1}
 
 
+def test_rows_without_a_rank_are_in_the_order_of_their_coverage_then_of_their_names() -> None:
+    table = small({"a": [0.9] * 4, "b": [0.5] * 4, "c": [0.3] * 4, "d": [0.4] * 4, "e": [0.6] * 4})
+    holes = table[~table["run"].isin(["d-a-0", "d-a-1", "d-a-2", "d-c-0", "d-d-0"])]
+    board = by_model(leaderboard(holes, [MIG], wanted_cells(table)))
+    assert board["coverage"].to_dict() == {"e": 1, "b": 1, "c": 0.75, "d": 0.75, "a": 0.25}
+    assert board.index.tolist() == ["e", "b", "c", "d", "a"]
+    assert board["runs"].dtype == board["seeds"].dtype == np.int64
+
+
 def test_a_score_that_is_not_a_number_is_a_hole() -> None:
     table = small({"a": [0.9, np.nan], "b": [0.5, 0.5], "c": [0.1, 0.1]})
     board = by_model(leaderboard(table, [MIG]))
@@ -242,7 +251,10 @@ def test_a_row_can_be_a_setting(study_table: pd.DataFrame) -> None:
         "dataset == 'dsprites' and representation == 'mean'"
     )
     assert len(board) == 36
+    assert board.index.is_unique
     assert (board["runs"] == 5).all()
+    assert board.columns[3:6].tolist() == ["model", "hyperparameter", "value"]
+    assert set(board.loc[board["model"] == "factor_vae", "hyperparameter"]) == {"gamma"}
     best = board.iloc[0]
     rows = part.query(
         "dataset == 'dsprites' and representation == 'mean' and model == @best.model and value == @best.value"
@@ -301,6 +313,13 @@ def test_dead_runs_are_counted_and_named_and_their_accuracy_alone_is_used() -> N
     assert board["rank"].to_dict() == {"b": 1, "a": 2}
     assert board.loc["a", ["mig", "mig_runs", "lr_100_runs", "coverage", "dead"]].tolist() == [0.3, 6, 8, 1, 2]
     assert board["dead_runs"].to_dict() == {"a": "a, value 1: seeds 0, 1", "b": ""}
+
+
+def test_dead_runs_of_a_model_that_sweeps_nothing_are_those_of_its_one_setting() -> None:
+    table = with_dead({"a": [0.99, 0.98, *[0.3] * 6], "b": [0.5] * 8}, {"a": 2}).assign(value=np.nan)
+    board = by_model(leaderboard(table, [MIG, ACCURACY], level="setting"))
+    assert board["dead"].to_dict() == {"a": 2, "b": 0}
+    assert board.loc["a", ["mig", "runs", "dead_runs"]].tolist() == [0.3, 8, "a: seeds 0, 1"]
 
 
 def test_a_row_whose_runs_are_all_dead_is_listed_and_not_ranked() -> None:
