@@ -11,8 +11,10 @@ from scipy.stats import mstats, t, trim_mean
 from bench import registry
 from bench.analysis.board.board import Column, sure_best
 from bench.analysis.board.leaderboard import OVERALL, columns, leaderboard, levels, wanted_cells
+from bench.analysis.board.picks import by_criterion, criteria, merits
 from bench.analysis.board.ranking import STANDING, Contest, standings
 from bench.analysis.names import PAPER
+from bench.analysis.statistics.estimates import Estimate
 from bench.analysis.statistics.intervals import iqm
 from bench.metrics.base import RANK_SETS, Score, metric
 
@@ -448,6 +450,26 @@ def test_an_unsupervised_criterion_chooses_the_setting_that_every_score_is_of() 
         "model": "models, over the sweep", "setting": "models at each strength",
         "best": "models, best setting by each score", "reconstruction": "models, setting of the best Reconstruction",
     }  # fmt: skip
+
+
+def test_the_merit_of_a_setting_is_the_iqm_of_its_runs_the_better_the_higher() -> None:
+    runs = [("d", "a", 1.0, seed, f"a-{seed}") for seed in range(5)] + [
+        ("d", "b", np.nan, s, f"b-{s}") for s in range(3)
+    ]
+    index = pd.MultiIndex.from_tuples(runs, names=["dataset", "model", "value", "seed", "run"])
+    elbo = [1.0, 2, 3, 10, np.nan, 5, 7, 9]  # quarters of four are one, of three none
+    scores = pd.DataFrame({"elbo": elbo, "reconstruction": elbo, "kl": np.nan}, index)
+    assert merits(scores, "elbo") == {"d": {("a", 1.0): 2.5, ("b", None): 7}}
+    assert merits(scores, "reconstruction") == {"d": {("a", 1.0): -2.5, ("b", None): -7}}
+    assert criteria(scores) == ["reconstruction", "elbo"]
+
+
+def test_a_model_without_a_merit_has_no_score_where_merits_choose() -> None:
+    settings = {row: Estimate.empty(3) for row in (("a", 1.0), ("b", None), ("a", 2.0), ("a", 4.0), ("c", 1.0))}
+    picked = by_criterion(settings, {("a", 1.0): -2.0, ("a", 4.0): -1.0, ("c", 1.0): -9.0})
+    assert picked["a",] is settings["a", 4.0]
+    assert picked["c",] is settings["c", 1.0]
+    assert (picked["b",].runs.tolist(), picked["b",].seeds) == ([0, 0, 0], 0)
 
 
 def test_one_setting_each_leaves_nothing_to_pick() -> None:

@@ -81,7 +81,7 @@ def estimate(
             draws[:, columns] += rng.standard_normal((DRAWS, len(rows))) @ _scaled(influence, settings)
     count = present.sum(axis=0).astype(np.float64)
     coverage = np.where(expected > 0, count / np.maximum(expected, 1), 0.0)
-    seeds = int(min(np.bincount(labels), default=0)) if len(labels) else 0
+    seeds = int(min(np.bincount(labels), default=0))
     return Estimate(point, error, freedom, draws, count, coverage, seeds)
 
 
