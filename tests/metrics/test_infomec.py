@@ -13,7 +13,7 @@ from sklearn.metrics import log_loss, mutual_info_score
 from sklearn.preprocessing import OneHotEncoder
 
 from bench.metrics.base import SkippedError
-from bench.metrics.infomec import dominance, infomec, standardised
+from bench.metrics.infomec import _values, dominance, infomec, standardised
 from bench.metrics.parts import multinomial
 from bench.metrics.parts.information import entropy
 from bench.metrics.parts.multinomial import _step
@@ -56,14 +56,15 @@ def test_information_is_that_of_scikit_learn() -> None:
     np.testing.assert_allclose(information(codes, FACTORS[:, 1:], 10)[:, 0], expected, atol=1e-6)
 
 
-def test_information_of_rare_classes_and_of_close_rows_is_what_counting_gives() -> None:
+@pytest.mark.parametrize("neighbours", [1, 10])
+def test_information_of_rare_classes_and_of_close_rows_is_what_counting_gives(neighbours: int) -> None:
     y = FACTORS[:, 0].copy()
     y[0], y[1:4], y[4:15] = 9, 5, 6  # alone in its class, fewer than the neighbours, and as many and one
     for x in (y + 0.1 * NOISE[:, 0], np.round(NOISE[:, 0]) + 1e-10 * NOISE[:, 1]):
-        found = information(x[:, None], y[:, None], 10)[0, 0]
-        assert found == pytest.approx(max(0, by_counting(np.delete(x, 0), np.delete(y, 0), 10)), abs=1e-9)
+        found = information(x[:, None], y[:, None], neighbours)[0, 0]
+        assert found == pytest.approx(max(0, by_counting(np.delete(x, 0), np.delete(y, 0), neighbours)), abs=1e-9)
         without_gaps = np.unique(y, return_inverse=True)[1]  # so that the smallest class is the one of one row
-        assert information(x[:, None], without_gaps[:, None], 10)[0, 0] == pytest.approx(found)
+        assert information(x[:, None], without_gaps[:, None], neighbours)[0, 0] == pytest.approx(found)
 
 
 def by_counting(x: np.ndarray, y: np.ndarray, neighbours: int) -> float:
@@ -118,6 +119,13 @@ def test_dimensions_that_repeat_are_less_compact_and_as_modular() -> None:
     modularity, compactness, _ = scores(np.hstack([FACTORS, FACTORS]))
     assert modularity == pytest.approx(1, abs=0.02)
     assert compactness == pytest.approx((1 / 2 - 1 / 4) / (1 - 1 / 4), abs=0.02)
+
+
+def test_a_factor_of_two_values_counts_as_any_other() -> None:
+    binary = FACTORS[:, :1] % 2
+    assert scores(np.hstack([FACTORS[:, 1:], binary]), np.hstack([FACTORS[:, 1:], binary])) == pytest.approx(
+        (1, 1, 1), abs=0.02
+    )
 
 
 def test_factors_that_are_one_factor_have_no_modularity() -> None:
@@ -195,6 +203,11 @@ def test_the_order_of_a_codebook_is_of_no_matter_if_its_values_are_names() -> No
 def test_whether_codes_are_quantised_is_yes_or_no() -> None:
     with pytest.raises(ValueError, match="quantised must be true or false, got 'no'"):
         infomec(QUANTISED, CLASSES, quantised="no")  # type: ignore[arg-type]
+
+
+def test_as_many_values_as_the_bounds_say_are_taken() -> None:
+    codes = np.tile(np.arange(64.0)[:, None], 16)  # 1,024 together
+    np.testing.assert_array_equal(_values(codes), codes)
 
 
 @pytest.mark.parametrize(

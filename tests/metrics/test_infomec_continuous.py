@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from scipy.special import digamma
-from sklearn.feature_selection import mutual_info_regression
+from scipy.stats import entropy
+from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 
 from bench.metrics.base import SkippedError
 from bench.metrics.infomec_continuous import infomec_continuous
@@ -35,16 +36,41 @@ def test_information_is_that_of_scikit_learn(neighbours: int) -> None:
 def test_scores_are_made_of_it_as_a_share_of_what_a_factor_tells_of_itself() -> None:
     shares = by_scikit_learn(10) / (digamma(600) - digamma(10))
     np.testing.assert_allclose(continuous_information(VALUES, VALUES, 10).diagonal(), digamma(600) - digamma(10))
-    modularity = ((shares.max(axis=1) / shares.sum(axis=1)).mean() - 1 / 2) / (1 - 1 / 2)
-    compactness = ((shares.max(axis=0) / shares.sum(axis=0)).mean() - 1 / 3) / (1 - 1 / 3)
     scores = infomec_continuous(CODES, CLASSES, values=VALUES)
-    assert scores["infomec_continuous_modularity"] == pytest.approx(modularity, abs=1e-6)
-    assert scores["infomec_continuous_compactness"] == pytest.approx(compactness, abs=1e-6)
+    assert scores["infomec_continuous_modularity"] == pytest.approx(modularity(shares.T), abs=1e-6)
+    assert scores["infomec_continuous_compactness"] == pytest.approx(modularity(shares), abs=1e-6)
+
+
+def modularity(shares: np.ndarray) -> float:
+    """Of shares (F, D)."""
+    least = 1 / len(shares)
+    return float((np.mean(shares.max(axis=0) / shares.sum(axis=0)) - least) / (1 - least))
+
+
+def test_neither_units_of_values_nor_classes_of_measured_factors_matter() -> None:
+    scores = infomec_continuous(CODES, CLASSES, values=VALUES)
+    others = infomec_continuous(CODES, CLASSES // 2, values=VALUES * [1e-3, 10])
+    assert others == pytest.approx(scores, abs=1e-9)
+
+
+def test_of_few_rows_all_are_neighbours() -> None:
+    codes, classes, values = CODES[:8], CLASSES[:8], VALUES[:8]
+    many, all_others = (infomec_continuous(codes, classes, values=values, neighbours=k) for k in (10, 7))
+    assert many == all_others
+
+
+def test_a_factor_that_does_not_vary_in_value_is_left_out() -> None:
+    with pytest.raises(SkippedError, match="factors has 1 columns of two values or more, infomec_continuous needs 2"):
+        infomec_continuous(CODES, CLASSES, values=VALUES * [1, 0])
 
 
 def test_factors_that_are_classes_have_the_estimate_of_infomec() -> None:
-    scores = infomec_continuous(VALUES, CLASSES, values=np.column_stack([VALUES[:, 0], CLASSES[:, 1]]))
-    assert min(scores.values()) > 0.9
+    measured, classes = 100 * VALUES[:, 0], CLASSES[:, 1]
+    informed = mutual_info_regression(CODES, measured, n_neighbors=10, random_state=0)
+    of_classes = mutual_info_classif(CODES, classes, n_neighbors=10, random_state=0)
+    shares = np.stack([informed / (digamma(600) - digamma(10)), of_classes / entropy(np.bincount(classes))])
+    scores = infomec_continuous(CODES, CLASSES, values=np.column_stack([measured, classes]))
+    assert [*scores.values()] == pytest.approx([modularity(shares), modularity(shares.T)], abs=1e-5)
     with pytest.raises(SkippedError, match="values of all factors are their classes"):
         infomec_continuous(CODES, CLASSES)
     with pytest.raises(SkippedError, match="values of all factors are their classes"):

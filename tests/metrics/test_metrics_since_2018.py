@@ -92,6 +92,14 @@ def test_omes_is_that_of_all_pairs_as_often_as_they_are_drawn() -> None:
     assert omes(codes[shuffled], grid[shuffled], alpha=0.3)["omes"] == pytest.approx(np.mean(scores), abs=1e-12)
 
 
+def test_omes_of_blocks_of_dimensions_is_that_of_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = np.stack(np.unravel_index(np.arange(24), (2, 3, 4)), axis=1)
+    codes = np.random.default_rng(0).normal(size=(24, 30))
+    at_once = omes(codes, grid)["omes"]
+    monkeypatch.setattr("bench.metrics.omes.BLOCK", 7)
+    assert omes(codes, grid)["omes"] == pytest.approx(at_once)
+
+
 def test_omes_reads_active_dimensions_and_rows_that_differ_in_one_factor() -> None:
     nearly_dead = 0.01 * np.random.default_rng(0).normal(size=(2000, 3))
     assert omes(np.hstack([CODES, nearly_dead]), FACTORS) == omes(CODES, FACTORS)
