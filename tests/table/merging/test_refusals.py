@@ -59,6 +59,11 @@ HOSTILE: dict[str, tuple[Callable[[Rows], object], str]] = {
     "training of a cell": (cell_of("metric", "training"), f"training of cell {MIG.key} has representation mean"),
     "a cell of other letters": (cell_of("cell", "MIG"), "cell 'MIG' is not 12 hex digits"),
     "no metric": (cell_of("metric", ""), "it has no metric"),
+    "no model": (cell_of("model", ""), "it has no model"),
+    "no data set": (cell_of("dataset", ""), "it has no dataset"),
+    "no schedule": (cell_of("schedule", ""), "it has no schedule"),
+    "no name": (cell_of("name", ""), "it has no name"),
+    "no cell": (cell_of("cell", ""), "it has no cell"),
     "a third representation": (
         cell_of("representation", "median"),
         "representation 'median' is not mean, sampled or held_out",
