@@ -31,7 +31,7 @@ class ControlVAE(GaussianVAE):
 
     def objective(self, latent: Latent, step: Tensor) -> dict[str, Tensor]:
         kl = gaussian_kl(latent.mean, latent.logvar)
-        beta = self.control(kl.detach(), step)
+        beta = self.control(kl, step)
         return {"regulariser": beta * kl, "beta": beta}
 
     def target(self, step: Tensor) -> Tensor:

@@ -68,15 +68,21 @@ def same_as_expected(found: np.ndarray, expected: dict[tuple[int, ...], float]) 
     assert chance(counts[~few], chances[~few]) > 1e-3
 
 
-def redrawn(start: tuple[int, ...], changes: int, or_one: bool) -> dict[tuple[int, ...], float]:
-    """Probability of each partner by the rule of Locatello et al. 2020, or by disentanglement_lib's, by counting."""
+def redrawn(
+    start: tuple[int, ...], changes: int, *, or_one: bool = False, keeps: bool = True
+) -> dict[tuple[int, ...], float]:
+    """Probability of each partner by the rule of Locatello et al. 2020, or by disentanglement_lib's, by counting.
+
+    Unless it `keeps` values, a factor that is drawn has another one.
+    """
     numbers = range(1, len(start)) if changes < 1 else [changes]
     expected = dict.fromkeys(product(*map(range, SIZES_3)), 0.0)
     for number in numbers:
         for drawn in (1 if or_one else number, number):
             sets = list(combinations(range(len(start)), drawn))
             for chosen in sets:
-                values = [range(size) if i in chosen else [start[i]] for i, size in enumerate(SIZES_3)]
+                others = [[v for v in range(size) if keeps or v != start[i]] for i, size in enumerate(SIZES_3)]
+                values = [others[i] if i in chosen else [start[i]] for i in range(len(start))]
                 ends = list(product(*values))
                 for end in ends:
                     expected[end] += 1 / len(numbers) / 2 / len(sets) / len(ends)
@@ -145,6 +151,12 @@ SIZES_3 = (3, 4, 5)
 
 
 @pytest.mark.parametrize("changes", [-1, 1, 2])
+def test_factors_that_change_take_each_other_value_as_often_whichever_change(changes: int) -> None:
+    start = (2, 0, 3)
+    same_as_expected(partners("paper", start, SIZES_3, 20_000, changes=changes), redrawn(start, changes, keeps=False))
+
+
+@pytest.mark.parametrize("changes", [-1, 1, 2])
 def test_pairs_of_disentanglement_lib_are_drawn_as_often_as_its_rule_says(changes: int) -> None:
     start = (2, 0, 3)
     same_as_expected(partners("dlib", start, SIZES_3, 20_000, changes=changes), redrawn(start, changes, or_one=True))
@@ -154,7 +166,7 @@ def test_pairs_of_disentanglement_lib_are_drawn_as_often_as_its_rule_says(change
 def test_resampled_factors_may_keep_their_values_and_never_more_than_asked_for_differ(changes: int) -> None:
     start = (2, 0, 3)
     found = partners("resampled", start, SIZES_3, 20_000, changes=changes)
-    same_as_expected(found, redrawn(start, changes, or_one=False))
+    same_as_expected(found, redrawn(start, changes))
     assert (found != start).sum(axis=1).max() == (changes if changes > 0 else 2)
 
 
