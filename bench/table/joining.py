@@ -76,7 +76,7 @@ def join(table: "pd.DataFrame", added: "pd.DataFrame", identities: Identities) -
         lambda row: f"its {row['name']} is in the reference table under another cell key than {row['cell']}",
     )  # fmt: skip
     fresh = new[without_small.index]
-    result = pd.concat([without_small[~fresh], without_small[fresh]], ignore_index=True).astype(COLUMNS)
+    result = pd.concat([without_small[~fresh], without_small[fresh]], ignore_index=True)
     return Joined(result, int(fresh.sum()), int((in_both & new).sum()), len(unique) - len(without_small))
 
 
@@ -188,7 +188,7 @@ def _hashed(label: str, run: str, identities: Identities) -> str:
 
 def _check_equal(old: "pd.DataFrame", new: "pd.DataFrame") -> None:
     """Rows of the same keys must have the same numbers."""
-    old, new = (t.astype(dict.fromkeys(KEY, "str")).sort_values(KEY, ignore_index=True) for t in (old, new))
+    old, new = (t.astype(dict.fromkeys(KEY, "str")).sort_values(KEY) for t in (old, new))
     differ = (old[NUMBERS].to_numpy() != new[NUMBERS].to_numpy()).any(axis=1)
     if differ.any():
         a, b = old[differ].iloc[0], new[differ].iloc[0]

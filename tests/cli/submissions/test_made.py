@@ -101,3 +101,7 @@ def test_codes_that_half_precision_would_change_are_refused(tmp_path: Path) -> N
     with pytest.raises(ConfigError, match="cannot tell the values of dimension 2 of codes apart"):
         write_half(tmp_path / "a.npz", far, FACTORS, None)
     assert not (tmp_path / "a.npz").exists()
+    steps = 700 + np.arange(0, 60, 0.75)[:, None]  # half precision rounds by up to a quarter
+    with pytest.raises(ConfigError, match=r"\(deviation 17.3, rounding moves them by 0.25\)"):
+        write_half(tmp_path / "a.npz", steps, FACTORS[:80], None)
+    write_half(tmp_path / "a.npz", np.vstack([steps, steps + 60]), FACTORS[:160], None)  # a hundredth of 34.6

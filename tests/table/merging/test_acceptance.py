@@ -24,12 +24,13 @@ from merging.tables import (
 )
 
 from bench.columns import COLUMNS
+from bench.data.sampling import of_entry
 from bench.store.files import StoreError, digest, write_json
 from bench.store.folders import Store
 from bench.store.tables import TableFolder
 from bench.study.plan import Plan
 from bench.table.folder import FORMAT
-from bench.table.identities import check_identities, identities_of
+from bench.table.identities import among, check_identities, identities_of
 from bench.table.reference import ConflictError, Merged, merge, read_reference, reference_of, undo_merge
 
 
@@ -155,6 +156,47 @@ def test_a_label_may_differ_in_what_the_id_does_not_depend_on(results: Store, tm
     assert merge(folder_of(tmp_path / "c", [row | shorter for row in scored(PCA)]), results).equal == 2
     assert set(read_reference(reference_of(results))[0]["schedule"]) == {SCHEDULE.label}
     assert "has schedule" in refused_again(folder_of(tmp_path / "d", [r | shorter for r in scored(BETA)]), results)
+    of_sizes = [[row | {"schedule": f"{size} px"} for row in scored(PCA)] for size in ("32x32", "64x64")]
+    small, large = (folder_of(tmp_path / f"{i}", rows, {}) for i, rows in enumerate(of_sizes))
+    others = Store(tmp_path / "others")
+    merge(folder_of(tmp_path / "small", of_sizes[0], {PCA.id: PCA.config()}), others)
+    assert merge(small, others).equal == 2
+    assert "has schedule 64x64 px in one row and 32x32 px in another" in refused_again(large, others)
+
+
+def test_a_sampling_is_that_which_the_id_is_the_hash_of(results: Store, tmp_path: Path) -> None:
+    few, fewer = (
+        dataclasses.replace(BETA, sampling=of_entry({"kind": "subset", "images": images, "draw": 0}))
+        for images in (100, 90)
+    )
+    rows = [row | {"schedule": few.label} for row in scored(few)]
+    assert merge(folder_of(tmp_path / "a", rows, {few.id: few.config()}), results).unverified == 0
+    for label in (fewer.label, BETA.label):
+        folder = folder_of(
+            tmp_path / f"{len(label)}", [row | {"schedule": label} for row in rows], {few.id: few.config()}
+        )
+        assert f"run {few.id} has another sampling in the table" in refused(folder, results)
+
+
+def test_a_group_has_no_other_runs_than_its_key_is_the_hash_of(results: Store, tmp_path: Path) -> None:
+    key = grouped(RUNS[:2])[0]["cell"]
+    content = ["udr", 1, 10_000, sorted(run.id for run in RUNS[:2])]
+    assert merge(folder_of(tmp_path / "a", grouped(RUNS[:2]), {key: content}), results).added == 2
+    more = [row | {"cell": key} for row in grouped(RUNS)]
+    assert f"cell {key} is udr in the table and something else" in refused(
+        folder_of(tmp_path / "b", more, {key: content}), results
+    )
+
+
+def test_what_an_id_is_not_the_hash_of_is_not_kept_as_its_proof() -> None:
+    table = pd.DataFrame([*scored(BETA), *scored(RUNS[1])], columns=list(COLUMNS)).astype(COLUMNS)
+    assert among({BETA.id: BETA.config(), RUNS[1].id: BETA.config()}, table) == {BETA.id: BETA.config()}
+
+
+def test_rows_are_compared_in_whatever_order_they_are(results: Store, tmp_path: Path) -> None:
+    rows = [*scored(RUNS[0]), *scored(RUNS[1]), *scored(RUNS[2])]
+    merge(folder_of(tmp_path / "a", rows), results)
+    assert merge(folder_of(tmp_path / "b", rows[::-1]), results).equal == 6
 
 
 def refused_again(folder: TableFolder, results: Store) -> str:

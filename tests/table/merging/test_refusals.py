@@ -108,6 +108,13 @@ def test_rows_that_cannot_be_are_refused_in_a_line_that_names_them(name: str, st
     assert re.search(message, line)
 
 
+@pytest.mark.parametrize("name", ["a run of two models", "a run of two seeds", "a cell of two versions"])
+def test_a_table_that_contradicts_itself_is_not_read(name: str, tmp_path: Path) -> None:
+    change, message = HOSTILE[name]
+    with pytest.raises(StoreError, match=message):
+        read_reference(changed(folder_of(tmp_path, [*scored(RUNS[0]), *scored(RUNS[1])]), change))
+
+
 KNOWN: dict[str, tuple[list[dict[str, Any]], str]] = {
     "another seed": (
         [row | {"seed": 5, "cell": OTHER_MIG.key, "num_train": 9} for row in scored(RUNS[0])],
@@ -141,7 +148,8 @@ def test_what_the_table_knows_cannot_become_something_else(name: str, standing: 
 
 def test_a_run_of_the_store_cannot_become_another_one(results: Store, tmp_path: Path) -> None:
     write_json(results.run(BETA.id).config, BETA.record())
-    assert merge(folder_of(tmp_path / "a", scored(BETA)), results).added == 2
+    write_json(results.run(PCA.id).config, PCA.record())  # which has no strength
+    assert merge(folder_of(tmp_path / "a", [*scored(BETA), *scored(PCA)]), results).added == 4
     undo_merge(results)
     for change in (
         {"model": "factor_vae"},
