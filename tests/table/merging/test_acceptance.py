@@ -32,6 +32,7 @@ from bench.study.plan import Plan
 from bench.table.folder import FORMAT
 from bench.table.identities import among, check_identities, identities_of
 from bench.table.reference import ConflictError, Merged, merge, read_reference, reference_of, undo_merge
+from bench.table.verification import name_taken
 
 
 def test_ids_are_proved_by_what_they_are_the_hashes_of(results: Store, tmp_path: Path) -> None:
@@ -236,3 +237,10 @@ def test_one_group_cannot_have_two_scores(results: Store, tmp_path: Path) -> Non
         merge(folder, results)
     assert merge(folder_of(tmp_path / "c", grouped(RUNS, pool=20_000)), results).added in (0, 3)  # the same scores
     assert len(read_reference(reference_of(results))[0]) == 3
+
+
+def test_a_name_is_taken_by_a_row_of_the_table_or_a_model_of_the_suite(results: Store, tmp_path: Path) -> None:
+    merge(folder_of(tmp_path / "a", [row | {"model": "theirs"} for row in scored(BETA)]), results)
+    assert name_taken("theirs", results) == f"a row of {results.reference().table}"
+    assert name_taken("beta_vae", results) == "a model of the suite"
+    assert name_taken("mine", results) is None

@@ -74,6 +74,7 @@ HOSTILE: dict[str, tuple[Callable[[Rows], object], str]] = {
     "a score of words": (cell_of("score", "high"), "scores.csv.gz.*'high'"),
     "a score that overflows when it is squared": (cell_of("score", "1e200"), r"score is 1e\+200"),
     "a score out of its range": (cell_of("score", "1.01"), "mig is 1.01, its range is 0 to 1"),
+    "a score out of its range by more than rounding": (cell_of("score", "1.0000015"), "mig is 1.0000015, its range is"),
     "a score that the metric lacks": (cell_of("name", "mug"), "mig has no score mug"),
     "a factor of another data set": (cell_of("factor", "floor_hue"), "dsprites has no factor floor_hue"),
     "a seed below zero": (cell_of("seed", "-1"), "seed is -1"),
