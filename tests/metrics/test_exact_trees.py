@@ -1,9 +1,12 @@
 """Exact trees are scikit-learn's, up to ties: residuals of the first round have two values, and rounding chooses."""
 
+from collections import OrderedDict
+
 import numpy as np
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 
+from bench.metrics.parts.copies import copies
 from bench.metrics.parts.exact_trees import Boosted, _fit, boost
 from bench.metrics.parts.split_bounds import is_wide
 
@@ -49,11 +52,45 @@ def test_copies_share_what_scikit_learn_gives_them_in_the_mean_of_its_random_num
     np.testing.assert_array_equal(fit.train, once.train)
 
 
+def test_copies_have_the_same_rows_equal() -> None:
+    x = np.array([[0, 1, 1, 2], [0, -1, -1, -9], [0, 1, 2, 3], [5, 5, 5, 5], [3, 2, 1, 0], [7, 7, 7, 7]], np.float32)
+    assert copies(x, np.argsort(x, axis=1, kind="stable").astype(np.uint32)) == [[0, 1], [2, 4], [3, 5]]
+
+
 def test_the_order_of_copies_changes_nothing() -> None:
     y, order = labels(4), [3, 1, 0, 2]
     x = np.stack([X[:, 0], X[:, 1], np.exp(X[:, 0]), -X[:, 1]], axis=1)
     fit, moved = boost(x, y, x, num_rounds=10), boost(x[:, order], y, x[:, order], num_rounds=10)
     np.testing.assert_allclose(fit.importances[order], moved.importances, rtol=1e-9)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_few_rows_are_parted_where_scikit_learn_parts_them(classes: int, tied: bool) -> None:
+    places = np.linspace(-3, 3, 500, dtype=np.float32)[:, None]
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(15, 1)).astype(np.float32)
+        x, y = np.round(2 * x) / 2 if tied else x, np.arange(15) % classes
+        theirs = GradientBoostingClassifier(n_estimators=20).fit(x, y)
+        np.testing.assert_array_equal(boost(x, y, places, num_rounds=20).test, theirs.predict(places))
+
+
+def test_a_fit_that_is_made_while_others_are_remembered_takes_the_place_of_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bench.metrics.parts.exact_trees._fits", OrderedDict())
+    monkeypatch.setattr("bench.metrics.parts.exact_trees.REMEMBERED", 2)
+    fits = [boost(X[:20], np.arange(20) % 2, X[:5], num_rounds=rounds) for rounds in (1, 2, 3, 3, 1)]
+    assert fits[2] is fits[3]
+    assert fits[0] is not fits[4]
+
+
+def test_codes_are_read_as_32_bit_floats() -> None:
+    far = np.round(X) + 8.0
+    near, y = far + 1e-7 * RNG.random(far.shape), labels(3)  # to 32-bit floats the same
+    fits = [boost(x, y, x, num_rounds=5) for x in (far, near)]
+    np.testing.assert_array_equal(fits[0].importances, fits[1].importances)
 
 
 def test_equal_values_are_never_parted() -> None:
