@@ -1,6 +1,7 @@
 """The score table: its schema, the end of training as scores, the compacted copy, and records that cannot be read."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ def fill(store: Store, seed: int, value: float = 0.5) -> str:
     folder = store.run(run)
     write_json(folder.config, config(seed))
     write_json(
-        folder.done, {"device": "cpu", "seconds": 6.0, "fleet": 3, "versions": {"torch": "2"}, "revision": "abc"}
+        folder.done,
+        {"device": "cpu", "seconds": 6.0, "fleet": 3, "versions": {"torch": "2", "bench": "1"}, "revision": "abc"},
     )
     write_json(
         folder.scores("a"), {"run": run, "cells": [cell({"mig": value, "mig/1": 0.25}), cell(failed="Oops: no")]}
@@ -46,7 +48,7 @@ def fill(store: Store, seed: int, value: float = 0.5) -> str:
     return run
 
 
-def cell(values: dict[str, float] | None = None, failed: str = "") -> dict[str, object]:
+def cell(values: Mapping[str, object] | None = None, failed: str = "") -> dict[str, object]:
     outcome = {"failed": failed, "traceback": ""} if failed else {"values": values, "rows": {"num_points": 10}}
     kept = {"metric": "sap" if failed else "mig", "version": 1, "representation": "mean", "seconds": 0.5}
     return kept | {"key": "f" if failed else "m"} | outcome
@@ -88,10 +90,18 @@ def test_each_score_of_each_run_is_a_row_and_failed_cells_are_none(store: Store)
     assert table["factor"].dropna().unique().tolist() == ["scale"]
 
 
+@pytest.mark.parametrize("value", ["0.5", True, None])
+def test_a_value_that_is_no_number_hides_its_own_run_alone(value: object, store: Store) -> None:
+    cells = [cell({"mig": value, "mig/1": 0.25})]  # of the description that the runs before it have
+    write_json(store.run(RUNS[-1]).scores("a"), {"run": RUNS[-1], "cells": cells})
+    table = scores(results_dir=store.path)
+    assert table.groupby("run", observed=True).size().to_dict() == dict.fromkeys(RUNS[:-1], 2)
+
+
 def test_what_is_behind_a_run_stands_beside_its_scores(store: Store) -> None:
     row = scores(results_dir=store.path).iloc[0]
     behind = ["device", "train_seconds", "versions", "revision"]
-    assert row[behind].tolist() == ["cpu", 2.0, "torch 2", "abc"]  # a third of the time of three
+    assert row[behind].tolist() == ["cpu", 2.0, "bench 1, torch 2", "abc"]  # a third of the time of three
 
 
 def test_reading_a_table_makes_no_copy(store: Store) -> None:
