@@ -502,7 +502,9 @@ def test_a_board_has_accuracies_at_the_most_labels_of_the_downstream_task_alone(
     ]  # fmt: skip
 
 
-def test_boards_of_mean_codes_come_first() -> None:
-    table = small({"a": [0.1], "b": [0.2]})
-    both = pd.concat([table.assign(representation=kind) for kind in ("held_out", "mean", "sampled")])
-    assert leaderboard(both, [MIG])["representation"].unique().tolist() == ["mean", "held_out", "sampled"]
+def test_boards_of_mean_codes_come_first_and_others_may_lack_scores() -> None:
+    table, of_sap = small({"a": [0.1], "b": [0.2]}), small({"a": [0.3], "b": [0.4]}, "sap")
+    every = pd.concat([of_sap, *(table.assign(representation=kind) for kind in ("held_out", "mean", "sampled"))])
+    board = leaderboard(every, [MIG, Column("sap", "sap", Score(0, 1, ranks=("study",)))])
+    assert board["representation"].unique().tolist() == ["mean", "held_out", "sampled"]
+    assert (board["rank"].tolist(), board["sap"].notna().tolist()) == ([1, 2] * 3, [True] * 2 + [False] * 4)
