@@ -59,6 +59,7 @@ Count = Annotated[int, must(lambda v: type(v) is int and 0 <= v <= LARGEST, "an 
 Positive = Annotated[int, must(lambda v: type(v) is int and 0 < v <= LARGEST, "an integer from 1")]
 Number = Annotated[float, must(_is_number, "a finite number")]
 Seconds = Annotated[float, must(lambda v: _is_number(v) and v >= 0, "seconds")]
+Sha256 = Annotated[str, _matching("[0-9a-f]{64}", "a sha256 of 64 hex digits")]
 Scalar = Annotated[Any, must(lambda v: v is None or isinstance(v, str | bool) or _is_number(v), "a single value")]
 
 
@@ -150,6 +151,51 @@ class ClaimRecord(TypedDict):
 
     token: Annotated[str, _matching("[0-9a-f]{32}", "a token of 32 hex digits")]
     machine: str
+
+
+class SettingRecord(TypedDict):
+    """Runs of a plan.json that differ in their seed alone; `schedule` is an index of its `schedules`."""
+
+    model: Name
+    version: Positive
+    fitted: bool
+    hyper: dict[Name, Scalar]
+    sweeps: Name | None
+    strength: Count | None
+    value: Number | None
+    seeds: list[Count]
+    dataset: Name
+    dataset_version: Positive
+    schedule: Count
+    checkpoint: Sha256 | None
+    networks_version: NotRequired[Positive]
+    pairs: NotRequired[Name]
+
+
+class CodesRecord(TypedDict):
+    """Codes from elsewhere as an entry of a plan.json."""
+
+    model: Name
+    seed: Count
+    dataset: Name
+    dataset_version: Positive | None
+    sha256: Sha256
+    file: str
+    strength: NotRequired[Count | None]
+    value: NotRequired[Number | None]
+
+
+def _is_list_of_names(value: Any) -> bool:
+    return type(value) is list and not any(_fault_of(MetricName)(name) for name in value)
+
+
+class PlanRecord(TypedDict):
+    """plan.json: a study; its schedules, protocol and samplings are checked like those of a command."""
+
+    title: str
+    metrics: Annotated[Any, must(lambda v: v == "all" or _is_list_of_names(v), "all or a list of names")]
+    runs: list[SettingRecord]
+    codes: list[CodesRecord]
 
 
 class JobsRecord(TypedDict):

@@ -15,6 +15,7 @@ from bench.progress import say
 from bench.store.claims import claiming
 from bench.store.files import StoreError, read_json, write_json
 from bench.store.folders import RunFolder, Store
+from bench.store.record_types import PlanRecord, checked
 from bench.study import grid
 from bench.study.given import GivenCodes
 from bench.study.grid import UNCOUNTED
@@ -155,9 +156,11 @@ def read(store: Store, name: str) -> Plan | None:
     try:
         if entry["format"] != FORMAT:
             raise ValueError(f"format {entry['format']!r} is not {FORMAT}")
+        checked(entry, PlanRecord)
         return _plan({**entry, "name": name})  # of a copied folder, not of the one that it was copied from
     except (LookupError, TypeError, AttributeError, ValueError) as fault:
-        raise StoreError(f"cannot read {path}: {type(fault).__name__}: {fault}; {mend}") from fault
+        kind = "" if type(fault) is ValueError else f"{type(fault).__name__}: "
+        raise StoreError(f"cannot read {path}: {kind}{fault}; {mend}") from fault
 
 
 def _record(plan: Plan) -> dict[str, Any]:
@@ -221,13 +224,14 @@ def _plan(entry: Mapping[str, Any]) -> Plan:
         for seed in setting["seeds"]
     ]
     registered = registry.names("metrics")
-    for name in [] if every_metric else sorted(set(entry["metrics"]) - set(registered)):
+    chosen = registered if every_metric else entry["metrics"]
+    for name in sorted(set(chosen) - set(registered)):
         say(f"study {entry['name']}: the metric {name} is no longer there and is left out")
     return Plan(
         name=entry["name"],
         title=entry["title"],
         runs=tuple(runs),
-        metrics=tuple(registered if every_metric else (m for m in entry["metrics"] if m in registered)),
+        metrics=tuple(m for m in chosen if m in registered),
         protocol=protocol_of(entry["protocol"]),
         schedule=None if entry["schedule"] is None else _schedule_of(entry["schedule"]),
         codes=tuple(

@@ -219,14 +219,32 @@ def test_a_record_that_cannot_be_read_is_named_with_the_way_on(target: Store, te
     assert target.study_plan("mine").read_text() == text
 
 
-def test_a_field_of_a_wrong_type_is_damage(target: Store) -> None:
+@pytest.mark.parametrize(
+    ("field", "values"),
+    {
+        "model": [None, {}, 3, "<b>"], "version": ["1", 0, True], "fitted": [None, 0], "hyper": [None, {"beta": []}],
+        "sweeps": [True, {}], "strength": ["0", -1, 10**30], "value": [{}, "1", True], "seeds": [3, [-1], ["0"]],
+        "dataset": [10**30, "a\x1b[31m"], "dataset_version": [None, 1.5], "schedule": ["0", -1, 9],
+        "checkpoint": [True, "ab", [1]], "networks_version": [-1, [1]], "pairs": [None, {}], "sampling": [None, {}],
+    }.items(),
+)  # fmt: skip
+def test_a_field_of_a_wrong_type_is_damage(target: Store, field: str, values: list[Any]) -> None:
     begun(target, *GRID)
-    entry = json.loads(target.study_plan("mine").read_text())
-    for key, value in (("seeds", 3), ("schedule", "0"), ("hyper", None)):
-        harmed = entry | {"runs": [entry["runs"][0] | {key: value}]}
-        target.study_plan("mine").write_text(json.dumps(harmed))
-        with pytest.raises(StoreError, match=r"cannot read .*move it away and give the study's grid once more"):
+    path = target.study_plan("mine")
+    entry = json.loads(path.read_text())
+    for value in values:
+        path.write_text(json.dumps(entry | {"runs": [entry["runs"][0] | {field: value}]}))
+        with pytest.raises(StoreError, match=rf"cannot read {path}: .*; move it away and give the study's grid once"):
             read(target, "mine")
+
+
+@pytest.mark.parametrize("harm", [{"title": None}, {"metrics": "mig"}, {"metrics": [1]}, {"codes": [{"model": "a"}]}])
+def test_what_is_wrong_elsewhere_in_a_plan_is_damage(target: Store, harm: dict[str, Any]) -> None:
+    begun(target, *GRID)
+    path = target.study_plan("mine")
+    path.write_text(json.dumps(json.loads(path.read_text()) | harm))
+    with pytest.raises(StoreError, match=rf"cannot read {path}: {next(iter(harm))}"):
+        read(target, "mine")
 
 
 def _extend_with(seed: int, path: Path, words: dict[str, Any]) -> None:
