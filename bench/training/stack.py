@@ -142,12 +142,14 @@ class Stack:
         for k, saved in enumerate(members):
             for part, stacked in self._parts().items():
                 set_member(stacked, k, _part(saved.arrays, part))
-        rows = np.stack([m.arrays["losses"] for m in members], axis=1)
-        if rows.shape[2] != 1 + len(self.columns):
-            raise ModelError(
-                f"the checkpoint has {rows.shape[2] - 1} kinds of losses, the model {len(self.columns)}: "
-                "raise the model's version, or move the run's folder away"
-            )
+        losses = [m.arrays.get("losses", np.empty(0)) for m in members]
+        for columns in (array.shape[1] - 1 if array.ndim == 2 else 0 for array in losses):
+            if columns != len(self.columns):
+                raise ModelError(
+                    f"the checkpoint has {columns} kinds of losses, the model {len(self.columns)}: "
+                    "raise the version of a model when its losses change"
+                )
+        rows = np.stack(losses, axis=1)
         self.record = list(torch.from_numpy(rows).to(self.device))
 
     def _parts(self) -> dict[str, dict[str, Tensor]]:

@@ -17,7 +17,7 @@ from bench.data.base import DataError, DataSet
 from bench.data.pooled import at_size
 from bench.data.reader import DeviceImages, images_on
 from bench.data.sampling import sampled
-from bench.models.base import Fitted, Learner, State
+from bench.models.base import Fitted, Learner, ModelError, State
 from bench.models.parts.paired_vae import PairedVAE
 from bench.models.parts.stacked import Stacked
 from bench.progress import say
@@ -26,6 +26,7 @@ from bench.store.files import StoreError, read_arrays, write_arrays, write_json,
 from bench.store.folders import RunFolder, Store
 from bench.store.shipped import revision
 from bench.study.run import Run, Schedule
+from bench.training import checkpoint
 from bench.training.batches import Batches
 from bench.training.fleet import MACRO_STEPS, EveryMacroStep, Fleet, fit
 from bench.training.loggers import LoggerError, LoggerSetting
@@ -34,6 +35,7 @@ from bench.training.way import way_of
 
 Report = Callable[[float, str], None]
 CSV = LoggerSetting()
+NOT_OF_RUNS = (StoreError, DataError, LoggerError)  # faults of the disk, the data and the settings
 PACKAGES = ("torch", "pytorch-lightning", "numpy", "scikit-learn")
 
 
@@ -79,7 +81,7 @@ def _train_claimed(
     started = time.monotonic()
     try:
         faults = _fit(runs, claims, report) if runs[0].fitted else _train(runs, claims, accelerator, report, logger)
-    except (StoreError, DataError, LoggerError):  # a fault of the disk, the data or the settings, not of the runs
+    except NOT_OF_RUNS:
         raise
     except Exception as fault:
         faults = [fault] * len(runs)
@@ -89,7 +91,7 @@ def _train_claimed(
             _conclude(claim.folder, raised, {"device": _device(accelerator), "seconds": seconds, "fleet": len(claimed)})
 
 
-def adopt(run: Run, store: Store, checkpoint: Path) -> None:
+def adopt(run: Run, store: Store, given: Path) -> None:
     """Use the weights of a file instead of training; the run is then encoded and scored like any other.
 
     Raises:
@@ -97,7 +99,7 @@ def adopt(run: Run, store: Store, checkpoint: Path) -> None:
         ModelError: its weights are those of another architecture.
     """
     learner = new_learner([run])
-    learner.load(read_arrays(checkpoint)[0])
+    learner.load(read_arrays(given)[0])
     folder = store.run(run.id)
     write_json(folder.config, run.record())
     write_arrays(folder.weights, learner.state())
@@ -144,13 +146,21 @@ def learner_of(run: Run, weights: State) -> Learner:
 
 
 def _fit(runs: Sequence[Run], claims: Sequence[Claim], report: Report) -> list[Exception | None]:
+    faults: list[Exception | None] = []
     for run, claim in zip(runs, claims, strict=True):
         learner = new_learner([run])
         assert isinstance(learner, Fitted)
-        learner.fit(training_images(run), run.seed)
-        write_arrays(claim.folder.weights, learner.state())
+        try:
+            learner.fit(training_images(run), run.seed)
+        except NOT_OF_RUNS:
+            raise
+        except Exception as fault:
+            faults.append(fault)
+        else:
+            write_arrays(claim.folder.weights, learner.state())
+            faults.append(None)
         report(1, str(run))
-    return [None] * len(runs)
+    return faults
 
 
 def _train(
@@ -160,7 +170,7 @@ def _train(
     report: Report,
     logger: LoggerSetting,
 ) -> list[Exception | None]:
-    """Train runs in fleets of runs at the same step, of at most `schedule.fleet` members."""
+    """Train runs in fleets of at most `schedule.fleet` members, which are at the same step with as many records."""
     import torch
 
     schedule = runs[0].schedule
@@ -168,11 +178,12 @@ def _train(
     if accelerator == "cuda":
         set_precision(schedule.precision)
     faults: dict[Run, Exception | None] = {}
-    by_step: dict[int, list[Member]] = {}
+    by_progress: dict[tuple[int, int], list[Member]] = {}
     for run, claim in zip(runs, claims, strict=True):
-        progress = _saved_progress(run, claim.folder)
-        by_step.setdefault(progress.step if progress else 0, []).append((run, claim, progress))
-    for _, members in sorted(by_step.items()):
+        progress = _saved_progress(run, claim)
+        place = (0, 0) if progress is None else (progress.step, len(progress.arrays["losses"]))
+        by_progress.setdefault(place, []).append((run, claim, progress))
+    for _, members in sorted(by_progress.items()):
         for start in range(0, len(members), schedule.fleet):
             faults |= _train_fleet(members[start : start + schedule.fleet], accelerator, report, logger)
     return [faults[run] for run in runs]
@@ -181,16 +192,21 @@ def _train(
 Member = tuple[Run, Claim, Progress | None]
 
 
-def _saved_progress(run: Run, folder: RunFolder) -> Progress | None:
-    """The progress of an interrupted run; a checkpoint that cannot be read is set aside, and the run starts again."""
+def _saved_progress(run: Run, claim: Claim) -> Progress | None:
+    """The progress of an interrupted run; a checkpoint that it cannot go on from is set aside, and it starts again."""
+    import torch
+
+    folder = claim.folder
     if not folder.checkpoint.exists():
         return None
     try:
-        return _read_progress(folder)
-    except StoreError as fault:
+        progress = checkpoint.read(folder.checkpoint, run.schedule.steps)
+        _stack([(run, claim, progress)], images_on(torch.device("cpu"), training_images(run)), False, "grouped")
+    except (StoreError, ModelError) as fault:
         aside = folder.set_aside(folder.checkpoint)
-        say(f"{run}: {fault}; kept as {aside.name}, training starts again")
+        say(f"{run}: cannot go on from {folder.checkpoint}: {fault}; kept as {aside.name}, training starts again")
         return None
+    return progress
 
 
 def _train_fleet(
@@ -207,9 +223,13 @@ def _train_fleet(
 
     try:
         return _train_together(members, accelerator, counted, logger)
-    except torch.OutOfMemoryError:
+    except torch.OutOfMemoryError as fault:
         if len(members) == 1:
-            raise
+            return {members[0][0]: fault}
+    except NOT_OF_RUNS:
+        raise
+    except Exception as fault:  # of these members alone: others of the job may have ended well
+        return dict.fromkeys((run for run, *_ in members), fault)
     say(f"{len(members)} models of {members[0][0].model} do not fit the device's memory: training them in halves")
     report(-done, "")
     if accelerator == "cuda":
@@ -237,7 +257,10 @@ def _train_together(
     started = [logger.start(run, folder) for run, folder in zip(runs, folders, strict=True)]
     loggers = [run_logger for run_logger in started if run_logger is not None]
     callback = EveryMacroStep(
-        schedule.checkpoint_every, lambda k, p: _write_progress(folders[k], p), _reporter(report, runs, fleet), loggers
+        schedule.checkpoint_every,
+        lambda k, p: checkpoint.write(folders[k].checkpoint, p),
+        _reporter(report, runs, fleet),
+        loggers,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on workers and logging does not apply to macro-steps
@@ -312,15 +335,6 @@ def _device(accelerator: str) -> str:
     import torch
 
     return torch.cuda.get_device_name()
-
-
-def _write_progress(folder: RunFolder, progress: Progress) -> None:
-    write_arrays(folder.checkpoint, progress.arrays, {"step": str(progress.step)})
-
-
-def _read_progress(folder: RunFolder) -> Progress:
-    arrays, notes = read_arrays(folder.checkpoint)
-    return Progress(int(notes["step"]), arrays)
 
 
 def _write_losses(folder: RunFolder, columns: Sequence[str], losses: np.ndarray) -> None:

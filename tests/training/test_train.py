@@ -1,8 +1,9 @@
 """The training stage leaves what it promises in a run's folder, whatever interrupts it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,11 @@ import torch
 from bench.models.base import ModelError
 from bench.models.beta_vae import BetaVAE
 from bench.models.parts.vae import GaussianVAE
+from bench.models.pca import PCA
 from bench.networks.parts.convolutions import Grouped
-from bench.store.files import read_arrays, read_json
+from bench.store.files import read_arrays, read_json, write_arrays
 from bench.store.folders import RunFolder, Store
-from bench.study.run import Run, Schedule
+from bench.study.run import Frozen, Run, Schedule
 from bench.table.records import read_records
 from bench.training import train as stage
 from bench.training.fleet import Fleet
@@ -25,8 +27,6 @@ SCHEDULE = Schedule(30, 8, 1e-3, 32, "small", 6, 1, "tiny", 10, 5)
 
 
 def run(beta: float = 1.0, seed: int = 0, schedule: Schedule = SCHEDULE) -> Run:
-    from bench.study.run import Frozen
-
     return Run("beta_vae", 1, False, Frozen(beta=beta), "beta", None, beta, seed, "dsprites", 1, schedule)
 
 
@@ -160,6 +160,100 @@ def test_a_truncated_checkpoint_is_set_aside_and_the_run_starts_anew(tmp_path: P
     assert "training starts again" in capsys.readouterr().err
     (kept,) = folder.path.glob("damaged-*")
     assert kept.read_bytes() == b"cut off"
+
+
+Harm = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
+
+
+@pytest.fixture(scope="module")
+def half_way(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The checkpoint of a run at step 10 of 30."""
+    folder, update = tmp_path_factory.mktemp("half_way"), Fleet.update
+
+    def killed(fleet: Fleet, recorded: bool) -> None:
+        if fleet.step == 15:
+            raise KeyboardInterrupt
+        update(fleet, recorded)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Fleet, "update", killed)
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            train([run()], folder)
+    return read_arrays(Store(folder).run(run().id).checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("harm", "notes"),
+    {
+        "as it was written": (dict, {}),
+        "no step": (dict, {"step": ""}),
+        "a step that is none": (dict, {"step": "x"}),
+        "a step beyond the last": (dict, {"step": "600"}),
+        "no arrays": (lambda arrays: {}, {}),
+        "no losses": (lambda arrays: {n: a for n, a in arrays.items() if n != "losses"}, {}),
+        "losses of another shape": (lambda arrays: arrays | {"losses": arrays["losses"].ravel()}, {}),
+        "no moments": (lambda arrays: {n: a for n, a in arrays.items() if n[:2] != "m/"}, {}),
+        "more weights": (lambda arrays: arrays | {"weights/more": arrays["losses"]}, {}),
+    }.values(),
+)
+def test_a_checkpoint_that_does_not_fit_is_set_aside_and_harms_no_other_run(
+    harm: Harm,
+    notes: dict[str, str],
+    half_way: tuple[dict[str, np.ndarray], dict[str, str]],
+    tmp_path: Path,
+    capsys: Any,
+) -> None:
+    arrays, written = half_way
+    folder, other = Store(tmp_path).run(run().id), run(seed=1)
+    folder.path.mkdir(parents=True)
+    write_arrays(folder.checkpoint, harm(arrays), written | notes)
+    assert train([run(), other], tmp_path) == ["done", "done"]
+    intact = harm is dict and not notes
+    assert len([*folder.path.glob("damaged-*")]) == (not intact)
+    assert (f"{run()}: cannot go on from {folder.checkpoint}: " in capsys.readouterr().err) == (not intact)
+    assert train([run()], tmp_path / "undisturbed") == ["done"]
+    first, second = weights(run(), tmp_path), weights(run(), tmp_path / "undisturbed")
+    assert all((first[n] == second[n]).all() for n in first)
+
+
+def test_members_that_recorded_their_losses_at_other_steps_finish_together(
+    half_way: tuple[dict[str, np.ndarray], dict[str, str]], tmp_path: Path
+) -> None:
+    arrays, notes = half_way
+    runs = [run(), run(seed=1)]
+    for one, records in zip(runs, (slice(None), slice(1)), strict=True):
+        write_arrays(Store(tmp_path).run(one.id).checkpoint, arrays | {"losses": arrays["losses"][records]}, notes)
+    assert train(runs, tmp_path) == ["done", "done"]
+
+
+def test_a_fault_of_one_fleet_of_a_job_is_not_that_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = stage._train_together
+
+    def faulty(members: Any, *rest: Any) -> Any:
+        if members[0][0].seed == 1:
+            raise RuntimeError("the device was lost")
+        return together(members, *rest)
+
+    monkeypatch.setattr(stage, "_train_together", faulty)
+    runs = [run(seed=s, schedule=replace(SCHEDULE, fleet=1)) for s in range(3)]
+    assert train(runs, tmp_path) == ["done", "failed", "done"]
+    assert "the device was lost" in Store(tmp_path).run(runs[1].id).failed.read_text()
+
+
+def test_a_learner_that_cannot_be_fitted_harms_no_other_of_its_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = PCA.fit
+
+    def faulty(learner: PCA, data: Any, seed: int) -> None:
+        if seed == 1:
+            raise ValueError("no such images")
+        fit(learner, data, seed)
+
+    monkeypatch.setattr(PCA, "fit", faulty)
+    hyper = Frozen(latent_dim=3, num_images=50)
+    runs = [Run("pca", 2, True, hyper, None, None, None, s, "dsprites", 1, SCHEDULE) for s in range(3)]
+    assert train(runs, tmp_path) == ["done", "failed", "done"]
 
 
 def test_a_batch_may_be_larger_than_the_data_set_for_images_are_drawn_with_replacement(tmp_path: Path) -> None:
