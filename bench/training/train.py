@@ -22,12 +22,12 @@ from bench.models.parts.paired_vae import PairedVAE
 from bench.models.parts.stacked import Stacked
 from bench.progress import say
 from bench.store.claims import Claim, claiming
-from bench.store.files import StoreError, read_arrays, write_arrays, write_json, writing
+from bench.store.files import StoreError, read_arrays, write_arrays, write_json
 from bench.store.folders import RunFolder, Store
 from bench.store.shipped import revision
 from bench.study.run import Run, Schedule
-from bench.training import checkpoint
 from bench.training.batches import Batches
+from bench.training.files import read_checkpoint, write_checkpoint, write_losses
 from bench.training.fleet import MACRO_STEPS, EveryMacroStep, Fleet, fit
 from bench.training.loggers import LoggerError, LoggerSetting
 from bench.training.stack import Progress, Stack, set_precision
@@ -80,7 +80,10 @@ def _train_claimed(
         write_json(claim.folder.config, run.record())
     started = time.monotonic()
     try:
-        faults = _fit(runs, claims, report) if runs[0].fitted else _train(runs, claims, accelerator, report, logger)
+        if runs[0].fitted:
+            faults = [_fit(run, claim.folder, report) for run, claim in claimed]
+        else:
+            faults = _train(runs, claims, accelerator, report, logger)
     except NOT_OF_RUNS:
         raise
     except Exception as fault:
@@ -91,7 +94,7 @@ def _train_claimed(
             _conclude(claim.folder, raised, {"device": _device(accelerator), "seconds": seconds, "fleet": len(claimed)})
 
 
-def adopt(run: Run, store: Store, given: Path) -> None:
+def adopt(run: Run, store: Store, checkpoint: Path) -> None:
     """Use the weights of a file instead of training; the run is then encoded and scored like any other.
 
     Raises:
@@ -99,7 +102,7 @@ def adopt(run: Run, store: Store, given: Path) -> None:
         ModelError: its weights are those of another architecture.
     """
     learner = new_learner([run])
-    learner.load(read_arrays(given)[0])
+    learner.load(read_arrays(checkpoint)[0])
     folder = store.run(run.id)
     write_json(folder.config, run.record())
     write_arrays(folder.weights, learner.state())
@@ -134,8 +137,17 @@ def training_images(run: Run) -> DataSet:
 
 
 def load_learner(run: Run, folder: RunFolder) -> Learner:
-    """The trained learner of a finished run, read from its weights on any machine: one model on a CPU."""
-    return learner_of(run, read_arrays(folder.weights)[0])
+    """The trained learner of a finished run, read from its weights on any machine: one model on a CPU.
+
+    Raises:
+        StoreError: the file of weights cannot be read.
+        ModelError: its weights are those of another architecture; the message names the file.
+    """
+    weights = read_arrays(folder.weights)[0]
+    try:
+        return learner_of(run, weights)
+    except ModelError as fault:
+        raise ModelError(f"{folder.weights}: {fault}; to train the run anew, remove {folder.done}") from fault
 
 
 def learner_of(run: Run, weights: State) -> Learner:
@@ -145,22 +157,20 @@ def learner_of(run: Run, weights: State) -> Learner:
     return learner
 
 
-def _fit(runs: Sequence[Run], claims: Sequence[Claim], report: Report) -> list[Exception | None]:
-    faults: list[Exception | None] = []
-    for run, claim in zip(runs, claims, strict=True):
-        learner = new_learner([run])
-        assert isinstance(learner, Fitted)
-        try:
-            learner.fit(training_images(run), run.seed)
-        except NOT_OF_RUNS:
-            raise
-        except Exception as fault:
-            faults.append(fault)
-        else:
-            write_arrays(claim.folder.weights, learner.state())
-            faults.append(None)
+def _fit(run: Run, folder: RunFolder, report: Report) -> Exception | None:
+    """Fit a learner that takes no steps; returns what went wrong."""
+    learner = new_learner([run])
+    assert isinstance(learner, Fitted)
+    try:
+        learner.fit(training_images(run), run.seed)
+    except NOT_OF_RUNS:
+        raise
+    except Exception as fault:
+        return fault
+    finally:
         report(1, str(run))
-    return faults
+    write_arrays(folder.weights, learner.state())
+    return None
 
 
 def _train(
@@ -200,7 +210,7 @@ def _saved_progress(run: Run, claim: Claim) -> Progress | None:
     if not folder.checkpoint.exists():
         return None
     try:
-        progress = checkpoint.read(folder.checkpoint, run.schedule.steps)
+        progress = read_checkpoint(folder.checkpoint, run.schedule.steps)
         _stack([(run, claim, progress)], images_on(torch.device("cpu"), training_images(run)), False, "grouped")
     except (StoreError, ModelError) as fault:
         aside = folder.set_aside(folder.checkpoint)
@@ -258,7 +268,7 @@ def _train_together(
     loggers = [run_logger for run_logger in started if run_logger is not None]
     callback = EveryMacroStep(
         schedule.checkpoint_every,
-        lambda k, p: checkpoint.write(folders[k].checkpoint, p),
+        lambda k, p: write_checkpoint(folders[k].checkpoint, p),
         _reporter(report, runs, fleet),
         loggers,
     )
@@ -277,7 +287,7 @@ def _train_together(
         weights = fleet.state(k)
         if all(np.isfinite(array).all() for array in weights.values()):
             write_arrays(folders[k].weights, weights)
-            _write_losses(folders[k], fleet.columns, losses[:, k])
+            write_losses(folders[k].losses, fleet.columns, losses[:, k])
         else:  # the last update diverged, and no loss was computed after it
             faults[runs[k]] = DivergedError(f"the weights of {runs[k]} were not finite after step {fleet.step}")
     return faults
@@ -335,10 +345,3 @@ def _device(accelerator: str) -> str:
     import torch
 
     return torch.cuda.get_device_name()
-
-
-def _write_losses(folder: RunFolder, columns: Sequence[str], losses: np.ndarray) -> None:
-    with writing(folder.losses) as file:
-        file.write(("step," + ",".join(columns) + "\n").encode())
-        for step, *row in losses:
-            file.write((f"{step:.0f}," + ",".join(f"{v:.6g}" for v in row) + "\n").encode())

@@ -298,8 +298,9 @@ def test_images_that_do_not_fit_the_architecture_are_named(tmp_path: Path) -> No
 def test_weights_of_another_architecture_are_refused_by_name(tmp_path: Path) -> None:
     small, wide = run(), run(schedule=replace(SCHEDULE, latent_dim=9))
     train([small], tmp_path)
-    with pytest.raises(ModelError, match="another architecture"):
-        stage.load_learner(wide, Store(tmp_path).run(small.id))
+    folder = Store(tmp_path).run(small.id)
+    with pytest.raises(ModelError, match=f"{folder.weights}: .*another architecture.* anew, remove {folder.done}"):
+        stage.load_learner(wide, folder)
 
 
 class Remembering:
