@@ -70,9 +70,12 @@ def distribute(work: Work) -> dict[str, str] | None:
     if not waits and not launcher.outlives:
         raise ConfigError(f"launcher.wait=false, but the jobs of {launcher.name} end with this process")
     jobs, attempted, errors = _going_on(launcher, work.folder), set[str](), dict[str, str]()
+    followed = bool(jobs)
     while True:
         assigned = attempted.union(*jobs.values())
-        jobs |= _submit(launcher, [r for r in work.missing() if r.id not in assigned], work)
+        own = _submit(launcher, [r for r in work.missing() if r.id not in assigned], work)
+        attempted.update(*own.values())  # jobs of an earlier command may have had another stage, or other metrics
+        jobs |= own
         if not jobs:
             break
         if not waits:
@@ -80,12 +83,12 @@ def distribute(work: Work) -> dict[str, str] | None:
             say(f"{launcher.name}: {under_way}: the same command with launcher.wait=true follows")
             return None
         errors |= _follow(launcher, jobs, work)
-        attempted.update(*jobs.values())
         _forget(jobs, work.folder)
         jobs = {}
-    if not attempted:
+    if not attempted and not followed:
         say(f"{work.stage}: nothing is missing")
-    return errors
+    missing = {run.id for run in work.missing()}
+    return {run: error for run, error in errors.items() if run in missing}
 
 
 def _submit(launcher: Launcher, runs: Sequence[Run], work: Work) -> Jobs:
@@ -136,7 +139,7 @@ def _forget(jobs: Jobs, folder: Path) -> None:
 
 
 def _follow(launcher: Launcher, jobs: Jobs, work: Work) -> dict[str, str]:
-    """Report the states of jobs until all have ended; return runs that are still missing, with their job's error."""
+    """Report the states of jobs until all have ended; return the runs of those that failed, with their job's error."""
     errors: dict[str, str] = {}
     ended: set[str] = set()
     reported, last = -EVERY_S, ""
@@ -155,8 +158,7 @@ def _follow(launcher: Launcher, jobs: Jobs, work: Work) -> dict[str, str]:
     except (KeyboardInterrupt, Interrupted):
         say(f"{launcher.name}: {launcher.interrupt()}")
         raise
-    missing = {r.id for r in work.missing()}
-    return {run: f"job {i}: {why}" for i, why in errors.items() for run in jobs[i] if run in missing}
+    return {run: f"job {i}: {why}" for i, why in errors.items() for run in jobs[i]}
 
 
 def _described(state: State) -> str:
