@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -117,32 +118,48 @@ class Slurm(Launcher):
         if word and word not in OVER:
             return State("running") if word == "RUNNING" else State("queued", "" if reason == "None" else reason)
         paths = self.submitit.core.utils.JobPaths(self.folder, job)
-        os.listdir(paths.folder)  # makes a network file system refresh the folder
+        with suppress(OSError):
+            os.listdir(paths.folder)  # makes a network file system refresh the folder
         if not paths.result_pickle.exists():
             return State("failed", f"{word or 'it left the queue without a result'}; its log is {paths.stdout}")
-        outcome, trace = self.submitit.core.utils.pickle_load(paths.result_pickle)
-        return State("done") if outcome == "success" else State("failed", trace.strip().splitlines()[-1])
+        try:
+            outcome, trace = self.submitit.core.utils.pickle_load(paths.result_pickle)
+            return State("done") if outcome == "success" else State("failed", trace.strip().splitlines()[-1])
+        except Exception as fault:  # a damaged pickle raises any type, and other jobs are followed on
+            why = f"cannot read {paths.result_pickle}: {type(fault).__name__}: {fault}; its log is {paths.stdout}"
+            return State("failed", why)
 
     def _queue(self) -> dict[str, tuple[str, str]] | None:
         """Job -> Slurm's word for its state, and the reason why it waits; None if the controller does not answer."""
         command = ["squeue", "--me", "--noheader", "--array", "--states=all", "--format=%i|%T|%r"]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-        if answer.returncode:
-            say(f"squeue does not answer: {answer.stderr.strip()}")
+        failed, told = _called(command)
+        lines = [line for line in told.splitlines() if line.strip()]
+        rows = [row for line in lines if len(row := line.strip().split("|", 2)) == 3]  # a site may print more lines
+        if failed or (lines and not rows):
+            say(f"squeue does not answer: {told.strip()}")
             return None
-        lines = (line.split("|") for line in answer.stdout.splitlines())
-        return {job: (word, reason) for job, word, reason in lines}
+        return {job: (word, reason) for job, word, reason in rows}
 
     def interrupt(self) -> str:
         """Let the jobs continue, or cancel them if `launcher.cancel` is set."""
         open_jobs = [i for i, s in self.states.items() if s.word not in ENDED]
         command = ["scancel", *_arrays(open_jobs).split()]
         if self.settings["cancel"]:
-            subprocess.run(command, check=False)
-            return f"cancelled {counted(len(open_jobs), 'job')}"
+            failed, told = _called(command)
+            count = counted(len(open_jobs), "job")
+            return f"cannot cancel {count}: {told.strip()}; they go on" if failed else f"cancelled {count}"
         return (
             f"{counted(len(open_jobs), 'job')} under way, the same command follows; `{' '.join(command)}` cancels them"
         )
+
+
+def _called(command: Sequence[str]) -> tuple[bool, str]:
+    """Whether a command of Slurm failed, and what it printed, or why it failed."""
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as fault:
+        return True, str(fault)
+    return bool(answer.returncode), answer.stderr if answer.returncode else answer.stdout
 
 
 def _arrays(jobs: Sequence[str]) -> str:
