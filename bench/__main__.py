@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 MOST_JOBS = 1_000  # commands that one command line with -m may stand for
 OF_THE_COMMAND_LINE = ("overrides", "given", "shipped", "studies")  # settings that --cfg job does not show
 ERRORS = {  # by module: errors whose message is enough for the user; shown as one line, without a traceback
+    "builtins": ("PermissionError",),  # of a folder whose content may not even be asked for
     "bench.registry": ("UnknownNameError", "PluginError"),
     "bench.values": ("ConfigError",),
     "bench.models.base": ("ModelError",),

@@ -13,7 +13,7 @@ from bench import registry
 from bench.data.sampling import of_entry
 from bench.progress import say
 from bench.store.claims import claiming
-from bench.store.files import StoreError, read_json, write_json
+from bench.store.files import StoreError, is_out_of_reach, read_json, write_json
 from bench.store.folders import RunFolder, Store
 from bench.store.record_types import PlanRecord, checked
 from bench.study import grid
@@ -144,13 +144,13 @@ def read(store: Store, name: str) -> Plan | None:
         StoreError: the record cannot be read; the message says how to go on.
     """
     path = store.study_plan(name)
-    if not path.exists():
-        return None
     mend = "move it away and give the study's grid once more: its runs are kept and are not trained again"
     try:
         entry = read_json(path)
     except StoreError as fault:
-        raise StoreError(f"{fault}; {mend}") from fault
+        if isinstance(fault.__cause__, FileNotFoundError | NotADirectoryError):
+            return None
+        raise fault if is_out_of_reach(fault.__cause__) else StoreError(f"{fault}; {mend}") from fault
     if isinstance(entry, dict) and "format" not in entry:
         raise StoreError(f"{path} was written by an earlier version: {mend}")
     try:

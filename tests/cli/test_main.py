@@ -70,6 +70,19 @@ def test_ctrl_c_is_one_line_and_exit_code_130(
     assert (code, said) == (130, "interrupted: what is finished is kept, the same command continues\n")
 
 
+def test_a_folder_that_may_not_be_looked_into_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def closed(*_: object) -> int:
+        raise PermissionError(13, "Permission denied", "/closed/studies")
+
+    monkeypatch.setattr(commands, "perform", closed)
+    assert told("status", "study=quick", capsys=capsys) == (
+        1,
+        "PermissionError: [Errno 13] Permission denied: '/closed/studies'\n",
+    )
+
+
 def test_of_several_commands_none_ends_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     codes = {0: 1, 1: 0}
     done: list[int] = []

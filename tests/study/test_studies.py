@@ -247,6 +247,31 @@ def test_what_is_wrong_elsewhere_in_a_plan_is_damage(target: Store, harm: dict[s
         read(target, "mine")
 
 
+def test_a_plan_that_may_not_be_read_is_not_taken_for_none(target: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun(target, *GRID)
+
+    def closed(path: Any, *rest: Any, **named: Any) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(files.os, "open", closed)
+    monkeypatch.setattr(Path, "stat", closed)
+    with pytest.raises(StoreError, match=rf"cannot read {target.study_plan('mine')}: .*Permission denied: '.*'$"):
+        read(target, "mine")
+
+
+@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.parent.write_text(""), Path.mkdir])
+def test_where_there_is_no_plan_there_is_no_study(target: Store, make: Any) -> None:
+    path = target.study_plan("mine")
+    path.parent.parent.mkdir(parents=True)
+    if make is Path.mkdir:
+        path.mkdir(parents=True)
+        with pytest.raises(StoreError, match=r"no regular file; move it away"):
+            read(target, "mine")
+    else:
+        make(path)
+        assert read(target, "mine") is None
+
+
 def _extend_with(seed: int, path: Path, words: dict[str, Any]) -> None:
     target = Store(path)
     added = study_of(words | {"seed": [seed]}, target).whole
