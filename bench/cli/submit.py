@@ -10,7 +10,7 @@ from bench import data
 from bench.cli.score_file import score_codes, single
 from bench.progress import say
 from bench.scoring import foreign
-from bench.store.files import sha256_of, write_json
+from bench.store.files import remove, sha256_of, write_json
 from bench.store.folders import Store
 from bench.store.record_types import is_line, read_record
 from bench.store.tables import TableFolder
@@ -124,7 +124,7 @@ def _write(plan: Plan, store: Store, name: str, path: Path, settings: Settings) 
     for member in plan.codes if settings["codes"] is not None else ():
         record["codes"] = {"file": _plain(member.file).lstrip("=+-@") or CODES, "sha256": member.sha256}
     if not settings["with_codes"]:
-        (path / CODES).unlink(missing_ok=True)
+        remove(path / CODES)
     write_json(path / RECORD, record | entry | provenance())
     say(f"submit: {path} holds the submission {name}; `python -m bench verify {shlex.quote(str(path))}` checks it")
 

@@ -15,7 +15,7 @@ from typing import Any
 from bench.launch.base import ENDED, Launcher, State, start
 from bench.launch.jobs import device_of, jobs_of
 from bench.progress import say, say_once
-from bench.store.files import StoreError, write_json
+from bench.store.files import StoreError, remove, write_json
 from bench.store.folders import Store
 from bench.store.record_types import JobsRecord, read_record
 from bench.study.plan import Plan
@@ -114,7 +114,7 @@ def _going_on(launcher: Launcher, folder: Path) -> Jobs:
             alive = {i: content["jobs"][i] for i in launcher.adopt(list(content["jobs"]))}
             jobs |= alive
             if not alive:
-                record.unlink(missing_ok=True)
+                remove(record)
             elif len(alive) < len(content["jobs"]):  # ended jobs need not be followed any more
                 write_json(record, content | {"jobs": alive})
     if jobs:
@@ -135,7 +135,7 @@ def _forget(jobs: Jobs, folder: Path) -> None:
     """Remove the records of jobs that have ended."""
     for record, content in _records(folder):
         if content["jobs"].keys() <= jobs.keys():
-            record.unlink(missing_ok=True)
+            remove(record)
 
 
 def _follow(launcher: Launcher, jobs: Jobs, work: Work) -> dict[str, str]:

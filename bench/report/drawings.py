@@ -20,7 +20,7 @@ import pandas as pd
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.pool import Pool
 from bench.progress import say
-from bench.store.files import StoreError, digest, read_json, sha256_of, write_json
+from bench.store.files import StoreError, digest, read_json, remove, sha256_of, write_json
 from bench.store.folders import RunFolder
 from bench.store.shipped import cards_dir, conf_dirs
 from bench.study.run import Run
@@ -129,7 +129,7 @@ def draw_changed(
             yield outcome
     finally:
         for path in stale:
-            path.unlink(missing_ok=True)
+            remove(path)
         _write(folder, kind, entries)
 
 

@@ -29,6 +29,7 @@ from pypdfium2 import PdfDocument
 
 from bench.escaping import as_cells
 from bench.report.fonts import families
+from bench.store import files
 from bench.store.files import writing
 
 COLUMN, PAGE = 3.3, 6.8  # inches: the widths of figures
@@ -249,4 +250,4 @@ def _rendered(page: IO[bytes], command: str, file: IO[bytes]) -> None:
 def remove(stem: Path) -> None:
     """Remove the files of a figure that cannot be drawn, so that no stale one stays."""
     for suffix in SUFFIXES:
-        stem.with_suffix(suffix).unlink(missing_ok=True)
+        files.remove(stem.with_suffix(suffix))

@@ -173,6 +173,18 @@ def printable(text: str, longest: int = 500) -> str:
     return plain if len(plain) <= longest else f"{plain[:longest]}..."
 
 
+def remove(path: Path) -> None:
+    """Remove a file, if there is one.
+
+    Raises:
+        StoreError: it cannot be removed; the message names it.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as fault:
+        raise StoreError(f"cannot remove {path}: {fault.strerror}") from fault
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole, in UTF-8."""
     with writing(path) as file:

@@ -22,7 +22,7 @@ import yaml
 
 from bench.columns import COLUMNS, arrow_schema, categorical
 from bench.progress import say
-from bench.store.files import StoreError, check_regular, sha256_of, write_json, writing
+from bench.store.files import StoreError, check_regular, remove, sha256_of, write_json, writing
 from bench.store.record_types import Id, Name, checked
 from bench.store.tables import TableFolder
 from bench.table.card import contents
@@ -175,7 +175,7 @@ def write_folder(
     if studies:
         write_json(folder.studies, {name: sorted(runs) for name, runs in studies.items()})
     else:
-        folder.studies.unlink(missing_ok=True)
+        remove(folder.studies)
     with writing(folder.card) as file:
         file.write(card)
 

@@ -21,7 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.store.claims import claiming
-from bench.store.files import StoreError, read_arrays, read_json, sha256_of, write_arrays, write_json, write_text
+from bench.store.files import (
+    StoreError,
+    read_arrays,
+    read_json,
+    remove,
+    sha256_of,
+    write_arrays,
+    write_json,
+    write_text,
+)
 from bench.store.folders import RunFolder, Store
 from bench.store.record_types import ConfigRecord, DoneRecord, Line, must, read_record
 from bench.store.shipped import downloads_dir, trained_dir
@@ -259,7 +268,7 @@ def _copy(run: Run, entry: Trained, store: Store) -> None:
         write_text(folder.losses, notes[LOSSES])
     write_json(folder.done, {**entry.record["training"], "taken_from": f"shipped {entry.record['file']}"})
     for leftover in (folder.checkpoint, folder.failed):
-        leftover.unlink(missing_ok=True)
+        remove(leftover)
 
 
 def was_taken(folder: RunFolder) -> bool:

@@ -22,7 +22,7 @@ from bench.models.parts.paired_vae import PairedVAE
 from bench.models.parts.stacked import Stacked
 from bench.progress import say
 from bench.store.claims import Claim, claiming
-from bench.store.files import StoreError, read_arrays, write_arrays, write_json
+from bench.store.files import StoreError, read_arrays, remove, write_arrays, write_json
 from bench.store.folders import RunFolder, Store
 from bench.store.shipped import revision
 from bench.study.run import Run, Schedule
@@ -76,7 +76,7 @@ def _train_claimed(
 ) -> None:
     runs, claims = zip(*claimed, strict=True)
     for run, claim in claimed:
-        claim.folder.failed.unlink(missing_ok=True)
+        remove(claim.folder.failed)
         write_json(claim.folder.config, run.record())
     started = time.monotonic()
     try:
@@ -325,7 +325,7 @@ def _reporter(report: Report, runs: Sequence[Run], fleet: Fleet) -> Callable[[in
 def _conclude(folder: RunFolder, fault: Exception | None, cost: dict[str, Any]) -> None:
     if fault is None:
         write_json(folder.done, provenance() | cost | {"seconds": round(cost["seconds"], 2)})
-        folder.checkpoint.unlink(missing_ok=True)
+        remove(folder.checkpoint)
     else:
         trace = "".join(traceback.format_exception(fault))
         write_json(folder.failed, {"error": f"{type(fault).__name__}: {fault}", "traceback": trace})

@@ -109,8 +109,8 @@ def test_a_job_whose_folder_is_gone_has_failed(following: Slurm) -> None:
 
 
 def test_jobs_that_cannot_be_cancelled_are_not_told_to_be(following: Slurm) -> None:
-    assert following.interrupt().startswith("2 jobs cannot be cancelled: ")
+    assert following.interrupt().startswith("cannot cancel 2 jobs: ")
     command(following, "scancel", "echo Invalid user >&2; exit 1")
-    assert following.interrupt() == "2 jobs cannot be cancelled: Invalid user; they go on"
+    assert following.interrupt() == "cannot cancel 2 jobs: Invalid user; they go on"
     command(following, "scancel", "true")
-    assert following.interrupt() == "2 jobs were cancelled"
+    assert following.interrupt() == "cancelled 2 jobs"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.store.files import StoreError, digest, read_arrays, read_json, write_arrays, write_json, writing
+from bench.store.files import StoreError, digest, read_arrays, read_json, remove, write_arrays, write_json, writing
 from bench.store.folders import Store
 
 
@@ -68,3 +68,15 @@ def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
 
 def test_a_digest_depends_on_content_not_on_order() -> None:
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}) != digest({"a": 1, "b": 3})
+
+
+def test_what_cannot_be_removed_is_named(tmp_path: Path) -> None:
+    remove(tmp_path / "none")
+    (tmp_path / "file").touch()
+    remove(tmp_path / "file")
+    assert not (tmp_path / "file").exists()
+    (tmp_path / "link").symlink_to("link")
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file" / "below", tmp_path / "link" / "below"):
+        with pytest.raises(StoreError, match=f"cannot remove {path}: "):
+            remove(path)
