@@ -266,12 +266,12 @@ def _train_together(
     fleet = Fleet([_stack(part, source, compiled, convolution) for part in parts], schedule.log_every)
     started = [logger.start(run, folder) for run, folder in zip(runs, folders, strict=True)]
     loggers = [run_logger for run_logger in started if run_logger is not None]
-    callback = EveryMacroStep(
-        schedule.checkpoint_every,
-        lambda k, p: write_checkpoint(folders[k].checkpoint, p),
-        _reporter(report, runs, fleet),
-        loggers,
-    )
+
+    def save(k: int, progress: Progress) -> None:
+        if claims[k].holds():  # else the process that took the run over has perhaps finished it
+            write_checkpoint(folders[k].checkpoint, progress)
+
+    callback = EveryMacroStep(schedule.checkpoint_every, save, _reporter(report, runs, fleet), loggers)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on workers and logging does not apply to macro-steps
         macro_step = min(MACRO_STEPS[accelerator], schedule.checkpoint_every)

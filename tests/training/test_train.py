@@ -216,6 +216,28 @@ def test_a_checkpoint_that_does_not_fit_is_set_aside_and_harms_no_other_run(
     assert all((first[n] == second[n]).all() for n in first)
 
 
+def test_a_process_that_lost_its_run_leaves_no_checkpoint_in_the_finished_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It slept until its claim expired; meanwhile another process finished the run."""
+    assert train([run()], tmp_path / "other") == ["done"]
+    folder, update = Store(tmp_path).run(run().id), Fleet.update
+
+    def sleeping(fleet: Fleet, recorded: bool) -> None:
+        if fleet.step == 15:
+            for file in Store(tmp_path / "other").run(run().id).path.iterdir():
+                (folder.path / file.name).write_bytes(file.read_bytes())
+            folder.checkpoint.unlink()
+            folder.claim("0").unlink()
+        update(fleet, recorded)
+
+    monkeypatch.setattr(Fleet, "update", sleeping)
+    assert train([run()], tmp_path) == ["elsewhere"]
+    assert {p.name for p in folder.path.iterdir()} == {
+        p.name for p in Store(tmp_path / "other").run(run().id).path.iterdir()
+    }
+
+
 def test_members_that_recorded_their_losses_at_other_steps_finish_together(
     half_way: tuple[dict[str, np.ndarray], dict[str, str]], tmp_path: Path
 ) -> None:
