@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from bench.values import counted
+
 MOST_BYTES = 15_500_000
 
 
@@ -58,7 +60,7 @@ class PackedStores:
         part.rename(part.with_suffix(".tar"))
         self.files += 1
         self.done |= {(run, what) for run in runs}
-        self.say(f"{part.stem}: {len(runs)} runs packed")
+        self.say(f"{part.stem}: {counted(len(runs), 'run')} packed")
 
 
 def _halve(run: Path) -> None:

@@ -99,7 +99,7 @@ def test_finished_runs_are_packed_once_in_files_of_limited_size(
     monkeypatch.setattr(packed_stores, "MOST_BYTES", of_a_run + 10)
     for _ in range(2):
         stores.pack("full", "weights", last=True)
-    assert said == ["full-weights-000: 1 runs packed", "full-weights-001: 1 runs packed"]
+    assert said == ["full-weights-000: 1 run packed", "full-weights-001: 1 run packed"]
     with tarfile.open(tmp_path / "packed" / "full-weights-001.tar") as packed:
         packed.extractall(tmp_path / "taken", filter="data")
     (run,) = (tmp_path / "taken" / "runs").iterdir()
