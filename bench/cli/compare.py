@@ -114,7 +114,7 @@ def tables_of(comparison: "Comparison", sides: Sides) -> Iterator[Table]:
     yield _scores(comparison, sides)
     if not comparison.metrics.empty:
         yield _pairs(comparison, sides)
-    if not comparison.runs.empty:
+    if not comparison.runs.empty and comparison.runs["contribution"].any():
         yield _runs(comparison, sides)
 
 
@@ -159,7 +159,7 @@ def _runs(comparison: "Comparison", sides: Sides) -> Table:
     for name in ("data set", "score", setting, "seed", *heads, "share of 1 - Spearman"):
         table.add_column(name, justify="left" if name in ("data set", "score", setting) else "right")
     total = comparison.runs.groupby(["dataset", "name"])["contribution"].transform("sum")
-    runs = comparison.runs.assign(share=comparison.runs["contribution"] / total)
+    runs = comparison.runs.assign(share=comparison.runs["contribution"] / total).query("contribution > 0")
     for row in runs.sort_values("contribution", ascending=False).head(SHOWN).to_dict("records"):
         ranks = [f"{row[f'rank_{s}']:g} ({row[f'score_{s}']:.3f})" for s in "ab"]
         setting = escape(str(row["setting"]))

@@ -1,5 +1,6 @@
 """`analyze compare=[a,b]`: from two names to files and words, over a store of scores."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from bench.registry import UnknownNameError
 from bench.scoring.runs import PUBLISHED, cells
 from bench.store.files import StoreError, write_json
 from bench.store.folders import Store
+from bench.study import record
 from bench.study.given import GivenCodes
 from bench.study.plan import Plan
 from bench.study.record import extend
@@ -44,7 +46,8 @@ def fill(store: Store, study: str, models: dict[str, float], seeds: range, sched
         for strength in range(4 if slope else 1):
             for seed in seeds:
                 setting = (strength, 1.0 + strength) if slope else (None, None)
-                member = GivenCodes(model, seed, "dsprites", 1, f"{study} {strength}", "a.npz", *setting)
+                checksum = hashlib.sha256(f"{study} {strength}".encode()).hexdigest()
+                member = GivenCodes(model, seed, "dsprites", 1, checksum, "a.npz", *setting)
                 members.append(member)
                 folder = store.run(member.id)
                 write_json(folder.config, member.record() | {"schedule_label": schedule})
@@ -116,6 +119,17 @@ def test_two_studies_are_compared_by_setting(store: Store) -> None:
     assert (scores["settings"] == 4).all()
     assert scores["strengths"].to_numpy() == pytest.approx(1)
     assert scores["runs"].isna().all()  # no seed in common
+
+
+def test_no_run_is_said_to_disagree_where_all_rank_alike(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = record.read(store, "custom")
+    assert plan is not None
+    extend(Plan("again", "again", (), tuple(HEADLINE), PUBLISHED, codes=plan.codes), store)
+    assert compare_named(settings(store, ["custom", "again"])) == 0
+    printed = capsys.readouterr().out
+    assert "Pairs of scores that agree differently" in printed
+    assert "Runs that contribute most" not in printed
+    assert "nan" not in printed
 
 
 def test_names_that_hold_commas_are_found(store: Store) -> None:
