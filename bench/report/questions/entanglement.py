@@ -41,7 +41,8 @@ def draw_entanglement(study: Asked) -> Iterator[NamedDrawing]:
     runs = [run for run in runs if _twin(run) in twins]
     if not runs:
         raise TooFewRunsError(
-            "trained runs on correlated factors are needed, and their twins on all images: study=correlated"
+            "trained runs on correlated factors are needed, and their twins on all images: "
+            "python -m bench run study=correlated trains them"
         )
     overlaps: dict[str, Floats] = {}
     rows = []
