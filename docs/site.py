@@ -91,7 +91,7 @@ def pages() -> Iterator[tuple[str, str]]:
     ):
         texts = {name: page(name) for name in names}
         heads = {name: text.partition("\n")[0].removeprefix("# ") for name, text in texts.items()}
-        listed = [f"* [{head}]({kind}/{name}.md)" for name, head in heads.items()]
+        listed = [f"* [{head}]({kind}/{name}.md)" + f": `{name}`" * (head != name) for name, head in heads.items()]
         yield (
             f"pages/{kind}.md",
             f"# {'Data sets' if kind == 'datasets' else kind.capitalize()}\n\n" + "\n".join(listed) + "\n",

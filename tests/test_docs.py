@@ -51,10 +51,11 @@ def test_everything_registered_has_a_page_with_what_it_declares(site: ModuleType
         assert declared.paper in pages[f"pages/metrics/{name}.md"]
     for name in registry.names("models"):
         assert "version: " in pages[f"pages/models/{name}.md"]
-        assert f"({'models'}/{name}.md)" in pages["pages/models.md"]
+        assert f"(models/{name}.md): `{name}`" in pages["pages/models.md"]
     for name in data.packaged():
         assert data.card(name).citation.split()[0] in pages[f"pages/datasets/{name}.md"]
     assert "python -m bench run study=full" in pages["pages/studies/full.md"]
+    assert "(studies/full.md): `full`" in pages["pages/studies.md"]
 
 
 def test_links_to_the_repository_lead_to_pages_of_the_site_or_are_text(site: ModuleType) -> None:
