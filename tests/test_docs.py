@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -80,6 +81,24 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     assert "WARNING" not in built.stderr
     assert (tmp_path / "site" / "pages" / "metrics" / "mig" / "index.html").exists()
     shutil.rmtree(tmp_path / "site")
+
+
+@pytest.mark.browser
+def test_tables_of_the_site_are_as_wide_as_its_pages_or_less(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs")
+    playwright = pytest.importorskip("playwright.sync_api")
+    subprocess.run([sys.executable, "-m", "mkdocs", "build", "-d", str(tmp_path)], cwd=ROOT, check=True)
+    wider = """[...document.querySelectorAll("article table")].filter(
+        (table) => table.scrollWidth > (table.closest(".md-typeset__scrollwrap") ?? table).clientWidth + 1).length"""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        for width in (1200, 1440):
+            page = browser.new_page(viewport={"width": width, "height": 900})
+            for file in sorted(tmp_path.rglob("index.html")):
+                page.goto(file.as_uri())
+                page.wait_for_selector("article h1")
+                assert page.evaluate(wider) == 0, (width, file)
 
 
 @pytest.mark.slow
