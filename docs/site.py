@@ -166,10 +166,11 @@ def dataset_page(name: str) -> str:
 
 
 def study_page(name: str) -> str:
-    """A study's configuration, with its comments."""
+    """What a study asks, which is the first sentence of its comments, and its configuration with all of them."""
     text = (ROOT / "conf" / "study" / f"{name}.yaml").read_text(encoding="utf-8")
     title = yaml.safe_load(text).get("study", {}).get("title", name)
-    about = " ".join(line[2:] for line in text.splitlines()[1:] if line.startswith("# "))
+    comments = " ".join(line[2:] for line in text.splitlines()[1:] if line.startswith("# "))
+    about = re.split(r"(?<=[.?]) (?=[A-Z`])", comments)[0]
     command = f"python -m bench run study={name}"
     return "\n".join(
         [f"# {title}", "", about, "", "```", command, "```", "", *_fenced(f"conf/study/{name}.yaml", "yaml", text)]

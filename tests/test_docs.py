@@ -57,6 +57,7 @@ def test_everything_registered_has_a_page_with_what_it_declares(site: ModuleType
         assert data.card(name).citation.split()[0] in pages[f"pages/datasets/{name}.md"]
     assert "python -m bench run study=full" in pages["pages/studies/full.md"]
     assert "(studies/full.md): `full`" in pages["pages/studies.md"]
+    assert "study.name=" not in pages["pages/studies/weak.md"].partition("## ")[0]
 
 
 def test_links_to_the_repository_lead_to_pages_of_the_site_or_are_text(site: ModuleType) -> None:
