@@ -60,6 +60,13 @@ def test_everything_registered_has_a_page_with_what_it_declares(site: ModuleType
     assert "study.name=" not in pages["pages/studies/weak.md"].partition("## ")[0]
 
 
+def test_every_study_that_ships_is_in_the_table_of_studies() -> None:
+    rows = re.findall(
+        r"^\| `(\w+)` \| [\d,]+", (ROOT / "docs" / "studies.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert sorted(rows) == sorted({path.stem for path in (ROOT / "conf" / "study").glob("*.yaml")} - {"custom"})
+
+
 def test_links_to_the_repository_lead_to_pages_of_the_site_or_are_text(site: ModuleType) -> None:
     text = (
         "[a](docs/start.md) [b](CHANGELOG.md#unreleased) [c](LICENSE) [d](https://x.org) ![e](results/pictures/e.png)"
