@@ -40,6 +40,14 @@ def test_every_link_of_a_page_leads_to_a_file(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_shell_takes_each_line_of_a_block_as_it_stands(page: Path) -> None:
+    blocks = re.findall(r"^ *```\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    assert [line for line in lines if re.match(r"import |\w+ = |bench\.", line)] == []  # that is Python
+    assert [line for line in lines if line.startswith("python -m bench") and re.search(r"\w\|\w", line)] == []  # pipes
+
+
 def test_the_readme_fits_on_two_screens() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 80
 
