@@ -255,7 +255,7 @@ def test_the_chance_of_beating_is_mann_whitneys() -> None:
     assert found.loc[("a", "b"), "probability"] == pytest.approx(mannwhitneyu(a, b).statistic / len(a) / len(b))
     assert found.loc[("a", "b"), "probability"] + found.loc[("b", "a"), "probability"] == pytest.approx(1)
     assert (found["low"] <= found["probability"]).all()
-    with pytest.raises(TooFewRunsError, match="2 models .* needed, 1 here"):
+    with pytest.raises(TooFewRunsError, match=r"2 models .* needed, 1 here"):
         model_comparison(wide(made(models=("a",))), ["mig"])
 
 
