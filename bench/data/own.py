@@ -110,8 +110,7 @@ def remove(name: str) -> Path:
     folder = card_path(name).parent
     files = [folder / file for file in (IMAGES, CLASSES, VALUES)]
     try:
-        card_path(name).unlink()  # first: without its card, the rest is no data set if removing it fails
-        for file in (*files, *map(record_path, files)):
+        for file in (*files, *map(record_path, files), card_path(name)):  # its card last: until then it can be removed
             file.unlink(missing_ok=True)
         if not any(folder.iterdir()):  # else it holds files of the user
             folder.rmdir()

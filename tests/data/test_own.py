@@ -187,6 +187,29 @@ def test_a_removed_one_is_gone_and_what_else_lay_there_stays(tmp_path: Path, hom
     assert os.listdir(home / "other") == ["notes.txt"]
 
 
+def test_one_whose_removal_was_interrupted_can_be_removed(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlink = Path.unlink
+    for moment in range(4):
+        add(tmp_path)
+        left_to_remove = iter(range(moment))
+
+        def interrupted(path: Path, missing_ok: bool = False, rest: Iterator[int] = left_to_remove) -> None:
+            if next(rest, None) is None:
+                raise KeyboardInterrupt
+            unlink(path, missing_ok)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                own.remove("mine")
+        data.forget()
+        assert data.users_own() == ["mine"]
+        own.remove("mine")
+        assert left(home) == []
+
+
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
