@@ -183,7 +183,8 @@ class Store:
 
     def _remove_orphans(self, now: float) -> None:
         """Remove orphans of killed writers, except in the runs' folders, which `listings` clears."""
-        for name in ("checks", "compact", "comparisons", "datasets", "jobs", "reference", "studies"):
+        names = ("checks", "compact", "comparisons", "datasets", "jobs", "reference", "reference_before", "studies")
+        for name in names:
             for folder, _, files in os.walk(self.path / name):
                 remove_orphans(Path(folder), files, now)
 

@@ -63,10 +63,13 @@ def replacing(folder: TableFolder, note: Mapping[str, Any]) -> Iterator[None]:
     path = folder.before / f"{1 + int(last.name) if last else 1:06}"
     draft = path.with_name(f".{path.name}")
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
-    _copy(folder, TableFolder(draft))
-    write_json(draft / "merge.json", dict(note))
-    draft.rename(path)
+    try:
+        draft.mkdir()
+        _copy(folder, TableFolder(draft))
+        write_json(draft / "merge.json", dict(note))
+        draft.rename(path)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
     try:
         yield
     except BaseException:

@@ -85,11 +85,11 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_and_what_a_live_one_wr
 
 
 def test_a_store_is_cleared_by_a_command_that_writes_and_by_no_other(tmp_path: Path) -> None:
-    for folder in ("runs/0123456789ab", "studies/mine/figures", "compact", "jobs"):
+    for folder in ("runs/0123456789ab", "studies/mine/figures", "compact", "jobs", "reference_before/000001"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / f".x.json.{files._machine()}-0123abcd").touch()
     Store(tmp_path).listings()
-    assert len(hidden(tmp_path)) == 4
+    assert len(hidden(tmp_path)) == 5
     Store(tmp_path, writable=True).listings()
     assert hidden(tmp_path) == []
 

@@ -89,6 +89,7 @@ def test_a_merge_that_ends_in_the_middle_leaves_the_table_before_it_or_after_it(
                 pass
             else:
                 break
+        assert not [path.name for path in results.path.rglob(".*") if path.name != ".lock"]
         there = reference_of(results)
         found = len(read_reference(there)[0]) if there else 0
         assert found in rows
