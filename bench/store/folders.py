@@ -32,7 +32,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.store.files import LARGEST_RECORD, StoreError, check_regular, remove_orphans, writing
+from bench.store.files import LARGEST_RECORD, StoreError, check_regular, remove, remove_orphans, writing
 from bench.store.shipped import default_results_dir
 from bench.store.tables import TableFolder
 
@@ -173,7 +173,7 @@ class Store:
             mark = (self.path / "runs" if writable else self.views) / ".writable"
             with writing(mark) as file:
                 now = os.fstat(file.fileno()).st_mtime
-            mark.unlink(missing_ok=True)
+            remove(mark)
         if writable:
             self._began = now
             self._remove_orphans(now)

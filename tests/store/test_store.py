@@ -66,6 +66,15 @@ def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
     assert "StoreError: cannot write" in done.stderr
 
 
+def test_a_folder_in_which_nothing_can_be_removed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(StoreError, match=rf"cannot remove {tmp_path}/runs/\.writable: Operation not permitted"):
+        Store(tmp_path, writable=True)
+
+
 def test_a_digest_depends_on_content_not_on_order() -> None:
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}) != digest({"a": 1, "b": 3})
 
