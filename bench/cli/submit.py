@@ -77,7 +77,9 @@ def _submit_codes(name: str, path: Path, settings: Settings) -> int:
     if flag("with_codes", settings["with_codes"]):
         file = path / CODES
         write_half(file, file_codes.codes.mean, file_codes.factors, file_codes.codes.logvar)
-        results_dir = Store(results_dir).submitted(sha256_of(file))
+        sha256 = sha256_of(file)
+        _write_record(name, path, protocol, {CODES: sha256}, settings)  # by which an interrupted command goes on
+        results_dir = Store(results_dir).submitted(sha256)
         say(f"submit: the codes go into the submission in half precision, and are scored so: {file}")
     settings_of_codes = {
         **settings,
@@ -110,23 +112,29 @@ def _check_protocol(protocol: Protocol) -> None:
 
 
 def _write(plan: Plan, store: Store, name: str, path: Path, settings: Settings) -> None:
-    """Write the table, then the record, which makes the folder a submission."""
+    """Write the record, then the table, whose card makes the folder a submission."""
+    named = dataclasses.replace(plan, name=name)
+    table = plan_scores(named, store)[0]
+    if not settings["with_codes"]:
+        remove(path / CODES)
+    scored = {member.file: member.sha256 for member in plan.codes if settings["codes"] is not None}
+    _write_record(name, path, plan.protocol, scored, settings)
+    write_reference(table, named, store, TableFolder(path, MEND), _command(settings))
+    say(f"submit: {path} holds the submission {name}; `python -m bench verify {shlex.quote(str(path))}` checks it")
+
+
+def _write_record(name: str, path: Path, protocol: Protocol, codes: Mapping[str, str], settings: Settings) -> None:
+    """Write the record of a submission; `codes` is the name of their file -> its sha256, if it is of codes."""
     from bench.training.train import provenance
 
-    command = _command(settings)
-    named = dataclasses.replace(plan, name=name)
-    write_reference(plan_scores(named, store)[0], named, store, TableFolder(path, MEND), command)
     entry = {key: settings[key] for key in ABOUT}
     if (path / RECORD).exists():  # made again: what is not given stays
         former: Mapping[str, Any] = read_record(path / RECORD, SubmissionRecord)
         entry = {key: former[key] if value is None else value for key, value in entry.items()}
-    record = {"format": FORMAT, "name": name, "protocol": plan.protocol.name, "command": command, "made": today()}
-    for member in plan.codes if settings["codes"] is not None else ():
-        record["codes"] = {"file": _plain(member.file).lstrip("=+-@") or CODES, "sha256": member.sha256}
-    if not settings["with_codes"]:
-        remove(path / CODES)
+    record = {"format": FORMAT, "name": name, "protocol": protocol.name, "command": _command(settings), "made": today()}
+    for file, sha256 in codes.items():
+        record["codes"] = {"file": _plain(file).lstrip("=+-@") or CODES, "sha256": sha256}
     write_json(path / RECORD, record | entry | provenance())
-    say(f"submit: {path} holds the submission {name}; `python -m bench verify {shlex.quote(str(path))}` checks it")
 
 
 def _command(settings: Settings) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.metrics.base import Floats, Ints
-from bench.store.files import StoreError, check_regular, printable, writing
+from bench.store.files import TEMPORARY, StoreError, check_regular, printable, writing
 from bench.store.record_types import Line, Name, Positive, read_record
 from bench.store.tables import TableFolder
 from bench.table.folder import (
@@ -153,7 +153,7 @@ def check_free(path: Path, name: str) -> None:
         StoreError: its record cannot be read.
     """
     try:
-        names = os.listdir(path)
+        names = [name for name in os.listdir(path) if not TEMPORARY.fullmatch(name)]  # of a killed writer
     except FileNotFoundError:
         return
     except OSError as fault:

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from submissions.codes import CODES, FACTORS, perform, saved, verified
 
-from bench.store import shipped
-from bench.store.files import sha256_of
+from bench.store import files, shipped
+from bench.store.files import StoreError, sha256_of
 from bench.table.submission import read_submission, write_half
 from bench.values import ConfigError
 
@@ -84,6 +84,26 @@ def test_a_protocol_of_ones_own_is_refused(tmp_path: Path) -> None:
                 "submit", tmp_path, codes=str(saved(tmp_path)), name="mine", scoring=protocol | changed,
                 folder=str(tmp_path / "s"),
             )  # fmt: skip
+
+
+def test_one_that_was_interrupted_is_no_submission_until_the_same_command_has_made_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(settings: Any) -> None:
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "submission"
+    folder.mkdir()
+    (folder / f".codes.npz.{files._machine()}-89abcdef").touch()  # its writer was killed
+    asked = {"codes": str(saved(tmp_path)), "name": "mine", "with_codes": True, "folder": str(folder)}
+    with monkeypatch.context() as patch:
+        patch.setattr("bench.cli.submit.score_codes", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            perform("submit", tmp_path / "results", **asked, paper="first")
+    with pytest.raises(StoreError, match="make it again with `python -m bench submit`"):
+        read_submission(folder)
+    assert perform("submit", tmp_path / "results", **asked, paper="first") == 0
+    assert set(read_submission(folder).table["model"]) == {"mine"}
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(made: Path, tmp_path: Path) -> None:
