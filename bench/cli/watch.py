@@ -113,8 +113,8 @@ class State:
         now, before = self.stages[name], first.stages[name]
         if now.recent and self.span > 0:
             return now.recent / self.span
-        moved = now.done + now.share - before.done - before.share
-        return moved / (self.at - first.at) if moved > 0 else None
+        moved, elapsed = now.done + now.share - before.done - before.share, self.at - first.at
+        return moved / elapsed if moved > 0 and elapsed > 0 else None  # a clock may have been set back
 
 
 def watch(planned: Callable[[], Plan], store: Store) -> int:

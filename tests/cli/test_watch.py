@@ -117,6 +117,8 @@ def test_what_ended_before_the_last_hour_tells_no_pace_and_then_checkpoints_that
     checkpoint(store, SLOWER, 700, 44, 41, 3)
     later = state(PLAN, store)
     assert later.pace("trained", first) == pytest.approx(0.1 / (later.at - first.at))
+    for behind in (0, 60):  # the clock was set back
+        assert replace(later, at=first.at - behind).pace("trained", first) is None
 
 
 def test_the_slowest_runs_come_first_with_the_losses_of_their_last_checkpoint(store: Store) -> None:
