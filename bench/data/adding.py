@@ -5,6 +5,7 @@ of the content, so that a data set that is removed and added again with other im
 """
 
 import fcntl
+import io
 import math
 import os
 import re
@@ -171,7 +172,9 @@ def write(name: str, parts: Source, advance: Callable[[int], None] = lambda imag
         _write_images(images, order, folder / own.IMAGES, advance)
         rows = np.argsort(order)
         for file, array in ((own.CLASSES, classes), (own.VALUES, values)):
-            np.save(folder / file, array[rows], allow_pickle=False)
+            packed = io.BytesIO()  # of a full disk, numpy tells a number of bytes
+            np.save(packed, array[rows], allow_pickle=False)
+            (folder / file).write_bytes(packed.getvalue())
         checksums = {file: sha256_of(folder / file) for file in (own.IMAGES, own.CLASSES, own.VALUES)}
         card = _card(name, parts, checksums, places is not None)
         (folder / own.CARD).write_text(yaml.safe_dump(card, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -246,6 +247,19 @@ def test_nothing_is_left_of_one_that_could_not_be_written(fault: BaseException, 
     made = broken(adding.source(tmp_path / "made.npz", None, ImageOptions()), fault)
     with pytest.raises(StoreError if isinstance(fault, OSError) else type(fault)):
         adding.write("mine", made)
+    assert left(home) == []
+
+
+def test_labels_that_do_not_fit_on_the_disk_are_named_as_such(tmp_path: Path, home: Path) -> None:
+    np.savez(tmp_path / "made.npz", images=PIXELS, **{f"label{k}": np.arange(12) for k in range(200)})
+    made = adding.source(tmp_path / "made.npz", None, ImageOptions())
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))  # bytes: the images are smaller
+    try:
+        with pytest.raises(StoreError, match=r"cannot write .*: File too large"):
+            adding.write("mine", made)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert left(home) == []
 
 
