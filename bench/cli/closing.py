@@ -1,6 +1,6 @@
 """The end of a command: a table of failed and unfinished work, and the exit code."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.markup import escape
 from rich.table import Table
@@ -13,10 +13,11 @@ from bench.store.folders import RunFolder, Store
 from bench.store.record_types import FailedRecord, read_record
 from bench.study.plan import Member, Plan
 from bench.table.ledger import NOTHING, Ledger, ledger
+from bench.values import counted
 
 Row = tuple[str, str, str]
 Keys = Mapping[str, Sequence[str]]  # id of a member -> the keys of its cells
-NAMED = 20  # unfinished runs that are listed one by one; the others are counted
+NAMED = 20  # failures of a stage or metric that are listed one by one; the others are counted
 
 
 def close(
@@ -46,7 +47,7 @@ def close(
     """
     known = ledger(store)
     rows: list[Row] = [("", "metric", fault) for fault in broken]
-    rows += [(_counted([r for r in plan.runs if r.dataset == d]), "data", fault) for d, fault in absent.items()]
+    rows += [(counted(sum(r.dataset == d for r in plan.runs), "run"), "data", fault) for d, fault in absent.items()]
     cells = cells_of(plan, lambda member: known.run(member) == "done", whole)
     keys = {member: [cell.key for cell in cells_of_member] for member, cells_of_member in cells.items()}
     rows += _failures(plan, keys, store, known)
@@ -56,13 +57,12 @@ def close(
     dropped = [r for r in unfinished if r not in elsewhere]
     untrained, unscored = "its process was killed", "its process was killed, or another one trained it meanwhile"
     reasons = {run.id: lost.get(run.id, unscored if known.run(run) == "done" else untrained) for run in dropped}
-    rows += [(str(run), "", f"not finished: {reasons[run.id]}; run it again") for run in dropped[:NAMED]]
-    rows += [(f"{_counted(dropped[NAMED:])} more", "", "not finished")] if dropped[NAMED:] else []
+    rows += [(str(run), "", f"not finished: {reasons[run.id]}; run it again") for run in dropped]
     if elsewhere:
-        say(f"{_counted(elsewhere)} claimed by other processes: left to them")
+        say(f"{counted(len(elsewhere), 'run')} claimed by other processes: left to them")
     if rows:
-        table = Table("run", "stage", "error", title=f"{len(rows)} failed; retry_failed=true tries again")
-        for row in rows:
+        table = Table("run", "stage", "error", title=f"{len(rows):,} failed; retry_failed=true tries again")
+        for row in _listed(rows):
             table.add_row(*map(escape, row))
         results.print(table)
     return 1 if rows else 0
@@ -78,6 +78,15 @@ def _failures(plan: Plan, keys: Keys, store: Store, known: Ledger) -> list[Row]:
     return failed + [(named[run], metric, error) for run, metric, error in cell_failures]
 
 
+def _listed(rows: Sequence[Row]) -> Iterator[Row]:
+    """The first rows of each stage, and behind them how many more it has: a metric may fail on every run."""
+    for stage in dict.fromkeys(stage for _, stage, _ in rows):
+        of_stage = [row for row in rows if row[1] == stage]
+        yield from of_stage[:NAMED]
+        if rest := of_stage[NAMED:]:
+            yield f"{len(rest):,} more", stage, ""
+
+
 def error_of(folder: RunFolder) -> str:
     """The error that ended the training of a failed run."""
     try:
@@ -91,7 +100,3 @@ def _unfinished(stage: str, plan: Plan, keys: Keys, known: Ledger) -> list[Membe
     untrained = [r for r in plan.runs if stage in ("run", "train") and known.run(r) == "missing"]
     trained = [r for r in plan.members if stage in ("run", "score") and known.run(r) == "done"]
     return [*untrained, *(r for r in trained if any(known.cell(r, key) == "missing" for key in keys[r.id]))]
-
-
-def _counted(runs: Sequence[Member]) -> str:
-    return f"{len(runs):,} run{'' if len(runs) == 1 else 's'}"
