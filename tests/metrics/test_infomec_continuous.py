@@ -60,7 +60,7 @@ def test_of_few_rows_all_are_neighbours() -> None:
 
 
 def test_a_factor_that_does_not_vary_in_value_is_left_out() -> None:
-    with pytest.raises(SkippedError, match="factors has 1 columns of two values or more, infomec_continuous needs 2"):
+    with pytest.raises(SkippedError, match="columns of factors with two values or more: 1, at least 2 needed"):
         infomec_continuous(CODES, CLASSES, values=VALUES * [1, 0])
 
 
