@@ -85,9 +85,7 @@ def one_label(table: "pd.DataFrame", identities: Identities, preferred: "pd.Data
 
     These are the name before the colon, and the number of steps of a fitted learner.
     """
-    labelled = table[
-        table["schedule"].notna()
-    ]  # a row without a label is refused, by its number, once rows are checked
+    labelled = table[table["schedule"].notna()]  # others are refused, by their number, once rows are checked
     runs = labelled.drop_duplicates(["run", "schedule"]).astype({"run": str, "schedule": str})
     if not runs.duplicated("run").any():
         return table
