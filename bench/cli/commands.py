@@ -296,7 +296,7 @@ def merge_table(settings: Settings) -> int:
         return 0
     done = merge(TableFolder(Path(settings["folder"]).expanduser()), store, flag("replace", settings["replace"]))
     if done.removed:
-        say(f"merge: the studies that were replaced had {counted(done.removed, 'row')}: gone")
+        say(f"merge: removed {counted(done.removed, 'row')} of the studies that were replaced")
     say(f"merge: {counted(done.added, 'row')} added, {done.equal:,} found equal, in {store.reference().path}")
     if done.superseded:
         say(f"merge: {counted(done.superseded, 'score')} of groups of runs gave way to those of larger groups")
