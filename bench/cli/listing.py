@@ -27,7 +27,7 @@ def list_names(what: str | None, options: Mapping[str, Sequence[str]], store: St
         "studies": [
             s for s in dict.fromkeys((*options["study"], *store.studies())) if s != "custom"
         ],  # the option for a user's own grid
-        "trained": [f"{counted(len(trained), 'model')}"],
+        "trained": [counted(len(trained), "model")],
     }
     if what is not None and what not in kinds:
         raise registry.unknown("kind", what, kinds)

@@ -131,7 +131,7 @@ def _arrays(images: Array, chosen: Sequence[str] | None) -> tuple[dict[str, NDAr
     heads = {n: h for n, h in others.items() if h.shape[:1] == (images.count,)}
     for name in (*LABELS, *(chosen or ())):
         if name in others and name not in heads:
-            rows = f"{counted(others[name].shape[0], 'row')}" if others[name].shape else "no rows"
+            rows = counted(others[name].shape[0], "row") if others[name].shape else "no rows"
             raise DataError(f"{images.path}: {name} has {rows}, {images.array} has {counted(images.count, 'image')}")
     vectors = [n for n, h in heads.items() if len(h.shape) == 1]
     table = next((n for n in LABELS if n in heads and len(heads[n].shape) == 2), None)

@@ -73,9 +73,9 @@ def distribute(work: Work) -> dict[str, str] | None:
     followed = bool(jobs)
     while True:
         assigned = attempted.union(*jobs.values())
-        own = _submit(launcher, [r for r in work.missing() if r.id not in assigned], work)
-        attempted.update(*own.values())  # jobs of an earlier command may have had another stage, or other metrics
-        jobs |= own
+        submitted = _submit(launcher, [r for r in work.missing() if r.id not in assigned], work)
+        attempted.update(*submitted.values())  # jobs of an earlier command may have had another stage, or other metrics
+        jobs |= submitted
         if not jobs:
             break
         if not waits:
@@ -87,7 +87,7 @@ def distribute(work: Work) -> dict[str, str] | None:
         jobs = {}
     if not attempted and not followed:
         say(f"{work.stage}: nothing is missing")
-    missing = {run.id for run in work.missing()}
+    missing = {run.id for run in work.missing()} if errors else set()
     return {run: error for run, error in errors.items() if run in missing}
 
 

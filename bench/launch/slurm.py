@@ -132,11 +132,11 @@ class Slurm(Launcher):
     def _queue(self) -> dict[str, tuple[str, str]] | None:
         """Job -> Slurm's word for its state, and the reason why it waits; None if the controller does not answer."""
         command = ["squeue", "--me", "--noheader", "--array", "--states=all", "--format=%i|%T|%r"]
-        failed, told = _called(command)
-        lines = [line for line in told.splitlines() if line.strip()]
+        failed, printed = _called(command)
+        lines = [line for line in printed.splitlines() if line.strip()]
         rows = [row for line in lines if len(row := line.strip().split("|", 2)) == 3]  # a site may print more lines
         if failed or (lines and not rows):
-            say(f"squeue does not answer: {told.strip()}")
+            say(f"squeue does not answer: {printed.strip()}")
             return None
         return {job: (word, reason) for job, word, reason in rows}
 
@@ -145,9 +145,9 @@ class Slurm(Launcher):
         open_jobs = [i for i, s in self.states.items() if s.word not in ENDED]
         command = ["scancel", *_arrays(open_jobs).split()]
         if self.settings["cancel"]:
-            failed, told = _called(command)
+            failed, printed = _called(command)
             count = counted(len(open_jobs), "job")
-            return f"cannot cancel {count}: {told.strip()}; they go on" if failed else f"cancelled {count}"
+            return f"cannot cancel {count}: {printed.strip()}; they go on" if failed else f"cancelled {count}"
         return (
             f"{counted(len(open_jobs), 'job')} under way, the same command follows; `{' '.join(command)}` cancels them"
         )
