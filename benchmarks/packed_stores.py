@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from bench.store.folders import RunFolder
+from bench.store.weights import write_done
 from bench.values import counted
 
 MOST_BYTES = 15_500_000
@@ -67,8 +69,10 @@ def _halve(run: Path) -> None:
     """Round the weights of a finished run to half precision, which done.json then says."""
     done = json.loads((run / "done.json").read_text())
     if "weights" not in done and (file := run / "weights.safetensors").exists():
+        done.pop("sha256", None)
+        (run / "done.json").write_text(json.dumps(done))
         save_file({name: array.astype(np.float16) for name, array in load_file(file).items()}, file)
-        (run / "done.json").write_text(json.dumps(done | {"weights": "rounded to half precision"}))
+        write_done(RunFolder(run), done | {"weights": "rounded to half precision"})
 
 
 def _parts(run: Path, what: str) -> list[tuple[str, bytes]]:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from bench.store.files import sha256_of
 from bench.table.reference import read_reference
 from benchmarks import device_programme, packed_stores
 from benchmarks.device_programme import MODELS, Programme
@@ -90,7 +91,7 @@ def test_finished_runs_are_packed_once_in_files_of_limited_size(
         save_file({"w": weights}, run / "weights.safetensors")
         (run / "config.json").write_text("{}")
         if name != "c":  # it is not finished
-            (run / "done.json").write_text('{"steps": 3}')
+            (run / "done.json").write_text(json.dumps({"steps": 3, "sha256": "of the weights before"}))
     said: list[str] = []
     stores = PackedStores(tmp_path, said.append)
     stores.pack("full", "weights")
@@ -106,4 +107,5 @@ def test_finished_runs_are_packed_once_in_files_of_limited_size(
     assert run.name == "b"
     assert {file.name for file in run.iterdir()} == {"config.json", "done.json", "weights.safetensors"}
     np.testing.assert_array_equal(load_file(run / "weights.safetensors")["w"], weights.astype(np.float16))
-    assert json.loads((run / "done.json").read_text()) == {"steps": 3, "weights": "rounded to half precision"}
+    halved = {"weights": "rounded to half precision", "sha256": sha256_of(run / "weights.safetensors")}
+    assert json.loads((run / "done.json").read_text()) == {"steps": 3} | halved

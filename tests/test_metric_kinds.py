@@ -34,8 +34,9 @@ from bench.scoring.groups import cells_of, group_cells, groups_of
 from bench.scoring.run_readers import read_run
 from bench.scoring.runs import cell_records, cells
 from bench.scoring.subjects import OfRun
-from bench.store.files import digest
+from bench.store.files import digest, read_json
 from bench.store.folders import Store
+from bench.store.weights import write_done
 from bench.study.given import GivenCodes
 from bench.study.grid import usable
 from bench.study.plan import Plan
@@ -279,6 +280,19 @@ def test_a_run_whose_weights_cannot_be_read_leaves_the_group(store: Store) -> No
     score(plan(metrics=["udr"]), store)
     assert store.run(RUNS[1].id).state() == "failed"
     assert values(plan_scores(plan(metrics=["udr"]), store)[0], "udr_lasso").keys() == {RUNS[0].id, RUNS[2].id}
+
+
+def test_a_run_that_has_the_weights_of_another_fails_by_name_and_keeps_them(store: Store) -> None:
+    folder, other = store.run(RUNS[1].id), store.run(RUNS[0].id)
+    write_done(folder, read_json(folder.done))
+    folder.weights.write_bytes(other.weights.read_bytes())
+    folder.codes(300).unlink()
+    score(plan(metrics=["mig"]), store)
+    assert folder.state() == "failed"
+    assert not folder.weights.exists()
+    kept_files = {file.name.partition("-")[2].partition("-")[2] for file in folder.path.glob("damaged-*")}
+    assert kept_files == {"weights.safetensors", "done.json"}
+    assert "other weights than done.json was written for; kept as damaged-" in read_json(folder.failed)["error"]
 
 
 def test_codes_that_are_gone_or_damaged_are_encoded_again(store: Store) -> None:

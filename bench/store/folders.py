@@ -6,7 +6,7 @@ RESULTS/runs/ID/            one folder a run
     checkpoint.safetensors  parameters, optimiser state and step, only while training
     losses.csv              reconstruction, KL and regulariser against step
     weights.safetensors     the trained learner
-    done.json               versions, device, wall time: the mark of a trained run, written last
+    done.json               versions, device, wall time, checksum of weights: the mark of a trained run, written last
     failed.json             the traceback of a run that failed instead
     codes-*.safetensors     mean and log-variance of the encoded images
     scores-*.json           the scores of one call of the scoring stage

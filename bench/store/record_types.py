@@ -107,13 +107,14 @@ class ConfigRecord(TypedDict):
 
 
 class DoneRecord(TypedDict):
-    """done.json: how a run was trained."""
+    """done.json: how a run was trained, and the checksum of its weights, which earlier versions did not record."""
 
     device: Line
     seconds: Seconds
     fleet: NotRequired[Positive]
     versions: dict[Name, Line]
     revision: NotRequired[Line | None]
+    sha256: NotRequired[Sha256]
 
 
 class FailedRecord(TypedDict):

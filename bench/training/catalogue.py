@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,9 @@ from bench.store.files import (
     write_text,
 )
 from bench.store.folders import RunFolder, Store
-from bench.store.record_types import ConfigRecord, DoneRecord, Line, must, read_record
+from bench.store.record_types import ConfigRecord, DoneRecord, Line, Sha256, read_record
 from bench.store.shipped import downloads_dir, trained_dir
+from bench.store.weights import read_weights, write_done
 from bench.study.run import Run
 from bench.training.recorded import run_of, trained_here
 from bench.values import ConfigError, one_of
@@ -46,8 +47,6 @@ MEND = "restore it, or install the package again"
 LARGEST_IN_REPOSITORY = 20_000_000  # bytes of weights; the others are files of a release
 LOSSES = "losses.csv"  # the note that holds a run's loss curves
 ABOUT = "Trained models that ship; `python -m bench list trained` shows them, `python -m bench ship` adds to them."
-
-Sha256 = Annotated[str, must(lambda v: type(v) is str and len(v) == 64 and {*v} <= {*"0123456789abcdef"}, "a sha256")]
 
 
 class ModelRecord(TypedDict):
@@ -266,7 +265,7 @@ def _copy(run: Run, entry: Trained, store: Store) -> None:
     write_arrays(folder.weights, arrays)
     if LOSSES in notes:
         write_text(folder.losses, notes[LOSSES])
-    write_json(folder.done, {**entry.record["training"], "taken_from": f"shipped {entry.record['file']}"})
+    write_done(folder, {**entry.record["training"], "taken_from": f"shipped {entry.record['file']}"})
     for leftover in (folder.checkpoint, folder.failed):
         remove(leftover)
 
@@ -303,7 +302,9 @@ def ship(runs: Iterable[Run], store: Store, folder: Path) -> list[Trained]:
         arrays, notes = _halved(run, store)
         size += sum(array.nbytes for array in arrays.values()) + sum(map(len, notes.values()))
         release = {"release": True} if size > LARGEST_IN_REPOSITORY else {}
-        origin = {"run": run.record(), "training": read_record(store.run(run.id).done, DoneRecord)}
+        training = read_record(store.run(run.id).done, DoneRecord)
+        training.pop("sha256", None)  # that of the weights before they are halved
+        origin = {"run": run.record(), "training": training}
         record: Any = {"file": f"{run.id}.safetensors", "sha256": "", **release, **origin}
         entry = Trained(folder, record)
         write_arrays(entry.path, arrays, notes)
@@ -318,7 +319,7 @@ def ship(runs: Iterable[Run], store: Store, folder: Path) -> list[Trained]:
 def _halved(run: Run, store: Store) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """A run's weights in half precision, and its loss curves as a note."""
     folder = store.run(run.id)
-    arrays, _ = read_arrays(folder.weights)
+    arrays = read_weights(folder)
     with np.errstate(over="ignore"):  # numbers beyond half precision become infinite
         halved = {n: a.astype(np.float16) if a.dtype == np.float32 else a for n, a in arrays.items()}
     for name, array in halved.items():

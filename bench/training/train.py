@@ -25,6 +25,7 @@ from bench.store.claims import Claim, claiming
 from bench.store.files import StoreError, read_arrays, remove, write_arrays, write_json
 from bench.store.folders import RunFolder, Store
 from bench.store.shipped import revision
+from bench.store.weights import read_weights, write_done
 from bench.study.run import Run, Schedule
 from bench.training.batches import Batches
 from bench.training.files import read_checkpoint, write_checkpoint, write_losses
@@ -106,7 +107,7 @@ def adopt(run: Run, store: Store, checkpoint: Path) -> None:
     folder = store.run(run.id)
     write_json(folder.config, run.record())
     write_arrays(folder.weights, learner.state())
-    write_json(folder.done, provenance() | {"device": "none: weights were given", "seconds": 0.0})
+    write_done(folder, provenance() | {"device": "none: weights were given", "seconds": 0.0})
 
 
 def new_learner(runs: Sequence[Run], convolution: str = "grouped") -> Learner:
@@ -140,10 +141,10 @@ def load_learner(run: Run, folder: RunFolder) -> Learner:
     """The trained learner of a finished run, read from its weights on any machine: one model on a CPU.
 
     Raises:
-        StoreError: the file of weights cannot be read.
+        StoreError: the file of weights cannot be read, or holds other weights than those that were trained.
         ModelError: its weights are those of another architecture; the message names the file.
     """
-    weights = read_arrays(folder.weights)[0]
+    weights = read_weights(folder)
     try:
         return learner_of(run, weights)
     except ModelError as fault:
@@ -324,7 +325,7 @@ def _reporter(report: Report, runs: Sequence[Run], fleet: Fleet) -> Callable[[in
 
 def _conclude(folder: RunFolder, fault: Exception | None, cost: dict[str, Any]) -> None:
     if fault is None:
-        write_json(folder.done, provenance() | cost | {"seconds": round(cost["seconds"], 2)})
+        write_done(folder, provenance() | cost | {"seconds": round(cost["seconds"], 2)})
         remove(folder.checkpoint)
     else:
         trace = "".join(traceback.format_exception(fault))

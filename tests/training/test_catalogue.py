@@ -14,7 +14,7 @@ from bench.data.sampling import of_entry
 from bench.models.base import Learner
 from bench.models.pca import PCA
 from bench.registry import UnknownNameError
-from bench.store.files import StoreError, read_arrays, read_json, write_arrays, write_json
+from bench.store.files import StoreError, read_arrays, read_json, sha256_of, write_arrays, write_json
 from bench.store.folders import Store
 from bench.study.plan import Plan
 from bench.study.run import Frozen, Run, Schedule
@@ -232,7 +232,10 @@ def test_a_store_takes_what_ships_in_the_place_of_training(shipped: Path, tmp_pa
     assert [run.id for run in take([of(0), of(1), of(5)], store)] == [of(0).id, of(5).id]
     folder = store.run(of(5).id)
     assert (folder.state(), store.run(of(1).id).state()) == ("done", "missing")
-    assert read_json(folder.done) == DONE | {"taken_from": f"shipped {of(5).id}.safetensors"}
+    assert read_json(folder.done) == DONE | {
+        "taken_from": f"shipped {of(5).id}.safetensors",
+        "sha256": sha256_of(folder.weights),
+    }
     assert read_json(folder.config) == of(5).record()
     assert folder.losses.read_text() == LOSSES
     weights, there = catalogue()[1].arrays()[0], read_arrays(folder.weights)[0]

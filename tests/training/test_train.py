@@ -14,7 +14,7 @@ from bench.models.beta_vae import BetaVAE
 from bench.models.parts.vae import GaussianVAE
 from bench.models.pca import PCA
 from bench.networks.parts.convolutions import Grouped
-from bench.store.files import read_arrays, read_json, write_arrays
+from bench.store.files import StoreError, read_arrays, read_json, write_arrays, write_json
 from bench.store.folders import RunFolder, Store
 from bench.study.run import Frozen, Run, Schedule
 from bench.table.records import read_records
@@ -321,8 +321,23 @@ def test_weights_of_another_architecture_are_refused_by_name(tmp_path: Path) -> 
     small, wide = run(), run(schedule=replace(SCHEDULE, latent_dim=9))
     train([small], tmp_path)
     folder = Store(tmp_path).run(small.id)
+    folder.done.unlink()  # else the weights are not those that it was written for
+    write_arrays(folder.weights, stage.new_learner([wide]).state())
     with pytest.raises(ModelError, match=f"{folder.weights}: .*another architecture.* anew, remove {folder.done}"):
-        stage.load_learner(wide, folder)
+        stage.load_learner(small, folder)
+
+
+def test_weights_of_another_run_are_refused_by_name_unless_its_record_is_of_an_earlier_version(tmp_path: Path) -> None:
+    train([run(seed=0), run(seed=1)], tmp_path)
+    folder, other = (Store(tmp_path).run(run(seed=seed).id) for seed in (0, 1))
+    assert stage.load_learner(run(seed=0), folder)
+    folder.weights.write_bytes(other.weights.read_bytes())
+    with pytest.raises(StoreError, match=f"{folder.weights} holds other weights than done.json was written for"):
+        stage.load_learner(run(seed=0), folder)
+    record = read_json(folder.done)
+    del record["sha256"]
+    write_json(folder.done, record)
+    assert stage.load_learner(run(seed=0), folder)
 
 
 class Remembering:
