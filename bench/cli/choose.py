@@ -28,12 +28,12 @@ def choose(plan: Plan, store: Store, metric: str) -> int:
     chosen, reasons = chosen_runs(table, store)
     for one in chosen:
         results.print(_table(one, [metric] if metric in one.metrics else one.metrics[:1]))
-        for remark in (*one.remarks, *_lacking(one, plan)):
+        for remark in (*one.remarks, *_lacking(one, plan, store)):
             say(remark)
         if one.metrics and metric not in one.metrics:
             say(f"there is no regret by {metric}: rank_by={'|'.join(one.metrics)} chooses which is printed")
     if table.empty:
-        reasons = [f"no run of study {plan.name} is scored: python -m bench run study={plan.name}"]
+        reasons = [f"no run of study {plan.name} is scored: {store.command(f'run study={plan.name}')}"]
     for reason in reasons:
         say(f"choose: {reason}")
     if not chosen:
@@ -63,7 +63,7 @@ def _near(text: str) -> str:
     return os.path.relpath(text) if os.path.isabs(text) and Path(text).is_relative_to(Path.cwd()) else text
 
 
-def _lacking(one: Chosen, plan: Plan) -> Iterator[str]:
+def _lacking(one: Chosen, plan: Plan, store: Store) -> Iterator[str]:
     """Why criteria are not among those of a data set, in sentences."""
     there = set(one.choice.picks["by"])
     lacking = {metric: names for metric, names in _criteria().items() if not there & set(names)}
@@ -71,12 +71,12 @@ def _lacking(one: Chosen, plan: Plan) -> Iterator[str]:
     compared = of_groups(lacking)
     if compared and all(len(group) == 1 for group in groups_of(members)):
         titles = " and ".join(title(name) for metric in lacking if metric in compared for name in lacking[metric])
-        command = f"python -m bench run study={plan.name} seed=0..4"
+        command = store.command(f"run study={plan.name} seed=0..4")
         yield f"{titles} compare runs that differ in their seed alone, and there is one seed: `{command}` adds more"
         lacking = {metric: names for metric, names in lacking.items() if metric not in compared}
     if lacking:
         titles = ", ".join(title(name) for names in lacking.values() for name in names)
-        command = f"python -m bench score study={plan.name} metric=[{','.join(lacking)}]"
+        command = store.command(f"score study={plan.name} metric=[{','.join(lacking)}]")
         yield f"no run has {titles}: `{command}` computes them, where they apply"
 
 

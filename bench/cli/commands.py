@@ -128,7 +128,8 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
         return 0 if outcome is None else close(name, part, store, [str(fault) for fault in broken], *outcome, whole)
     finally:
         if settings["study"]["name"] is None and store.writable:
-            say(f"study: {whole.name} (the name of this grid: python -m bench report study={whole.name})")
+            command = store.command(f"report study={whole.name}")
+            say(f"study: {whole.name} (the name of this grid: {command})")
 
 
 def _work(

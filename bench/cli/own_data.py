@@ -72,7 +72,7 @@ def _add(settings: Settings) -> int:
     if card.grid:
         say(f"{name}: every combination of factor values is there once, a grid; images are in the order of its rows")
     say(f"{name}: networks that take it: {networks}")
-    say(f"python -m bench run dataset={name}{words}")
+    say(store.command(f"run dataset={name}{words}"))
     return 0
 
 

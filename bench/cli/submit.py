@@ -120,7 +120,8 @@ def _write(plan: Plan, store: Store, name: str, path: Path, settings: Settings) 
     scored = {member.file: member.sha256 for member in plan.codes if settings["codes"] is not None}
     _write_record(name, path, plan.protocol, scored, settings)
     write_reference(table, named, store, TableFolder(path, MEND), _command(settings))
-    say(f"submit: {path} holds the submission {name}; `python -m bench verify {shlex.quote(str(path))}` checks it")
+    command = Store(settings["results_dir"]).command(f"verify {shlex.quote(str(path))}")
+    say(f"submit: {path} holds the submission {name}; `{command}` checks it")
 
 
 def _write_record(name: str, path: Path, protocol: Protocol, codes: Mapping[str, str], settings: Settings) -> None:

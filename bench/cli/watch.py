@@ -127,15 +127,15 @@ def watch(planned: Callable[[], Plan], store: Store) -> int:
     plan = planned()
     record, first = store.study_plan(plan.name), state(plan, store)
     if not results.file.isatty():
-        results.print(view(plan, first, first))
+        results.print(view(plan, store, first, first))
         return 0
     shown = _written(record)
-    with _until_ctrl_c(), Live(view(plan, first, first), console=results, auto_refresh=False) as live:
+    with _until_ctrl_c(), Live(view(plan, store, first, first), console=results, auto_refresh=False) as live:
         while True:
             time.sleep(EVERY_S)
             if (written := _written(record)) != shown:
                 plan, shown = planned(), written
-            live.update(view(plan, state(plan, store), first), refresh=True)
+            live.update(view(plan, store, state(plan, store), first), refresh=True)
     return 0
 
 
@@ -228,7 +228,7 @@ def _failures(
     return [(at, str(members[run]), name, why or error_of(store.run(run))) for at, run, name, why in last]
 
 
-def view(plan: Plan, now: State, first: State) -> RenderableType:
+def view(plan: Plan, store: Store, now: State, first: State) -> RenderableType:
     """A state as tables; `first` is the state when watching began."""
     title = f"{plan.title}: {counted(len(plan.members), 'run')} ({plan.schedules}), {time.strftime('%H:%M:%S')}"
     table = Table("", "done", "at work", "waiting", "failed", "an hour", "time left", title=escape(title))
@@ -253,5 +253,5 @@ def view(plan: Plan, now: State, first: State) -> RenderableType:
             failed.add_row(escape(run), name, escape(printable(why, 200)), words(max(now.at - at, 0.0)))
         parts.append(failed)
     if any(stage.remaining for stage in now.stages.values()) and not any(s.working for s in now.stages.values()):
-        parts.append(escape(f"nobody works on it: python -m bench run study={plan.name} goes on"))
+        parts.append(escape(f"nobody works on it: {store.command(f'run study={plan.name}')} goes on"))
     return Group(*parts)

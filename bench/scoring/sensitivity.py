@@ -139,9 +139,11 @@ def _stored(identity: str, run: Run, path: Path, folders: Sequence[RunFolder], l
     """
     images = data.load_data(run.dataset)
     index = coding.pool(images, lacking[0].pool)
-    codes = coding.load(Store(path).run(run.id), index)
+    store = Store(path)
+    codes = coding.load(store.run(run.id), index)
     if codes is None:
-        raise StoreError(f"the stored codes of {run} cannot be read: python -m bench score makes them again")
+        command = store.command("score")
+        raise StoreError(f"the stored codes of {run} cannot be read: {command}, with its study, makes them again")
     codes_with_values = dataclasses.replace(codes, values=images.values(codes.index))
     return OfRun(identity, codes_with_values, images.factors(codes.index))
 

@@ -28,6 +28,7 @@ RESULTS/submitted/SHA256/   a store of submitted codes in half precision
 import hashlib
 import os
 import re
+import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,6 +189,11 @@ class Store:
             for folder, _, files in os.walk(self.path / name):
                 remove_orphans(Path(folder), files, now)
 
+    def command(self, words: str) -> str:
+        """A command for this store, to be copied from a message: it names the store unless that is the default."""
+        elsewhere = self.path != Path(os.path.realpath(default_results_dir()))
+        return f"python -m bench {words}" + (f" results_dir={shlex.quote(str(self.path))}" if elsewhere else "")
+
     def run(self, run_id: str) -> RunFolder:
         """The folder of a run, which may not exist yet."""
         return RunFolder(self.path / "runs" / run_id)
@@ -231,7 +237,7 @@ class Store:
 
     def reference(self) -> TableFolder:
         """The reference table of this store, which may not exist."""
-        mend = f"`python -m bench merge --undo results_dir={self.path}` takes the last merge back, or delete the folder"
+        mend = f"`{self.command('merge --undo')}` takes the last merge back, or delete the folder"
         return TableFolder(self.path / "reference", mend)
 
     @property

@@ -112,10 +112,10 @@ def test_criteria_that_one_seed_cannot_have_are_told_apart_from_those_not_scored
     assert chosen(scores, tmp_path, monkeypatch, runs=(RUN,)) == 0
     said = capsys.readouterr().err
     assert "UDR (Lasso) and UDR (Spearman) and ModelCentrality compare runs that differ in their seed alone" in said
-    assert "and there is one seed: `python -m bench run study=q seed=0..4` adds more" in said
+    assert f"and there is one seed: `python -m bench run study=q seed=0..4 results_dir={tmp_path}` adds more" in said
     assert chosen(scores, tmp_path, monkeypatch, runs=(RUN, replace(RUN, seed=1))) == 0
     said = capsys.readouterr().err
-    assert "`python -m bench score study=q metric=[udr,model_centrality]` computes them" in said
+    assert f"`python -m bench score study=q metric=[udr,model_centrality] results_dir={tmp_path}` computes them" in said
 
 
 def test_a_study_without_criteria_is_told_what_makes_them(
@@ -126,7 +126,7 @@ def test_a_study_without_criteria_is_told_what_makes_them(
     assert "nothing is chosen on dsprites: none of 10 runs has a score that needs no factors" in said
     assert "score them with metric=[elbo,unsupervised,udr,model_centrality]" in said
     assert chosen(table().iloc[:0], tmp_path, monkeypatch) == 1
-    assert "no run of study q is scored: python -m bench run study=q" in capsys.readouterr().err
+    assert f"no run of study q is scored: python -m bench run study=q results_dir={tmp_path}" in capsys.readouterr().err
     assert not (tmp_path / "studies").exists()
 
 

@@ -82,7 +82,7 @@ def shown(store: Store, plan: Plan = PLAN) -> str:
     console = Console(width=160)
     now = state(plan, store)
     with console.capture() as capture:
-        console.print(view(plan, now, now))
+        console.print(view(plan, store, now, now))
     return capture.get()
 
 
@@ -158,7 +158,7 @@ def test_the_last_failures_are_told_the_latest_first_and_safe_to_print(store: St
 
 def test_a_study_on_which_nobody_works_says_how_it_goes_on(tmp_path: Path) -> None:
     told = shown(Store(tmp_path / "none"))
-    assert "nobody works on it: python -m bench run study=tiny goes on" in told
+    assert f"nobody works on it: python -m bench run study=tiny results_dir={tmp_path}/none goes on" in told
     assert not (tmp_path / "none").exists()
 
 

@@ -89,3 +89,8 @@ def test_what_cannot_be_removed_is_named(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "file" / "below", tmp_path / "link" / "below"):
         with pytest.raises(StoreError, match=f"cannot remove {path}: "):
             remove(path)
+
+
+def test_a_command_to_copy_names_the_store_unless_it_is_the_default(tmp_path: Path) -> None:
+    assert Store().command("run study=quick") == "python -m bench run study=quick"
+    assert Store(tmp_path / "big disk").command("run") == f"python -m bench run results_dir='{tmp_path}/big disk'"

@@ -36,6 +36,11 @@ class Asked:
         """Its finished runs, in the order of the grid."""
         return (run for run in self.plan.runs if self.store.run(run.id).state() == "done")
 
+    @property
+    def to_train(self) -> str:
+        """The command that trains it, in words."""
+        return f"`{self.store.command(f'train study={self.plan.name}')}` trains it"
+
     def learner(self, run: Run) -> Learner:
         """The trained model of a run."""
         from bench.training.train import load_learner

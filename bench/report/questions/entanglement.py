@@ -42,7 +42,7 @@ def draw_entanglement(study: Asked) -> Iterator[NamedDrawing]:
     if not runs:
         raise TooFewRunsError(
             "trained runs on correlated factors are needed, and their twins on all images: "
-            "python -m bench run study=correlated trains them"
+            f"{study.store.command('run study=correlated')} trains them"
         )
     overlaps: dict[str, Floats] = {}
     rows = []

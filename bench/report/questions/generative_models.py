@@ -33,7 +33,7 @@ def draw_generative_models(study: Asked) -> Iterator[NamedDrawing]:
         if not run.fitted:
             settings.setdefault(run.dataset, {}).setdefault((run.model, run.value), []).append(run)
     if not settings:
-        raise TooFewRunsError(f"study {study.plan.name!r} has no trained model that decodes: `python -m bench train`")
+        raise TooFewRunsError(f"study {study.plan.name!r} has no trained model that decodes: {study.to_train}")
     scores = wide(study.table)
     (item,) = (i for i in items() if i.name == BESIDE)
     for dataset, runs in settings.items():

@@ -28,7 +28,7 @@ def draw_interpolation(study: Asked) -> Iterator[NamedDrawing]:
         if not run.fitted:
             firsts.setdefault(run.dataset, run)
     if not firsts:
-        raise TooFewRunsError(f"study {study.plan.name!r} has no trained autoencoder: `python -m bench train` trains")
+        raise TooFewRunsError(f"study {study.plan.name!r} has no trained autoencoder: {study.to_train}")
     for run in firsts.values():
         yield _picture(study, run)
 

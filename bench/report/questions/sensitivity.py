@@ -36,7 +36,8 @@ def draw_sensitivity(study: Asked) -> Iterator[NamedDrawing]:
         evaluate_again(study.plan, study.store, pool)
     scores = scores_again(study.plan, study.store)
     if scores.empty:
-        raise TooFewRunsError("no run of the study has stored codes: python -m bench score encodes them")
+        command = study.store.command(f"score study={study.plan.name}")
+        raise TooFewRunsError(f"no run of the study has stored codes: {command} encodes them")
     shares = score_shares(scores)
     yield "sensitivity_of_scores", _figure(shares, shares["name"].map(title), "a score", study, scores), shares
     names = [n for n in PAPER.values() if n in set(scores["name"])]
