@@ -15,12 +15,14 @@ from bench.data.base import Card
 from bench.data.pooled import check_size, sizes_of
 from bench.data.sampling import ALL, Sampling, of_card
 from bench.metrics.base import OF_CODES
+from bench.models.base import ModelError
+from bench.models.parts.possible_pairs import check_moves, check_pairs
 from bench.networks.base import sizes_taken
 from bench.store import files
 from bench.study.learner import Entry, entry_of
 from bench.study.plan import Plan
 from bench.study.protocol import Protocol, protocol_of
-from bench.study.run import Frozen, Run, Schedule
+from bench.study.run import PAIRS, Frozen, Run, Schedule
 from bench.values import ConfigError, build, check_name, counted, listed, mapping, number, one_of, shown, text
 
 PUBLISHED_STEPS = 300_000  # the steps for which hyper-parameters counted in steps are given
@@ -133,6 +135,8 @@ def _runs(config: Mapping[str, Any], schedule: Schedule) -> Iterator[Run]:
             share = entry.published_updates if schedule.updates == "published" else 1.0
             schedule_of_model = dataclasses.replace(schedules[name], steps=max(1, round(schedule.steps * share)))
             for index, value, hyper in settings[model]:
+                if entry.of_pairs:
+                    _check_pairs(model, entry.pairs, hyper, card)
                 for key in entry.scaled:
                     hyper = hyper | {key: hyper[key] * (schedule_of_model.steps / PUBLISHED_STEPS)}
                     number(f"{key} of {model} at {schedule_of_model.steps:,} steps", hyper[key])
@@ -167,6 +171,17 @@ def _check_partners(model: str, card: Card, sampling: Sampling) -> None:
             f"{model} chooses images that share values of factors from all: with sampling={sampling.kind} some would "
             "be those that are held out"
         )
+
+
+def _check_pairs(model: str, rule: str, hyper: Mapping[str, float], card: Card) -> None:
+    """Raise ConfigError where a data set cannot provide the pairs that a model is trained on."""
+    try:
+        if (read := PAIRS[rule]) == "rate":
+            check_moves(model, [hyper[read]], card.factor_sizes, card.without_order)
+        else:
+            check_pairs(model, [-1 if read is None else hyper[read]], card.factor_sizes)
+    except ModelError as fault:
+        raise ConfigError(f"{fault}; the data set is {card.name}: leave one of the two out") from fault
 
 
 def _schedule_on(card: Card, schedule: Schedule, trained: bool) -> Schedule:

@@ -30,6 +30,7 @@ class Entry:
         scaled: hyper-parameters that are given for the published number of steps.
         published_updates: the share of the schedule's steps that it took in its study.
         pairs: of a model of pairs of images: the rule that draws them, of `bench.study.run.PAIRS`.
+        of_pairs: whether it trains on pairs of images.
         partners: whether it chooses further images by their factors, as models of pairs do.
     """
 
@@ -41,6 +42,7 @@ class Entry:
     scaled: tuple[str, ...]
     published_updates: float
     pairs: str
+    of_pairs: bool
     partners: bool
 
 
@@ -76,6 +78,7 @@ def entry_of(model: str, settings: Any) -> Entry:
         tuple(scaled),
         positive(f"{group}.published_updates", entry.get("published_updates", 1.0)),
         _rule_of(model, entry["pairs"], hyper) if "pairs" in entry else FIRST_PAIRS,
+        "pairs" in entry,
         flag(f"{group}.partners", entry.get("partners", "pairs" in entry)),
     )
 

@@ -13,7 +13,8 @@ from scipy import stats
 from bench import registry
 from bench.data.reader import DeviceImages
 from bench.models.base import ModelError
-from bench.models.parts.pairs import check_moves, check_pairs, factors_of, partner_rows, rows_of
+from bench.models.parts.pairs import factors_of, partner_rows, rows_of
+from bench.models.parts.possible_pairs import check_moves, check_pairs
 from bench.study.run import PAIRS
 from bench.training.batches import Batches
 

@@ -276,6 +276,12 @@ def test_a_fitted_model_does_not_depend_on_the_steps_it_does_not_take() -> None:
         (["sampling.each=[3]"], ConfigError, "sampling must be names with values"),
         (["sampling.each=[{kind:subset,image:3}]"], UnknownNameError, "Did you mean 'images'"),
         (["model=ada_gvae", "dataset=mnist"], ConfigError, "ada_gvae trains on images .* mnist has no factor grid"),
+        (
+            ["model=ada_gvae", "model.ada_gvae.hyper.changes=5"],
+            ConfigError,
+            "from 1 to 4, for 5 factors vary, .* got 5; ",
+        ),
+        (["model=slow_vae", "model.slow_vae.hyper.rate=0"], ConfigError, "rate must be above 0, .* is dsprites: leave"),
         (["model=dc_ign", "dataset=mnist"], ConfigError, "dc_ign trains on images .* mnist has no factor grid"),
         (["model=dc_ign", "sampling=held_out"], ConfigError, "dc_ign chooses images .* those that are held out"),
         (["sampling=subset", "model=slow_vae"], ConfigError, "slow_vae chooses images .* with sampling=subset some"),
@@ -307,6 +313,19 @@ def test_a_fitted_model_does_not_depend_on_the_steps_it_does_not_take() -> None:
 def test_a_bad_configuration_is_named(overrides: list[str], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         plan(composed(*overrides))
+
+
+def test_a_model_of_pairs_is_refused_on_a_data_set_that_cannot_provide_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    dsprites = data.card("dsprites")
+    factors = {"factor_names": ("x", "y"), "factor_sizes": (dsprites.num_images, 1), "categorical": ()}
+    monkeypatch.setattr(data, "card", lambda name: replace(dsprites, factor_divisors=(), **factors))
+    refused = r"ada_gvae trains on pairs .* has 1 that vary; the data set is dsprites: leave one of the two out"
+    with pytest.raises(ConfigError, match=refused):
+        plan(composed("model=ada_gvae"))
+    assert plan(composed("model=[dc_ign,slow_vae,beta_vae]")).runs
+    factors["categorical"] = ("x",)
+    with pytest.raises(ConfigError, match="slow_vae trains on pairs whose ordered factors move"):
+        plan(composed("model=slow_vae"))
 
 
 def test_whole_numbers_may_be_written_as_powers_of_ten() -> None:

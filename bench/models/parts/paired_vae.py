@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from bench.models.base import ModelError
-from bench.models.parts.pairs import Words, check_moves, check_pairs, partner_rows
+from bench.models.parts.pairs import Words, partner_rows
+from bench.models.parts.possible_pairs import check_moves, check_pairs
 from bench.models.parts.vae import GaussianVAE
 
 
