@@ -4,12 +4,14 @@ A model's title is in its `conf/model/NAME.yaml`, a data set's on its card, a sc
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from math import inf
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from bench import data, registry
 from bench.metrics.base import Score
@@ -95,6 +97,22 @@ def declared(name: str) -> Score | None:
         (Score(low=-inf, high=1, higher_is_better=True, title='Linear R²', ranks=()), None)
     """
     return next((s for pattern, s in _declared_scores().items() if _matched(pattern, name)), None)
+
+
+def in_range(ends: ArrayLike, names: Sequence[str]) -> NDArray[np.float64]:
+    """Ends of intervals of scores (..., len(names)), none outside the range that its score is declared to have.
+
+    Example:
+        >>> in_range([[-0.02], [0.1]], ["mig"]).T.tolist(), in_range([1.2, -3.0], ["modularity", "r2"]).tolist()
+        ([[0.0, 0.1]], [1.0, -3.0])
+    """
+    return np.clip(np.asarray(ends, dtype=np.float64), *np.transpose([span_of(name) for name in names]))
+
+
+def span_of(name: str) -> tuple[float, float]:
+    """The least and the largest value that a score is declared to have; infinite if no metric declares it."""
+    score = declared(name)
+    return (-inf, inf) if score is None else (score.low, score.high)
 
 
 def merit_sign(name: str) -> int:

@@ -62,7 +62,7 @@ def test_the_overall_score_is_the_mean_over_data_sets(study_table: pd.DataFrame)
 
 def test_the_interval_over_data_sets_is_that_of_a_mean_of_independent_means() -> None:
     rng = np.random.default_rng(0)
-    scores = {"d": rng.normal(size=8), "e": rng.normal(2, 3, size=16)}
+    scores = {"d": rng.normal(0.5, 0.02, size=8), "e": rng.normal(0.6, 0.06, size=16)}
     board = leaderboard(pd.concat([small({"a": own}, dataset=d) for d, own in scores.items()]), [MIG])
     variances = np.array([mstats.trimmed_stde(own, (0.25, 0.25)) ** 2 for own in scores.values()]) / 4
     freedom = variances.sum() ** 2 / (variances**2 / [3, 7]).sum()  # of half of the runs
@@ -173,6 +173,15 @@ def test_a_new_metric_has_a_column_and_moves_ranks_only_where_it_says_so(
     standing = [*STANDING, "coverage"]
     same = {s: before.xs(s, level="rank_set")[standing].equals(after.xs(s, level="rank_set")[standing]) for s in sets}
     assert same == {"study": True, "all": not ranked, "information": not ranked}
+
+
+def test_an_interval_ends_where_the_range_of_its_score_does() -> None:
+    scores = {"low": [0.0, 0.01, 0.02, 0.03, 0.5], "high": [1.0, 0.99, 0.98, 0.97, 0.5]}
+    board = by_model(leaderboard(small(scores), [MIG]))
+    assert board.loc["low", "mig_low"] == 0 < board.loc["low", "mig_high"] < 1
+    assert 0 < board.loc["high", "mig_low"] < board.loc["high", "mig_high"] == 1
+    unbounded = by_model(leaderboard(small(scores, "elbo"), [Column("elbo", "elbo", Score(-np.inf, np.inf))]))
+    assert unbounded.loc["low", "elbo_low"] < 0
 
 
 def test_fewer_than_five_seeds_have_no_interval() -> None:

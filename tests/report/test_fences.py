@@ -8,7 +8,7 @@ import pytest
 from matplotlib.collections import LineCollection
 
 from bench.report.figures.distributions import scores_by_model, scores_by_strength
-from bench.report.figures.fences import fence_note, fenced, fences, in_range
+from bench.report.figures.fences import fence_note, fenced, fences
 from bench.report.figures.panels import Drawn
 from bench.report.figures.scatters import efficiency_scatter, metric_pairs
 from bench.report.figures.selection import selected_runs
@@ -58,11 +58,6 @@ def test_only_the_side_without_a_bound_is_fenced() -> None:
     assert fences(scores.iloc[:20], list(scores)) == {}
 
 
-def test_intervals_end_where_scores_do() -> None:
-    ends = in_range(pd.Series([-0.1, 1.2, -3.0, -3.0]), pd.Series(["mig", "modularity", "r2", "mine"]))
-    assert ends.tolist() == [0.0, 1.0, -3.0, -3.0]
-
-
 def test_a_model_of_one_strength_shows_its_interval_too() -> None:
     table = synthetic_table(np.random.default_rng(0), seeds=5, models=("beta_vae", "dip_vae_i"))
     once = table[table["model"].eq("beta_vae") | table["strength_index"].eq(0)]
@@ -70,4 +65,4 @@ def test_a_model_of_one_strength_shows_its_interval_too() -> None:
     mig = lines[lines["model"].eq("dip_vae_i") & lines["name"].eq("mig")].iloc[0]
     (panel,) = (ax for ax in figure.axes if ax.get_title() == "MIG")
     ends = [c.get_segments()[0][:, 1].tolist() for c in panel.collections if isinstance(c, LineCollection)]
-    assert ends == [[max(0, mig["low"]), mig["high"]]]
+    assert ends == [[mig["low"], mig["high"]]]

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.analysis.board.ranking import STANDING, Contest, standings
+from bench.analysis.names import in_range
 from bench.analysis.statistics.estimates import Array, Estimate
 from bench.analysis.statistics.intervals import t_ends, together
 from bench.metrics.base import Score
@@ -105,7 +106,7 @@ def _score(name: str, grid: Sequence[Sequence[Estimate]], k: int) -> dict[str, A
     point = np.mean([[e.point[k] for e in line] for line in grid], axis=0)
     parts = np.array([[(e.error[k], e.freedom[k]) for e in line] for line in grid])  # data sets x rows x 2
     error, freedom = together(parts[..., 0] / len(grid), parts[..., 1])
-    low, high = t_ends(point, error, freedom)
+    low, high = in_range(np.array(t_ends(point, error, freedom)), [name])
     runs = np.sum([[e.runs[k] for e in line] for line in grid], axis=0).astype(int)
     return {name: point, f"{name}_low": low, f"{name}_high": high, f"{name}_runs": runs}
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bench import registry
-from bench.analysis.names import PAPER
+from bench.analysis.names import PAPER, in_range, span_of
 from bench.analysis.published.numbers import Item
 from bench.analysis.scores.agreement import TooFewRunsError, rank_correlations, wide
 from bench.analysis.scores.transfer import complete_grid, transfer
@@ -230,25 +230,27 @@ def _statistics(item: Item, rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
         values, labels = chosen["score"].to_numpy(), numbered(chosen["value"].to_list())
         seeds = int(np.bincount(labels).min())
         ends: tuple[float, float] = (np.nan, np.nan)
+        name = str(chosen["name"].iloc[0])
         if seeds >= MIN_SEEDS and item.statistic == "mean":
-            ends = _pair(t_ends(values.mean(), *spread(values, labels)))
+            ends = _pair(in_range(t_ends(values.mean(), *spread(values, labels)), [name]))
         elif seeds >= MIN_SEEDS and labels.max() > 0:  # quantiles at the interval of the share of scores below
             share = t_ends(0.5, *spread((values <= np.median(values)).astype(float), labels))
             ends = _pair(np.quantile(values, np.clip(share, 0, 1)))
         elif seeds >= MIN_SEEDS:
-            name, setting = str(chosen["name"].iloc[0]), tuple(chosen[SETTING].iloc[0])
+            setting = tuple(chosen[SETTING].iloc[0])
             if name not in medians:
-                medians[name] = _of_settings(rows[rows["name"] == name])
+                medians[name] = _of_settings(rows[rows["name"] == name], name)
             ends = _pair(medians[name].loc[setting, ["low", "high"]])
         counts = {"runs": len(chosen), "seeds": seeds}
         ours = getattr(np, item.statistic)(values)
         yield {"row": row, "column": column, "ours": ours, "low": ends[0], "high": ends[1]} | counts
 
 
-def _of_settings(rows: pd.DataFrame) -> pd.DataFrame:
+def _of_settings(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     """Centres of every setting of a score, with pooled variances, by (model, value)."""
     groups = rows.dropna(subset=["score", "value"]).groupby(SETTING, observed=True)["score"]
-    return centres([group.to_numpy() for _, group in groups]).set_index(pd.MultiIndex.from_tuples(groups.groups))
+    of_settings = centres([group.to_numpy() for _, group in groups], span_of(name))
+    return of_settings.set_index(pd.MultiIndex.from_tuples(groups.groups))
 
 
 def _pair(ends: Iterable[Any]) -> tuple[float, float]:

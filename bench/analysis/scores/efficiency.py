@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from bench.analysis.names import accuracies
+from bench.analysis.names import accuracies, in_range
 from bench.analysis.scores.agreement import TooFewRunsError, fewest_seeds, settings, wide
 from bench.analysis.statistics.intervals import MIN_SEEDS, numbered, spread, t_ends
 
@@ -37,7 +37,8 @@ def _of_model(complete: pd.DataFrame) -> pd.DataFrame:
     values, seeds = complete.to_numpy(), fewest_seeds(complete)
     low, high = np.full((2, values.shape[1]), np.nan)
     if seeds >= MIN_SEEDS:
-        low, high = t_ends(values.mean(axis=0), *spread(values, numbered(settings(complete))))
+        ends = t_ends(values.mean(axis=0), *spread(values, numbered(settings(complete))))
+        low, high = in_range(ends, list(complete.columns))
     split = complete.columns.to_series().str.rpartition("_")
     columns = {"predictor": split[0].to_numpy(), "labels": split[2].astype(int).to_numpy(), "mean": values.mean(axis=0)}
     return pd.DataFrame(columns | {"low": low, "high": high, "runs": len(complete), "seeds": seeds})

@@ -7,6 +7,7 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
+from bench.analysis.names import in_range
 from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError, fewest_seeds, settings
 from bench.analysis.statistics.intervals import (
     DRAWS,
@@ -56,7 +57,7 @@ def accuracy_by_third(
         cells = settings(complete)
         counts = resample_counts(cells, DRAWS, rng)[:, rows]
         draws = _medians(np.take_along_axis(y[rows].T, order, axis=1), order, counts, len(GROUPS))
-        low, high = percentile_interval(stretched(middles, draws, numbered(cells)))
+        low, high = in_range(percentile_interval(stretched(middles, draws, numbered(cells))), names)
     thirds = []
     for g, part in enumerate(parts):
         centre = {"median": middles[g], "iqm": iqm(y[part])}

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.analysis.names import TC, TC_SAMPLED, UNSUPERVISED, merit_sign
+from bench.analysis.names import TC, TC_SAMPLED, UNSUPERVISED, in_range, merit_sign
 from bench.analysis.scores.agreement import MIN_RUNS, TooFewRunsError, fewest_seeds, settings, wide
 from bench.analysis.statistics.intervals import DRAWS, MIN_SEEDS, numbered, percentile_interval, resamples, stretched
 
@@ -56,7 +56,7 @@ def unsupervised_selection(scores: pd.DataFrame, names: Sequence[str], rng: np.r
     lines: list[dict[str, object]] = []
     for by, picked, draws, run in picks:
         ends = stretched(picked, draws, labels) if seeds >= MIN_SEEDS else np.full_like(draws, np.nan)
-        low, high = np.sort(percentile_interval(ends) * signs, axis=0)
+        low, high = in_range(np.sort(percentile_interval(ends) * signs, axis=0), names)
         values = {"score": picked * signs, "low": low, "high": high, "share": (x <= picked).mean(axis=0)}
         lines += [
             {"metric": n, "by": by} | {column: value[k] for column, value in values.items()} | {"run": run}

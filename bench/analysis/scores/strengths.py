@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from bench.analysis.names import span_of
 from bench.analysis.scores.agreement import TooFewRunsError
 from bench.analysis.statistics.centres import centres
 from bench.columns import with_text
@@ -33,10 +34,11 @@ def against_strength(table: pd.DataFrame, names: Sequence[str], representation: 
         raise TooFewRunsError("no model has runs of two strengths with these scores")
     keys = ["dataset", "model", "strength_index", "name"]
     parts = []
-    for _, scores in rows.groupby(["dataset", "name"], sort=False):  # settings of one score pool their variances
+    for (_, name), scores in rows.groupby(["dataset", "name"], sort=False):  # of which settings pool variances
         groups = scores.groupby(keys, sort=False)["score"]
         settings = pd.DataFrame(list(groups.groups), columns=keys)
-        parts.append(pd.concat([settings, centres([group.to_numpy() for _, group in groups])], axis=1))
+        values_of_settings = [group.to_numpy() for _, group in groups]
+        parts.append(pd.concat([settings, centres(values_of_settings, span_of(str(name)))], axis=1))
     lines = pd.concat(parts).astype({"strength_index": int}).sort_values(keys, ignore_index=True)
     values = rows.astype({"strength_index": int}).drop_duplicates(["model", "strength_index"])
     values = values[["model", "hyperparameter", "strength_index", "value"]]

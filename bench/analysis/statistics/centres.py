@@ -7,6 +7,7 @@ The few seeds of one setting estimate their variance poorly, so the variances of
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,12 @@ YUEN_FROM = 20
 CENTRES: Mapping[str, Callable[..., Any]] = {"median": np.median, "iqm": iqm}
 
 
-def centres(settings: Sequence[ArrayLike]) -> pd.DataFrame:
+def centres(settings: Sequence[ArrayLike], span: tuple[float, float] = (-inf, inf)) -> pd.DataFrame:
     """Median and IQM of the seeds of each setting of one score on one data set, with 95 % intervals.
 
     Args:
         settings: the values of each setting, one per seed; NaN is left out.
+        span: the least and the largest value that the score can have, beyond which no interval reaches.
 
     Returns:
         A row per setting: median, low, high, iqm, iqm_low, iqm_high, seeds. Intervals are missing below `MIN_SEEDS`
@@ -41,7 +43,8 @@ def centres(settings: Sequence[ArrayLike]) -> pd.DataFrame:
         for k, variance, freedom in zip(enough, variances, freedoms, strict=True):
             low, high = _median_interval(values[k], variance, freedom)
             iqm_low, iqm_high = _iqm_interval(values[k], variance, freedom)
-            rows[k] |= {"low": low, "high": high, "iqm_low": iqm_low, "iqm_high": iqm_high}
+            ends = {"low": low, "high": high, "iqm_low": iqm_low, "iqm_high": iqm_high}
+            rows[k] |= {name: float(np.clip(end, *span)) for name, end in ends.items()}
     return pd.DataFrame(rows, columns=list(NAMES)).astype(float).assign(seeds=[len(v) for v in values])
 
 

@@ -42,15 +42,6 @@ def fenced(values: pd.Series, names: pd.Series, at: Fences) -> pd.Series:
     return values.clip(low.fillna(-np.inf), high.fillna(np.inf))
 
 
-def in_range(values: pd.Series, names: pd.Series) -> pd.Series:
-    """Ends of intervals, none of them outside the range that a score is declared to have."""
-    declarations = {n: score for n in names.unique() if (score := declared(n)) is not None}
-    low, high = (
-        names.map({n: getattr(s, end) for n, s in declarations.items()}).astype(float) for end in ("low", "high")
-    )
-    return values.clip(low.fillna(-np.inf), high.fillna(np.inf))
-
-
 def fence_note(scores: pd.DataFrame, at: Fences) -> str:
     """A sentence for the caption on each score with far runs; "" if there are none."""
     parts = []

@@ -5,7 +5,7 @@ import pandas as pd
 from bench.analysis.names import UNSUPERVISED, dataset_title, title
 from bench.analysis.scores.choice import CRITERIA
 from bench.analysis.scores.selection import unsupervised_selection, with_sampled_tc
-from bench.report.figures.fences import fence_note, fenced, fences, in_range
+from bench.report.figures.fences import fence_note, fenced, fences
 from bench.report.figures.panels import Drawn, metrics_of, panel_grid, rng, standing
 from bench.report.style import titled
 
@@ -18,8 +18,7 @@ def selected_runs(table: pd.DataFrame, dataset: str, schedules: str) -> Drawn:
     order = list(dict.fromkeys(picks["by"]))
     figure, axes, _ = panel_grid(len(names), 0.35 + 0.15 * len(order), sharey=True)
     at = fences(scores, names)
-    shown = picks.assign(**{c: in_range(picks[c], picks["metric"]) for c in ("low", "high")})
-    shown = shown.assign(**{c: fenced(shown[c], picks["metric"], at) for c in ("low", "score", "high")})
+    shown = picks.assign(**{c: fenced(picks[c], picks["metric"], at) for c in ("low", "score", "high")})
     for ax, name in zip(axes, names, strict=True):
         for place, line in enumerate(shown[shown["metric"] == name].itertuples()):
             colour, marker = ("#0173b2", "o") if line.by in UNSUPERVISED else ("0.45", "|")

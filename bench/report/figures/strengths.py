@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from bench.analysis.names import dataset_title, model_title, title
 from bench.analysis.scores.agreement import MIN_SEEDS
 from bench.analysis.scores.strengths import against_strength, of_runs
-from bench.report.figures.fences import fence_note, fenced, fences, in_range
+from bench.report.figures.fences import fence_note, fenced, fences
 from bench.report.figures.panels import (
     Drawn,
     Looks,
@@ -36,8 +36,7 @@ def medians_against_strength(table: pd.DataFrame, dataset: str, schedules: str, 
     styles = looks_of(table)
     figure, axes, hole = panel_grid(len(names), 1.4, sharex=True)
     at = fences(scores, names)
-    shown = lines.assign(**{c: in_range(lines[c], lines["name"]) for c in ("low", "high")})
-    shown = shown.assign(**{c: fenced(shown[c], lines["name"], at) for c in ("median", "low", "high")})
+    shown = lines.assign(**{c: fenced(lines[c], lines["name"], at) for c in ("median", "low", "high")})
     for ax, name in zip(axes, names, strict=True):
         strength_lines(ax, shown[shown["name"] == name], styles)
         ax.set_title(title(name))

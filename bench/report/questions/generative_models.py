@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from bench.analysis.names import PAPER, dataset_title, setting_of, setting_title, title
+from bench.analysis.names import PAPER, dataset_title, setting_of, setting_title, span_of, title
 from bench.analysis.published.numbers import Item, items
 from bench.analysis.representations.traversals import traversals
 from bench.analysis.scores.agreement import TooFewRunsError, wide
@@ -122,7 +122,7 @@ def _medians(scores: pd.DataFrame, dataset: str, settings: Mapping[Setting, list
             of_dataset[name][of_dataset.index.get_level_values("run").isin([r.id for r in runs])]
             for runs in settings.values()
         ]
-        medians = centres([v.to_numpy() for v in values])
+        medians = centres([v.to_numpy() for v in values], span_of(name))
         labels = [setting_title(runs[0].model, runs[0].sweeps, runs[0].value) for runs in settings.values()]
         rows.append(medians.assign(row=labels, name=name, source="ours"))
     if not rows:
