@@ -1,10 +1,12 @@
 """The end of a command: a table of failed and unfinished work, and the exit code."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich.markup import escape
 from rich.table import Table
 
+from bench.cli.absent_data import Images, images_of
 from bench.progress import results, say
 from bench.scoring.groups import cells_of
 from bench.store.claims import is_claimed
@@ -25,7 +27,7 @@ def close(
     plan: Plan,
     store: Store,
     broken: Sequence[str],
-    absent: Mapping[str, str],
+    absent: Mapping[Images, str],
     lost: Mapping[str, str] = NOTHING,
     undrawn: Mapping[str, str] = NOTHING,
     whole: Plan | None = None,
@@ -37,7 +39,7 @@ def close(
         plan: the study, or the part of it that the command was for.
         store: where its runs are.
         broken: errors of metrics that cannot be imported.
-        absent: data set -> why it is not available.
+        absent: data set and its version -> why it is not available.
         lost: run id -> how the job that should have done it died.
         undrawn: picture -> the error of drawing it.
         whole: the study, whose runs form the groups that are scored together; None: the plan.
@@ -47,12 +49,13 @@ def close(
     """
     known = ledger(store)
     rows: list[Row] = [("", "metric", fault) for fault in broken]
-    rows += [(counted(sum(r.dataset == d for r in plan.runs), "run"), "data", fault) for d, fault in absent.items()]
+    runs_of = Counter(map(images_of, plan.runs))
+    rows += [(counted(runs_of[images], "run"), "data", fault) for images, fault in absent.items()]
     cells = cells_of(plan, lambda member: known.run(member) == "done", whole)
     keys = {member: [cell.key for cell in cells_of_member] for member, cells_of_member in cells.items()}
     rows += _failures(plan, keys, store, known)
     rows += [("", f"picture {name}", fault) for name, fault in undrawn.items()]
-    unfinished = [r for r in _unfinished(stage, plan, keys, known) if r.dataset not in absent]
+    unfinished = [r for r in _unfinished(stage, plan, keys, known) if images_of(r) not in absent]
     elsewhere = [r for r in unfinished if is_claimed(store.run(r.id))]
     dropped = [r for r in unfinished if r not in elsewhere]
     untrained, unscored = "its process was killed", "its process was killed, or another one trained it meanwhile"

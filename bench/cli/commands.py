@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench import data
+from bench.cli.absent_data import Images, absent_data, images_of, lost_data
 from bench.cli.closing import close
 from bench.cli.compare import compare_named
 from bench.cli.status import status
@@ -25,7 +26,6 @@ from bench.launch.local import (
 )
 from bench.pool import Pool
 from bench.progress import say, show, stage
-from bench.registry import UnknownNameError
 from bench.scoring.floors import make_floors
 from bench.scoring.runs import Cell, cells
 from bench.store.folders import Store
@@ -134,19 +134,19 @@ def perform(settings: Settings, options: Mapping[str, Sequence[str]]) -> int:
 
 def _work(
     name: str, part: Plan, whole: Plan, store: Store, pool: Pool, settings: Settings
-) -> tuple[Mapping[str, str], Mapping[str, str], Mapping[str, str]] | None:
+) -> tuple[Mapping[Images, str], Mapping[str, str], Mapping[str, str]] | None:
     """Train and score the part of a study that a command is for; draw, report and export the whole study.
 
     Returns:
         Three mappings to reasons: of unavailable data sets, of runs whose job died and of pictures that failed. None:
         the jobs were submitted and nobody waits for them.
     """
-    absent: dict[str, str] = {}
+    absent: dict[Images, str] = {}
     lost: Mapping[str, str] = {}
     undrawn: dict[str, str] = {}
     if name in ("run", "train", "score"):
-        absent = _absent_data(part)
-        available = dataclasses.replace(part, runs=tuple(r for r in part.runs if r.dataset not in absent))
+        absent = absent_data(part)
+        available = dataclasses.replace(part, runs=tuple(r for r in part.runs if images_of(r) not in absent))
         mend(available.runs, store)
         if shipped := take(untrained_runs(available, store, settings), store):
             say(f"{name}: the weights of {len(shipped):,} of the runs ship with the package and were taken")
@@ -181,34 +181,6 @@ def _launch(name: str, plan: Plan, store: Store, settings: Settings) -> dict[str
     from bench.launch.driver import Work, distribute
 
     return distribute(Work(name, plan, settings, store, lambda: missing_work(name, plan, store, settings), job))
-
-
-def _absent_data(plan: Plan) -> dict[str, str]:
-    """Unavailable data sets of a plan -> how to get them. Their runs are left out; the others are worked on."""
-    absent = _lost_data(plan)
-    for dataset in dict.fromkeys(r.dataset for r in plan.runs if r.dataset not in absent):
-        try:
-            data.fetch(dataset)
-        except data.DataError as fault:
-            absent[dataset] = str(fault)
-            say(f"{dataset} is left out: {fault}")
-    return absent
-
-
-def _lost_data(plan: Plan) -> dict[str, str]:
-    """Data sets of a plan that are not here, or in another version than its runs are of -> how to get them back."""
-    lost = {}
-    for dataset, version in dict.fromkeys((r.dataset, r.dataset_version) for r in plan.runs):
-        try:
-            data.check_version(dataset, version)
-        except data.DataError as fault:
-            lost[dataset] = str(fault)
-        except UnknownNameError:
-            added = f"`data add name={dataset} images=...`"
-            lost[dataset] = f"no data set has this name any more; {added} brings back one of yours"
-    for dataset, reason in lost.items():
-        say(f"{dataset} is left out: {reason}")
-    return lost
 
 
 def analyze(plan: Plan, store: Store, pool: Pool) -> dict[str, str]:
@@ -311,8 +283,8 @@ def dry_run(name: str, plan: Plan, store: Store, settings: Settings, whole: Plan
     """Print what a command would do for a plan, which may be part of a whole study; nothing is done."""
     from bench.cli.dry_run import show_work
 
-    lost_data = _lost_data(plan)
-    plan = dataclasses.replace(plan, runs=tuple(run for run in plan.runs if run.dataset not in lost_data))
+    lost = lost_data(plan)
+    plan = dataclasses.replace(plan, runs=tuple(run for run in plan.runs if images_of(run) not in lost))
     lacking = untrained_runs(plan, store, settings) if name in ("run", "train", "score") else []
     shipped = {entry.run for entry in shipped_among(lacking)}
     untrained = [run for run in lacking if run.id not in shipped and name != "score"]

@@ -123,7 +123,7 @@ def fetch(name: str) -> None:
         raise DataError(f"{name} cannot be read: {type(fault).__name__}: {fault}") from fault
 
 
-def check_version(name: str, version: int) -> None:
+def check_version(name: str, version: int | None) -> None:
     """Check that a data set has the version that runs are of: those of another one were made from other images.
 
     Raises:

@@ -53,14 +53,15 @@ def draw_models(
     lost: dict[str, str] = {}
     for run in plan.runs:
         if store.run(run.id).state() == "done":
-            groups.setdefault((run.dataset, run.model, run.sampling), []).append(run)
             try:
                 check_version(run.dataset, run.dataset_version)
             except (DataError, UnknownNameError) as fault:
                 lost[_name(run)] = str(fault)
+            else:
+                groups.setdefault((run.dataset, run.model, run.sampling), []).append(run)
+    lost = {name: fault for name, fault in lost.items() if name not in {_name(runs[0]) for runs in groups.values()}}
     values = _values(table, rank_by)
     yield from (Outcome(name, "not drawn", why=fault) for name, fault in lost.items())
-    groups = {group: runs for group, runs in groups.items() if _name(runs[0]) not in lost}
     for dataset in dict.fromkeys(d for d, *_ in groups):
         if not store.sheet(dataset).exists():
             try:

@@ -121,10 +121,10 @@ def scores_again(plan: Plan, store: Store) -> "pd.DataFrame":
 
 def with_codes(plan: Plan, store: Store) -> list[Run]:
     """The runs of a study whose codes are stored and whose data set is in place."""
-    here = {run.dataset for run in plan.runs if data.is_here(run.dataset, run.dataset_version)}
-    ready = {d: data.state(d) == "ready" for d in here}
+    here = [run for run in plan.runs if data.is_here(run.dataset, run.dataset_version)]
+    ready = {d: data.state(d) == "ready" for d in dict.fromkeys(run.dataset for run in here)}
     rows = {d: len(coding.pool(data.load_data(d), plan.protocol.pool)) for d, is_ready in ready.items() if is_ready}
-    return [r for r in plan.runs if r.dataset in rows and store.run(r.id).codes(rows[r.dataset]).exists()]
+    return [r for r in here if r.dataset in rows and store.run(r.id).codes(rows[r.dataset]).exists()]
 
 
 def _identity(run: Run, evaluation: int) -> str:

@@ -134,11 +134,12 @@ def _with_words_used(table: "pd.DataFrame") -> "pd.DataFrame":
 def _groups_of(plan: Plan, table: "pd.DataFrame") -> set[str]:
     """The group cells of a table that are of the plan's metrics and protocol, of any runs.
 
-    Their keys depend on the number of images: all cells of a data set that is no longer here are taken for such.
+    Their keys depend on the number of images: all cells of runs whose images are no longer here are taken for such.
     """
-    is_here = {m.dataset: data.is_here(m.dataset, m.dataset_version) for m in plan.members}
-    of_plan = table[table["metric"].isin(plan.metrics) & table["dataset"].isin(list(is_here))]
-    checkable = of_plan["dataset"].isin([dataset for dataset, here in is_here.items() if here])
+    lost = {m for m in plan.members if not data.is_here(m.dataset, m.dataset_version)}
+    here = {m.dataset for m in plan.members if m not in lost}
+    of_plan = table[table["metric"].isin(plan.metrics) & table["dataset"].isin(list({m.dataset for m in plan.members}))]
+    checkable = of_plan["dataset"].isin(list(here)) & ~of_plan["run"].isin([m.id for m in lost])
     return group_keys(plan.protocol, of_plan[checkable]) | set(groups_in(of_plan[~checkable]))
 
 

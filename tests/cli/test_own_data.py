@@ -252,8 +252,26 @@ def test_a_study_goes_on_without_a_data_set_that_was_removed(
     capsys.readouterr()
     assert bench("score", "study=two", "metric=[active_dims]", "processes=1") == 1  # as for a download that is missing
     told = " ".join("".join(capsys.readouterr()).split())
-    assert "mine is left out: no data set has this name any more" in told
+    assert "1 run of mine left out: no data set has this name any more" in told
     assert set(bench_scores("two", tmp_path / "results")["dataset"]) == {"other"}
+
+
+@pytest.mark.long
+def test_of_a_study_on_two_versions_of_a_data_set_the_runs_of_the_one_that_is_gone_are_left_out(
+    bench: Run, pictures: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = ("model=pca", "dataset=mine", "study.name=two", "metric=[active_dims]")
+    bench("data", "add", "name=mine", *pictures, "size=16")
+    assert bench("train", *grid, "seed=0..1") == 0
+    bench("data", "remove", "name=mine")
+    np.savez(tmp_path / "other.npz", images=np.random.default_rng(0).integers(0, 255, (60, 16, 16), np.uint8))
+    bench("data", "add", "name=mine", f"images={tmp_path / 'other.npz'}", "size=16")
+    assert bench("train", *grid, "seed=2") == 0
+    capsys.readouterr()
+    assert bench("score", "study=two", "processes=1") == 1
+    told = " ".join("".join(capsys.readouterr()).split())
+    assert "2 runs of mine left out: these runs are of version" in told
+    assert bench_scores("two", tmp_path / "results")["seed"].unique().tolist() == [2]
 
 
 @pytest.mark.long

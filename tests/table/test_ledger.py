@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bench import data
 from bench.cli import commands
+from bench.cli.absent_data import absent_data, lost_data
 from bench.cli.closing import close
 from bench.cli.dry_run import hours, words
 from bench.data.base import DataError
@@ -104,7 +106,7 @@ def test_a_record_that_cannot_be_read_is_named_and_set_aside(
 def test_the_closing_table_names_failures_and_what_was_not_finished(
     store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    absent = {"cars3d": "download it from there"}
+    absent = {("cars3d", 1): "download it from there"}
     assert close("train", plan(*PLAN.runs, run(0, "cars3d")), store, ["metric x is broken"], absent) == 1
     told = capsys.readouterr().out
     for expected in ("5 failed", "metric x is broken", "DivergedError: at step 3", "Oops: no", "download it from there",
@@ -149,10 +151,18 @@ def test_data_sets_that_cannot_be_had_are_left_out(
         if name == "cars3d":
             raise DataError("download it from there")
 
-    monkeypatch.setattr(commands.data, "fetch", fetch)
-    absent = commands._absent_data(plan(run(0), run(0, "cars3d")))
-    assert absent == {"cars3d": "download it from there"}
+    monkeypatch.setattr(data, "fetch", fetch)
+    absent = absent_data(plan(run(0), run(0, "cars3d")))
+    assert absent == {("cars3d", 1): "download it from there"}
     assert "cars3d is left out: download it from there" in capsys.readouterr().err
+
+
+def test_of_two_versions_of_a_data_set_the_one_that_is_not_here_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    lost = lost_data(plan(run(0), replace(run(1), dataset_version=9), replace(run(2), dataset_version=9)))
+    assert [*lost] == [("dsprites", 9)]
+    assert "2 runs of dsprites left out: these runs are of version 9 of dsprites, here is version 1" in (
+        " ".join(capsys.readouterr().err.split())
+    )
 
 
 @pytest.fixture
