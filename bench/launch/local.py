@@ -179,10 +179,12 @@ def _scoring(member: Member, lacking: Sequence[Cell]) -> Scoring:
 
 
 def _adopt(run: Run, store: Store, checkpoint: Path) -> None:
-    from bench.training.train import adopt
+    from bench.training.adopted import adopt
 
-    adopt(run, store, checkpoint)
-    say(f"train: took the weights of {checkpoint} as {run}")
+    if adopt(run, store, checkpoint):
+        say(f"train: took the weights of {checkpoint} as {run}")
+    else:
+        say(f"train: {run} is claimed by another process, and left to it")
 
 
 def _train_task(

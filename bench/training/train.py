@@ -6,7 +6,6 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from bench.models.parts.paired_vae import PairedVAE
 from bench.models.parts.stacked import Stacked
 from bench.progress import say
 from bench.store.claims import Claim, claiming
-from bench.store.files import StoreError, read_arrays, remove, write_arrays, write_json
+from bench.store.files import StoreError, remove, write_arrays, write_json
 from bench.store.folders import RunFolder, Store
 from bench.store.shipped import revision
 from bench.store.weights import read_weights, write_done
@@ -37,6 +36,7 @@ from bench.training.way import way_of
 Report = Callable[[float, str], None]
 CSV = LoggerSetting()
 NOT_OF_RUNS = (StoreError, DataError, LoggerError)  # faults of the disk, the data and the settings
+NOT_TRAINED = "its weights are those of a file: give checkpoint=FILE with its grid, and retry_failed=true"
 PACKAGES = ("torch", "pytorch-lightning", "numpy", "scikit-learn")
 
 
@@ -67,7 +67,10 @@ def train(
     """
     with claiming([store.run(r.id) for r in runs]) as claims:
         claimed = [(r, c) for r, c in zip(runs, claims, strict=True) if c is not None and c.folder.state() != "done"]
-        if claimed:
+        for run, claim in ((r, c) for r, c in claimed if r.checkpoint is not None):
+            write_json(claim.folder.config, run.record())
+            _conclude(claim.folder, ModelError(NOT_TRAINED), {})
+        if claimed := [(r, c) for r, c in claimed if r.checkpoint is None]:
             _train_claimed(claimed, accelerator, report, logger)
         return ["elsewhere" if claim is None or not claim.holds() else claim.folder.state() for claim in claims]
 
@@ -93,21 +96,6 @@ def _train_claimed(
     for (_, claim), raised in zip(claimed, faults, strict=True):
         if claim.holds():
             _conclude(claim.folder, raised, {"device": _device(accelerator), "seconds": seconds, "fleet": len(claimed)})
-
-
-def adopt(run: Run, store: Store, checkpoint: Path) -> None:
-    """Use the weights of a file instead of training; the run is then encoded and scored like any other.
-
-    Raises:
-        StoreError: the file is no safetensors file or is truncated.
-        ModelError: its weights are those of another architecture.
-    """
-    learner = new_learner([run])
-    learner.load(read_arrays(checkpoint)[0])
-    folder = store.run(run.id)
-    write_json(folder.config, run.record())
-    write_arrays(folder.weights, learner.state())
-    write_done(folder, provenance() | {"device": "none: weights were given", "seconds": 0.0})
 
 
 def new_learner(runs: Sequence[Run], convolution: str = "grouped") -> Learner:

@@ -14,11 +14,13 @@ from bench.models.beta_vae import BetaVAE
 from bench.models.parts.vae import GaussianVAE
 from bench.models.pca import PCA
 from bench.networks.parts.convolutions import Grouped
-from bench.store.files import StoreError, read_arrays, read_json, write_arrays, write_json
+from bench.store.claims import claiming
+from bench.store.files import StoreError, read_arrays, read_json, sha256_of, write_arrays, write_json
 from bench.store.folders import RunFolder, Store
 from bench.study.run import Frozen, Run, Schedule
 from bench.table.records import read_records
 from bench.training import train as stage
+from bench.training.adopted import adopt
 from bench.training.fleet import Fleet
 from bench.training.loggers import LoggerError, LoggerSetting
 from bench.training.stack import Stack
@@ -338,6 +340,23 @@ def test_weights_of_another_run_are_refused_by_name_unless_its_record_is_of_an_e
     del record["sha256"]
     write_json(folder.done, record)
     assert stage.load_learner(run(seed=0), folder)
+
+
+def test_weights_that_are_given_are_taken_by_one_process_and_never_trained(tmp_path: Path) -> None:
+    train([run()], tmp_path)
+    store, weights = Store(tmp_path), Store(tmp_path).run(run().id).weights
+    given = replace(run(), checkpoint=sha256_of(weights))
+    folder = store.run(given.id)
+    assert train([given, run(seed=1)], tmp_path) == ["failed", "done"]
+    assert "give checkpoint=FILE" in read_json(folder.failed)["error"]
+    with claiming([folder]):
+        assert not adopt(given, store, weights)
+        assert not folder.weights.exists()
+    assert adopt(given, store, weights)
+    assert folder.state() == "done"
+    assert not folder.failed.exists()
+    assert [*folder.path.glob("claim-*")] == []
+    np.testing.assert_equal(read_arrays(folder.weights)[0], read_arrays(weights)[0])
 
 
 class Remembering:
