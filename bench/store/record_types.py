@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NotRequired, TypedDict, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NotRequired, TypedDict, TypeVar, Union, get_args, get_origin, get_type_hints
 from typing import is_typeddict as is_record
 
 import orjson
@@ -22,6 +22,7 @@ Place = tuple[str, str]  # field of a wrong value, such as ".model.name", and th
 Fault = Callable[[Any], Place | None]
 
 LARGEST = 2**63 - 1
+REPRESENTATIONS = ("mean", "sampled", "held_out")  # of a run's scores; a later version may have written others
 TRAINING = "training"  # the metric, and the cell, of scores that come from a run's losses
 
 
@@ -130,7 +131,7 @@ class CellRecord(TypedDict):
     key: Name
     metric: MetricName
     version: Positive
-    representation: Literal["mean", "sampled", "held_out"]
+    representation: Name
     seconds: Seconds
     values: NotRequired[dict[ScoreName, Number]]
     rows: NotRequired[dict[Name, Count]]
@@ -267,8 +268,6 @@ def _fault_of(kind: Any) -> Fault:
     if origin in (Union, UnionType):
         (rule_of_value,) = (_fault_of(part) for part in parts if part is not NoneType)
         return lambda value: None if value is None else rule_of_value(value)
-    if origin is Literal:
-        return must(lambda value: type(value) is str and value in parts, " or ".join(map(repr, parts)))
     if origin is NotRequired:
         return _fault_of(parts[0])
     if origin is list:

@@ -17,7 +17,7 @@ from bench.columns import arrow_schema, coded
 from bench.progress import say, say_once
 from bench.store.files import StoreError, check_regular, digest, is_out_of_reach, writing
 from bench.store.folders import Listing, Store
-from bench.store.record_types import Id, Name, checked
+from bench.store.record_types import REPRESENTATIONS, Id, Name, checked
 from bench.table.records import SCHEMA, Damage, read_records
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WORTHWHILE = 200  # runs; reading fewer from their folders is as fast
 MANY = 8  # files
-FORMAT = digest(["compact", 3, SCHEMA])  # files of another format are not read
+FORMAT = digest(["compact", 3, SCHEMA, REPRESENTATIONS])  # files of another format are not read
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from bench.progress import say_once
 from bench.store.files import StoreError, is_out_of_reach, printable, read_whole
 from bench.store.folders import Listing, Store
 from bench.store.record_types import (
+    REPRESENTATIONS,
     TRAINING,
     CellRecord,
     ConfigRecord,
@@ -106,6 +107,8 @@ def read_records(store: Store, listings: Iterable[Listing]) -> tuple["pa.Table",
             rows.add(config | (training or {}), _best(files) + trained)
         elif listing.records and not any(name == "config.json" for name, *_ in (*listing.records, *listing.faults)):
             damaged.append(_damage(store, listing.run, "config.json", ValueError("there is none")))
+    for name in sorted(rows.unknown):
+        say_once(f"scores of the representation {name} in {store.path} are left out: this version does not know it")
     return rows.table(), damaged
 
 
@@ -205,7 +208,7 @@ def _described_cells(text: bytes, run: Mapping[str, Any], rows: "_Rows") -> dict
 
 
 def _cells(content: ScoresRecord, run: Mapping[str, Any], rows: "_Rows") -> dict[str, Cell]:
-    cells, none = {}, dict[str, Any]()
+    cells, none, unknown = {}, dict[str, Any](), list[str]()
     if content.get("run", run["run"]) != run["run"]:
         raise ValueError(f"it holds scores of the run {content['run']}")
     factors = content.get("factors", [])
@@ -224,13 +227,17 @@ def _cells(content: ScoresRecord, run: Mapping[str, Any], rows: "_Rows") -> dict
         block = blocks.get(head)
         if block is None:
             checked(record, CellRecord)
+            if record["representation"] not in REPRESENTATIONS:
+                unknown.append(record["representation"])
+                continue
             block = rows.block(described_by, head)
         numbers = [record["seconds"], *values.values()]
         if not (type(version) is type(num_train) is type(num_test) is int and NUMBERS.issuperset(map(type, numbers))):
             raise ValueError(f"cell {key} holds something else than numbers")
         cells[key] = head, block, numbers
-    if len(cells) < len(content["cells"]):
+    if len(cells) + len(unknown) < len(content["cells"]):
         raise ValueError("it holds a cell twice")
+    rows.unknown |= {*unknown}
     return cells
 
 
@@ -256,6 +263,7 @@ class _Rows:
     of_block: list[int] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    unknown: set[str] = field(default_factory=set)  # representations that this version does not know
     values: "array[float]" = field(default_factory=lambda: array("d"))
 
     def add(self, run: dict[str, Any], cells: Sequence[Cell]) -> None:

@@ -175,7 +175,7 @@ OF_ONE: dict[str, dict[str, Harm]] = {
         "version is a float": cell_having(version=1.0),
         "key is a number": cell_having(key=1),
         "key is a list": cell_having(key=["k"]),
-        "representation is unknown": cell_having(representation="median"),
+        "representation has no name": cell_having(representation="the median"),
         "seconds is null": cell_having(seconds=None),
         "values is a list": cell_having(values=[0.5]),
         "a value is null": cell_having(values={"mig": None}),
@@ -250,6 +250,22 @@ def test_one_damaged_file_is_named_hides_nothing_else_and_is_mended(
         assert len(rows_of(scores(results_dir=store.path), run)) == len(whole)
     if file == "scores-all.json":
         assert [r for r, _ in local.unscored_cells(PLAN, store, {"retry_failed": False})] == [HARMED]
+
+
+def test_scores_of_a_representation_that_a_later_version_has_are_left_out_and_the_others_of_their_file_are_not(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = scores(results_dir=store.path)
+    path = store.run(HARMED.id).scores("all")
+    record = read_json(path)
+    record["cells"].append(record["cells"][0] | {"key": "of-a-later-version", "representation": "quantised"})
+    write_json(path, record)
+    assert rows_of(scores(results_dir=store.path), HARMED) == rows_of(before, HARMED)
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"scores of the representation quantised in {store.path} are left out: this version does not know" in told
+    mend(RUNS, store)
+    assert read_json(path) == record
+    assert "cannot read" not in capsys.readouterr().err
 
 
 def test_a_missing_config_is_written_again_from_the_plan(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
