@@ -1,5 +1,6 @@
 """Runs are divided into jobs in one way, whoever does them, and shipped costs tell about what they take."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -83,6 +84,20 @@ def test_the_2019_study_has_an_estimate_before_anything_was_run() -> None:
     assert 6 < trained / len(whole.runs) / 3600 < 8.5  # hours a model, as README says
     assert 30 < on_cards / len(whole.runs) < 60  # seconds
     assert 60 < scored / len(whole.runs) < 300
+
+
+def test_studies_say_of_their_training_what_a_dry_run_does() -> None:
+    said: dict[str, int] = {}
+    for file in (shipped.conf_dir() / "study").glob("*.yaml"):
+        head = " ".join(line[1:].strip() for line in file.read_text().splitlines() if line.startswith("#"))
+        if told := re.search(r"(\d+) core-hours", head):
+            said[file.stem] = int(told[1])
+    assert {"small", "generalise", "fairness"} <= said.keys()
+    for name, core_hours in said.items():
+        whole, _ = study(f"study={name}")
+        seconds = ShippedCosts("cpu core", whole.protocol.name).train(whole.runs)
+        assert seconds is not None
+        assert 2 / 3 < core_hours / (seconds / 3600) < 4 / 3, name
 
 
 def test_times_grow_with_steps_and_batches_and_a_new_model_has_none(grid: tuple[Run, ...]) -> None:
