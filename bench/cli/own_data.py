@@ -46,7 +46,8 @@ def _add(settings: Settings) -> int:
         lacks = "name=NAME" if settings["name"] is None else "images=FOLDER, or images=FILE.npz"
         raise ConfigError(f"data add lacks {lacks}: python -m bench data add name=NAME images=FOLDER labels=LABELS.csv")
     name = str(settings["name"])
-    own.check_new(name, data.packaged())
+    if name not in own.names() or settings["dry_run"]:
+        own.check_new(name, data.packaged())
     options = _image_options(settings)
     labels = None if settings["labels"] is None else Path(settings["labels"])
     columns = settings["factors"]
@@ -61,7 +62,12 @@ def _add(settings: Settings) -> int:
         return 0
     store = Store(settings["results_dir"], writable=True)
     with Meter(f"adding {name}", source.images.count, "images") as meter:
-        adding.write(name, source, meter.advance)
+        if name not in own.names():
+            adding.write(name, source, meter.advance)
+        elif adding.is_there(name, source, meter.advance):
+            say(f"{name}: these images and factors were added already")
+        else:
+            own.check_new(name, data.packaged())  # raises an error: other images have the name
     data.forget()
     data.fetch(name)
     sheet = store.sheet(name)

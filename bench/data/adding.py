@@ -163,21 +163,44 @@ def write(name: str, parts: Source, advance: Callable[[int], None] = lambda imag
         DataError: an image is broken, or the images changed meanwhile.
         StoreError: the folder cannot be written.
     """
+    with _draft(name) as folder:
+        _fill(folder, name, parts, advance)
+        folder.rename(own.card_path(name).parent)
+
+
+def is_there(name: str, parts: Source, advance: Callable[[int], None] = lambda images: None) -> bool:
+    """Whether a data set of the user's own has been written from the same images and factors; it reads every image.
+
+    An `add` that was interrupted at its end has written all.
+
+    Raises:
+        DataError, StoreError: as `write`.
+    """
+    known = own.card_path(name).read_bytes()
+    of_content = (b"version:", b"files:", b"grid:")
+    described = [line for line in _text(_card(name, parts, {}, False)).splitlines() if not line.startswith(of_content)]
+    if not {*described} <= {*known.splitlines()}:
+        return False  # before images are read
+    with _draft(name) as folder:
+        _fill(folder, name, parts, advance)
+        return (folder / own.CARD).read_bytes() == known
+
+
+def _fill(folder: Path, name: str, parts: Source, advance: Callable[[int], None]) -> None:
+    """Write the files of a data set."""
     images, factors = parts.images, parts.factors
     classes = np.stack([f.classes for f in factors], axis=1) if factors else np.zeros((images.count, 0), np.int64)
     values = np.stack([f.values for f in factors], axis=1) if factors else np.zeros((images.count, 0))
     places = _places(classes, tuple(f.size for f in factors))
     order = np.arange(images.count) if places is None else places
-    with _draft(name) as folder:
-        _write_images(images, order, folder / own.IMAGES, advance)
-        rows = np.argsort(order)
-        for file, array in ((own.CLASSES, classes), (own.VALUES, values)):
-            packed = io.BytesIO()  # of a full disk, numpy tells a number of bytes
-            np.save(packed, array[rows], allow_pickle=False)
-            (folder / file).write_bytes(packed.getvalue())
-        checksums = {file: sha256_of(folder / file) for file in (own.IMAGES, own.CLASSES, own.VALUES)}
-        card = _card(name, parts, checksums, places is not None)
-        (folder / own.CARD).write_text(yaml.safe_dump(card, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    _write_images(images, order, folder / own.IMAGES, advance)
+    rows = np.argsort(order)
+    for file, array in ((own.CLASSES, classes), (own.VALUES, values)):
+        packed = io.BytesIO()  # of a full disk, numpy tells a number of bytes
+        np.save(packed, array[rows], allow_pickle=False)
+        (folder / file).write_bytes(packed.getvalue())
+    checksums = {file: sha256_of(folder / file) for file in (own.IMAGES, own.CLASSES, own.VALUES)}
+    (folder / own.CARD).write_bytes(_text(_card(name, parts, checksums, places is not None)))
 
 
 def _card(name: str, parts: Source, checksums: Mapping[str, str], grid: bool) -> dict[str, Any]:
@@ -201,6 +224,10 @@ def _card(name: str, parts: Source, checksums: Mapping[str, str], grid: bool) ->
         "options": {"asked": asdict(images.options), "classes": {f.name: list(f.starts) for f in factors}},
         "files": [{"name": f"{name}/{file}", "sha256": sha256} for file, sha256 in checksums.items()],
     }
+
+
+def _text(card: Mapping[str, Any]) -> bytes:
+    return yaml.safe_dump(card, sort_keys=False, allow_unicode=True).encode()
 
 
 def _places(classes: NDArray[np.int64], sizes: tuple[int, ...]) -> NDArray[np.int64] | None:
@@ -233,7 +260,7 @@ def _write_images(pictures: Pictures, order: NDArray[np.int64], path: Path, adva
 
 @contextmanager
 def _draft(name: str) -> Iterator[Path]:
-    """A temporary folder that is renamed to the data set's at the end of the block; abandoned ones are removed.
+    """A temporary folder for a data set, removed at the end of the block unless it was renamed, as abandoned ones are.
 
     The writer holds a lock on it, so that others can tell it from one whose writer was killed.
     """
@@ -249,7 +276,6 @@ def _draft(name: str) -> Iterator[Path]:
         with suppress(OSError):  # a file system without locks
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield folder
-        folder.rename(parent / name)
     except OSError as fault:
         raise StoreError(f"cannot write {fault.filename or parent}: {fault.strerror or fault}") from fault
     finally:

@@ -17,6 +17,7 @@ from bench.__main__ import compose_all
 from bench.cli import commands, data_sets, own_data
 from bench.cli.completion import candidates
 from bench.cli.words import read
+from bench.data import own
 from bench.data.base import DataError
 from bench.registry import UnknownNameError
 from bench.report.sheet import draw_sheet
@@ -215,6 +216,28 @@ def test_a_name_that_differs_in_case_alone_is_taken_by_the_one_that_is_there(ben
         DataError, match="name=Mine is a data set of your own already: `python -m bench data remove name=mine`"
     ):
         bench("data", "add", "name=Mine", f"images={tmp_path / 'a.npz'}")
+
+
+def test_adding_the_same_images_again_says_that_they_are_there_and_others_are_refused(
+    bench: Run, pictures: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("data", "add", "name=mine", *pictures, "size=32")
+    assert bench(*words) == 0
+    before = {file: file.stat().st_mtime_ns for file in own.card_path("mine").parent.iterdir()}
+    capsys.readouterr()
+    assert bench(*words) == 0
+    assert "mine: these images and factors were added already" in capsys.readouterr().err
+    assert {file: file.stat().st_mtime_ns for file in own.card_path("mine").parent.iterdir()} == before
+    assert [path.name for path in own.card_path("mine").parents[1].iterdir()] == ["mine"]
+    for other in (("size=16",), ("size=32", "channels=grey")):
+        with pytest.raises(DataError, match="name=mine is a data set of your own already"):
+            bench(*words[:-1], *other)
+    picture = sorted(Path(pictures[0].removeprefix("images=")).glob("*"))[0]
+    with Image.open(picture) as image:
+        changed = image.point(lambda level: 255 - level)
+    changed.save(picture)
+    with pytest.raises(DataError, match="name=mine is a data set of your own already"):
+        bench(*words)
 
 
 def test_words_of_the_stage_are_completed() -> None:

@@ -269,14 +269,25 @@ def test_what_a_killed_writer_left_is_removed_and_what_another_writes_is_not(tmp
         add(tmp_path)
         assert left(home) == [draft.name, "mine"]
         (draft / own.CARD).write_text("name: other")
+        draft.rename(home / "other")
     assert left(home) == ["mine", "other"]
 
 
-def test_of_two_that_are_added_at_once_under_one_name_the_first_stays(tmp_path: Path, home: Path) -> None:
-    with pytest.raises(StoreError, match="cannot write"), adding._draft("mine"):
-        first = add(tmp_path)
+def test_of_two_that_are_added_at_once_under_one_name_the_first_stays(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill = adding._fill
+
+    def overtaken(*settings: Any) -> None:
+        monkeypatch.setattr(adding, "_fill", fill)
+        add(tmp_path)
+        fill(*settings)
+
+    monkeypatch.setattr(adding, "_fill", overtaken)
+    with pytest.raises(StoreError, match="cannot write"):
+        add(tmp_path)
     assert left(home) == ["mine"]
-    assert len(first.images([0])) == 1
+    assert len(data.load_data("mine").images([0])) == 1
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
