@@ -21,6 +21,7 @@ from bench.store.tables import TableFolder
 from bench.table.folder import read_card
 
 KEPT = 10  # merges that can be undone
+UNDONE = ".undone"  # ends the name of a backup that was restored, until it is removed
 
 
 def standing(folder: TableFolder) -> TableFolder | None:
@@ -59,6 +60,7 @@ def replacing(folder: TableFolder, note: Mapping[str, Any]) -> Iterator[None]:
         note: what is merged.
     """
     clear(folder)
+    was_taken_back(folder)
     last = _last(folder)
     path = folder.before / f"{1 + int(last.name) if last else 1:06}"
     draft = path.with_name(f".{path.name}")
@@ -88,6 +90,14 @@ def clear(folder: TableFolder) -> bool:
         return False
     _restore(backup, folder)
     return True
+
+
+def was_taken_back(folder: TableFolder) -> bool:
+    """Whether an undo was killed after it had restored a backup and before it had removed it, which this does."""
+    left = list(folder.before.glob(f".*{UNDONE}"))
+    for backup in left:
+        shutil.rmtree(backup)
+    return bool(left)
 
 
 def take_back(folder: TableFolder) -> dict[str, Any]:
@@ -149,8 +159,7 @@ def _restore(backup: Path, folder: TableFolder) -> None:
     """Restore a backup and remove it; the card is restored first, from when on the backup counts."""
     write_json(backup / "merge.json", {k: v for k, v in _note(backup).items() if k != "card"})
     _copy(TableFolder(backup), folder)
-    removed = backup.with_name(f".{backup.name}")
-    shutil.rmtree(removed, ignore_errors=True)
+    removed = backup.with_name(f".{backup.name}{UNDONE}")
     backup.rename(removed)
     shutil.rmtree(removed)
 

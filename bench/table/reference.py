@@ -28,7 +28,7 @@ from bench.table.folder import (
     unreadable,
     write_folder,
 )
-from bench.table.history import clear, merging, replacing, standing, take_back
+from bench.table.history import clear, merging, replacing, standing, take_back, was_taken_back
 from bench.table.identities import among, check_identities, check_store, identities_of
 from bench.table.joining import ConflictError, join, one_label, renamed_losses, without_small_groups
 from bench.table.rules import check_rows, check_scores
@@ -209,6 +209,8 @@ def undo_merge(store: Store) -> str:
     with merging(store) as folder:
         if clear(folder):
             return "a merge that was not finished is cleared away; the table is the one before it"
+        if was_taken_back(folder):
+            return "the last merge was taken back already, by a command that was killed; the next --undo takes one more"
         note = take_back(folder)
     base = reference_of(store)
     undone = f"what was merged on {note['date']} from {note['folder']} is taken back: {counted(note['rows'], 'row')}"

@@ -116,6 +116,32 @@ def test_taking_back_that_ends_in_the_middle_is_finished_by_the_same_command(res
         assert content(results.reference()) == before
 
 
+def test_taking_back_that_was_killed_when_all_was_restored_is_done_and_takes_no_second_merge_back(
+    results: Store, tmp_path: Path
+) -> None:
+    merge(folder_of(tmp_path / "a", scored(RUNS[0])), results)
+    before = content(results.reference())
+    for merged_again in (False, True):
+        merge(folder_of(tmp_path / "b", scored(RUNS[1])), results)
+
+        def killed(path: Path, *_: Any, **__: Any) -> None:
+            raise KilledError
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(shutil, "rmtree", killed)
+            with pytest.raises(KilledError):
+                undo_merge(results)
+        assert content(results.reference()) == before
+        if merged_again:
+            merge(folder_of(tmp_path / "b", scored(RUNS[1])), results)
+            assert f"{tmp_path / 'b'} is taken back" in undo_merge(results)
+        else:
+            assert undo_merge(results).startswith("the last merge was taken back already")
+        assert content(results.reference()) == before
+        assert [path.name for path in results.reference().before.glob(".*")] == [".lock"]
+    assert f"{tmp_path / 'a'} is taken back" in undo_merge(results)
+
+
 def test_a_damaged_reference_table_says_the_way_back_and_it_is_one(results: Store, tmp_path: Path) -> None:
     merge(folder_of(tmp_path / "a", scored(RUNS[0])), results)
     before = content(results.reference())
