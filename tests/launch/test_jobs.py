@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from bench import registry
+from bench.data.sampling.subset import Subset
 from bench.launch.costs import DEVICES, ShippedCosts, _costs
 from bench.launch.jobs import described, device_of, jobs_of
 from bench.scoring.runs import cells
@@ -54,9 +55,9 @@ def test_a_job_is_of_one_model_data_set_and_schedule_and_no_larger_than_asked(
     assert {run for job in jobs for run in job} == set(grid)
 
 
-def test_runs_whose_pairs_are_drawn_by_other_rules_are_no_fleet(grid: tuple[Run, ...]) -> None:
-    pair = (grid[0], replace(grid[0], pairs="dlib"))
-    assert jobs_of(pair, {"name": "local"}, on_gpu=True) == [(run,) for run in pair]
+def test_runs_whose_pairs_or_images_are_drawn_by_other_rules_are_no_fleet(grid: tuple[Run, ...]) -> None:
+    apart = (grid[0], replace(grid[0], pairs="dlib"), replace(grid[0], sampling=Subset(100)))
+    assert jobs_of(apart, {"name": "local"}, on_gpu=True) == [(run,) for run in apart]
 
 
 def test_jobs_are_told_in_words(grid: tuple[Run, ...]) -> None:
@@ -69,6 +70,7 @@ def test_jobs_are_told_in_words(grid: tuple[Run, ...]) -> None:
 def test_a_gpu_is_used_where_jobs_ask_for_one() -> None:
     assert device_of({"device": "auto", "launcher": {"gpus": 1}}) == "cuda"
     assert device_of({"device": "auto", "launcher": {"gpus": 0}}) == "cpu"
+    assert device_of({"device": "cpu", "launcher": {"gpus": 1}}) == "cpu"
     with pytest.raises(ConfigError, match=r"launcher\.gpus=1"):
         device_of({"device": "cuda", "launcher": {"gpus": 0}})
 
