@@ -19,6 +19,8 @@ from bench.study.protocol import shipped_protocols
 from bench.study.record import extend
 from bench.study.run import Frozen, Run, Schedule
 from bench.table.public import public_boards, public_rows
+from bench.table.submission import read_submission
+from bench.table.verification import check
 from bench.values import ConfigError
 
 pytestmark = pytest.mark.long  # left out of `make check`
@@ -82,14 +84,58 @@ def test_a_study_is_submitted_and_what_cannot_be_computed_again_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = submitted(Store(tmp_path / "results"), "ours", run(0), run(1))
+    (folder / "codes.npz").touch()  # of a submission of that name that was of codes
+    assert perform("submit", tmp_path / "of-ours", study={"name": "ours", "title": None}, folder=str(folder)) == 0
+    assert not (folder / "codes.npz").exists()
     capsys.readouterr()
-    assert perform("verify", tmp_path / "results", folder=str(folder)) == 0
+    assert perform("verify", tmp_path / "results", folder=str(folder), codes="mine.npz") == 0
     told = capsys.readouterr().out
+    assert "not checked: mine.npz: the submission has no codes" in told
     assert "not checked: the scores of 2 of 2 runs: their weights are neither in" in told
     assert read_json(folder / "submission.json")["protocol"] == "quick"
 
 
-def test_budgets_that_differ_are_apart(tmp_path: Path) -> None:
+def test_what_a_submission_says_of_its_runs_and_metrics_is_checked(tmp_path: Path) -> None:
+    store = Store(tmp_path / "results")
+    whole = read_submission(submitted(store, "ours", run(0), run(1)))
+    first, table = run(0).id, whole.table
+    content = {key: value for key, value in whole.identities[first].items() if key != "schedule"}
+
+    def told(word: str, **other: Any) -> list[str]:
+        return list(getattr(check(dataclasses.replace(whole, **other), store), word))
+
+    def said(content: object) -> list[str]:
+        return told("wrong", identities={**whole.identities, first: content})
+
+    assert told("wrong") == told("unchecked") == []
+    assert told("wrong", path=store.submissions / "b") == ["its folder is called b and it is called ours"]
+    lacking = {key: value for key, value in whole.identities.items() if key != first}
+    assert told("wrong", identities=lacking) == ["nothing says what 1 of its runs are: identities.json.gz lacks them"]
+    assert f"nothing says how run {first} was trained" in said(content)
+    assert f"what is said of run {first} is not what is said of codes from a file" in said(content | {"codes": "0"})
+    of_codes = whole.record | {"codes": {"file": "a.npz", "sha256": "0" * 64}}
+    assert told("wrong", record=of_codes) == [
+        "it is of one file of codes and has rows of 2 runs, 0 of them codes from a file"
+    ]
+    old = "mig version 0: here it has version 1, and would have to be scored again"
+    assert told("unchecked", table=table.assign(version=table["version"].mask(table["metric"] == "mig", 0))) == [old]
+    gone = table.assign(metric=table["metric"].astype(object).replace("mig", "gone"))
+    assert told("unchecked", table=gone) == ["gone: no metric of that name can be used here"]
+
+
+def test_of_the_reference_table_the_studies_of_the_board_have_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pd.DataFrame({"run": ["a", "b", "c"]})
+    for name, found in (("reference_of", Path()), ("read_reference", (table, {})), ("read_identities", {})):
+        monkeypatch.setattr(f"bench.table.public.{name}", lambda *_, found=found: found)
+    for studies, runs in (({"full": ["c"], "weak": ["b"], "reference": ["a"]}, "ac"), ({"full": []}, "abc")):
+        monkeypatch.setattr("bench.table.public.read_studies", lambda *_, studies=studies: studies)
+        (rows,) = public_rows(Store("nowhere"))
+        assert (list(rows.table["run"]), rows.submission) == (list(runs), None)
+
+
+def test_budgets_that_differ_are_apart_and_those_that_nothing_proves_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     store = Store(tmp_path / "results")
     submitted(store, "a", run(0), run(1))
     submitted(store, "b", run(2))
@@ -97,6 +143,9 @@ def test_budgets_that_differ_are_apart(tmp_path: Path) -> None:
     label = "100 steps, 32x32 px"
     larger = f"{label}, 512 images an update, learning rate 0.0001"
     assert boards(store) == [(label, {"beta_vae (a)", "beta_vae (b)"}), (larger, {"beta_vae (larger)"})]
+    origins = [dataclasses.replace(rows, identities={}) for rows in public_rows(store)]
+    assert public_boards(origins) == []
+    assert f"runs without an identity, such as {run(0).id}, are left out" in capsys.readouterr().err
 
 
 def test_what_is_fitted_takes_no_steps_whatever_its_study_takes(tmp_path: Path) -> None:
