@@ -28,7 +28,10 @@ def perform(stage: str, results_dir: Path, **changed: Any) -> int:
         "shipped": False,
         "given": {"metric": ""}, "processes": 1, "device": "cpu", "contact": None, "paper": None, "code": None,
         "with_codes": False, "folder": None, "strength": [0],
-        "overrides": [f"name={changed.get('name')}", "metric=[mig,unsupervised]"],
+        "overrides": [
+            f"name={changed.get('name')}", "metric=[mig,unsupervised]", "folder=/home/me/x", "results_dir=/home/me",
+            "codes=/home/me/mine.npz", "processes=1", "device=cpu", "contact=me", "paper=mine", "code=mine",
+        ],
     }  # fmt: skip
     return commands.perform(settings | changed, {})
 

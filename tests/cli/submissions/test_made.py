@@ -114,14 +114,23 @@ def test_a_folder_that_holds_something_else_is_left_alone(made: Path, tmp_path: 
         perform("submit", tmp_path / "results", codes=file, name="other", folder=str(made))
 
 
-def test_codes_that_half_precision_would_change_are_refused(tmp_path: Path) -> None:
+def test_codes_that_half_precision_would_change_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="codes has numbers beyond 65,504"):
         write_half(tmp_path / "a.npz", CODES * 1e6, FACTORS, None)
     far = CODES + np.array([0, 0, 1000, 0, 0])
     with pytest.raises(ConfigError, match="cannot tell the values of dimension 2 of codes apart"):
         write_half(tmp_path / "a.npz", far, FACTORS, None)
+    with monkeypatch.context() as patch:
+        patch.setattr("bench.table.submission.LARGEST_CODES", 10)
+        with pytest.raises(ConfigError, match=r"would hand on 75,000 bytes, more than 10"):
+            write_half(tmp_path / "a.npz", CODES, FACTORS, None)
     assert not (tmp_path / "a.npz").exists()
     steps = 700 + np.arange(0, 60, 0.75)[:, None]  # half precision rounds by up to a quarter
     with pytest.raises(ConfigError, match=r"\(deviation 17.3, rounding moves them by 0.25\)"):
         write_half(tmp_path / "a.npz", steps, FACTORS[:80], None)
     write_half(tmp_path / "a.npz", np.vstack([steps, steps + 60]), FACTORS[:160], None)  # a hundredth of 34.6
+    write_half(tmp_path / "a.npz", CODES, FACTORS, 0 * CODES - 700.3)  # variances may be of few values
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert {name: str(array.dtype) for name, array in arrays.items()} == {
+            "codes": "float16", "logvar": "float16", "factors": "uint8"
+        }  # fmt: skip
