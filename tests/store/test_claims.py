@@ -1,5 +1,6 @@
 """A run is one process's at a time, whatever the clocks say, and free again when that process is gone."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -152,7 +153,9 @@ def test_a_sleeper_that_wakes_releases_nobody_elses_claim(folder: RunFolder, oth
     assert left(folder) == []
 
 
-def test_a_claim_that_was_judged_expired_long_ago_gives_nothing(folder: RunFolder, other_machine: None) -> None:
+def test_a_claim_that_was_judged_expired_long_ago_gives_nothing(
+    folder: RunFolder, other_machine: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One judges a claim expired and sleeps; the run is taken, released and claimed anew; then it acts."""
     with claiming([folder]):
         age(folder, EXPIRES_S + 1)
@@ -166,6 +169,63 @@ def test_a_claim_that_was_judged_expired_long_ago_gives_nothing(folder: RunFolde
             assert holder is not None
             assert holder.holds()
             assert claims._chain(folder)[-1].token == holder.token
+        seen, chain = iter([stale]), claims._chain
+        monkeypatch.setattr(claims, "_chain", lambda of: next(seen, None) or chain(of))
+        with claiming([folder]) as (late,):
+            assert late is None
+
+
+def test_a_file_system_without_locks_tells_of_a_death_when_the_claim_expires(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*given: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(claims.fcntl, "flock", flock)
+    with claiming([folder]):
+        assert is_claimed(folder)
+        with claiming([folder]) as (early,):
+            assert early is None
+        age(folder, EXPIRES_S + 1)
+        with claiming([folder]) as (late,):
+            assert late is not None
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_name_that_a_network_file_system_says_is_there_is_had_if_the_link_was_made(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, made: bool
+) -> None:
+    link = os.link
+
+    def linked(draft: Path, path: Path) -> None:
+        if made:
+            link(draft, path)
+        raise FileExistsError(errno.EEXIST, "File exists")
+
+    monkeypatch.setattr(claims.os, "link", linked)
+    with claiming([folder]) as (claim,):
+        assert (claim is not None) == made
+    assert left(folder) == []
+
+
+def test_a_file_system_without_hard_links_is_named(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def link(*given: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(claims.os, "link", link)
+    with pytest.raises(StoreError, match=f"cannot claim {folder.path}: hard links are needed"), claiming([folder]):
+        pass
+    assert left(folder) == []
+
+
+def test_a_claim_that_is_gone_stops_no_heartbeat_of_the_others(folder: RunFolder) -> None:
+    folder.path.mkdir(parents=True)
+    folder.claim("0").touch()
+    age(folder, EXPIRES_S + 1)
+    before = folder.claim("0").stat().st_mtime
+    beats = iter([False, True])
+    claims._beat([folder.claim("gone"), folder.claim("0")], lambda seconds: next(beats))
+    assert folder.claim("0").stat().st_mtime > before + EXPIRES_S
 
 
 CHILD = """

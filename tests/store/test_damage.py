@@ -221,8 +221,10 @@ def test_one_damaged_file_is_named_hides_nothing_else_and_is_mended(
     path = store.run(run.id).path / file
     make(path)
 
-    damaged = ledger(Store(store.path)).damaged
+    known, state = ledger(Store(store.path)), "missing" if file in ("done.json", "failed.json") else "done"
+    damaged = known.damaged
     assert [(d.run, d.name, d.unreadable) for d in damaged] == [(run.id, file, False)]
+    assert known.run(run) == state
     assert f"cannot read {path}: " in damaged[0].fault
     assert str(damaged[0]).isprintable()
 
@@ -244,7 +246,7 @@ def test_one_damaged_file_is_named_hides_nothing_else_and_is_mended(
     else:
         assert left.damaged == []
         assert len(list(path.parent.glob("damaged-*"))) == 1
-    assert left.run(run) == ("missing" if file in ("done.json", "failed.json") else "done")
+    assert left.run(run) == state
     if file == "config.json":
         assert read_json(path) == run.record()
         assert len(rows_of(scores(results_dir=store.path), run)) == len(whole)
