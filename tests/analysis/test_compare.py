@@ -154,3 +154,14 @@ def test_nothing_in_common_is_said(two: tuple[pd.DataFrame, pd.DataFrame]) -> No
         compare(a, b.assign(dataset="e"), NAMES)
     with pytest.raises(NothingInCommonError, match=r"the second has strength index \(none\)"):
         compare(a, b.assign(strength_index=pd.NA), NAMES)
+    with pytest.raises(NothingInCommonError, match="3 strength indices with a score of both on one data set are"):
+        compare(a, b[b["strength_index"] < 2], NAMES)
+    assert (compare(a, b[b["strength_index"] < 3], NAMES).scores["settings"] == 3).all()
+
+
+@pytest.mark.parametrize(("settings", "judged"), [(9, False), (10, True)])
+def test_strengths_have_an_interval_from_ten_settings_on(settings: int, judged: bool) -> None:
+    rng = np.random.default_rng(0)
+    a, b = (side(m, {"up": np.arange(settings)[:, None] + rng.normal(size=(settings, 5))}) for m in "ab")
+    found = compare(a, b, ["up"]).scores
+    assert found[["strengths_low", "strengths_high"]].notna().all(axis=None) == judged
