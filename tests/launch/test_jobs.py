@@ -70,7 +70,8 @@ def test_jobs_are_told_in_words(grid: tuple[Run, ...]) -> None:
 def test_a_gpu_is_used_where_jobs_ask_for_one() -> None:
     assert device_of({"device": "auto", "launcher": {"gpus": 1}}) == "cuda"
     assert device_of({"device": "auto", "launcher": {"gpus": 0}}) == "cpu"
-    assert device_of({"device": "cpu", "launcher": {"gpus": 1}}) == "cpu"
+    for device in ("cpu", "cuda"):
+        assert device_of({"device": device, "launcher": {"gpus": 1}}) == device
     with pytest.raises(ConfigError, match=r"launcher\.gpus=1"):
         device_of({"device": "cuda", "launcher": {"gpus": 0}})
 
