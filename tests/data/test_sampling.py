@@ -1,6 +1,7 @@
 """What training draws of a data set: what a configuration says, in words that an id can hold, and no other rows."""
 
 import math
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -34,6 +35,7 @@ ENTRIES: list[dict[str, Any]] = [
     {"kind": "held_out", "held_out": "extrapolation", "share": 0.3},
     {"kind": "held_out", "held_out": "random", "share": 0.25, "draw": 1},
     {"kind": "subset", "images": 100},
+    {"kind": "subset", "images": 100, "draw": 2},
 ]
 
 
@@ -77,6 +79,7 @@ def test_labels_are_short_and_tell_samplings_apart() -> None:
         "shape-x, scale-x, x-y correlated, sigma 0.2", "all but scale 0+4..5 and y 3, or shape 0 and x 4..7",
         "the composition split", "the interpolation split", "the extrapolation split",
         "all but a random share of 0.25, draw 1", "100 images",
+        "100 images, draw 2",
     ]  # fmt: skip
     scattered = [{"x": x, "y": y, "scale": s} for x in range(8) for y in range(2) for s in (1, 4)]
     one, other = (of_card({"kind": "held_out", "held_out": boxes}, CARD).label for boxes in (scattered, scattered[1:]))
@@ -149,16 +152,28 @@ def test_splits_by_rule_are_what_their_names_say() -> None:
         ),
         ("recombination_to_range", "shapes3d", 1 / 8, lambda v: (v["shape"] == 1) & (v["object_hue"] > 0.5)),
         ("blank_side", "mpi3d_toy", 1 / 2, lambda v: v["horizontal_axis"] > 0.5),
+        ("blank_side", "shapes3d", 1 / 2, lambda v: v["floor_hue"] > 0.5),
+        (
+            "recombination_to_range", "mpi3d_toy", 1 / 12,
+            lambda v: (v["object_shape"] == 2 / 5) & (v["horizontal_axis"] < 0.5),
+        ),
+        (
+            "recombination_to_element", "shapes3d", 2 * 2 * 2 * 3 * 3 / 480_000,
+            lambda v: (np.minimum(np.minimum(v["floor_hue"], v["wall_hue"]), v["object_hue"]) > 0.8)
+            & (v["scale"] > 0.7) & (v["shape"] == 1 / 3) & (v["azimuth"] > 0.8),
+        ),
     ],
 )  # fmt: skip
 def test_monteros_splits_hold_out_what_their_code_does(split: str, dataset: str, share: float, predicate: Any) -> None:
     card = data.card(dataset)
     rows = kept({"kind": "held_out", "held_out": split, "share": 0.3}, card)
     assert len(rows) == card.num_images - round(share * card.num_images)
-    some = np.random.default_rng(0).choice(card.num_images, 20_000)
+    drawn = np.zeros(card.num_images, bool)
+    drawn[rows] = True
+    some = np.append(np.random.default_rng(0).choice(card.num_images, 20_000), np.flatnonzero(~drawn)[:100])
     columns = np.unravel_index(some, card.factor_sizes)
     values = {n: c / (s - 1) for n, c, s in zip(card.factor_names, columns, card.factor_sizes, strict=True)}
-    assert np.array_equal(np.isin(some, rows), ~predicate(values))
+    assert np.array_equal(drawn[some], ~predicate(values))
 
 
 def test_random_parts_are_of_their_size_fixed_by_their_number_and_nested() -> None:
@@ -218,6 +233,8 @@ def test_factors_of_a_grid_are_needed_but_for_a_subset(entry: dict[str, Any]) ->
     with pytest.raises(ConfigError, match=f"sampling={entry['kind']} goes by the factors of a grid: mnist has no"):
         of_card(entry, data.card("mnist"))
     assert len(kept(ENTRIES[8], data.card("mnist"))) == 100
+    with pytest.raises(ConfigError, match="goes by ordered factors of three values: toy has none"):
+        of_card(ENTRIES[4], replace(CARD, categorical=CARD.factor_names))
 
 
 def test_every_kind_has_a_configuration_of_its_name_and_keys() -> None:
