@@ -13,6 +13,7 @@ from bench.scoring.runs import cells
 from bench.store import shipped
 from bench.store.files import StoreError, read_json, write_json
 from bench.store.folders import Store
+from bench.store.record_types import TRAINING
 from bench.study.given import GivenCodes
 from bench.study.plan import Member, Plan
 from bench.study.protocol import shipped_protocols
@@ -99,6 +100,7 @@ def test_what_a_submission_says_of_its_runs_and_metrics_is_checked(tmp_path: Pat
     store = Store(tmp_path / "results")
     whole = read_submission(submitted(store, "ours", run(0), run(1)))
     first, table = run(0).id, whole.table
+    table = table.assign(metric=table["metric"].astype(object))
     content = {key: value for key, value in whole.identities[first].items() if key != "schedule"}
 
     def told(word: str, **other: Any) -> list[str]:
@@ -119,8 +121,9 @@ def test_what_a_submission_says_of_its_runs_and_metrics_is_checked(tmp_path: Pat
     ]
     old = "mig version 0: here it has version 1, and would have to be scored again"
     assert told("unchecked", table=table.assign(version=table["version"].mask(table["metric"] == "mig", 0))) == [old]
-    gone = table.assign(metric=table["metric"].astype(object).replace("mig", "gone"))
+    gone, trained = (table.assign(metric=table["metric"].replace("mig", to)) for to in ("gone", TRAINING))
     assert told("unchecked", table=gone) == ["gone: no metric of that name can be used here"]
+    assert told("unchecked", table=trained) == []
 
 
 def test_of_the_reference_table_the_studies_of_the_board_have_rows(monkeypatch: pytest.MonkeyPatch) -> None:
