@@ -1,9 +1,13 @@
 """One thread a process, as training has it: other numbers give other bits, and tests run beside other work."""
 
 import os
+import pickle
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from bench.pool import THREAD_VARIABLES
+from bench import pool
+from bench.pool import THREAD_VARIABLES, Pool
 
 for name in THREAD_VARIABLES:
     os.environ[name] = "1"  # before torch is imported, which reads it
@@ -46,6 +50,42 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files start first: none is left to run alone at the end."""
     place = {TESTS / name: i for i, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
+
+
+def follow_here(
+    _: Pool, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]
+) -> Iterator[tuple[int, str, Any]]:
+    """`Pool.follow` without a worker: what would be sent is pickled all the same; nothing ends a task that hangs."""
+    for position, task in enumerate(tasks):
+        messages: list[pool.Message] = []
+        called, given = pickle.loads(pickle.dumps((function, task)))
+        pool._up = messages.append
+        try:
+            messages.append(("result", called(*given)))
+        except Exception as fault:
+            messages.append(("raised", pool._portable(fault)))
+        finally:
+            pool._up = None
+        for kind, value in pickle.loads(pickle.dumps(messages)):
+            if kind != "limit":
+                yield position, kind, value
+
+
+@pytest.fixture(scope="module")
+def without_workers() -> Iterator[None]:
+    """Tasks of a pool are done in this process: a worker costs the seconds in which it imports what they need."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pool, "follow", follow_here)
+        yield
+
+
+@pytest.fixture(scope="module")
+def without_the_shipped_table() -> Iterator[None]:
+    """The store's own scores alone count: each look into the shipped table reads its 200,000 rows."""
+    with pytest.MonkeyPatch.context() as patch:
+        for place in ("public", "verification", "scores"):
+            patch.setattr(f"bench.table.{place}.reference_of", lambda store: None)
+        yield
 
 
 @pytest.fixture(scope="session")

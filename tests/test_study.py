@@ -21,7 +21,10 @@ from bench.__main__ import main
 from bench.scoring.runs import cell_records
 from bench.store.folders import Store
 
-pytestmark = pytest.mark.long  # left out of `make check`
+pytestmark = [
+    pytest.mark.usefixtures("without_workers", "without_the_shipped_table"),
+    pytest.mark.long,  # left out of `make check`
+]
 
 GRID = [
     "model=[beta_vae,pca]", "strength=[0,5]", "seed=[0,1]", "dataset=dsprites", "trainer.steps=60",
@@ -36,7 +39,7 @@ OF_GROUPS, OF_MODELS = ["udr", "model_centrality"], ["elbo"]  # which a PCA does
 
 
 def started(results: Path, *extra: str) -> subprocess.Popen[str]:
-    """The study in a process of its own, which a signal can end."""
+    """The study in a process of its own, with workers, which a signal can end."""
     heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are started deaf to it
     words = [sys.executable, "-m", "bench", "run", *GRID, f"results_dir={results}", *extra]
     return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=heeded)
@@ -44,13 +47,13 @@ def started(results: Path, *extra: str) -> subprocess.Popen[str]:
 
 def wait_for(process: subprocess.Popen[str], results: Path, name: str) -> None:
     """Until a file of that name is in a run's folder, or the process has ended."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline and process.poll() is None and not list(results.glob(f"runs/*/{name}")):
         time.sleep(0.05)
 
 
 def perform(*words: str) -> subprocess.CompletedProcess[str]:
-    """A command in this process, with one worker: what it wrote, and its exit code."""
+    """A command in this process: what it wrote, and its exit code."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
         main([*words, "processes=1"])
@@ -65,7 +68,7 @@ def run(stage: str, results: Path, *extra: str) -> subprocess.CompletedProcess[s
 def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The finished study, after a kill -9 in its middle."""
     folder = tmp_path_factory.mktemp("results")
-    process = started(folder)
+    process = started(folder, "processes=1")
     wait_for(process, folder, "done.json")
     process.kill()
     process.communicate()
@@ -231,7 +234,7 @@ def test_a_run_whose_weights_are_damaged_is_named_and_stops_nothing(results: Pat
 
 
 def test_ctrl_c_ends_the_study_and_its_workers(tmp_path: Path) -> None:
-    process = started(tmp_path, "trainer.steps=100000", "model=beta_vae")
+    process = started(tmp_path, "trainer.steps=100000", "model=beta_vae", "processes=2")
     wait_for(process, tmp_path, "checkpoint.safetensors")
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)

@@ -27,6 +27,8 @@ from bench.study.grid import plan
 from bench.training.train import train
 from bench.values import ConfigError
 
+pytestmark = pytest.mark.usefixtures("without_workers", "without_the_shipped_table")
+
 Run = Callable[..., int]
 
 

@@ -20,6 +20,8 @@ from bench.study import learner
 from bench.testing import check_metric
 from bench.values import ConfigError
 
+pytestmark = pytest.mark.usefixtures("without_workers")
+
 DOCS = Path(__file__).parents[2] / "docs"
 TUTORIALS = [DOCS / "tutorials" / page for page in ("add_a_model.md", "add_a_metric.md")]
 FILE = re.compile(r"`my-bench/([\w/.-]+)`[^`]*?\n\n *```\w+\n(.*?)\n *```", re.DOTALL)  # its name, then its text

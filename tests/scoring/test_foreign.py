@@ -18,7 +18,10 @@ from bench.store.files import StoreError
 from bench.store.folders import Store
 from bench.values import ConfigError
 
-pytestmark = pytest.mark.long  # left out of `make check`
+pytestmark = [
+    pytest.mark.usefixtures("without_workers", "without_the_shipped_table"),
+    pytest.mark.long,  # left out of `make check`
+]
 
 RNG = np.random.default_rng(0)
 SIZES = (3, 6, 40, 32, 32)  # of dSprites
