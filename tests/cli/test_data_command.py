@@ -1,29 +1,22 @@
 """`python -m bench data` makes what it can ready, lists what is missing, and says where that comes from."""
 
 import hashlib
-import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bench import data
+from bench.__main__ import perform
 from bench.cli import commands
 from bench.data.files import NoSourceError
 from bench.store import shipped
 from bench.values import ConfigError
 
 
-def run(downloads: Path, results: Path, datasets: str) -> subprocess.CompletedProcess[str]:
-    words = ["data", f"dataset={datasets}", f"results_dir={results}"]
-    environment = os.environ | {"BENCH_DATA": str(downloads)}
-    return subprocess.run([sys.executable, "-m", "bench", *words], capture_output=True, text=True, env=environment)
-
-
 @pytest.fixture
-def downloads(tmp_path: Path) -> Path:
-    """A folder with dSprites alone."""
+def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of downloads, with dSprites alone."""
     try:
         data.fetch("dsprites")
     except NoSourceError as fault:
@@ -31,25 +24,29 @@ def downloads(tmp_path: Path) -> Path:
     folder = tmp_path / "downloads"
     folder.mkdir()
     (folder / "dsprites").symlink_to(shipped.downloads_dir() / "dsprites")
-    return folder
+    monkeypatch.setenv("BENCH_DATA", str(folder))
+    data.forget()
+    yield folder
+    data.forget()
 
 
 def test_a_missing_set_is_listed_with_its_address_and_the_others_are_made_ready(
-    downloads: Path, tmp_path: Path
+    downloads: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ended = run(downloads, tmp_path, "[shapes3d,color_dsprites]")
-    assert ended.returncode == 1
-    rows = {line.split()[1]: line for line in ended.stdout.splitlines() if "64x64" in line}
+    assert perform(["data", "dataset=[shapes3d,color_dsprites]", f"results_dir={tmp_path}"]) == 1
+    printed = capsys.readouterr()
+    rows = {line.split()[1]: line for line in printed.out.splitlines() if "64x64" in line}
     assert "not fetched" in rows["shapes3d"]
     assert rows["color_dsprites"].count("ready") == 2
     assert (tmp_path / "datasets" / "color_dsprites.png").exists()
     place = downloads / "shapes3d" / "3dshapes.h5"
     address = "https://storage.googleapis.com/3d-shapes/3dshapes.h5"
-    assert f"{place} is not fetched: save {address} there (md5 099a2078d58cec4daad0702c55d06868)" in ended.stderr
+    assert f"{place} is not fetched: save {address} there (md5 099a2078d58cec4daad0702c55d06868)" in printed.err
 
 
-def test_when_all_are_ready_the_command_succeeds(downloads: Path, tmp_path: Path) -> None:
-    assert run(downloads, tmp_path, "dsprites").returncode == 0
+@pytest.mark.usefixtures("downloads")
+def test_when_all_are_ready_the_command_succeeds(tmp_path: Path) -> None:
+    assert perform(["data", "dataset=dsprites", f"results_dir={tmp_path}"]) == 0
 
 
 def test_a_file_that_its_makers_replaced_is_accepted_by_its_checksum(
