@@ -25,6 +25,8 @@ LAYERS = [
 ]
 Layer = tuple[int, int, int, int, bool, bool]
 WAYS = ["grouped", "matmul", "triton"]
+# A second model, and so many images that two programs share the sum of a gradient of weights
+FLEET, BATCH = 2, 5
 
 
 def _way(name: str, fleet: int) -> Convolutions:
@@ -38,9 +40,9 @@ def _layer(name: str, fleet: int, layer: Layer) -> tuple[torch.Tensor, list[torc
     inputs, outputs, kernel, size, transposed, relu = layer
     rng = torch.Generator().manual_seed(0)
     shape = (inputs, outputs) if transposed else (outputs, inputs)
-    x = torch.randn(3, 5, size, size, inputs, generator=rng)[:fleet].requires_grad_()
-    w = torch.randn(3, *shape, kernel, kernel, generator=rng)[:fleet].requires_grad_()
-    b = torch.randn(3, outputs, generator=rng)[:fleet].requires_grad_()
+    x = torch.randn(FLEET, BATCH, size, size, inputs, generator=rng)[:fleet].requires_grad_()
+    w = torch.randn(FLEET, *shape, kernel, kernel, generator=rng)[:fleet].requires_grad_()
+    b = torch.randn(FLEET, outputs, generator=rng)[:fleet].requires_grad_()
     way = _way(name, fleet)
     return way.leave((way.transpose if transposed else way.convolve)(way.enter(x), w, b, relu=relu)), [x, w, b]
 
@@ -48,14 +50,14 @@ def _layer(name: str, fleet: int, layer: Layer) -> tuple[torch.Tensor, list[torc
 def _result(name: str, fleet: int, layer: Layer) -> list[torch.Tensor]:
     """Output of a layer and the gradients of its input, weights and biases."""
     y, leaves = _layer(name, fleet, layer)
-    upstream = torch.randn(3, *y.shape[1:], generator=torch.Generator().manual_seed(1))[:fleet]
+    upstream = torch.randn(FLEET, *y.shape[1:], generator=torch.Generator().manual_seed(1))[:fleet]
     return [y, *torch.autograd.grad((y * upstream).sum(), leaves)]
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
 @pytest.mark.parametrize("name", WAYS[1:])
 def test_every_way_gives_the_same_values_and_gradients(name: str, layer: Layer) -> None:
-    for ours, expected in zip(_result(name, 3, layer), _result("grouped", 3, layer), strict=True):
+    for ours, expected in zip(_result(name, FLEET, layer), _result("grouped", FLEET, layer), strict=True):
         assert ours.shape == expected.shape
         assert (ours - expected).abs().max() <= 2e-6 * expected.abs().max()
 
@@ -63,7 +65,7 @@ def test_every_way_gives_the_same_values_and_gradients(name: str, layer: Layer) 
 @pytest.mark.parametrize("name", WAYS)
 def test_a_models_convolution_does_not_depend_on_the_others(name: str) -> None:
     for layer in (LAYERS[1], LAYERS[4]):
-        for alone, together in zip(_result(name, 1, layer), _result(name, 3, layer), strict=True):
+        for alone, together in zip(_result(name, 1, layer), _result(name, FLEET, layer), strict=True):
             torch.testing.assert_close(alone[0], together[0], rtol=1e-5, atol=1e-5)
 
 
@@ -95,7 +97,7 @@ def test_gradients_of_gradients_are_the_same_in_the_ways_that_have_them(layer: L
 
 def _second_order(name: str, layer: Layer) -> torch.Tensor:
     """The gradient by the weights of the squared gradient by the input."""
-    y, (x, w, _) = _layer(name, 3, layer)
+    y, (x, w, _) = _layer(name, FLEET, layer)
     (slope,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
     (gradient,) = torch.autograd.grad(slope.square().sum(), w)
     return gradient
