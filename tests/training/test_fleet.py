@@ -20,7 +20,7 @@ from bench.training.stack import Progress, Stack, set_precision
 
 pytestmark = pytest.mark.long  # left out of `make check`
 
-# relative, of all weights after 20 steps in one stack: products of another shape round otherwise, and Adam enlarges
+# relative, of all weights after STEPS in one stack: products of another shape round otherwise, and Adam enlarges
 # the difference where gradients are tiny
 TOLERANCE = 1e-3
 # of an objective that jumps: rounding decides for one pair in hundreds whether it shares a dimension; and of two
@@ -36,6 +36,7 @@ GRADIENT_MODELS = [
 COSTLY = {"dc_ign", "gvae", "hfs", "infogan", "qlae", "slow_vae"}
 BY_HAND_THE_REST = [pytest.param(n, marks=pytest.mark.slow) if n in COSTLY else n for n in GRADIENT_MODELS]
 SEEDS = [5, 0, 9]
+STEPS = 10  # two macro-steps
 CPU = torch.device("cpu")
 
 
@@ -81,7 +82,7 @@ def settings(name: str, count: int) -> list[dict[str, float]]:
 def alone(name: str) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
     """The weights and losses of three members of a model, each trained by itself."""
     members = [new_fleet(name, [s], [h]) for s, h in zip(SEEDS, settings(name, 3), strict=True)]
-    return [(run_to(fleet, 20).state(0), fleet.losses()[:, 0]) for fleet in members]
+    return [(run_to(fleet, STEPS).state(0), fleet.losses()[:, 0]) for fleet in members]
 
 
 def relative_difference(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:
@@ -95,7 +96,7 @@ def largest_difference(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> fl
 
 @pytest.mark.parametrize("name", GRADIENT_MODELS)
 def test_a_member_of_a_stack_trains_as_if_alone(name: str) -> None:
-    together, tolerance = run_to(new_fleet(name, SEEDS, settings(name, 3)), 20), TOLERANCES.get(name, TOLERANCE)
+    together, tolerance = run_to(new_fleet(name, SEEDS, settings(name, 3)), STEPS), TOLERANCES.get(name, TOLERANCE)
     for k, (weights, losses) in enumerate(alone(name)):
         assert relative_difference(weights, together.state(k)) < tolerance
         np.testing.assert_allclose(losses[:, 1:3], together.losses()[:, k, 1:3], rtol=tolerance)
@@ -104,7 +105,7 @@ def test_a_member_of_a_stack_trains_as_if_alone(name: str) -> None:
 @pytest.mark.parametrize("name", BY_HAND_THE_REST)
 def test_a_stack_of_its_own_trains_bit_for_bit_as_alone_in_any_fleet_slot_and_order(name: str) -> None:
     hyper, order = settings(name, 3), [2, 0, 1]
-    fleet = run_to(Fleet([new_stack(name, [SEEDS[i]], [hyper[i]]) for i in order], log_every=5), 20)
+    fleet = run_to(Fleet([new_stack(name, [SEEDS[i]], [hyper[i]]) for i in order], log_every=5), STEPS)
     for k, i in enumerate(order):
         weights, losses = alone(name)[i]
         assert largest_difference(weights, fleet.state(k)) == 0
@@ -115,11 +116,11 @@ def test_a_stack_of_its_own_trains_bit_for_bit_as_alone_in_any_fleet_slot_and_or
 def test_a_killed_fleet_resumes_bit_for_bit(name: str) -> None:
     hyper, seeds = settings(name, 1), [3]
     saved: list[Progress] = []
-    undisturbed = run_to(new_fleet(name, seeds, hyper), 30, lambda k, p: saved.append(p))
+    undisturbed = run_to(new_fleet(name, seeds, hyper), 2 * STEPS, lambda k, p: saved.append(p))
     resumed = new_stack(name, seeds, hyper)
     resumed.resume([saved[0]])
-    assert saved[0].step == 10
-    continued = run_to(Fleet([resumed], log_every=5), 30)
+    assert saved[0].step == STEPS
+    continued = run_to(Fleet([resumed], log_every=5), 2 * STEPS)
     assert largest_difference(undisturbed.state(0), continued.state(0)) == 0
     np.testing.assert_array_equal(undisturbed.losses(), continued.losses())
 
@@ -183,7 +184,7 @@ def test_training_lowers_the_loss() -> None:
 def test_every_way_to_convolve_trains_the_same_weights() -> None:
     hyper, seeds = settings("beta_vae", 2), [5, 0]
     grouped, matmul = (
-        run_to(Fleet([new_stack("beta_vae", seeds, hyper, way=w)], log_every=5), 20) for w in ("grouped", "matmul")
+        run_to(Fleet([new_stack("beta_vae", seeds, hyper, way=w)], log_every=5), STEPS) for w in ("grouped", "matmul")
     )
     for k in (0, 1):
         assert relative_difference(grouped.state(k), matmul.state(k)) < TOLERANCE
