@@ -66,11 +66,11 @@ def test_a_stream_without_a_descriptor_stays_as_it_is(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("command", "code", "told"),
     [
-        ("list models >&- 2>&-", 0, ""),
+        ("list datasets >&- 2>&-", 0, ""),
         ("help | true", 0, ""),
         ("list metrics 2>&- | head -1", 0, "| metric"),
-        ("list models >&-", 0, ""),
-        ("list models >/dev/full", 1, "standard output cannot be written"),
+        ("list datasets >&-", 0, ""),
+        ("list datasets >/dev/full", 1, "standard output cannot be written"),
         ("status study=none 2>&- >&-", 1, ""),
     ],
 )

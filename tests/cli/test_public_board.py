@@ -24,17 +24,11 @@ from bench.table.submission import read_submission
 from bench.table.verification import check
 from bench.values import ConfigError
 
-pytestmark = pytest.mark.long  # left out of `make check`
+pytestmark = [pytest.mark.usefixtures("without_the_shipped_table"), pytest.mark.long]  # left out of `make check`
 
 QUICK = shipped_protocols()["quick"]
 SCHEDULE = Schedule(100, 64, 1e-4, 32, "small", 10, 1, "quick", 100, 100)
 METRICS = ("mig", "unsupervised")
-
-
-@pytest.fixture(autouse=True)
-def without_the_shipped_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    for place in ("public", "verification", "scores"):
-        monkeypatch.setattr(f"bench.table.{place}.reference_of", lambda store: None)
 
 
 def run(seed: int, model: str = "beta_vae", **schedule: Any) -> Run:

@@ -1,22 +1,13 @@
 """A submission, and a copy of it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from submissions.codes import perform, saved
 
 
-@pytest.fixture(scope="module", autouse=True)
-def without_the_shipped_table() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for place in ("verification", "scores"):
-            patch.setattr(f"bench.table.{place}.reference_of", lambda store: None)
-        yield
-
-
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(tmp_path_factory: pytest.TempPathFactory, without_workers: None, without_the_shipped_table: None) -> Path:
     """A submission that hands its codes on."""
     folder = tmp_path_factory.mktemp("made")
     asked = {"codes": str(saved(folder)), "name": "mine", "with_codes": True, "folder": str(folder / "submission")}

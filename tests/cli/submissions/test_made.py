@@ -14,7 +14,10 @@ from bench.table.submission import read_submission, write_half
 from bench.values import ConfigError
 
 PUBLISHED = yaml.safe_load((shipped.conf_dir() / "scoring" / "published.yaml").read_text(encoding="utf-8"))
-pytestmark = pytest.mark.long  # left out of `make check`
+pytestmark = [
+    pytest.mark.usefixtures("without_workers", "without_the_shipped_table"),
+    pytest.mark.long,  # left out of `make check`
+]
 
 
 def test_a_submission_holds_what_a_stranger_needs(made: Path) -> None:

@@ -14,7 +14,10 @@ from bench.table.submission import LARGEST_CODES, read_submission, write_half
 from bench.table.verification import check
 from bench.values import ConfigError
 
-pytestmark = pytest.mark.long  # left out of `make check`
+pytestmark = [
+    pytest.mark.usefixtures("without_workers", "without_the_shipped_table"),
+    pytest.mark.long,  # left out of `make check`
+]
 
 
 def test_codes_are_handed_on_in_half_precision_and_their_scores_come_out_equal(
