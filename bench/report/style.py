@@ -174,7 +174,7 @@ def titled(
         legend.set_bbox_to_anchor((0.5, 1 - (1.5 * PAD + HEADING * LINE * len(lines)) / height), figure.transFigure)
     figure.set_layout_engine(_Layout(rect=(0, below / height, 1, 1 - (above + below) / height)))
     behind = f"Drawn from {standing}." if standing else ""
-    sentences = (f"{heading}.", note, behind, f"Schedule: {schedules}.")
+    sentences = (heading if heading.endswith("?") else f"{heading}.", note, behind, f"Schedule: {schedules}.")
     figure.caption = " ".join(part for part in sentences if part)
 
 

@@ -116,6 +116,7 @@ def test_overlaps_of_a_setting_that_one_sampling_lacks_stand_beside_its_name() -
              "seed": 0, "run": f"{kind} {sampling} {model}", "shared": overlap}
             for (sampling, model), overlap in shared.items() for kind in entanglement.COLOURS]  # fmt: skip
     figure = entanglement._figure(pd.DataFrame(rows), "dsprites", "")
+    assert figure.caption.startswith("dSprites: do correlated factors lie in the same dimensions? Overlap of two")
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["AnnealedVAE, beta 1", "β-VAE, beta 1"]
     found = [{labels[round(y)]: x for x, y in ax.collections[1].get_offsets()} for ax in figure.axes[:2]]
