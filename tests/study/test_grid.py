@@ -191,7 +191,7 @@ def test_samplings_whose_words_differ_have_ids_that_differ() -> None:
 
 def test_the_studies_of_samplings_have_their_twins_and_the_published_schedule_by_their_words() -> None:
     correlated, held_out = (plan(composed(f"study={name}")) for name in ("correlated", "generalise"))
-    assert (len(correlated.runs), len(held_out.runs)) == (120, 175)
+    assert (len(correlated.runs), len(held_out.runs)) == (240, 175)
     twins = {(run.model, run.value, run.seed) for run in correlated.runs if run.sampling == ALL}
     assert twins == {(run.model, run.value, run.seed) for run in correlated.runs}
     assert all(run.sampling.leaves_out for run in held_out.runs)
