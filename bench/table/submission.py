@@ -173,7 +173,7 @@ def write_half(path: Path, codes: Floats, factors: Ints, logvar: Floats | None) 
         ConfigError: half precision cannot hold them, or the file would be too large.
         StoreError: it cannot be written.
     """
-    arrays: dict[str, NDArray[Any]] = {"codes": _halved("codes", codes)}
+    arrays: dict[str, Any] = {"codes": _halved("codes", codes)}
     if logvar is not None:
         arrays["logvar"] = _halved("logvar", logvar)
     arrays["factors"] = factors.astype(np.min_scalar_type(int(factors.max())))
@@ -184,7 +184,7 @@ def write_half(path: Path, codes: Floats, factors: Ints, logvar: Floats | None) 
             "codes of fewer rows"
         )
     with writing(path) as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+        np.savez_compressed(file, **arrays)
 
 
 def _halved(name: str, array: Floats) -> NDArray[np.float16]:
