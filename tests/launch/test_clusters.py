@@ -188,9 +188,9 @@ def test_jobs_outlive_their_driver_and_are_followed_by_the_next(
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130, told
-    assert "the same command follows them; `scancel" in told
+    assert "4 jobs under way, the same command follows; `scancel" in told
     told = finished(study(tmp_path, *SLURM))
-    assert "jobs of an earlier command go on" in told
+    assert "of an earlier command under way" in told
     assert_same(tmp_path, reference)
     assert {p.name for p in tmp_path.glob("jobs/[0-9]*_*")} == first, "a run was submitted twice"
 
